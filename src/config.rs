@@ -1,0 +1,163 @@
+//! All settings, with the defaults that security wants.
+
+use std::time::Duration;
+
+use crate::authz::RolePolicy;
+use crate::error::ConfigError;
+use crate::limit::Quota;
+use crate::session::RotationPolicy;
+
+/// The settings of the service. Start from [`AuthConfig::new`] and change what
+/// must be otherwise; all of it is checked when the service is built.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AuthConfig {
+    /// The name of the application, in words. People see it in messages, and
+    /// passwords that contain it are weaker for it (ASVS 6.2.11).
+    pub service_name: String,
+    /// The `iss` of access tokens.
+    pub issuer: String,
+    /// The `aud` of access tokens.
+    pub audience: String,
+    /// How long an access token is good: 1 second to 24 hours. Default 15 minutes.
+    pub access_token_ttl: Duration,
+    /// How long sessions last.
+    pub session: SessionPolicy,
+    /// Who may do how much.
+    pub limits: LimitPolicy,
+    /// Which roles grant what.
+    pub roles: RolePolicy,
+}
+
+impl AuthConfig {
+    /// The defaults for an application called `service_name`. Issuer and
+    /// audience are that name, too; give them URIs when tokens leave the
+    /// application.
+    #[must_use]
+    pub fn new(service_name: impl Into<String>) -> Self {
+        let service_name = service_name.into();
+        Self {
+            issuer: service_name.clone(),
+            audience: service_name.clone(),
+            service_name,
+            access_token_ttl: Duration::from_secs(15 * 60),
+            session: SessionPolicy::default(),
+            limits: LimitPolicy::default(),
+            roles: RolePolicy::default(),
+        }
+    }
+
+    /// Checks every setting. The service does it when it is built.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] names the first setting that is wrong.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let invalid = |setting, problem: &str| {
+            Err(ConfigError::Invalid {
+                setting,
+                problem: problem.to_owned(),
+            })
+        };
+        if self.service_name.trim().is_empty() {
+            return invalid("service_name", "is empty");
+        }
+        if self.issuer.trim().is_empty() {
+            return invalid("issuer", "is empty");
+        }
+        if self.audience.trim().is_empty() {
+            return invalid("audience", "is empty");
+        }
+        if self.access_token_ttl < Duration::from_secs(1) || self.access_token_ttl > DAY {
+            return invalid("access_token_ttl", "is not between 1 second and 24 hours");
+        }
+        let session = &self.session;
+        if session.idle_timeout < self.access_token_ttl {
+            return invalid("session.idle_timeout", "is shorter than access_token_ttl");
+        }
+        if session.absolute_timeout < session.idle_timeout {
+            return invalid(
+                "session.absolute_timeout",
+                "is shorter than session.idle_timeout",
+            );
+        }
+        if session.absolute_timeout > 3650 * DAY {
+            return invalid("session.absolute_timeout", "is longer than ten years");
+        }
+        if session.refresh_grace > Duration::from_secs(60) {
+            return invalid("session.refresh_grace", "is longer than a minute");
+        }
+        Ok(())
+    }
+}
+
+/// How long sessions last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionPolicy {
+    /// From the last refresh (ASVS 7.3.1). Default 7 days.
+    pub idle_timeout: Duration,
+    /// From the login (ASVS 7.3.2). Default 30 days.
+    pub absolute_timeout: Duration,
+    /// How long a refresh token that was just used gets the same successor
+    /// again; at most a minute. Default 10 seconds.
+    pub refresh_grace: Duration,
+}
+
+impl Default for SessionPolicy {
+    fn default() -> Self {
+        Self {
+            idle_timeout: Duration::from_secs(7 * 86_400),
+            absolute_timeout: Duration::from_secs(30 * 86_400),
+            refresh_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+impl SessionPolicy {
+    /// What a rotation needs of it.
+    #[must_use]
+    pub fn rotation(&self) -> RotationPolicy {
+        RotationPolicy {
+            idle_timeout: self.idle_timeout,
+            grace: self.refresh_grace,
+        }
+    }
+}
+
+/// Who may do how much. `None` switches one limit off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitPolicy {
+    /// Registrations from one address. Default 10, and one more every 5 minutes.
+    pub register_by_address: Option<Quota>,
+    /// Credential checks of one account, whether it exists or not. Default 10,
+    /// and one more every minute.
+    pub login_by_account: Option<Quota>,
+    /// Credential checks from one address. Default 60, and one more every 2 seconds.
+    pub login_by_address: Option<Quota>,
+}
+
+impl Default for LimitPolicy {
+    fn default() -> Self {
+        Self {
+            register_by_address: Some(Quota::new(10, Duration::from_secs(300))),
+            login_by_account: Some(Quota::new(10, Duration::from_secs(60))),
+            login_by_address: Some(Quota::new(60, Duration::from_secs(2))),
+        }
+    }
+}
+
+impl LimitPolicy {
+    /// No limits: for load measurements, and for applications that limit
+    /// before they call.
+    #[must_use]
+    pub fn off() -> Self {
+        Self {
+            register_by_address: None,
+            login_by_account: None,
+            login_by_address: None,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What can go wrong, as values. Nothing here knows HTTP.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::random::RandomError;
+use crate::store::{Cause, StoreError};
+
+/// Why an operation of the service was refused or failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The input breaks rules: all of them, field by field. Nothing changed.
+    #[error("the input is not valid: {0}")]
+    Validation(Violations),
+    /// Another account has this email address.
+    #[error("another account has this email address")]
+    EmailTaken,
+    /// Email and password do not belong together, or the account may not be
+    /// used. Which of these it is, is not told.
+    #[error("email or password is wrong")]
+    InvalidCredentials,
+    /// The token is malformed, forged, expired, used, or its session has ended.
+    #[error("the token is not valid")]
+    InvalidToken,
+    /// The user lacks the permission.
+    #[error("the permission for this is missing")]
+    Forbidden,
+    /// There is no such thing, or it is not the caller's.
+    #[error("there is no such thing")]
+    NotFound,
+    /// Too many attempts.
+    #[error("too many attempts")]
+    RateLimited {
+        /// The wait after which the next attempt is allowed.
+        retry_after: Duration,
+    },
+    /// More work is waiting than can be done in time.
+    #[error("the service is overloaded")]
+    Overloaded {
+        /// The wait after which another attempt makes sense.
+        retry_after: Duration,
+    },
+    /// The store failed. The act may or may not have happened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The source of randomness failed.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// Something else failed that the caller cannot do anything about.
+    #[error("internal error")]
+    Internal(#[source] Cause),
+}
+
+/// A stable name for each kind of [`AuthError`], for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// See [`AuthError::Validation`].
+    ValidationFailed,
+    /// See [`AuthError::EmailTaken`].
+    EmailTaken,
+    /// See [`AuthError::InvalidCredentials`].
+    InvalidCredentials,
+    /// See [`AuthError::InvalidToken`].
+    InvalidToken,
+    /// See [`AuthError::Forbidden`].
+    Forbidden,
+    /// See [`AuthError::NotFound`].
+    NotFound,
+    /// See [`AuthError::RateLimited`].
+    RateLimited,
+    /// See [`AuthError::Overloaded`].
+    Overloaded,
+    /// Any failure within: [`AuthError::Store`], [`AuthError::Random`],
+    /// [`AuthError::Internal`].
+    Internal,
+}
+
+impl ErrorCode {
+    /// The name, such as `email_taken`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ValidationFailed => "validation_failed",
+            Self::EmailTaken => "email_taken",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::InvalidToken => "invalid_token",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::RateLimited => "rate_limited",
+            Self::Overloaded => "overloaded",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl AuthError {
+    /// The kind of the error.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Validation(_) => ErrorCode::ValidationFailed,
+            Self::EmailTaken => ErrorCode::EmailTaken,
+            Self::InvalidCredentials => ErrorCode::InvalidCredentials,
+            Self::InvalidToken => ErrorCode::InvalidToken,
+            Self::Forbidden => ErrorCode::Forbidden,
+            Self::NotFound => ErrorCode::NotFound,
+            Self::RateLimited { .. } => ErrorCode::RateLimited,
+            Self::Overloaded { .. } => ErrorCode::Overloaded,
+            Self::Store(_) | Self::Random(_) | Self::Internal(_) => ErrorCode::Internal,
+        }
+    }
+
+    /// The wait after which another attempt makes sense, where there is one.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } | Self::Overloaded { retry_after } => {
+                Some(*retry_after)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A field of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Field {
+    /// `email`
+    Email,
+    /// `password`
+    Password,
+    /// `confirm_password`
+    ConfirmPassword,
+    /// `name`
+    Name,
+    /// `current_password`
+    CurrentPassword,
+    /// `new_password`
+    NewPassword,
+    /// `preferences`
+    Preferences,
+}
+
+/// The rule that a field breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ViolationCode {
+    /// It is missing or empty.
+    Required,
+    /// It has another form than it must have.
+    InvalidFormat,
+    /// It is shorter than allowed.
+    TooShort,
+    /// It is longer or larger than allowed.
+    TooLong,
+    /// It has characters that are not allowed.
+    InvalidCharacters,
+    /// The password is easy to guess.
+    TooWeak,
+    /// The password is on a list of common ones.
+    TooCommon,
+    /// The two passwords differ.
+    Mismatch,
+    /// The new password is the old one.
+    Unchanged,
+}
+
+/// One broken rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// Where.
+    pub field: Field,
+    /// Which rule, for programs.
+    pub code: ViolationCode,
+    /// A sentence that tells a person what to do. It never repeats the input.
+    pub message: String,
+}
+
+/// All broken rules of one input, in the order of its fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violations(Vec<Violation>);
+
+impl Violations {
+    /// Adds one.
+    pub fn push(&mut self, field: Field, code: ViolationCode, message: impl Into<String>) {
+        self.0.push(Violation {
+            field,
+            code,
+            message: message.into(),
+        });
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Violation] {
+        &self.0
+    }
+
+    /// `Ok` when no rule was broken.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Validation`] with all of them otherwise.
+    pub fn into_result(self) -> Result<(), AuthError> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(AuthError::Validation(self))
+        }
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, violation) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{}", violation.message)?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a configuration is refused when the service is built.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A setting is out of its range, or two of them contradict each other.
+    #[error("{setting}: {problem}")]
+    Invalid {
+        /// The setting, such as `session.idle_timeout`.
+        setting: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A key is too short, has too little variety, or is not of its algorithm.
+    #[error("the key is refused: {0}")]
+    WeakKey(&'static str),
+    /// Neither `aws-lc-rs` nor `rust-crypto` is compiled in.
+    #[error("enable the feature `aws-lc-rs` or `rust-crypto` to sign tokens")]
+    NoSignatureBackend,
+    /// The hashing threads could not be started.
+    #[error("the hashing threads could not be started: {0}")]
+    Threads(String),
+    /// The source of randomness failed.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}

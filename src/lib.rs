@@ -1,0 +1,18 @@
+//! Accounts for any Rust server.
+
+pub mod authz;
+pub mod clock;
+pub mod config;
+pub mod email;
+pub mod error;
+pub mod id;
+pub mod limit;
+pub mod preferences;
+pub mod random;
+pub mod secret;
+pub mod service;
+pub mod session;
+pub mod store;
+pub mod time;
+pub mod token;
+pub mod user;

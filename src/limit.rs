@@ -1,0 +1,197 @@
+//! Rate limits: quotas, keys, and the rule (GCRA), as pure functions.
+
+use std::fmt;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::time::Timestamp;
+
+/// How many acts are allowed: `burst` at once, and one more every `period`.
+///
+/// The rule is GCRA, the leaky bucket as a meter (ITU-T I.371): it allows
+/// exactly `burst` acts at once after a rest, and no more than
+/// `burst + t / period` in any time `t`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    burst: u32,
+    period_ms: u32,
+}
+
+impl Quota {
+    /// `burst` acts at once, and one more for each `period` that passes.
+    /// `period` is kept in whole milliseconds, at least one and at most about
+    /// 49 days; `burst` is at least one.
+    #[must_use]
+    pub fn new(burst: u32, period: Duration) -> Self {
+        Self {
+            burst: burst.max(1),
+            period_ms: u32::try_from(period.as_millis()).unwrap_or(u32::MAX).max(1),
+        }
+    }
+
+    /// How many acts are allowed at once.
+    #[must_use]
+    pub fn burst(&self) -> u32 {
+        self.burst
+    }
+
+    /// The time after which one more is allowed.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        Duration::from_millis(self.period_ms.into())
+    }
+
+    /// The time in which a full burst is regained.
+    #[must_use]
+    pub fn window(&self) -> Duration {
+        Duration::from_millis(u64::from(self.period_ms) * u64::from(self.burst))
+    }
+
+    /// Counts one act at `now`, given the time `full_at` when the budget would
+    /// be whole again (`None`: nothing was counted before). Returns the new
+    /// such time, and what is decided; a refused act is not counted.
+    ///
+    /// A `full_at` further away than one window, which only a clock that was
+    /// turned back leaves behind, is taken as one window away: nobody waits
+    /// longer than the quota says.
+    pub fn decide(&self, full_at: Option<Timestamp>, now: Timestamp) -> (Timestamp, Decision) {
+        let furthest = now.saturating_add(self.window());
+        let full_at = full_at.unwrap_or(now).max(now).min(furthest);
+        let counted = full_at.saturating_add(self.period());
+        if counted <= furthest {
+            (counted, Decision::Allowed)
+        } else {
+            let retry_after = counted.saturating_since(furthest);
+            (full_at, Decision::Refused { retry_after })
+        }
+    }
+}
+
+/// What a limiter says of one act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Decision {
+    /// It may happen, and was counted.
+    Allowed,
+    /// It may not, and was not counted.
+    Refused {
+        /// The wait after which it would be allowed; exact, above zero.
+        retry_after: Duration,
+    },
+}
+
+/// What is counted together: a scope, such as `login:account`, and a subject,
+/// such as a canonical email or a network. Only a digest of both is kept, so
+/// every key has the same size and no address stays in the store.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LimitKey([u8; 16]);
+
+impl LimitKey {
+    /// The key of `subject` within `scope`: SHA-256 cut to 128 bits.
+    #[must_use]
+    pub fn new(scope: &str, subject: &[u8]) -> Self {
+        let digest = Sha256::new()
+            .chain_update((scope.len() as u64).to_le_bytes())
+            .chain_update(scope)
+            .chain_update(subject)
+            .finalize();
+        let mut key = [0; 16];
+        for (to, from) in key.iter_mut().zip(digest) {
+            *to = from;
+        }
+        Self(key)
+    }
+
+    /// The key as the store keeps it.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+}
+
+impl fmt::Debug for LimitKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LimitKey(")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(")")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ms(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn a_burst_then_one_a_period() {
+        let quota = Quota::new(3, Duration::from_millis(100));
+        let mut state = None;
+        for _ in 0..3 {
+            let (next, decision) = quota.decide(state, ms(1000));
+            assert_eq!(decision, Decision::Allowed);
+            state = Some(next);
+        }
+        let retry_after = Duration::from_millis(100);
+        assert_eq!(
+            quota.decide(state, ms(1000)).1,
+            Decision::Refused { retry_after }
+        );
+        assert_eq!(
+            quota.decide(state, ms(1099)).1,
+            Decision::Refused {
+                retry_after: Duration::from_millis(1)
+            }
+        );
+        assert_eq!(quota.decide(state, ms(1100)).1, Decision::Allowed);
+    }
+
+    #[test]
+    fn a_clock_turned_back_locks_nobody_out_for_longer_than_the_window() {
+        let quota = Quota::new(2, Duration::from_millis(100));
+        let (_, decision) = quota.decide(Some(ms(3_600_000)), ms(0));
+        assert_eq!(
+            decision,
+            Decision::Refused {
+                retry_after: Duration::from_millis(100)
+            }
+        );
+    }
+
+    #[test]
+    fn scope_and_subject_do_not_run_together() {
+        assert_ne!(LimitKey::new("ab", b"c"), LimitKey::new("a", b"bc"));
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_the_quota_and_the_wait_is_exact(
+            burst in 1u32..6, period in 1u32..500, steps in prop::collection::vec(0i64..400, 1..60)
+        ) {
+            let quota = Quota::new(burst, Duration::from_millis(period.into()));
+            let (mut now, mut state, mut allowed) = (0, None, Vec::new());
+            for step in steps {
+                now += step;
+                let (next, decision) = quota.decide(state, ms(now));
+                state = Some(next);
+                match decision {
+                    Decision::Allowed => allowed.push(now),
+                    Decision::Refused { retry_after } => {
+                        let wait = i64::try_from(retry_after.as_millis()).unwrap();
+                        prop_assert!(wait > 0);
+                        prop_assert_ne!(quota.decide(state, ms(now + wait - 1)).1, Decision::Allowed);
+                        prop_assert_eq!(quota.decide(state, ms(now + wait)).1, Decision::Allowed);
+                    }
+                }
+                for (index, start) in allowed.iter().enumerate() {
+                    let budget = i64::from(burst) + (now - start) / i64::from(period);
+                    prop_assert!(i64::try_from(allowed.len() - index).unwrap() <= budget);
+                }
+            }
+        }
+    }
+}

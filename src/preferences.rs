@@ -1,0 +1,145 @@
+//! Preferences: a JSON object that belongs to the application.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+/// Largest size, in bytes of compact JSON.
+pub const MAX_PREFERENCES_BYTES: usize = 16 * 1024;
+/// Deepest nesting of objects and arrays.
+pub const MAX_PREFERENCES_DEPTH: usize = 32;
+
+/// Why a JSON object is not accepted as preferences.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PreferencesError {
+    /// More than [`MAX_PREFERENCES_BYTES`].
+    #[error("are larger than 16 KiB")]
+    TooLarge,
+    /// Nested deeper than [`MAX_PREFERENCES_DEPTH`].
+    #[error("are nested deeper than 32 levels")]
+    TooDeep,
+    /// A key is empty, or has a `$`, a `.` or a NUL in it, which a database
+    /// could read as an operator or a path.
+    #[error("have a key that is empty or contains '$', '.' or NUL")]
+    InvalidKey,
+    /// An integer outside the signed 64-bit range, which not every store can keep.
+    #[error("have an integer outside the signed 64-bit range")]
+    NumberOutOfRange,
+}
+
+/// A JSON object of at most 16 KiB, whose keys no database mistakes for an
+/// operator. The service keeps it and never looks into it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Preferences(Map<String, Value>);
+
+impl Preferences {
+    /// Accepts `object` as it is, or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`PreferencesError`] says what is wrong with it.
+    pub fn new(object: Map<String, Value>) -> Result<Self, PreferencesError> {
+        check_object(&object, 1)?;
+        let size = serde_json::to_vec(&object).map_or(usize::MAX, |text| text.len());
+        if size > MAX_PREFERENCES_BYTES {
+            return Err(PreferencesError::TooLarge);
+        }
+        Ok(Self(object))
+    }
+
+    /// An object that a store read back. It is not checked again.
+    #[must_use]
+    pub fn from_store(object: Map<String, Value>) -> Self {
+        Self(object)
+    }
+
+    /// The object.
+    #[must_use]
+    pub fn as_map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Preferences {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(Map::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+fn check_object(object: &Map<String, Value>, depth: usize) -> Result<(), PreferencesError> {
+    if depth > MAX_PREFERENCES_DEPTH {
+        return Err(PreferencesError::TooDeep);
+    }
+    for (key, value) in object {
+        if key.is_empty() || key.contains(['$', '.', '\0']) {
+            return Err(PreferencesError::InvalidKey);
+        }
+        check_value(value, depth)?;
+    }
+    Ok(())
+}
+
+fn check_value(value: &Value, depth: usize) -> Result<(), PreferencesError> {
+    match value {
+        Value::Object(object) => check_object(object, depth + 1),
+        Value::Array(_) if depth >= MAX_PREFERENCES_DEPTH => Err(PreferencesError::TooDeep),
+        Value::Array(items) => items
+            .iter()
+            .try_for_each(|item| check_value(item, depth + 1)),
+        Value::Number(number) if number.is_u64() && !number.is_i64() => {
+            Err(PreferencesError::NumberOutOfRange)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn accept(value: Value) -> Result<Preferences, PreferencesError> {
+        Preferences::new(value.as_object().unwrap().clone())
+    }
+
+    #[test]
+    fn an_ordinary_object_is_kept_as_it_is() {
+        let value = json!({"level": "B2", "dark": true, "seen": [1, {"a": null}], "n": -1.5});
+        assert_eq!(json!(accept(value.clone()).unwrap()), value);
+    }
+
+    #[test]
+    fn asvs_1_2_4_operators_are_no_keys() {
+        for value in [
+            json!({"$set": 1}),
+            json!({"a.b": 1}),
+            json!({"a": [{"$gt": ""}]}),
+            json!({"": 1}),
+            json!({"a\0": 1}),
+        ] {
+            assert_eq!(accept(value), Err(PreferencesError::InvalidKey));
+        }
+    }
+
+    #[test]
+    fn size_depth_and_range_are_bounded() {
+        // {"a":"…"} has eight bytes besides the text.
+        assert!(accept(json!({"a": "x".repeat(16 * 1024 - 8)})).is_ok());
+        assert_eq!(
+            accept(json!({"a": "x".repeat(16 * 1024 - 7)})),
+            Err(PreferencesError::TooLarge)
+        );
+        let nested = |levels: usize| (1..levels).fold(json!({}), |inner, _| json!({"a": inner}));
+        assert!(accept(nested(32)).is_ok());
+        assert_eq!(accept(nested(33)), Err(PreferencesError::TooDeep));
+        let lists =
+            |levels: usize| json!({"a": (2..levels).fold(json!([]), |inner, _| json!([inner]))});
+        assert!(accept(lists(32)).is_ok());
+        assert_eq!(accept(lists(33)), Err(PreferencesError::TooDeep));
+        assert_eq!(
+            accept(json!({"a": u64::MAX})),
+            Err(PreferencesError::NumberOutOfRange)
+        );
+        assert!(accept(json!({"a": i64::MIN})).is_ok());
+    }
+}

@@ -1,0 +1,143 @@
+//! Secrets: redacted in `Debug`, wiped on drop, compared in constant time.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+macro_rules! secret_text {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// `Debug` is redacted, the memory is wiped on drop, and there is
+        /// deliberately no `PartialEq`.
+        #[derive(Clone)]
+        pub struct $name(SecretString);
+
+        impl $name {
+            /// Wraps `text`.
+            #[must_use]
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(SecretString::from(text.into()))
+            }
+
+            /// The secret itself. Take care where it goes.
+            #[must_use]
+            pub fn expose_secret(&self) -> &str {
+                self.0.expose_secret()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "([redacted])"))
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self::new(text)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self::new(text)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer).map(Self::new)
+            }
+        }
+    };
+}
+
+secret_text! {
+    /// A password as it was typed: not yet checked against any policy.
+    Password
+}
+secret_text! {
+    /// A signed JWT that authenticates requests until it expires.
+    AccessToken
+}
+secret_text! {
+    /// What a client hands in to get a new [`AccessToken`]; good for one use.
+    RefreshToken
+}
+
+impl Default for Password {
+    /// The empty password, which every policy refuses.
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
+impl Default for RefreshToken {
+    /// The empty token, which is never valid.
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
+/// Tokens leave the service in answers, so they serialise; passwords do not.
+macro_rules! goes_out {
+    ($($name:ident),*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.expose_secret())
+            }
+        }
+    )*};
+}
+goes_out!(AccessToken, RefreshToken);
+
+/// Secret bytes, such as a key or a pepper.
+#[derive(Clone)]
+pub struct SecretBytes(Zeroizing<Vec<u8>>);
+
+impl SecretBytes {
+    /// Wraps `bytes`.
+    #[must_use]
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(Zeroizing::new(bytes.into()))
+    }
+
+    /// The secret itself. Take care where it goes.
+    #[must_use]
+    pub fn expose_secret(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretBytes([redacted])")
+    }
+}
+
+/// Whether `a` and `b` are equal, in a time that depends on their lengths only
+/// (ASVS 11.2.4).
+#[must_use]
+pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
+    bool::from(a.ct_eq(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let shown = format!(
+            "{:?} {:?} {:?}",
+            Password::new("canary"),
+            AccessToken::new("canary"),
+            SecretBytes::new(b"canary".to_vec())
+        );
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+}

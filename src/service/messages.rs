@@ -1,0 +1,212 @@
+//! What goes into the service and what comes out: the bodies of the contract.
+//!
+//! Requests refuse unknown fields. A missing field is the empty one, so that
+//! validation can name it together with everything else.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{SessionId, UserId};
+use crate::secret::{AccessToken, Password, RefreshToken};
+use crate::session::Session;
+use crate::time::Timestamp;
+
+/// Where a request came from. It is kept with sessions and events, and the
+/// address is what limits count by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestContext {
+    /// The client's address. Requests without one share one limit.
+    pub ip: Option<IpAddr>,
+    /// The client's own description of itself.
+    pub user_agent: Option<String>,
+}
+
+/// Longest user agent that is kept, in characters; the rest is cut.
+pub const MAX_USER_AGENT_CHARS: usize = 256;
+
+impl RequestContext {
+    /// A request from `ip`.
+    #[must_use]
+    pub fn from_ip(ip: IpAddr) -> Self {
+        Self {
+            ip: Some(ip),
+            user_agent: None,
+        }
+    }
+
+    /// Adds the client's description of itself: cut to
+    /// [`MAX_USER_AGENT_CHARS`], control characters dropped.
+    #[must_use]
+    pub fn with_user_agent(mut self, text: &str) -> Self {
+        let kept: String = text
+            .chars()
+            .filter(|letter| !letter.is_control())
+            .take(MAX_USER_AGENT_CHARS)
+            .collect();
+        self.user_agent = Some(kept).filter(|text| !text.is_empty());
+        self
+    }
+}
+
+/// Asks for an account.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegisterRequest {
+    /// The address, as the person writes it.
+    pub email: String,
+    /// The password.
+    pub password: Password,
+    /// The password once more.
+    pub confirm_password: Password,
+    /// What the person wants to be called.
+    pub name: String,
+}
+
+/// An account was made, and a session was opened for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegisterResponse {
+    /// The new account's id.
+    pub user_id: UserId,
+    /// The address as it was given.
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// A sentence for a person.
+    pub message: String,
+    /// The session's tokens.
+    #[serde(flatten)]
+    pub tokens: Tokens,
+}
+
+/// Asks for a session.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoginRequest {
+    /// The address.
+    pub email: String,
+    /// The password.
+    pub password: Password,
+}
+
+/// A session was opened or goes on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LoginResponse {
+    /// The account's id.
+    pub user_id: UserId,
+    /// The address as it was given.
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// A sentence for a person.
+    pub message: String,
+    /// The session's tokens.
+    #[serde(flatten)]
+    pub tokens: Tokens,
+}
+
+/// What a client keeps of a session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Authenticates requests.
+    pub token: AccessToken,
+    /// Always `Bearer` (RFC 6750).
+    pub token_type: TokenType,
+    /// How long `token` is good, in seconds.
+    pub expires_in: u64,
+    /// Gets new tokens, once.
+    pub refresh_token: RefreshToken,
+}
+
+/// How a token is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TokenType {
+    /// In the `Authorization` header (RFC 6750 §2.1).
+    Bearer,
+}
+
+/// Asks for new tokens.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RefreshRequest {
+    /// The refresh token that was handed out last.
+    pub refresh_token: RefreshToken,
+}
+
+/// The session has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogoutResponse {
+    /// A sentence for a person.
+    pub message: String,
+}
+
+/// Changes the own profile. What is absent stays as it is; nothing but these
+/// two can be changed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpdateProfile {
+    /// The new name.
+    #[serde(deserialize_with = "present")]
+    pub name: Option<String>,
+    /// The new preferences, in place of all the old ones.
+    #[serde(deserialize_with = "present")]
+    pub preferences: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// A field that may be absent but not `null`.
+fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Changes the own password.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangePassword {
+    /// The password as it is.
+    pub current_password: Password,
+    /// The password as it shall be.
+    pub new_password: Password,
+    /// The new password once more.
+    pub confirm_password: Password,
+}
+
+/// The user's live sessions, the last seen first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionList {
+    /// One entry each.
+    pub sessions: Vec<SessionView>,
+}
+
+/// What a user sees of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionView {
+    /// Its id, to end it by.
+    pub session_id: SessionId,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it was opened or last refreshed.
+    pub last_seen_at: Timestamp,
+    /// Where it was opened from.
+    pub ip: Option<IpAddr>,
+    /// What it was opened with.
+    pub user_agent: Option<String>,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+impl SessionView {
+    /// The view of `session` for someone who asks from session `current`.
+    #[must_use]
+    pub fn of(session: &Session, current: SessionId) -> Self {
+        Self {
+            session_id: session.id,
+            created_at: session.created_at,
+            last_seen_at: session.last_seen_at,
+            ip: session.ip,
+            user_agent: session.user_agent.clone(),
+            current: session.id == current,
+        }
+    }
+}

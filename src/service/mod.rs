@@ -1,0 +1,3 @@
+//! The service: what an application calls.
+
+pub mod messages;

@@ -1,0 +1,177 @@
+//! Sessions and their refresh state machine: pure functions of the record and
+//! the time.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::id::{SessionId, UserId};
+use crate::time::Timestamp;
+
+/// A session, as it is kept in the store.
+///
+/// No token is kept: a refresh token is proved by its MAC and by
+/// `refresh_counter`, an access token by its signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The id that tokens name.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The user's epoch under which it was made. Once the user's is higher,
+    /// the session is dead.
+    pub auth_epoch: u64,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it was opened or last refreshed.
+    pub last_seen_at: Timestamp,
+    /// The first instant at which it has ended, unless it is refreshed before
+    /// (idle timeout, ASVS 7.3.1). Never later than `absolute_expires_at`.
+    pub expires_at: Timestamp,
+    /// The first instant at which it has ended whatever is done (absolute
+    /// timeout, ASVS 7.3.2).
+    pub absolute_expires_at: Timestamp,
+    /// The counter of the one refresh token that is live.
+    pub refresh_counter: u64,
+    /// Where it was opened from.
+    pub ip: Option<IpAddr>,
+    /// What it was opened with.
+    pub user_agent: Option<String>,
+}
+
+/// The times that a rotation goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RotationPolicy {
+    /// How long a session lasts from its last refresh.
+    pub idle_timeout: Duration,
+    /// For how long after a rotation the token before it gets the same
+    /// successor again, so that a lost answer logs nobody out.
+    pub grace: Duration,
+}
+
+/// What became of a refresh token that was handed in. The session is as it is
+/// after the act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Rotation {
+    /// It was the live one: the counter went up by one.
+    Rotated(Session),
+    /// It is one step behind, within the grace, and its successor is unused:
+    /// nothing changed, the successor may be handed out again.
+    Repeated(Session),
+    /// It is older: somebody else holds a copy. The session has been ended.
+    Reused(Session),
+    /// There is no such session any more, or the counter was never given out.
+    Gone,
+}
+
+impl Session {
+    /// Whether it has not ended by `now`: it ends exactly at `expires_at`.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        now < self.expires_at && now < self.absolute_expires_at
+    }
+
+    /// Hands in the refresh token with counter `presented` at `now`.
+    ///
+    /// A successor counts as used as soon as it has been handed in itself:
+    /// then its predecessor is two steps behind and no grace applies. Stores
+    /// do this in one atomic act; on [`Rotation::Reused`] they remove the
+    /// session in the same act.
+    pub fn rotate(mut self, presented: u64, policy: RotationPolicy, now: Timestamp) -> Rotation {
+        if !self.is_live(now) || presented > self.refresh_counter {
+            return Rotation::Gone;
+        }
+        if presented == self.refresh_counter {
+            self.refresh_counter += 1;
+            self.last_seen_at = now;
+            self.expires_at = now
+                .saturating_add(policy.idle_timeout)
+                .min(self.absolute_expires_at);
+            return Rotation::Rotated(self);
+        }
+        let within_grace = now <= self.last_seen_at.saturating_add(policy.grace);
+        if self.refresh_counter - presented == 1 && within_grace {
+            Rotation::Repeated(self)
+        } else {
+            Rotation::Reused(self)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: RotationPolicy = RotationPolicy {
+        idle_timeout: Duration::from_secs(100),
+        grace: Duration::from_secs(10),
+    };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_secs(seconds)
+    }
+
+    fn session() -> Session {
+        Session {
+            id: SessionId::from_bytes([1; 12]),
+            user_id: UserId::from_bytes([2; 12]),
+            auth_epoch: 0,
+            created_at: at(0),
+            last_seen_at: at(0),
+            expires_at: at(100),
+            absolute_expires_at: at(150),
+            refresh_counter: 0,
+            ip: None,
+            user_agent: None,
+        }
+    }
+
+    fn rotated(rotation: Rotation) -> Session {
+        match rotation {
+            Rotation::Rotated(session) => session,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_refresh_prolongs_the_session_but_not_past_its_absolute_end() {
+        let first = rotated(session().rotate(0, POLICY, at(20)));
+        assert_eq!((first.refresh_counter, first.expires_at), (1, at(120)));
+        let second = rotated(first.rotate(1, POLICY, at(90)));
+        assert_eq!((second.refresh_counter, second.expires_at), (2, at(150)));
+    }
+
+    #[test]
+    fn it_ends_exactly_at_its_time() {
+        assert!(matches!(
+            session().rotate(0, POLICY, Timestamp::from_millis(99_999)),
+            Rotation::Rotated(_)
+        ));
+        assert_eq!(session().rotate(0, POLICY, at(100)), Rotation::Gone);
+    }
+
+    #[test]
+    fn a_lost_answer_gets_the_same_successor_within_the_grace() {
+        let first = rotated(session().rotate(0, POLICY, at(20)));
+        assert_eq!(
+            first.clone().rotate(0, POLICY, at(30)),
+            Rotation::Repeated(first.clone())
+        );
+        assert!(matches!(
+            first
+                .clone()
+                .rotate(0, POLICY, Timestamp::from_millis(30_001)),
+            Rotation::Reused(_)
+        ));
+        let second = rotated(first.rotate(1, POLICY, at(25)));
+        assert!(matches!(
+            second.rotate(0, POLICY, at(26)),
+            Rotation::Reused(_)
+        ));
+    }
+
+    #[test]
+    fn a_counter_that_was_never_given_out_is_refused() {
+        assert_eq!(session().rotate(1, POLICY, at(1)), Rotation::Gone);
+    }
+}

@@ -1,0 +1,279 @@
+//! What the service needs of a store, cut by atomicity.
+//!
+//! **Each method is one atomic act on the store.** The service never reads,
+//! decides and writes back: the deciding is part of the act. A method gets
+//! `now` and finished values; a store never reads a clock, draws randomness or
+//! hashes. There are no default methods, so an implementation that forgets one
+//! does not compile. What can be expected to happen (an email that is taken, a
+//! token that was used) is a value; [`StoreError`] is for what went wrong.
+//!
+//! A store of your own is right when the conformance suite says so.
+
+mod shared;
+
+use std::error::Error;
+
+use async_trait::async_trait;
+
+use crate::email::CanonicalEmail;
+use crate::id::{SessionId, UserId};
+use crate::limit::{Decision, LimitKey, Quota};
+use crate::preferences::Preferences;
+use crate::session::{Rotation, RotationPolicy, Session};
+use crate::time::Timestamp;
+use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
+use crate::user::{DisplayName, PasswordHash, User};
+
+/// The cause of a [`StoreError`], for logs and never for a client.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// Something went wrong in the store. The act may or may not have happened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The store could not be reached or did not answer.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Cause),
+    /// The deadline passed before the store answered.
+    #[error("the store did not answer in time")]
+    Timeout,
+    /// A record is there and cannot be read.
+    #[error("a stored record is corrupt: {record}")]
+    Corrupt {
+        /// Which record: its kind and id, never its contents.
+        record: String,
+        /// What could not be read.
+        #[source]
+        source: Cause,
+    },
+    /// The store holds as much as it was told to hold.
+    #[error("the store is full")]
+    Full,
+    /// Anything else.
+    #[error("the store failed")]
+    Other(#[source] Cause),
+}
+
+/// What became of a user that was to be inserted. It cannot carry the user
+/// who was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum InsertUser {
+    /// The user is there.
+    Inserted,
+    /// Another user has this canonical email. Nothing changed.
+    EmailTaken,
+    /// Another user has this id. Nothing changed.
+    IdTaken,
+}
+
+/// What became of a session or token that was to be inserted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Insert {
+    /// It is there.
+    Inserted,
+    /// Its key is taken. Nothing changed.
+    Taken,
+}
+
+/// Whether an act ends what was signed in before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Epoch {
+    /// Sessions go on.
+    Keep,
+    /// `auth_epoch` goes up by one: every session and token made before is dead.
+    Raise,
+}
+
+/// What to change in a profile. `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProfileChange {
+    /// The new name.
+    pub name: Option<DisplayName>,
+    /// The new preferences, in place of all the old ones.
+    pub preferences: Option<Preferences>,
+}
+
+/// Users.
+#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[async_trait]
+pub trait UserStore: Send + Sync {
+    /// Adds `user`, unless its id or its canonical email is taken.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError>;
+
+    /// The user with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails or the record is corrupt.
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// The user with this canonical email.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails or the record is corrupt.
+    async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError>;
+
+    /// Sets `last_login` to `now` if the user is active and `auth_epoch` is
+    /// `epoch`. Says whether it did: a login that was overtaken by a change of
+    /// password or a disabling gets `false`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn record_login(
+        &self,
+        id: UserId,
+        epoch: u64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Replaces the password hash if it is still `expected`, and in the same
+    /// act does with the epoch what `epoch` says. Says whether it did.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn replace_password(
+        &self,
+        id: UserId,
+        expected: &PasswordHash,
+        new: &PasswordHash,
+        epoch: Epoch,
+    ) -> Result<bool, StoreError>;
+
+    /// Changes the profile and returns the user as it is then; `None` when
+    /// there is no such user. Nothing but name and preferences can change.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<User>, StoreError>;
+}
+
+/// Sessions. One that has ended or expired is never returned.
+#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// Adds `session`, unless its id is taken: never an overwrite.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError>;
+
+    /// The session with this id, if it is live at `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails or the record is corrupt.
+    async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError>;
+
+    /// The user's sessions that are live at `now`, the last seen first; ties
+    /// by id, the higher first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails or a record is corrupt.
+    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError>;
+
+    /// Hands in the refresh token with counter `presented`: does what
+    /// [`Session::rotate`] says, in one act, and removes the session in the
+    /// same act when that is [`Rotation::Reused`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails or the record is corrupt.
+    async fn rotate(
+        &self,
+        id: SessionId,
+        presented: u64,
+        policy: RotationPolicy,
+        now: Timestamp,
+    ) -> Result<Rotation, StoreError>;
+
+    /// Ends the session `id` if it is `user`'s. Says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails; then it must not be reported as done.
+    async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
+
+    /// Ends all sessions of `user` but `except`. Says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails; then it must not be reported as done.
+    async fn end_sessions(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<u64, StoreError>;
+}
+
+/// One-time tokens.
+#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[async_trait]
+pub trait TokenStore: Send + Sync {
+    /// Adds `token`, unless its digest is taken.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError>;
+
+    /// Takes out the token with this digest and purpose if it is live at
+    /// `now`. Of any number of callers at once, one gets it. A token of
+    /// another purpose is left where it is.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails or the record is corrupt.
+    async fn consume_token(
+        &self,
+        digest: TokenDigest,
+        purpose: TokenPurpose,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>, StoreError>;
+
+    /// Removes all tokens of `user`. Says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn remove_tokens(&self, user: UserId) -> Result<u64, StoreError>;
+}
+
+/// Rate limits.
+#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[async_trait]
+pub trait LimitStore: Send + Sync {
+    /// Counts one act under `key` at `now`, as [`Quota::decide`] says, in one
+    /// act: parallel callers together never get more than the quota.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails; the caller then refuses.
+    async fn hit(
+        &self,
+        key: LimitKey,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Result<Decision, StoreError>;
+}
+
+/// A store of everything, as one name. It is implemented by whatever
+/// implements its parts; `Arc<dyn Store>` is one too.
+pub trait Store: UserStore + SessionStore + TokenStore + LimitStore + 'static {}
+
+impl<T: UserStore + SessionStore + TokenStore + LimitStore + ?Sized + 'static> Store for T {}

@@ -1,0 +1,116 @@
+//! `Arc<T>` is a store when `T` is.
+
+use std::sync::Arc;
+
+use super::*;
+
+#[async_trait]
+impl<T: UserStore + ?Sized> UserStore for Arc<T> {
+    async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError> {
+        (**self).insert_user(user).await
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        (**self).user(id).await
+    }
+
+    async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError> {
+        (**self).user_by_email(email).await
+    }
+
+    async fn record_login(
+        &self,
+        id: UserId,
+        epoch: u64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        (**self).record_login(id, epoch, now).await
+    }
+
+    async fn replace_password(
+        &self,
+        id: UserId,
+        expected: &PasswordHash,
+        new: &PasswordHash,
+        epoch: Epoch,
+    ) -> Result<bool, StoreError> {
+        (**self).replace_password(id, expected, new, epoch).await
+    }
+
+    async fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<User>, StoreError> {
+        (**self).update_profile(id, change).await
+    }
+}
+
+#[async_trait]
+impl<T: SessionStore + ?Sized> SessionStore for Arc<T> {
+    async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError> {
+        (**self).insert_session(session).await
+    }
+
+    async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
+        (**self).session(id, now).await
+    }
+
+    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        (**self).sessions_of(user, now).await
+    }
+
+    async fn rotate(
+        &self,
+        id: SessionId,
+        presented: u64,
+        policy: RotationPolicy,
+        now: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        (**self).rotate(id, presented, policy, now).await
+    }
+
+    async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+        (**self).end_session(user, id).await
+    }
+
+    async fn end_sessions(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<u64, StoreError> {
+        (**self).end_sessions(user, except).await
+    }
+}
+
+#[async_trait]
+impl<T: TokenStore + ?Sized> TokenStore for Arc<T> {
+    async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError> {
+        (**self).insert_token(token).await
+    }
+
+    async fn consume_token(
+        &self,
+        digest: TokenDigest,
+        purpose: TokenPurpose,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>, StoreError> {
+        (**self).consume_token(digest, purpose, now).await
+    }
+
+    async fn remove_tokens(&self, user: UserId) -> Result<u64, StoreError> {
+        (**self).remove_tokens(user).await
+    }
+}
+
+#[async_trait]
+impl<T: LimitStore + ?Sized> LimitStore for Arc<T> {
+    async fn hit(
+        &self,
+        key: LimitKey,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Result<Decision, StoreError> {
+        (**self).hit(key, quota, now).await
+    }
+}

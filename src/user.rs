@@ -1,0 +1,230 @@
+//! The user record, and the view of it that its owner sees.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::authz::Role;
+use crate::email::Email;
+use crate::id::UserId;
+use crate::preferences::Preferences;
+use crate::secret::constant_time_eq;
+use crate::time::Timestamp;
+
+/// A user, as it is kept in the store.
+///
+/// It is not `Serialize`: what leaves the service is a [`Profile`].
+#[derive(Clone, Debug)]
+pub struct User {
+    /// Never changes.
+    pub id: UserId,
+    /// The address as given, and the canonical key that is unique.
+    pub email: Email,
+    /// What the user wants to be called.
+    pub name: DisplayName,
+    /// The password's hash.
+    pub password_hash: PasswordHash,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When a password was last accepted for it.
+    pub last_login: Option<Timestamp>,
+    /// Whether the owner of the mailbox has shown that this account is theirs.
+    pub is_verified: bool,
+    /// What the user is; permissions follow from the configuration.
+    pub roles: BTreeSet<Role>,
+    /// The application's own settings for this user.
+    pub preferences: Preferences,
+    /// Whether the account may be used.
+    pub status: UserStatus,
+    /// Goes up by one when every session and token made before must end.
+    /// Setting a new password and raising it are one write.
+    pub auth_epoch: u64,
+}
+
+/// Whether an account may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserStatus {
+    /// It may.
+    Active,
+    /// It may not: no login, no session, no token is accepted.
+    Disabled,
+}
+
+/// The hash of a password, in PHC string format
+/// (`$argon2id$v=19$m=…,t=…,p=…$salt$hash`) or that of another scheme.
+///
+/// Redacted in `Debug`; compared by [`PasswordHash::is`] in constant time.
+#[derive(Clone)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Wraps a hash as the store keeps it. It is not parsed here.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text as the store keeps it.
+    #[must_use]
+    pub fn expose_secret(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `other` is the same text.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        constant_time_eq(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash([redacted])")
+    }
+}
+
+/// A name that was accepted: trimmed, NFC, 1 to 100 characters, and free of
+/// control, line-separator and bidi-override characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DisplayName(String);
+
+/// Longest name, in characters (code points).
+pub const MAX_NAME_CHARS: usize = 100;
+
+/// Why a text is not accepted as a name.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NameError {
+    /// Nothing but blanks.
+    #[error("is empty")]
+    Empty,
+    /// More than [`MAX_NAME_CHARS`].
+    #[error("is longer than 100 characters")]
+    TooLong,
+    /// Control characters, line separators or bidi overrides.
+    #[error("has characters that cannot be shown safely")]
+    Unsafe,
+}
+
+impl DisplayName {
+    /// Parses a name: trims and normalises it.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`] says what is wrong with it.
+    pub fn parse(input: &str) -> Result<Self, NameError> {
+        let trimmed = input.trim();
+        // NFC never makes a text shorter than a third of its characters, so
+        // this bounds the work before normalising.
+        if trimmed.chars().nth(MAX_NAME_CHARS * 3).is_some() {
+            return Err(NameError::TooLong);
+        }
+        let name: String = trimmed.nfc().collect();
+        if name.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if name.chars().any(is_unsafe) {
+            return Err(NameError::Unsafe);
+        }
+        if name.chars().nth(MAX_NAME_CHARS).is_some() {
+            return Err(NameError::TooLong);
+        }
+        Ok(Self(name))
+    }
+
+    /// A name that a store read back. It is not checked again.
+    #[must_use]
+    pub fn from_store(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_unsafe(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// What a user sees of the own account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The account's id.
+    pub user_id: UserId,
+    /// The address as it was given.
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When a password was last accepted for it.
+    pub last_login: Option<Timestamp>,
+    /// Whether the owner of the mailbox has confirmed the account.
+    pub is_verified: bool,
+    /// The roles.
+    pub roles: BTreeSet<Role>,
+    /// The application's own settings.
+    pub preferences: Preferences,
+}
+
+impl From<&User> for Profile {
+    fn from(user: &User) -> Self {
+        Self {
+            user_id: user.id,
+            email: user.email.as_str().to_owned(),
+            name: user.name.as_str().to_owned(),
+            created_at: user.created_at,
+            last_login: user.last_login,
+            is_verified: user.is_verified,
+            roles: user.roles.clone(),
+            preferences: user.preferences.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_trimmed_and_normalised() {
+        assert_eq!(
+            DisplayName::parse("  Zoe\u{308}  ").unwrap().as_str(),
+            "Zo\u{eb}"
+        );
+        assert!(DisplayName::parse(&"\u{1f98a}".repeat(100)).is_ok());
+        // Decomposed letters count as the one character they make.
+        assert!(DisplayName::parse(&"e\u{301}".repeat(100)).is_ok());
+    }
+
+    #[test]
+    fn asvs_1_3_11_line_breaks_and_overrides_are_refused() {
+        for name in [
+            "a\r\nBcc: b@c.org",
+            "a\0",
+            "a\u{1b}[31m",
+            "a\u{202e}b",
+            "a\u{2066}b",
+            "a\u{2028}b",
+            "a\u{85}b",
+        ] {
+            assert_eq!(DisplayName::parse(name), Err(NameError::Unsafe), "{name:?}");
+        }
+        assert_eq!(DisplayName::parse(" \u{a0} "), Err(NameError::Empty));
+        assert_eq!(
+            DisplayName::parse(&"a".repeat(101)),
+            Err(NameError::TooLong)
+        );
+        assert_eq!(
+            DisplayName::parse(&"a".repeat(100_000)),
+            Err(NameError::TooLong)
+        );
+    }
+}
