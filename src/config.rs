@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::authz::RolePolicy;
 use crate::error::ConfigError;
 use crate::limit::Quota;
+use crate::password::{HashingConfig, PasswordPolicy};
 use crate::session::RotationPolicy;
 
 /// The settings of the service. Start from [`AuthConfig::new`] and change what
@@ -23,6 +24,10 @@ pub struct AuthConfig {
     pub access_token_ttl: Duration,
     /// How long sessions last.
     pub session: SessionPolicy,
+    /// What a new password must be like.
+    pub password: PasswordPolicy,
+    /// How passwords are hashed.
+    pub hashing: HashingConfig,
     /// Who may do how much.
     pub limits: LimitPolicy,
     /// Which roles grant what.
@@ -42,6 +47,8 @@ impl AuthConfig {
             service_name,
             access_token_ttl: Duration::from_secs(15 * 60),
             session: SessionPolicy::default(),
+            password: PasswordPolicy::default(),
+            hashing: HashingConfig::default(),
             limits: LimitPolicy::default(),
             roles: RolePolicy::default(),
         }
@@ -88,7 +95,7 @@ impl AuthConfig {
         if session.refresh_grace > Duration::from_secs(60) {
             return invalid("session.refresh_grace", "is longer than a minute");
         }
-        Ok(())
+        self.password.validate()
     }
 }
 
@@ -130,7 +137,7 @@ impl SessionPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitPolicy {
-    /// Registrations from one address. Default 10, and one more every 5 minutes.
+    /// Registrations from one address. Default 30, and one more every minute.
     pub register_by_address: Option<Quota>,
     /// Credential checks of one account, whether it exists or not. Default 10,
     /// and one more every minute.
@@ -142,7 +149,7 @@ pub struct LimitPolicy {
 impl Default for LimitPolicy {
     fn default() -> Self {
         Self {
-            register_by_address: Some(Quota::new(10, Duration::from_secs(300))),
+            register_by_address: Some(Quota::new(30, Duration::from_secs(60))),
             login_by_account: Some(Quota::new(10, Duration::from_secs(60))),
             login_by_address: Some(Quota::new(60, Duration::from_secs(2))),
         }

@@ -1,12 +1,18 @@
 //! Accounts for any Rust server.
 
 pub mod authz;
+#[cfg(feature = "axum")]
+pub mod axum;
 pub mod clock;
 pub mod config;
 pub mod email;
 pub mod error;
+pub mod event;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod id;
 pub mod limit;
+pub mod password;
 pub mod preferences;
 pub mod random;
 pub mod secret;

@@ -35,6 +35,19 @@ impl RequestContext {
         }
     }
 
+    /// What limits by address count by: an IPv4 address, also when it is
+    /// mapped into IPv6, or the /64 network of an IPv6 address, which is what
+    /// one customer gets (ASVS 2.4.1). Requests without an address count
+    /// together, and are limited all the same.
+    #[must_use]
+    pub(crate) fn network(&self) -> Vec<u8> {
+        match self.ip.map(|ip| ip.to_canonical()) {
+            None => Vec::new(),
+            Some(IpAddr::V4(ip)) => ip.octets().to_vec(),
+            Some(IpAddr::V6(ip)) => ip.octets().into_iter().take(8).collect(),
+        }
+    }
+
     /// Adds the client's description of itself: cut to
     /// [`MAX_USER_AGENT_CHARS`], control characters dropped.
     #[must_use]

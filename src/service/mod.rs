@@ -1,3 +1,222 @@
 //! The service: what an application calls.
+//!
+//! Every operation takes finished values and a [`RequestContext`], and knows
+//! nothing of HTTP. It is safe to drop its future at any point: each write is
+//! one atomic act of the store, and what is written before the deciding one
+//! grants nothing.
 
-pub mod messages;
+mod builder;
+mod login;
+mod messages;
+mod password;
+mod profile;
+mod register;
+mod report;
+mod session;
+mod validate;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use builder::AuthServiceBuilder;
+pub use messages::*;
+pub use validate::Authenticated;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::AuthConfig;
+use crate::error::AuthError;
+use crate::event::EventSink;
+use crate::id::SessionId;
+use crate::limit::{Decision, LimitKey, Quota};
+use crate::password::{HashingStats, PasswordHasher};
+use crate::random::{self, SecureRandom};
+use crate::session::Session;
+use crate::store::LimitStore;
+use crate::time::Timestamp;
+use crate::token::{Claims, Jwks, Keyring, TokenKind};
+use crate::user::User;
+
+/// Accounts over a store `S`, by a clock `C`. Cheap to clone; every clone is
+/// the same service.
+///
+/// Which operations it offers depends on what the store can do: without
+/// [`SessionStore`](crate::store::SessionStore) there is no `list_sessions`.
+pub struct AuthService<S, C = SystemClock> {
+    inner: Arc<Inner<S, C>>,
+}
+
+struct Inner<S, C> {
+    store: S,
+    clock: C,
+    config: Arc<AuthConfig>,
+    keyring: Keyring,
+    hasher: PasswordHasher,
+    random: Arc<dyn SecureRandom>,
+    events: Arc<dyn EventSink>,
+}
+
+impl<S, C> Clone for AuthService<S, C> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<S, C> fmt::Debug for AuthService<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthService")
+            .field("config", &self.inner.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> AuthService<S> {
+    /// Starts to build a service over `store`.
+    #[must_use]
+    pub fn builder(store: S) -> AuthServiceBuilder<S> {
+        AuthServiceBuilder::new(store)
+    }
+}
+
+impl<S, C> AuthService<S, C> {
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &AuthConfig {
+        &self.inner.config
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &S {
+        &self.inner.store
+    }
+
+    /// What the hashing threads have done and are about to do.
+    #[must_use]
+    pub fn hashing_stats(&self) -> HashingStats {
+        self.inner.hasher.stats()
+    }
+
+    /// The public keys that verify access tokens (RFC 7517 §5); empty when
+    /// they are signed by a shared secret.
+    #[must_use]
+    pub fn jwks(&self) -> Jwks {
+        self.inner.keyring.jwks()
+    }
+}
+
+impl<S, C: Clock> AuthService<S, C> {
+    /// Checks signature and claims of an access token, and nothing else: it
+    /// accepts a token whose session was ended or whose user was disabled, for
+    /// as long as the token lasts. Use `validate_token` wherever that
+    /// matters; this is for services that cannot reach the store.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidToken`].
+    pub fn verify_offline(&self, token: &str) -> Result<Claims, AuthError> {
+        let config = self.config();
+        self.inner
+            .keyring
+            .verify(token, &config.issuer, &config.audience, self.now())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    fn random(&self) -> &dyn SecureRandom {
+        &*self.inner.random
+    }
+
+    /// A new session of `user` under `epoch`. It counts once it is stored.
+    fn new_session(
+        &self,
+        user: &User,
+        epoch: u64,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<Session, AuthError> {
+        let policy = self.config().session;
+        let absolute_expires_at = now.saturating_add(policy.absolute_timeout);
+        Ok(Session {
+            id: SessionId::generate(now, self.random())?,
+            user_id: user.id,
+            auth_epoch: epoch,
+            created_at: now,
+            last_seen_at: now,
+            expires_at: now
+                .saturating_add(policy.idle_timeout)
+                .min(absolute_expires_at),
+            absolute_expires_at,
+            refresh_counter: 0,
+            ip: context.ip,
+            user_agent: context.user_agent.clone(),
+        })
+    }
+
+    /// The tokens of a stored session. The access token ends with the session
+    /// if that comes first.
+    fn tokens(&self, session: &Session, now: Timestamp) -> Result<Tokens, AuthError> {
+        let config = self.config();
+        let issued_at = u64::try_from(now.as_secs()).unwrap_or(0);
+        let left = session.absolute_expires_at.saturating_since(now);
+        let expires_in = config.access_token_ttl.min(left).as_secs();
+        let claims = Claims {
+            iss: config.issuer.clone(),
+            sub: session.user_id,
+            aud: config.audience.clone(),
+            exp: issued_at.saturating_add(expires_in),
+            iat: issued_at,
+            jti: hex(&random::bytes::<16>(self.random())?),
+            sid: session.id,
+            epoch: session.auth_epoch,
+            typ: TokenKind::Access,
+        };
+        Ok(Tokens {
+            token: self.inner.keyring.sign(&claims)?,
+            token_type: TokenType::Bearer,
+            expires_in,
+            refresh_token: self
+                .inner
+                .keyring
+                .issue_refresh(session.id, session.refresh_counter),
+        })
+    }
+}
+
+impl<S: LimitStore, C: Clock> AuthService<S, C> {
+    /// Counts one act; refuses when the quota is used up, and when the limiter
+    /// cannot be reached.
+    async fn limit(
+        &self,
+        scope: &str,
+        subject: &[u8],
+        quota: Option<Quota>,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        let Some(quota) = quota else { return Ok(()) };
+        let key = LimitKey::new(scope, subject);
+        match self.inner.store.hit(key, quota, now).await? {
+            Decision::Allowed => Ok(()),
+            Decision::Refused { retry_after } => Err(AuthError::RateLimited { retry_after }),
+        }
+    }
+}
+
+/// The wait that clients are told: whole seconds, at least one.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis().div_ceil(1000))
+        .unwrap_or(u64::MAX)
+        .max(1)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,3 +1,14 @@
 //! Helpers that several test files share.
 
+#![allow(
+    dead_code,
+    missing_docs,
+    missing_debug_implementations,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    reason = "each test file uses a part of it"
+)]
+
+pub mod bed;
 pub mod python;

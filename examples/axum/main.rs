@@ -1,0 +1,86 @@
+//! A server with accounts, ready to use: `cargo run --example axum`.
+//!
+//! The environment variables are listed in the README.
+
+mod settings;
+
+use std::error::Error;
+use std::net::SocketAddr;
+
+use admittance::axum::{Authenticator, CurrentUser, RequirePermission, RequiredPermission};
+use admittance::http::AuthApi;
+use axum::extract::FromRef;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use settings::Settings;
+use tokio::net::TcpListener;
+
+/// The application's own state; the extractors need only a part of it.
+#[derive(Clone, FromRef)]
+struct App {
+    auth: Authenticator,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt()
+        .with_env_filter(std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()))
+        .init();
+    let settings = Settings::from_env()?;
+    let service = settings.service()?;
+    let api = AuthApi::with_config(service, settings.http());
+
+    let app = Router::new()
+        .route("/hello", get(hello))
+        .route("/exams", get(exams))
+        .merge(admittance::axum::router(&api))
+        .with_state(App { auth: Authenticator::from(&api) });
+
+    let listener = TcpListener::bind(&settings.addr).await?;
+    let addr = listener.local_addr()?;
+    println!("Listening on http://{addr}. Accounts are kept in memory. Try:");
+    println!("  curl http://{addr}/register -H 'Content-Type: application/json' \\");
+    println!(
+        r#"    -d '{{"email":"ann@example.org","password":"plum-Orbit-47-lantern","confirm_password":"plum-Orbit-47-lantern","name":"Ann"}}'"#
+    );
+    println!("  then the README's next lines. Ctrl-C stops the server.");
+
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stopped())
+        .await?;
+    println!("Stopped.");
+    Ok(())
+}
+
+/// A route of the application's own: only users who are logged in get in.
+async fn hello(user: CurrentUser) -> Json<Value> {
+    Json(json!({ "hello": user.user().name.as_str() }))
+}
+
+struct GradeExams;
+
+impl RequiredPermission for GradeExams {
+    const NAME: &'static str = "exam:grade";
+}
+
+/// A route for users whose role grants `exam:grade`: 403 for all others.
+async fn exams(examiner: RequirePermission<GradeExams>) -> Json<Value> {
+    Json(json!({ "examiner": examiner.user().name.as_str(), "exams": [] }))
+}
+
+async fn stopped() {
+    let interrupt = async { tokio::signal::ctrl_c().await.ok() };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    interrupt.await;
+}

@@ -1,0 +1,85 @@
+//! The example's settings, from the environment.
+
+use std::env::{self, VarError};
+use std::error::Error;
+
+use admittance::authz::{Permission, Role, RolePolicy};
+use admittance::config::{AuthConfig, LimitPolicy};
+use admittance::http::{HttpConfig, TrustedProxies};
+use admittance::random::{OsRandom, SecureRandom};
+use admittance::secret::SecretBytes;
+use admittance::service::AuthService;
+use admittance::store::memory::MemoryStore;
+use admittance::token::Keyring;
+use base64ct::{Base64, Encoding};
+
+pub(crate) struct Settings {
+    pub(crate) addr: String,
+    secret: SecretBytes,
+    trusted_proxies: TrustedProxies,
+    limits: LimitPolicy,
+}
+
+impl Settings {
+    pub(crate) fn from_env() -> Result<Self, Box<dyn Error>> {
+        let limits = match variable("RATE_LIMITS")?.as_deref() {
+            None | Some("on") => LimitPolicy::default(),
+            Some("off") => {
+                tracing::warn!("RATE_LIMITS=off: nothing stops guessing, measure only");
+                LimitPolicy::off()
+            }
+            Some(_) => return Err("RATE_LIMITS is neither `on` nor `off`".into()),
+        };
+        match variable("REGISTRATION")?.as_deref() {
+            None | Some("open-session") => {}
+            Some(_) => return Err("REGISTRATION knows `open-session` only".into()),
+        }
+        Ok(Self {
+            addr: variable("ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
+            secret: secret(variable("AUTH_SECRET")?)?,
+            trusted_proxies: variable("TRUSTED_PROXIES")?.unwrap_or_default().parse()?,
+            limits,
+        })
+    }
+
+    pub(crate) fn service(&self) -> Result<AuthService<MemoryStore>, Box<dyn Error>> {
+        let mut config = AuthConfig::new("Exam simulator");
+        config.limits = self.limits;
+        config.roles = RolePolicy::new()
+            .grant(Role::new("examiner")?, [Permission::new("exam:grade")?])
+            .grant(Role::new("student")?, [Permission::new("exam:take")?])
+            .initial_role(Role::new("student")?);
+        let service = AuthService::builder(MemoryStore::new())
+            .config(config)
+            .keyring(Keyring::from_secret(self.secret.clone())?)
+            .build()?;
+        Ok(service)
+    }
+
+    pub(crate) fn http(&self) -> HttpConfig {
+        let mut config = HttpConfig::default();
+        config.trusted_proxies = self.trusted_proxies.clone();
+        config
+    }
+}
+
+/// A variable that is set to something; an empty one counts as unset.
+fn variable(name: &str) -> Result<Option<String>, Box<dyn Error>> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(format!("{name} is not UTF-8").into()),
+    }
+}
+
+fn secret(text: Option<String>) -> Result<SecretBytes, Box<dyn Error>> {
+    let Some(text) = text else {
+        tracing::warn!("AUTH_SECRET is not set: a random one is used, sessions end with the server");
+        let mut secret = [0; 32];
+        OsRandom.fill(&mut secret)?;
+        return Ok(SecretBytes::new(secret));
+    };
+    Base64::decode_vec(&text)
+        .map(SecretBytes::new)
+        .map_err(|_| "AUTH_SECRET is not base64; make one with: openssl rand -base64 32".into())
+}

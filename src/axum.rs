@@ -1,0 +1,177 @@
+//! axum 0.8: a router to merge or nest, and extractors for your own routes.
+//!
+//! ```
+//! use admittance::axum::{Authenticator, CurrentUser};
+//! use axum::{Router, routing::get};
+//!
+//! // Three lines protect a route: the extractor, the route, the state.
+//! async fn hello(user: CurrentUser) -> String {
+//!     format!("Hello, {}!", user.user().name.as_str())
+//! }
+//!
+//! fn app(auth: Authenticator) -> Router {
+//!     Router::new().route("/hello", get(hello)).with_state(auth)
+//! }
+//! ```
+
+use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
+
+use ::axum::Router;
+use ::axum::body::Body;
+use ::axum::extract::{ConnectInfo, FromRef, FromRequestParts, Request};
+use ::axum::response::{IntoResponse, Response};
+use ::axum::routing::any;
+use ::http::{Extensions, header, request::Parts};
+
+use crate::authz::Permission;
+use crate::clock::Clock;
+use crate::http::{AuthApi, Problem, ProblemCode, ROUTES};
+use crate::service::Authenticated;
+use crate::store::{LimitStore, SessionStore, UserStore};
+
+pub use crate::http::Authenticator;
+
+/// All endpoints of the contract, to be merged or nested into an application.
+///
+/// Serve the application with
+/// `into_make_service_with_connect_info::<SocketAddr>()`, so that limits and
+/// sessions know the clients' addresses; without it all clients count as one.
+pub fn router<S, C, St>(api: &AuthApi<S, C>) -> Router<St>
+where
+    S: UserStore + SessionStore + LimitStore + 'static,
+    C: Clock,
+    St: Clone + Send + Sync + 'static,
+{
+    ROUTES.iter().fold(Router::new(), |router, route| {
+        let api = api.clone();
+        let handler = move |request: Request| async move {
+            let peer = peer(request.extensions());
+            api.handle_body(request, peer).await.map(Body::from)
+        };
+        router.route(route.path, any(handler))
+    })
+}
+
+fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|ConnectInfo(address)| address.ip())
+}
+
+/// The user who presented a live access token; without one the request is
+/// answered with 401. The router's state must be an [`Authenticator`] or give
+/// one by [`FromRef`].
+#[derive(Clone, Debug)]
+pub struct CurrentUser(pub Authenticated);
+
+impl Deref for CurrentUser {
+    type Target = Authenticated;
+
+    fn deref(&self) -> &Authenticated {
+        &self.0
+    }
+}
+
+impl<St> FromRequestParts<St> for CurrentUser
+where
+    St: Send + Sync,
+    Authenticator: FromRef<St>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
+        let peer = peer(&parts.extensions);
+        Authenticator::from_ref(state)
+            .authenticate(&parts.headers, peer)
+            .await
+            .map(Self)
+    }
+}
+
+/// The user, or nobody when the request has no `Authorization` header. A token
+/// that is there and not live is answered with 401 all the same: a client that
+/// thinks it is logged in is told that it is not.
+#[derive(Clone, Debug)]
+pub struct OptionalUser(pub Option<CurrentUser>);
+
+impl<St> FromRequestParts<St> for OptionalUser
+where
+    St: Send + Sync,
+    Authenticator: FromRef<St>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
+        if !parts.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(Self(None));
+        }
+        let user = CurrentUser::from_request_parts(parts, state).await?;
+        Ok(Self(Some(user)))
+    }
+}
+
+/// Names the permission that a [`RequirePermission`] requires.
+pub trait RequiredPermission: Send + Sync {
+    /// The permission, such as `exam:grade`.
+    const NAME: &'static str;
+}
+
+/// The user, who has the permission `P`; without it the request is answered
+/// with 403, without a live token with 401.
+///
+/// ```
+/// use admittance::axum::{RequirePermission, RequiredPermission};
+///
+/// struct Grade;
+/// impl RequiredPermission for Grade {
+///     const NAME: &'static str = "exam:grade";
+/// }
+///
+/// async fn grade(examiner: RequirePermission<Grade>) -> String {
+///     format!("Graded by {}", examiner.user().name.as_str())
+/// }
+/// ```
+#[derive(Debug)]
+pub struct RequirePermission<P> {
+    user: CurrentUser,
+    permission: PhantomData<fn() -> P>,
+}
+
+impl<P> Deref for RequirePermission<P> {
+    type Target = Authenticated;
+
+    fn deref(&self) -> &Authenticated {
+        &self.user
+    }
+}
+
+impl<P, St> FromRequestParts<St> for RequirePermission<P>
+where
+    P: RequiredPermission,
+    St: Send + Sync,
+    Authenticator: FromRef<St>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
+        let user = CurrentUser::from_request_parts(parts, state).await?;
+        let permission = Permission::new(P::NAME).map_err(|_| {
+            tracing::error!(name = P::NAME, "a required permission has no valid name");
+            Problem::new(ProblemCode::Forbidden)
+        })?;
+        user.require_permission(&permission)?;
+        Ok(Self {
+            user,
+            permission: PhantomData,
+        })
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        Problem::into_response(self).map(Body::from)
+    }
+}
+

@@ -1,0 +1,151 @@
+//! Events: one for each operation and outcome, for operators and auditors.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::error::ErrorCode;
+use crate::id::{SessionId, UserId};
+use crate::time::Timestamp;
+
+/// An operation of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Operation {
+    /// Making an account.
+    Register,
+    /// Opening a session with a password.
+    Login,
+    /// Checking an access token. Reported when it is refused only.
+    ValidateToken,
+    /// Ending the own session.
+    Logout,
+    /// Getting new tokens for a session.
+    Refresh,
+    /// Changing the own profile.
+    UpdateProfile,
+    /// Changing the own password.
+    ChangePassword,
+    /// Listing the own sessions.
+    ListSessions,
+    /// Ending one of the own sessions.
+    EndSession,
+    /// Ending all of the own sessions but the present one.
+    EndAllSessions,
+}
+
+impl Operation {
+    /// The name, such as `change_password`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Login => "login",
+            Self::ValidateToken => "validate_token",
+            Self::Logout => "logout",
+            Self::Refresh => "refresh",
+            Self::UpdateProfile => "update_profile",
+            Self::ChangePassword => "change_password",
+            Self::ListSessions => "list_sessions",
+            Self::EndSession => "end_session",
+            Self::EndAllSessions => "end_all_sessions",
+        }
+    }
+}
+
+/// Something that an operator should know besides the outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Notice {
+    /// A refresh token was used a second time: somebody holds a copy of it.
+    /// The session has been ended.
+    RefreshTokenReused,
+    /// The stored password hash of the user cannot be checked: it is corrupt,
+    /// made with a pepper that is not configured, or dearer than accepted.
+    PasswordHashUnusable,
+    /// The password was right, but its hash could not be brought up to date.
+    RehashFailed,
+}
+
+impl Notice {
+    /// The name, such as `refresh_token_reused`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RefreshTokenReused => "refresh_token_reused",
+            Self::PasswordHashUnusable => "password_hash_unusable",
+            Self::RehashFailed => "rehash_failed",
+        }
+    }
+}
+
+/// What was done, by whom, when, from where, and how it ended. No field ever
+/// holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuthEvent {
+    /// When it ended.
+    pub at: Timestamp,
+    /// What was done.
+    pub operation: Operation,
+    /// `None` when it succeeded.
+    pub refused: Option<ErrorCode>,
+    /// Something to know besides.
+    pub notice: Option<Notice>,
+    /// Whose account it was about, as far as that is known.
+    pub user_id: Option<UserId>,
+    /// Which session it was about.
+    pub session_id: Option<SessionId>,
+    /// The client's address.
+    pub ip: Option<IpAddr>,
+    /// The client's description of itself, without control characters.
+    pub user_agent: Option<String>,
+}
+
+/// Takes events. It is called within the operation, so it must not block;
+/// a panic in it is caught and changes no answer.
+#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+pub trait EventSink: Send + Sync + 'static {
+    /// Takes one event.
+    fn emit(&self, event: &AuthEvent);
+}
+
+/// Writes events to `tracing`, under the target `admittance::event`:
+/// successes at INFO, refusals at WARN, refused tokens at DEBUG because
+/// strangers can cause any number of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TracingSink;
+
+impl EventSink for TracingSink {
+    fn emit(&self, event: &AuthEvent) {
+        macro_rules! write_at {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "admittance::event",
+                    at = %event.at,
+                    operation = event.operation.as_str(),
+                    outcome = event.refused.map_or("succeeded", ErrorCode::as_str),
+                    notice = event.notice.map(Notice::as_str),
+                    user_id = event.user_id.map(tracing::field::display),
+                    session_id = event.session_id.map(tracing::field::display),
+                    ip = event.ip.map(tracing::field::display),
+                    user_agent = event.user_agent.as_ref().map(tracing::field::debug),
+                )
+            };
+        }
+        match (event.operation, event.refused, event.notice) {
+            (_, _, Some(_)) => write_at!(warn),
+            (Operation::ValidateToken, _, _) => write_at!(debug),
+            (_, Some(_), _) => write_at!(warn),
+            (_, None, None) => write_at!(info),
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,243 @@
+//! The HTTP contract, independent of any framework.
+//!
+//! [`AuthApi::handle`] takes an `http::Request<Bytes>` and gives an
+//! `http::Response<Bytes>`. A framework's module only adapts: it collects the
+//! body, bounded by [`HttpConfig::max_body_bytes`], and names the peer.
+
+mod client_ip;
+mod endpoint;
+mod json;
+mod problem;
+mod request;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+
+pub use client_ip::{ParseProxiesError, TrustedProxies};
+pub use endpoint::{Endpoint, ROUTES, Route};
+pub use problem::{Problem, ProblemCode};
+
+use crate::clock::{Clock, SystemClock};
+use crate::service::{Authenticated, AuthService};
+use crate::store::{LimitStore, SessionStore, UserStore};
+
+/// Settings of the HTTP layer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HttpConfig {
+    /// Largest request body, in bytes. Default 64 KiB.
+    pub max_body_bytes: usize,
+    /// Proxies whose `X-Forwarded-For` is believed. Default: none, so that a
+    /// client is known by its peer address (ASVS 4.1.3).
+    pub trusted_proxies: TrustedProxies,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 64 * 1024,
+            trusted_proxies: TrustedProxies::default(),
+        }
+    }
+}
+
+/// The endpoints over one service. Cheap to clone.
+pub struct AuthApi<S, C = SystemClock> {
+    service: AuthService<S, C>,
+    config: Arc<HttpConfig>,
+}
+
+impl<S, C> Clone for AuthApi<S, C> {
+    fn clone(&self) -> Self {
+        Self {
+            service: self.service.clone(),
+            config: Arc::clone(&self.config),
+        }
+    }
+}
+
+impl<S, C> fmt::Debug for AuthApi<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthApi")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, C> AuthApi<S, C> {
+    /// The endpoints of `service`, with the default settings.
+    #[must_use]
+    pub fn new(service: AuthService<S, C>) -> Self {
+        Self::with_config(service, HttpConfig::default())
+    }
+
+    /// The endpoints of `service`.
+    #[must_use]
+    pub fn with_config(service: AuthService<S, C>, config: HttpConfig) -> Self {
+        Self {
+            service,
+            config: Arc::new(config),
+        }
+    }
+
+    /// The service.
+    #[must_use]
+    pub fn service(&self) -> &AuthService<S, C> {
+        &self.service
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &HttpConfig {
+        &self.config
+    }
+}
+
+impl<S, C> AuthApi<S, C>
+where
+    S: UserStore + SessionStore + LimitStore + 'static,
+    C: Clock,
+{
+    /// Answers one request. `peer` is the address at the other end of the
+    /// connection.
+    ///
+    /// The work runs in a task of its own, so it is finished even when the
+    /// returned future is dropped because the client went away; a panic in it
+    /// is answered with 500. Must be called within a Tokio runtime.
+    pub async fn handle(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
+        let api = self.clone();
+        let is_head = request.method() == Method::HEAD;
+        let work = tokio::spawn(async move { endpoint::dispatch(&api, request, peer).await });
+        let mut response = match work.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(problem)) => problem.into_response(),
+            Err(error) => {
+                tracing::error!(%error, "a request handler panicked");
+                Problem::new(ProblemCode::Internal).into_response()
+            }
+        };
+        if is_head {
+            *response.body_mut() = Bytes::new();
+        }
+        response
+    }
+
+    /// Collects `body` and answers; a body that is too large or breaks off is
+    /// answered without being read further.
+    pub async fn handle_body<B>(&self, request: Request<B>, peer: Option<IpAddr>) -> Response<Bytes>
+    where
+        B: http_body::Body + Send,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        match Limited::new(body, self.config.max_body_bytes).collect().await {
+            Ok(body) => {
+                self.handle(Request::from_parts(parts, body.to_bytes()), peer)
+                    .await
+            }
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                Problem::new(ProblemCode::PayloadTooLarge).into_response()
+            }
+            Err(_) => Problem::new(ProblemCode::MalformedRequest)
+                .detail("The request's body broke off.")
+                .into_response(),
+        }
+    }
+
+    /// The user behind the request with these headers.
+    ///
+    /// # Errors
+    ///
+    /// The [`Problem`] to answer with: 401 unless a live access token is there.
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Authenticated, Problem> {
+        let token = request::bearer(headers)?;
+        let context = request::context(headers, peer, &self.config);
+        Ok(self.service.validate_token(token, &context).await?)
+    }
+}
+
+/// Checks tokens for an application's own routes, whatever the service's type
+/// parameters are. Cheap to clone.
+#[derive(Clone)]
+pub struct Authenticator(Arc<dyn Authenticate>);
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authenticator")
+    }
+}
+
+impl Authenticator {
+    /// The user behind the request with these headers.
+    ///
+    /// # Errors
+    ///
+    /// The [`Problem`] to answer with: 401 unless a live access token is there.
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Authenticated, Problem> {
+        self.0.authenticate(headers, peer).await
+    }
+}
+
+impl<S, C> From<&AuthApi<S, C>> for Authenticator
+where
+    S: UserStore + SessionStore + LimitStore + 'static,
+    C: Clock,
+{
+    fn from(api: &AuthApi<S, C>) -> Self {
+        Self(Arc::new(api.clone()))
+    }
+}
+
+#[async_trait::async_trait]
+trait Authenticate: Send + Sync {
+    async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Authenticated, Problem>;
+}
+
+#[async_trait::async_trait]
+impl<S, C> Authenticate for AuthApi<S, C>
+where
+    S: UserStore + SessionStore + LimitStore + 'static,
+    C: Clock,
+{
+    async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Authenticated, Problem> {
+        AuthApi::authenticate(self, headers, peer).await
+    }
+}
+
+/// An answer with a JSON body and the headers that every answer has.
+fn respond(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if !content_type.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}

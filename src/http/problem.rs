@@ -1,0 +1,214 @@
+//! Errors as answers: RFC 9457 problem details. The one place where an error
+//! of the service gets a status.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+
+use crate::error::{AuthError, ErrorCode, Violation};
+use crate::service::whole_seconds;
+
+/// The stable `code` of a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProblemCode {
+    /// 400: not JSON, a duplicate or unknown field, a wrong type.
+    MalformedRequest,
+    /// 401: email and password do not belong together.
+    InvalidCredentials,
+    /// 401: no token, or one that is not live.
+    InvalidToken,
+    /// 403: the permission is missing.
+    Forbidden,
+    /// 404: no such thing, or not the caller's.
+    NotFound,
+    /// 405: the path has other methods, listed in `Allow`.
+    MethodNotAllowed,
+    /// 409: another account has this email address.
+    EmailTaken,
+    /// 413: the body is larger than accepted.
+    PayloadTooLarge,
+    /// 415: the body is not declared as JSON in UTF-8.
+    UnsupportedMediaType,
+    /// 422: fields break rules, all listed in `errors`.
+    ValidationFailed,
+    /// 429: too many attempts; `Retry-After` says how long to wait.
+    RateLimited,
+    /// 500: something failed within.
+    Internal,
+    /// 503: more work is waiting than can be done; `Retry-After` says how long
+    /// to wait.
+    Overloaded,
+}
+
+impl ProblemCode {
+    /// The code as it is sent, such as `email_taken`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MalformedRequest => "malformed_request",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::InvalidToken => "invalid_token",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::EmailTaken => "email_taken",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::ValidationFailed => "validation_failed",
+            Self::RateLimited => "rate_limited",
+            Self::Internal => "internal",
+            Self::Overloaded => "overloaded",
+        }
+    }
+
+    /// The status that it is sent with.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::MalformedRequest => StatusCode::BAD_REQUEST,
+            Self::InvalidCredentials | Self::InvalidToken => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::EmailTaken => StatusCode::CONFLICT,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::ValidationFailed => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    const fn detail(self) -> &'static str {
+        match self {
+            Self::MalformedRequest => "The request could not be read.",
+            Self::InvalidCredentials => "The email address or the password is wrong.",
+            Self::InvalidToken => "Log in to continue.",
+            Self::Forbidden => "You may not do this.",
+            Self::NotFound => "There is nothing here.",
+            Self::MethodNotAllowed => "This cannot be done here.",
+            Self::EmailTaken => "There is already an account with this email address.",
+            Self::PayloadTooLarge => "The request is too large.",
+            Self::UnsupportedMediaType => "Send application/json in UTF-8.",
+            Self::ValidationFailed => "Some fields need another look.",
+            Self::RateLimited => "Too many attempts. Wait a little and try again.",
+            Self::Internal => "Something went wrong. Try again later.",
+            Self::Overloaded => "The server is busy. Wait a little and try again.",
+        }
+    }
+}
+
+/// An error as it is answered. It never carries the text of a failure within.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    code: ProblemCode,
+    detail: Option<&'static str>,
+    errors: Vec<Violation>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// The problem `code`, with its usual text.
+    #[must_use]
+    pub fn new(code: ProblemCode) -> Self {
+        Self {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// The code.
+    #[must_use]
+    pub fn code(&self) -> ProblemCode {
+        self.code
+    }
+
+    pub(super) fn detail(mut self, detail: &'static str) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The request has no token at all (RFC 6750 §3.1: no error code then).
+    pub(super) fn no_token() -> Self {
+        Self::new(ProblemCode::InvalidToken).header(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer"),
+        )
+    }
+
+    /// The request has a token that is not accepted (RFC 6750 §3.1).
+    pub(super) fn bad_token() -> Self {
+        Self::new(ProblemCode::InvalidToken).header(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer error=\"invalid_token\""),
+        )
+    }
+
+    /// The answer.
+    #[must_use]
+    pub fn into_response(self) -> Response<Bytes> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            r#type: &'a str,
+            title: &'a str,
+            status: u16,
+            code: &'a str,
+            detail: &'a str,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            errors: &'a [Violation],
+        }
+        let status = self.code.status();
+        let body = serde_json::to_vec(&Body {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            code: self.code.as_str(),
+            detail: self.detail.unwrap_or(self.code.detail()),
+            errors: &self.errors,
+        })
+        .unwrap_or_default();
+        let mut response = super::respond(status, "application/problem+json", body);
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        let wait = error.retry_after();
+        let problem = match error.code() {
+            ErrorCode::ValidationFailed => Self::new(ProblemCode::ValidationFailed),
+            ErrorCode::EmailTaken => Self::new(ProblemCode::EmailTaken),
+            ErrorCode::InvalidCredentials => Self::new(ProblemCode::InvalidCredentials).header(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer"),
+            ),
+            ErrorCode::InvalidToken => Self::bad_token(),
+            ErrorCode::Forbidden => Self::new(ProblemCode::Forbidden),
+            ErrorCode::NotFound => Self::new(ProblemCode::NotFound),
+            ErrorCode::RateLimited => Self::new(ProblemCode::RateLimited),
+            ErrorCode::Overloaded => Self::new(ProblemCode::Overloaded),
+            ErrorCode::Internal => Self::new(ProblemCode::Internal),
+        };
+        let problem = match wait {
+            Some(wait) => problem.header(header::RETRY_AFTER, whole_seconds(wait).into()),
+            None => problem,
+        };
+        match error {
+            AuthError::Validation(violations) => Self {
+                errors: violations.as_slice().to_vec(),
+                ..problem
+            },
+            _ => problem,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What is read off a request's head.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, header};
+
+use super::HttpConfig;
+use super::problem::{Problem, ProblemCode};
+use crate::service::RequestContext;
+
+/// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1).
+pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Err(Problem::no_token());
+    };
+    if values.next().is_some() {
+        return Err(Problem::bad_token());
+    }
+    let text = value.to_str().map_err(|_| Problem::bad_token())?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(Problem::bad_token)?;
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.contains(' ') {
+        return Err(Problem::bad_token());
+    }
+    Ok(token)
+}
+
+/// Where the request came from.
+pub(super) fn context(
+    headers: &HeaderMap,
+    peer: Option<IpAddr>,
+    config: &HttpConfig,
+) -> RequestContext {
+    let agent = headers
+        .get(header::USER_AGENT)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .unwrap_or_default();
+    RequestContext {
+        ip: config.trusted_proxies.client(peer, headers),
+        user_agent: None,
+    }
+    .with_user_agent(&agent)
+}
+
+/// Refuses a body that is not declared as JSON in UTF-8. A form or plain text,
+/// which a foreign page can send without asking, never gets through (ASVS 3.5.2).
+pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let refused = || Problem::new(ProblemCode::UnsupportedMediaType);
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let value = values.next().ok_or_else(refused)?;
+    if values.next().is_some() {
+        return Err(refused());
+    }
+    let mut parts = value.to_str().map_err(|_| refused())?.split(';');
+    let essence = parts.next().unwrap_or_default().trim();
+    let is_utf8 = |parameter: &str| match parameter.split_once('=') {
+        Some((name, value)) => {
+            !name.trim().eq_ignore_ascii_case("charset")
+                || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        None => parameter.trim().is_empty(),
+    };
+    if essence.eq_ignore_ascii_case("application/json") && parts.all(is_utf8) {
+        Ok(())
+    } else {
+        Err(refused())
+    }
+}

@@ -1,0 +1,117 @@
+//! Builds the service, and refuses settings that are not safe.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{AuthService, Inner};
+use crate::clock::{Clock, SystemClock};
+use crate::config::AuthConfig;
+use crate::error::ConfigError;
+use crate::event::{EventSink, TracingSink};
+use crate::password::PasswordHasher;
+use crate::random::{OsRandom, SecureRandom};
+use crate::token::Keyring;
+
+/// Collects what an [`AuthService`] is made of. A keyring and a configuration
+/// must be given; clock, randomness and events default to the system's clock,
+/// its generator, and `tracing`.
+pub struct AuthServiceBuilder<S, C = SystemClock> {
+    store: S,
+    clock: C,
+    config: Option<AuthConfig>,
+    keyring: Option<Keyring>,
+    random: Arc<dyn SecureRandom>,
+    events: Arc<dyn EventSink>,
+}
+
+impl<S, C: fmt::Debug> fmt::Debug for AuthServiceBuilder<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthServiceBuilder")
+            .field("clock", &self.clock)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> AuthServiceBuilder<S> {
+    pub(super) fn new(store: S) -> Self {
+        Self {
+            store,
+            clock: SystemClock,
+            config: None,
+            keyring: None,
+            random: Arc::new(OsRandom),
+            events: Arc::new(TracingSink),
+        }
+    }
+}
+
+impl<S, C: Clock> AuthServiceBuilder<S, C> {
+    /// The settings.
+    #[must_use]
+    pub fn config(mut self, config: AuthConfig) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// The keys that sign and verify tokens.
+    #[must_use]
+    pub fn keyring(mut self, keyring: Keyring) -> Self {
+        self.keyring = Some(keyring);
+        self
+    }
+
+    /// Another clock.
+    #[must_use]
+    pub fn clock<D: Clock>(self, clock: D) -> AuthServiceBuilder<S, D> {
+        AuthServiceBuilder {
+            store: self.store,
+            clock,
+            config: self.config,
+            keyring: self.keyring,
+            random: self.random,
+            events: self.events,
+        }
+    }
+
+    /// Another source of randomness.
+    #[must_use]
+    pub fn random(mut self, random: impl SecureRandom) -> Self {
+        self.random = Arc::new(random);
+        self
+    }
+
+    /// Where events go.
+    #[must_use]
+    pub fn events(mut self, events: impl EventSink) -> Self {
+        self.events = Arc::new(events);
+        self
+    }
+
+    /// Checks everything and starts the hashing threads.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names what is missing or not safe.
+    pub fn build(self) -> Result<AuthService<S, C>, ConfigError> {
+        let missing = |setting| ConfigError::Invalid {
+            setting,
+            problem: "is missing".to_owned(),
+        };
+        let config = self.config.ok_or_else(|| missing("config"))?;
+        let keyring = self.keyring.ok_or_else(|| missing("keyring"))?;
+        config.validate()?;
+        let hasher = PasswordHasher::new(config.hashing.clone(), Arc::clone(&self.random))?;
+        Ok(AuthService {
+            inner: Arc::new(Inner {
+                store: self.store,
+                clock: self.clock,
+                config: Arc::new(config),
+                keyring,
+                hasher,
+                random: self.random,
+                events: self.events,
+            }),
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! Login, and the check of a password that other operations share.
+
+use super::report::Trail;
+use super::{AuthService, LoginRequest, LoginResponse, RequestContext, Tokens};
+use crate::clock::Clock;
+use crate::email::CanonicalEmail;
+use crate::error::{AuthError, Field, ViolationCode, Violations};
+use crate::event::{Notice, Operation};
+use crate::password::{HashError, NormalizedPassword};
+use crate::secret::Password;
+use crate::store::{Epoch, LimitStore, SessionStore, UserStore};
+use crate::time::Timestamp;
+use crate::user::{User, UserStatus};
+
+impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
+    /// Opens a session for whoever knows the password.
+    ///
+    /// Every failure to log in looks the same and costs exactly one run of
+    /// Argon2: an unknown address, a wrong password, a disabled account, a hash
+    /// that cannot be checked (ASVS 6.3.8, CVE-2024-39329). A session is new at
+    /// each login (ASVS 7.2.4).
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Validation`] when a field cannot be right for any account;
+    /// [`AuthError::InvalidCredentials`]; [`AuthError::RateLimited`];
+    /// [`AuthError::Overloaded`]; [`AuthError::Store`].
+    pub async fn login(
+        &self,
+        request: LoginRequest,
+        context: &RequestContext,
+    ) -> Result<LoginResponse, AuthError> {
+        let mut trail = Trail::default();
+        let result = self.try_login(request, context, &mut trail).await;
+        self.report(Operation::Login, &trail, context, &result);
+        result
+    }
+
+    async fn try_login(
+        &self,
+        request: LoginRequest,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<LoginResponse, AuthError> {
+        let mut violations = Violations::default();
+        let email = super::register::parse_email(&request.email, &mut violations);
+        let password = typed_password(&request.password, Field::Password, &mut violations);
+        violations.into_result()?;
+        let (Some(email), Some(password)) = (email, password) else {
+            return Err(AuthError::InvalidCredentials);
+        };
+
+        let store = &self.inner.store;
+        let now = self.now();
+        self.limit_address(context, now).await?;
+        let (_, user) = tokio::try_join!(
+            self.limit_account(email.canonical(), now),
+            async { Ok(store.user_by_email(email.canonical()).await?) },
+        )?;
+        trail.user_id = user.as_ref().map(|user| user.id);
+        let user = self.check_password(user, &password, trail).await?;
+
+        let now = self.now();
+        let session = self.new_session(&user, user.auth_epoch, context, now)?;
+        let tokens = self.tokens(&session, now)?;
+        let ((), current) = tokio::try_join!(self.open(&session), async {
+            Ok(store.record_login(user.id, user.auth_epoch, now).await?)
+        })?;
+        if !current {
+            // The account was disabled or its password changed since it was read.
+            self.discard(&session).await;
+            return Err(AuthError::InvalidCredentials);
+        }
+        trail.session_id = Some(session.id);
+        Ok(response(&user, tokens, "You are logged in."))
+    }
+
+    /// The user, if there is one, may be used, and `password` is theirs. Costs
+    /// exactly one run of Argon2 when it fails. A hash with old parameters, an
+    /// old pepper or of another scheme is renewed when it succeeds.
+    async fn check_password(
+        &self,
+        user: Option<User>,
+        password: &NormalizedPassword,
+        trail: &mut Trail,
+    ) -> Result<User, AuthError> {
+        let Some(mut user) = user else {
+            self.inner.hasher.verify_absent(password).await?;
+            return Err(AuthError::InvalidCredentials);
+        };
+        let verdict = match self.inner.hasher.verify(password, &user.password_hash).await {
+            Ok(verdict) => verdict,
+            Err(error @ (HashError::Overloaded { .. } | HashError::Random(_) | HashError::Failed(_))) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                tracing::error!(user_id = %user.id, %error, "a stored password hash cannot be checked");
+                trail.notice = Some(Notice::PasswordHashUnusable);
+                return Err(AuthError::InvalidCredentials);
+            }
+        };
+        if !verdict.matches || user.status != UserStatus::Active {
+            return Err(AuthError::InvalidCredentials);
+        }
+        if verdict.outdated
+            && let Err(error) = self.rehash(&mut user, password).await
+        {
+            // The password is right and the old hash still checks it, so the
+            // login goes on; the next one tries again.
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(user_id = %user.id, error, "a password hash was not renewed");
+            trail.notice = Some(Notice::RehashFailed);
+        }
+        Ok(user)
+    }
+
+    async fn rehash(&self, user: &mut User, password: &NormalizedPassword) -> Result<(), AuthError> {
+        let new = self.inner.hasher.hash(password).await?;
+        let replaced = self
+            .inner
+            .store
+            .replace_password(user.id, &user.password_hash, &new, Epoch::Keep)
+            .await?;
+        if replaced {
+            user.password_hash = new;
+        }
+        Ok(())
+    }
+
+    /// Counts a check of a credential against the client's address. It comes
+    /// before the account's own count, so that a flood from one address is
+    /// stopped without using up the account's budget.
+    pub(super) async fn limit_address(
+        &self,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        let quota = self.config().limits.login_by_address;
+        self.limit("login:address", &context.network(), quota, now)
+            .await
+    }
+
+    /// Counts a check of a credential against the account, whether there is
+    /// one or not.
+    pub(super) async fn limit_account(
+        &self,
+        account: &CanonicalEmail,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        let quota = self.config().limits.login_by_account;
+        self.limit("login:account", account.as_str().as_bytes(), quota, now)
+            .await
+    }
+}
+
+/// A password that is to be checked against a stored hash. One that no policy
+/// could have accepted is refused here, before any hashing; that says nothing
+/// about any account.
+pub(super) fn typed_password(
+    typed: &Password,
+    field: Field,
+    violations: &mut Violations,
+) -> Option<NormalizedPassword> {
+    if typed.expose_secret().is_empty() {
+        violations.push(field, ViolationCode::Required, "Enter your password.");
+        return None;
+    }
+    NormalizedPassword::new(typed)
+        .map_err(|error| violations.push(field, ViolationCode::TooLong, error.to_string()))
+        .ok()
+}
+
+pub(super) fn response(user: &User, tokens: Tokens, message: &str) -> LoginResponse {
+    LoginResponse {
+        user_id: user.id,
+        email: user.email.as_str().to_owned(),
+        name: user.name.as_str().to_owned(),
+        message: message.to_owned(),
+        tokens,
+    }
+}
+
+impl From<HashError> for AuthError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Overloaded { retry_after } => Self::Overloaded { retry_after },
+            HashError::Random(error) => Self::Random(error),
+            other => Self::Internal(Box::new(other)),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Setting a new password.
+
+use super::login::{response, typed_password};
+use super::report::Trail;
+use super::{Authenticated, AuthService, ChangePassword, LoginResponse, RequestContext};
+use crate::clock::Clock;
+use crate::error::{AuthError, Field, ViolationCode, Violations};
+use crate::event::{Notice, Operation};
+use crate::password::{HashError, NormalizedPassword};
+use crate::secret::{Password, constant_time_eq};
+use crate::store::{Epoch, LimitStore, SessionStore, UserStore};
+
+impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
+    /// Replaces the password of whoever knows the present one (ASVS 6.2.3).
+    ///
+    /// The new hash and the higher epoch are one write, so at that moment every
+    /// session and token made before is dead, the caller's included (ASVS
+    /// 7.2.4, 7.4.3). The caller goes on with the new session in the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Validation`]; [`AuthError::InvalidCredentials`] when the
+    /// present password is wrong or was changed meanwhile;
+    /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::Store`], after which either password may be the one.
+    pub async fn change_password(
+        &self,
+        auth: &Authenticated,
+        request: ChangePassword,
+        context: &RequestContext,
+    ) -> Result<LoginResponse, AuthError> {
+        let mut trail = Trail::of(auth);
+        let result = self
+            .try_change_password(auth, request, context, &mut trail)
+            .await;
+        self.report(Operation::ChangePassword, &trail, context, &result);
+        result
+    }
+
+    async fn try_change_password(
+        &self,
+        auth: &Authenticated,
+        request: ChangePassword,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<LoginResponse, AuthError> {
+        let user = auth.user();
+        let mut violations = Violations::default();
+        let current = typed_password(
+            &request.current_password,
+            Field::CurrentPassword,
+            &mut violations,
+        );
+        let own_words = [user.email.as_str(), user.name.as_str()];
+        let new = self
+            .check_new_password(
+                &request.new_password,
+                &request.confirm_password,
+                Field::NewPassword,
+                &own_words,
+                &mut violations,
+            )
+            .await?;
+        if let (Some(current), Some(new)) = (&current, &new)
+            && same(current.expose_secret(), new.expose_secret())
+        {
+            violations.push(
+                Field::NewPassword,
+                ViolationCode::Unchanged,
+                "Choose a password other than the present one.",
+            );
+        }
+        violations.into_result()?;
+        let (Some(current), Some(new)) = (current, new) else {
+            return Err(AuthError::InvalidCredentials);
+        };
+
+        let now = self.now();
+        self.limit_address(context, now).await?;
+        self.limit_account(user.email.canonical(), now).await?;
+        match self.inner.hasher.verify(&current, &user.password_hash).await {
+            Ok(verdict) if verdict.matches => {}
+            Ok(_) => return Err(AuthError::InvalidCredentials),
+            Err(error @ HashError::Overloaded { .. }) => return Err(error.into()),
+            Err(error) => {
+                trail.notice = Some(Notice::PasswordHashUnusable);
+                return Err(error.into());
+            }
+        }
+        let hash = self.inner.hasher.hash(&new).await?;
+
+        // The session is stored under the epoch to come and means nothing
+        // until the one write below raises the user's to it.
+        let now = self.now();
+        let epoch = user.auth_epoch.saturating_add(1);
+        let session = self.new_session(user, epoch, context, now)?;
+        let tokens = self.tokens(&session, now)?;
+        self.open(&session).await?;
+        let store = &self.inner.store;
+        let replaced = store
+            .replace_password(user.id, &user.password_hash, &hash, Epoch::Raise)
+            .await?;
+        if !replaced {
+            self.discard(&session).await;
+            return Err(AuthError::InvalidCredentials);
+        }
+        trail.session_id = Some(session.id);
+        if let Err(error) = store.end_sessions(user.id, Some(session.id)).await {
+            // They are dead by their epoch; only their rows are left.
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, user_id = %user.id, "rows of dead sessions were left behind");
+        }
+        Ok(response(user, tokens, "Your password has been changed."))
+    }
+}
+
+impl<S, C: Clock> AuthService<S, C> {
+    /// A password that is to be set, with its confirmation: checked against the
+    /// policy on a hashing thread, since scoring it takes a while.
+    pub(super) async fn check_new_password(
+        &self,
+        typed: &Password,
+        confirmation: &Password,
+        field: Field,
+        own_words: &[&str],
+        violations: &mut Violations,
+    ) -> Result<Option<NormalizedPassword>, AuthError> {
+        let accepted = match NormalizedPassword::new(typed) {
+            Err(error) => {
+                violations.push(field, ViolationCode::TooLong, error.to_string());
+                None
+            }
+            Ok(password) => {
+                let faults = self.faults(&password, own_words).await?;
+                let accepted = faults.is_empty();
+                for fault in faults {
+                    violations.push(field, fault.code, fault.message);
+                }
+                accepted.then_some(password)
+            }
+        };
+        let confirm = Field::ConfirmPassword;
+        if confirmation.expose_secret().is_empty() {
+            violations.push(confirm, ViolationCode::Required, "Enter the password once more.");
+        } else if !same(typed.expose_secret(), confirmation.expose_secret()) {
+            violations.push(confirm, ViolationCode::Mismatch, "The two passwords differ.");
+        }
+        Ok(accepted)
+    }
+
+    async fn faults(
+        &self,
+        password: &NormalizedPassword,
+        own_words: &[&str],
+    ) -> Result<Vec<crate::password::PasswordFault>, AuthError> {
+        let config = std::sync::Arc::clone(&self.inner.config);
+        let password = password.clone();
+        // What no field accepts is not worth comparing with.
+        let words: Vec<String> = own_words
+            .iter()
+            .map(|word| word.chars().take(crate::email::MAX_EMAIL_BYTES).collect())
+            .collect();
+        let work = move || {
+            let mut context: Vec<&str> = words.iter().map(String::as_str).collect();
+            context.push(&config.service_name);
+            config.password.check(&password, &context)
+        };
+        Ok(self.inner.hasher.run(work).await?)
+    }
+}
+
+fn same(a: &str, b: &str) -> bool {
+    constant_time_eq(a.as_bytes(), b.as_bytes())
+}

@@ -1,0 +1,71 @@
+//! The own profile.
+
+use super::register::parse_name;
+use super::report::Trail;
+use super::{Authenticated, AuthService, RequestContext, UpdateProfile};
+use crate::clock::Clock;
+use crate::error::{AuthError, Field, ViolationCode, Violations};
+use crate::event::Operation;
+use crate::preferences::{Preferences, PreferencesError};
+use crate::store::{ProfileChange, UserStore};
+use crate::user::Profile;
+
+impl<S: UserStore, C: Clock> AuthService<S, C> {
+    /// What the user sees of the own account, as it was when the token was
+    /// checked.
+    #[must_use]
+    pub fn profile(&self, auth: &Authenticated) -> Profile {
+        auth.profile()
+    }
+
+    /// Changes name and preferences; nothing else can be changed this way.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Validation`]; [`AuthError::InvalidToken`] when the account
+    /// is gone meanwhile; [`AuthError::Store`].
+    pub async fn update_profile(
+        &self,
+        auth: &Authenticated,
+        request: UpdateProfile,
+        context: &RequestContext,
+    ) -> Result<Profile, AuthError> {
+        let result = self.try_update_profile(auth, request).await;
+        self.report(Operation::UpdateProfile, &Trail::of(auth), context, &result);
+        result
+    }
+
+    async fn try_update_profile(
+        &self,
+        auth: &Authenticated,
+        request: UpdateProfile,
+    ) -> Result<Profile, AuthError> {
+        let mut violations = Violations::default();
+        let change = ProfileChange {
+            name: request
+                .name
+                .and_then(|name| parse_name(&name, &mut violations)),
+            preferences: request.preferences.and_then(|object| {
+                Preferences::new(object)
+                    .map_err(|error| refuse_preferences(error, &mut violations))
+                    .ok()
+            }),
+        };
+        violations.into_result()?;
+        if change == ProfileChange::default() {
+            return Ok(auth.profile());
+        }
+        let changed = self.inner.store.update_profile(auth.user().id, &change);
+        let user = changed.await?.ok_or(AuthError::InvalidToken)?;
+        Ok(Profile::from(&user))
+    }
+}
+
+fn refuse_preferences(error: PreferencesError, violations: &mut Violations) {
+    let code = match error {
+        PreferencesError::TooLarge | PreferencesError::TooDeep => ViolationCode::TooLong,
+        PreferencesError::InvalidKey => ViolationCode::InvalidCharacters,
+        PreferencesError::NumberOutOfRange => ViolationCode::InvalidFormat,
+    };
+    violations.push(Field::Preferences, code, format!("The preferences {error}."));
+}

@@ -1,0 +1,59 @@
+//! Turns each operation's outcome into one event.
+
+use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{AuthService, Authenticated, RequestContext};
+use crate::clock::Clock;
+use crate::error::{AuthError, ErrorCode};
+use crate::event::{AuthEvent, Notice, Operation};
+use crate::id::{SessionId, UserId};
+
+/// Who and what an operation turned out to be about. Filled while it runs, so
+/// that a refusal can be reported with what was known by then.
+#[derive(Debug, Default)]
+pub(super) struct Trail {
+    pub(super) user_id: Option<UserId>,
+    pub(super) session_id: Option<SessionId>,
+    pub(super) notice: Option<Notice>,
+}
+
+impl Trail {
+    pub(super) fn of(auth: &Authenticated) -> Self {
+        Self {
+            user_id: Some(auth.user().id),
+            session_id: Some(auth.session().id),
+            notice: None,
+        }
+    }
+}
+
+impl<S, C: Clock> AuthService<S, C> {
+    pub(super) fn report<T>(
+        &self,
+        operation: Operation,
+        trail: &Trail,
+        context: &RequestContext,
+        result: &Result<T, AuthError>,
+    ) {
+        if let Err(error) = result
+            && error.code() == ErrorCode::Internal
+        {
+            let error: &dyn Error = error;
+            tracing::error!(operation = operation.as_str(), error, "operation failed");
+        }
+        let event = AuthEvent {
+            at: self.now(),
+            operation,
+            refused: result.as_ref().err().map(AuthError::code),
+            notice: trail.notice,
+            user_id: trail.user_id,
+            session_id: trail.session_id,
+            ip: context.ip,
+            user_agent: context.user_agent.clone(),
+        };
+        if catch_unwind(AssertUnwindSafe(|| self.inner.events.emit(&event))).is_err() {
+            tracing::error!(operation = operation.as_str(), "the event sink panicked");
+        }
+    }
+}

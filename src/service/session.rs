@@ -1,0 +1,164 @@
+//! Sessions: refresh, logout, listing and ending them.
+
+use super::login::response;
+use super::report::Trail;
+use super::validate::is_usable;
+use super::{
+    Authenticated, AuthService, LoginResponse, LogoutResponse, RefreshRequest, RequestContext,
+    SessionList, SessionView,
+};
+use crate::clock::Clock;
+use crate::error::AuthError;
+use crate::event::{Notice, Operation};
+use crate::id::SessionId;
+use crate::session::Rotation;
+use crate::store::{SessionStore, UserStore};
+
+impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
+    /// New tokens for a refresh token. Each is good once; handed in again
+    /// within the grace, while its successor is unused, it gets the same
+    /// successor, so that a lost answer logs nobody out. Anything older ends
+    /// the session: two parties hold it, and which is the thief is unknown
+    /// (RFC 9700 §4.14.2).
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidToken`]; [`AuthError::Store`], after which the same
+    /// token may be handed in again.
+    pub async fn refresh(
+        &self,
+        request: RefreshRequest,
+        context: &RequestContext,
+    ) -> Result<LoginResponse, AuthError> {
+        let mut trail = Trail::default();
+        let result = self.try_refresh(request, &mut trail).await;
+        self.report(Operation::Refresh, &trail, context, &result);
+        result
+    }
+
+    async fn try_refresh(
+        &self,
+        request: RefreshRequest,
+        trail: &mut Trail,
+    ) -> Result<LoginResponse, AuthError> {
+        let presented = request.refresh_token.expose_secret();
+        let (id, counter) = self.inner.keyring.verify_refresh(presented)?;
+        trail.session_id = Some(id);
+        let store = &self.inner.store;
+        let now = self.now();
+        let rotation = store.rotate(id, counter, self.config().session.rotation(), now);
+        let session = match rotation.await? {
+            Rotation::Rotated(session) | Rotation::Repeated(session) => session,
+            Rotation::Reused(session) => {
+                trail.user_id = Some(session.user_id);
+                trail.notice = Some(Notice::RefreshTokenReused);
+                return Err(AuthError::InvalidToken);
+            }
+            Rotation::Gone => return Err(AuthError::InvalidToken),
+        };
+        trail.user_id = Some(session.user_id);
+        match store.user(session.user_id).await? {
+            Some(user) if is_usable(&session, &user) => {
+                let tokens = self.tokens(&session, now)?;
+                Ok(response(&user, tokens, "Your session goes on."))
+            }
+            _ => {
+                self.discard(&session).await;
+                Err(AuthError::InvalidToken)
+            }
+        }
+    }
+
+    /// Ends the session that the token belongs to, and with it every token of
+    /// it (ASVS 7.4.1).
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Store`]: the session may not have ended.
+    pub async fn logout(
+        &self,
+        auth: &Authenticated,
+        context: &RequestContext,
+    ) -> Result<LogoutResponse, AuthError> {
+        let ended = self
+            .inner
+            .store
+            .end_session(auth.user().id, auth.session().id)
+            .await;
+        // `false` means that another request has just ended it.
+        let result = ended.map_err(AuthError::from).map(|_| LogoutResponse {
+            message: "You are logged out.".to_owned(),
+        });
+        self.report(Operation::Logout, &Trail::of(auth), context, &result);
+        result
+    }
+
+    /// The user's live sessions, the last seen first.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Store`].
+    pub async fn list_sessions(
+        &self,
+        auth: &Authenticated,
+        context: &RequestContext,
+    ) -> Result<SessionList, AuthError> {
+        let sessions = self
+            .inner
+            .store
+            .sessions_of(auth.user().id, self.now())
+            .await;
+        let result = sessions.map_err(AuthError::from).map(|sessions| SessionList {
+            sessions: sessions
+                .iter()
+                .filter(|session| is_usable(session, auth.user()))
+                .map(|session| SessionView::of(session, auth.session().id))
+                .collect(),
+        });
+        self.report(Operation::ListSessions, &Trail::of(auth), context, &result);
+        result
+    }
+
+    /// Ends one of the user's own sessions (ASVS 7.5.2).
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::NotFound`] when there is no such session, or it is somebody
+    /// else's; [`AuthError::Store`]: it may not have ended.
+    pub async fn end_session(
+        &self,
+        auth: &Authenticated,
+        id: SessionId,
+        context: &RequestContext,
+    ) -> Result<(), AuthError> {
+        let result = match self.inner.store.end_session(auth.user().id, id).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(AuthError::NotFound),
+            Err(error) => Err(AuthError::from(error)),
+        };
+        let mut trail = Trail::of(auth);
+        trail.session_id = Some(id);
+        self.report(Operation::EndSession, &trail, context, &result);
+        result
+    }
+
+    /// Ends all of the user's sessions but the one that asks. Says how many.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Store`]: some may not have ended.
+    pub async fn end_all_sessions(
+        &self,
+        auth: &Authenticated,
+        context: &RequestContext,
+    ) -> Result<u64, AuthError> {
+        let result = self
+            .inner
+            .store
+            .end_sessions(auth.user().id, Some(auth.session().id))
+            .await
+            .map_err(AuthError::from);
+        self.report(Operation::EndAllSessions, &Trail::of(auth), context, &result);
+        result
+    }
+}

@@ -1,0 +1,224 @@
+use std::time::Duration;
+
+use admittance::error::{AuthError, ErrorCode};
+use admittance::event::{Notice, Operation};
+use admittance::id::UserId;
+use admittance::password::Argon2Params;
+use admittance::service::RequestContext;
+use admittance::store::{InsertUser, UserStore};
+use admittance::user::{PasswordHash, User, UserStatus};
+
+use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login};
+
+/// Puts a copy of `email`'s user into the store, changed by `change`.
+async fn plant(bed: &Bed, email: &str, change: impl FnOnce(&mut User)) -> User {
+    let template = bed.register("template@example.org").await;
+    let mut user = bed.store.user(template.user_id).await.unwrap().unwrap();
+    user.id = UserId::from_bytes([9; 12]);
+    user.email = admittance::email::Email::parse(email).unwrap();
+    change(&mut user);
+    assert_eq!(bed.store.insert_user(&user).await.unwrap(), InsertUser::Inserted);
+    user
+}
+
+#[tokio::test]
+async fn the_right_password_opens_a_session_of_its_own() {
+    let bed = Bed::new();
+    let registered = bed.register("ann@example.org").await;
+    bed.clock.advance(Duration::from_secs(60));
+    let first = bed.login("Ann@Example.Org", PASSWORD).await.unwrap();
+    let second = bed.login("ann@example.org", PASSWORD).await.unwrap();
+    assert_eq!(first.user_id, registered.user_id);
+
+    let sids = [&registered.tokens, &first.tokens, &second.tokens].map(|tokens| {
+        let token = tokens.token.expose_secret();
+        bed.auth.verify_offline(token).unwrap().sid
+    });
+    assert!(sids[0] != sids[1] && sids[1] != sids[2], "asvs_7_2_4: {sids:?}");
+
+    let ann = bed.validate(&second.tokens).await.unwrap();
+    assert_eq!(ann.profile().last_login.unwrap().to_string(), "2026-01-01T00:01:00.000Z");
+}
+
+#[tokio::test]
+async fn ghsa_38_every_failing_login_looks_alike_and_costs_one_run_of_argon2() {
+    let bed = Bed::new();
+    bed.register("ann@example.org").await;
+    plant(&bed, "disabled@example.org", |user| user.status = UserStatus::Disabled).await;
+    let other = Bed::over(bed.store.clone(), {
+        let mut settings = config();
+        settings.hashing.params = Argon2Params::new(16, 2, 1).unwrap();
+        settings
+    });
+    other.register("old-cost@example.org").await;
+    let mut id = 20;
+    for (email, hash) in [
+        ("corrupt@example.org", "$argon2id$v=19$m=8,t=1,p=1$!!$!!"),
+        ("foreign@example.org", "$2b$12$abcdefghijklmnopqrstuv"),
+        ("huge@example.org", "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHRzb21l$c29tZWhhc2hzb21laGFzaA"),
+        ("empty@example.org", ""),
+    ] {
+        id += 1;
+        let template = bed.store.user_by_email(
+            admittance::email::Email::parse("ann@example.org").unwrap().canonical()
+        ).await.unwrap().unwrap();
+        let user = User {
+            id: UserId::from_bytes([id; 12]),
+            email: admittance::email::Email::parse(email).unwrap(),
+            password_hash: PasswordHash::new(hash),
+            ..template
+        };
+        assert_eq!(bed.store.insert_user(&user).await.unwrap(), InsertUser::Inserted);
+    }
+
+    for (email, password) in [
+        ("nobody@example.org", PASSWORD),
+        ("ann@example.org", OTHER_PASSWORD),
+        ("disabled@example.org", PASSWORD),
+        ("disabled@example.org", OTHER_PASSWORD),
+        ("old-cost@example.org", OTHER_PASSWORD),
+        ("corrupt@example.org", PASSWORD),
+        ("foreign@example.org", PASSWORD),
+        ("huge@example.org", PASSWORD),
+        ("empty@example.org", PASSWORD),
+    ] {
+        let before = bed.auth.hashing_stats().runs;
+        let refused = bed.login(email, password).await.unwrap_err();
+        assert!(matches!(refused, AuthError::InvalidCredentials), "{email}: {refused:?}");
+        assert_eq!(refused.to_string(), AuthError::InvalidCredentials.to_string());
+        assert_eq!(bed.auth.hashing_stats().runs - before, 1, "{email}");
+    }
+}
+
+#[tokio::test]
+async fn a_hash_that_cannot_be_checked_is_reported_to_the_operator() {
+    let bed = Bed::new();
+    let broken = plant(&bed, "ann@example.org", |user| {
+        user.password_hash = PasswordHash::new("$argon2id$broken");
+    })
+    .await;
+    bed.login("ann@example.org", PASSWORD).await.unwrap_err();
+    let event = bed.events.last();
+    assert_eq!(event.operation, Operation::Login);
+    assert_eq!(event.refused, Some(ErrorCode::InvalidCredentials));
+    assert_eq!(event.notice, Some(Notice::PasswordHashUnusable));
+    assert_eq!(event.user_id, Some(broken.id));
+}
+
+#[tokio::test]
+async fn asvs_6_2_8_a_password_is_compared_whole() {
+    let bed = Bed::new();
+    bed.register("ann@example.org").await;
+    for wrong in [
+        PASSWORD.to_uppercase(),
+        format!("{PASSWORD} "),
+        format!(" {PASSWORD}"),
+        format!("{PASSWORD}\0"),
+        PASSWORD[..PASSWORD.len() - 1].to_owned(),
+    ] {
+        assert!(bed.login("ann@example.org", &wrong).await.is_err(), "{wrong:?}");
+    }
+    assert!(bed.login("ann@example.org", PASSWORD).await.is_ok());
+}
+
+#[tokio::test]
+async fn asvs_11_2_2_a_hash_with_old_parameters_is_renewed_at_login() {
+    let bed = Bed::new();
+    let ann = bed.register("ann@example.org").await;
+    let newer = Bed::over(bed.store.clone(), {
+        let mut settings = config();
+        settings.hashing.params = Argon2Params::new(16, 2, 1).unwrap();
+        settings
+    });
+    let stored = async || {
+        let user = bed.store.user(ann.user_id).await.unwrap().unwrap();
+        user.password_hash.expose_secret().to_owned()
+    };
+    assert!(stored().await.contains("m=8,t=1,p=1"));
+    newer.login("ann@example.org", PASSWORD).await.unwrap();
+    assert!(stored().await.contains("m=16,t=2,p=1"));
+    // Sessions from before go on, and the password is the same.
+    assert!(newer.validate(&ann.tokens).await.is_ok());
+    assert!(newer.login("ann@example.org", PASSWORD).await.is_ok());
+    let renewed = stored().await;
+    newer.login("ann@example.org", PASSWORD).await.unwrap();
+    assert_eq!(stored().await, renewed);
+}
+
+#[tokio::test]
+async fn asvs_6_2_10_a_password_does_not_expire() {
+    let bed = Bed::new();
+    bed.register("ann@example.org").await;
+    bed.clock.advance(Duration::from_secs(10 * 365 * 86_400));
+    assert!(bed.login("ann@example.org", PASSWORD).await.is_ok());
+}
+
+#[tokio::test]
+async fn ghsa_41_one_counter_for_an_account_across_its_spellings_and_every_path() {
+    let bed = Bed::new();
+    let ann = bed.register("ann@example.org").await;
+    let ann = bed.validate(&ann.tokens).await.unwrap();
+    let spellings = ["ann@example.org", "ANN@example.org", " ann@EXAMPLE.org"];
+    for turn in 0..10 {
+        // Each guess from another address: only the account's counter can stop it.
+        let there = RequestContext::from_ip([198, 51, 100, turn].into());
+        let guess = login(spellings[usize::from(turn) % 3], OTHER_PASSWORD);
+        let refused = bed.auth.login(guess, &there).await.unwrap_err();
+        assert!(matches!(refused, AuthError::InvalidCredentials), "{refused:?}");
+    }
+    let runs = bed.auth.hashing_stats().runs;
+    let there = RequestContext::from_ip([203, 0, 113, 1].into());
+    let refused = bed.auth.login(login("ann@example.org", PASSWORD), &there).await;
+    assert!(matches!(refused, Err(AuthError::RateLimited { .. })), "{refused:?}");
+    let refused = bed.change_password(&ann, PASSWORD, OTHER_PASSWORD).await;
+    assert!(matches!(refused, Err(AuthError::RateLimited { .. })), "{refused:?}");
+    assert_eq!(bed.auth.hashing_stats().runs, runs);
+
+    bed.clock.advance(Duration::from_secs(60));
+    assert!(bed.auth.login(login("ann@example.org", PASSWORD), &there).await.is_ok());
+}
+
+#[tokio::test]
+async fn asvs_6_3_1_guesses_from_one_network_are_limited_across_accounts() {
+    let bed = Bed::new();
+    let from = |host: u16| {
+        let ip = std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, host);
+        RequestContext::from_ip(ip.into())
+    };
+    for turn in 0..60 {
+        let guess = login(&format!("user{turn}@example.org"), PASSWORD);
+        let refused = bed.auth.login(guess, &from(turn)).await.unwrap_err();
+        assert!(matches!(refused, AuthError::InvalidCredentials), "{turn}: {refused:?}");
+    }
+    // ghsa_45: another host of the same /64 is the same client.
+    let refused = bed.auth.login(login("x@example.org", PASSWORD), &from(999)).await;
+    assert!(matches!(refused, Err(AuthError::RateLimited { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn ghsa_42_a_login_of_ones_own_does_not_clear_the_address_counter() {
+    let bed = Bed::new();
+    bed.register("mallory@example.org").await;
+    let mut allowed = 0;
+    for turn in 0..200 {
+        if turn % 5 == 0 {
+            bed.login("mallory@example.org", PASSWORD).await.ok();
+        }
+        let guess = bed.login(&format!("user{turn}@example.org"), PASSWORD).await;
+        allowed += usize::from(!matches!(guess, Err(AuthError::RateLimited { .. })));
+    }
+    assert!(allowed <= 60, "{allowed}");
+}
+
+#[tokio::test]
+async fn asvs_16_5_2_a_limiter_that_cannot_be_reached_refuses() {
+    use admittance::store::StoreError;
+    use admittance::test_util::MockStore;
+    let mut store = MockStore::new();
+    store.expect_hit().returning(|_, _, _| Err(StoreError::Timeout));
+    let broken = Bed::over(std::sync::Arc::new(store), config());
+    let refused = broken.login("ann@example.org", PASSWORD).await;
+    assert!(matches!(refused, Err(AuthError::Store(StoreError::Timeout))), "{refused:?}");
+    assert_eq!(broken.auth.hashing_stats().runs, 0);
+    assert_eq!(broken.events.last().refused, Some(ErrorCode::Internal));
+}

@@ -1,0 +1,11 @@
+//! The service, as an application calls it: no HTTP, the memory store, a clock
+//! that is moved by hand.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod login;
+mod password;
+mod profile;
+mod registration;
+mod sessions;

@@ -1,0 +1,226 @@
+use std::time::Duration;
+
+use admittance::error::AuthError;
+use admittance::event::{Notice, Operation};
+use admittance::secret::RefreshToken;
+use admittance::service::{RefreshRequest, Tokens};
+use admittance::store::{Epoch, UserStore};
+
+use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn is_invalid<T: std::fmt::Debug>(result: &Result<T, AuthError>) -> bool {
+    matches!(result, Err(AuthError::InvalidToken))
+}
+
+#[tokio::test]
+async fn asvs_7_4_1_logout_ends_the_access_token_and_the_refresh_token() {
+    let bed = Bed::new();
+    let tokens = bed.register("ann@example.org").await.tokens;
+    let other = bed.login("ann@example.org", PASSWORD).await.unwrap().tokens;
+    let ann = bed.validate(&tokens).await.unwrap();
+    bed.auth.logout(&ann, &bed.here).await.unwrap();
+    assert!(is_invalid(&bed.validate(&tokens).await));
+    assert!(is_invalid(&bed.refresh(&tokens).await));
+    assert!(bed.validate(&other).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_access_token_ends_at_its_second() {
+    let bed = Bed::new();
+    let tokens = bed.register("ann@example.org").await.tokens;
+    bed.clock.advance(Duration::from_secs(899));
+    assert!(bed.validate(&tokens).await.is_ok());
+    bed.clock.advance(SECOND);
+    assert!(is_invalid(&bed.validate(&tokens).await));
+    // The session goes on, and gives a new one.
+    let fresh = bed.refresh(&tokens).await.unwrap();
+    assert!(bed.validate(&fresh).await.is_ok());
+}
+
+#[tokio::test]
+async fn asvs_7_3_1_a_session_ends_when_it_is_idle() {
+    for (idle, goes_on) in [(7 * DAY - SECOND, true), (7 * DAY, false)] {
+        let bed = Bed::new();
+        let tokens = bed.register("ann@example.org").await.tokens;
+        bed.clock.advance(idle);
+        assert_eq!(bed.refresh(&tokens).await.is_ok(), goes_on, "{idle:?}");
+    }
+}
+
+#[tokio::test]
+async fn asvs_7_3_2_a_session_ends_however_often_it_is_refreshed() {
+    let bed = Bed::new();
+    let mut tokens = bed.register("ann@example.org").await.tokens;
+    for _ in 0..29 {
+        bed.clock.advance(DAY);
+        tokens = bed.refresh(&tokens).await.unwrap();
+    }
+    bed.clock.advance(DAY - SECOND);
+    tokens = bed.refresh(&tokens).await.unwrap();
+    // The last access token ends with the session, not after it.
+    assert_eq!(tokens.expires_in, 1);
+    assert!(bed.validate(&tokens).await.is_ok());
+    bed.clock.advance(SECOND);
+    assert!(is_invalid(&bed.validate(&tokens).await));
+    assert!(is_invalid(&bed.refresh(&tokens).await));
+}
+
+#[tokio::test]
+async fn ghsa_26_a_refresh_token_is_good_once_and_its_replay_ends_the_session() {
+    let bed = Bed::new();
+    let first = bed.register("ann@example.org").await.tokens;
+    let second = bed.refresh(&first).await.unwrap();
+    let third = bed.refresh(&second).await.unwrap();
+    assert!(is_invalid(&bed.refresh(&first).await));
+
+    let event = bed.events.last();
+    assert_eq!(event.operation, Operation::Refresh);
+    assert_eq!(event.notice, Some(Notice::RefreshTokenReused));
+    assert!(event.user_id.is_some());
+    assert!(is_invalid(&bed.refresh(&third).await));
+    assert!(is_invalid(&bed.validate(&third).await));
+}
+
+#[tokio::test]
+async fn ghsa_28_a_lost_answer_and_a_retry_log_nobody_out() {
+    let bed = Bed::new();
+    let first = bed.register("ann@example.org").await.tokens;
+    let lost = bed.refresh(&first).await.unwrap();
+    bed.clock.advance(Duration::from_secs(10));
+    let again = bed.refresh(&first).await.unwrap();
+    assert_eq!(lost.refresh_token.expose_secret(), again.refresh_token.expose_secret());
+    assert!(bed.validate(&again).await.is_ok());
+    // Past the grace the same retry is a replay.
+    bed.clock.advance(Duration::from_millis(1));
+    assert!(is_invalid(&bed.refresh(&first).await));
+    assert!(is_invalid(&bed.validate(&again).await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ghsa_26_racing_refreshes_leave_one_live_successor() {
+    let bed = Bed::new();
+    for _ in 0..8 {
+        let tokens = bed.login_or_register().await;
+        let racers: Vec<_> = (0..16)
+            .map(|_| {
+                let (auth, here) = (bed.auth.clone(), bed.here.clone());
+                let request = RefreshRequest {
+                    refresh_token: tokens.refresh_token.clone(),
+                };
+                tokio::spawn(async move { auth.refresh(request, &here).await })
+            })
+            .collect();
+        let mut successors = Vec::new();
+        for racer in racers {
+            let tokens = racer.await.unwrap().unwrap().tokens;
+            successors.push(tokens.refresh_token.expose_secret().to_owned());
+        }
+        successors.dedup();
+        assert_eq!(successors.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn ghsa_23_a_refresh_cannot_revive_a_session_that_was_logged_out() {
+    let bed = Bed::new();
+    let tokens = bed.register("ann@example.org").await.tokens;
+    let ann = bed.validate(&tokens).await.unwrap();
+    let fresh = bed.refresh(&tokens).await.unwrap();
+    bed.auth.logout(&ann, &bed.here).await.unwrap();
+    assert!(is_invalid(&bed.refresh(&fresh).await));
+    assert!(is_invalid(&bed.refresh(&tokens).await));
+    assert!(is_invalid(&bed.validate(&fresh).await));
+}
+
+#[tokio::test]
+async fn ghsa_24_a_raised_epoch_ends_every_token_at_once() {
+    let bed = Bed::new();
+    let tokens = bed.register("ann@example.org").await.tokens;
+    let user = bed.validate(&tokens).await.unwrap().user().clone();
+    let raised = bed
+        .store
+        .replace_password(user.id, &user.password_hash, &user.password_hash, Epoch::Raise);
+    assert!(raised.await.unwrap());
+    assert!(is_invalid(&bed.validate(&tokens).await));
+    // ghsa_25: nor can it be refreshed.
+    assert!(is_invalid(&bed.refresh(&tokens).await));
+    // The password still works, under the new epoch.
+    assert!(bed.login("ann@example.org", PASSWORD).await.is_ok());
+    assert!(bed.login("ann@example.org", OTHER_PASSWORD).await.is_err());
+}
+
+#[tokio::test]
+async fn asvs_7_5_2_a_user_lists_and_ends_the_own_sessions() {
+    let bed = Bed::new();
+    let first = bed.register("ann@example.org").await.tokens;
+    bed.clock.advance(SECOND);
+    let second = bed.login("ann@example.org", PASSWORD).await.unwrap().tokens;
+    bed.clock.advance(SECOND);
+    let third = bed.login("ann@example.org", PASSWORD).await.unwrap().tokens;
+
+    let ann = bed.validate(&third).await.unwrap();
+    let list = bed.auth.list_sessions(&ann, &bed.here).await.unwrap().sessions;
+    assert_eq!(list.len(), 3);
+    assert!(list[0].current && !list[1].current && !list[2].current);
+    assert_eq!(list[0].user_agent.as_deref(), Some("test"));
+    assert_eq!(list[0].ip, bed.here.ip);
+
+    bed.auth.end_session(&ann, list[1].session_id, &bed.here).await.unwrap();
+    assert!(is_invalid(&bed.validate(&second).await));
+    assert!(bed.validate(&first).await.is_ok());
+    let again = bed.auth.end_session(&ann, list[1].session_id, &bed.here).await;
+    assert!(matches!(again, Err(AuthError::NotFound)), "{again:?}");
+
+    assert_eq!(bed.auth.end_all_sessions(&ann, &bed.here).await.unwrap(), 1);
+    assert!(is_invalid(&bed.validate(&first).await));
+    assert!(bed.validate(&third).await.is_ok());
+}
+
+#[tokio::test]
+async fn asvs_8_2_2_somebody_elses_session_does_not_exist() {
+    let bed = Bed::new();
+    let ann = bed.register("ann@example.org").await.tokens;
+    let bob = bed.register("bob@example.org").await.tokens;
+    let anns = bed.validate(&ann).await.unwrap().session().id;
+    let bob = bed.validate(&bob).await.unwrap();
+    let refused = bed.auth.end_session(&bob, anns, &bed.here).await;
+    assert!(matches!(refused, Err(AuthError::NotFound)), "{refused:?}");
+    assert_eq!(bed.auth.end_all_sessions(&bob, &bed.here).await.unwrap(), 0);
+    assert!(bed.validate(&ann).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_revives_nothing() {
+    let bed = Bed::new();
+    let tokens = bed.register("ann@example.org").await.tokens;
+    let ann = bed.validate(&tokens).await.unwrap();
+    bed.auth.logout(&ann, &bed.here).await.unwrap();
+    bed.clock.turn_back(Duration::from_secs(3600));
+    assert!(is_invalid(&bed.validate(&tokens).await));
+    assert!(is_invalid(&bed.refresh(&tokens).await));
+    assert!(bed.login("ann@example.org", PASSWORD).await.is_ok());
+}
+
+#[tokio::test]
+async fn asvs_9_2_2_an_access_token_is_no_refresh_token_nor_the_other_way_round() {
+    let bed = Bed::new();
+    let tokens = bed.register("ann@example.org").await.tokens;
+    let swapped = RefreshRequest {
+        refresh_token: RefreshToken::new(tokens.token.expose_secret()),
+    };
+    assert!(is_invalid(&bed.auth.refresh(swapped, &bed.here).await));
+    let token = tokens.refresh_token.expose_secret();
+    assert!(is_invalid(&bed.auth.validate_token(token, &bed.here).await));
+}
+
+impl Bed {
+    async fn login_or_register(&self) -> Tokens {
+        match self.login("ann@example.org", PASSWORD).await {
+            Ok(answer) => answer.tokens,
+            Err(_) => self.register("ann@example.org").await.tokens,
+        }
+    }
+}

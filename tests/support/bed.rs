@@ -1,0 +1,150 @@
+//! A service over the memory store with a clock that stands still, cheap
+//! hashing, and every event kept.
+
+use std::sync::{Arc, Mutex};
+
+use admittance::clock::ManualClock;
+use admittance::config::AuthConfig;
+use admittance::error::AuthError;
+use admittance::event::{AuthEvent, EventSink};
+use admittance::password::Argon2Params;
+use admittance::random::SeededRandom;
+use admittance::secret::SecretBytes;
+use admittance::service::{
+    AuthService, Authenticated, ChangePassword, LoginRequest, LoginResponse, RefreshRequest,
+    RegisterRequest, RegisterResponse, RequestContext, Tokens,
+};
+use admittance::store::memory::MemoryStore;
+use admittance::token::Keyring;
+
+/// A password that the default policy accepts.
+pub const PASSWORD: &str = "plum-Orbit-47-lantern";
+/// Another one.
+pub const OTHER_PASSWORD: &str = "quartz!Meadow 93 ferry";
+
+#[derive(Clone, Default)]
+pub struct Events(Arc<Mutex<Vec<AuthEvent>>>);
+
+impl EventSink for Events {
+    fn emit(&self, event: &AuthEvent) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}
+
+impl Events {
+    pub fn last(&self) -> AuthEvent {
+        self.0.lock().unwrap().last().unwrap().clone()
+    }
+
+    pub fn all(&self) -> Vec<AuthEvent> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+pub struct Bed<S = MemoryStore> {
+    pub auth: AuthService<S, ManualClock>,
+    pub clock: ManualClock,
+    pub store: S,
+    pub events: Events,
+    pub here: RequestContext,
+}
+
+/// Settings with the cheapest hashing there is.
+pub fn config() -> AuthConfig {
+    let mut config = AuthConfig::new("Exam simulator");
+    config.hashing.params = Argon2Params::new(8, 1, 1).unwrap();
+    config
+}
+
+pub fn keyring() -> Keyring {
+    Keyring::from_secret(SecretBytes::new(*b"0123456789abcdefghijklmnopqrstuv")).unwrap()
+}
+
+impl Bed {
+    pub fn new() -> Self {
+        Self::with(config())
+    }
+
+    pub fn with(config: AuthConfig) -> Self {
+        Self::over(MemoryStore::new(), config)
+    }
+}
+
+impl<S: Clone> Bed<S> {
+    pub fn over(store: S, config: AuthConfig) -> Self {
+        let clock = ManualClock::default();
+        let events = Events::default();
+        let auth = AuthService::builder(store.clone())
+            .clock(clock.clone())
+            .config(config)
+            .keyring(keyring())
+            .random(SeededRandom::new(7))
+            .events(events.clone())
+            .build()
+            .unwrap();
+        let here = RequestContext::from_ip([192, 0, 2, 1].into()).with_user_agent("test");
+        Self {
+            auth,
+            clock,
+            store,
+            events,
+            here,
+        }
+    }
+}
+
+pub fn registration(email: &str) -> RegisterRequest {
+    RegisterRequest {
+        email: email.into(),
+        password: PASSWORD.into(),
+        confirm_password: PASSWORD.into(),
+        name: "Ann".into(),
+    }
+}
+
+pub fn login(email: &str, password: &str) -> LoginRequest {
+    LoginRequest {
+        email: email.into(),
+        password: password.into(),
+    }
+}
+
+impl<S: admittance::store::Store + Clone> Bed<S> {
+    pub async fn register(&self, email: &str) -> RegisterResponse {
+        self.auth
+            .register(registration(email), &self.here)
+            .await
+            .unwrap()
+    }
+
+    pub async fn login(&self, email: &str, password: &str) -> Result<LoginResponse, AuthError> {
+        self.auth.login(login(email, password), &self.here).await
+    }
+
+    pub async fn refresh(&self, tokens: &Tokens) -> Result<Tokens, AuthError> {
+        let request = RefreshRequest {
+            refresh_token: tokens.refresh_token.clone(),
+        };
+        Ok(self.auth.refresh(request, &self.here).await?.tokens)
+    }
+
+    pub async fn validate(&self, tokens: &Tokens) -> Result<Authenticated, AuthError> {
+        self.auth
+            .validate_token(tokens.token.expose_secret(), &self.here)
+            .await
+    }
+
+    pub async fn change_password(
+        &self,
+        who: &Authenticated,
+        current: &str,
+        new: &str,
+    ) -> Result<LoginResponse, AuthError> {
+        let request = ChangePassword {
+            current_password: current.into(),
+            new_password: new.into(),
+            confirm_password: new.into(),
+        };
+        self.auth.change_password(who, request, &self.here).await
+    }
+}
