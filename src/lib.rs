@@ -7,6 +7,7 @@ pub mod email;
 pub mod error;
 pub mod id;
 pub mod limit;
+pub mod password;
 pub mod preferences;
 pub mod random;
 pub mod secret;
