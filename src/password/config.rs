@@ -1,0 +1,297 @@
+//! The settings of password hashing.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::{KeyId, Params, ParamsBuilder};
+
+use super::ForeignScheme;
+use crate::error::ConfigError;
+use crate::secret::SecretBytes;
+
+/// The cost of an Argon2id hash (RFC 9106 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Argon2Params {
+    m_kib: u32,
+    t: u32,
+    p: u32,
+}
+
+impl Argon2Params {
+    /// `m_kib` of memory in KiB, at least `8 * p`; `t` passes over it, at
+    /// least 1; `p` lanes, 1 to 2^24 - 1, which one thread computes in turn.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] when one of them is out of its range.
+    pub fn new(m_kib: u32, t: u32, p: u32) -> Result<Self, ConfigError> {
+        if !(1..=Params::MAX_P_COST).contains(&p) {
+            return Err(invalid("hashing.params", "p is not between 1 and 2^24 - 1"));
+        }
+        Params::new(m_kib, t, p, None)
+            .map_err(|problem| invalid("hashing.params", &problem.to_string()))?;
+        Ok(Self { m_kib, t, p })
+    }
+
+    /// Memory, in KiB.
+    #[must_use]
+    pub const fn m_kib(&self) -> u32 {
+        self.m_kib
+    }
+
+    /// Passes over the memory.
+    #[must_use]
+    pub const fn t(&self) -> u32 {
+        self.t
+    }
+
+    /// Lanes.
+    #[must_use]
+    pub const fn p(&self) -> u32 {
+        self.p
+    }
+
+    pub(super) fn builder(self) -> ParamsBuilder {
+        let mut builder = ParamsBuilder::new();
+        builder.m_cost(self.m_kib).t_cost(self.t).p_cost(self.p);
+        builder
+    }
+}
+
+impl Default for Argon2Params {
+    /// 19 MiB, two passes, one lane (OWASP Password Storage Cheat Sheet).
+    fn default() -> Self {
+        Self {
+            m_kib: 19_456,
+            t: 2,
+            p: 1,
+        }
+    }
+}
+
+/// The highest cost that is accepted from a *stored* hash. Whoever can write
+/// to the store cannot make a login take all memory or all time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcceptedCost {
+    /// Memory, in KiB. Default 131072 (128 MiB).
+    pub m_kib: u32,
+    /// Passes. Default 10.
+    pub t: u32,
+    /// Lanes. Default 16.
+    pub p: u32,
+}
+
+impl Default for AcceptedCost {
+    fn default() -> Self {
+        Self {
+            m_kib: 131_072,
+            t: 10,
+            p: 16,
+        }
+    }
+}
+
+impl AcceptedCost {
+    pub(super) fn covers(&self, params: &Argon2Params) -> bool {
+        params.m_kib <= self.m_kib && params.t <= self.t && params.p <= self.p
+    }
+}
+
+/// A key that goes into every hash (Argon2's secret input K, RFC 9106 §3.1)
+/// and is not in the store: who has only the store cannot guess passwords.
+#[derive(Clone)]
+pub struct Pepper {
+    id: KeyId,
+    secret: SecretBytes,
+}
+
+impl Pepper {
+    /// The key `secret` under the name `id`, which every hash made with it
+    /// carries in the clear. The secret should be random.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] unless `id` has 1 to 8 bytes;
+    /// [`ConfigError::WeakKey`] unless `secret` has at least 32 bytes, and at
+    /// least 8 different ones among them.
+    pub fn new(id: &str, secret: SecretBytes) -> Result<Self, ConfigError> {
+        let id = KeyId::new(id.as_bytes())
+            .ok()
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| invalid("hashing.pepper", "the id has not 1 to 8 bytes"))?;
+        let bytes = secret.expose_secret();
+        if bytes.len() < 32 {
+            return Err(ConfigError::WeakKey("a pepper has at least 32 bytes"));
+        }
+        if bytes.iter().collect::<BTreeSet<_>>().len() < 8 {
+            return Err(ConfigError::WeakKey("the pepper has too little variety"));
+        }
+        Ok(Self { id, secret })
+    }
+
+    pub(super) fn id(&self) -> KeyId {
+        self.id
+    }
+
+    pub(super) fn secret(&self) -> &[u8] {
+        self.secret.expose_secret()
+    }
+}
+
+impl fmt::Debug for Pepper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pepper({:?}, [redacted])", String::from_utf8_lossy(self.id.as_bytes()))
+    }
+}
+
+/// How passwords are hashed, and with how much of the machine.
+///
+/// Memory in use is `threads * params.m_kib`, whatever the load; while stored
+/// hashes of a higher cost are verified, at most
+/// `threads * (params.m_kib + accepted.m_kib)`.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct HashingConfig {
+    /// The cost of new hashes.
+    pub params: Argon2Params,
+    /// How many threads hash. Default: as many as there are cores for this process.
+    pub threads: Option<NonZeroUsize>,
+    /// How many jobs may wait, at least one. Default 256.
+    pub queue_len: usize,
+    /// How long a job may wait until a thread takes it; above zero. Default 5 seconds.
+    pub queue_deadline: Duration,
+    /// The key of new hashes. Default none.
+    pub pepper: Option<Pepper>,
+    /// Keys of older hashes. Hashes without any key are always verified.
+    pub previous_peppers: Vec<Pepper>,
+    /// The highest cost that is accepted from a stored hash.
+    pub accepted: AcceptedCost,
+    /// Verifies stored hashes that are no Argon2 PHC strings. Default none.
+    pub foreign: Option<Arc<dyn ForeignScheme>>,
+}
+
+impl Default for HashingConfig {
+    fn default() -> Self {
+        Self {
+            params: Argon2Params::default(),
+            threads: None,
+            queue_len: 256,
+            queue_deadline: Duration::from_secs(5),
+            pepper: None,
+            previous_peppers: Vec::new(),
+            accepted: AcceptedCost::default(),
+            foreign: None,
+        }
+    }
+}
+
+impl HashingConfig {
+    /// Checks every setting. [`PasswordHasher::new`](super::PasswordHasher::new) does it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] names the first setting that is wrong.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.queue_len == 0 {
+            return Err(invalid("hashing.queue_len", "is zero"));
+        }
+        if self.queue_deadline.is_zero() {
+            return Err(invalid("hashing.queue_deadline", "is zero"));
+        }
+        if !self.accepted.covers(&self.params) {
+            return Err(invalid("hashing.accepted", "is lower than hashing.params"));
+        }
+        let mut ids = BTreeSet::new();
+        let mut peppers = self.pepper.iter().chain(&self.previous_peppers);
+        if !peppers.all(|pepper| ids.insert(pepper.id())) {
+            return Err(invalid("hashing.previous_peppers", "has an id twice"));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for HashingConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HashingConfig")
+            .field("params", &self.params)
+            .field("threads", &self.threads)
+            .field("queue_len", &self.queue_len)
+            .field("queue_deadline", &self.queue_deadline)
+            .field("pepper", &self.pepper)
+            .field("previous_peppers", &self.previous_peppers)
+            .field("accepted", &self.accepted)
+            .field("foreign", &self.foreign.is_some())
+            .finish()
+    }
+}
+
+fn invalid(setting: &'static str, problem: &str) -> ConfigError {
+    ConfigError::Invalid {
+        setting,
+        problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn random_looking() -> SecretBytes {
+        SecretBytes::new((0..32).collect::<Vec<u8>>())
+    }
+
+    #[test]
+    fn the_default_cost_is_owasps() {
+        assert_eq!(Argon2Params::default(), Argon2Params::new(19_456, 2, 1).unwrap());
+    }
+
+    #[test]
+    fn costs_out_of_range_are_refused() {
+        for (m, t, p) in [(7, 1, 1), (15, 1, 2), (8, 0, 1), (8, 1, 0), (u32::MAX, 1, u32::MAX)] {
+            assert!(Argon2Params::new(m, t, p).is_err(), "m={m},t={t},p={p}");
+        }
+    }
+
+    #[test]
+    fn asvs_11_2_3_a_weak_pepper_is_refused() {
+        let short = SecretBytes::new((0..31).collect::<Vec<u8>>());
+        let monotonous = SecretBytes::new(b"abcdefg".repeat(9));
+        assert!(matches!(Pepper::new("1", short), Err(ConfigError::WeakKey(_))));
+        assert!(matches!(Pepper::new("1", monotonous), Err(ConfigError::WeakKey(_))));
+        assert!(Pepper::new("", random_looking()).is_err());
+        assert!(Pepper::new("123456789", random_looking()).is_err());
+        assert!(Pepper::new("12345678", random_looking()).is_ok());
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        let broken: [fn(&mut HashingConfig); 5] = [
+            |config| config.queue_len = 0,
+            |config| config.queue_deadline = Duration::ZERO,
+            |config| config.accepted.m_kib = 19_455,
+            |config| config.accepted.t = 1,
+            |config| {
+                config.pepper = Pepper::new("1", random_looking()).ok();
+                config.previous_peppers = config.pepper.clone().into_iter().collect();
+            },
+        ];
+        assert_eq!(HashingConfig::default().validate(), Ok(()));
+        for damage in broken {
+            let mut config = HashingConfig::default();
+            damage(&mut config);
+            assert!(config.validate().is_err(), "{config:?}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_pepper() {
+        let mut config = HashingConfig::default();
+        let secret = SecretBytes::new(b"canary canary CANARY 0123456789 canary".to_vec());
+        config.pepper = Some(Pepper::new("id", secret).unwrap());
+        let shown = format!("{config:?}");
+        assert!(shown.contains("id") && !shown.to_lowercase().contains("canary"), "{shown}");
+    }
+}

@@ -1,0 +1,21 @@
+//! Passwords: what is accepted, and how it is kept.
+//!
+//! [`NormalizedPassword`] is the form in which a password is judged, hashed
+//! and compared. [`PasswordPolicy`] says whether it may be used, and
+//! [`PasswordHasher`] runs Argon2 (RFC 9106) on threads of its own.
+
+mod common;
+mod config;
+mod foreign;
+mod hasher;
+mod normalized;
+mod phc;
+mod policy;
+mod pool;
+mod worker;
+
+pub use config::{AcceptedCost, Argon2Params, HashingConfig, Pepper};
+pub use foreign::ForeignScheme;
+pub use hasher::{HashError, HashingStats, PasswordHasher, Verdict};
+pub use normalized::{MAX_PASSWORD_BYTES, MAX_PASSWORD_CHARS, NormalizedPassword, PasswordTooLong};
+pub use policy::{PasswordFault, PasswordPolicy};
