@@ -1,5 +1,15 @@
 //! Tokens: signed access tokens, refresh tokens under a MAC, one-time tokens.
 
+mod backend;
+mod jwk;
+mod jwt;
+mod key;
+mod keyring;
 mod one_time;
+mod refresh;
 
+pub use jwk::{Jwk, Jwks};
+pub use jwt::{Claims, MAX_ACCESS_TOKEN_BYTES, TokenKind, Verifier};
+pub use key::{SigningKey, VerifyingKey};
+pub use keyring::{Keyring, KeyringBuilder};
 pub use one_time::{OneTimeToken, TokenDigest, TokenPurpose};
