@@ -1,4 +1,4 @@
-//! Accounts for any Rust server.
+#![doc = include_str!("../README.md")]
 
 pub mod authz;
 #[cfg(feature = "axum")]
@@ -22,3 +22,15 @@ pub mod store;
 pub mod time;
 pub mod token;
 pub mod user;
+
+pub use config::AuthConfig;
+pub use error::{AuthError, ConfigError};
+pub use secret::SecretBytes;
+pub use service::{
+    AuthService, Authenticated, LoginRequest, LoginResponse, RegisterRequest, RegisterResponse,
+    RequestContext,
+};
+#[cfg(feature = "memory")]
+pub use store::memory::MemoryStore;
+pub use token::Keyring;
+pub use user::{Profile, User};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use base64ct::{Base64, Encoding};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
@@ -95,6 +96,11 @@ macro_rules! goes_out {
 }
 goes_out!(AccessToken, RefreshToken);
 
+/// The text is not base64. It is not repeated here.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not base64; `openssl rand -base64 32` makes a secret")]
+pub struct ParseSecretError(());
+
 /// Secret bytes, such as a key or a pepper.
 #[derive(Clone)]
 pub struct SecretBytes(Zeroizing<Vec<u8>>);
@@ -104,6 +110,18 @@ impl SecretBytes {
     #[must_use]
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Zeroizing::new(bytes.into()))
+    }
+
+    /// Decodes base64 (RFC 4648 §4, with padding), as `openssl rand -base64 32`
+    /// prints it.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseSecretError`] when it is something else.
+    pub fn from_base64(text: &str) -> Result<Self, ParseSecretError> {
+        Base64::decode_vec(text.trim())
+            .map(Self::new)
+            .map_err(|_| ParseSecretError(()))
     }
 
     /// The secret itself. Take care where it goes.
@@ -129,6 +147,15 @@ pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_read_from_base64() {
+        let secret = SecretBytes::from_base64("c2VjcmV0IQ==\n").unwrap();
+        assert_eq!(secret.expose_secret(), b"secret!");
+        for text in ["c2VjcmV0IQ", "c2Vj cmV0", "?", "c2VjcmV0IR=="] {
+            assert!(SecretBytes::from_base64(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn debug_shows_no_secret() {

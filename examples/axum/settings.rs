@@ -11,7 +11,6 @@ use admittance::secret::SecretBytes;
 use admittance::service::AuthService;
 use admittance::store::memory::MemoryStore;
 use admittance::token::Keyring;
-use base64ct::{Base64, Encoding};
 
 pub(crate) struct Settings {
     pub(crate) addr: String,
@@ -79,7 +78,5 @@ fn secret(text: Option<String>) -> Result<SecretBytes, Box<dyn Error>> {
         OsRandom.fill(&mut secret)?;
         return Ok(SecretBytes::new(secret));
     };
-    Base64::decode_vec(&text)
-        .map(SecretBytes::new)
-        .map_err(|_| "AUTH_SECRET is not base64; make one with: openssl rand -base64 32".into())
+    SecretBytes::from_base64(&text).map_err(|error| format!("AUTH_SECRET: {error}").into())
 }

@@ -1,0 +1,126 @@
+//! A client that talks to the router without a socket.
+
+use std::net::SocketAddr;
+
+use admittance::clock::ManualClock;
+use admittance::config::AuthConfig;
+use admittance::http::{AuthApi, HttpConfig};
+use admittance::store::memory::MemoryStore;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::support::bed::{Bed, PASSWORD, config};
+
+pub type Api = AuthApi<MemoryStore, ManualClock>;
+
+pub struct Client {
+    pub bed: Bed,
+    pub api: Api,
+    pub router: Router,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub fn code(&self) -> (u16, &str) {
+        (self.status.as_u16(), self.body["code"].as_str().unwrap_or(""))
+    }
+}
+
+impl Client {
+    pub fn new() -> Self {
+        Self::with(config(), HttpConfig::default())
+    }
+
+    pub fn with(config: AuthConfig, http: HttpConfig) -> Self {
+        let bed = Bed::with(config);
+        let api = AuthApi::with_config(bed.auth.clone(), http);
+        let router = admittance::axum::router(&api);
+        Self { bed, api, router }
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        send(&self.router, request).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(json_request(Method::POST, path, &body.to_string())).await
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Answer {
+        self.send(bearer(Method::GET, path, token)).await
+    }
+
+    pub async fn register(&self, email: &str) -> Value {
+        let answer = self.post("/register", registration(email)).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{:?}", answer.body);
+        answer.body
+    }
+}
+
+pub async fn send(router: &Router, mut request: Request<Body>) -> Answer {
+    let peer: SocketAddr = "192.0.2.7:4711".parse().unwrap();
+    request.extensions_mut().insert(ConnectInfo(peer));
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let body = if body.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&body).unwrap_or_else(|_| {
+            Value::String(String::from_utf8(body.to_vec()).unwrap())
+        })
+    };
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body,
+    }
+}
+
+pub fn json_request(method: Method, path: &str, body: &str) -> Request<Body> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_owned()))
+        .unwrap()
+}
+
+pub fn bearer(method: Method, path: &str, token: &str) -> Request<Body> {
+    with_token(Request::builder().method(method).uri(path).body(Body::empty()).unwrap(), token)
+}
+
+pub fn with_token(mut request: Request<Body>, token: &str) -> Request<Body> {
+    let value = format!("Bearer {token}").parse().unwrap();
+    request.headers_mut().insert(header::AUTHORIZATION, value);
+    request
+}
+
+pub fn registration(email: &str) -> Value {
+    json!({"email": email, "password": PASSWORD, "confirm_password": PASSWORD, "name": "Ann"})
+}
+
+pub fn text<'v>(body: &'v Value, field: &str) -> &'v str {
+    body[field].as_str().unwrap_or_else(|| panic!("{field} is no text in {body}"))
+}
+
+/// The names of the members of an object, sorted.
+pub fn members(value: &Value) -> Vec<&str> {
+    let mut names: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}

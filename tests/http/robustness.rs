@@ -1,0 +1,63 @@
+//! What happens when a client goes away or a dependency fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use admittance::http::AuthApi;
+use admittance::store::StoreError;
+use admittance::test_util::MockStore;
+use axum::http::Method;
+use serde_json::json;
+
+use crate::client::{Client, json_request, registration, send};
+use crate::support::bed::{Bed, PASSWORD, config};
+
+#[tokio::test]
+async fn the_work_is_finished_when_the_client_goes_away() {
+    let client = Client::new();
+    let body = registration("ann@example.org").to_string();
+    let request = json_request(Method::POST, "/register", &body);
+    // The request is dropped at its first await point.
+    let dropped = tokio::time::timeout(Duration::ZERO, client.send(request)).await;
+    assert!(dropped.is_err());
+    let login = json!({"email": "ann@example.org", "password": PASSWORD});
+    for _ in 0..500 {
+        if client.bed.events.all().iter().any(|event| event.refused.is_none()) {
+            let answer = client.post("/login", login).await;
+            assert_eq!(answer.status, 200);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the registration was not finished");
+}
+
+#[tokio::test]
+async fn asvs_16_5_1_a_failing_store_is_answered_with_a_generic_text() {
+    let mut store = MockStore::new();
+    store
+        .expect_hit()
+        .returning(|_, _, _| Err(StoreError::Other("canary: mongodb://user:pass@host".into())));
+    let bed = Bed::over(Arc::new(store), config());
+    let router = admittance::axum::router(&AuthApi::new(bed.auth.clone()));
+    let login = json!({"email": "ann@example.org", "password": PASSWORD}).to_string();
+    let answer = send(&router, json_request(Method::POST, "/login", &login)).await;
+    assert_eq!(answer.code(), (500, "internal"));
+    assert!(!format!("{answer:?}").contains("canary"));
+}
+
+#[tokio::test]
+async fn asvs_16_5_4_a_panic_in_the_store_is_answered_and_the_server_goes_on() {
+    let mut store = MockStore::new();
+    store.expect_hit().returning(|_, _, _| panic!("canary"));
+    let bed = Bed::over(Arc::new(store), config());
+    let router = admittance::axum::router(&AuthApi::new(bed.auth.clone()));
+    let login = json!({"email": "ann@example.org", "password": PASSWORD}).to_string();
+    for _ in 0..3 {
+        let answer = send(&router, json_request(Method::POST, "/login", &login)).await;
+        assert_eq!(answer.code(), (500, "internal"));
+        assert!(!format!("{answer:?}").contains("canary"));
+    }
+    let answer = send(&router, json_request(Method::POST, "/login", "{}")).await;
+    assert_eq!(answer.code(), (422, "validation_failed"));
+}
