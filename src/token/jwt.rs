@@ -98,7 +98,11 @@ impl Verifier {
             return invalid("has no key".to_owned());
         }
         for (index, key) in keys.iter().enumerate() {
-            if keys.iter().take(index).any(|other| other.kid() == key.kid()) {
+            if keys
+                .iter()
+                .take(index)
+                .any(|other| other.kid() == key.kid())
+            {
                 return invalid(format!("has the key {} twice", key.kid()));
             }
         }

@@ -114,14 +114,18 @@ impl SigningKey {
     }
 
     fn eddsa(key: EncodingKey) -> Result<Self, ConfigError> {
-        let public_of = backend::provider()?.key_utils.ed_pub_components_from_private_key;
+        let public_of = backend::provider()?
+            .key_utils
+            .ed_pub_components_from_private_key;
         let x = public_of(key.as_bytes(), &EllipticCurve::Ed25519).map_err(|_| NOT_EDDSA)?;
         let public = PublicKey::from_coordinates(&x, None)?;
         Self::tried(key, VerifyingKey::from(public))
     }
 
     fn es256(key: EncodingKey) -> Result<Self, ConfigError> {
-        let public_of = backend::provider()?.key_utils.ec_pub_components_from_private_key;
+        let public_of = backend::provider()?
+            .key_utils
+            .ec_pub_components_from_private_key;
         let (_, x, y) = public_of(key.as_bytes(), Algorithm::ES256).map_err(|_| NOT_ES256)?;
         let public = PublicKey::from_coordinates(&x, Some(&y))?;
         Self::tried(key, VerifyingKey::from(public))
