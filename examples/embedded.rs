@@ -10,7 +10,7 @@ use admittance::secret::SecretBytes;
 use admittance::service::{
     AuthService, LoginRequest, RefreshRequest, RegisterRequest, RequestContext, UpdateProfile,
 };
-use admittance::store::memory::MemoryStore;
+use admittance::store::MemoryStore;
 use admittance::token::Keyring;
 
 #[tokio::main]
@@ -58,7 +58,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         preferences: None,
     };
     let profile = auth.update_profile(&ann, change, &here).await?;
-    println!("{} has {} sessions", profile.name, auth.list_sessions(&ann, &here).await?.sessions.len());
+    println!(
+        "{} has {} sessions",
+        profile.name,
+        auth.list_sessions(&ann, &here).await?.sessions.len()
+    );
 
     let request = RefreshRequest {
         refresh_token: tokens.refresh_token,
@@ -71,6 +75,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let refused = auth
         .validate_token(fresh.token.expose_secret(), &here)
         .await;
-    println!("after the logout: {}", refused.err().map_or_else(String::new, |error| error.to_string()));
+    println!(
+        "after the logout: {}",
+        refused
+            .err()
+            .map_or_else(String::new, |error| error.to_string())
+    );
     Ok(())
 }

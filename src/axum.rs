@@ -174,4 +174,3 @@ impl IntoResponse for Problem {
         Problem::into_response(self).map(Body::from)
     }
 }
-

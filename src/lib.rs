@@ -33,6 +33,6 @@ pub use service::{
     RequestContext,
 };
 #[cfg(feature = "memory")]
-pub use store::memory::MemoryStore;
+pub use store::MemoryStore;
 pub use token::Keyring;
 pub use user::{Profile, User};

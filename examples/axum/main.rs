@@ -35,7 +35,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/hello", get(hello))
         .route("/exams", get(exams))
         .merge(admittance::axum::router(&api))
-        .with_state(App { auth: Authenticator::from(&api) });
+        .with_state(App {
+            auth: Authenticator::from(&api),
+        });
 
     let listener = TcpListener::bind(&settings.addr).await?;
     let addr = listener.local_addr()?;
@@ -46,9 +48,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
     println!("  then the README's next lines. Ctrl-C stops the server.");
 
-    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(stopped())
-        .await?;
+    axum::serve(
+        listener,
+        app.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(stopped())
+    .await?;
     println!("Stopped.");
     Ok(())
 }

@@ -9,7 +9,7 @@ use admittance::http::{HttpConfig, TrustedProxies};
 use admittance::random::{OsRandom, SecureRandom};
 use admittance::secret::SecretBytes;
 use admittance::service::AuthService;
-use admittance::store::memory::MemoryStore;
+use admittance::store::MemoryStore;
 use admittance::token::Keyring;
 
 pub(crate) struct Settings {
@@ -73,7 +73,9 @@ fn variable(name: &str) -> Result<Option<String>, Box<dyn Error>> {
 
 fn secret(text: Option<String>) -> Result<SecretBytes, Box<dyn Error>> {
     let Some(text) = text else {
-        tracing::warn!("AUTH_SECRET is not set: a random one is used, sessions end with the server");
+        tracing::warn!(
+            "AUTH_SECRET is not set: a random one is used, sessions end with the server"
+        );
         let mut secret = [0; 32];
         OsRandom.fill(&mut secret)?;
         return Ok(SecretBytes::new(secret));

@@ -73,7 +73,10 @@ impl TrustedProxies {
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` or `[2001:db8::1]:80`.
 fn address(text: &str) -> Option<IpAddr> {
     text.parse::<IpAddr>()
-        .or_else(|_| text.parse::<std::net::SocketAddr>().map(|with_port| with_port.ip()))
+        .or_else(|_| {
+            text.parse::<std::net::SocketAddr>()
+                .map(|with_port| with_port.ip())
+        })
         .ok()
         .or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())
         .map(|address| address.to_canonical())
@@ -96,23 +99,49 @@ mod tests {
     #[test]
     fn ghsa_43_the_peer_is_the_client_by_default() {
         assert_eq!(seen("", "192.0.2.1", &["203.0.113.9"]), "192.0.2.1");
-        assert_eq!(seen("10.0.0.0/8", "192.0.2.1", &["203.0.113.9"]), "192.0.2.1");
+        assert_eq!(
+            seen("10.0.0.0/8", "192.0.2.1", &["203.0.113.9"]),
+            "192.0.2.1"
+        );
     }
 
     #[test]
     fn ghsa_44_the_rightmost_untrusted_address_counts() {
         let trusted = "10.0.0.0/8, 2001:db8::7";
         assert_eq!(seen(trusted, "10.0.0.1", &["203.0.113.9"]), "203.0.113.9");
-        assert_eq!(seen(trusted, "10.0.0.1", &["8.8.8.8, 203.0.113.9, 10.1.1.1"]), "203.0.113.9");
-        assert_eq!(seen(trusted, "10.0.0.1", &["8.8.8.8", "203.0.113.9", "10.1.1.1"]), "203.0.113.9");
-        assert_eq!(seen(trusted, "::ffff:10.0.0.1", &["::ffff:203.0.113.9"]), "203.0.113.9");
-        assert_eq!(seen(trusted, "2001:db8::7", &["[2001:db8::9]:443"]), "2001:db8::9");
+        assert_eq!(
+            seen(trusted, "10.0.0.1", &["8.8.8.8, 203.0.113.9, 10.1.1.1"]),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            seen(trusted, "10.0.0.1", &["8.8.8.8", "203.0.113.9", "10.1.1.1"]),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            seen(trusted, "::ffff:10.0.0.1", &["::ffff:203.0.113.9"]),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            seen(trusted, "2001:db8::7", &["[2001:db8::9]:443"]),
+            "2001:db8::9"
+        );
     }
 
     #[test]
     fn ghsa_45_what_cannot_be_read_counts_for_the_proxy() {
-        for forwarded in ["", "unknown", "203.0.113.9, x", "999.1.1.1", "203.0.113.9,", "10.2.2.2"] {
-            assert_eq!(seen("10.0.0.0/8", "10.0.0.1", &[forwarded]), "10.0.0.1", "{forwarded}");
+        for forwarded in [
+            "",
+            "unknown",
+            "203.0.113.9, x",
+            "999.1.1.1",
+            "203.0.113.9,",
+            "10.2.2.2",
+        ] {
+            assert_eq!(
+                seen("10.0.0.0/8", "10.0.0.1", &[forwarded]),
+                "10.0.0.1",
+                "{forwarded}"
+            );
         }
     }
 

@@ -62,7 +62,10 @@ pub const ROUTES: &[Route] = &[
             (Method::PUT, Endpoint::UpdateProfile),
         ],
     ),
-    route("/password/change", &[(Method::POST, Endpoint::ChangePassword)]),
+    route(
+        "/password/change",
+        &[(Method::POST, Endpoint::ChangePassword)],
+    ),
     route(
         "/sessions",
         &[
@@ -91,7 +94,11 @@ impl Route {
     }
 
     fn endpoint(&self, method: &Method) -> Result<Endpoint, Problem> {
-        let wanted = if method == Method::HEAD { &Method::GET } else { method };
+        let wanted = if method == Method::HEAD {
+            &Method::GET
+        } else {
+            method
+        };
         self.methods
             .iter()
             .find(|(method, _)| method == wanted)
@@ -170,7 +177,10 @@ where
         }
         Endpoint::ListSessions => {
             let auth = authenticated().await?;
-            ok(StatusCode::OK, &service.list_sessions(&auth, context).await?)
+            ok(
+                StatusCode::OK,
+                &service.list_sessions(&auth, context).await?,
+            )
         }
         Endpoint::EndAllSessions => {
             let auth = authenticated().await?;

@@ -112,7 +112,18 @@ mod tests {
     #[test]
     fn what_is_not_one_json_object_is_refused() {
         let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
-        for body in ["", "{", "[]", "1", "null", "{} {}", "{}x", "{\"a\":1e999}", "\u{feff}{}", &deep] {
+        for body in [
+            "",
+            "{",
+            "[]",
+            "1",
+            "null",
+            "{} {}",
+            "{}x",
+            "{\"a\":1e999}",
+            "\u{feff}{}",
+            &deep,
+        ] {
             assert!(read::<Value>(body.as_bytes()).is_err(), "{body}");
         }
         assert!(read::<Value>(b"{\"a\":\"\xff\"}").is_err());

@@ -23,7 +23,7 @@ pub use endpoint::{Endpoint, ROUTES, Route};
 pub use problem::{Problem, ProblemCode};
 
 use crate::clock::{Clock, SystemClock};
-use crate::service::{Authenticated, AuthService};
+use crate::service::{AuthService, Authenticated};
 use crate::store::{LimitStore, SessionStore, UserStore};
 
 /// Settings of the HTTP layer.
@@ -136,7 +136,10 @@ where
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
-        match Limited::new(body, self.config.max_body_bytes).collect().await {
+        match Limited::new(body, self.config.max_body_bytes)
+            .collect()
+            .await
+        {
             Ok(body) => {
                 self.handle(Request::from_parts(parts, body.to_bytes()), peer)
                     .await

@@ -139,10 +139,8 @@ impl Problem {
 
     /// The request has no token at all (RFC 6750 §3.1: no error code then).
     pub(super) fn no_token() -> Self {
-        Self::new(ProblemCode::InvalidToken).header(
-            header::WWW_AUTHENTICATE,
-            HeaderValue::from_static("Bearer"),
-        )
+        Self::new(ProblemCode::InvalidToken)
+            .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
     /// The request has a token that is not accepted (RFC 6750 §3.1).
@@ -188,10 +186,8 @@ impl From<AuthError> for Problem {
         let problem = match error.code() {
             ErrorCode::ValidationFailed => Self::new(ProblemCode::ValidationFailed),
             ErrorCode::EmailTaken => Self::new(ProblemCode::EmailTaken),
-            ErrorCode::InvalidCredentials => Self::new(ProblemCode::InvalidCredentials).header(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer"),
-            ),
+            ErrorCode::InvalidCredentials => Self::new(ProblemCode::InvalidCredentials)
+                .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             ErrorCode::InvalidToken => Self::bad_token(),
             ErrorCode::Forbidden => Self::new(ProblemCode::Forbidden),
             ErrorCode::NotFound => Self::new(ProblemCode::NotFound),

@@ -203,7 +203,9 @@ impl Substitutions {
         let mut taken = BTreeSet::new();
         for (_, read_so) in READINGS {
             let present = read_so.chars().filter(|letter| self.0.contains(letter));
-            let choices: usize = present.map(|letter| if taken.insert(letter) { 1 } else { 2 }).sum();
+            let choices: usize = present
+                .map(|letter| if taken.insert(letter) { 1 } else { 2 })
+                .sum();
             ways *= choices.max(1);
         }
         ways

@@ -53,10 +53,9 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         let store = &self.inner.store;
         let now = self.now();
         self.limit_address(context, now).await?;
-        let (_, user) = tokio::try_join!(
-            self.limit_account(email.canonical(), now),
-            async { Ok(store.user_by_email(email.canonical()).await?) },
-        )?;
+        let (_, user) = tokio::try_join!(self.limit_account(email.canonical(), now), async {
+            Ok(store.user_by_email(email.canonical()).await?)
+        },)?;
         trail.user_id = user.as_ref().map(|user| user.id);
         let user = self.check_password(user, &password, trail).await?;
 
@@ -88,9 +87,17 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
             self.inner.hasher.verify_absent(password).await?;
             return Err(AuthError::InvalidCredentials);
         };
-        let verdict = match self.inner.hasher.verify(password, &user.password_hash).await {
+        let verdict = match self
+            .inner
+            .hasher
+            .verify(password, &user.password_hash)
+            .await
+        {
             Ok(verdict) => verdict,
-            Err(error @ (HashError::Overloaded { .. } | HashError::Random(_) | HashError::Failed(_))) => {
+            Err(
+                error
+                @ (HashError::Overloaded { .. } | HashError::Random(_) | HashError::Failed(_)),
+            ) => {
                 return Err(error.into());
             }
             Err(error) => {
@@ -114,7 +121,11 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         Ok(user)
     }
 
-    async fn rehash(&self, user: &mut User, password: &NormalizedPassword) -> Result<(), AuthError> {
+    async fn rehash(
+        &self,
+        user: &mut User,
+        password: &NormalizedPassword,
+    ) -> Result<(), AuthError> {
         let new = self.inner.hasher.hash(password).await?;
         let replaced = self
             .inner

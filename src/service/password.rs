@@ -2,7 +2,7 @@
 
 use super::login::{response, typed_password};
 use super::report::Trail;
-use super::{Authenticated, AuthService, ChangePassword, LoginResponse, RequestContext};
+use super::{AuthService, Authenticated, ChangePassword, LoginResponse, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::{Notice, Operation};
@@ -78,7 +78,12 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         let now = self.now();
         self.limit_address(context, now).await?;
         self.limit_account(user.email.canonical(), now).await?;
-        match self.inner.hasher.verify(&current, &user.password_hash).await {
+        match self
+            .inner
+            .hasher
+            .verify(&current, &user.password_hash)
+            .await
+        {
             Ok(verdict) if verdict.matches => {}
             Ok(_) => return Err(AuthError::InvalidCredentials),
             Err(error @ HashError::Overloaded { .. }) => return Err(error.into()),
@@ -141,9 +146,17 @@ impl<S, C: Clock> AuthService<S, C> {
         };
         let confirm = Field::ConfirmPassword;
         if confirmation.expose_secret().is_empty() {
-            violations.push(confirm, ViolationCode::Required, "Enter the password once more.");
+            violations.push(
+                confirm,
+                ViolationCode::Required,
+                "Enter the password once more.",
+            );
         } else if !same(typed.expose_secret(), confirmation.expose_secret()) {
-            violations.push(confirm, ViolationCode::Mismatch, "The two passwords differ.");
+            violations.push(
+                confirm,
+                ViolationCode::Mismatch,
+                "The two passwords differ.",
+            );
         }
         Ok(accepted)
     }

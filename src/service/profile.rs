@@ -2,7 +2,7 @@
 
 use super::register::parse_name;
 use super::report::Trail;
-use super::{Authenticated, AuthService, RequestContext, UpdateProfile};
+use super::{AuthService, Authenticated, RequestContext, UpdateProfile};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
@@ -67,5 +67,9 @@ fn refuse_preferences(error: PreferencesError, violations: &mut Violations) {
         PreferencesError::InvalidKey => ViolationCode::InvalidCharacters,
         PreferencesError::NumberOutOfRange => ViolationCode::InvalidFormat,
     };
-    violations.push(Field::Preferences, code, format!("The preferences {error}."));
+    violations.push(
+        Field::Preferences,
+        code,
+        format!("The preferences {error}."),
+    );
 }

@@ -123,7 +123,9 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
                 password,
             }),
             // Each `None` has pushed a violation.
-            _ => Err(AuthError::Internal("a field was refused without a reason".into())),
+            _ => Err(AuthError::Internal(
+                "a field was refused without a reason".into(),
+            )),
         }
     }
 }

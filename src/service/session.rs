@@ -4,7 +4,7 @@ use super::login::response;
 use super::report::Trail;
 use super::validate::is_usable;
 use super::{
-    Authenticated, AuthService, LoginResponse, LogoutResponse, RefreshRequest, RequestContext,
+    AuthService, Authenticated, LoginResponse, LogoutResponse, RefreshRequest, RequestContext,
     SessionList, SessionView,
 };
 use crate::clock::Clock;
@@ -108,13 +108,15 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
             .store
             .sessions_of(auth.user().id, self.now())
             .await;
-        let result = sessions.map_err(AuthError::from).map(|sessions| SessionList {
-            sessions: sessions
-                .iter()
-                .filter(|session| is_usable(session, auth.user()))
-                .map(|session| SessionView::of(session, auth.session().id))
-                .collect(),
-        });
+        let result = sessions
+            .map_err(AuthError::from)
+            .map(|sessions| SessionList {
+                sessions: sessions
+                    .iter()
+                    .filter(|session| is_usable(session, auth.user()))
+                    .map(|session| SessionView::of(session, auth.session().id))
+                    .collect(),
+            });
         self.report(Operation::ListSessions, &Trail::of(auth), context, &result);
         result
     }
@@ -158,7 +160,12 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
             .end_sessions(auth.user().id, Some(auth.session().id))
             .await
             .map_err(AuthError::from);
-        self.report(Operation::EndAllSessions, &Trail::of(auth), context, &result);
+        self.report(
+            Operation::EndAllSessions,
+            &Trail::of(auth),
+            context,
+            &result,
+        );
         result
     }
 }

@@ -102,8 +102,10 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         trail.user_id = Some(claims.sub);
         trail.session_id = Some(claims.sid);
         let store = &self.inner.store;
-        let (session, user) =
-            tokio::try_join!(store.session(claims.sid, self.now()), store.user(claims.sub))?;
+        let (session, user) = tokio::try_join!(
+            store.session(claims.sid, self.now()),
+            store.user(claims.sub)
+        )?;
         match (session, user) {
             (Some(session), Some(user))
                 if is_usable(&session, &user) && claims.epoch == user.auth_epoch =>

@@ -8,22 +8,36 @@ use crate::client::{Client, bearer, json_request, members, registration, text, w
 use crate::support::bed::{OTHER_PASSWORD, PASSWORD};
 
 const TOKENS: [&str; 8] = [
-    "email", "expires_in", "message", "name", "refresh_token", "token", "token_type", "user_id",
+    "email",
+    "expires_in",
+    "message",
+    "name",
+    "refresh_token",
+    "token",
+    "token_type",
+    "user_id",
 ];
 
 #[tokio::test]
 async fn the_journey_from_registration_to_logout() {
     let client = Client::new();
-    let answer = client.post("/register", registration("Ann@Example.org")).await;
+    let answer = client
+        .post("/register", registration("Ann@Example.org"))
+        .await;
     assert_eq!(answer.status, StatusCode::CREATED);
     assert_eq!(members(&answer.body), TOKENS, "asvs_14_2_6");
     assert_eq!(answer.body["email"], "Ann@Example.org");
     assert_eq!(answer.body["token_type"], "Bearer");
     assert_eq!(answer.body["expires_in"], 900);
 
-    let taken = client.post("/register", registration("aNN@example.ORG")).await;
+    let taken = client
+        .post("/register", registration("aNN@example.ORG"))
+        .await;
     assert_eq!(taken.code(), (409, "email_taken"));
-    assert_eq!(members(&taken.body), ["code", "detail", "status", "title", "type"]);
+    assert_eq!(
+        members(&taken.body),
+        ["code", "detail", "status", "title", "type"]
+    );
 
     let login = json!({"email": "ann@example.org", "password": PASSWORD});
     let answer = client.post("/login", login).await;
@@ -45,7 +59,10 @@ async fn the_journey_from_registration_to_logout() {
     let change = json!({"name": "Ann Lee", "preferences": {"level": "B2"}}).to_string();
     let request = with_token(json_request(Method::PUT, "/profile", &change), token);
     let changed = client.send(request).await;
-    assert_eq!((changed.status, &changed.body["name"]), (StatusCode::OK, &json!("Ann Lee")));
+    assert_eq!(
+        (changed.status, &changed.body["name"]),
+        (StatusCode::OK, &json!("Ann Lee"))
+    );
     assert_eq!(changed.body["preferences"], json!({"level": "B2"}));
 
     let refresh = json!({"refresh_token": answer.body["refresh_token"]});
@@ -55,9 +72,15 @@ async fn the_journey_from_registration_to_logout() {
 
     let fresh = text(&refreshed.body, "token");
     let logout = client.send(bearer(Method::POST, "/logout", fresh)).await;
-    assert_eq!((logout.status, members(&logout.body)), (StatusCode::OK, vec!["message"]));
+    assert_eq!(
+        (logout.status, members(&logout.body)),
+        (StatusCode::OK, vec!["message"])
+    );
     for token in [token, fresh] {
-        assert_eq!(client.get("/profile", token).await.code(), (401, "invalid_token"));
+        assert_eq!(
+            client.get("/profile", token).await.code(),
+            (401, "invalid_token")
+        );
     }
     let again = client.send(bearer(Method::POST, "/logout", fresh)).await;
     assert_eq!(again.code(), (401, "invalid_token"));
@@ -72,12 +95,26 @@ async fn a_change_of_password_answers_with_the_tokens_to_go_on_with() {
     });
     let request = json_request(Method::POST, "/password/change", &change.to_string());
     let changed = client.send(with_token(request, text(&ann, "token"))).await;
-    assert_eq!((changed.status, members(&changed.body)), (StatusCode::OK, TOKENS.to_vec()));
-    assert_eq!(client.get("/profile", text(&ann, "token")).await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(client.get("/profile", text(&changed.body, "token")).await.status, StatusCode::OK);
+    assert_eq!(
+        (changed.status, members(&changed.body)),
+        (StatusCode::OK, TOKENS.to_vec())
+    );
+    assert_eq!(
+        client.get("/profile", text(&ann, "token")).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(
+        client
+            .get("/profile", text(&changed.body, "token"))
+            .await
+            .status,
+        StatusCode::OK
+    );
 
     let request = json_request(Method::POST, "/password/change", &change.to_string());
-    let wrong = client.send(with_token(request, text(&changed.body, "token"))).await;
+    let wrong = client
+        .send(with_token(request, text(&changed.body, "token")))
+        .await;
     assert_eq!(wrong.code(), (401, "invalid_credentials"));
 }
 
@@ -96,21 +133,51 @@ async fn sessions_are_listed_and_ended() {
     assert_eq!(sessions.len(), 3);
     assert_eq!(
         members(&sessions[0]),
-        ["created_at", "current", "ip", "last_seen_at", "session_id", "user_agent"]
+        [
+            "created_at",
+            "current",
+            "ip",
+            "last_seen_at",
+            "session_id",
+            "user_agent"
+        ]
     );
     assert_eq!(sessions[0]["ip"], "192.0.2.7");
-    assert_eq!(sessions.iter().filter(|session| session["current"] == true).count(), 1);
+    assert_eq!(
+        sessions
+            .iter()
+            .filter(|session| session["current"] == true)
+            .count(),
+        1
+    );
 
-    let other = sessions.iter().find(|session| session["current"] == false).unwrap();
+    let other = sessions
+        .iter()
+        .find(|session| session["current"] == false)
+        .unwrap();
     let path = format!("/sessions/{}", text(other, "session_id"));
     let ended = client.send(bearer(Method::DELETE, &path, token)).await;
-    assert_eq!((ended.status, ended.body.is_null()), (StatusCode::NO_CONTENT, true));
+    assert_eq!(
+        (ended.status, ended.body.is_null()),
+        (StatusCode::NO_CONTENT, true)
+    );
     let again = client.send(bearer(Method::DELETE, &path, token)).await;
     assert_eq!(again.code(), (404, "not_found"));
-    let ended = client.send(bearer(Method::DELETE, "/sessions", token)).await;
+    let ended = client
+        .send(bearer(Method::DELETE, "/sessions", token))
+        .await;
     assert_eq!(ended.status, StatusCode::NO_CONTENT);
-    assert_eq!(client.get("/profile", text(&first, "token")).await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(client.get("/sessions", token).await.body["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        client.get("/profile", text(&first, "token")).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(
+        client.get("/sessions", token).await.body["sessions"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -136,14 +203,24 @@ async fn asvs_4_1_4_other_methods_are_answered_with_those_that_there_are() {
     for route in ROUTES {
         let path = route.path.replace("{id}", "0123456789abcdef01234567");
         for method in [
-            Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS,
-            Method::TRACE, Method::from_bytes(b"BREW").unwrap(),
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+            Method::TRACE,
+            Method::from_bytes(b"BREW").unwrap(),
         ] {
             if route.methods.iter().any(|(known, _)| *known == method) {
                 continue;
             }
             let answer = client.send(bearer(method.clone(), &path, "x")).await;
-            assert_eq!(answer.code(), (405, "method_not_allowed"), "{method} {path}");
+            assert_eq!(
+                answer.code(),
+                (405, "method_not_allowed"),
+                "{method} {path}"
+            );
             let allow = answer.header("allow");
             for (known, _) in route.methods {
                 assert!(allow.contains(known.as_str()), "{allow}");
@@ -156,13 +233,26 @@ async fn asvs_4_1_4_other_methods_are_answered_with_those_that_there_are() {
 async fn asvs_6_3_4_the_routes_are_the_documented_ones() {
     let routes: Vec<_> = ROUTES
         .iter()
-        .flat_map(|route| route.methods.iter().map(move |(method, _)| format!("{method} {}", route.path)))
+        .flat_map(|route| {
+            route
+                .methods
+                .iter()
+                .map(move |(method, _)| format!("{method} {}", route.path))
+        })
         .collect();
     assert_eq!(
         routes,
         [
-            "POST /register", "POST /login", "POST /logout", "POST /refresh", "GET /profile", "PUT /profile",
-            "POST /password/change", "GET /sessions", "DELETE /sessions", "DELETE /sessions/{id}",
+            "POST /register",
+            "POST /login",
+            "POST /logout",
+            "POST /refresh",
+            "GET /profile",
+            "PUT /profile",
+            "POST /password/change",
+            "GET /sessions",
+            "DELETE /sessions",
+            "DELETE /sessions/{id}",
             "GET /.well-known/jwks.json",
         ]
     );
@@ -174,8 +264,15 @@ async fn asvs_14_3_2_no_answer_may_be_stored() {
     let ann = client.register("ann@example.org").await;
     let token = text(&ann, "token");
     let mut answers = vec![
-        client.post("/register", registration("ann@example.org")).await,
-        client.post("/login", json!({"email": "ann@example.org", "password": "wrong wrong"})).await,
+        client
+            .post("/register", registration("ann@example.org"))
+            .await,
+        client
+            .post(
+                "/login",
+                json!({"email": "ann@example.org", "password": "wrong wrong"}),
+            )
+            .await,
         client.post("/login", json!({})).await,
         client.post("/refresh", json!({"refresh_token": "x"})).await,
         client.get("/profile", "x").await,
@@ -184,14 +281,20 @@ async fn asvs_14_3_2_no_answer_may_be_stored() {
         client.get("/sessions/x", token).await,
         client.get("/.well-known/jwks.json", token).await,
         client.send(json_request(Method::POST, "/login", "{")).await,
-        client.send(json_request(Method::POST, "/login", &" ".repeat(1 << 20))).await,
+        client
+            .send(json_request(Method::POST, "/login", &" ".repeat(1 << 20)))
+            .await,
     ];
     answers.push(client.send(bearer(Method::POST, "/logout", token)).await);
     for answer in answers {
         assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         let kind = answer.header("content-type");
-        let expected = if answer.status.is_success() { "application/json" } else { "application/problem+json" };
+        let expected = if answer.status.is_success() {
+            "application/json"
+        } else {
+            "application/problem+json"
+        };
         assert_eq!(kind, expected, "asvs_4_1_1: {answer:?}");
         if answer.status == StatusCode::UNAUTHORIZED {
             assert!(answer.header("www-authenticate").starts_with("Bearer"));
@@ -203,8 +306,13 @@ async fn asvs_14_3_2_no_answer_may_be_stored() {
 async fn head_is_answered_as_get_without_a_body() {
     let client = Client::new();
     let ann = client.register("ann@example.org").await;
-    let answer = client.send(bearer(Method::HEAD, "/profile", text(&ann, "token"))).await;
-    assert_eq!((answer.status, answer.body.is_null()), (StatusCode::OK, true));
+    let answer = client
+        .send(bearer(Method::HEAD, "/profile", text(&ann, "token")))
+        .await;
+    assert_eq!(
+        (answer.status, answer.body.is_null()),
+        (StatusCode::OK, true)
+    );
     let refused = client.send(bearer(Method::HEAD, "/login", "x")).await;
     assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
 }
@@ -213,5 +321,8 @@ async fn head_is_answered_as_get_without_a_body() {
 async fn a_shared_secret_has_no_public_keys() {
     let client = Client::new();
     let answer = client.get("/.well-known/jwks.json", "").await;
-    assert_eq!((answer.status, answer.body), (StatusCode::OK, json!({"keys": []})));
+    assert_eq!(
+        (answer.status, answer.body),
+        (StatusCode::OK, json!({"keys": []}))
+    );
 }

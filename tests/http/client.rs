@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use admittance::clock::ManualClock;
 use admittance::config::AuthConfig;
 use admittance::http::{AuthApi, HttpConfig};
-use admittance::store::memory::MemoryStore;
+use admittance::store::MemoryStore;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -15,63 +15,69 @@ use tower::ServiceExt;
 
 use crate::support::bed::{Bed, PASSWORD, config};
 
-pub type Api = AuthApi<MemoryStore, ManualClock>;
+pub(crate) type Api = AuthApi<MemoryStore, ManualClock>;
 
-pub struct Client {
-    pub bed: Bed,
-    pub api: Api,
-    pub router: Router,
+pub(crate) struct Client {
+    pub(crate) bed: Bed,
+    pub(crate) api: Api,
+    pub(crate) router: Router,
 }
 
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
-    pub fn code(&self) -> (u16, &str) {
-        (self.status.as_u16(), self.body["code"].as_str().unwrap_or(""))
+    pub(crate) fn code(&self) -> (u16, &str) {
+        (
+            self.status.as_u16(),
+            self.body["code"].as_str().unwrap_or(""),
+        )
     }
 }
 
 impl Client {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(config(), HttpConfig::default())
     }
 
-    pub fn with(config: AuthConfig, http: HttpConfig) -> Self {
+    pub(crate) fn with(config: AuthConfig, http: HttpConfig) -> Self {
         let bed = Bed::with(config);
         let api = AuthApi::with_config(bed.auth.clone(), http);
         let router = admittance::axum::router(&api);
         Self { bed, api, router }
     }
 
-    pub async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         send(&self.router, request).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(json_request(Method::POST, path, &body.to_string())).await
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(json_request(Method::POST, path, &body.to_string()))
+            .await
     }
 
-    pub async fn get(&self, path: &str, token: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
         self.send(bearer(Method::GET, path, token)).await
     }
 
-    pub async fn register(&self, email: &str) -> Value {
+    pub(crate) async fn register(&self, email: &str) -> Value {
         let answer = self.post("/register", registration(email)).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{:?}", answer.body);
         answer.body
     }
 }
 
-pub async fn send(router: &Router, mut request: Request<Body>) -> Answer {
+pub(crate) async fn send(router: &Router, mut request: Request<Body>) -> Answer {
     let peer: SocketAddr = "192.0.2.7:4711".parse().unwrap();
     request.extensions_mut().insert(ConnectInfo(peer));
     let response = router.clone().oneshot(request).await.unwrap();
@@ -80,9 +86,8 @@ pub async fn send(router: &Router, mut request: Request<Body>) -> Answer {
     let body = if body.is_empty() {
         Value::Null
     } else {
-        serde_json::from_slice(&body).unwrap_or_else(|_| {
-            Value::String(String::from_utf8(body.to_vec()).unwrap())
-        })
+        serde_json::from_slice(&body)
+            .unwrap_or_else(|_| Value::String(String::from_utf8(body.to_vec()).unwrap()))
     };
     Answer {
         status: parts.status,
@@ -91,7 +96,7 @@ pub async fn send(router: &Router, mut request: Request<Body>) -> Answer {
     }
 }
 
-pub fn json_request(method: Method, path: &str, body: &str) -> Request<Body> {
+pub(crate) fn json_request(method: Method, path: &str, body: &str) -> Request<Body> {
     Request::builder()
         .method(method)
         .uri(path)
@@ -100,27 +105,41 @@ pub fn json_request(method: Method, path: &str, body: &str) -> Request<Body> {
         .unwrap()
 }
 
-pub fn bearer(method: Method, path: &str, token: &str) -> Request<Body> {
-    with_token(Request::builder().method(method).uri(path).body(Body::empty()).unwrap(), token)
+pub(crate) fn bearer(method: Method, path: &str, token: &str) -> Request<Body> {
+    with_token(
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::empty())
+            .unwrap(),
+        token,
+    )
 }
 
-pub fn with_token(mut request: Request<Body>, token: &str) -> Request<Body> {
+pub(crate) fn with_token(mut request: Request<Body>, token: &str) -> Request<Body> {
     let value = format!("Bearer {token}").parse().unwrap();
     request.headers_mut().insert(header::AUTHORIZATION, value);
     request
 }
 
-pub fn registration(email: &str) -> Value {
+pub(crate) fn registration(email: &str) -> Value {
     json!({"email": email, "password": PASSWORD, "confirm_password": PASSWORD, "name": "Ann"})
 }
 
-pub fn text<'v>(body: &'v Value, field: &str) -> &'v str {
-    body[field].as_str().unwrap_or_else(|| panic!("{field} is no text in {body}"))
+pub(crate) fn text<'v>(body: &'v Value, field: &str) -> &'v str {
+    body[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("{field} is no text in {body}"))
 }
 
 /// The names of the members of an object, sorted.
-pub fn members(value: &Value) -> Vec<&str> {
-    let mut names: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+pub(crate) fn members(value: &Value) -> Vec<&str> {
+    let mut names: Vec<_> = value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     names.sort_unstable();
     names
 }

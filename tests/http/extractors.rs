@@ -1,9 +1,9 @@
 //! An application's own routes behind the extractors.
 
+use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::axum::{
     Authenticator, CurrentUser, OptionalUser, RequirePermission, RequiredPermission,
 };
-use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::http::HttpConfig;
 use axum::Router;
 use axum::extract::FromRef;
@@ -51,13 +51,18 @@ fn app(client: &Client) -> Router {
         .route("/grade", get(grade))
         .route("/misnamed", get(misnamed))
         .nest("/auth", admittance::axum::router(&client.api))
-        .with_state(App { auth: Authenticator::from(&client.api) })
+        .with_state(App {
+            auth: Authenticator::from(&client.api),
+        })
 }
 
 fn with_role(role: &str) -> Client {
     let mut settings = config();
     settings.roles = RolePolicy::new()
-        .grant(Role::new("examiner").unwrap(), [Permission::new("exam:grade").unwrap()])
+        .grant(
+            Role::new("examiner").unwrap(),
+            [Permission::new("exam:grade").unwrap()],
+        )
         .initial_role(Role::new(role).unwrap());
     Client::with(settings, HttpConfig::default())
 }
@@ -69,17 +74,38 @@ async fn a_route_lets_in_whoever_is_logged_in() {
     let ann = client.register("ann@example.org").await;
     let token = text(&ann, "token");
     let answer = send(&app, bearer(Method::GET, "/hello", token)).await;
-    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, Some("Ann")));
-    assert_eq!(send(&app, bearer(Method::GET, "/hello", "x")).await.code(), (401, "invalid_token"));
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (StatusCode::OK, Some("Ann"))
+    );
+    assert_eq!(
+        send(&app, bearer(Method::GET, "/hello", "x")).await.code(),
+        (401, "invalid_token")
+    );
 
-    let bare = || Request::get("/maybe").body(axum::body::Body::empty()).unwrap();
+    let bare = || {
+        Request::get("/maybe")
+            .body(axum::body::Body::empty())
+            .unwrap()
+    };
     assert_eq!(send(&app, bare()).await.body, "nobody");
-    assert_eq!(send(&app, bearer(Method::GET, "/maybe", token)).await.body, "Ann");
-    assert_eq!(send(&app, bearer(Method::GET, "/maybe", "x")).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        send(&app, bearer(Method::GET, "/maybe", token)).await.body,
+        "Ann"
+    );
+    assert_eq!(
+        send(&app, bearer(Method::GET, "/maybe", "x")).await.status,
+        StatusCode::UNAUTHORIZED
+    );
 
     let logout = send(&app, bearer(Method::POST, "/auth/logout", token)).await;
     assert_eq!(logout.status, StatusCode::OK);
-    assert_eq!(send(&app, bearer(Method::GET, "/hello", token)).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        send(&app, bearer(Method::GET, "/hello", token))
+            .await
+            .status,
+        StatusCode::UNAUTHORIZED
+    );
 }
 
 #[tokio::test]
@@ -88,10 +114,20 @@ async fn asvs_8_2_1_a_route_that_needs_a_permission_denies_by_default() {
         let client = with_role(role);
         let ann = client.register("ann@example.org").await;
         let request = bearer(Method::GET, "/grade", text(&ann, "token"));
-        assert_eq!(send(&app(&client), request).await.status, expected, "{role}");
+        assert_eq!(
+            send(&app(&client), request).await.status,
+            expected,
+            "{role}"
+        );
         let request = bearer(Method::GET, "/misnamed", text(&ann, "token"));
-        assert_eq!(send(&app(&client), request).await.code(), (403, "forbidden"));
+        assert_eq!(
+            send(&app(&client), request).await.code(),
+            (403, "forbidden")
+        );
         let request = bearer(Method::GET, "/grade", "x");
-        assert_eq!(send(&app(&client), request).await.code(), (401, "invalid_token"));
+        assert_eq!(
+            send(&app(&client), request).await.code(),
+            (401, "invalid_token")
+        );
     }
 }

@@ -22,7 +22,13 @@ async fn the_work_is_finished_when_the_client_goes_away() {
     assert!(dropped.is_err());
     let login = json!({"email": "ann@example.org", "password": PASSWORD});
     for _ in 0..500 {
-        if client.bed.events.all().iter().any(|event| event.refused.is_none()) {
+        if client
+            .bed
+            .events
+            .all()
+            .iter()
+            .any(|event| event.refused.is_none())
+        {
             let answer = client.post("/login", login).await;
             assert_eq!(answer.status, 200);
             return;

@@ -17,7 +17,10 @@ async fn plant(bed: &Bed, email: &str, change: impl FnOnce(&mut User)) -> User {
     user.id = UserId::from_bytes([9; 12]);
     user.email = admittance::email::Email::parse(email).unwrap();
     change(&mut user);
-    assert_eq!(bed.store.insert_user(&user).await.unwrap(), InsertUser::Inserted);
+    assert_eq!(
+        bed.store.insert_user(&user).await.unwrap(),
+        InsertUser::Inserted
+    );
     user
 }
 
@@ -34,17 +37,26 @@ async fn the_right_password_opens_a_session_of_its_own() {
         let token = tokens.token.expose_secret();
         bed.auth.verify_offline(token).unwrap().sid
     });
-    assert!(sids[0] != sids[1] && sids[1] != sids[2], "asvs_7_2_4: {sids:?}");
+    assert!(
+        sids[0] != sids[1] && sids[1] != sids[2],
+        "asvs_7_2_4: {sids:?}"
+    );
 
     let ann = bed.validate(&second.tokens).await.unwrap();
-    assert_eq!(ann.profile().last_login.unwrap().to_string(), "2026-01-01T00:01:00.000Z");
+    assert_eq!(
+        ann.profile().last_login.unwrap().to_string(),
+        "2026-01-01T00:01:00.000Z"
+    );
 }
 
 #[tokio::test]
 async fn ghsa_38_every_failing_login_looks_alike_and_costs_one_run_of_argon2() {
     let bed = Bed::new();
     bed.register("ann@example.org").await;
-    plant(&bed, "disabled@example.org", |user| user.status = UserStatus::Disabled).await;
+    plant(&bed, "disabled@example.org", |user| {
+        user.status = UserStatus::Disabled
+    })
+    .await;
     let other = Bed::over(bed.store.clone(), {
         let mut settings = config();
         settings.hashing.params = Argon2Params::new(16, 2, 1).unwrap();
@@ -55,20 +67,33 @@ async fn ghsa_38_every_failing_login_looks_alike_and_costs_one_run_of_argon2() {
     for (email, hash) in [
         ("corrupt@example.org", "$argon2id$v=19$m=8,t=1,p=1$!!$!!"),
         ("foreign@example.org", "$2b$12$abcdefghijklmnopqrstuv"),
-        ("huge@example.org", "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHRzb21l$c29tZWhhc2hzb21laGFzaA"),
+        (
+            "huge@example.org",
+            "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHRzb21l$c29tZWhhc2hzb21laGFzaA",
+        ),
         ("empty@example.org", ""),
     ] {
         id += 1;
-        let template = bed.store.user_by_email(
-            admittance::email::Email::parse("ann@example.org").unwrap().canonical()
-        ).await.unwrap().unwrap();
+        let template = bed
+            .store
+            .user_by_email(
+                admittance::email::Email::parse("ann@example.org")
+                    .unwrap()
+                    .canonical(),
+            )
+            .await
+            .unwrap()
+            .unwrap();
         let user = User {
             id: UserId::from_bytes([id; 12]),
             email: admittance::email::Email::parse(email).unwrap(),
             password_hash: PasswordHash::new(hash),
             ..template
         };
-        assert_eq!(bed.store.insert_user(&user).await.unwrap(), InsertUser::Inserted);
+        assert_eq!(
+            bed.store.insert_user(&user).await.unwrap(),
+            InsertUser::Inserted
+        );
     }
 
     for (email, password) in [
@@ -84,8 +109,14 @@ async fn ghsa_38_every_failing_login_looks_alike_and_costs_one_run_of_argon2() {
     ] {
         let before = bed.auth.hashing_stats().runs;
         let refused = bed.login(email, password).await.unwrap_err();
-        assert!(matches!(refused, AuthError::InvalidCredentials), "{email}: {refused:?}");
-        assert_eq!(refused.to_string(), AuthError::InvalidCredentials.to_string());
+        assert!(
+            matches!(refused, AuthError::InvalidCredentials),
+            "{email}: {refused:?}"
+        );
+        assert_eq!(
+            refused.to_string(),
+            AuthError::InvalidCredentials.to_string()
+        );
         assert_eq!(bed.auth.hashing_stats().runs - before, 1, "{email}");
     }
 }
@@ -116,7 +147,10 @@ async fn asvs_6_2_8_a_password_is_compared_whole() {
         format!("{PASSWORD}\0"),
         PASSWORD[..PASSWORD.len() - 1].to_owned(),
     ] {
-        assert!(bed.login("ann@example.org", &wrong).await.is_err(), "{wrong:?}");
+        assert!(
+            bed.login("ann@example.org", &wrong).await.is_err(),
+            "{wrong:?}"
+        );
     }
     assert!(bed.login("ann@example.org", PASSWORD).await.is_ok());
 }
@@ -164,18 +198,35 @@ async fn ghsa_41_one_counter_for_an_account_across_its_spellings_and_every_path(
         let there = RequestContext::from_ip([198, 51, 100, turn].into());
         let guess = login(spellings[usize::from(turn) % 3], OTHER_PASSWORD);
         let refused = bed.auth.login(guess, &there).await.unwrap_err();
-        assert!(matches!(refused, AuthError::InvalidCredentials), "{refused:?}");
+        assert!(
+            matches!(refused, AuthError::InvalidCredentials),
+            "{refused:?}"
+        );
     }
     let runs = bed.auth.hashing_stats().runs;
     let there = RequestContext::from_ip([203, 0, 113, 1].into());
-    let refused = bed.auth.login(login("ann@example.org", PASSWORD), &there).await;
-    assert!(matches!(refused, Err(AuthError::RateLimited { .. })), "{refused:?}");
+    let refused = bed
+        .auth
+        .login(login("ann@example.org", PASSWORD), &there)
+        .await;
+    assert!(
+        matches!(refused, Err(AuthError::RateLimited { .. })),
+        "{refused:?}"
+    );
     let refused = bed.change_password(&ann, PASSWORD, OTHER_PASSWORD).await;
-    assert!(matches!(refused, Err(AuthError::RateLimited { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(AuthError::RateLimited { .. })),
+        "{refused:?}"
+    );
     assert_eq!(bed.auth.hashing_stats().runs, runs);
 
     bed.clock.advance(Duration::from_secs(60));
-    assert!(bed.auth.login(login("ann@example.org", PASSWORD), &there).await.is_ok());
+    assert!(
+        bed.auth
+            .login(login("ann@example.org", PASSWORD), &there)
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -188,11 +239,20 @@ async fn asvs_6_3_1_guesses_from_one_network_are_limited_across_accounts() {
     for turn in 0..60 {
         let guess = login(&format!("user{turn}@example.org"), PASSWORD);
         let refused = bed.auth.login(guess, &from(turn)).await.unwrap_err();
-        assert!(matches!(refused, AuthError::InvalidCredentials), "{turn}: {refused:?}");
+        assert!(
+            matches!(refused, AuthError::InvalidCredentials),
+            "{turn}: {refused:?}"
+        );
     }
     // ghsa_45: another host of the same /64 is the same client.
-    let refused = bed.auth.login(login("x@example.org", PASSWORD), &from(999)).await;
-    assert!(matches!(refused, Err(AuthError::RateLimited { .. })), "{refused:?}");
+    let refused = bed
+        .auth
+        .login(login("x@example.org", PASSWORD), &from(999))
+        .await;
+    assert!(
+        matches!(refused, Err(AuthError::RateLimited { .. })),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -204,7 +264,9 @@ async fn ghsa_42_a_login_of_ones_own_does_not_clear_the_address_counter() {
         if turn % 5 == 0 {
             bed.login("mallory@example.org", PASSWORD).await.ok();
         }
-        let guess = bed.login(&format!("user{turn}@example.org"), PASSWORD).await;
+        let guess = bed
+            .login(&format!("user{turn}@example.org"), PASSWORD)
+            .await;
         allowed += usize::from(!matches!(guess, Err(AuthError::RateLimited { .. })));
     }
     assert!(allowed <= 60, "{allowed}");
@@ -215,10 +277,15 @@ async fn asvs_16_5_2_a_limiter_that_cannot_be_reached_refuses() {
     use admittance::store::StoreError;
     use admittance::test_util::MockStore;
     let mut store = MockStore::new();
-    store.expect_hit().returning(|_, _, _| Err(StoreError::Timeout));
+    store
+        .expect_hit()
+        .returning(|_, _, _| Err(StoreError::Timeout));
     let broken = Bed::over(std::sync::Arc::new(store), config());
     let refused = broken.login("ann@example.org", PASSWORD).await;
-    assert!(matches!(refused, Err(AuthError::Store(StoreError::Timeout))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(AuthError::Store(StoreError::Timeout))),
+        "{refused:?}"
+    );
     assert_eq!(broken.auth.hashing_stats().runs, 0);
     assert_eq!(broken.events.last().refused, Some(ErrorCode::Internal));
 }

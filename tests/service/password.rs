@@ -9,15 +9,30 @@ async fn ghsa_24_a_change_ends_every_old_credential_before_it_answers() {
     let elsewhere = bed.register("ann@example.org").await.tokens;
     let here = bed.login("ann@example.org", PASSWORD).await.unwrap().tokens;
     let ann = bed.validate(&here).await.unwrap();
-    let fresh = bed.change_password(&ann, PASSWORD, OTHER_PASSWORD).await.unwrap().tokens;
+    let fresh = bed
+        .change_password(&ann, PASSWORD, OTHER_PASSWORD)
+        .await
+        .unwrap()
+        .tokens;
 
     for old in [&elsewhere, &here] {
-        assert!(matches!(bed.validate(old).await, Err(AuthError::InvalidToken)));
-        assert!(matches!(bed.refresh(old).await, Err(AuthError::InvalidToken)));
+        assert!(matches!(
+            bed.validate(old).await,
+            Err(AuthError::InvalidToken)
+        ));
+        assert!(matches!(
+            bed.refresh(old).await,
+            Err(AuthError::InvalidToken)
+        ));
     }
     // The caller goes on with the tokens of the answer (ASVS 7.2.4, 7.4.3).
     let ann = bed.validate(&fresh).await.unwrap();
-    let sessions = bed.auth.list_sessions(&ann, &bed.here).await.unwrap().sessions;
+    let sessions = bed
+        .auth
+        .list_sessions(&ann, &bed.here)
+        .await
+        .unwrap()
+        .sessions;
     assert_eq!(sessions.len(), 1);
     assert!(bed.login("ann@example.org", PASSWORD).await.is_err());
     assert!(bed.login("ann@example.org", OTHER_PASSWORD).await.is_ok());
@@ -29,8 +44,13 @@ async fn asvs_6_2_3_a_change_needs_the_present_password() {
     let tokens = bed.register("ann@example.org").await.tokens;
     let ann = bed.validate(&tokens).await.unwrap();
     let runs = bed.auth.hashing_stats().runs;
-    let refused = bed.change_password(&ann, "not my password at all", OTHER_PASSWORD).await;
-    assert!(matches!(refused, Err(AuthError::InvalidCredentials)), "{refused:?}");
+    let refused = bed
+        .change_password(&ann, "not my password at all", OTHER_PASSWORD)
+        .await;
+    assert!(
+        matches!(refused, Err(AuthError::InvalidCredentials)),
+        "{refused:?}"
+    );
     assert_eq!(bed.auth.hashing_stats().runs - runs, 1);
     assert!(bed.validate(&tokens).await.is_ok());
     assert!(bed.login("ann@example.org", PASSWORD).await.is_ok());
@@ -43,10 +63,30 @@ async fn the_new_password_obeys_the_policy_and_is_new() {
     let ann = bed.validate(&tokens).await.unwrap();
     let runs = bed.auth.hashing_stats().runs;
     for (current, new, confirm, expected) in [
-        (PASSWORD, "password", "password", (Field::NewPassword, ViolationCode::TooWeak)),
-        (PASSWORD, PASSWORD, PASSWORD, (Field::NewPassword, ViolationCode::Unchanged)),
-        (PASSWORD, OTHER_PASSWORD, PASSWORD, (Field::ConfirmPassword, ViolationCode::Mismatch)),
-        ("", OTHER_PASSWORD, OTHER_PASSWORD, (Field::CurrentPassword, ViolationCode::Required)),
+        (
+            PASSWORD,
+            "password",
+            "password",
+            (Field::NewPassword, ViolationCode::TooWeak),
+        ),
+        (
+            PASSWORD,
+            PASSWORD,
+            PASSWORD,
+            (Field::NewPassword, ViolationCode::Unchanged),
+        ),
+        (
+            PASSWORD,
+            OTHER_PASSWORD,
+            PASSWORD,
+            (Field::ConfirmPassword, ViolationCode::Mismatch),
+        ),
+        (
+            "",
+            OTHER_PASSWORD,
+            OTHER_PASSWORD,
+            (Field::CurrentPassword, ViolationCode::Required),
+        ),
     ] {
         let request = ChangePassword {
             current_password: current.into(),
@@ -95,7 +135,12 @@ async fn of_racing_changes_one_wins_and_the_others_change_nothing() {
     let (password, answer) = &winners[0];
     let ann = bed.validate(&answer.tokens).await.unwrap();
     assert_eq!(ann.user().auth_epoch, 1);
-    let sessions = bed.auth.list_sessions(&ann, &bed.here).await.unwrap().sessions;
+    let sessions = bed
+        .auth
+        .list_sessions(&ann, &bed.here)
+        .await
+        .unwrap()
+        .sessions;
     assert_eq!(sessions.len(), 1);
     bed.clock.advance(std::time::Duration::from_secs(600));
     assert!(bed.login("ann@example.org", password).await.is_ok());

@@ -15,7 +15,11 @@ async fn name_and_preferences_change_and_nothing_else() {
     let ann = bed.validate(&tokens).await.unwrap();
     let before = ann.profile();
     let change = update(json!({"name": " Ann Lee ", "preferences": {"level": "B2"}}));
-    let changed = bed.auth.update_profile(&ann, change, &bed.here).await.unwrap();
+    let changed = bed
+        .auth
+        .update_profile(&ann, change, &bed.here)
+        .await
+        .unwrap();
     assert_eq!(changed.name, "Ann Lee");
     assert_eq!(json!(changed.preferences), json!({"level": "B2"}));
 
@@ -26,9 +30,16 @@ async fn name_and_preferences_change_and_nothing_else() {
     assert_eq!(bed.validate(&tokens).await.unwrap().profile(), expected);
 
     let change = update(json!({"name": "Ann"}));
-    let changed = bed.auth.update_profile(&ann, change, &bed.here).await.unwrap();
+    let changed = bed
+        .auth
+        .update_profile(&ann, change, &bed.here)
+        .await
+        .unwrap();
     assert_eq!(json!(changed.preferences), json!({"level": "B2"}));
-    let unchanged = bed.auth.update_profile(&ann, update(json!({})), &bed.here).await;
+    let unchanged = bed
+        .auth
+        .update_profile(&ann, update(json!({})), &bed.here)
+        .await;
     assert!(unchanged.is_ok());
 }
 
@@ -44,7 +55,10 @@ async fn ghsa_8_56_no_other_field_can_be_sent() {
         json!({"name": null}),
         json!({"preferences": []}),
     ] {
-        assert!(serde_json::from_value::<UpdateProfile>(body.clone()).is_err(), "{body}");
+        assert!(
+            serde_json::from_value::<UpdateProfile>(body.clone()).is_err(),
+            "{body}"
+        );
     }
 }
 
@@ -56,13 +70,28 @@ async fn every_violation_is_named_and_nothing_changes() {
     let change = update(json!({"name": "a\u{0}", "preferences": {"$set": {"roles": ["admin"]}}}));
     match bed.auth.update_profile(&ann, change, &bed.here).await {
         Err(AuthError::Validation(violations)) => {
-            let found: Vec<_> = violations.as_slice().iter().map(|v| (v.field, v.code)).collect();
+            let found: Vec<_> = violations
+                .as_slice()
+                .iter()
+                .map(|v| (v.field, v.code))
+                .collect();
             let invalid = ViolationCode::InvalidCharacters;
-            assert_eq!(found, [(Field::Name, invalid), (Field::Preferences, invalid)]);
+            assert_eq!(
+                found,
+                [(Field::Name, invalid), (Field::Preferences, invalid)]
+            );
         }
         other => panic!("{other:?}"),
     }
     let change = update(json!({"name": "Eve", "preferences": {"a.b": 1}}));
-    assert!(bed.auth.update_profile(&ann, change, &bed.here).await.is_err());
-    assert_eq!(bed.validate(&tokens).await.unwrap().profile(), ann.profile());
+    assert!(
+        bed.auth
+            .update_profile(&ann, change, &bed.here)
+            .await
+            .is_err()
+    );
+    assert_eq!(
+        bed.validate(&tokens).await.unwrap().profile(),
+        ann.profile()
+    );
 }

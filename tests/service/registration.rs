@@ -21,7 +21,10 @@ fn violations(error: AuthError) -> Vec<(Field, ViolationCode)> {
 async fn a_registration_opens_a_session_for_the_new_account() {
     let bed = Bed::new();
     let answer = bed.register(" Ann@Example.org ").await;
-    assert_eq!((answer.email.as_str(), answer.name.as_str()), ("Ann@Example.org", "Ann"));
+    assert_eq!(
+        (answer.email.as_str(), answer.name.as_str()),
+        ("Ann@Example.org", "Ann")
+    );
     assert_eq!(answer.tokens.expires_in, 900);
 
     let ann = bed.validate(&answer.tokens).await.unwrap();
@@ -31,7 +34,10 @@ async fn a_registration_opens_a_session_for_the_new_account() {
     assert!(profile.roles.is_empty());
 
     let event = bed.events.last();
-    assert_eq!((event.operation, event.refused), (Operation::Register, None));
+    assert_eq!(
+        (event.operation, event.refused),
+        (Operation::Register, None)
+    );
     assert_eq!(event.user_id, Some(answer.user_id));
 }
 
@@ -67,13 +73,27 @@ async fn asvs_2_2_1_every_violation_is_named_at_once() {
         (Field::ConfirmPassword, ViolationCode::Mismatch),
         (Field::Name, ViolationCode::InvalidCharacters),
     ] {
-        assert!(found.contains(&expected), "{expected:?} is not in {found:?}");
+        assert!(
+            found.contains(&expected),
+            "{expected:?} is not in {found:?}"
+        );
     }
 
-    let refused = bed.auth.register(RegisterRequest::default(), &bed.here).await;
+    let refused = bed
+        .auth
+        .register(RegisterRequest::default(), &bed.here)
+        .await;
     let required: Vec<_> = violations(refused.unwrap_err());
-    for field in [Field::Email, Field::Password, Field::ConfirmPassword, Field::Name] {
-        assert!(required.contains(&(field, ViolationCode::Required)), "{required:?}");
+    for field in [
+        Field::Email,
+        Field::Password,
+        Field::ConfirmPassword,
+        Field::Name,
+    ] {
+        assert!(
+            required.contains(&(field, ViolationCode::Required)),
+            "{required:?}"
+        );
     }
     assert_eq!(bed.auth.hashing_stats().runs, 0);
 }
@@ -81,7 +101,11 @@ async fn asvs_2_2_1_every_violation_is_named_at_once() {
 #[tokio::test]
 async fn asvs_6_2_11_words_of_the_person_and_the_service_make_a_password_weak() {
     let bed = Bed::new();
-    for password in ["annabella.whitcombe", "AnnabellaWhitcombe1", "exam simulator"] {
+    for password in [
+        "annabella.whitcombe",
+        "AnnabellaWhitcombe1",
+        "exam simulator",
+    ] {
         let request = RegisterRequest {
             email: "annabella.whitcombe@example.org".into(),
             password: password.into(),
@@ -89,7 +113,11 @@ async fn asvs_6_2_11_words_of_the_person_and_the_service_make_a_password_weak() 
             name: "Annabella Whitcombe".into(),
         };
         let refused = bed.auth.register(request, &bed.here).await.unwrap_err();
-        assert_eq!(violations(refused), [(Field::Password, ViolationCode::TooWeak)], "{password}");
+        assert_eq!(
+            violations(refused),
+            [(Field::Password, ViolationCode::TooWeak)],
+            "{password}"
+        );
     }
 }
 
@@ -114,9 +142,15 @@ async fn ghsa_47_a_password_over_the_limit_costs_no_hash() {
         ..registration("ann@example.org")
     };
     let refused = bed.auth.register(request, &bed.here).await.unwrap_err();
-    assert_eq!(violations(refused), [(Field::Password, ViolationCode::TooLong)]);
+    assert_eq!(
+        violations(refused),
+        [(Field::Password, ViolationCode::TooLong)]
+    );
     let refused = bed.login("ann@example.org", &long).await.unwrap_err();
-    assert_eq!(violations(refused), [(Field::Password, ViolationCode::TooLong)]);
+    assert_eq!(
+        violations(refused),
+        [(Field::Password, ViolationCode::TooLong)]
+    );
     assert_eq!(bed.auth.hashing_stats().runs, 0);
 }
 
@@ -130,7 +164,10 @@ async fn registrations_from_one_address_are_limited() {
     let bed = Bed::with(settings);
     bed.register("a@example.org").await;
     bed.register("b@example.org").await;
-    let refused = bed.auth.register(registration("c@example.org"), &bed.here).await;
+    let refused = bed
+        .auth
+        .register(registration("c@example.org"), &bed.here)
+        .await;
     let retry_after = refused.unwrap_err().retry_after().unwrap();
     assert_eq!(retry_after, std::time::Duration::from_secs(60));
     assert_eq!(bed.auth.hashing_stats().runs, 2);
@@ -142,9 +179,19 @@ async fn registrations_from_one_address_are_limited() {
 #[tokio::test]
 async fn asvs_6_3_2_a_new_store_has_no_users() {
     let bed = Bed::new();
-    for email in ["admin@localhost.localdomain", "root@example.org", "admin@example.org"] {
+    for email in [
+        "admin@localhost.localdomain",
+        "root@example.org",
+        "admin@example.org",
+    ] {
         let email = admittance::email::Email::parse(email).unwrap();
-        assert!(bed.store.user_by_email(email.canonical()).await.unwrap().is_none());
+        assert!(
+            bed.store
+                .user_by_email(email.canonical())
+                .await
+                .unwrap()
+                .is_none()
+        );
     }
 }
 
@@ -162,7 +209,10 @@ async fn initial_roles_come_from_the_configuration_only() {
     assert!(ann.profile().roles.contains(&student));
     assert!(ann.require_permission(&take).is_ok());
     let grade = Permission::new("exam:grade").unwrap();
-    assert!(matches!(ann.require_permission(&grade), Err(AuthError::Forbidden)));
+    assert!(matches!(
+        ann.require_permission(&grade),
+        Err(AuthError::Forbidden)
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,7 +224,11 @@ async fn asvs_2_3_4_of_racing_registrations_of_one_address_one_wins() {
         let racers = (0..16).map(|racer| {
             let (auth, here) = (bed.auth.clone(), bed.here.clone());
             let address = format!("race{round}@example.org");
-            let email = if racer % 2 == 0 { address.to_uppercase() } else { address };
+            let email = if racer % 2 == 0 {
+                address.to_uppercase()
+            } else {
+                address
+            };
             tokio::spawn(async move { auth.register(registration(&email), &here).await })
         });
         let mut winners = 0;

@@ -91,7 +91,10 @@ async fn ghsa_28_a_lost_answer_and_a_retry_log_nobody_out() {
     let lost = bed.refresh(&first).await.unwrap();
     bed.clock.advance(Duration::from_secs(10));
     let again = bed.refresh(&first).await.unwrap();
-    assert_eq!(lost.refresh_token.expose_secret(), again.refresh_token.expose_secret());
+    assert_eq!(
+        lost.refresh_token.expose_secret(),
+        again.refresh_token.expose_secret()
+    );
     assert!(bed.validate(&again).await.is_ok());
     // Past the grace the same retry is a replay.
     bed.clock.advance(Duration::from_millis(1));
@@ -140,9 +143,12 @@ async fn ghsa_24_a_raised_epoch_ends_every_token_at_once() {
     let bed = Bed::new();
     let tokens = bed.register("ann@example.org").await.tokens;
     let user = bed.validate(&tokens).await.unwrap().user().clone();
-    let raised = bed
-        .store
-        .replace_password(user.id, &user.password_hash, &user.password_hash, Epoch::Raise);
+    let raised = bed.store.replace_password(
+        user.id,
+        &user.password_hash,
+        &user.password_hash,
+        Epoch::Raise,
+    );
     assert!(raised.await.unwrap());
     assert!(is_invalid(&bed.validate(&tokens).await));
     // ghsa_25: nor can it be refreshed.
@@ -162,16 +168,27 @@ async fn asvs_7_5_2_a_user_lists_and_ends_the_own_sessions() {
     let third = bed.login("ann@example.org", PASSWORD).await.unwrap().tokens;
 
     let ann = bed.validate(&third).await.unwrap();
-    let list = bed.auth.list_sessions(&ann, &bed.here).await.unwrap().sessions;
+    let list = bed
+        .auth
+        .list_sessions(&ann, &bed.here)
+        .await
+        .unwrap()
+        .sessions;
     assert_eq!(list.len(), 3);
     assert!(list[0].current && !list[1].current && !list[2].current);
     assert_eq!(list[0].user_agent.as_deref(), Some("test"));
     assert_eq!(list[0].ip, bed.here.ip);
 
-    bed.auth.end_session(&ann, list[1].session_id, &bed.here).await.unwrap();
+    bed.auth
+        .end_session(&ann, list[1].session_id, &bed.here)
+        .await
+        .unwrap();
     assert!(is_invalid(&bed.validate(&second).await));
     assert!(bed.validate(&first).await.is_ok());
-    let again = bed.auth.end_session(&ann, list[1].session_id, &bed.here).await;
+    let again = bed
+        .auth
+        .end_session(&ann, list[1].session_id, &bed.here)
+        .await;
     assert!(matches!(again, Err(AuthError::NotFound)), "{again:?}");
 
     assert_eq!(bed.auth.end_all_sessions(&ann, &bed.here).await.unwrap(), 1);

@@ -1,6 +1,7 @@
 //! A service over the memory store with a clock that stands still, cheap
 //! hashing, and every event kept.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use admittance::clock::ManualClock;
@@ -14,16 +15,18 @@ use admittance::service::{
     AuthService, Authenticated, ChangePassword, LoginRequest, LoginResponse, RefreshRequest,
     RegisterRequest, RegisterResponse, RequestContext, Tokens,
 };
-use admittance::store::memory::MemoryStore;
+use admittance::store::MemoryStore;
 use admittance::token::Keyring;
 
+static SEED: AtomicU64 = AtomicU64::new(1);
+
 /// A password that the default policy accepts.
-pub const PASSWORD: &str = "plum-Orbit-47-lantern";
+pub(crate) const PASSWORD: &str = "plum-Orbit-47-lantern";
 /// Another one.
-pub const OTHER_PASSWORD: &str = "quartz!Meadow 93 ferry";
+pub(crate) const OTHER_PASSWORD: &str = "quartz!Meadow 93 ferry";
 
 #[derive(Clone, Default)]
-pub struct Events(Arc<Mutex<Vec<AuthEvent>>>);
+pub(crate) struct Events(Arc<Mutex<Vec<AuthEvent>>>);
 
 impl EventSink for Events {
     fn emit(&self, event: &AuthEvent) {
@@ -32,53 +35,54 @@ impl EventSink for Events {
 }
 
 impl Events {
-    pub fn last(&self) -> AuthEvent {
+    pub(crate) fn last(&self) -> AuthEvent {
         self.0.lock().unwrap().last().unwrap().clone()
     }
 
-    pub fn all(&self) -> Vec<AuthEvent> {
+    pub(crate) fn all(&self) -> Vec<AuthEvent> {
         self.0.lock().unwrap().clone()
     }
 }
 
-pub struct Bed<S = MemoryStore> {
-    pub auth: AuthService<S, ManualClock>,
-    pub clock: ManualClock,
-    pub store: S,
-    pub events: Events,
-    pub here: RequestContext,
+pub(crate) struct Bed<S = MemoryStore> {
+    pub(crate) auth: AuthService<S, ManualClock>,
+    pub(crate) clock: ManualClock,
+    pub(crate) store: S,
+    pub(crate) events: Events,
+    pub(crate) here: RequestContext,
 }
 
 /// Settings with the cheapest hashing there is.
-pub fn config() -> AuthConfig {
+pub(crate) fn config() -> AuthConfig {
     let mut config = AuthConfig::new("Exam simulator");
     config.hashing.params = Argon2Params::new(8, 1, 1).unwrap();
     config
 }
 
-pub fn keyring() -> Keyring {
+pub(crate) fn keyring() -> Keyring {
     Keyring::from_secret(SecretBytes::new(*b"0123456789abcdefghijklmnopqrstuv")).unwrap()
 }
 
 impl Bed {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(config())
     }
 
-    pub fn with(config: AuthConfig) -> Self {
+    pub(crate) fn with(config: AuthConfig) -> Self {
         Self::over(MemoryStore::new(), config)
     }
 }
 
 impl<S: Clone> Bed<S> {
-    pub fn over(store: S, config: AuthConfig) -> Self {
+    pub(crate) fn over(store: S, config: AuthConfig) -> Self {
         let clock = ManualClock::default();
         let events = Events::default();
         let auth = AuthService::builder(store.clone())
             .clock(clock.clone())
             .config(config)
             .keyring(keyring())
-            .random(SeededRandom::new(7))
+            // Each bed its own seed, since two of them may share a store.
+            .random(SeededRandom::new(SEED.fetch_add(1, Ordering::SeqCst)))
             .events(events.clone())
             .build()
             .unwrap();
@@ -93,7 +97,7 @@ impl<S: Clone> Bed<S> {
     }
 }
 
-pub fn registration(email: &str) -> RegisterRequest {
+pub(crate) fn registration(email: &str) -> RegisterRequest {
     RegisterRequest {
         email: email.into(),
         password: PASSWORD.into(),
@@ -102,7 +106,7 @@ pub fn registration(email: &str) -> RegisterRequest {
     }
 }
 
-pub fn login(email: &str, password: &str) -> LoginRequest {
+pub(crate) fn login(email: &str, password: &str) -> LoginRequest {
     LoginRequest {
         email: email.into(),
         password: password.into(),
@@ -110,31 +114,35 @@ pub fn login(email: &str, password: &str) -> LoginRequest {
 }
 
 impl<S: admittance::store::Store + Clone> Bed<S> {
-    pub async fn register(&self, email: &str) -> RegisterResponse {
+    pub(crate) async fn register(&self, email: &str) -> RegisterResponse {
         self.auth
             .register(registration(email), &self.here)
             .await
             .unwrap()
     }
 
-    pub async fn login(&self, email: &str, password: &str) -> Result<LoginResponse, AuthError> {
+    pub(crate) async fn login(
+        &self,
+        email: &str,
+        password: &str,
+    ) -> Result<LoginResponse, AuthError> {
         self.auth.login(login(email, password), &self.here).await
     }
 
-    pub async fn refresh(&self, tokens: &Tokens) -> Result<Tokens, AuthError> {
+    pub(crate) async fn refresh(&self, tokens: &Tokens) -> Result<Tokens, AuthError> {
         let request = RefreshRequest {
             refresh_token: tokens.refresh_token.clone(),
         };
         Ok(self.auth.refresh(request, &self.here).await?.tokens)
     }
 
-    pub async fn validate(&self, tokens: &Tokens) -> Result<Authenticated, AuthError> {
+    pub(crate) async fn validate(&self, tokens: &Tokens) -> Result<Authenticated, AuthError> {
         self.auth
             .validate_token(tokens.token.expose_secret(), &self.here)
             .await
     }
 
-    pub async fn change_password(
+    pub(crate) async fn change_password(
         &self,
         who: &Authenticated,
         current: &str,

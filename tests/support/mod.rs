@@ -10,5 +10,5 @@
     reason = "each test file uses a part of it"
 )]
 
-pub mod bed;
-pub mod python;
+pub(crate) mod bed;
+pub(crate) mod python;

@@ -14,7 +14,7 @@ const TELLS: &str = "the interoperation tests need Python 3 with venv and pip, a
 
 /// The interpreter of the virtual environment under `target/`, which is made
 /// on first use and again when the requirements change.
-pub fn interpreter() -> PathBuf {
+pub(crate) fn interpreter() -> PathBuf {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
     fs::create_dir_all(&home).unwrap();
     let lock = File::create(home.join("lock")).unwrap();
@@ -49,7 +49,7 @@ pub fn interpreter() -> PathBuf {
 
 /// Runs `script` with `input` on its standard input and returns what it prints.
 /// A script that fails fails the test, with its own words.
-pub fn script(script: &str, input: &str) -> String {
+pub(crate) fn script(script: &str, input: &str) -> String {
     let mut child = Command::new(interpreter())
         .args(["-c", script])
         .stdin(Stdio::piped())
