@@ -143,7 +143,11 @@ impl Pepper {
 
 impl fmt::Debug for Pepper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pepper({:?}, [redacted])", String::from_utf8_lossy(self.id.as_bytes()))
+        write!(
+            f,
+            "Pepper({:?}, [redacted])",
+            String::from_utf8_lossy(self.id.as_bytes())
+        )
     }
 }
 
@@ -245,12 +249,21 @@ mod tests {
 
     #[test]
     fn the_default_cost_is_owasps() {
-        assert_eq!(Argon2Params::default(), Argon2Params::new(19_456, 2, 1).unwrap());
+        assert_eq!(
+            Argon2Params::default(),
+            Argon2Params::new(19_456, 2, 1).unwrap()
+        );
     }
 
     #[test]
     fn costs_out_of_range_are_refused() {
-        for (m, t, p) in [(7, 1, 1), (15, 1, 2), (8, 0, 1), (8, 1, 0), (u32::MAX, 1, u32::MAX)] {
+        for (m, t, p) in [
+            (7, 1, 1),
+            (15, 1, 2),
+            (8, 0, 1),
+            (8, 1, 0),
+            (u32::MAX, 1, u32::MAX),
+        ] {
             assert!(Argon2Params::new(m, t, p).is_err(), "m={m},t={t},p={p}");
         }
     }
@@ -259,8 +272,14 @@ mod tests {
     fn asvs_11_2_3_a_weak_pepper_is_refused() {
         let short = SecretBytes::new((0..31).collect::<Vec<u8>>());
         let monotonous = SecretBytes::new(b"abcdefg".repeat(9));
-        assert!(matches!(Pepper::new("1", short), Err(ConfigError::WeakKey(_))));
-        assert!(matches!(Pepper::new("1", monotonous), Err(ConfigError::WeakKey(_))));
+        assert!(matches!(
+            Pepper::new("1", short),
+            Err(ConfigError::WeakKey(_))
+        ));
+        assert!(matches!(
+            Pepper::new("1", monotonous),
+            Err(ConfigError::WeakKey(_))
+        ));
         assert!(Pepper::new("", random_looking()).is_err());
         assert!(Pepper::new("123456789", random_looking()).is_err());
         assert!(Pepper::new("12345678", random_looking()).is_ok());
@@ -292,6 +311,9 @@ mod tests {
         let secret = SecretBytes::new(b"canary canary CANARY 0123456789 canary".to_vec());
         config.pepper = Some(Pepper::new("id", secret).unwrap());
         let shown = format!("{config:?}");
-        assert!(shown.contains("id") && !shown.to_lowercase().contains("canary"), "{shown}");
+        assert!(
+            shown.contains("id") && !shown.to_lowercase().contains("canary"),
+            "{shown}"
+        );
     }
 }

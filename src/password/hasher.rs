@@ -6,11 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::NormalizedPassword;
 use super::config::HashingConfig;
 use super::phc::{self, SALT_LEN, StoredHash, Unreadable};
 use super::pool::Pool;
 use super::worker::Memory;
-use super::NormalizedPassword;
 use crate::error::ConfigError;
 use crate::random::{self, RandomError, SecureRandom};
 use crate::store::Cause;

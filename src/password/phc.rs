@@ -197,7 +197,11 @@ mod tests {
         for end in 0..GOOD.len() {
             // A shorter output is a hash of its own; everything else is broken.
             let is_shorter_output = end >= GOOD.len() - 29;
-            assert!(is_shorter_output || read(&GOOD[..end]).is_err(), "{}", &GOOD[..end]);
+            assert!(
+                is_shorter_output || read(&GOOD[..end]).is_err(),
+                "{}",
+                &GOOD[..end]
+            );
         }
     }
 

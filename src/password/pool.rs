@@ -33,7 +33,11 @@ impl Pool {
             .threads
             .or_else(|| thread::available_parallelism().ok())
             .map_or(1, NonZeroUsize::get);
-        let params = config.params.builder().build().map_err(|error| cannot(&error))?;
+        let params = config
+            .params
+            .builder()
+            .build()
+            .map_err(|error| cannot(&error))?;
         let pool = Self {
             shared: Arc::new(Shared {
                 queue: Mutex::new(Queue {
@@ -69,9 +73,11 @@ impl Pool {
     ) -> Result<T, HashError> {
         let (reply, answer) = oneshot::channel();
         self.shared.submit(Box::new(Pending { work, reply }))?;
-        answer
-            .await
-            .unwrap_or_else(|_| Err(HashError::Failed("a job of the hashing threads panicked".into())))
+        answer.await.unwrap_or_else(|_| {
+            Err(HashError::Failed(
+                "a job of the hashing threads panicked".into(),
+            ))
+        })
     }
 
     /// Argon2 runs since the start.
@@ -206,7 +212,10 @@ impl Shared {
                 return Some(job);
             }
             if !memory.is_dirty() {
-                queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue = self
+                    .wake
+                    .wait(queue)
+                    .unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
             let (woken, timeout) = self

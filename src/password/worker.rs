@@ -98,7 +98,9 @@ mod tests {
     fn used() -> Memory {
         let mut memory = Memory::new(3000, Arc::default()).unwrap();
         let argon2 = Argon2::from(Params::new(3000, 1, 1, None).unwrap());
-        memory.argon2(&argon2, b"password", b"saltsalt", &mut [0; 32]).unwrap();
+        memory
+            .argon2(&argon2, b"password", b"saltsalt", &mut [0; 32])
+            .unwrap();
         memory
     }
 
@@ -123,7 +125,9 @@ mod tests {
     fn asvs_15_2_2_a_larger_run_leaves_the_own_memory_as_it_is() {
         let mut memory = Memory::new(8, Arc::default()).unwrap();
         let argon2 = Argon2::from(Params::new(64, 1, 1, None).unwrap());
-        memory.argon2(&argon2, b"password", b"saltsalt", &mut [0; 32]).unwrap();
+        memory
+            .argon2(&argon2, b"password", b"saltsalt", &mut [0; 32])
+            .unwrap();
         assert_eq!(memory.blocks.len(), 8);
         assert!(!memory.is_dirty() && is_blank(&memory));
     }
