@@ -23,8 +23,10 @@ const MAX_WORD_CHARS: usize = 256;
 pub struct PasswordPolicy {
     /// Shortest password, in characters (code points): 1 to 128. Default 8.
     pub min_chars: usize,
-    /// Lowest score of zxcvbn, 0 to 4. Default 3, for about 10^8 guesses.
-    /// With less, passwords pass that are among the first to be tried.
+    /// Lowest score of zxcvbn, 0 to 4. Default 3, for more than 10^8 guesses.
+    /// zxcvbn counts ten guesses for a character that follows no pattern, so
+    /// 3 takes 9 of those, and 8 characters alone get 2 at best. With less
+    /// than 3, passwords pass that are among the first to be tried.
     pub min_score: u8,
 }
 
@@ -142,7 +144,7 @@ fn words(context: &[&str]) -> BTreeSet<String> {
 }
 
 /// Longest beginning of a password that is scored, in characters.
-const MAX_SCORED_CHARS: usize = 40;
+const MAX_SCORED_CHARS: usize = 48;
 /// Most work that scoring may be, in dictionary passes times squared length.
 const MAX_SCORING_WORK: usize = 16_000;
 
@@ -150,10 +152,11 @@ const MAX_SCORING_WORK: usize = 16_000;
 ///
 /// Its time grows with the square of the length, and is multiplied by the
 /// number of ways in which digits and symbols can be read as letters ("1" as
-/// "i" or "l"): 100 characters with all of them take seconds, so anyone could
-/// keep the hashing threads busy with registrations. The beginning of a
-/// password is no harder to guess than the whole, so scoring less of it can
-/// only refuse more.
+/// "i" or "l"): 100 characters with all of them take a second, and anyone
+/// could keep the hashing threads busy with registrations. Within these limits
+/// it is two milliseconds. The beginning of a password is no harder to guess
+/// than the whole, so scoring less of it can only refuse more; at least nine
+/// characters are always scored.
 fn scored_part(text: &str) -> &str {
     let mut seen = Substitutions::default();
     let mut end = 0;
@@ -195,9 +198,10 @@ impl Substitutions {
         }
     }
 
-    /// An upper bound of the ways in which zxcvbn reads the text, each of which is one pass
-    /// over its dictionaries: for every letter one of the characters that may
-    /// stand for it, and where that may stand for another one too, twice.
+    /// At most so many ways there are in which zxcvbn reads the text, each of
+    /// them one pass over its dictionaries: for every letter one of the
+    /// characters that may stand for it, and twice where that may stand for
+    /// another letter as well.
     fn ways(&self) -> usize {
         let mut ways = 1;
         let mut taken = BTreeSet::new();
@@ -209,5 +213,173 @@ impl Substitutions {
             ways *= choices.max(1);
         }
         ways
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Password;
+
+    fn codes(policy: &PasswordPolicy, text: &str, context: &[&str]) -> Vec<ViolationCode> {
+        let password = NormalizedPassword::new(&Password::new(text)).unwrap();
+        let faults = policy.check(&password, context);
+        faults.into_iter().map(|fault| fault.code).collect()
+    }
+
+    fn by_default(text: &str) -> Vec<ViolationCode> {
+        codes(&PasswordPolicy::default(), text, &[])
+    }
+
+    #[test]
+    fn asvs_6_2_1_the_shortest_password_has_8_characters() {
+        let policy = PasswordPolicy {
+            min_score: 2,
+            ..PasswordPolicy::default()
+        };
+        assert_eq!(codes(&policy, "wq;k.zj", &[]), [ViolationCode::TooShort]);
+        assert_eq!(codes(&policy, "wq;k.zjx", &[]), []);
+        // With the default score it is 9 in effect, and all faults are told.
+        assert_eq!(
+            by_default("wq;k.zj"),
+            [ViolationCode::TooShort, ViolationCode::TooWeak]
+        );
+        assert_eq!(by_default("wq;k.zjx"), [ViolationCode::TooWeak]);
+        assert_eq!(by_default("wq;k.zjxv"), []);
+        assert_eq!(by_default(""), [ViolationCode::Required]);
+        // Characters are counted, not bytes.
+        assert!(by_default("\u{43b}\u{44e}\u{44d}\u{449}").contains(&ViolationCode::TooShort));
+        assert!(by_default("\u{1f98a}\u{1f333}\u{1f680}").contains(&ViolationCode::TooShort));
+    }
+
+    #[test]
+    fn the_preset_of_nist_wants_15_characters() {
+        let policy = PasswordPolicy::nist_single_factor();
+        assert_eq!(
+            codes(&policy, "wq;k.zjxwvbnty", &[]),
+            [ViolationCode::TooShort]
+        );
+        assert_eq!(codes(&policy, "wq;k.zjxwvbntyp", &[]), []);
+    }
+
+    #[test]
+    fn asvs_6_2_5_no_kind_of_character_is_asked_for() {
+        for text in [
+            "wqkzjxvbntyp",
+            "WQKZJXVBNTYP",
+            "730194685028",
+            ";.,:-_#+*~'?",
+            "   wqkzj   xvbn   ",
+            "\u{443}\u{43d}\u{44b}\u{43b}\u{43e}\u{435}\u{43f}\u{43e}\u{440}\u{430}",
+        ] {
+            assert_eq!(by_default(text), [], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn passphrases_in_any_script_are_accepted() {
+        for text in [
+            "correct horse battery staple",
+            "it was a bright cold day in april and the clocks were striking thirteen",
+            "\u{448}\u{43b}\u{430} \u{421}\u{430}\u{448}\u{430} \u{43f}\u{43e} \u{448}\u{43e}\u{441}\u{441}\u{435}",
+            "\u{5929}\u{5bf3}\u{5730}\u{7384}\u{5b87}\u{5b99}\u{6d2a}\u{8352}\u{65e5}\u{6708}",
+            "\u{627}\u{644}\u{633}\u{644}\u{627}\u{645} \u{639}\u{644}\u{64a}\u{643}\u{645} \u{62c}\u{645}\u{64a}\u{639}\u{627}",
+            "\u{938}\u{924}\u{94d}\u{92f}\u{92e}\u{947}\u{935} \u{91c}\u{92f}\u{924}\u{947}",
+            "\u{d55c}\u{ad6d}\u{c5b4} \u{be44}\u{bc00}\u{bc88}\u{d638} \u{c608}\u{c2dc}",
+            "\u{1f98a}\u{1f333}\u{1f680}\u{1f355}\u{1f419}\u{26c4}\u{1f3b8}\u{1f30b}\u{1f9ca}",
+        ] {
+            assert_eq!(by_default(text), [], "{text}");
+        }
+        let mixed = "zebra-violin-\u{1f98a}-".chars().cycle();
+        for length in [64, 128] {
+            let text: String = mixed.clone().take(length).collect();
+            assert_eq!(by_default(&text), [], "{length}");
+        }
+    }
+
+    #[test]
+    fn asvs_6_2_11_words_of_the_context_count_for_nothing() {
+        let context = [
+            "Marguerite.Vandenbossche@tulipworks.example",
+            "Zo\u{eb} Kowalczyk",
+            "Speakwell",
+        ];
+        for text in [
+            "vandenbossche",
+            "Tulipworks2024",
+            "marguerite.vandenbossche@tulipworks.example",
+            "speakwellspeakwell",
+            "Zo\u{eb}Kowalczyk",
+        ] {
+            let policy = PasswordPolicy::default();
+            assert_eq!(
+                codes(&policy, text, &context),
+                [ViolationCode::TooWeak],
+                "{text}"
+            );
+        }
+        for text in ["vandenbossche", "Zo\u{eb}Kowalczyk"] {
+            assert_eq!(by_default(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn common_passwords_are_refused_whatever_the_lowest_score_is() {
+        let lax = PasswordPolicy {
+            min_chars: 1,
+            min_score: 0,
+        };
+        assert_eq!(codes(&lax, "password", &[]), [ViolationCode::TooCommon]);
+        assert_eq!(codes(&lax, "trustno1", &[]), [ViolationCode::TooCommon]);
+        assert_eq!(codes(&lax, "wqkz", &[]), []);
+        assert_eq!(by_default("password"), [ViolationCode::TooWeak]);
+    }
+
+    #[test]
+    fn a_fault_says_what_to_do_and_not_what_was_typed() {
+        let password = NormalizedPassword::new(&Password::new("Dragonfire1")).unwrap();
+        let faults = PasswordPolicy::default().check(&password, &[]);
+        assert_eq!(faults.len(), 1);
+        let message = &faults[0].message;
+        assert!(message.contains("Add another word or two."), "{message}");
+        assert!(!message.to_lowercase().contains("dragon"), "{message}");
+    }
+
+    #[test]
+    fn asvs_15_2_2_no_password_is_expensive_to_score() {
+        let readings: String = READINGS.iter().map(|(_, read_so)| *read_so).collect();
+        let all = readings.repeat(10);
+        for text in [
+            "1".repeat(128),
+            "p4$$w0rd".repeat(16),
+            all.clone(),
+            "a".repeat(120) + &all,
+        ] {
+            let part = scored_part(&text);
+            assert!(text.starts_with(part));
+            let mut seen = Substitutions::default();
+            part.chars().for_each(|letter| seen.add(letter));
+            let chars = part.chars().count();
+            assert!((9..=MAX_SCORED_CHARS).contains(&chars), "{chars}: {part}");
+            assert!(
+                (seen.ways() + 2) * chars * chars <= MAX_SCORING_WORK,
+                "{part}"
+            );
+        }
+        // However the characters are ordered.
+        assert!(scored_part("1|7!({[<4@69$5+").chars().count() >= 9);
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused() {
+        for (min_chars, min_score) in [(0, 3), (129, 3), (8, 5)] {
+            let policy = PasswordPolicy {
+                min_chars,
+                min_score,
+            };
+            assert!(policy.validate().is_err(), "{policy:?}");
+        }
+        assert_eq!(PasswordPolicy::default().validate(), Ok(()));
+        assert_eq!(PasswordPolicy::nist_single_factor().validate(), Ok(()));
     }
 }
