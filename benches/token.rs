@@ -4,7 +4,6 @@
     clippy::unwrap_used,
     reason = "a benchmark that cannot start may panic"
 )]
-#![expect(missing_docs, reason = "criterion_group! makes a public function")]
 
 use std::hint::black_box;
 

@@ -42,7 +42,6 @@ impl Keyring {
 
     /// A keyring with more than one secret. Refresh tokens are made under a
     /// key from `secret`, and so are access tokens unless another key signs them.
-    #[must_use]
     pub fn builder(secret: SecretBytes) -> KeyringBuilder {
         KeyringBuilder {
             secret,

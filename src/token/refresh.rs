@@ -20,7 +20,7 @@ const BODY_BYTES: usize = 1 + 1 + 12 + 8;
 /// The body and an HMAC-SHA256. A multiple of three, so that base64 has no
 /// left-over bits and a token has exactly one spelling.
 const TOKEN_BYTES: usize = BODY_BYTES + 32;
-const _: () = assert!(TOKEN_BYTES % 3 == 0);
+const _: () = assert!(TOKEN_BYTES.is_multiple_of(3));
 
 /// The key that makes refresh tokens, and the ones that made earlier ones.
 pub(super) struct RefreshKeys {

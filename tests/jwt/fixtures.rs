@@ -1,5 +1,13 @@
 //! Test keys, and ways to make tokens that the library itself never makes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers outside test functions"
+)]
+
+use std::sync::LazyLock;
+
 use admittance::error::AuthError;
 use admittance::id::{SessionId, UserId};
 use admittance::secret::{AccessToken, SecretBytes};
@@ -123,16 +131,24 @@ fn hex(digits: &str) -> Vec<u8> {
         .collect()
 }
 
+// Each key is tried once, for all tests: that costs milliseconds when the
+// backend is compiled without optimisation.
+static EDDSA: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::eddsa_der(&SecretBytes::new(ed25519_der())).unwrap());
+static ES256: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::es256_der(&SecretBytes::new(p256_der())).unwrap());
+static HS256: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::hs256(&secret(100)).unwrap());
+
 pub(crate) fn eddsa() -> SigningKey {
-    SigningKey::eddsa_der(&SecretBytes::new(ed25519_der())).unwrap()
+    EDDSA.clone()
 }
 
 pub(crate) fn es256() -> SigningKey {
-    SigningKey::es256_der(&SecretBytes::new(p256_der())).unwrap()
+    ES256.clone()
 }
 
 pub(crate) fn hs256() -> SigningKey {
-    SigningKey::hs256(&secret(100)).unwrap()
+    HS256.clone()
 }
 
 pub(crate) fn keyring(active: SigningKey) -> Keyring {

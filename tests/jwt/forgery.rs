@@ -1,5 +1,11 @@
 //! Forged headers, keys and algorithms (RFC 8725 §2).
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers outside test functions"
+)]
+
 use admittance::token::Keyring;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};

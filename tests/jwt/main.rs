@@ -1,12 +1,6 @@
 //! Access tokens, refresh tokens and their keys. The same tests run under
 //! both signature backends.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers outside test functions"
-)]
-
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod access;
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]

@@ -1,5 +1,11 @@
 //! Refresh tokens.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    reason = "helpers; tokens are ASCII"
+)]
+
 use std::collections::{HashMap, HashSet};
 
 use admittance::error::AuthError;
