@@ -29,7 +29,7 @@ use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use crate::user::{DisplayName, PasswordHash, User};
 
 #[cfg(feature = "memory")]
-pub use memory::{MemoryCapacity, MemoryStore};
+pub use memory::{MemoryCapacity, MemoryCounts, MemoryStore};
 
 /// The cause of a [`StoreError`], for logs and never for a client.
 pub type Cause = Box<dyn Error + Send + Sync>;

@@ -119,22 +119,36 @@ impl<E: Entry> Expiring<E> {
         }
     }
 
+    /// Puts the hand where a round of as many steps as there are entries
+    /// visits each of them.
+    pub(super) fn rewind(&mut self) {
+        self.hand = 0;
+    }
+
     /// `count` entries, drawn so that nobody outside can arrange for which
-    /// ones: under the hash function's own secret key.
+    /// ones: from a seed under the hash function's own secret key.
     pub(super) fn sample(&mut self, count: usize) -> impl Iterator<Item = &E> {
-        let start = self.drawn;
-        self.drawn = start.wrapping_add(count as u64);
+        let mut state = self.randomness.hash_one(self.drawn);
+        self.drawn = self.drawn.wrapping_add(1);
         #[cfg(test)]
         {
             self.visited += count;
         }
-        let (entries, randomness) = (&self.entries, &self.randomness);
-        (0..count).filter_map(move |turn| {
-            let drawn = randomness.hash_one(start.wrapping_add(turn as u64));
-            let place = drawn.checked_rem(entries.len() as u64)?;
+        let entries = &self.entries;
+        (0..count).filter_map(move |_| {
+            let place = split_mix(&mut state).checked_rem(entries.len() as u64)?;
             entries.get(usize::try_from(place).ok()?)
         })
     }
+}
+
+/// The next number of SplitMix64 (Steele, Lea, Flood: "Fast splittable
+/// pseudorandom number generators", 2014).
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// Gives memory back when less than an eighth of it is in use.
@@ -168,6 +182,19 @@ mod tests {
         Timestamp::from_secs(seconds)
     }
 
+    #[test]
+    fn the_numbers_are_those_of_split_mix_64() {
+        // The example of Rosetta Code, "Pseudo-random numbers/Splitmix64".
+        let mut state = 1_234_567;
+        let drawn = [(); 3].map(|()| split_mix(&mut state));
+        let expected = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ];
+        assert_eq!(drawn, expected);
+    }
+
     fn filled(count: u32, expires: impl Fn(u32) -> i64) -> Expiring<Item> {
         let mut table = Expiring::default();
         for key in 0..count {
@@ -198,6 +225,16 @@ mod tests {
         });
         assert_eq!((removed, table.len()), (667, 333));
         assert!((0..1000).all(|key| table.get(key).is_some() == (key % 3 == 2)));
+    }
+
+    #[test]
+    fn a_round_from_the_start_visits_each_entry_whatever_is_removed() {
+        let mut table = filled(1000, |key| i64::from(key % 2));
+        table.sweep(at(-1), 700, drop);
+        table.rewind();
+        let mut removed = 0;
+        table.sweep(at(0), 1000, |_| removed += 1);
+        assert_eq!(removed, 500);
     }
 
     #[test]

@@ -58,6 +58,10 @@ impl Limits {
         decision
     }
 
+    pub(super) fn rewind(&mut self) {
+        self.entries.rewind();
+    }
+
     pub(super) fn sweep(&mut self, now: Timestamp, steps: usize) -> usize {
         let mut removed = 0;
         self.entries.sweep(now, steps, |_| removed += 1);

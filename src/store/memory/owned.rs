@@ -86,6 +86,11 @@ impl<E: OwnedEntry> Owned<E> {
         keys.len() as u64
     }
 
+    /// See [`Expiring::rewind`].
+    pub(super) fn rewind(&mut self) {
+        self.entries.rewind();
+    }
+
     /// Visits `steps` entries and removes those that have expired. Says how
     /// many.
     pub(super) fn sweep(&mut self, now: Timestamp, steps: usize) -> usize {

@@ -1,0 +1,440 @@
+//! How each operation of the memory store grows from a thousand users to a
+//! million, with as many sessions, tokens and limits.
+//!
+//! Two access patterns: the same 1,000 users at every size, which shows what
+//! the data structures do, and users drawn from all of them, which adds what
+//! the processor's caches do. The bar is a median that grows at most 1.5-fold.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a benchmark"
+)]
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use admittance::email::Email;
+use admittance::id::{SessionId, UserId};
+use admittance::limit::{LimitKey, Quota};
+use admittance::preferences::Preferences;
+use admittance::session::{RotationPolicy, Session};
+use admittance::store::{
+    Epoch, LimitStore, MemoryCapacity, MemoryStore, ProfileChange, SessionStore, TokenStore,
+    UserStore,
+};
+use admittance::time::Timestamp;
+use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
+use admittance::user::{DisplayName, PasswordHash, User, UserStatus};
+use criterion::{Criterion, SamplingMode};
+use tokio::runtime::{Builder, Runtime};
+
+const SIZES: [u32; 3] = [1_000, 100_000, 1_000_000];
+const BAR: f64 = 1.5;
+/// How many operations are timed together; what they did is then undone.
+const BATCH: u64 = 64;
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$c29tZWhhc2hzb21laGFzaHNvbWVoYXNoc29tZWhhc2g";
+const PURPOSE: TokenPurpose = TokenPurpose::ResetPassword;
+const POLICY: RotationPolicy = RotationPolicy {
+    idle_timeout: Duration::from_secs(1 << 30),
+    grace: Duration::from_secs(10),
+};
+
+fn now() -> Timestamp {
+    Timestamp::from_secs(1_800_000_000)
+}
+
+fn later() -> Timestamp {
+    now().saturating_add(POLICY.idle_timeout)
+}
+
+fn quota() -> Quota {
+    Quota::new(1_000_000, Duration::from_secs(1))
+}
+
+fn bytes(number: u32) -> [u8; 12] {
+    // Spread as random ids are.
+    let spread = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut bytes = [0; 12];
+    let (head, tail) = bytes.split_at_mut(4);
+    head.copy_from_slice(&number.to_be_bytes());
+    tail.copy_from_slice(&spread.to_be_bytes());
+    bytes
+}
+
+fn user_id(number: u32) -> UserId {
+    UserId::from_bytes(bytes(number))
+}
+
+fn email(number: u32) -> Email {
+    let address = format!("user{number}@example.org");
+    Email::from_store(address.clone(), address)
+}
+
+fn user(number: u32) -> User {
+    User {
+        id: user_id(number),
+        email: email(number),
+        name: DisplayName::from_store("Ann Lee".to_owned()),
+        password_hash: PasswordHash::new(HASH),
+        created_at: now(),
+        last_login: None,
+        is_verified: true,
+        roles: BTreeSet::new(),
+        preferences: Preferences::default(),
+        status: UserStatus::Active,
+        auth_epoch: 0,
+    }
+}
+
+fn session(number: u32, owner: u32) -> Session {
+    Session {
+        id: SessionId::from_bytes(bytes(number)),
+        user_id: user_id(owner),
+        auth_epoch: 0,
+        created_at: now(),
+        last_seen_at: now(),
+        expires_at: later(),
+        absolute_expires_at: later(),
+        refresh_counter: 0,
+        ip: None,
+        user_agent: Some("Mozilla/5.0".to_owned()),
+    }
+}
+
+fn token(number: u32, owner: u32) -> OneTimeToken {
+    OneTimeToken {
+        digest: TokenDigest::of(&number.to_be_bytes()),
+        purpose: PURPOSE,
+        user_id: user_id(owner),
+        email: email(owner).canonical().clone(),
+        created_at: now(),
+        expires_at: later(),
+    }
+}
+
+fn key(number: u32) -> LimitKey {
+    LimitKey::new("bench", &number.to_be_bytes())
+}
+
+/// A store with `size` users, each with a session, a token and a limit.
+fn populated(runtime: &Runtime, size: u32) -> MemoryStore {
+    let capacity = 4_000_000;
+    let store = MemoryStore::with_capacity(MemoryCapacity {
+        users: capacity,
+        sessions: capacity,
+        tokens: capacity,
+        limits: capacity,
+    });
+    runtime.block_on(async {
+        for number in 0..size {
+            let _ = store.insert_user(&user(number)).await.unwrap();
+            let _ = store
+                .insert_session(&session(number, number))
+                .await
+                .unwrap();
+            let _ = store.insert_token(&token(number, number)).await.unwrap();
+            let _ = store.hit(key(number), quota(), now()).await.unwrap();
+        }
+    });
+    store
+}
+
+/// Whom the operations are about.
+#[derive(Clone, Copy)]
+struct Numbers {
+    /// How many are there.
+    size: u32,
+    /// How many of them are used.
+    used: u32,
+    state: u64,
+}
+
+impl Numbers {
+    /// One who is there.
+    fn present(&mut self) -> u32 {
+        self.state = self
+            .state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let drawn = u32::try_from(self.state >> 33).unwrap() % self.used;
+        // A small circle is spread over all.
+        drawn * (self.size / self.used)
+    }
+
+    /// One who is not there yet.
+    fn fresh(&mut self) -> u32 {
+        self.state = self.state.wrapping_add(1);
+        10_000_000 + u32::try_from(self.state % 1_000_000_000).unwrap()
+    }
+}
+
+/// Times `act` on each input of a batch, and not what is around it.
+macro_rules! timed {
+    ($inputs:expr, |$input:ident| $act:expr) => {{
+        let inputs: Vec<_> = $inputs.collect();
+        let start = Instant::now();
+        for $input in &inputs {
+            let _ = black_box($act.await.unwrap());
+        }
+        (start.elapsed(), inputs)
+    }};
+}
+
+const OPERATIONS: [&str; 17] = [
+    "insert_user",
+    "user",
+    "user_by_email",
+    "record_login",
+    "replace_password",
+    "update_profile",
+    "insert_session",
+    "session",
+    "sessions_of",
+    "rotate",
+    "end_session",
+    "end_sessions",
+    "insert_token",
+    "consume_token",
+    "remove_tokens",
+    "hit (known key)",
+    "hit (fresh key)",
+];
+
+/// Does `count` operations and returns how long they took.
+async fn batch(
+    store: &MemoryStore,
+    operation: &str,
+    numbers: &mut Numbers,
+    count: u64,
+) -> Duration {
+    let hash = PasswordHash::new(HASH);
+    let change = ProfileChange {
+        name: Some(DisplayName::from_store("Eva Lee".to_owned())),
+        preferences: None,
+    };
+    let present: Vec<u32> = (0..count).map(|_| numbers.present()).collect();
+    let fresh: Vec<u32> = (0..count).map(|_| numbers.fresh()).collect();
+    let ids = || present.iter().map(|number| user_id(*number));
+    let new_sessions = || {
+        present
+            .iter()
+            .zip(&fresh)
+            .map(|(owner, number)| session(*number, *owner))
+    };
+    let new_tokens = || {
+        present
+            .iter()
+            .zip(&fresh)
+            .map(|(owner, number)| token(*number, *owner))
+    };
+    match operation {
+        "insert_user" => {
+            timed!(fresh.iter().map(|number| user(*number)), |new| store
+                .insert_user(new))
+            .0
+        }
+        "user" => timed!(ids(), |id| store.user(*id)).0,
+        "user_by_email" => {
+            let emails = present.iter().map(|number| email(*number));
+            timed!(emails, |email| store.user_by_email(email.canonical())).0
+        }
+        "record_login" => timed!(ids(), |id| store.record_login(*id, 0, now())).0,
+        "replace_password" => {
+            timed!(ids(), |id| store.replace_password(
+                *id,
+                &hash,
+                &hash,
+                Epoch::Keep
+            ))
+            .0
+        }
+        "update_profile" => timed!(ids(), |id| store.update_profile(*id, &change)).0,
+        "insert_session" => {
+            let (time, new) = timed!(new_sessions(), |new| store.insert_session(new));
+            for session in new {
+                store
+                    .end_session(session.user_id, session.id)
+                    .await
+                    .unwrap();
+            }
+            time
+        }
+        "session" => {
+            let sessions = present
+                .iter()
+                .map(|number| SessionId::from_bytes(bytes(*number)));
+            timed!(sessions, |id| store.session(*id, now())).0
+        }
+        "sessions_of" => timed!(ids(), |id| store.sessions_of(*id, now())).0,
+        "rotate" => {
+            let mut sessions = Vec::new();
+            for number in &present {
+                let id = SessionId::from_bytes(bytes(*number));
+                let counter = store
+                    .session(id, now())
+                    .await
+                    .unwrap()
+                    .unwrap()
+                    .refresh_counter;
+                sessions.push((id, counter));
+            }
+            timed!(sessions.into_iter(), |one| store.rotate(
+                one.0,
+                one.1,
+                POLICY,
+                now()
+            ))
+            .0
+        }
+        "end_session" | "end_sessions" => {
+            let sessions: Vec<Session> = new_sessions()
+                .map(|session| Session {
+                    user_id: UserId::from_bytes(session.id.to_bytes()),
+                    ..session
+                })
+                .collect();
+            for session in &sessions {
+                let _ = store.insert_session(session).await.unwrap();
+            }
+            match operation {
+                "end_session" => {
+                    timed!(sessions.into_iter(), |old| store
+                        .end_session(old.user_id, old.id))
+                    .0
+                }
+                _ => {
+                    timed!(sessions.into_iter(), |old| store
+                        .end_sessions(old.user_id, None))
+                    .0
+                }
+            }
+        }
+        "insert_token" => {
+            let (time, new) = timed!(new_tokens(), |new| store.insert_token(new));
+            for token in new {
+                store
+                    .consume_token(token.digest, PURPOSE, now())
+                    .await
+                    .unwrap();
+            }
+            time
+        }
+        "consume_token" | "remove_tokens" => {
+            let tokens: Vec<OneTimeToken> =
+                fresh.iter().map(|number| token(*number, *number)).collect();
+            for token in &tokens {
+                let _ = store.insert_token(token).await.unwrap();
+            }
+            match operation {
+                "consume_token" => {
+                    timed!(tokens.into_iter(), |old| store.consume_token(
+                        old.digest,
+                        PURPOSE,
+                        now()
+                    ))
+                    .0
+                }
+                _ => timed!(tokens.into_iter(), |old| store.remove_tokens(old.user_id)).0,
+            }
+        }
+        "hit (known key)" => {
+            let keys = present.iter().map(|number| key(*number));
+            timed!(keys, |known| store.hit(*known, quota(), now())).0
+        }
+        _ => {
+            let keys = fresh.iter().map(|number| key(*number));
+            timed!(keys, |new| store.hit(
+                *new,
+                Quota::new(1, Duration::from_secs(1)),
+                now()
+            ))
+            .0
+        }
+    }
+}
+
+/// Whether what an operation adds is left in the store: then it is not done
+/// more often than a batch at a time, so that the store keeps its size.
+fn adds(operation: &str) -> bool {
+    matches!(operation, "insert_user" | "hit (fresh key)")
+}
+
+fn median(samples: &mut [f64]) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(30))
+        .measurement_time(Duration::from_millis(150))
+        .sample_size(15)
+        .without_plots()
+        .configure_from_args();
+    let runtime = Builder::new_current_thread().build().unwrap();
+    // For each operation: nanoseconds by size, of the small circle and of all.
+    let mut medians = vec![[[f64::NAN; SIZES.len()]; 2]; OPERATIONS.len()];
+    for (column, size) in SIZES.into_iter().enumerate() {
+        let store = populated(&runtime, size);
+        for (pattern, used) in [1_000, size].into_iter().enumerate() {
+            let mut group = criterion.benchmark_group(match pattern {
+                0 => "store, 1,000 users in use",
+                _ => "store, all users in use",
+            });
+            group.sampling_mode(SamplingMode::Flat);
+            for (operation, row) in OPERATIONS.iter().zip(&mut medians) {
+                let samples = RefCell::new(Vec::new());
+                let mut numbers = Numbers {
+                    size,
+                    used,
+                    state: u64::from(size),
+                };
+                group.bench_function(format!("{operation}/{size}"), |bencher| {
+                    bencher.iter_custom(|iterations| {
+                        let most = if adds(operation) { BATCH } else { u64::MAX };
+                        let (mut left, mut time) = (iterations.min(most), Duration::ZERO);
+                        while left > 0 {
+                            let count = left.min(BATCH);
+                            time += runtime.block_on(batch(&store, operation, &mut numbers, count));
+                            left -= count;
+                        }
+                        let each = time.as_secs_f64() / iterations.min(most) as f64;
+                        samples.borrow_mut().push(each * 1e9);
+                        Duration::from_secs_f64(each * iterations as f64)
+                    });
+                });
+                // The last samples are the measurement; before come warm-ups.
+                let mut samples = samples.into_inner();
+                let measured = samples.len().saturating_sub(15);
+                let median = median(samples.split_at_mut(measured).1);
+                row.get_mut(pattern)
+                    .and_then(|row| row.get_mut(column))
+                    .map(|cell| *cell = median);
+            }
+            group.finish();
+        }
+    }
+    criterion.final_summary();
+    report(&medians);
+}
+
+fn report(medians: &[[[f64; SIZES.len()]; 2]]) {
+    println!("\nmedian in ns at 1,000, 100,000 and 1,000,000 users; growth from first to last");
+    println!(
+        "{:18}{:>36}{:>36}",
+        "", "1,000 users in use", "all users in use"
+    );
+    for (operation, patterns) in OPERATIONS.iter().zip(medians) {
+        print!("{operation:18}");
+        for [small, middle, large] in patterns {
+            let growth = large / small;
+            let mark = if growth > BAR { '!' } else { ' ' };
+            print!("{small:>9.0}{middle:>9.0}{large:>9.0}{growth:>7.2}x{mark}");
+        }
+        println!();
+    }
+}

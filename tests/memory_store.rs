@@ -1,0 +1,263 @@
+//! What the memory store promises besides the conformance suite: bounds,
+//! removal of what has expired, and silence.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use admittance::email::Email;
+use admittance::id::{SessionId, UserId};
+use admittance::limit::{Decision, LimitKey, Quota};
+use admittance::preferences::Preferences;
+use admittance::session::{Rotation, RotationPolicy, Session};
+use admittance::store::{
+    Insert, InsertUser, LimitStore, MemoryCapacity, MemoryCounts, MemoryStore, SessionStore,
+    StoreError, TokenStore, UserStore,
+};
+use admittance::time::Timestamp;
+use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
+use admittance::user::{DisplayName, PasswordHash, User, UserStatus};
+
+fn at(seconds: u32) -> Timestamp {
+    Timestamp::from_secs(seconds.into())
+}
+
+fn bytes(number: u32) -> [u8; 12] {
+    let [a, b, c, d] = number.to_be_bytes();
+    [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0]
+}
+
+fn user(number: u32) -> User {
+    let address = format!("canary{number}@example.org");
+    User {
+        id: UserId::from_bytes(bytes(number)),
+        email: Email::from_store(address.clone(), address),
+        name: DisplayName::from_store("canary".to_owned()),
+        password_hash: PasswordHash::new("canary"),
+        created_at: at(0),
+        last_login: None,
+        is_verified: false,
+        roles: BTreeSet::new(),
+        preferences: Preferences::default(),
+        status: UserStatus::Active,
+        auth_epoch: 0,
+    }
+}
+
+/// Lives from second `opened` for 100 s.
+fn session(number: u32, opened: u32) -> Session {
+    Session {
+        id: SessionId::from_bytes(bytes(number)),
+        user_id: UserId::from_bytes(bytes(number % 10)),
+        auth_epoch: 0,
+        created_at: at(opened),
+        last_seen_at: at(opened),
+        expires_at: at(opened + 100),
+        absolute_expires_at: at(opened + 1000),
+        refresh_counter: 0,
+        ip: None,
+        user_agent: Some("canary".to_owned()),
+    }
+}
+
+/// Lives from second `made` for 100 s.
+fn token(number: u32, made: u32) -> OneTimeToken {
+    OneTimeToken {
+        digest: TokenDigest::of(&number.to_be_bytes()),
+        purpose: TokenPurpose::VerifyEmail,
+        user_id: UserId::from_bytes(bytes(number % 10)),
+        email: user(number).email.canonical().clone(),
+        created_at: at(made),
+        expires_at: at(made + 100),
+    }
+}
+
+fn key(number: u32) -> LimitKey {
+    LimitKey::new("flood", &number.to_be_bytes())
+}
+
+/// One act each ten seconds, five at once.
+fn quota() -> Quota {
+    Quota::new(5, Duration::from_secs(10))
+}
+
+fn small(limits: usize) -> MemoryStore {
+    MemoryStore::with_capacity(MemoryCapacity {
+        users: 3,
+        sessions: 100,
+        tokens: 100,
+        limits,
+    })
+}
+
+#[tokio::test]
+async fn ghsa_40_a_million_keys_of_strangers_stay_bounded() {
+    let store = small(10_000);
+    for number in 0..1_000_000 {
+        let decision = store.hit(key(number), quota(), at(0)).await.unwrap();
+        assert_eq!(decision, Decision::Allowed);
+        if number % 1000 == 0 {
+            assert!(store.counts().limits <= 10_000);
+        }
+    }
+    assert_eq!(store.counts().limits, 10_000);
+    assert_eq!(store.remove_expired(at(10)), 10_000);
+    assert_eq!(store.counts().limits, 0);
+}
+
+#[tokio::test]
+async fn ghsa_40_a_flood_of_fresh_keys_frees_no_loaded_one() {
+    let store = small(1000);
+    let locked = LimitKey::new("login", b"ann@example.org");
+    for _ in 0..5 {
+        let decision = store.hit(locked, quota(), at(0)).await.unwrap();
+        assert_eq!(decision, Decision::Allowed);
+    }
+    for number in 0..100_000 {
+        let _ = store.hit(key(number), quota(), at(0)).await.unwrap();
+    }
+    let decision = store.hit(locked, quota(), at(0)).await.unwrap();
+    assert_ne!(decision, Decision::Allowed, "a flood unlocked an account");
+}
+
+#[tokio::test]
+async fn expired_keys_make_room_before_live_ones() {
+    let store = small(1000);
+    for number in 0..500 {
+        let _ = store.hit(key(number), quota(), at(0)).await.unwrap();
+    }
+    for number in 500..1000 {
+        let _ = store.hit(key(number), quota(), at(5)).await.unwrap();
+    }
+    // At 10 s the first half has its whole budget again.
+    for number in 1000..1400 {
+        let _ = store.hit(key(number), quota(), at(10)).await.unwrap();
+    }
+    for number in 500..1000 {
+        let mut allowed = 0;
+        while store.hit(key(number), quota(), at(10)).await.unwrap() == Decision::Allowed {
+            allowed += 1;
+        }
+        assert_eq!(
+            allowed, 4,
+            "a live key was forgotten while expired ones were there"
+        );
+    }
+}
+
+#[tokio::test]
+async fn sessions_and_tokens_beyond_the_capacity_are_refused() {
+    let store = small(1);
+    for number in 0..100 {
+        let inserted = store.insert_session(&session(number, 0)).await.unwrap();
+        assert_eq!(inserted, Insert::Inserted);
+        let inserted = store.insert_token(&token(number, 0)).await.unwrap();
+        assert_eq!(inserted, Insert::Inserted);
+    }
+    let refused = store.insert_session(&session(100, 99)).await;
+    assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+    let refused = store.insert_token(&token(100, 99)).await;
+    assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+    let found = store.session(session(100, 99).id, at(99)).await.unwrap();
+    assert_eq!(found, None, "a refused session is there");
+    let found = store.session(session(0, 0).id, at(99)).await.unwrap();
+    assert!(found.is_some(), "a live session made room");
+    // What was there before has expired.
+    let inserted = store.insert_session(&session(100, 100)).await.unwrap();
+    assert_eq!(inserted, Insert::Inserted);
+    let inserted = store.insert_token(&token(100, 100)).await.unwrap();
+    assert_eq!(inserted, Insert::Inserted);
+}
+
+#[tokio::test]
+async fn users_beyond_the_capacity_are_refused_and_leave_nothing_behind() {
+    let store = small(1);
+    for number in 0..3 {
+        let inserted = store.insert_user(&user(number)).await.unwrap();
+        assert_eq!(inserted, InsertUser::Inserted);
+    }
+    let refused = store.insert_user(&user(3)).await;
+    assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+    let found = store
+        .user_by_email(user(3).email.canonical())
+        .await
+        .unwrap();
+    assert!(found.is_none(), "a refused user's email is taken");
+    // That an email is taken is said even so.
+    let taken = store.insert_user(&user(2)).await.unwrap();
+    assert_eq!(taken, InsertUser::EmailTaken);
+}
+
+#[tokio::test]
+async fn a_store_in_use_removes_by_itself_what_has_expired() {
+    let store = MemoryStore::new();
+    for second in 0..20_000 {
+        let session = session(second, second);
+        let _ = store.insert_session(&session).await.unwrap();
+        let _ = store.insert_token(&token(second, second)).await.unwrap();
+        let _ = store.hit(key(second), quota(), at(second)).await.unwrap();
+    }
+    // Sessions and tokens live for 100 s, a key for 10 s.
+    let counts = store.counts();
+    assert!(
+        counts.sessions < 200 && counts.tokens < 200 && counts.limits < 20,
+        "{counts:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_idle_store_is_emptied_of_what_has_expired_and_of_nothing_else() {
+    let store = MemoryStore::new();
+    let _ = store.insert_user(&user(1)).await.unwrap();
+    for number in 0..5000 {
+        let opened = number % 2 * 50;
+        let _ = store
+            .insert_session(&session(number, opened))
+            .await
+            .unwrap();
+        let _ = store.insert_token(&token(number, opened)).await.unwrap();
+        let _ = store.hit(key(number), quota(), at(0)).await.unwrap();
+    }
+    assert_eq!(store.remove_expired(at(9)), 0);
+    assert_eq!(store.remove_expired(at(100)), 2500 + 2500 + 5000);
+    let owner = session(1, 0).user_id;
+    assert_eq!(store.sessions_of(owner, at(100)).await.unwrap().len(), 500);
+    assert_eq!(store.remove_expired(at(150)), 2500 + 2500);
+    let left = MemoryCounts {
+        users: 1,
+        sessions: 0,
+        tokens: 0,
+        limits: 0,
+    };
+    assert_eq!(store.counts(), left);
+}
+
+#[tokio::test]
+async fn a_session_that_is_refreshed_is_not_removed() {
+    let store = MemoryStore::new();
+    let policy = RotationPolicy {
+        idle_timeout: Duration::from_secs(100),
+        grace: Duration::ZERO,
+    };
+    let kept = session(0, 0);
+    let _ = store.insert_session(&kept).await.unwrap();
+    let rotation = store.rotate(kept.id, 0, policy, at(90)).await.unwrap();
+    assert!(matches!(rotation, Rotation::Rotated(_)));
+    assert_eq!(store.remove_expired(at(189)), 0);
+    assert!(store.session(kept.id, at(189)).await.unwrap().is_some());
+    assert_eq!(store.remove_expired(at(190)), 1);
+}
+
+#[tokio::test]
+async fn asvs_16_2_5_debug_shows_counts_only() {
+    let store = MemoryStore::new();
+    let shared = Arc::new(store.clone());
+    let _ = shared.insert_user(&user(1)).await.unwrap();
+    let _ = shared.insert_session(&session(1, 0)).await.unwrap();
+    let _ = shared.insert_token(&token(1, 0)).await.unwrap();
+    let _ = shared.hit(key(1), quota(), at(0)).await.unwrap();
+    assert_eq!(
+        format!("{store:?}"),
+        "MemoryStore { users: 1, sessions: 1, tokens: 1, limits: 1 }"
+    );
+}
