@@ -148,7 +148,8 @@ impl DisplayName {
     }
 }
 
-fn is_unsafe(letter: char) -> bool {
+/// Whether a log or a mail header could be broken or turned around by it.
+pub(crate) fn is_unsafe(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

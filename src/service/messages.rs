@@ -11,6 +11,7 @@ use crate::id::{SessionId, UserId};
 use crate::secret::{AccessToken, Password, RefreshToken};
 use crate::session::Session;
 use crate::time::Timestamp;
+use crate::user::is_unsafe;
 
 /// Where a request came from. It is kept with sessions and events, and the
 /// address is what limits count by.
@@ -49,12 +50,13 @@ impl RequestContext {
     }
 
     /// Adds the client's description of itself: cut to
-    /// [`MAX_USER_AGENT_CHARS`], control characters dropped.
+    /// [`MAX_USER_AGENT_CHARS`], without control characters, line separators
+    /// and bidi overrides (ASVS 16.4.1).
     #[must_use]
     pub fn with_user_agent(mut self, text: &str) -> Self {
         let kept: String = text
             .chars()
-            .filter(|letter| !letter.is_control())
+            .filter(|letter| !is_unsafe(*letter))
             .take(MAX_USER_AGENT_CHARS)
             .collect();
         self.user_agent = Some(kept).filter(|text| !text.is_empty());

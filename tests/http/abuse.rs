@@ -36,7 +36,7 @@ async fn asvs_1_5_3_and_ghsa_12_duplicate_unknown_and_mistyped_fields_are_refuse
 }
 
 #[tokio::test]
-async fn ghsa_56_57_a_body_sets_no_role_no_verification_and_no_id() {
+async fn ghsa_31_56_57_a_body_sets_no_role_no_verification_and_no_id() {
     let client = Client::new();
     for field in [
         "roles",
@@ -195,7 +195,13 @@ async fn ghsa_61_a_malformed_authorization_fails_closed() {
     let answer = client.send(request).await;
     assert_eq!(answer.code(), (401, "invalid_token"));
     assert_eq!(answer.header("www-authenticate"), "Bearer");
-    // A token elsewhere than in the header is none.
+}
+
+#[tokio::test]
+async fn asvs_14_2_1_a_token_elsewhere_than_in_the_header_is_none() {
+    let client = Client::new();
+    let ann = client.register("ann@example.org").await;
+    let token = text(&ann, "token");
     let query = Request::get(format!("/profile?access_token={token}"))
         .body(Body::empty())
         .unwrap();
@@ -301,7 +307,8 @@ async fn a_limit_says_how_long_to_wait() {
 }
 
 #[tokio::test]
-async fn ghsa_43_a_forwarded_address_is_believed_from_trusted_proxies_only() {
+async fn asvs_4_1_3_and_15_3_4_and_ghsa_43_a_forwarded_address_is_believed_from_trusted_proxies_only()
+ {
     let mut http = HttpConfig::default();
     for (trusted, expected) in [("", "192.0.2.7"), ("192.0.2.0/24", "203.0.113.9")] {
         http.trusted_proxies = trusted.parse().unwrap();

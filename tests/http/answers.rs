@@ -19,7 +19,7 @@ const TOKENS: [&str; 8] = [
 ];
 
 #[tokio::test]
-async fn the_journey_from_registration_to_logout() {
+async fn asvs_14_2_6_the_journey_from_registration_to_logout() {
     let client = Client::new();
     let answer = client
         .post("/register", registration("Ann@Example.org"))
@@ -259,7 +259,7 @@ async fn asvs_6_3_4_the_routes_are_the_documented_ones() {
 }
 
 #[tokio::test]
-async fn asvs_14_3_2_no_answer_may_be_stored() {
+async fn asvs_4_1_1_and_14_3_2_no_answer_may_be_stored() {
     let client = Client::new();
     let ann = client.register("ann@example.org").await;
     let token = text(&ann, "token");

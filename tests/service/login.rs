@@ -25,7 +25,7 @@ async fn plant(bed: &Bed, email: &str, change: impl FnOnce(&mut User)) -> User {
 }
 
 #[tokio::test]
-async fn the_right_password_opens_a_session_of_its_own() {
+async fn asvs_7_2_4_and_ghsa_21_a_login_opens_a_session_of_its_own() {
     let bed = Bed::new();
     let registered = bed.register("ann@example.org").await;
     bed.clock.advance(Duration::from_secs(60));

@@ -11,6 +11,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod authorization;
+mod events;
 mod login;
 mod password;
 mod profile;

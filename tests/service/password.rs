@@ -4,7 +4,7 @@ use admittance::service::ChangePassword;
 use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
 
 #[tokio::test]
-async fn ghsa_24_a_change_ends_every_old_credential_before_it_answers() {
+async fn asvs_7_4_3_and_ghsa_24_a_change_ends_every_old_credential_before_it_answers() {
     let bed = Bed::new();
     let elsewhere = bed.register("ann@example.org").await.tokens;
     let here = bed.login("ann@example.org", PASSWORD).await.unwrap().tokens;
@@ -105,7 +105,7 @@ async fn the_new_password_obeys_the_policy_and_is_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_racing_changes_one_wins_and_the_others_change_nothing() {
+async fn asvs_15_4_2_of_racing_changes_one_wins_and_the_others_change_nothing() {
     let bed = Bed::new();
     let tokens = bed.register("ann@example.org").await.tokens;
     let ann = bed.validate(&tokens).await.unwrap();

@@ -44,7 +44,7 @@ async fn name_and_preferences_change_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn ghsa_8_56_no_other_field_can_be_sent() {
+async fn asvs_8_2_3_and_15_3_3_and_ghsa_8_56_no_other_field_can_be_sent() {
     for body in [
         json!({"is_verified": true}),
         json!({"roles": ["admin"]}),

@@ -1,0 +1,335 @@
+//! What a change in the store does to tokens that are out already.
+
+use std::sync::{Arc, Mutex};
+
+use admittance::authz::{Permission, Role, RolePolicy};
+use admittance::error::AuthError;
+use admittance::service::{RequestContext, Tokens};
+use admittance::session::Rotation;
+use admittance::store::{SessionStore, StoreError, UserStore};
+use admittance::test_util::MockStore;
+use admittance::user::{User, UserStatus};
+use mockall::predicate::{always, eq};
+
+use crate::support::bed::{Bed, PASSWORD, config};
+
+/// The tokens and the record of a new user, and a store that gives back the
+/// user as `shared` has it.
+async fn with_user_record() -> (Tokens, Arc<Mutex<Option<User>>>, MockStore) {
+    let bed = Bed::new();
+    let tokens = bed.register("ann@example.org").await.tokens;
+    let ann = bed.validate(&tokens).await.unwrap();
+    let shared = Arc::new(Mutex::new(Some(ann.user().clone())));
+    let session = ann.session().clone();
+
+    let mut store = MockStore::new();
+    let live = session.clone();
+    store
+        .expect_session()
+        .returning(move |_, _| Ok(Some(live.clone())));
+    let record = Arc::clone(&shared);
+    store
+        .expect_user()
+        .returning(move |_| Ok(record.lock().unwrap().clone()));
+    store
+        .expect_rotate()
+        .returning(move |_, _, policy, now| Ok(session.clone().rotate(0, policy, now)));
+    (tokens, shared, store)
+}
+
+fn change(record: &Mutex<Option<User>>, change: impl FnOnce(&mut User)) {
+    change(record.lock().unwrap().as_mut().unwrap());
+}
+
+#[tokio::test]
+async fn asvs_8_3_2_a_removed_role_is_gone_at_the_next_request() {
+    let examiner = Role::new("examiner").unwrap();
+    let grade = Permission::new("exam:grade").unwrap();
+    let mut settings = config();
+    settings.roles = RolePolicy::new().grant(examiner.clone(), [grade.clone()]);
+    let (tokens, record, store) = with_user_record().await;
+    let bed = Bed::over(Arc::new(store), settings);
+    change(&record, |user| {
+        user.roles.insert(examiner);
+    });
+    let ann = bed.validate(&tokens).await.unwrap();
+    assert!(ann.require_permission(&grade).is_ok());
+    change(&record, |user| user.roles.clear());
+    let ann = bed.validate(&tokens).await.unwrap();
+    assert!(matches!(
+        ann.require_permission(&grade),
+        Err(AuthError::Forbidden)
+    ));
+}
+
+#[tokio::test]
+async fn asvs_7_4_2_and_ghsa_25_a_disabled_or_deleted_user_has_no_live_token() {
+    let (tokens, record, mut store) = with_user_record().await;
+    // A session of somebody who may not refresh is ended.
+    store
+        .expect_end_session()
+        .times(2)
+        .returning(|_, _| Ok(true));
+    let bed = Bed::over(Arc::new(store), config());
+    assert!(bed.validate(&tokens).await.is_ok());
+    assert!(bed.refresh(&tokens).await.is_ok());
+
+    change(&record, |user| user.status = UserStatus::Disabled);
+    assert!(matches!(
+        bed.validate(&tokens).await,
+        Err(AuthError::InvalidToken)
+    ));
+    assert!(matches!(
+        bed.refresh(&tokens).await,
+        Err(AuthError::InvalidToken)
+    ));
+    *record.lock().unwrap() = None;
+    assert!(matches!(
+        bed.validate(&tokens).await,
+        Err(AuthError::InvalidToken)
+    ));
+    assert!(matches!(
+        bed.refresh(&tokens).await,
+        Err(AuthError::InvalidToken)
+    ));
+}
+
+#[tokio::test]
+async fn asvs_7_2_1_a_well_signed_token_without_its_session_is_refused() {
+    let (here, elsewhere) = (Bed::new(), Bed::new());
+    let tokens = elsewhere.register("ann@example.org").await.tokens;
+    let token = tokens.token.expose_secret();
+    assert!(here.auth.verify_offline(token).is_ok());
+    assert!(matches!(
+        here.validate(&tokens).await,
+        Err(AuthError::InvalidToken)
+    ));
+    assert!(matches!(
+        here.refresh(&tokens).await,
+        Err(AuthError::InvalidToken)
+    ));
+}
+
+#[tokio::test]
+async fn a_session_of_one_user_does_not_carry_another() {
+    let (tokens, record, store) = with_user_record().await;
+    let bed = Bed::over(Arc::new(store), config());
+    change(&record, |user| {
+        user.id = admittance::id::UserId::from_bytes([9; 12])
+    });
+    assert!(matches!(
+        bed.validate(&tokens).await,
+        Err(AuthError::InvalidToken)
+    ));
+}
+
+#[tokio::test]
+async fn ghsa_29_a_failed_revocation_is_not_reported_as_done() {
+    let (tokens, _, mut store) = with_user_record().await;
+    store
+        .expect_end_session()
+        .returning(|_, _| Err(StoreError::Timeout));
+    store
+        .expect_end_sessions()
+        .returning(|_, _| Err(StoreError::Timeout));
+    let bed = Bed::over(Arc::new(store), config());
+    let ann = bed.validate(&tokens).await.unwrap();
+    let failed = |result: Result<(), AuthError>| {
+        assert!(
+            matches!(result, Err(AuthError::Store(StoreError::Timeout))),
+            "{result:?}"
+        );
+        assert!(bed.events.last().refused.is_some());
+    };
+    failed(bed.auth.logout(&ann, &bed.here).await.map(drop));
+    failed(
+        bed.auth
+            .end_session(&ann, ann.session().id, &bed.here)
+            .await,
+    );
+    failed(bed.auth.end_all_sessions(&ann, &bed.here).await.map(drop));
+}
+
+#[tokio::test]
+async fn ghsa_22_an_id_that_is_taken_is_an_error_and_gives_no_token() {
+    use admittance::store::{Insert, InsertUser};
+    let mut store = MockStore::new();
+    store
+        .expect_hit()
+        .returning(|_, _, _| Ok(admittance::limit::Decision::Allowed));
+    store
+        .expect_insert_session()
+        .times(1)
+        .returning(|_| Ok(Insert::Taken));
+    let bed = Bed::over(Arc::new(store), config());
+    let registration = crate::support::bed::registration("ann@example.org");
+    let refused = bed.auth.register(registration.clone(), &bed.here).await;
+    assert!(
+        matches!(refused, Err(AuthError::Internal(_))),
+        "{refused:?}"
+    );
+
+    let mut store = MockStore::new();
+    store
+        .expect_hit()
+        .returning(|_, _, _| Ok(admittance::limit::Decision::Allowed));
+    store
+        .expect_insert_session()
+        .returning(|_| Ok(Insert::Inserted));
+    store
+        .expect_insert_user()
+        .times(1)
+        .returning(|_| Ok(InsertUser::IdTaken));
+    store
+        .expect_end_session()
+        .with(always(), always())
+        .times(1)
+        .returning(|_, _| Ok(true));
+    let bed = Bed::over(Arc::new(store), config());
+    let refused = bed.auth.register(registration, &bed.here).await;
+    assert!(
+        matches!(refused, Err(AuthError::Internal(_))),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_login_that_a_disabling_overtakes_gives_no_session() {
+    use admittance::limit::Decision;
+    use admittance::store::Insert;
+    let donor = Bed::new();
+    let ann = donor.register("ann@example.org").await;
+    let user = donor.store.user(ann.user_id).await.unwrap().unwrap();
+    let id = user.id;
+
+    let mut store = MockStore::new();
+    store
+        .expect_hit()
+        .returning(|_, _, _| Ok(Decision::Allowed));
+    store
+        .expect_user_by_email()
+        .returning(move |_| Ok(Some(user.clone())));
+    store
+        .expect_insert_session()
+        .returning(|_| Ok(Insert::Inserted));
+    store
+        .expect_record_login()
+        .with(eq(id), eq(0), always())
+        .returning(|_, _, _| Ok(false));
+    store
+        .expect_end_session()
+        .with(eq(id), always())
+        .times(1)
+        .returning(|_, _| Ok(true));
+    let bed = Bed::over(Arc::new(store), config());
+    let refused = bed.login("ann@example.org", PASSWORD).await;
+    assert!(
+        matches!(refused, Err(AuthError::InvalidCredentials)),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn ghsa_46_every_path_that_checks_a_credential_passes_the_limiter() {
+    let (tokens, _, mut store) = with_user_record().await;
+    let wait = std::time::Duration::from_secs(7);
+    store
+        .expect_hit()
+        .returning(move |_, _, _| Ok(admittance::limit::Decision::Refused { retry_after: wait }));
+    let bed = Bed::over(Arc::new(store), config());
+    let ann = bed.validate(&tokens).await.unwrap();
+    let refused = [
+        bed.login("ann@example.org", PASSWORD).await.map(drop),
+        bed.change_password(&ann, PASSWORD, crate::support::bed::OTHER_PASSWORD)
+            .await
+            .map(drop),
+    ];
+    for result in refused {
+        assert_eq!(result.unwrap_err().retry_after(), Some(wait));
+    }
+    assert_eq!(bed.auth.hashing_stats().runs, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ghsa_40_a_burst_of_four_times_the_budget_stays_within_it() {
+    let bed = Bed::new();
+    let racers: Vec<_> = (0..40)
+        .map(|racer| {
+            let auth = bed.auth.clone();
+            // Each from another address: only the account's budget counts.
+            let there = RequestContext::from_ip([198, 51, 100, racer].into());
+            let guess = crate::support::bed::login("ann@example.org", PASSWORD);
+            tokio::spawn(async move { auth.login(guess, &there).await })
+        })
+        .collect();
+    let mut checked = 0;
+    for racer in racers {
+        match racer.await.unwrap() {
+            Err(AuthError::InvalidCredentials) => checked += 1,
+            refused => assert!(
+                matches!(refused, Err(AuthError::RateLimited { .. })),
+                "{refused:?}"
+            ),
+        }
+    }
+    assert_eq!(checked, 10);
+    assert_eq!(bed.auth.hashing_stats().runs, 10);
+}
+
+#[tokio::test]
+async fn ghsa_30_a_hundred_thousand_anonymous_requests_create_no_records() {
+    let bed = Bed::new();
+    let forged = admittance::secret::RefreshToken::new(format!("adr_{}", "A".repeat(72)));
+    for _ in 0..50_000 {
+        assert!(
+            bed.auth
+                .validate_token("e30.e30.AAAA", &bed.here)
+                .await
+                .is_err()
+        );
+        let request = admittance::service::RefreshRequest {
+            refresh_token: forged.clone(),
+        };
+        assert!(bed.auth.refresh(request, &bed.here).await.is_err());
+    }
+    for turn in 0..200 {
+        assert!(
+            bed.login(&format!("nobody{turn}@example.org"), PASSWORD)
+                .await
+                .is_err()
+        );
+    }
+    let counts = bed.store.counts();
+    assert_eq!((counts.users, counts.sessions, counts.tokens), (0, 0, 0));
+    // One counter for the address, one for each account until that one refused.
+    assert_eq!(counts.limits, 61);
+}
+
+#[tokio::test]
+async fn a_rotation_that_the_store_calls_gone_is_refused() {
+    let (tokens, _, _) = with_user_record().await;
+    let mut store = MockStore::new();
+    store
+        .expect_rotate()
+        .returning(|_, _, _, _| Ok(Rotation::Gone));
+    let bed = Bed::over(Arc::new(store), config());
+    assert!(matches!(
+        bed.refresh(&tokens).await,
+        Err(AuthError::InvalidToken)
+    ));
+}
+
+#[tokio::test]
+async fn an_ended_session_is_not_listed() {
+    let bed = Bed::new();
+    let first = bed.register("ann@example.org").await.tokens;
+    let ann = bed.validate(&first).await.unwrap();
+    assert!(
+        bed.store
+            .end_session(ann.user().id, ann.session().id)
+            .await
+            .unwrap()
+    );
+    let list = bed.auth.list_sessions(&ann, &bed.here).await.unwrap();
+    assert!(list.sessions.is_empty());
+}
