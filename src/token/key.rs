@@ -289,3 +289,21 @@ fn symmetric_kid(secret: &[u8]) -> Result<String, ConfigError> {
     let (name, _) = digest.split_at(12);
     Ok(Base64UrlUnpadded::encode_string(name))
 }
+
+#[cfg(all(test, any(feature = "aws-lc-rs", feature = "rust-crypto")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_that_does_not_belong_together_is_refused() {
+        let [one, other] = [0, 1].map(|first| {
+            let secret = SecretBytes::new((first..first + 32).collect::<Vec<u8>>());
+            SigningKey::hs256(&secret).unwrap()
+        });
+        assert!(SigningKey::tried(one.key.clone(), one.verifying).is_ok());
+        assert!(matches!(
+            SigningKey::tried(one.key, other.verifying),
+            Err(ConfigError::WeakKey(_))
+        ));
+    }
+}

@@ -204,7 +204,7 @@ pub(crate) fn signed(keyring: &Keyring) -> AccessToken {
     keyring.sign(&claims()).unwrap()
 }
 
-pub(crate) fn hmac_sha256(key: &[u8], message: &str) -> Vec<u8> {
+pub(crate) fn hmac_sha256(key: &[u8], message: impl AsRef<[u8]>) -> Vec<u8> {
     Hmac::<Sha256>::new_from_slice(key)
         .unwrap()
         .chain_update(message)

@@ -8,6 +8,7 @@ use admittance::secret::SecretBytes;
 use admittance::token::{Jwk, Keyring, SigningKey, Verifier, VerifyingKey};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::fixtures::*;
 
@@ -322,6 +323,46 @@ fn asvs_13_3_4_the_algorithm_can_be_changed_without_a_logout() {
     for keyring in [during, after] {
         assert!(keyring.verify_refresh(refresh.expose_secret()).is_ok());
     }
+}
+
+/// HKDF-SHA256 without a salt, up to two blocks, written out (RFC 5869 §2).
+fn hkdf(secret: &[u8], info: &str) -> [Vec<u8>; 2] {
+    let pseudorandom = hmac_sha256(&[0; 32], secret);
+    let first = hmac_sha256(&pseudorandom, [info.as_bytes(), &[1]].concat());
+    let second = hmac_sha256(&pseudorandom, [&first, info.as_bytes(), &[2]].concat());
+    [first, second]
+}
+
+#[test]
+fn each_use_has_its_own_key_and_neither_labels_nor_formats_change() {
+    let keyring = Keyring::from_secret(secret(0)).unwrap();
+    let secret = secret(0);
+    let [jwt_key, _] = hkdf(secret.expose_secret(), "admittance/v1/jwt-hs256");
+    let key = SigningKey::hs256(&SecretBytes::new(jwt_key.clone())).unwrap();
+    let named = &Sha256::digest(
+        [
+            b"admittance/v1/kid-hs256".as_slice(),
+            &hkdf(&jwt_key, "admittance/v1/kid")[0],
+        ]
+        .concat(),
+    )[..12];
+    assert_eq!(key.kid(), text(named));
+    assert_eq!(
+        signed(&keyring).expose_secret(),
+        signed(&self::keyring(key)).expose_secret()
+    );
+
+    let refresh_key = hkdf(secret.expose_secret(), "admittance/v1/refresh").concat();
+    let hint = Sha256::digest([b"admittance/v1/refresh-hint", refresh_key.as_slice()].concat())[0];
+    let body = [[1, hint].as_slice(), &[9; 12], &4u64.to_be_bytes()].concat();
+    let labelled = [b"admittance/v1/refresh-token", body.as_slice()].concat();
+    let mac = hmac_sha256(&refresh_key, &labelled);
+    assert_eq!(
+        keyring
+            .issue_refresh(SessionId::from_bytes([9; 12]), 4)
+            .expose_secret(),
+        format!("adr_{}", text([body, mac].concat()))
+    );
 }
 
 #[test]
