@@ -5,12 +5,7 @@
 //! the data structures do, and users drawn from all of them, which adds what
 //! the processor's caches do. The bar is a median that grows at most 1.5-fold.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    missing_docs,
-    reason = "a benchmark"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -411,9 +406,10 @@ fn main() {
                 let mut samples = samples.into_inner();
                 let measured = samples.len().saturating_sub(15);
                 let median = median(samples.split_at_mut(measured).1);
-                row.get_mut(pattern)
-                    .and_then(|row| row.get_mut(column))
-                    .map(|cell| *cell = median);
+                let row = row.get_mut(pattern);
+                if let Some(cell) = row.and_then(|row| row.get_mut(column)) {
+                    *cell = median;
+                }
             }
             group.finish();
         }

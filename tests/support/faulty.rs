@@ -1,7 +1,7 @@
 //! A simple store, right in everything but the one [`Fault`] it is given.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use admittance::email::{CanonicalEmail, Email};
 use admittance::id::{SessionId, UserId};
@@ -108,7 +108,7 @@ impl FaultyStore {
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.tables.lock().unwrap()
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads and writes in one act, unless `gap` is the fault: then others get
@@ -149,6 +149,11 @@ impl FaultyStore {
         pattern || self.key_of(user) == self.email(email)
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "what a database without 64-bit integers does to a counter"
+    )]
     fn counter(&self, counter: u64) -> u64 {
         if self.has(KeepsCountersAsDoubles) {
             return counter as f64 as u64;

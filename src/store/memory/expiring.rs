@@ -260,6 +260,15 @@ mod tests {
     }
 
     #[test]
+    fn nobody_outside_can_foretell_the_sample() {
+        let drawn = || {
+            let mut table = filled(100_000, |_| 1);
+            table.sample(16).map(Entry::key).collect::<Vec<_>>()
+        };
+        assert_ne!(drawn(), drawn());
+    }
+
+    #[test]
     fn memory_is_given_back() {
         let mut table = filled(100_000, |_| 0);
         let full = (table.entries.capacity(), table.places.capacity());
