@@ -28,6 +28,7 @@ const STATES: [(&str, &str); 6] = [
     ("hash of another scheme", "user-f@example.org"),
 ];
 
+type Ask = fn(&str) -> serde_json::Value;
 type Answer = (StatusCode, HeaderMap, Bytes);
 
 /// A server with one account in each state.
@@ -76,12 +77,7 @@ async fn post(router: &Router, path: &str, body: &serde_json::Value) -> Answer {
 
 /// Sends `requests` in turn about an account in each state, each to a server
 /// of its own, and compares what comes back with the first.
-async fn assert_alike(
-    states: &[(&str, &str)],
-    path: &str,
-    requests: &[fn(&str) -> serde_json::Value],
-    statuses: &[u16],
-) {
+async fn assert_alike(states: &[(&str, &str)], path: &str, requests: &[Ask], statuses: &[u16]) {
     let mut first: Option<Vec<Answer>> = None;
     for (state, email) in states {
         let (_bed, router) = server().await;
@@ -120,12 +116,12 @@ async fn asvs_6_3_8_a_failing_login_tells_nothing_about_the_account() {
 async fn asvs_6_3_8_a_limited_login_tells_nothing_about_the_account() {
     let mut statuses = [401; 12];
     statuses[10..].fill(429);
-    assert_alike(&STATES, "/login", &[wrong; 12], &statuses).await;
+    assert_alike(&STATES, "/login", &[wrong as Ask; 12], &statuses).await;
 }
 
 #[tokio::test]
 async fn asvs_6_3_8_a_login_that_breaks_rules_tells_nothing_about_the_account() {
-    let requests: [fn(&str) -> serde_json::Value; 4] = [
+    let requests: [Ask; 4] = [
         |email| json!({"email": email, "password": ""}),
         |email| json!({"email": email}),
         |email| json!({"email": email, "password": "x".repeat(5000)}),
@@ -138,8 +134,8 @@ async fn asvs_6_3_8_a_login_that_breaks_rules_tells_nothing_about_the_account() 
 /// must not tell more than that, nor tell it to whoever sends rubbish.
 #[tokio::test]
 async fn asvs_6_3_8_a_registration_tells_no_more_than_that_an_address_is_taken() {
-    let weak: fn(&str) -> serde_json::Value = |email| registration(email, "password");
+    let weak: Ask = |email| registration(email, "password");
     assert_alike(&STATES, "/register", &[weak], &[422]).await;
-    let good: fn(&str) -> serde_json::Value = |email| registration(email, OTHER_PASSWORD);
+    let good: Ask = |email| registration(email, OTHER_PASSWORD);
     assert_alike(&STATES[1..], "/register", &[good], &[409]).await;
 }

@@ -102,7 +102,10 @@ async fn asvs_16_5_4_a_sink_that_panics_changes_no_answer() {
         let scene = Scene::with(op, config(), SeededRandom::new(7), sink.clone()).await;
         let answer = tokio::spawn(scene.operation()).await.unwrap();
         assert_eq!(
-            answer.as_ref().map(Option::is_some).map_err(AuthError::code),
+            answer
+                .as_ref()
+                .map(Option::is_some)
+                .map_err(AuthError::code),
             usual.as_ref().map(Option::is_some).map_err(AuthError::code),
             "{op:?}"
         );

@@ -19,8 +19,8 @@ use admittance::event::EventSink;
 use admittance::password::Argon2Params;
 use admittance::random::SecureRandom;
 use admittance::service::{
-    AuthService, Authenticated, ChangePassword, RefreshRequest, RequestContext,
-    Tokens, UpdateProfile,
+    AuthService, Authenticated, ChangePassword, RefreshRequest, RequestContext, Tokens,
+    UpdateProfile,
 };
 use admittance::store::{MemoryStore, SessionStore, UserStore};
 use admittance::user::{User, UserStatus};
@@ -457,7 +457,9 @@ impl Scene {
         assert_eq!(self.usable_sessions().await, 3, "I7");
         self.assert_alive(&self.other).await;
         assert!(self.log_in(OTHER_PASSWORD).await.is_err());
-        let changed = self.bed.change_password(&self.ann, PASSWORD, OTHER_PASSWORD);
+        let changed = self
+            .bed
+            .change_password(&self.ann, PASSWORD, OTHER_PASSWORD);
         let tokens = changed.await.unwrap().tokens;
         self.count_verdict();
         self.assert_alive(&tokens).await;
