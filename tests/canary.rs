@@ -1,0 +1,493 @@
+//! Secrets that go in must come out nowhere but in the answers that are meant
+//! to carry them (ASVS 16.2.5): not in logs, not in `Debug`, not in events, not
+//! in errors, not in records. This is a test binary of its own because it
+//! listens to everything that the process logs.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests, which print their figures"
+)]
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::fmt::Debug;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use admittance::clock::ManualClock;
+use admittance::config::AuthConfig;
+use admittance::email::Email;
+use admittance::event::TracingSink;
+use admittance::http::AuthApi;
+use admittance::id::UserId;
+use admittance::password::{Argon2Params, Pepper};
+use admittance::random::SeededRandom;
+use admittance::secret::{AccessToken, Password, RefreshToken, SecretBytes};
+use admittance::service::{
+    AuthService, ChangePassword, RefreshRequest, RegisterRequest, RequestContext, Tokens,
+};
+use admittance::store::{InsertUser, MemoryStore, SessionStore, UserStore};
+use admittance::test_util::MockStore;
+use admittance::token::{Keyring, SigningKey};
+use admittance::user::{PasswordHash, User, UserStatus};
+use axum::body::Body;
+use axum::http::{Method, Request, header};
+use base64ct::{Base64, Base64Url, Encoding};
+use support::bed::{Events, login};
+use tower::ServiceExt;
+
+const MASTER: [u8; 32] = *b"canary-master-Kx9vQ2mZ7rT4wB1nY5";
+const RETIRED: [u8; 32] = *b"canary-retired-3LpD8sF6hJ0gC-uEx";
+const PEPPER: [u8; 32] = *b"canary-pepper-R7tYkW2xMqV5zN9bHd";
+const PASSWORD: &str = "canary-Plum-47-lantern-orbit";
+const NEW_PASSWORD: &str = "canary-Quartz!93-meadow-ferry";
+const WRONG_PASSWORD: &str = "canary-Velvet?18-harbour-sundial";
+const WEAK_PASSWORD: &str = "canarycanary";
+const ANN: &str = "ann@example.org";
+const BOB: &str = "bob@example.org";
+
+/// Everything that was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What must not be found, and where it was looked for.
+#[derive(Default)]
+struct Hunt {
+    needles: Vec<(String, Vec<String>)>,
+    haystacks: Vec<(String, String)>,
+}
+
+impl Hunt {
+    /// Looks for `secret` as it is, in base64 and in hex, and as `Debug` shows
+    /// bytes.
+    fn secret(&mut self, name: &str, secret: &[u8]) {
+        let mut forms = Vec::new();
+        forms.extend(String::from_utf8(secret.to_vec()));
+        // Base64 of a longer text that contains the secret, at each alignment:
+        // the characters that depend on it alone.
+        for skipped in 0..3 {
+            let whole = &secret[skipped..];
+            let whole = &whole[..whole.len() / 3 * 3];
+            forms.push(Base64::encode_string(whole));
+            forms.push(Base64Url::encode_string(whole));
+        }
+        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        forms.push(hex.to_uppercase());
+        forms.push(hex);
+        let list = format!("{secret:?}");
+        forms.push(list.trim_matches(['[', ']']).to_owned());
+        self.needles.push((name.to_owned(), forms));
+    }
+
+    fn tokens(&mut self, name: &str, tokens: &Tokens) {
+        let token = tokens.token.expose_secret();
+        // The signature is what makes it a secret.
+        let signature = token.rsplit('.').next().unwrap();
+        self.secret(&format!("{name}: access token"), token.as_bytes());
+        self.secret(&format!("{name}: its signature"), signature.as_bytes());
+        let refresh = tokens.refresh_token.expose_secret();
+        self.secret(&format!("{name}: refresh token"), refresh.as_bytes());
+    }
+
+    fn hash(&mut self, name: &str, hash: &PasswordHash) {
+        let output = hash.expose_secret().rsplit('$').next().unwrap();
+        self.secret(&format!("{name}: password hash"), output.as_bytes());
+    }
+
+    fn look_in(&mut self, place: &str, text: impl Into<String>) {
+        self.haystacks.push((place.to_owned(), text.into()));
+    }
+
+    fn look_at(&mut self, place: &str, value: &dyn Debug) {
+        self.look_in(&format!("Debug of {place}"), format!("{value:?}"));
+        self.look_in(&format!("Debug of {place}"), format!("{value:#?}"));
+    }
+
+    fn look_at_error(&mut self, place: &str, error: &(dyn std::error::Error + 'static)) {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            self.look_in(&format!("error of {place}"), error.to_string());
+            self.look_at(place, &error);
+            next = error.source();
+        }
+    }
+
+    fn found(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (place, text) in &self.haystacks {
+            for (name, forms) in &self.needles {
+                if let Some(form) = forms.iter().find(|form| text.contains(*form)) {
+                    found.push(format!("{name} in {place}, as {form}"));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn config() -> AuthConfig {
+    let mut config = AuthConfig::new("Exam simulator");
+    config.hashing.params = Argon2Params::new(8, 1, 1).unwrap();
+    config.hashing.pepper = Pepper::new("p1", SecretBytes::new(PEPPER)).ok();
+    config
+}
+
+fn keyring() -> Keyring {
+    Keyring::builder(SecretBytes::new(MASTER))
+        .retire_secret(SecretBytes::new(RETIRED))
+        .build()
+        .unwrap()
+}
+
+fn registration(email: &str, password: &str) -> RegisterRequest {
+    RegisterRequest {
+        email: email.to_owned(),
+        password: password.into(),
+        confirm_password: password.into(),
+        name: "Ann".to_owned(),
+    }
+}
+
+fn change(current: &str, new: &str) -> ChangePassword {
+    ChangePassword {
+        current_password: current.into(),
+        new_password: new.into(),
+        confirm_password: new.into(),
+    }
+}
+
+fn refresh(tokens: &Tokens) -> RefreshRequest {
+    RefreshRequest {
+        refresh_token: tokens.refresh_token.clone(),
+    }
+}
+
+fn builder<S>(store: S) -> admittance::service::AuthServiceBuilder<S, ManualClock> {
+    AuthService::builder(store)
+        .clock(ManualClock::default())
+        .config(config())
+        .keyring(keyring())
+        .random(SeededRandom::new(0xca))
+}
+
+/// The service: everything that works and everything that is refused.
+async fn journey(hunt: &mut Hunt) {
+    let (store, events, clock) = (
+        MemoryStore::new(),
+        Events::default(),
+        ManualClock::default(),
+    );
+    let auth = builder(store.clone())
+        .clock(clock.clone())
+        .events(events.clone())
+        .build()
+        .unwrap();
+    let here = RequestContext::from_ip([192, 0, 2, 1].into()).with_user_agent("test");
+
+    let request = registration(ANN, PASSWORD);
+    hunt.look_at("RegisterRequest", &request);
+    let registered = auth.register(request, &here).await.unwrap();
+    hunt.look_at("RegisterResponse", &registered);
+    hunt.tokens("register", &registered.tokens);
+    for (place, email, password) in [
+        ("register, taken", ANN, PASSWORD),
+        ("register, weak", BOB, WEAK_PASSWORD),
+        ("register, no address", PASSWORD, PASSWORD),
+    ] {
+        let refused = auth.register(registration(email, password), &here).await;
+        hunt.look_at_error(place, &refused.unwrap_err());
+    }
+    let ann = store.user(registered.user_id).await.unwrap().unwrap();
+    hunt.hash("Ann", &ann.password_hash);
+    hunt.look_at("User", &ann);
+
+    let request = login(ANN, PASSWORD);
+    hunt.look_at("LoginRequest", &request);
+    let logged_in = auth.login(request, &here).await.unwrap();
+    hunt.look_at("LoginResponse", &logged_in);
+    hunt.tokens("login", &logged_in.tokens);
+    let bob = User {
+        id: UserId::from_bytes([7; 12]),
+        email: Email::parse(BOB).unwrap(),
+        status: UserStatus::Disabled,
+        password_hash: PasswordHash::new(format!("$argon2id${NEW_PASSWORD}")),
+        ..ann.clone()
+    };
+    assert_eq!(store.insert_user(&bob).await.unwrap(), InsertUser::Inserted);
+    for (place, email, password) in [
+        ("login, wrong", ANN, WRONG_PASSWORD),
+        ("login, absent", "eve@example.org", WRONG_PASSWORD),
+        ("login, hash that is none", BOB, NEW_PASSWORD),
+        ("login, no address", WRONG_PASSWORD, WRONG_PASSWORD),
+    ] {
+        let refused = auth.login(login(email, password), &here).await;
+        hunt.look_at_error(place, &refused.unwrap_err());
+    }
+
+    let token = logged_in.tokens.token.expose_secret();
+    let who = auth.validate_token(token, &here).await.unwrap();
+    hunt.look_at("Authenticated", &who);
+    hunt.look_at("Claims", &auth.verify_offline(token).unwrap());
+    hunt.look_at("Profile", &auth.profile(&who));
+    hunt.look_at(
+        "SessionList",
+        &auth.list_sessions(&who, &here).await.unwrap(),
+    );
+    let forged = format!("{}x", registered.tokens.token.expose_secret());
+    let refused = auth.validate_token(&forged, &here).await;
+    hunt.look_at_error("validate, forged", &refused.unwrap_err());
+
+    let request = refresh(&registered.tokens);
+    hunt.look_at("RefreshRequest", &request);
+    let second = auth.refresh(request, &here).await.unwrap();
+    hunt.tokens("refresh", &second.tokens);
+    let third = auth.refresh(refresh(&second.tokens), &here).await.unwrap();
+    hunt.tokens("refresh again", &third.tokens);
+    let replayed = auth.refresh(refresh(&registered.tokens), &here).await;
+    hunt.look_at_error("refresh, replayed", &replayed.unwrap_err());
+
+    let request = change(PASSWORD, NEW_PASSWORD);
+    hunt.look_at("ChangePassword", &request);
+    for (place, current, new) in [
+        ("change, wrong", WRONG_PASSWORD, NEW_PASSWORD),
+        ("change, weak", PASSWORD, WEAK_PASSWORD),
+        ("change, same", PASSWORD, PASSWORD),
+    ] {
+        let refused = auth
+            .change_password(&who, change(current, new), &here)
+            .await;
+        hunt.look_at_error(place, &refused.unwrap_err());
+    }
+    let changed = auth.change_password(&who, request, &here).await.unwrap();
+    hunt.tokens("change", &changed.tokens);
+    let ann = store.user(ann.id).await.unwrap().unwrap();
+    hunt.hash("Ann, changed", &ann.password_hash);
+    hunt.look_at("User, changed", &ann);
+    let token = changed.tokens.token.expose_secret();
+    let who = auth.validate_token(token, &here).await.unwrap();
+    // What is stored of sessions is not enough to make a token.
+    for session in store
+        .sessions_of(ann.id, who.session().created_at)
+        .await
+        .unwrap()
+    {
+        hunt.look_at("Session", &session);
+    }
+    hunt.look_at("LogoutResponse", &auth.logout(&who, &here).await.unwrap());
+    clock.advance(Duration::from_secs(3600));
+    let refused = auth.validate_token(token, &here).await;
+    hunt.look_at_error("validate, expired", &refused.unwrap_err());
+    for _ in 0..20 {
+        if let Err(error) = auth.login(login(ANN, WRONG_PASSWORD), &here).await {
+            hunt.look_at_error("login, many", &error);
+        }
+    }
+
+    hunt.look_at("MemoryStore", &store);
+    hunt.look_at("AuthService", &auth);
+    hunt.look_at("AuthApi", &AuthApi::new(auth.clone()));
+    hunt.look_at("Jwks", &auth.jwks());
+    let events = events.all();
+    assert!(events.len() > 30, "{}", events.len());
+    for event in events {
+        hunt.look_at("AuthEvent", &event);
+        hunt.look_in("event, as JSON", serde_json::to_string(&event).unwrap());
+    }
+}
+
+/// The settings and keys, and what is said when they are refused.
+fn settings(hunt: &mut Hunt) {
+    hunt.look_at("AuthConfig", &config());
+    hunt.look_at("Keyring", &keyring());
+    hunt.look_at("AuthServiceBuilder", &builder(MemoryStore::new()));
+    let builder =
+        Keyring::builder(SecretBytes::new(MASTER)).retire_secret(SecretBytes::new(RETIRED));
+    hunt.look_at("KeyringBuilder", &builder);
+    let key = SigningKey::hs256(&SecretBytes::new(MASTER)).unwrap();
+    hunt.look_at("SigningKey", &key);
+    hunt.look_at("VerifyingKey", key.verifying_key());
+    hunt.look_at("SecretBytes", &SecretBytes::new(MASTER));
+    hunt.look_at("Password", &Password::new(PASSWORD));
+    hunt.look_at("AccessToken", &AccessToken::new(PASSWORD));
+    hunt.look_at("RefreshToken", &RefreshToken::new(PASSWORD));
+    hunt.look_at("PasswordHash", &PasswordHash::new(PASSWORD));
+
+    let pem = SecretBytes::new(MASTER);
+    for refused in [
+        SigningKey::hs256(&SecretBytes::new(&MASTER[..20])).unwrap_err(),
+        SigningKey::eddsa_pem(&pem).unwrap_err(),
+        SigningKey::es256_der(&pem).unwrap_err(),
+        Pepper::new("far too long an id", SecretBytes::new(PEPPER)).unwrap_err(),
+        Keyring::builder(SecretBytes::new(MASTER))
+            .retire_secret(SecretBytes::new(MASTER))
+            .build()
+            .unwrap_err(),
+    ] {
+        hunt.look_at_error("settings", &refused);
+    }
+    hunt.look_at_error(
+        "base64",
+        &SecretBytes::from_base64(WRONG_PASSWORD).unwrap_err(),
+    );
+}
+
+/// Bodies that break the parser in the middle of a secret, and headers that
+/// are none, over HTTP.
+async fn rubbish(hunt: &mut Hunt) {
+    let auth = builder(MemoryStore::new())
+        .events(TracingSink)
+        .build()
+        .unwrap();
+    let here = RequestContext::default();
+    let ann = auth.register(registration(ANN, PASSWORD), &here).await;
+    let tokens = ann.unwrap().tokens;
+    hunt.tokens("over HTTP", &tokens);
+    let router = admittance::axum::router(&AuthApi::new(auth));
+    let token = tokens.token.expose_secret();
+    let refresh = tokens.refresh_token.expose_secret();
+    for (method, path, body) in [
+        ("POST", "/login", format!("\"{PASSWORD}\"")),
+        (
+            "POST",
+            "/login",
+            format!("{{\"password\": [\"{PASSWORD}\"]}}"),
+        ),
+        (
+            "POST",
+            "/login",
+            format!("{{\"email\": \"{ANN}\", \"password\": \"{PASSWORD}"),
+        ),
+        ("POST", "/login", format!("{{\"{PASSWORD}\": 1}}")),
+        (
+            "POST",
+            "/login",
+            format!("{{\"email\": \"{PASSWORD}\", \"password\": \"x\"}}"),
+        ),
+        (
+            "POST",
+            "/register",
+            format!("{{\"name\": \"\u{202e}{PASSWORD}\"}}"),
+        ),
+        ("POST", "/refresh", format!("\"{refresh}\"")),
+        ("POST", "/refresh", format!("{{\"{refresh}\": \"\"}}")),
+        (
+            "POST",
+            "/refresh",
+            format!("{{\"refresh_token\": \"{token}\"}}"),
+        ),
+        (
+            "PUT",
+            "/profile",
+            format!("{{\"preferences\": \"{PASSWORD}\"}}"),
+        ),
+        ("POST", "/password/change", format!("\"{NEW_PASSWORD}\"")),
+        ("GET", "/profile", String::new()),
+    ] {
+        for authorization in [
+            format!("Bearer {token}"),
+            format!("Bearer {token}{token}"),
+            format!("Basic {token}"),
+            token.to_owned(),
+        ] {
+            let request = Request::builder()
+                .method(Method::try_from(method).unwrap())
+                .uri(path)
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::AUTHORIZATION, authorization)
+                .body(Body::from(body.clone()))
+                .unwrap();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            hunt.look_at("response", &answer);
+            let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
+            let body = String::from_utf8(body.unwrap().to_vec()).unwrap();
+            hunt.look_in(&format!("answer of {method} {path}"), body);
+        }
+    }
+}
+
+/// A store that fails: its error is logged with all its causes.
+async fn broken_store(hunt: &mut Hunt) {
+    let auth = builder(Arc::new(MockStore::unavailable()))
+        .events(TracingSink)
+        .build()
+        .unwrap();
+    let here = RequestContext::default();
+    let refused = auth.register(registration(ANN, PASSWORD), &here).await;
+    hunt.look_at_error("register, store down", &refused.unwrap_err());
+    let refused = auth.login(login(ANN, PASSWORD), &here).await;
+    hunt.look_at_error("login, store down", &refused.unwrap_err());
+}
+
+#[tokio::test]
+async fn asvs_16_2_5_canaries_are_found_nowhere() {
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .init();
+    let mut hunt = Hunt::default();
+    for (name, secret) in [
+        ("master secret", &MASTER[..]),
+        ("retired secret", &RETIRED),
+        ("pepper", &PEPPER),
+        ("password", PASSWORD.as_bytes()),
+        ("new password", NEW_PASSWORD.as_bytes()),
+        ("wrong password", WRONG_PASSWORD.as_bytes()),
+        ("weak password", WEAK_PASSWORD.as_bytes()),
+    ] {
+        hunt.secret(name, secret);
+    }
+    settings(&mut hunt);
+    journey(&mut hunt).await;
+    rubbish(&mut hunt).await;
+    broken_store(&mut hunt).await;
+
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    // The log is there, and says what happened.
+    for said in ["admittance", "operation failed", "cannot be checked"] {
+        assert!(logged.contains(said), "{said} is not in the log:\n{logged}");
+    }
+    hunt.look_in("log", logged);
+
+    let found = hunt.found();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    println!(
+        "{} secrets in 10 forms each, {} places, 0 found",
+        hunt.needles.len(),
+        hunt.haystacks.len()
+    );
+}
+
+#[test]
+fn the_hunt_finds_what_is_there() {
+    for shown in [
+        PASSWORD.to_owned(),
+        Base64::encode_string(format!("a:{PASSWORD}").as_bytes()),
+        Base64::encode_string(format!("ab:{PASSWORD}").as_bytes()),
+        Base64::encode_string(format!("abc:{PASSWORD}").as_bytes()),
+        format!("{:x?}", PASSWORD.as_bytes()).replace(", ", ""),
+        format!("{:?}", PASSWORD.as_bytes()),
+    ] {
+        let mut hunt = Hunt::default();
+        hunt.secret("password", PASSWORD.as_bytes());
+        hunt.look_in("text", shown.clone());
+        assert_eq!(hunt.found().len(), 1, "{shown}");
+    }
+}

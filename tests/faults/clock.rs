@@ -1,0 +1,161 @@
+//! A clock that is set wrong: back an hour, forward ten years, and back again.
+
+use std::time::Duration;
+
+use admittance::error::AuthError;
+use admittance::event::Notice;
+
+use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 86_400);
+const ANN: &str = "ann@example.org";
+
+fn is_invalid<T>(result: &Result<T, AuthError>) -> bool {
+    matches!(result, Err(AuthError::InvalidToken))
+}
+
+/// A bed that limits by account only.
+fn by_account() -> Bed {
+    let mut config = config();
+    config.limits.login_by_address = None;
+    Bed::with(config)
+}
+
+/// Uses up the budget of Ann's account; gives the wait that is told then.
+async fn use_up(bed: &Bed) -> Duration {
+    loop {
+        match bed.login(ANN, OTHER_PASSWORD).await {
+            Err(AuthError::InvalidCredentials) => {}
+            Err(AuthError::RateLimited { retry_after }) => return retry_after,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn asvs_7_4_1_an_hour_back_revives_nothing_that_was_ended() {
+    let bed = Bed::new();
+    bed.register(ANN).await;
+    let logged_out = bed.login(ANN, PASSWORD).await.unwrap().tokens;
+    let ann = bed.validate(&logged_out).await.unwrap();
+    bed.auth.logout(&ann, &bed.here).await.unwrap();
+
+    let stolen = bed.login(ANN, PASSWORD).await.unwrap().tokens;
+    let second = bed.refresh(&stolen).await.unwrap();
+    let third = bed.refresh(&second).await.unwrap();
+    assert!(is_invalid(&bed.refresh(&stolen).await));
+    assert_eq!(bed.events.last().notice, Some(Notice::RefreshTokenReused));
+
+    let before = bed.login(ANN, PASSWORD).await.unwrap().tokens;
+    let ann = bed.validate(&before).await.unwrap();
+    let changed = bed.change_password(&ann, PASSWORD, OTHER_PASSWORD).await;
+    let changed = changed.unwrap().tokens;
+
+    bed.clock.turn_back(HOUR);
+    for tokens in [&logged_out, &stolen, &second, &third, &before] {
+        assert!(is_invalid(&bed.validate(tokens).await));
+        assert!(is_invalid(&bed.refresh(tokens).await));
+    }
+    // An access token from the future is refused, but its session goes on, and
+    // is not given a second successor.
+    assert!(is_invalid(&bed.validate(&changed).await));
+    let successor = bed.refresh(&changed).await.unwrap();
+    assert!(bed.validate(&successor).await.is_ok());
+    let again = bed.refresh(&changed).await.unwrap();
+    assert_eq!(
+        successor.refresh_token.expose_secret(),
+        again.refresh_token.expose_secret()
+    );
+}
+
+#[tokio::test]
+async fn asvs_6_3_1_an_hour_back_locks_nobody_out_for_longer_than_the_window() {
+    let bed = by_account();
+    bed.register(ANN).await;
+    let quota = bed.auth.config().limits.login_by_account.unwrap();
+    assert!(use_up(&bed).await <= quota.period());
+
+    bed.clock.turn_back(HOUR);
+    assert!(use_up(&bed).await <= quota.period(), "nor does it set free");
+    bed.clock.advance(quota.period());
+    assert!(bed.login(ANN, PASSWORD).await.is_ok());
+    use_up(&bed).await;
+    bed.clock.advance(quota.window());
+    for _ in 0..quota.burst() {
+        assert!(bed.login(ANN, PASSWORD).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn asvs_6_3_1_who_waits_as_told_gets_in_within_the_window_after_the_clock_was_set_back() {
+    for back in [HOUR, TEN_YEARS] {
+        let bed = Bed::new();
+        bed.register(ANN).await;
+        use_up(&bed).await;
+        bed.clock.turn_back(back);
+        let mut waited = Duration::ZERO;
+        loop {
+            match bed.login(ANN, PASSWORD).await {
+                Ok(_) => break,
+                Err(AuthError::RateLimited { retry_after }) => {
+                    waited += retry_after;
+                    bed.clock.advance(retry_after);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let limits = bed.auth.config().limits;
+        let longest = limits.login_by_account.unwrap().period();
+        let longest = longest + limits.login_by_address.unwrap().period();
+        assert!(waited <= longest, "{waited:?}");
+    }
+}
+
+#[tokio::test]
+async fn asvs_6_3_1_an_hour_back_gives_no_second_budget() {
+    let bed = Bed::new();
+    bed.register(ANN).await;
+    use_up(&bed).await;
+    for _ in 0..5 {
+        bed.clock.turn_back(HOUR);
+        let refused = bed.login(ANN, PASSWORD).await;
+        assert!(matches!(refused, Err(AuthError::RateLimited { .. })));
+    }
+}
+
+#[tokio::test]
+async fn asvs_7_3_2_ten_years_on_every_session_is_dead_and_nobody_is_locked_out() {
+    let bed = by_account();
+    let old = bed.register(ANN).await.tokens;
+    let fresh = bed.refresh(&old).await.unwrap();
+    let quota = bed.auth.config().limits.login_by_account.unwrap();
+    use_up(&bed).await;
+
+    bed.clock.advance(TEN_YEARS);
+    for tokens in [&old, &fresh] {
+        assert!(is_invalid(&bed.validate(tokens).await));
+        assert!(is_invalid(&bed.refresh(tokens).await));
+    }
+    for _ in 0..quota.burst() {
+        assert!(bed.login(ANN, PASSWORD).await.is_ok());
+    }
+
+    // And back again: what the wrong time left behind locks nobody out, and a
+    // session that ended there stays ended.
+    let there = {
+        bed.clock.advance(quota.period());
+        bed.login(ANN, PASSWORD).await.unwrap().tokens
+    };
+    let ann = bed.validate(&there).await.unwrap();
+    bed.auth.logout(&ann, &bed.here).await.unwrap();
+    use_up(&bed).await;
+    bed.clock.turn_back(TEN_YEARS);
+    assert!(use_up(&bed).await <= quota.period());
+    bed.clock.advance(quota.period());
+    assert!(bed.login(ANN, PASSWORD).await.is_ok());
+    for tokens in [&old, &fresh, &there] {
+        assert!(is_invalid(&bed.refresh(tokens).await));
+    }
+    assert!(is_invalid(&bed.validate(&there).await));
+}

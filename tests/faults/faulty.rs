@@ -1,0 +1,313 @@
+//! A store that goes wrong where it is told to, over one that works.
+
+use std::sync::{Arc, Mutex};
+
+use admittance::email::CanonicalEmail;
+use admittance::id::{SessionId, UserId};
+use admittance::limit::{Decision, LimitKey, Quota};
+use admittance::session::{Rotation, RotationPolicy, Session};
+use admittance::store::{
+    Epoch, Insert, InsertUser, LimitStore, ProfileChange, SessionStore, Store, StoreError,
+    TokenStore, UserStore,
+};
+use admittance::time::Timestamp;
+use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
+use admittance::user::{PasswordHash, User, UserStatus};
+use async_trait::async_trait;
+use tokio::task::yield_now;
+
+/// What goes wrong with one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It fails, and nothing was done.
+    ErrorBefore,
+    /// It is done, but what is heard of it is an error.
+    ErrorAfter,
+    /// It takes its time.
+    Delay,
+    /// It is done twice, as by a driver that tries again, and the second
+    /// answer is what is heard.
+    Twice,
+    /// The store panics.
+    Panic,
+}
+
+pub(crate) const FAULTS: [Fault; 5] = [
+    Fault::ErrorBefore,
+    Fault::ErrorAfter,
+    Fault::Delay,
+    Fault::Twice,
+    Fault::Panic,
+];
+
+/// What a hook does when a call comes.
+type Hook = Arc<dyn Fn() + Send + Sync>;
+
+#[derive(Clone)]
+enum Turn {
+    Fault(Fault),
+    Hook(Hook),
+}
+
+#[derive(Default)]
+struct Plan {
+    /// What happens at which call, counted from 1 since it was set.
+    at: Option<(usize, Turn)>,
+    calls: Vec<&'static str>,
+    /// Every call gives way this often, before and after it is done.
+    yields: usize,
+}
+
+/// A [`Store`] that injects one [`Fault`]. Clones share the plan. It can also
+/// disable users, which is an act of the application's and not of the traits.
+#[derive(Clone)]
+pub(crate) struct FaultyStore<S> {
+    inner: S,
+    plan: Arc<Mutex<Plan>>,
+    disabled: Arc<tokio::sync::RwLock<Vec<UserId>>>,
+}
+
+impl<S: Store> FaultyStore<S> {
+    pub(crate) fn new(inner: S) -> Self {
+        Self {
+            inner,
+            plan: Arc::default(),
+            disabled: Arc::default(),
+        }
+    }
+
+    /// The store beneath.
+    pub(crate) fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    /// Injects `fault` at the `call`-th call from now on.
+    pub(crate) fn inject(&self, call: usize, fault: Fault) {
+        self.set(Some((call, Turn::Fault(fault))), 0);
+    }
+
+    /// Calls `hook` before the `call`-th call from now on.
+    pub(crate) fn hook(&self, call: usize, hook: impl Fn() + Send + Sync + 'static) {
+        self.set(Some((call, Turn::Hook(Arc::new(hook)))), 0);
+    }
+
+    /// Counts from now on, and gives way `yields` times around each act.
+    pub(crate) fn watch(&self, yields: usize) {
+        self.set(None, yields);
+    }
+
+    /// Works from now on. Returns the calls since the plan was set.
+    pub(crate) fn calm(&self) -> Vec<&'static str> {
+        let calls = std::mem::take(&mut self.plan.lock().unwrap().calls);
+        self.set(None, 0);
+        calls
+    }
+
+    /// Disables a user: one atomic act, as an application's own write.
+    pub(crate) async fn disable(&self, user: UserId) {
+        self.disabled.write().await.push(user);
+    }
+
+    fn set(&self, at: Option<(usize, Turn)>, yields: usize) {
+        *self.plan.lock().unwrap() = Plan {
+            at,
+            calls: Vec::new(),
+            yields,
+        };
+    }
+
+    async fn call<T, F>(
+        &self,
+        name: &'static str,
+        act: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, StoreError>
+    where
+        T: Send,
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        let (turn, yields) = {
+            let mut plan = self.plan.lock().unwrap();
+            plan.calls.push(name);
+            let count = plan.calls.len();
+            let turn = plan.at.clone().filter(|(call, _)| *call == count);
+            (turn.map(|(_, turn)| turn), plan.yields)
+        };
+        give_way(yields).await;
+        let answer = match turn {
+            None => act().await,
+            Some(Turn::Hook(hook)) => {
+                hook();
+                act().await
+            }
+            Some(Turn::Fault(Fault::ErrorBefore)) => Err(StoreError::Unavailable(
+                "the store was told to be down".into(),
+            )),
+            Some(Turn::Fault(Fault::ErrorAfter)) => {
+                act().await?;
+                Err(StoreError::Timeout)
+            }
+            Some(Turn::Fault(Fault::Delay)) => {
+                give_way(50).await;
+                let answer = act().await;
+                give_way(50).await;
+                answer
+            }
+            Some(Turn::Fault(Fault::Twice)) => {
+                act().await?;
+                act().await
+            }
+            Some(Turn::Fault(Fault::Panic)) => panic!("the store was told to panic"),
+        };
+        give_way(yields).await;
+        answer
+    }
+
+    async fn as_of_now(&self, user: Option<User>) -> Option<User> {
+        let mut user = user?;
+        if self.disabled.read().await.contains(&user.id) {
+            user.status = UserStatus::Disabled;
+        }
+        Some(user)
+    }
+}
+
+async fn give_way(times: usize) {
+    for _ in 0..times {
+        yield_now().await;
+    }
+}
+
+#[async_trait]
+impl<S: Store> UserStore for FaultyStore<S> {
+    async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError> {
+        self.call("insert_user", || self.inner.insert_user(user))
+            .await
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        let user = self.call("user", || self.inner.user(id)).await?;
+        Ok(self.as_of_now(user).await)
+    }
+
+    async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError> {
+        let user = self
+            .call("user_by_email", || self.inner.user_by_email(email))
+            .await?;
+        Ok(self.as_of_now(user).await)
+    }
+
+    async fn record_login(
+        &self,
+        id: UserId,
+        epoch: u64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let disabled = self.disabled.read().await;
+        if disabled.contains(&id) {
+            return Ok(false);
+        }
+        self.call("record_login", || self.inner.record_login(id, epoch, now))
+            .await
+    }
+
+    async fn replace_password(
+        &self,
+        id: UserId,
+        expected: &PasswordHash,
+        new: &PasswordHash,
+        epoch: Epoch,
+    ) -> Result<bool, StoreError> {
+        self.call("replace_password", || {
+            self.inner.replace_password(id, expected, new, epoch)
+        })
+        .await
+    }
+
+    async fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<User>, StoreError> {
+        self.call("update_profile", || self.inner.update_profile(id, change))
+            .await
+    }
+}
+
+#[async_trait]
+impl<S: Store> SessionStore for FaultyStore<S> {
+    async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError> {
+        self.call("insert_session", || self.inner.insert_session(session))
+            .await
+    }
+
+    async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
+        self.call("session", || self.inner.session(id, now)).await
+    }
+
+    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        self.call("sessions_of", || self.inner.sessions_of(user, now))
+            .await
+    }
+
+    async fn rotate(
+        &self,
+        id: SessionId,
+        presented: u64,
+        policy: RotationPolicy,
+        now: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        self.call("rotate", || self.inner.rotate(id, presented, policy, now))
+            .await
+    }
+
+    async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+        self.call("end_session", || self.inner.end_session(user, id))
+            .await
+    }
+
+    async fn end_sessions(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<u64, StoreError> {
+        self.call("end_sessions", || self.inner.end_sessions(user, except))
+            .await
+    }
+}
+
+#[async_trait]
+impl<S: Store> TokenStore for FaultyStore<S> {
+    async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError> {
+        self.call("insert_token", || self.inner.insert_token(token))
+            .await
+    }
+
+    async fn consume_token(
+        &self,
+        digest: TokenDigest,
+        purpose: TokenPurpose,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>, StoreError> {
+        self.call("consume_token", || {
+            self.inner.consume_token(digest, purpose, now)
+        })
+        .await
+    }
+
+    async fn remove_tokens(&self, user: UserId) -> Result<u64, StoreError> {
+        self.call("remove_tokens", || self.inner.remove_tokens(user))
+            .await
+    }
+}
+
+#[async_trait]
+impl<S: Store> LimitStore for FaultyStore<S> {
+    async fn hit(
+        &self,
+        key: LimitKey,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Result<Decision, StoreError> {
+        self.call("hit", || self.inner.hit(key, quota, now)).await
+    }
+}

@@ -1,0 +1,26 @@
+//! What becomes of accounts when things go wrong: faults of the store, of the
+//! randomness, of the event sink and of the hashing threads, requests that are
+//! dropped, races, clocks that are moved, floods, and strangers who compare
+//! answers.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests, which print their figures"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cancel;
+mod clock;
+mod enumeration;
+mod faulty;
+mod overload;
+mod parts;
+mod races;
+mod scene;
+mod starvation;
+mod sweep;

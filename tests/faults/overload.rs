@@ -1,0 +1,198 @@
+//! Hashing threads that have no room left.
+
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use admittance::email::Email;
+use admittance::error::AuthError;
+use admittance::id::UserId;
+use admittance::password::{ForeignScheme, NormalizedPassword};
+use admittance::random::{RandomError, SecureRandom, SeededRandom};
+use admittance::store::{InsertUser, UserStore};
+use admittance::user::{PasswordHash, User};
+use tokio::runtime::Builder;
+
+use crate::scene::{ANN, OPS, Op, Outcome, SLOW, Scene};
+use crate::support::bed::{Events, PASSWORD, config, login};
+
+/// A scheme whose verification waits until it is let through.
+struct Gate {
+    entered: Mutex<Sender<()>>,
+    opened: Mutex<Receiver<()>>,
+}
+
+impl ForeignScheme for Gate {
+    fn verify(&self, _: &NormalizedPassword, stored: &PasswordHash) -> Option<bool> {
+        if stored.expose_secret() != "gate" {
+            return None;
+        }
+        self.entered.lock().unwrap().send(()).unwrap();
+        // Whoever holds the other end is gone when the test has failed.
+        self.opened.lock().unwrap().recv().ok();
+        Some(false)
+    }
+}
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+/// Runs a hook before one draw.
+#[derive(Clone)]
+struct HookedRandom {
+    inner: Arc<SeededRandom>,
+    hook: Arc<Mutex<Option<(usize, Hook)>>>,
+}
+
+impl SecureRandom for HookedRandom {
+    fn fill(&self, destination: &mut [u8]) -> Result<(), RandomError> {
+        let mut hook = self.hook.lock().unwrap();
+        let due = match hook.take() {
+            Some((1, due)) => Some(due),
+            later => {
+                *hook = later.map(|(left, due)| (left - 1, due));
+                None
+            }
+        };
+        drop(hook);
+        if let Some(due) = due {
+            due();
+        }
+        self.inner.fill(destination)
+    }
+}
+
+/// When the threads become busy.
+#[derive(Clone, Copy, Debug)]
+enum When {
+    Before,
+    AtCall(usize),
+    AtDraw(usize),
+}
+
+/// A scene with one hashing thread and one place in its queue.
+struct Busy {
+    scene: Scene,
+    random: HookedRandom,
+    entered: Arc<Mutex<Receiver<()>>>,
+    open: Sender<()>,
+    guests: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Busy {
+    async fn new(op: Op) -> Self {
+        let ((entered, enters), (open, opened)) = (channel(), channel());
+        let mut config = config();
+        config.hashing.threads = NonZeroUsize::new(1);
+        config.hashing.queue_len = 1;
+        config.hashing.foreign = Some(Arc::new(Gate {
+            entered: Mutex::new(entered),
+            opened: Mutex::new(opened),
+        }));
+        let random = HookedRandom {
+            inner: Arc::new(SeededRandom::new(0x00ff)),
+            hook: Arc::default(),
+        };
+        let scene = Scene::with(op, config, random.clone(), Events::default()).await;
+        let ann = Email::parse(ANN).unwrap();
+        let template = scene.truth.user_by_email(ann.canonical()).await;
+        let slow = User {
+            id: UserId::from_bytes([9; 12]),
+            email: Email::parse(SLOW).unwrap(),
+            password_hash: PasswordHash::new("gate"),
+            ..template.unwrap().unwrap()
+        };
+        let planted = scene.truth.insert_user(&slow).await.unwrap();
+        assert_eq!(planted, InsertUser::Inserted);
+        Self {
+            scene,
+            random,
+            entered: Arc::new(Mutex::new(enters)),
+            open,
+            guests: Arc::default(),
+        }
+    }
+
+    /// What fills the thread and its queue with logins of `SLOW`.
+    fn occupy(&self) -> impl Fn() + Send + Sync + use<> {
+        let (bed, guests) = (Arc::clone(&self.scene.bed), Arc::clone(&self.guests));
+        let entered = Arc::clone(&self.entered);
+        move || {
+            let guest = || {
+                let bed = Arc::clone(&bed);
+                let guest = std::thread::spawn(move || {
+                    let runtime = Builder::new_current_thread().build().unwrap();
+                    let refused =
+                        runtime.block_on(bed.auth.login(login(SLOW, PASSWORD), &bed.here));
+                    assert!(matches!(refused, Err(AuthError::InvalidCredentials)));
+                });
+                guests.lock().unwrap().push(guest);
+            };
+            guest();
+            entered.lock().unwrap().recv().unwrap();
+            guest();
+            while bed.auth.hashing_stats().waiting == 0 {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// Runs the operation; says whether the moment came.
+    async fn run(&self, when: When) -> (Outcome, bool) {
+        match when {
+            When::Before => self.occupy()(),
+            When::AtCall(call) => self.scene.bed.store.hook(call, self.occupy()),
+            When::AtDraw(draw) => {
+                *self.random.hook.lock().unwrap() = Some((draw, Box::new(self.occupy())));
+            }
+        }
+        let outcome = Some(self.scene.operation().await);
+        self.scene.bed.store.calm();
+        *self.random.hook.lock().unwrap() = None;
+        let guests: Vec<_> = self.guests.lock().unwrap().drain(..).collect();
+        let came = !guests.is_empty();
+        for guest in guests {
+            self.open.send(()).unwrap();
+            guest.join().unwrap();
+        }
+        (outcome, came)
+    }
+}
+
+#[tokio::test]
+async fn asvs_15_2_2_hashing_threads_without_room_refuse_and_nothing_changes() {
+    let (mut moments, mut refusals) = (0, 0);
+    for op in OPS {
+        let calls = (1..).map(When::AtCall);
+        let draws = (1..).map(When::AtDraw);
+        let all: [Box<dyn Iterator<Item = When>>; 3] = [
+            Box::new(std::iter::once(When::Before)),
+            Box::new(calls),
+            Box::new(draws),
+        ];
+        for whens in all {
+            for when in whens {
+                let busy = Busy::new(op).await;
+                let before = busy.scene.truth.counts();
+                let (outcome, came) = busy.run(when).await;
+                if let Some(Err(AuthError::Overloaded { retry_after })) = &outcome {
+                    println!("{op:?}, busy {when:?}: refused");
+                    assert!(came && op.hashes() && !retry_after.is_zero());
+                    let after = busy.scene.truth.counts();
+                    assert_eq!(
+                        (after.users, after.sessions),
+                        (before.users, before.sessions)
+                    );
+                    refusals += 1;
+                }
+                busy.scene.check(&outcome).await;
+                if !came {
+                    break;
+                }
+                moments += 1;
+            }
+        }
+    }
+    println!("{moments} moments at which the threads were busy, {refusals} refusals, 0 violations");
+    assert!(refusals >= 15, "{refusals}");
+}
