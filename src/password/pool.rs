@@ -250,3 +250,33 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::password::{Argon2Params, NormalizedPassword, phc};
+    use crate::secret::Password;
+
+    #[tokio::test]
+    async fn an_idle_thread_wipes_what_passwords_left_in_its_memory() {
+        let config = HashingConfig {
+            params: Argon2Params::new(64, 1, 1).unwrap(),
+            threads: NonZeroUsize::new(1),
+            ..HashingConfig::default()
+        };
+        let pool = Pool::start(&config).unwrap();
+        let password = NormalizedPassword::new(&Password::new("correct horse")).unwrap();
+        let hash = move |memory: &mut Memory| {
+            phc::hash(memory, &config, &password, [0; 16]).unwrap();
+            memory.is_dirty()
+        };
+        assert!(pool.perform(hash).await.unwrap());
+        for _ in 0..500 {
+            thread::sleep(WIPE_AFTER * 2);
+            if !pool.perform(|memory| memory.is_dirty()).await.unwrap() {
+                return;
+            }
+        }
+        panic!("the memory was never wiped");
+    }
+}
