@@ -1,6 +1,8 @@
 //! The service without HTTP, in a program of one's own:
 //! `cargo run --example embedded`.
 
+#![expect(clippy::print_stdout, reason = "it talks to a person at a terminal")]
+
 use std::error::Error;
 
 use admittance::config::AuthConfig;

@@ -2,6 +2,8 @@
 //!
 //! The environment variables are listed in the README.
 
+#![expect(clippy::print_stdout, reason = "it talks to a person at a terminal")]
+
 mod settings;
 
 use std::error::Error;
