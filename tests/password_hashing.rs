@@ -1,16 +1,12 @@
-//! Hashing: what is stored, what verifies, what it costs, and under load.
+//! Hashing: what is stored, what verifies, and what it costs.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
-use std::cell::RefCell;
 use std::num::NonZeroUsize;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use admittance::password::{
     Argon2Params, ForeignScheme, HashError, HashingConfig, NormalizedPassword, PasswordHasher,
@@ -57,32 +53,6 @@ fn hasher() -> PasswordHasher {
 fn pepper(id: &str) -> Pepper {
     let secret: Vec<u8> = id.bytes().cycle().zip(0..32).map(|(a, b)| a ^ b).collect();
     Pepper::new(id, SecretBytes::new(secret)).unwrap()
-}
-
-/// Starts `future`, as an executor does, and leaves it.
-fn start<T: Future>(future: Pin<&mut T>) {
-    let polled = future.poll(&mut Context::from_waker(Waker::noop()));
-    assert!(polled.is_pending(), "it was done at once");
-}
-
-/// Holds a thread of `hasher` until the sender is dropped.
-async fn occupy(hasher: &PasswordHasher) -> mpsc::Sender<()> {
-    loop {
-        let (release, released) = mpsc::channel::<()>();
-        let (tell, mut told) = tokio::sync::mpsc::channel(1);
-        let other = hasher.clone();
-        tokio::spawn(async move {
-            let hold = move || {
-                tell.blocking_send(()).unwrap();
-                released.recv().unwrap_err();
-            };
-            other.run(hold).await
-        });
-        // Where the queue's deadline is short it may have been refused.
-        if told.recv().await.is_some() {
-            return release;
-        }
-    }
 }
 
 #[tokio::test]
@@ -507,163 +477,6 @@ async fn ghsa_59_a_corrupt_or_huge_hash_is_an_error_and_leaves_the_threads_alive
             .unwrap(),
         RIGHT
     );
-}
-
-#[tokio::test]
-async fn asvs_15_2_2_a_full_queue_refuses_at_once_and_says_when_to_come_again() {
-    let hasher = hasher_with(|config| config.queue_len = 2);
-    let secret = password("correct horse");
-    let release = occupy(&hasher).await;
-    let (mut first, mut second) = (
-        pin!(hasher.hash(&secret)),
-        pin!(hasher.verify_absent(&secret)),
-    );
-    start(first.as_mut());
-    start(second.as_mut());
-    assert_eq!(hasher.stats().waiting, 2);
-    let refused = hasher.hash(&secret).await;
-    let Err(HashError::Overloaded { retry_after }) = refused else {
-        panic!("{refused:?}");
-    };
-    assert!(retry_after >= Duration::from_secs(1));
-
-    drop(release);
-    assert!(first.await.is_ok() && second.await.is_ok());
-    assert_eq!(hasher.stats().runs, 2);
-    assert!(hasher.hash(&secret).await.is_ok());
-}
-
-#[tokio::test]
-async fn asvs_15_2_2_what_has_waited_too_long_is_refused_and_not_run() {
-    let hasher = hasher_with(|config| config.queue_deadline = Duration::from_millis(20));
-    let secret = password("correct horse");
-    let release = occupy(&hasher).await;
-    let mut late = pin!(hasher.hash(&secret));
-    start(late.as_mut());
-    thread::sleep(Duration::from_millis(40));
-    drop(release);
-    let refused = late.await;
-    assert!(
-        matches!(refused, Err(HashError::Overloaded { .. })),
-        "{refused:?}"
-    );
-    assert_eq!(hasher.stats().runs, 0);
-}
-
-#[tokio::test]
-async fn asvs_15_2_2_memory_is_that_of_the_threads_whatever_the_load() {
-    let hasher = hasher_with(|config| config.threads = NonZeroUsize::new(3));
-    let secret = password("correct horse");
-    let memory = 3 * 64 * 1024;
-    assert_eq!(
-        (hasher.stats().memory_bytes, hasher.stats().threads),
-        (memory, 3)
-    );
-    let calls = (0..64).map(|_| {
-        let (hasher, secret) = (hasher.clone(), secret.clone());
-        tokio::spawn(async move { hasher.hash(&secret).await })
-    });
-    for call in calls.collect::<Vec<_>>() {
-        call.await.unwrap().unwrap();
-    }
-    assert_eq!(
-        (hasher.stats().memory_bytes, hasher.stats().runs),
-        (memory, 64)
-    );
-}
-
-#[tokio::test]
-async fn a_call_whose_caller_has_gone_is_not_run() {
-    let hasher = hasher();
-    let secret = password("correct horse");
-    let release = occupy(&hasher).await;
-    {
-        let mut left = pin!(hasher.hash(&secret));
-        start(left.as_mut());
-    }
-    drop(release);
-    hasher.verify_absent(&secret).await.unwrap();
-    assert_eq!(hasher.stats().runs, 1);
-}
-
-#[tokio::test]
-async fn those_who_have_gone_take_no_place_in_a_full_queue() {
-    let hasher = hasher_with(|config| config.queue_len = 1);
-    let secret = password("correct horse");
-    let release = occupy(&hasher).await;
-    for _ in 0..3 {
-        let mut left = pin!(hasher.hash(&secret));
-        start(left.as_mut());
-    }
-    let mut stays = pin!(hasher.hash(&secret));
-    start(stays.as_mut());
-    drop(release);
-    assert!(stays.await.is_ok());
-}
-
-#[tokio::test]
-async fn asvs_16_5_4_a_panic_in_a_job_is_an_error_and_the_thread_goes_on() {
-    let hasher = hasher();
-    for _ in 0..3 {
-        let failed = hasher.run(|| panic!("a job that panics")).await;
-        assert!(
-            matches!(failed, Err::<(), _>(HashError::Failed(_))),
-            "{failed:?}"
-        );
-    }
-    assert_eq!(hasher.run(|| 1 + 1).await.unwrap(), 2);
-    assert!(hasher.hash(&password("correct horse")).await.is_ok());
-}
-
-#[tokio::test(flavor = "current_thread")]
-async fn no_async_thread_is_blocked_while_a_hash_runs() {
-    let hasher = hasher();
-    let secret = password("correct horse");
-    let release = occupy(&hasher).await;
-    // The hash can only be made once the other future has had its turn.
-    let hash = hasher.hash(&secret);
-    let (hash, ()) = tokio::join!(hash, async {
-        tokio::task::yield_now().await;
-        drop(release);
-    });
-    assert!(hash.is_ok());
-    let name = hasher
-        .run(|| thread::current().name().map(ToOwned::to_owned))
-        .await
-        .unwrap();
-    assert_eq!(name.as_deref(), Some("password-0"));
-}
-
-#[test]
-fn no_runtime_is_needed() {
-    let hasher = hasher();
-    let secret = password("correct horse");
-    let mut hash = pin!(hasher.hash(&secret));
-    let hash = loop {
-        if let Poll::Ready(hash) = hash.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            break hash;
-        }
-        thread::yield_now();
-    };
-    assert!(hash.is_ok());
-}
-
-#[tokio::test]
-async fn the_threads_end_with_the_last_clone() {
-    thread_local! {
-        static ALIVE: RefCell<Option<mpsc::Sender<()>>> = const { RefCell::new(None) };
-    }
-    let hasher = hasher();
-    let clone = hasher.clone();
-    let (alive, has_ended) = mpsc::channel();
-    hasher.run(move || ALIVE.set(Some(alive))).await.unwrap();
-    drop(hasher);
-    assert!(clone.hash(&password("correct horse")).await.is_ok());
-    assert_eq!(has_ended.try_recv(), Err(mpsc::TryRecvError::Empty));
-    drop(clone);
-    // What belongs to the thread is dropped when it ends.
-    let ended = has_ended.recv_timeout(Duration::from_secs(60));
-    assert_eq!(ended, Err(mpsc::RecvTimeoutError::Disconnected));
 }
 
 #[tokio::test]
