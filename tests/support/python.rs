@@ -5,7 +5,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/requirements.txt");
+const REQUIREMENTS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/support/requirements.txt"
+);
 const TELLS: &str = "the interoperation tests need Python 3 with venv and pip, and packages from \
                      PyPI: install python3 (Debian: python3-venv), or set PYTHON to it";
 
@@ -25,8 +28,20 @@ pub(crate) fn interpreter() -> PathBuf {
     }
     let system = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let venv = home.join("venv");
-    run(Command::new(system).arg("-m").arg("venv").arg("--clear").arg(&venv));
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS];
+    run(Command::new(system)
+        .arg("-m")
+        .arg("venv")
+        .arg("--clear")
+        .arg(&venv));
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+        REQUIREMENTS,
+    ];
     run(Command::new(&python).args(pip));
     fs::write(stamp, wanted).unwrap();
     python
@@ -42,15 +57,25 @@ pub(crate) fn script(script: &str, input: &str) -> String {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
     let output = child.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the Python script failed:\n{errors}");
+    assert!(
+        output.status.success(),
+        "the Python script failed:\n{errors}"
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
 fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("{TELLS}: {error}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{TELLS}: {error}"));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{TELLS}:\n{errors}");
 }
