@@ -70,11 +70,14 @@ impl AuthConfig {
         if self.service_name.trim().is_empty() {
             return invalid("service_name", "is empty");
         }
-        if self.issuer.trim().is_empty() {
-            return invalid("issuer", "is empty");
-        }
-        if self.audience.trim().is_empty() {
-            return invalid("audience", "is empty");
+        for (setting, value) in [("issuer", &self.issuer), ("audience", &self.audience)] {
+            if value.trim().is_empty() {
+                return invalid(setting, "is empty");
+            }
+            // Both stand in every access token, whose size is bounded.
+            if value.len() > 512 {
+                return invalid(setting, "is longer than 512 bytes");
+            }
         }
         if self.access_token_ttl < Duration::from_secs(1) || self.access_token_ttl > DAY {
             return invalid("access_token_ttl", "is not between 1 second and 24 hours");
@@ -95,7 +98,8 @@ impl AuthConfig {
         if session.refresh_grace > Duration::from_secs(60) {
             return invalid("session.refresh_grace", "is longer than a minute");
         }
-        self.password.validate()
+        self.password.validate()?;
+        self.hashing.validate()
     }
 }
 
@@ -137,20 +141,21 @@ impl SessionPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitPolicy {
-    /// Registrations from one address. Default 30, and one more every minute.
+    /// Attempts to register from one network, valid or not, since checking one
+    /// takes a while. Default 60, and one more every 20 seconds.
     pub register_by_address: Option<Quota>,
-    /// Credential checks of one account, whether it exists or not. Default 10,
-    /// and one more every minute.
-    pub login_by_account: Option<Quota>,
-    /// Credential checks from one address. Default 60, and one more every 2 seconds.
+    /// Credential checks of one account from one network, whether there is such
+    /// an account or not. Default 10, and one more every minute.
+    pub login_by_account_and_address: Option<Quota>,
+    /// Credential checks from one network. Default 60, and one more every 2 seconds.
     pub login_by_address: Option<Quota>,
 }
 
 impl Default for LimitPolicy {
     fn default() -> Self {
         Self {
-            register_by_address: Some(Quota::new(30, Duration::from_secs(60))),
-            login_by_account: Some(Quota::new(10, Duration::from_secs(60))),
+            register_by_address: Some(Quota::new(60, Duration::from_secs(20))),
+            login_by_account_and_address: Some(Quota::new(10, Duration::from_secs(60))),
             login_by_address: Some(Quota::new(60, Duration::from_secs(2))),
         }
     }
@@ -163,7 +168,7 @@ impl LimitPolicy {
     pub fn off() -> Self {
         Self {
             register_by_address: None,
-            login_by_account: None,
+            login_by_account_and_address: None,
             login_by_address: None,
         }
     }

@@ -53,22 +53,35 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         let store = &self.inner.store;
         let now = self.now();
         self.limit_address(context, now).await?;
-        let (_, user) = tokio::try_join!(self.limit_account(email.canonical(), now), async {
-            Ok(store.user_by_email(email.canonical()).await?)
-        },)?;
+        // Not `try_join`: it would drop the one that is still under way.
+        let (allowed, user) = tokio::join!(
+            self.limit_account(email.canonical(), context, now),
+            store.user_by_email(email.canonical()),
+        );
+        let user = user?;
         trail.user_id = user.as_ref().map(|user| user.id);
+        allowed?;
         let user = self.check_password(user, &password, trail).await?;
 
         let now = self.now();
         let session = self.new_session(&user, user.auth_epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
-        let ((), current) = tokio::try_join!(self.open(&session), async {
-            Ok(store.record_login(user.id, user.auth_epoch, now).await?)
-        })?;
-        if !current {
+        let (opened, recorded) = tokio::join!(
+            self.open(&session),
+            store.record_login(user.id, user.auth_epoch, now),
+        );
+        opened?;
+        match recorded {
+            Ok(true) => {}
             // The account was disabled or its password changed since it was read.
-            self.discard(&session).await;
-            return Err(AuthError::InvalidCredentials);
+            Ok(false) => {
+                self.discard(&session).await;
+                return Err(AuthError::InvalidCredentials);
+            }
+            Err(error) => {
+                self.discard(&session).await;
+                return Err(error.into());
+            }
         }
         trail.session_id = Some(session.id);
         Ok(response(&user, tokens, "You are logged in."))
@@ -138,9 +151,9 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         Ok(())
     }
 
-    /// Counts a check of a credential against the client's address. It comes
-    /// before the account's own count, so that a flood from one address is
-    /// stopped without using up the account's budget.
+    /// Counts a check of a credential against the client's network. It comes
+    /// before the account's count, so that a flood of guesses at many accounts
+    /// costs one act of the store each.
     pub(super) async fn limit_address(
         &self,
         context: &RequestContext,
@@ -151,16 +164,21 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
             .await
     }
 
-    /// Counts a check of a credential against the account, whether there is
-    /// one or not.
+    /// Counts a check of a credential against the account as seen from the
+    /// client's network, whether there is such an account or not. A count for
+    /// the account alone would let any stranger lock its owner out.
     pub(super) async fn limit_account(
         &self,
         account: &CanonicalEmail,
+        context: &RequestContext,
         now: Timestamp,
     ) -> Result<(), AuthError> {
-        let quota = self.config().limits.login_by_account;
-        self.limit("login:account", account.as_str().as_bytes(), quota, now)
-            .await
+        let quota = self.config().limits.login_by_account_and_address;
+        let mut subject = context.network();
+        // The length goes first, so that two subjects never run together.
+        subject.insert(0, u8::try_from(subject.len()).unwrap_or(u8::MAX));
+        subject.extend(account.as_str().as_bytes());
+        self.limit("login:account", &subject, quota, now).await
     }
 }
 

@@ -45,6 +45,11 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         trail: &mut Trail,
     ) -> Result<LoginResponse, AuthError> {
         let user = auth.user();
+        let now = self.now();
+        self.limit_address(context, now).await?;
+        self.limit_account(user.email.canonical(), context, now)
+            .await?;
+
         let mut violations = Violations::default();
         let current = typed_password(
             &request.current_password,
@@ -75,9 +80,6 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
             return Err(AuthError::InvalidCredentials);
         };
 
-        let now = self.now();
-        self.limit_address(context, now).await?;
-        self.limit_account(user.email.canonical(), now).await?;
         match self
             .inner
             .hasher

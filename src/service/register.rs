@@ -50,11 +50,13 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         context: &RequestContext,
         trail: &mut Trail,
     ) -> Result<RegisterResponse, AuthError> {
-        let registration = self.check_registration(&request).await?;
+        // Before the fields are looked at: scoring a password takes a while,
+        // and nobody may have it done without end (ASVS 2.4.1).
         let now = self.now();
         let quota = self.config().limits.register_by_address;
         self.limit("register:address", &context.network(), quota, now)
             .await?;
+        let registration = self.check_registration(&request).await?;
 
         let password_hash = self.inner.hasher.hash(&registration.password).await?;
         let now = self.now();

@@ -102,7 +102,8 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         trail.user_id = Some(claims.sub);
         trail.session_id = Some(claims.sid);
         let store = &self.inner.store;
-        let (session, user) = tokio::try_join!(
+        // Not `try_join`: it would drop the one that is still under way.
+        let (session, user) = tokio::join!(
             store.session(claims.sid, self.now()),
             store.user(claims.sub)
         )?;
