@@ -52,7 +52,9 @@ impl Limits {
             limit.full_at = full_at;
             return decision;
         }
-        self.make_room(now);
+        if self.len() >= self.capacity {
+            self.make_room();
+        }
         let (full_at, decision) = quota.decide(None, now);
         self.entries.insert(Limit { key, full_at });
         decision
@@ -68,17 +70,12 @@ impl Limits {
         removed
     }
 
-    /// Drops what has expired; or else, of a sample, the key that is nearest
-    /// to its whole budget. To get a loaded key out, somebody must load nearly
-    /// all the others more than that one.
-    fn make_room(&mut self, now: Timestamp) {
-        if self.len() < self.capacity || self.sweep(now, SAMPLE) > 0 {
-            return;
-        }
-        let nearest = self
-            .entries
-            .sample(SAMPLE)
-            .min_by_key(|limit| limit.full_at);
+    /// Evicts, of a sample, the key that is nearest to its whole budget. To
+    /// get a loaded key out, somebody must load nearly all the others more
+    /// than that one.
+    fn make_room(&mut self) {
+        let sample = self.entries.sample(SAMPLE);
+        let nearest = sample.min_by_key(|limit| limit.full_at);
         if let Some(key) = nearest.map(Limit::key) {
             self.entries.remove(key);
         }

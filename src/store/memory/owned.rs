@@ -118,7 +118,8 @@ fn forget<E: OwnedEntry>(by_owner: &mut HashMap<UserId, BTreeSet<E::Key>>, entry
 mod tests {
     use super::*;
 
-    struct Item(u32, UserId);
+    /// A key, its owner, and the second at which it expires.
+    struct Item(u32, UserId, i64);
 
     impl Entry for Item {
         type Key = u32;
@@ -128,7 +129,7 @@ mod tests {
         }
 
         fn has_expired(&self, now: Timestamp) -> bool {
-            now >= Timestamp::from_secs(10)
+            now >= Timestamp::from_secs(self.2)
         }
     }
 
@@ -144,10 +145,11 @@ mod tests {
         UserId::from_bytes(bytes)
     }
 
-    fn filled(count: u32) -> Owned<Item> {
+    fn filled(count: u32, expires: impl Fn(u32) -> i64) -> Owned<Item> {
         let mut table = Owned::new(count as usize);
         for number in 0..count {
-            let inserted = table.insert(Item(number, owner(number)), Timestamp::MIN);
+            let inserted =
+                table.insert(Item(number, owner(number), expires(number)), Timestamp::MIN);
             assert_eq!(inserted.unwrap(), Insert::Inserted);
         }
         table
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_index_by_owner_shrinks_with_the_entries() {
-        let mut table = filled(50_000);
+        let mut table = filled(50_000, |_| 10);
         let full = table.by_owner.capacity();
         assert_eq!(table.sweep(Timestamp::from_secs(10), 50_000), 50_000);
         assert_eq!((table.len(), table.by_owner.len()), (0, 0));
@@ -164,11 +166,13 @@ mod tests {
 
     #[test]
     fn a_full_table_refuses_until_something_has_expired() {
-        let mut table = filled(100);
-        let refused = table.insert(Item(100, owner(1)), Timestamp::from_secs(9));
+        // One of a hundred expires; the search finds it wherever it is.
+        let mut table = filled(100, |number| if number == 50 { 10 } else { 99 });
+        let refused = table.insert(Item(100, owner(1), 99), Timestamp::from_secs(9));
         assert!(matches!(refused, Err(StoreError::Full)));
         assert_eq!(table.of(owner(1)).count(), 1);
-        let inserted = table.insert(Item(100, owner(1)), Timestamp::from_secs(10));
+        let inserted = table.insert(Item(100, owner(1), 99), Timestamp::from_secs(10));
         assert_eq!(inserted.unwrap(), Insert::Inserted);
+        assert!(table.get(50).is_none() && table.len() == 100);
     }
 }
