@@ -3,12 +3,7 @@
 //! in errors, not in records. This is a test binary of its own because it
 //! listens to everything that the process logs.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests, which print their figures"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use admittance::email::Email;
 use admittance::error::AuthError;
@@ -13,6 +14,7 @@ use admittance::random::{RandomError, SecureRandom, SeededRandom};
 use admittance::store::{InsertUser, UserStore};
 use admittance::user::{PasswordHash, User};
 use tokio::runtime::Builder;
+use tokio::time::timeout;
 
 use crate::scene::{ANN, OPS, Op, Outcome, SLOW, Scene};
 use crate::support::bed::{Events, PASSWORD, config, login};
@@ -146,7 +148,10 @@ impl Busy {
                 *self.random.hook.lock().unwrap() = Some((draw, Box::new(self.occupy())));
             }
         }
-        let outcome = Some(self.scene.operation().await);
+        // However slow the machine: nothing opens the gate, so this is for ever.
+        let refused = timeout(Duration::from_secs(120), self.scene.operation());
+        let answer = refused.await;
+        let outcome = Some(answer.unwrap_or_else(|_| panic!("it was kept waiting at {when:?}")));
         self.scene.bed.store.calm();
         *self.random.hook.lock().unwrap() = None;
         let guests: Vec<_> = self.guests.lock().unwrap().drain(..).collect();

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use admittance::config::LimitPolicy;
 use admittance::error::AuthError;
+use admittance::id::UserId;
 use admittance::service::Tokens;
-use admittance::store::MemoryStore;
+use admittance::store::{Epoch, MemoryStore, UserStore};
+use tokio::runtime::Builder;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -266,4 +268,43 @@ async fn asvs_7_4_2_no_login_and_no_refresh_outlives_a_disabling() {
         }
     }
     tell("disabling against login and refresh");
+}
+
+/// Raises the epoch of `user` as a change of password does, from within an act
+/// of the store.
+fn raise_epoch(store: &MemoryStore, user: UserId) {
+    let store = store.clone();
+    let raising = std::thread::spawn(move || {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let hash = store.user(user).await.unwrap().unwrap().password_hash;
+            let raised = store.replace_password(user, &hash, &hash, Epoch::Raise);
+            assert!(raised.await.unwrap());
+        });
+    });
+    raising.join().unwrap();
+}
+
+#[tokio::test]
+async fn asvs_15_4_2_a_login_that_was_overtaken_by_a_change_of_password_is_refused() {
+    let bed = bed();
+    let ann = bed.register(ANN).await;
+    bed.store.watch(0);
+    bed.login(ANN, PASSWORD).await.unwrap();
+    let calls = bed.store.calm();
+    for (index, call) in calls.iter().enumerate() {
+        let (store, user) = (bed.store.inner().clone(), ann.user_id);
+        bed.store.hook(index + 1, move || raise_epoch(&store, user));
+        let answer = bed.login(ANN, PASSWORD).await;
+        bed.store.calm();
+        // Before the account is read it is no race: the login is a later one.
+        let is_overtaken = calls[..index].contains(&"user_by_email");
+        println!("{call}: {answer:?}");
+        match answer {
+            Ok(answer) if !is_overtaken => assert!(bed.validate(&answer.tokens).await.is_ok()),
+            Err(AuthError::InvalidCredentials) if is_overtaken => {}
+            other => panic!("{call}: {other:?}"),
+        }
+    }
+    assert!(calls.contains(&"record_login"), "{calls:?}");
 }

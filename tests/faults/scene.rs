@@ -283,6 +283,17 @@ impl Scene {
         self.check_counted().await;
     }
 
+    /// I2, I7: the deciding write has not happened, so nothing has: there is no
+    /// new account and no new password.
+    pub(crate) async fn assert_nothing_decided(&self) {
+        assert!(self.stored(NEW).await.is_none());
+        let ann = self.stored(ANN).await.unwrap();
+        // A hash that was renewed is still of the same password.
+        let is_same = ann.password_hash.is(&self.before.password_hash);
+        assert!(is_same || self.op == Op::LoginRehash);
+        assert_eq!(ann.auth_epoch, self.before.auth_epoch);
+    }
+
     /// I7: no token in an error, whatever way it is shown.
     fn check_error(&self, error: &AuthError) {
         let shown = format!("{error} {error:?}");

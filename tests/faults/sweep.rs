@@ -45,6 +45,10 @@ async fn run(op: Op, call: usize, fault: Fault) {
         let cannot_help = op == Op::RegisterTaken && calls.last() == Some(&"end_session");
         assert!(is_told || cannot_help, "{error:?}");
     }
+    // Whoever is told of a failure that came before its act has nothing new.
+    if let (Some(Err(_)), Fault::ErrorBefore) = (&outcome, fault) {
+        scene.assert_nothing_decided().await;
+    }
     // A store that is only slow changes nothing.
     if fault == Fault::Delay {
         let refuses = matches!(
