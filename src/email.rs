@@ -92,6 +92,9 @@ impl Email {
         let canonical = canonical(given)?;
         // What is registered is the canonical form, so that one must be an
         // address as well, and its own canonical form.
+        if canonical.len() > MAX_EMAIL_BYTES {
+            return Err(EmailError::TooLong);
+        }
         check_syntax(&canonical)?;
         Ok(Self {
             given: given.to_owned(),
@@ -157,11 +160,16 @@ fn check_syntax(address: &str) -> Result<(), EmailError> {
     Ok(())
 }
 
-/// Zero-width and bidirectional formatting characters.
-fn is_invisible(letter: char) -> bool {
+/// Characters that are not seen: zero-width and bidirectional formatting,
+/// fillers, variation selectors and tags (after Unicode's
+/// `Default_Ignorable_Code_Point`).
+pub(crate) fn is_invisible(letter: char) -> bool {
     matches!(letter,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn canonical(given: &str) -> Result<String, EmailError> {
@@ -173,6 +181,11 @@ fn canonical(given: &str) -> Result<String, EmailError> {
     // came from, is a way to show one domain and mean another.
     let (shown, decodes) = idna::domain_to_unicode(&domain);
     if decodes.is_err() || idna::domain_to_ascii_strict(&shown).ok().as_deref() != Some(&domain) {
+        return Err(EmailError::InvalidDomain);
+    }
+    // An address of a host in dotted or short form is no domain (RFC 3696 §2).
+    let last = domain.rsplit('.').next().unwrap_or_default();
+    if last.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(EmailError::InvalidDomain);
     }
     canonical.push('@');
@@ -252,9 +265,19 @@ mod tests {
             "a@b.org/path",
             "a@exam_ple.org",
             "a@\u{ff0e}org",
+            "a@1.2.3.4",
+            "a@b.123",
+            "\u{3164}@b.org",
+            "a\u{115f}@b.org",
+            "a\u{fe0f}@b.org",
         ] {
             assert!(Email::parse(address).is_err(), "{address:?} was accepted");
         }
+        // Short as it is given, too long in the form that is registered.
+        let domain = ["\u{fc}\u{e9}\u{e5}"; 20].join(".");
+        let grows = format!("{}@{domain}.org", "a".repeat(40));
+        assert!(grows.len() < MAX_EMAIL_BYTES);
+        assert_eq!(Email::parse(&grows), Err(EmailError::TooLong));
         assert_eq!(
             Email::parse(&format!("{}@b.org", "a".repeat(250))),
             Err(EmailError::TooLong)
@@ -263,7 +286,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ghsa_10_canonical_form_is_idempotent(local in "[\\PC]{1,20}", domain in "[\\PC]{1,12}", tld in "[a-zA-Z]{2,6}") {
+        fn ghsa_10_canonical_form_is_idempotent(local in "[\\PC]{1,20}", domain in "[\\PC]{1,60}", tld in "[a-zA-Z]{2,6}") {
             for candidate in [format!("{local}@example.org"), format!("a@{domain}.{tld}"), format!("{local}@{domain}.{tld}")] {
                 if let Ok(email) = Email::parse(&candidate) {
                     let again = Email::parse(email.canonical().as_str());

@@ -85,6 +85,7 @@ impl Notice {
 /// What was done, by whom, when, from where, and how it ended. No field ever
 /// holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct AuthEvent {
     /// When it ended.
     pub at: Timestamp,
@@ -100,7 +101,9 @@ pub struct AuthEvent {
     pub session_id: Option<SessionId>,
     /// The client's address.
     pub ip: Option<IpAddr>,
-    /// The client's description of itself, without control characters.
+    /// The client's description of itself, as the [`RequestContext`] has it.
+    ///
+    /// [`RequestContext`]: crate::service::RequestContext
     pub user_agent: Option<String>,
 }
 
@@ -113,8 +116,8 @@ pub trait EventSink: Send + Sync + 'static {
 }
 
 /// Writes events to `tracing`, under the target `admittance::event`:
-/// successes at INFO, refusals at WARN, refused tokens at DEBUG because
-/// strangers can cause any number of them.
+/// what should be looked at (a [`Notice`]) at WARN, refused tokens at DEBUG
+/// because strangers can cause any number of them, the rest at INFO.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingSink;
 
@@ -137,9 +140,8 @@ impl EventSink for TracingSink {
         }
         match (event.operation, event.refused, event.notice) {
             (_, _, Some(_)) => write_at!(warn),
-            (Operation::ValidateToken, _, _) => write_at!(debug),
-            (_, Some(_), _) => write_at!(warn),
-            (_, None, None) => write_at!(info),
+            (Operation::ValidateToken | Operation::Refresh, Some(_), None) => write_at!(debug),
+            (_, _, None) => write_at!(info),
         }
     }
 }

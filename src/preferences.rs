@@ -8,6 +8,10 @@ pub const MAX_PREFERENCES_BYTES: usize = 16 * 1024;
 /// Deepest nesting of objects and arrays.
 pub const MAX_PREFERENCES_DEPTH: usize = 32;
 
+/// Most values, counted at every depth: each takes far more memory than the
+/// two bytes that it may be in JSON.
+pub const MAX_PREFERENCES_VALUES: usize = 1024;
+
 /// Why a JSON object is not accepted as preferences.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,6 +19,9 @@ pub enum PreferencesError {
     /// More than [`MAX_PREFERENCES_BYTES`].
     #[error("are larger than 16 KiB")]
     TooLarge,
+    /// More than [`MAX_PREFERENCES_VALUES`].
+    #[error("have more than 1024 values")]
+    TooMany,
     /// Nested deeper than [`MAX_PREFERENCES_DEPTH`].
     #[error("are nested deeper than 32 levels")]
     TooDeep,
@@ -39,7 +46,8 @@ impl Preferences {
     ///
     /// [`PreferencesError`] says what is wrong with it.
     pub fn new(object: Map<String, Value>) -> Result<Self, PreferencesError> {
-        check_object(&object, 1)?;
+        let mut left = MAX_PREFERENCES_VALUES;
+        check_object(&object, 1, &mut left)?;
         let size = serde_json::to_vec(&object).map_or(usize::MAX, |text| text.len());
         if size > MAX_PREFERENCES_BYTES {
             return Err(PreferencesError::TooLarge);
@@ -66,7 +74,11 @@ impl<'de> Deserialize<'de> for Preferences {
     }
 }
 
-fn check_object(object: &Map<String, Value>, depth: usize) -> Result<(), PreferencesError> {
+fn check_object(
+    object: &Map<String, Value>,
+    depth: usize,
+    left: &mut usize,
+) -> Result<(), PreferencesError> {
     if depth > MAX_PREFERENCES_DEPTH {
         return Err(PreferencesError::TooDeep);
     }
@@ -74,18 +86,20 @@ fn check_object(object: &Map<String, Value>, depth: usize) -> Result<(), Prefere
         if key.is_empty() || key.contains(['$', '.', '\0']) {
             return Err(PreferencesError::InvalidKey);
         }
-        check_value(value, depth)?;
+        check_value(value, depth, left)?;
     }
     Ok(())
 }
 
-fn check_value(value: &Value, depth: usize) -> Result<(), PreferencesError> {
+/// Checks `value`, and counts it against the number that is `left`.
+fn check_value(value: &Value, depth: usize, left: &mut usize) -> Result<(), PreferencesError> {
+    *left = left.checked_sub(1).ok_or(PreferencesError::TooMany)?;
     match value {
-        Value::Object(object) => check_object(object, depth + 1),
+        Value::Object(object) => check_object(object, depth + 1, left),
         Value::Array(_) if depth >= MAX_PREFERENCES_DEPTH => Err(PreferencesError::TooDeep),
         Value::Array(items) => items
             .iter()
-            .try_for_each(|item| check_value(item, depth + 1)),
+            .try_for_each(|item| check_value(item, depth + 1, left)),
         Value::Number(number) if number.is_u64() && !number.is_i64() => {
             Err(PreferencesError::NumberOutOfRange)
         }
@@ -136,6 +150,9 @@ mod tests {
             |levels: usize| json!({"a": (2..levels).fold(json!([]), |inner, _| json!([inner]))});
         assert!(accept(lists(32)).is_ok());
         assert_eq!(accept(lists(33)), Err(PreferencesError::TooDeep));
+        let many = |values: usize| json!({"a": vec![0; values - 1]});
+        assert!(accept(many(1024)).is_ok());
+        assert_eq!(accept(many(1025)), Err(PreferencesError::TooMany));
         assert_eq!(
             accept(json!({"a": u64::MAX})),
             Err(PreferencesError::NumberOutOfRange)

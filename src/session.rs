@@ -89,7 +89,9 @@ impl Session {
                 .min(self.absolute_expires_at);
             return Rotation::Rotated(self);
         }
-        let within_grace = now <= self.last_seen_at.saturating_add(policy.grace);
+        // A clock that was turned back does not stretch the grace.
+        let within_grace = now.saturating_since(self.last_seen_at) <= policy.grace
+            && self.last_seen_at.saturating_since(now) <= policy.grace;
         if self.refresh_counter - presented == 1 && within_grace {
             Rotation::Repeated(self)
         } else {
@@ -166,6 +168,20 @@ mod tests {
         let second = rotated(first.rotate(1, POLICY, at(25)));
         assert!(matches!(
             second.rotate(0, POLICY, at(26)),
+            Rotation::Reused(_)
+        ));
+    }
+
+    #[test]
+    fn a_clock_turned_back_does_not_stretch_the_grace() {
+        let first = rotated(session().rotate(0, POLICY, at(50)));
+        let before = |millis: i64| Timestamp::from_millis(50_000 - millis);
+        assert!(matches!(
+            first.clone().rotate(0, POLICY, before(10_000)),
+            Rotation::Repeated(_)
+        ));
+        assert!(matches!(
+            first.rotate(0, POLICY, before(10_001)),
             Rotation::Reused(_)
         ));
     }

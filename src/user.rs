@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::authz::Role;
-use crate::email::Email;
+use crate::email::{Email, is_invisible};
 use crate::id::UserId;
 use crate::preferences::Preferences;
 use crate::secret::constant_time_eq;
@@ -98,7 +98,7 @@ pub const MAX_NAME_CHARS: usize = 100;
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameError {
-    /// Nothing but blanks.
+    /// Nothing that can be seen.
     #[error("is empty")]
     Empty,
     /// More than [`MAX_NAME_CHARS`].
@@ -123,7 +123,10 @@ impl DisplayName {
             return Err(NameError::TooLong);
         }
         let name: String = trimmed.nfc().collect();
-        if name.is_empty() {
+        if name
+            .chars()
+            .all(|letter| letter.is_whitespace() || is_invisible(letter))
+        {
             return Err(NameError::Empty);
         }
         if name.chars().any(is_unsafe) {
@@ -156,6 +159,7 @@ pub(crate) fn is_unsafe(letter: char) -> bool {
 
 /// What a user sees of the own account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Profile {
     /// The account's id.
     pub user_id: UserId,
@@ -218,7 +222,18 @@ mod tests {
         ] {
             assert_eq!(DisplayName::parse(name), Err(NameError::Unsafe), "{name:?}");
         }
-        assert_eq!(DisplayName::parse(" \u{a0} "), Err(NameError::Empty));
+        for name in [
+            " \u{a0} ",
+            "\u{200b}",
+            "\u{3164}",
+            "\u{ad}",
+            "\u{2060}\u{feff}",
+            "\u{200f}",
+            "\u{e0041}",
+        ] {
+            assert_eq!(DisplayName::parse(name), Err(NameError::Empty), "{name:?}");
+        }
+        assert!(DisplayName::parse("\u{645}\u{6cc}\u{200c}\u{62e}").is_ok());
         assert_eq!(
             DisplayName::parse(&"a".repeat(101)),
             Err(NameError::TooLong)

@@ -65,15 +65,15 @@ async fn hello(user: CurrentUser) -> Json<Value> {
     Json(json!({ "hello": user.user().name.as_str() }))
 }
 
-struct GradeExams;
+struct TakeExams;
 
-impl RequiredPermission for GradeExams {
-    const NAME: &'static str = "exam:grade";
+impl RequiredPermission for TakeExams {
+    const NAME: &'static str = "exam:take";
 }
 
-/// A route for users whose role grants `exam:grade`: 403 for all others.
-async fn exams(examiner: RequirePermission<GradeExams>) -> Json<Value> {
-    Json(json!({ "examiner": examiner.user().name.as_str(), "exams": [] }))
+/// A route for users whose role grants `exam:take`: 403 for all others.
+async fn exams(student: RequirePermission<TakeExams>) -> Json<Value> {
+    Json(json!({ "student": student.user().name.as_str(), "exams": [] }))
 }
 
 async fn stopped() {

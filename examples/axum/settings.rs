@@ -45,7 +45,6 @@ impl Settings {
         let mut config = AuthConfig::new("Exam simulator");
         config.limits = self.limits;
         config.roles = RolePolicy::new()
-            .grant(Role::new("examiner")?, [Permission::new("exam:grade")?])
             .grant(Role::new("student")?, [Permission::new("exam:take")?])
             .initial_role(Role::new("student")?);
         let service = AuthService::builder(MemoryStore::new())

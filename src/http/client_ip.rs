@@ -27,7 +27,11 @@ impl FromStr for TrustedProxies {
             .map(|entry| {
                 entry
                     .parse::<IpNet>()
-                    .or_else(|_| entry.parse::<IpAddr>().map(IpNet::from))
+                    .or_else(|_| {
+                        entry
+                            .parse::<IpAddr>()
+                            .map(|ip| IpNet::from(ip.to_canonical()))
+                    })
                     .map_err(|_| ParseProxiesError(entry.to_owned()))
             })
             .collect::<Result<_, _>>()
@@ -48,15 +52,15 @@ impl TrustedProxies {
         if !self.trusts(peer) {
             return Some(peer);
         }
-        let mut hops = Vec::new();
-        for value in headers.get_all("x-forwarded-for") {
-            let Ok(text) = value.to_str() else {
-                return Some(peer);
-            };
-            hops.extend(text.split(','));
-        }
-        for hop in hops.into_iter().rev() {
-            match address(hop.trim()) {
+        // As bytes, and from the right: what a client has put before the part
+        // that the proxies wrote must not make that part unreadable.
+        let lists: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+        let lists = lists.into_iter().rev().map(|value| value.as_bytes());
+        for hop in lists.flat_map(|list| list.rsplit(|byte| *byte == b',')) {
+            match std::str::from_utf8(hop)
+                .ok()
+                .and_then(|hop| address(hop.trim()))
+            {
                 None => return Some(peer),
                 Some(address) if self.trusts(address) => {}
                 Some(address) => return Some(address),
@@ -142,6 +146,18 @@ mod tests {
                 "10.0.0.1",
                 "{forwarded}"
             );
+        }
+    }
+
+    #[test]
+    fn ghsa_44_what_a_client_puts_before_the_proxys_part_changes_nothing() {
+        let proxies: TrustedProxies = "10.0.0.0/8, ::ffff:192.0.2.1".parse().unwrap();
+        let mut headers = HeaderMap::new();
+        let forged = http::HeaderValue::from_bytes(b"\xff, x, 203.0.113.9").unwrap();
+        headers.insert("x-forwarded-for", forged);
+        for peer in ["10.0.0.1", "192.0.2.1", "::ffff:192.0.2.1"] {
+            let client = proxies.client(Some(peer.parse().unwrap()), &headers);
+            assert_eq!(client, "203.0.113.9".parse().ok(), "{peer}");
         }
     }
 

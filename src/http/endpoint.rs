@@ -42,6 +42,7 @@ pub enum Endpoint {
 
 /// A path and what its methods do.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Route {
     /// The path; `{id}` stands for one segment.
     pub path: &'static str,

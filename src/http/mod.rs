@@ -17,12 +17,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use tracing::Instrument;
 
 pub use client_ip::{ParseProxiesError, TrustedProxies};
 pub use endpoint::{Endpoint, ROUTES, Route};
 pub use problem::{Problem, ProblemCode};
 
 use crate::clock::{Clock, SystemClock};
+use crate::secret::AccessToken;
 use crate::service::{AuthService, Authenticated};
 use crate::store::{LimitStore, SessionStore, UserStore};
 
@@ -108,19 +110,18 @@ where
     ///
     /// The work runs in a task of its own, so it is finished even when the
     /// returned future is dropped because the client went away; a panic in it
-    /// is answered with 500. Must be called within a Tokio runtime.
+    /// is answered with 500.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
     pub async fn handle(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
         let api = self.clone();
         let is_head = request.method() == Method::HEAD;
-        let work = tokio::spawn(async move { endpoint::dispatch(&api, request, peer).await });
-        let mut response = match work.await {
-            Ok(Ok(response)) => response,
-            Ok(Err(problem)) => problem.into_response(),
-            Err(error) => {
-                tracing::error!(%error, "a request handler panicked");
-                Problem::new(ProblemCode::Internal).into_response()
-            }
-        };
+        let work = async move { endpoint::dispatch(&api, request, peer).await };
+        let mut response = to_its_end(work)
+            .await
+            .unwrap_or_else(Problem::into_response);
         if is_head {
             *response.body_mut() = Bytes::new();
         }
@@ -163,9 +164,14 @@ where
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Authenticated, Problem> {
-        let token = request::bearer(headers)?;
+        let token = AccessToken::new(request::bearer(headers)?);
         let context = request::context(headers, peer, &self.config);
-        Ok(self.service.validate_token(token, &context).await?)
+        let service = self.service.clone();
+        to_its_end(async move {
+            let token = token.expose_secret();
+            Ok(service.validate_token(token, &context).await?)
+        })
+        .await
     }
 }
 
@@ -227,6 +233,19 @@ where
     ) -> Result<Authenticated, Problem> {
         AuthApi::authenticate(self, headers, peer).await
     }
+}
+
+/// Does `work` in a task of its own: to its end even if nobody waits for it any
+/// more, and with a panic in it as a problem.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::spawn(work.in_current_span())
+        .await
+        .unwrap_or_else(|error| {
+            tracing::error!(%error, "a request handler panicked");
+            Err(Problem::new(ProblemCode::Internal))
+        })
 }
 
 /// An answer with a JSON body and the headers that every answer has.

@@ -1,6 +1,7 @@
 //! What is read off a request's head.
 
 use std::net::IpAddr;
+use std::sync::Once;
 
 use http::{HeaderMap, header};
 
@@ -31,6 +32,12 @@ pub(super) fn context(
     peer: Option<IpAddr>,
     config: &HttpConfig,
 ) -> RequestContext {
+    if peer.is_none() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            tracing::warn!("requests come without a peer address: limits count all clients as one");
+        });
+    }
     let agent = headers
         .get(header::USER_AGENT)
         .map(|value| String::from_utf8_lossy(value.as_bytes()))
@@ -56,7 +63,9 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     let is_utf8 = |parameter: &str| match parameter.split_once('=') {
         Some((name, value)) => {
             !name.trim().eq_ignore_ascii_case("charset")
-                || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+                || ["utf-8", "\"utf-8\""]
+                    .iter()
+                    .any(|utf8| value.trim().eq_ignore_ascii_case(utf8))
         }
         None => parameter.trim().is_empty(),
     };

@@ -205,6 +205,9 @@ impl HashingConfig {
         if self.queue_deadline.is_zero() {
             return Err(invalid("hashing.queue_deadline", "is zero"));
         }
+        if self.queue_deadline > Duration::from_secs(3600) {
+            return Err(invalid("hashing.queue_deadline", "is longer than an hour"));
+        }
         if !self.accepted.covers(&self.params) {
             return Err(invalid("hashing.accepted", "is lower than hashing.params"));
         }
@@ -290,6 +293,7 @@ mod tests {
         let broken: [fn(&mut HashingConfig); 5] = [
             |config| config.queue_len = 0,
             |config| config.queue_deadline = Duration::ZERO,
+            |config| config.queue_deadline = Duration::MAX,
             |config| config.accepted.m_kib = 19_455,
             |config| config.accepted.t = 1,
             |config| {

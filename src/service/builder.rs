@@ -6,10 +6,13 @@ use std::sync::Arc;
 use super::{AuthService, Inner};
 use crate::clock::{Clock, SystemClock};
 use crate::config::AuthConfig;
-use crate::error::ConfigError;
+use crate::error::{AuthError, ConfigError};
 use crate::event::{EventSink, TracingSink};
+use crate::id::{SessionId, UserId};
 use crate::password::PasswordHasher;
 use crate::random::{OsRandom, SecureRandom};
+use crate::session::Session;
+use crate::time::Timestamp;
 use crate::token::Keyring;
 
 /// Collects what an [`AuthService`] is made of. A keyring and a configuration
@@ -102,7 +105,7 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
         let keyring = self.keyring.ok_or_else(|| missing("keyring"))?;
         config.validate()?;
         let hasher = PasswordHasher::new(config.hashing.clone(), Arc::clone(&self.random))?;
-        Ok(AuthService {
+        let service = AuthService {
             inner: Arc::new(Inner {
                 store: self.store,
                 clock: self.clock,
@@ -112,6 +115,37 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
                 random: self.random,
                 events: self.events,
             }),
-        })
+        };
+        service.try_to_sign()?;
+        Ok(service)
+    }
+}
+
+impl<S, C: Clock> AuthService<S, C> {
+    /// Signs and reads back one token, so that keys that do not sign show now
+    /// and not at the first login.
+    fn try_to_sign(&self) -> Result<(), ConfigError> {
+        let refused = |_: AuthError| ConfigError::Invalid {
+            setting: "keyring",
+            problem: "signs no token that it accepts".to_owned(),
+        };
+        let now = self.now();
+        let bytes = [0; 12];
+        let session = Session {
+            id: SessionId::from_bytes(bytes),
+            user_id: UserId::from_bytes(bytes),
+            auth_epoch: u64::MAX,
+            created_at: now,
+            last_seen_at: now,
+            expires_at: Timestamp::MAX,
+            absolute_expires_at: Timestamp::MAX,
+            refresh_counter: 0,
+            ip: None,
+            user_agent: None,
+        };
+        let tokens = self.tokens(&session, now).map_err(refused)?;
+        self.verify_offline(tokens.token.expose_secret())
+            .map(drop)
+            .map_err(refused)
     }
 }

@@ -80,6 +80,7 @@ pub struct RegisterRequest {
 
 /// An account was made, and a session was opened for it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RegisterResponse {
     /// The new account's id.
     pub user_id: UserId,
@@ -106,6 +107,7 @@ pub struct LoginRequest {
 
 /// A session was opened or goes on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct LoginResponse {
     /// The account's id.
     pub user_id: UserId,
@@ -122,6 +124,7 @@ pub struct LoginResponse {
 
 /// What a client keeps of a session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Tokens {
     /// Authenticates requests.
     pub token: AccessToken,
@@ -150,6 +153,7 @@ pub struct RefreshRequest {
 
 /// The session has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct LogoutResponse {
     /// A sentence for a person.
     pub message: String,
@@ -189,6 +193,7 @@ pub struct ChangePassword {
 
 /// The user's live sessions, the last seen first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SessionList {
     /// One entry each.
     pub sessions: Vec<SessionView>,
@@ -196,6 +201,7 @@ pub struct SessionList {
 
 /// What a user sees of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SessionView {
     /// Its id, to end it by.
     pub session_id: SessionId,

@@ -34,7 +34,7 @@ use crate::random::{self, SecureRandom};
 use crate::session::Session;
 use crate::store::LimitStore;
 use crate::time::Timestamp;
-use crate::token::{Claims, Jwks, Keyring, TokenKind};
+use crate::token::{Claims, Jwks, Keyring, RefreshClaims, TokenKind};
 use crate::user::User;
 
 /// Accounts over a store `S`, by a clock `C`. Cheap to clone; every clone is
@@ -179,10 +179,15 @@ impl<S, C: Clock> AuthService<S, C> {
             token: self.inner.keyring.sign(&claims)?,
             token_type: TokenType::Bearer,
             expires_in,
-            refresh_token: self
-                .inner
-                .keyring
-                .issue_refresh(session.id, session.refresh_counter),
+            refresh_token: self.inner.keyring.issue_refresh(
+                &RefreshClaims {
+                    user: session.user_id,
+                    session: session.id,
+                    counter: session.refresh_counter,
+                },
+                &config.issuer,
+                &config.audience,
+            ),
         })
     }
 }

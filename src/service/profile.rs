@@ -63,7 +63,9 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
 
 fn refuse_preferences(error: PreferencesError, violations: &mut Violations) {
     let code = match error {
-        PreferencesError::TooLarge | PreferencesError::TooDeep => ViolationCode::TooLong,
+        PreferencesError::TooLarge | PreferencesError::TooMany | PreferencesError::TooDeep => {
+            ViolationCode::TooLong
+        }
         PreferencesError::InvalidKey => ViolationCode::InvalidCharacters,
         PreferencesError::NumberOutOfRange => ViolationCode::InvalidFormat,
     };

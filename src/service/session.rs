@@ -24,7 +24,8 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
     /// # Errors
     ///
     /// [`AuthError::InvalidToken`]; [`AuthError::Store`], after which the same
-    /// token may be handed in again.
+    /// token can be handed in again within the grace, and later too if the
+    /// store did nothing.
     pub async fn refresh(
         &self,
         request: RefreshRequest,
@@ -42,22 +43,33 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         trail: &mut Trail,
     ) -> Result<LoginResponse, AuthError> {
         let presented = request.refresh_token.expose_secret();
-        let (id, counter) = self.inner.keyring.verify_refresh(presented)?;
-        trail.session_id = Some(id);
+        let config = self.config();
+        let claims =
+            self.inner
+                .keyring
+                .verify_refresh(presented, &config.issuer, &config.audience)?;
+        trail.session_id = Some(claims.session);
+        trail.user_id = Some(claims.user);
         let store = &self.inner.store;
+        // The user is read first, so that the rotation is the last act of the
+        // store: once it is done, nothing of the store's can spoil the answer.
+        let user = store.user(claims.user).await?;
         let now = self.now();
-        let rotation = store.rotate(id, counter, self.config().session.rotation(), now);
+        let rotation = store.rotate(
+            claims.session,
+            claims.counter,
+            config.session.rotation(),
+            now,
+        );
         let session = match rotation.await? {
             Rotation::Rotated(session) | Rotation::Repeated(session) => session,
-            Rotation::Reused(session) => {
-                trail.user_id = Some(session.user_id);
+            Rotation::Reused(_) => {
                 trail.notice = Some(Notice::RefreshTokenReused);
                 return Err(AuthError::InvalidToken);
             }
             Rotation::Gone => return Err(AuthError::InvalidToken),
         };
-        trail.user_id = Some(session.user_id);
-        match store.user(session.user_id).await? {
+        match user {
             Some(user) if is_usable(&session, &user) => {
                 let tokens = self.tokens(&session, now)?;
                 Ok(response(&user, tokens, "Your session goes on."))

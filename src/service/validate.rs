@@ -15,7 +15,8 @@ use crate::user::{Profile, User, UserStatus};
 
 /// The proof that a live access token was presented: only
 /// [`AuthService::validate_token`] makes one. It holds the user and the
-/// session as they were at that moment.
+/// session as they were at that moment, and does not follow what happens to
+/// them later: make one for each request, and do not keep it.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     user: User,
@@ -105,9 +106,9 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         // Not `try_join`: it would drop the one that is still under way.
         let (session, user) = tokio::join!(
             store.session(claims.sid, self.now()),
-            store.user(claims.sub)
-        )?;
-        match (session, user) {
+            store.user(claims.sub),
+        );
+        match (session?, user?) {
             (Some(session), Some(user))
                 if is_usable(&session, &user) && claims.epoch == user.auth_epoch =>
             {

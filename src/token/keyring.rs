@@ -6,9 +6,8 @@ use std::sync::Arc;
 use super::jwk::Jwks;
 use super::jwt::{self, Claims, Verifier};
 use super::key::{SigningKey, VerifyingKey, check_strength, derive};
-use super::refresh::RefreshKeys;
+use super::refresh::{RefreshClaims, RefreshKeys, Scope};
 use crate::error::{AuthError, ConfigError};
-use crate::id::SessionId;
 use crate::secret::{AccessToken, RefreshToken, SecretBytes};
 use crate::time::Timestamp;
 
@@ -83,21 +82,36 @@ impl Keyring {
         self.0.verifier.verify(token, issuer, audience, now)
     }
 
-    /// Makes the refresh token that is number `counter` of `session`: always
-    /// the same one, so an answer that was lost can be given again.
+    /// Makes the refresh token that says `claims`, from `issuer` and for
+    /// `audience`: always the same one, so an answer that was lost can be given
+    /// again.
     #[must_use]
-    pub fn issue_refresh(&self, session: SessionId, counter: u64) -> RefreshToken {
-        self.0.refresh.issue(session, counter)
+    pub fn issue_refresh(
+        &self,
+        claims: &RefreshClaims,
+        issuer: &str,
+        audience: &str,
+    ) -> RefreshToken {
+        self.0.refresh.issue(claims, Scope { issuer, audience })
     }
 
-    /// The session and the counter of a refresh token that was made under one
-    /// of the keys. Whether it is the live one only the store knows.
+    /// What a refresh token says that was made under one of the keys, from
+    /// `issuer` and for `audience`. Whether it is the live one only the store
+    /// knows.
     ///
     /// # Errors
     ///
     /// [`AuthError::InvalidToken`] for anything else.
-    pub fn verify_refresh(&self, token: &str) -> Result<(SessionId, u64), AuthError> {
-        self.0.refresh.verify(token).ok_or(AuthError::InvalidToken)
+    pub fn verify_refresh(
+        &self,
+        token: &str,
+        issuer: &str,
+        audience: &str,
+    ) -> Result<RefreshClaims, AuthError> {
+        self.0
+            .refresh
+            .verify(token, Scope { issuer, audience })
+            .ok_or(AuthError::InvalidToken)
     }
 }
 

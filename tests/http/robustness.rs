@@ -21,7 +21,7 @@ async fn the_work_is_finished_when_the_client_goes_away() {
     let dropped = tokio::time::timeout(Duration::ZERO, client.send(request)).await;
     assert!(dropped.is_err());
     let login = json!({"email": "ann@example.org", "password": PASSWORD});
-    for _ in 0..500 {
+    for _ in 0..6000 {
         if client
             .bed
             .events

@@ -10,9 +10,9 @@ use std::sync::LazyLock;
 
 use admittance::error::AuthError;
 use admittance::id::{SessionId, UserId};
-use admittance::secret::{AccessToken, SecretBytes};
+use admittance::secret::{AccessToken, RefreshToken, SecretBytes};
 use admittance::time::Timestamp;
-use admittance::token::{Claims, Keyring, SigningKey, TokenKind, VerifyingKey};
+use admittance::token::{Claims, Keyring, RefreshClaims, SigningKey, TokenKind, VerifyingKey};
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -243,4 +243,27 @@ pub(crate) fn payload_with(claim: &str, value: Value) -> Value {
 
 pub(crate) fn jwk_of(key: &SigningKey) -> Value {
     json!(VerifyingKey::from(key.clone()).jwk())
+}
+
+/// Refresh tokens of one user, between one issuer and one audience.
+pub(crate) trait Refresh {
+    fn issue(&self, session: SessionId, counter: u64) -> RefreshToken;
+    fn read(&self, token: &str) -> Result<(SessionId, u64), AuthError>;
+}
+
+impl Refresh for Keyring {
+    fn issue(&self, session: SessionId, counter: u64) -> RefreshToken {
+        let user = UserId::from_bytes([5; 12]);
+        let claims = RefreshClaims {
+            user,
+            session,
+            counter,
+        };
+        self.issue_refresh(&claims, ISSUER, AUDIENCE)
+    }
+
+    fn read(&self, token: &str) -> Result<(SessionId, u64), AuthError> {
+        let claims = self.verify_refresh(token, ISSUER, AUDIENCE)?;
+        Ok((claims.session, claims.counter))
+    }
 }

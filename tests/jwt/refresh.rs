@@ -9,8 +9,8 @@
 use std::collections::{HashMap, HashSet};
 
 use admittance::error::AuthError;
-use admittance::id::SessionId;
-use admittance::token::Keyring;
+use admittance::id::{SessionId, UserId};
+use admittance::token::{Keyring, RefreshClaims};
 use proptest::prelude::*;
 
 use crate::fixtures::*;
@@ -20,15 +20,15 @@ fn keys() -> Keyring {
 }
 
 fn dead(keyring: &Keyring, token: &str) -> bool {
-    matches!(keyring.verify_refresh(token), Err(AuthError::InvalidToken))
+    matches!(keyring.read(token), Err(AuthError::InvalidToken))
 }
 
 #[test]
 fn a_token_says_its_session_and_counter() {
     for counter in [0, 1, 255, 256, u64::MAX] {
         let session = SessionId::from_bytes([9; 12]);
-        let token = keys().issue_refresh(session, counter);
-        let read = keys().verify_refresh(token.expose_secret()).unwrap();
+        let token = keys().issue(session, counter);
+        let read = keys().read(token.expose_secret()).unwrap();
         assert_eq!(read, (session, counter));
     }
 }
@@ -36,25 +36,49 @@ fn a_token_says_its_session_and_counter() {
 #[test]
 fn ghsa_28_the_same_number_of_the_same_session_is_the_same_token() {
     let session = SessionId::from_bytes([9; 12]);
-    let once = keys().issue_refresh(session, 4);
-    let again = keys().issue_refresh(session, 4);
+    let once = keys().issue(session, 4);
+    let again = keys().issue(session, 4);
     assert_eq!(once.expose_secret(), again.expose_secret());
 }
 
 #[test]
-fn the_form_is_a_prefix_and_72_characters() {
-    let token = keys().issue_refresh(SessionId::from_bytes([9; 12]), 4);
+fn the_form_is_a_prefix_and_88_characters() {
+    let token = keys().issue(SessionId::from_bytes([9; 12]), 4);
     let (prefix, body) = token.expose_secret().split_at(4);
-    assert_eq!((prefix, body.len(), bytes(body).len()), ("adr_", 72, 54));
+    assert_eq!((prefix, body.len(), bytes(body).len()), ("adr_", 88, 66));
     assert_eq!(
-        bytes(body)[2..22],
-        [[9; 12].as_slice(), &4u64.to_be_bytes()].concat()
+        bytes(body)[2..34],
+        [[5; 12].as_slice(), &[9; 12], &4u64.to_be_bytes()].concat()
     );
 }
 
 #[test]
+fn asvs_9_2_3_a_refresh_token_is_good_for_its_issuer_and_audience_only() {
+    let claims = RefreshClaims {
+        user: UserId::from_bytes([5; 12]),
+        session: SessionId::from_bytes([9; 12]),
+        counter: 4,
+    };
+    let token = keys().issue_refresh(&claims, "ab", "c");
+    let read = |issuer, audience| keys().verify_refresh(token.expose_secret(), issuer, audience);
+    assert_eq!(read("ab", "c").unwrap(), claims);
+    for (issuer, audience) in [
+        ("a", "bc"),
+        ("ab", "d"),
+        ("", "abc"),
+        ("c", "ab"),
+        ("ab", ""),
+    ] {
+        assert!(matches!(
+            read(issuer, audience),
+            Err(AuthError::InvalidToken)
+        ));
+    }
+}
+
+#[test]
 fn asvs_9_1_1_every_bit_flip_of_a_refresh_token_fails() {
-    let token = keys().issue_refresh(SessionId::from_bytes([9; 12]), 4);
+    let token = keys().issue(SessionId::from_bytes([9; 12]), 4);
     let text = token.expose_secret().as_bytes();
     for index in 0..text.len() {
         for bit in 0..7 {
@@ -68,7 +92,7 @@ fn asvs_9_1_1_every_bit_flip_of_a_refresh_token_fails() {
 
 #[test]
 fn ghsa_20_truncated_extended_and_recased_refresh_tokens_are_refused() {
-    let token = keys().issue_refresh(SessionId::from_bytes([9; 12]), 4);
+    let token = keys().issue(SessionId::from_bytes([9; 12]), 4);
     let token = token.expose_secret();
     for length in 0..token.len() {
         assert!(dead(&keys(), &token[..length]), "{length}");
@@ -132,7 +156,7 @@ fn the_hint_alone_opens_nothing() {
     // A retired key whose hint is that of the active one: each token still
     // proves itself under its own key, and no other.
     let hint = |keyring: &Keyring| {
-        let token = keyring.issue_refresh(SessionId::from_bytes([0; 12]), 0);
+        let token = keyring.issue(SessionId::from_bytes([0; 12]), 0);
         bytes(token.expose_secret().strip_prefix("adr_").unwrap())[1]
     };
     let rings: Vec<_> = (0..=200)
@@ -154,17 +178,11 @@ fn the_hint_alone_opens_nothing() {
         .retire_secret(secret(one))
         .build()
         .unwrap();
-    let token = old.issue_refresh(session, 1);
+    let token = old.issue(session, 1);
     assert!(dead(&new, token.expose_secret()));
-    assert_eq!(
-        both.verify_refresh(token.expose_secret()).unwrap(),
-        (session, 1)
-    );
-    let token = new.issue_refresh(session, 1);
-    assert_eq!(
-        both.verify_refresh(token.expose_secret()).unwrap(),
-        (session, 1)
-    );
+    assert_eq!(both.read(token.expose_secret()).unwrap(), (session, 1));
+    let token = new.issue(session, 1);
+    assert_eq!(both.read(token.expose_secret()).unwrap(), (session, 1));
 }
 
 #[test]
@@ -175,15 +193,15 @@ fn asvs_7_2_3_and_ghsa_60_a_hundred_thousand_tokens_differ_and_use_the_whole_alp
     let mut census: HashMap<char, u64> = HashMap::new();
     for number in 0..TOKENS {
         // Neighbouring tokens: one session, counters in a row.
-        let token = keyring.issue_refresh(SessionId::from_bytes([1; 12]), number);
+        let token = keyring.issue(SessionId::from_bytes([1; 12]), number);
         let text = token.expose_secret();
-        let mac: [u8; 32] = bytes(&text[4..])[22..].try_into().unwrap();
+        let mac: [u8; 32] = bytes(&text[4..])[34..].try_into().unwrap();
         assert!(
             macs.insert(mac),
             "token {number} has the MAC of an earlier one"
         );
         // The 42 characters that are wholly of the MAC.
-        for letter in text.chars().skip(4 + 30) {
+        for letter in text.chars().skip(4 + 46) {
             *census.entry(letter).or_default() += 1;
         }
     }
@@ -200,13 +218,13 @@ fn asvs_7_2_3_and_ghsa_60_a_hundred_thousand_tokens_differ_and_use_the_whole_alp
 
 proptest! {
     #[test]
-    fn any_text_is_refused_without_a_panic(token in "\\PC*|adr_[A-Za-z0-9_-]{72}|adr_\\PC*") {
+    fn any_text_is_refused_without_a_panic(token in "\\PC*|adr_[A-Za-z0-9_-]{88}|adr_\\PC*") {
         prop_assert!(dead(&keys(), &token));
     }
 
     #[test]
     fn any_bytes_of_the_right_length_are_refused(
-        body in proptest::collection::vec(any::<u8>(), 54),
+        body in proptest::collection::vec(any::<u8>(), 66),
     ) {
         let token = ["adr_", &text(&body)].concat();
         prop_assert!(dead(&keys(), &token));
@@ -215,8 +233,8 @@ proptest! {
     #[test]
     fn every_session_and_counter_round_trips(session in any::<[u8; 12]>(), counter: u64) {
         let session = SessionId::from_bytes(session);
-        let token = keys().issue_refresh(session, counter);
-        let read = keys().verify_refresh(token.expose_secret());
+        let token = keys().issue(session, counter);
+        let read = keys().read(token.expose_secret());
         prop_assert_eq!(read.ok(), Some((session, counter)));
     }
 }

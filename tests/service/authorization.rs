@@ -256,8 +256,9 @@ async fn ghsa_40_a_burst_of_four_times_the_budget_stays_within_it() {
     let racers: Vec<_> = (0..40)
         .map(|racer| {
             let auth = bed.auth.clone();
-            // Each from another address: only the account's budget counts.
-            let there = RequestContext::from_ip([198, 51, 100, racer].into());
+            // Other spellings and other hosts of one network: one budget.
+            let host = std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 7, 0, 0, 0, racer);
+            let there = RequestContext::from_ip(host.into());
             let guess = crate::support::bed::login("ann@example.org", PASSWORD);
             tokio::spawn(async move { auth.login(guess, &there).await })
         })

@@ -194,25 +194,19 @@ async fn ghsa_41_one_counter_for_an_account_across_its_spellings_and_every_path(
     let ann = bed.validate(&ann.tokens).await.unwrap();
     let spellings = ["ann@example.org", "ANN@example.org", " ann@EXAMPLE.org"];
     for turn in 0..10 {
-        // Each guess from another address: only the account's counter can stop it.
-        let there = RequestContext::from_ip([198, 51, 100, turn].into());
-        let guess = login(spellings[usize::from(turn) % 3], OTHER_PASSWORD);
-        let refused = bed.auth.login(guess, &there).await.unwrap_err();
+        let refused = bed.login(spellings[turn % 3], OTHER_PASSWORD).await;
         assert!(
-            matches!(refused, AuthError::InvalidCredentials),
+            matches!(refused, Err(AuthError::InvalidCredentials)),
             "{refused:?}"
         );
     }
     let runs = bed.auth.hashing_stats().runs;
-    let there = RequestContext::from_ip([203, 0, 113, 1].into());
-    let refused = bed
-        .auth
-        .login(login("ann@example.org", PASSWORD), &there)
-        .await;
+    let refused = bed.login("ann@example.org", PASSWORD).await;
     assert!(
         matches!(refused, Err(AuthError::RateLimited { .. })),
         "{refused:?}"
     );
+    assert_eq!(bed.events.last().user_id, Some(ann.user().id));
     let refused = bed.change_password(&ann, PASSWORD, OTHER_PASSWORD).await;
     assert!(
         matches!(refused, Err(AuthError::RateLimited { .. })),
@@ -221,11 +215,82 @@ async fn ghsa_41_one_counter_for_an_account_across_its_spellings_and_every_path(
     assert_eq!(bed.auth.hashing_stats().runs, runs);
 
     bed.clock.advance(Duration::from_secs(60));
+    assert!(bed.login("ann@example.org", PASSWORD).await.is_ok());
+}
+
+#[tokio::test]
+async fn asvs_6_3_1_one_client_does_not_lock_the_owner_out() {
+    let bed = Bed::new();
+    let ann = bed.register("ann@example.org").await;
+    let stranger = RequestContext::from_ip([203, 0, 113, 9].into());
+    for hour in 0..24 {
+        for _ in 0..100 {
+            let guess = login("ann@example.org", OTHER_PASSWORD);
+            assert!(bed.auth.login(guess, &stranger).await.is_err());
+            bed.clock.advance(Duration::from_secs(36));
+        }
+        let own = bed.login("ann@example.org", PASSWORD).await;
+        assert!(own.is_ok(), "hour {hour}: {own:?}");
+    }
+    let tokens = bed.login("ann@example.org", PASSWORD).await.unwrap().tokens;
+    let ann_again = bed.validate(&tokens).await.unwrap();
+    assert_eq!(ann_again.user().id, ann.user_id);
     assert!(
-        bed.auth
-            .login(login("ann@example.org", PASSWORD), &there)
+        bed.change_password(&ann_again, PASSWORD, OTHER_PASSWORD)
             .await
             .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn a_network_that_is_refused_uses_up_no_budget_of_accounts() {
+    use admittance::limit::{LimitKey, Quota};
+    let mut settings = config();
+    settings.limits.login_by_address = Some(Quota::new(2, Duration::from_secs(1)));
+    settings.limits.login_by_account_and_address = Some(Quota::new(3, Duration::from_secs(3600)));
+    let bed = Bed::with(settings);
+    for _ in 0..50 {
+        assert!(bed.login("ann@example.org", PASSWORD).await.is_err());
+    }
+    // Two got as far as the account's budget of three: one is left.
+    bed.clock.advance(Duration::from_secs(60));
+    let third = bed.login("ann@example.org", PASSWORD).await;
+    assert!(
+        matches!(third, Err(AuthError::InvalidCredentials)),
+        "{third:?}"
+    );
+    let fourth = bed.login("ann@example.org", PASSWORD).await;
+    assert_eq!(
+        fourth.unwrap_err().retry_after(),
+        Some(Duration::from_secs(3600 - 60))
+    );
+    assert_ne!(
+        LimitKey::new("login:address", b"x"),
+        LimitKey::new("login:account", b"x")
+    );
+}
+
+#[tokio::test]
+async fn ghsa_45_a_mapped_address_is_the_address_that_it_maps() {
+    let bed = Bed::new();
+    let mapped = std::net::Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped();
+    for turn in 0..60 {
+        let ip = if turn % 2 == 0 {
+            mapped.into()
+        } else {
+            [192, 0, 2, 1].into()
+        };
+        let guess = login(&format!("user{turn}@example.org"), PASSWORD);
+        let refused = bed.auth.login(guess, &RequestContext::from_ip(ip)).await;
+        assert!(
+            matches!(refused, Err(AuthError::InvalidCredentials)),
+            "{refused:?}"
+        );
+    }
+    let refused = bed.login("x@example.org", PASSWORD).await;
+    assert!(
+        matches!(refused, Err(AuthError::RateLimited { .. })),
+        "{refused:?}"
     );
 }
 

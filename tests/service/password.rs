@@ -145,3 +145,61 @@ async fn asvs_15_4_2_of_racing_changes_one_wins_and_the_others_change_nothing() 
     bed.clock.advance(std::time::Duration::from_secs(600));
     assert!(bed.login("ann@example.org", password).await.is_ok());
 }
+
+#[tokio::test]
+async fn asvs_6_2_11_own_words_are_weak_in_a_change_too() {
+    let bed = Bed::new();
+    let tokens = bed
+        .register("marguerite.vandenbossche@example.org")
+        .await
+        .tokens;
+    let ann = bed.validate(&tokens).await.unwrap();
+    let refused = bed
+        .change_password(&ann, PASSWORD, "MargueriteVandenbossche1")
+        .await;
+    match refused {
+        Err(AuthError::Validation(violations)) => {
+            let found: Vec<_> = violations
+                .as_slice()
+                .iter()
+                .map(|v| (v.field, v.code))
+                .collect();
+            assert_eq!(found, [(Field::NewPassword, ViolationCode::TooWeak)]);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn ghsa_46_a_change_counts_against_the_network_and_the_account() {
+    let mut settings = crate::support::bed::config();
+    let quota = admittance::limit::Quota::new(2, std::time::Duration::from_secs(60));
+    for by_network in [true, false] {
+        settings.limits = admittance::config::LimitPolicy::off();
+        if by_network {
+            settings.limits.login_by_address = Some(quota);
+        } else {
+            settings.limits.login_by_account_and_address = Some(quota);
+        }
+        let bed = Bed::with(settings.clone());
+        let tokens = bed.register("ann@example.org").await.tokens;
+        let ann = bed.validate(&tokens).await.unwrap();
+        for _ in 0..2 {
+            let refused = bed
+                .change_password(&ann, OTHER_PASSWORD, OTHER_PASSWORD)
+                .await;
+            assert!(
+                matches!(refused, Err(AuthError::Validation(_))),
+                "{refused:?}"
+            );
+        }
+        let refused = bed
+            .change_password(&ann, OTHER_PASSWORD, OTHER_PASSWORD)
+            .await;
+        assert!(
+            matches!(refused, Err(AuthError::RateLimited { .. })),
+            "{refused:?}"
+        );
+        assert_eq!(bed.auth.hashing_stats().runs, 1);
+    }
+}

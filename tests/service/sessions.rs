@@ -241,3 +241,68 @@ impl Bed {
         }
     }
 }
+
+#[tokio::test]
+async fn a_token_of_another_epoch_is_refused_even_when_it_is_well_signed() {
+    let bed = Bed::new();
+    let tokens = bed.register("ann@example.org").await.tokens;
+    let mut claims = bed
+        .auth
+        .verify_offline(tokens.token.expose_secret())
+        .unwrap();
+    let keyring = crate::support::bed::keyring();
+    let good = keyring.sign(&claims).unwrap();
+    assert!(
+        bed.auth
+            .validate_token(good.expose_secret(), &bed.here)
+            .await
+            .is_ok()
+    );
+    claims.epoch += 1;
+    let other = keyring.sign(&claims).unwrap();
+    let refused = bed
+        .auth
+        .validate_token(other.expose_secret(), &bed.here)
+        .await;
+    assert!(is_invalid(&refused), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_session_of_another_epoch_is_not_listed() {
+    use admittance::id::SessionId;
+    use admittance::store::{Insert, SessionStore};
+    let bed = Bed::new();
+    let tokens = bed.register("ann@example.org").await.tokens;
+    let ann = bed.validate(&tokens).await.unwrap();
+    let mut dead = ann.session().clone();
+    dead.id = SessionId::from_bytes([9; 12]);
+    dead.auth_epoch += 1;
+    assert_eq!(
+        bed.store.insert_session(&dead).await.unwrap(),
+        Insert::Inserted
+    );
+    let list = bed.auth.list_sessions(&ann, &bed.here).await.unwrap();
+    assert_eq!(list.sessions.len(), 1);
+}
+
+#[tokio::test]
+async fn a_refresh_that_fails_before_the_rotation_may_be_tried_later() {
+    use admittance::store::StoreError;
+    use admittance::test_util::MockStore;
+    let donor = Bed::new();
+    let tokens = donor.register("ann@example.org").await.tokens;
+    let mut store = MockStore::new();
+    // No expectation for `rotate`: a call of it would panic.
+    store
+        .expect_user()
+        .times(1)
+        .returning(|_| Err(StoreError::Timeout));
+    let bed = Bed::over(std::sync::Arc::new(store), crate::support::bed::config());
+    let failed = bed.refresh(&tokens).await;
+    assert!(
+        matches!(failed, Err(AuthError::Store(StoreError::Timeout))),
+        "{failed:?}"
+    );
+    donor.clock.advance(DAY);
+    assert!(donor.refresh(&tokens).await.is_ok());
+}
