@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn settings_that_contradict_each_other_are_refused() {
-        let broken: [fn(&mut HashingConfig); 5] = [
+        let broken: [fn(&mut HashingConfig); 6] = [
             |config| config.queue_len = 0,
             |config| config.queue_deadline = Duration::ZERO,
             |config| config.queue_deadline = Duration::MAX,

@@ -73,7 +73,12 @@ async fn asvs_7_4_1_an_hour_back_revives_nothing_that_was_ended() {
 async fn asvs_6_3_1_an_hour_back_locks_nobody_out_for_longer_than_the_window() {
     let bed = by_account();
     bed.register(ANN).await;
-    let quota = bed.auth.config().limits.login_by_account.unwrap();
+    let quota = bed
+        .auth
+        .config()
+        .limits
+        .login_by_account_and_address
+        .unwrap();
     assert!(use_up(&bed).await <= quota.period());
 
     bed.clock.turn_back(HOUR);
@@ -106,7 +111,7 @@ async fn asvs_6_3_1_who_waits_as_told_gets_in_within_the_window_after_the_clock_
             }
         }
         let limits = bed.auth.config().limits;
-        let longest = limits.login_by_account.unwrap().period();
+        let longest = limits.login_by_account_and_address.unwrap().period();
         let longest = longest + limits.login_by_address.unwrap().period();
         assert!(waited <= longest, "{waited:?}");
     }
@@ -129,7 +134,12 @@ async fn asvs_7_3_2_ten_years_on_every_session_is_dead_and_nobody_is_locked_out(
     let bed = by_account();
     let old = bed.register(ANN).await.tokens;
     let fresh = bed.refresh(&old).await.unwrap();
-    let quota = bed.auth.config().limits.login_by_account.unwrap();
+    let quota = bed
+        .auth
+        .config()
+        .limits
+        .login_by_account_and_address
+        .unwrap();
     use_up(&bed).await;
 
     bed.clock.advance(TEN_YEARS);

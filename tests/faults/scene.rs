@@ -337,8 +337,7 @@ impl Scene {
     async fn check_counted(&self) {
         let mut left = 0;
         loop {
-            let there = RequestContext::from_ip([198, 51, 100, 1].into());
-            match self.bed.auth.login(login(ANN, WRONG), &there).await {
+            match self.bed.login(ANN, WRONG).await {
                 Err(AuthError::InvalidCredentials) => left += 1,
                 Err(AuthError::RateLimited { .. }) => break,
                 other => panic!("{other:?}"),
