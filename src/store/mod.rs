@@ -9,6 +9,8 @@
 //!
 //! A store of your own is right when the conformance suite says so.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
 mod shared;

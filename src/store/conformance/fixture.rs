@@ -1,0 +1,234 @@
+//! What the properties are made of: values, comparisons, races.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Barrier;
+use tokio::task::JoinHandle;
+
+use crate::email::Email;
+use crate::id::{SessionId, UserId};
+use crate::preferences::Preferences;
+use crate::random::{SecureRandom, SeededRandom};
+use crate::session::{RotationPolicy, Session};
+use crate::store::{Store, StoreError};
+use crate::time::Timestamp;
+use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
+use crate::user::{DisplayName, PasswordHash, User, UserStatus};
+
+/// 2100-01-01T00:00:00.007Z.
+pub(super) const NOW: Timestamp = Timestamp::from_millis(4_102_444_800_007);
+
+/// The greatest counter that is asked for.
+pub(super) const GREATEST: u64 = (1 << 63) - 1;
+
+pub(super) const POLICY: RotationPolicy = RotationPolicy {
+    idle_timeout: Duration::from_secs(100),
+    grace: Duration::from_secs(10),
+};
+
+/// How many race, and in how many rounds.
+pub(super) const RACES: [(u32, u32); 2] = [(16, 8), (64, 3)];
+
+/// `millis` milliseconds after [`NOW`].
+pub(super) fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(NOW.as_millis() + millis)
+}
+
+fn id_bytes(number: u32) -> [u8; 12] {
+    let mut id = *b"\xf4\x86\x57\x00\0\0\0\0\0\0\0\0";
+    let (_, tail) = id.split_at_mut(8);
+    tail.copy_from_slice(&number.to_be_bytes());
+    id
+}
+
+pub(super) fn user_id(number: u32) -> UserId {
+    UserId::from_bytes(id_bytes(number))
+}
+
+pub(super) fn session_id(number: u32) -> SessionId {
+    SessionId::from_bytes(id_bytes(number))
+}
+
+pub(super) fn email(given: &str) -> Email {
+    Email::parse(given).unwrap_or_else(|error| panic!("the suite's own address {given}: {error}"))
+}
+
+/// An ordinary user; another `number` gives another id and email.
+pub(super) fn user(number: u32) -> User {
+    User {
+        id: user_id(number),
+        email: email(&format!("User{number}@Example.org")),
+        name: DisplayName::from_store(format!("User {number}")),
+        password_hash: PasswordHash::new(format!("hash {number}")),
+        created_at: NOW,
+        last_login: None,
+        is_verified: false,
+        roles: BTreeSet::new(),
+        preferences: Preferences::default(),
+        status: UserStatus::Active,
+        auth_epoch: 0,
+    }
+}
+
+/// An ordinary session, live for 100 s, or 150 s with a refresh.
+pub(super) fn session(number: u32, user_id: UserId) -> Session {
+    Session {
+        id: session_id(number),
+        user_id,
+        auth_epoch: 0,
+        created_at: NOW,
+        last_seen_at: NOW,
+        expires_at: at(100_000),
+        absolute_expires_at: at(150_000),
+        refresh_counter: 0,
+        ip: None,
+        user_agent: None,
+    }
+}
+
+/// An ordinary token, live for 100 s.
+pub(super) fn token(number: u32, user_id: UserId, purpose: TokenPurpose) -> OneTimeToken {
+    OneTimeToken {
+        digest: TokenDigest::of(&number.to_be_bytes()),
+        purpose,
+        user_id,
+        email: email(&format!("user{number}@example.org"))
+            .canonical()
+            .clone(),
+        created_at: NOW,
+        expires_at: at(100_000),
+    }
+}
+
+/// What the store answered; an error is a failure of the property.
+#[track_caller]
+pub(super) fn done<T>(result: Result<T, StoreError>) -> T {
+    result.unwrap_or_else(|error| {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        panic!(
+            "the store failed where it must not: {error}: {}",
+            cause.unwrap_or_default()
+        )
+    })
+}
+
+/// The first field in which two users differ.
+fn difference(a: &User, b: &User) -> Option<&'static str> {
+    // Taken apart so that a new field cannot be forgotten here.
+    let User {
+        id,
+        email,
+        name,
+        password_hash,
+        created_at,
+        last_login,
+        is_verified,
+        roles,
+        preferences,
+        status,
+        auth_epoch,
+    } = a;
+    [
+        ("id", *id == b.id),
+        ("email", *email == b.email),
+        ("name", *name == b.name),
+        ("password_hash", password_hash.is(&b.password_hash)),
+        ("created_at", *created_at == b.created_at),
+        ("last_login", *last_login == b.last_login),
+        ("is_verified", *is_verified == b.is_verified),
+        ("roles", *roles == b.roles),
+        ("preferences", *preferences == b.preferences),
+        ("status", *status == b.status),
+        ("auth_epoch", *auth_epoch == b.auth_epoch),
+    ]
+    .into_iter()
+    .find_map(|(field, same)| (!same).then_some(field))
+}
+
+/// Fails with `what` unless `got` is `expected`.
+#[track_caller]
+pub(super) fn assert_user(got: Option<&User>, expected: &User, what: &str) {
+    let Some(got) = got else {
+        panic!("{what}: the user is not there")
+    };
+    if let Some(field) = difference(got, expected) {
+        panic!("{what}: {field} differs: {got:?} instead of {expected:?}");
+    }
+}
+
+/// Fails with `what` unless both look-ups give `expected`.
+pub(super) async fn assert_stored(store: &dyn Store, expected: &User, what: &str) {
+    let by_id = done(store.user(expected.id).await);
+    assert_user(by_id.as_ref(), expected, what);
+    let by_email = done(store.user_by_email(expected.email.canonical()).await);
+    assert_user(by_email.as_ref(), expected, what);
+}
+
+/// Fails with `what` unless `session` is in no way there at `now`.
+pub(super) async fn assert_ended(store: &dyn Store, session: &Session, now: Timestamp, what: &str) {
+    assert_eq!(done(store.session(session.id, now).await), None, "{what}");
+    let listed = done(store.sessions_of(session.user_id, now).await);
+    assert!(
+        listed.iter().all(|other| other.id != session.id),
+        "{what}, and it is still listed"
+    );
+}
+
+/// Runs `act(0)` to `act(racers - 1)` on as many tasks, which start together.
+pub(super) async fn race<T, F, A>(racers: u32, act: A) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+    A: Fn(u32) -> F,
+{
+    let start = Arc::new(Barrier::new(usize::try_from(racers).unwrap_or(1)));
+    let tasks: Vec<JoinHandle<T>> = (0..racers)
+        .map(|number| {
+            let (start, act) = (Arc::clone(&start), act(number));
+            tokio::spawn(async move {
+                start.wait().await;
+                act.await
+            })
+        })
+        .collect();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.await.unwrap_or_else(|error| {
+            if error.is_panic() {
+                resume_unwind(error.into_panic())
+            }
+            panic!("a racer was cancelled: {error}")
+        }));
+    }
+    results
+}
+
+/// The rounds of all races: racers, and a number that is different each time.
+pub(super) fn rounds() -> impl Iterator<Item = (u32, u32)> {
+    RACES
+        .into_iter()
+        .flat_map(|(racers, rounds)| (0..rounds).map(move |_| racers))
+        .zip(1..)
+}
+
+/// Repeatable draws.
+pub(super) struct Draw(SeededRandom);
+
+impl Draw {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(SeededRandom::new(seed))
+    }
+
+    /// A number from 0 to `bound - 1`.
+    pub(super) fn below(&self, bound: u32) -> u32 {
+        let mut bytes = [0; 4];
+        if self.0.fill(&mut bytes).is_err() {
+            panic!("the seeded source never fails");
+        }
+        u32::from_be_bytes(bytes) % bound
+    }
+}

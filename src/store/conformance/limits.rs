@@ -1,0 +1,135 @@
+//! What holds for rate limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fixture::*;
+use crate::limit::{Decision, LimitKey, Quota};
+use crate::store::Store;
+use crate::time::Timestamp;
+
+fn key(number: u32) -> LimitKey {
+    LimitKey::new("conformance", &number.to_be_bytes())
+}
+
+fn quota(burst: u32, period_ms: u64) -> Quota {
+    Quota::new(burst, Duration::from_millis(period_ms))
+}
+
+/// Whatever is counted and when, the store decides what [`Quota::decide`]
+/// says, to the millisecond: long sequences over several keys, some under
+/// changing quotas.
+pub async fn a_limit_equals_the_quota_rule(store: Arc<dyn Store>) {
+    let quotas = [
+        quota(1, 1),
+        quota(3, 100),
+        quota(10, 7),
+        quota(1, 1000),
+        quota(2, 86_400_000),
+    ];
+    for seed in 0..6 {
+        let draw = Draw::new(seed.into());
+        let mut model: [Option<Timestamp>; 6] = [None; 6];
+        let mut millis = 0;
+        for step in 0..250 {
+            millis += [0, 0, 1, 1, 5, 20, 60, 400][draw.below(8) as usize];
+            let subject = draw.below(6);
+            let quota = match subject {
+                5 => quotas[draw.below(5) as usize],
+                fixed => quotas[fixed as usize],
+            };
+            let (full_at, expected) = quota.decide(model[subject as usize], at(millis));
+            model[subject as usize] = Some(full_at);
+            let got = store.hit(key(seed * 10 + subject), quota, at(millis));
+            assert_eq!(
+                done(got.await),
+                expected,
+                "sequence {seed}, step {step}, key {subject}"
+            );
+        }
+    }
+}
+
+/// What is counted under one key costs no other anything.
+pub async fn limit_keys_are_independent(store: Arc<dyn Store>) {
+    let quota = quota(1, 1000);
+    for number in 0..50 {
+        let decision = done(store.hit(key(number), quota, NOW).await);
+        assert_eq!(decision, Decision::Allowed, "a key was charged for another");
+    }
+    for number in 0..50 {
+        let decision = done(store.hit(key(number), quota, NOW).await);
+        assert_ne!(decision, Decision::Allowed, "a key was forgotten");
+    }
+}
+
+/// A refused act costs nothing: however often somebody tries in vain, the wait
+/// does not grow.
+pub async fn refused_acts_are_not_counted(store: Arc<dyn Store>) {
+    let quota = quota(2, 1000);
+    for expected in [true, true, false] {
+        let decision = done(store.hit(key(1), quota, NOW).await);
+        assert_eq!(decision == Decision::Allowed, expected, "a burst of two");
+    }
+    for millis in (0..1000).step_by(50) {
+        let decision = done(store.hit(key(1), quota, at(millis)).await);
+        let retry_after = Duration::from_millis(1000 - millis.unsigned_abs());
+        assert_eq!(
+            decision,
+            Decision::Refused { retry_after },
+            "the wait after refused acts"
+        );
+    }
+    let decision = done(store.hit(key(1), quota, at(1000)).await);
+    assert_eq!(decision, Decision::Allowed, "refused acts were counted");
+}
+
+/// A clock that is turned back makes nobody wait longer than the quota says.
+pub async fn a_clock_turned_back_locks_nobody_out(store: Arc<dyn Store>) {
+    let quota = quota(2, 1000);
+    for _ in 0..2 {
+        let decision = done(store.hit(key(1), quota, NOW).await);
+        assert_eq!(decision, Decision::Allowed, "a burst of two");
+    }
+    let hour = 3_600_000;
+    let decision = done(store.hit(key(1), quota, at(-hour)).await);
+    let retry_after = Duration::from_secs(1);
+    assert_eq!(
+        decision,
+        Decision::Refused { retry_after },
+        "the wait after the clock was turned back"
+    );
+    let decision = done(store.hit(key(1), quota, at(1000 - hour)).await);
+    assert_eq!(
+        decision,
+        Decision::Allowed,
+        "a clock that was turned back locks out for longer than the quota says"
+    );
+}
+
+/// Four times the budget at once: exactly the budget is allowed (ASVS 2.4.1,
+/// CVE-2019-5421), and everybody else is told the same wait.
+pub async fn parallel_acts_get_exactly_the_budget(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let quota = quota(racers / 4, 1000);
+        let decisions = race(racers, |_| {
+            let store = Arc::clone(&store);
+            async move { done(store.hit(key(round), quota, NOW).await) }
+        })
+        .await;
+        let retry_after = Duration::from_secs(1);
+        let allowed = decisions.iter().filter(|one| **one == Decision::Allowed);
+        assert_eq!(
+            allowed.count(),
+            usize::try_from(racers / 4).unwrap_or(0),
+            "{racers} parallel acts did not get exactly the budget"
+        );
+        assert!(
+            decisions
+                .iter()
+                .all(|decision| *decision == Decision::Allowed
+                    || *decision == Decision::Refused { retry_after }),
+            "parallel acts were told different waits: {decisions:?}"
+        );
+    }
+}

@@ -1,0 +1,183 @@
+//! The suite that every store must pass.
+//!
+//! Each property is a function that takes an empty store and panics with a
+//! sentence saying what the store did wrong. One macro runs them all:
+//!
+//! ```
+//! # #[cfg(feature = "memory")] mod tests {
+//! use admittance::store::MemoryStore;
+//!
+//! admittance::store_conformance!(async { MemoryStore::new() });
+//! # }
+//! ```
+//!
+//! A runner of your own goes through [`PROPERTIES`], or calls the functions.
+//! The races need a runtime with several threads.
+//!
+//! All times lie in the year 2100, so that a database that removes what has
+//! expired by its own clock does not interfere. Counters and epochs go up to
+//! `i64::MAX` and no further: what a database without unsigned integers keeps.
+
+#![expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a property panics when the store is wrong: that is what it is for"
+)]
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::Store;
+
+mod fixture;
+pub mod limits;
+pub mod rotation;
+pub mod session_races;
+pub mod sessions;
+pub mod text;
+pub mod tokens;
+pub mod user_races;
+pub mod users;
+
+type Run = fn(Arc<dyn Store>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One thing that holds for every store.
+#[derive(Clone, Copy)]
+pub struct Property {
+    name: &'static str,
+    run: Run,
+}
+
+impl Property {
+    /// Its name: that of the function, and of the test the macro makes of it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Tries it on `store`, which must be empty.
+    ///
+    /// # Panics
+    ///
+    /// When the store does not have the property.
+    pub async fn check(&self, store: Arc<dyn Store>) {
+        (self.run)(store).await;
+    }
+}
+
+impl fmt::Debug for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Property({})", self.name)
+    }
+}
+
+/// Makes one test of each property.
+///
+/// Takes an expression that gives a future of a fresh, empty store of any type
+/// that is a [`Store`]; each test evaluates it once. The crate that calls it
+/// needs `tokio` with `macros` and `rt-multi-thread`.
+#[macro_export]
+macro_rules! store_conformance {
+    ($fresh:expr $(,)?) => {
+        $crate::__store_properties! { __store_tests $fresh }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_tests {
+    ([$fresh:expr] $($topic:ident { $($property:ident)* })*) => {$($(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+        async fn $property() {
+            let store = ::std::sync::Arc::new($fresh.await);
+            $crate::store::conformance::$topic::$property(store).await;
+        }
+    )*)*};
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_list {
+    ([] $($topic:ident { $($property:ident)* })*) => {
+        &[$($(Property {
+            name: stringify!($property),
+            run: |store| Box::pin($topic::$property(store)),
+        },)*)*]
+    };
+}
+
+/// Hands the list of all properties to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_properties {
+    ($then:ident $($arguments:tt)*) => {
+        $crate::$then! {
+            [$($arguments)*]
+            users {
+                a_user_comes_back_as_stored
+                what_is_not_there_is_not_found
+                an_email_is_registered_once
+                emails_that_differ_are_different_users
+                a_taken_user_id_is_not_overwritten
+                a_profile_change_touches_nothing_else
+                a_profile_of_nobody_is_not_made
+                a_login_is_recorded_only_when_still_good
+                a_password_is_replaced_only_if_it_is_the_expected_one
+            }
+            text {
+                asvs_1_2_4_hostile_text_matches_only_itself
+            }
+            sessions {
+                a_session_comes_back_as_stored
+                a_taken_session_id_is_not_overwritten
+                a_session_ends_exactly_at_its_time
+                sessions_are_listed_last_seen_first
+                a_session_is_ended_by_its_owner_only
+                ending_all_sessions_spares_only_the_exception
+            }
+            rotation {
+                a_rotation_has_four_outcomes
+                a_reused_refresh_token_ends_the_session
+                a_refresh_never_outlives_the_absolute_timeout
+                a_rotation_equals_the_state_machine
+            }
+            tokens {
+                a_token_is_consumed_once
+                a_token_of_another_purpose_is_left
+                a_token_ends_exactly_at_its_time
+                a_taken_digest_is_not_overwritten
+                tokens_are_removed_for_one_user_only
+            }
+            limits {
+                a_limit_equals_the_quota_rule
+                limit_keys_are_independent
+                refused_acts_are_not_counted
+                a_clock_turned_back_locks_nobody_out
+                parallel_acts_get_exactly_the_budget
+            }
+            user_races {
+                one_of_many_registrations_of_an_email_wins
+                one_of_many_case_variants_of_an_email_wins
+                one_of_many_users_with_an_id_wins
+                one_of_many_password_changes_wins
+                a_login_does_not_undo_a_password_change
+                changes_of_different_fields_do_not_undo_each_other
+            }
+            session_races {
+                one_of_many_sessions_with_an_id_wins
+                one_of_many_tokens_with_a_digest_wins
+                one_of_many_consumers_gets_the_token
+                a_token_is_consumed_or_removed_never_both
+                one_of_many_refreshes_rotates
+                a_refresh_revives_no_ended_session
+                no_session_escapes_when_all_are_ended
+            }
+        }
+    };
+}
+
+/// All properties.
+pub static PROPERTIES: &[Property] = crate::__store_properties! { __store_list };

@@ -1,0 +1,250 @@
+//! Many at once, on sessions and tokens: one wins, and nothing is revived.
+
+use std::sync::Arc;
+
+use super::fixture::*;
+use crate::session::{Rotation, Session};
+use crate::store::{Insert, Store};
+use crate::token::{OneTimeToken, TokenPurpose};
+
+const PURPOSE: TokenPurpose = TokenPurpose::ResetPassword;
+
+/// The number of the one who won; fails unless it is one.
+#[track_caller]
+fn only_winner(outcomes: &[bool], what: &str) -> u32 {
+    let winners: Vec<u32> = (0..)
+        .zip(outcomes)
+        .filter_map(|(racer, won)| won.then_some(racer))
+        .collect();
+    match winners[..] {
+        [winner] => winner,
+        _ => panic!("{what}: {} of {} won", winners.len(), outcomes.len()),
+    }
+}
+
+/// Of parallel insertions with one session id, one is inserted.
+pub async fn one_of_many_sessions_with_an_id_wins(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let contender = |racer| session(round, user_id(round * 1000 + racer));
+        let inserted = race(racers, |racer| {
+            let (store, session) = (Arc::clone(&store), contender(racer));
+            async move { done(store.insert_session(&session).await) == Insert::Inserted }
+        })
+        .await;
+        let winner = only_winner(&inserted, "parallel insertions of one session id");
+        for racer in 0..racers {
+            let session = contender(racer);
+            let listed = done(store.sessions_of(session.user_id, NOW).await);
+            let expected = (racer == winner).then_some(session);
+            assert_eq!(
+                listed,
+                Vec::from_iter(expected),
+                "what is there is not what won"
+            );
+        }
+    }
+}
+
+/// Of parallel insertions with one digest, one is inserted.
+pub async fn one_of_many_tokens_with_a_digest_wins(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let contender = |racer| token(round, user_id(round * 1000 + racer), PURPOSE);
+        let inserted = race(racers, |racer| {
+            let (store, token) = (Arc::clone(&store), contender(racer));
+            async move { done(store.insert_token(&token).await) == Insert::Inserted }
+        })
+        .await;
+        let winner = contender(only_winner(&inserted, "parallel insertions of one digest"));
+        let consumed = done(store.consume_token(winner.digest, PURPOSE, NOW).await);
+        assert_eq!(consumed, Some(winner), "what is there is not what won");
+    }
+}
+
+/// Of parallel consumers of one token, one gets it (ASVS 6.5.1).
+pub async fn one_of_many_consumers_gets_the_token(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let token = token(round, user_id(round), PURPOSE);
+        assert_eq!(done(store.insert_token(&token).await), Insert::Inserted);
+        let consumed = race(racers, |_| {
+            let (store, token) = (Arc::clone(&store), token.clone());
+            async move {
+                let got = done(store.consume_token(token.digest, PURPOSE, NOW).await);
+                assert!(
+                    got.as_ref().is_none_or(|got| *got == token),
+                    "a token came back other than stored"
+                );
+                got.is_some()
+            }
+        })
+        .await;
+        only_winner(&consumed, "parallel consumers of one token");
+    }
+}
+
+/// When tokens are removed while they are consumed, each is consumed or
+/// removed, once, and none is left.
+pub async fn a_token_is_consumed_or_removed_never_both(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let owner = user_id(round);
+        let tokens: Vec<OneTimeToken> = (0..racers)
+            .map(|racer| token(round * 1000 + racer, owner, PURPOSE))
+            .collect();
+        for token in &tokens {
+            assert_eq!(done(store.insert_token(token).await), Insert::Inserted);
+        }
+        let digests: Vec<_> = tokens.iter().map(|token| token.digest).collect();
+        let counts = race(racers, |racer| {
+            let (store, digests) = (Arc::clone(&store), digests.clone());
+            async move {
+                if racer % 8 == 3 {
+                    return done(store.remove_tokens(owner).await);
+                }
+                let mut consumed = 0;
+                for digest in digests.into_iter().skip(racer as usize / 2).take(2) {
+                    let got = done(store.consume_token(digest, PURPOSE, NOW).await);
+                    consumed += u64::from(got.is_some());
+                }
+                consumed
+            }
+        })
+        .await;
+        assert_eq!(
+            counts.into_iter().sum::<u64>(),
+            u64::from(racers),
+            "tokens consumed and removed do not add up to those that were there"
+        );
+        assert_eq!(done(store.remove_tokens(owner).await), 0, "a token is left");
+    }
+}
+
+/// Of parallel refreshes with one token, one rotates and the others get the
+/// same successor (GHSA race: at most one live successor).
+pub async fn one_of_many_refreshes_rotates(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let session = Session {
+            refresh_counter: 41,
+            ..session(round, user_id(round))
+        };
+        assert_eq!(done(store.insert_session(&session).await), Insert::Inserted);
+        let rotated = race(racers, |_| {
+            let (store, id) = (Arc::clone(&store), session.id);
+            async move {
+                match done(store.rotate(id, 41, POLICY, at(5)).await) {
+                    Rotation::Rotated(after) => (true, after),
+                    Rotation::Repeated(after) => (false, after),
+                    other => panic!("a parallel refresh was answered {other:?}"),
+                }
+            }
+        })
+        .await;
+        let won: Vec<bool> = rotated.iter().map(|(won, _)| *won).collect();
+        only_winner(&won, "parallel refreshes with one token");
+        let stored = done(store.session(session.id, at(5)).await);
+        let Some(stored) = stored else {
+            panic!("parallel refreshes ended the session")
+        };
+        assert_eq!(
+            stored.refresh_counter, 42,
+            "parallel refreshes moved the counter by more than one"
+        );
+        assert!(
+            rotated.iter().all(|(_, after)| *after == stored),
+            "parallel refreshes were given different successors"
+        );
+    }
+}
+
+/// A refresh that races with the end of its session does not revive it,
+/// however it ends.
+pub async fn a_refresh_revives_no_ended_session(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let session = session(round, user_id(round));
+        assert_eq!(done(store.insert_session(&session).await), Insert::Inserted);
+        let ender = racers / 3;
+        let outcomes = race(racers, |racer| {
+            let (store, session) = (Arc::clone(&store), session.clone());
+            async move {
+                if racer != ender {
+                    let counter = u64::from(racer % 2);
+                    let _ = done(store.rotate(session.id, counter, POLICY, at(5)).await);
+                    return true;
+                }
+                let ended = if round % 2 == 0 {
+                    u64::from(done(store.end_session(session.user_id, session.id).await))
+                } else {
+                    done(store.end_sessions(session.user_id, None).await)
+                };
+                // From the acknowledgement on, nothing finds it.
+                assert_ended(&*store, &session, at(5), "an ended session is there").await;
+                ended == 1
+            }
+        })
+        .await;
+        assert!(
+            outcomes.iter().all(|ended| *ended),
+            "refreshes kept a session from being ended"
+        );
+        assert_ended(
+            &*store,
+            &session,
+            at(5),
+            "a refresh revived an ended session",
+        )
+        .await;
+        let late = done(store.rotate(session.id, 1, POLICY, at(5)).await);
+        assert_eq!(late, Rotation::Gone, "an ended session was refreshed");
+    }
+}
+
+/// When all sessions are ended while others are opened, those that were there
+/// before are ended, and each of the others is either ended and counted or
+/// there and listed.
+pub async fn no_session_escapes_when_all_are_ended(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let owner = user_id(round);
+        let old: Vec<Session> = (0..8)
+            .map(|number| session(round * 1000 + 500 + number, owner))
+            .collect();
+        for session in &old {
+            assert_eq!(done(store.insert_session(session).await), Insert::Inserted);
+        }
+        let ended = race(racers, |racer| {
+            let store = Arc::clone(&store);
+            let session = session(round * 1000 + racer, owner);
+            async move {
+                if racer % 8 == 5 {
+                    return done(store.end_sessions(owner, None).await);
+                }
+                assert_eq!(
+                    done(store.insert_session(&session).await),
+                    Insert::Inserted,
+                    "a new session was refused"
+                );
+                0
+            }
+        })
+        .await;
+        for session in &old {
+            assert_ended(&*store, session, NOW, "a session escaped its end").await;
+        }
+        let mut left = 0;
+        for racer in 0..racers {
+            let found = done(store.session(session_id(round * 1000 + racer), NOW).await);
+            left += usize::from(found.is_some());
+        }
+        let listed = done(store.sessions_of(owner, NOW).await).len();
+        assert_eq!(listed, left, "what is listed is not what is there");
+        let opened = racers - racers / 8 + 8;
+        assert_eq!(
+            ended.into_iter().sum::<u64>() + u64::try_from(left).unwrap_or(0),
+            u64::from(opened),
+            "sessions ended and left do not add up to those opened"
+        );
+        let rest = done(store.end_sessions(owner, None).await);
+        assert_eq!(
+            usize::try_from(rest).unwrap_or(0),
+            left,
+            "what could be ended"
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! What holds for sessions.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use super::fixture::*;
+use crate::id::SessionId;
+use crate::session::{Rotation, Session};
+use crate::store::{Insert, Store};
+use crate::time::Timestamp;
+
+async fn insert(store: &dyn Store, session: &Session) {
+    assert_eq!(
+        done(store.insert_session(session).await),
+        Insert::Inserted,
+        "a new session was refused"
+    );
+}
+
+/// Every field comes back as it was stored, alone and in the list.
+pub async fn a_session_comes_back_as_stored(store: Arc<dyn Store>) {
+    let agents = [None, Some(""), Some("Mozilla/5.0 (\u{1f98a}; \"x\")")];
+    let addresses = [
+        None,
+        Some(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 255))),
+        Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        Some(IpAddr::V6(Ipv6Addr::new(
+            0x2001, 0xdb8, 0, 1, 0, 0, 0, 0xffff,
+        ))),
+        Some(IpAddr::V6(Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped())),
+    ];
+    let mut number = 0;
+    for ip in addresses {
+        for agent in agents {
+            number += 1;
+            let session = Session {
+                auth_epoch: GREATEST,
+                created_at: Timestamp::from_millis(-1),
+                last_seen_at: at(-1),
+                absolute_expires_at: Timestamp::MAX,
+                refresh_counter: (1 << 53) + u64::from(number),
+                ip,
+                user_agent: agent.map(str::to_owned),
+                ..session(number, user_id(number))
+            };
+            insert(&*store, &session).await;
+            let found = done(store.session(session.id, NOW).await);
+            assert_eq!(
+                found.as_ref(),
+                Some(&session),
+                "a session came back other than stored"
+            );
+            let listed = done(store.sessions_of(session.user_id, NOW).await);
+            assert_eq!(listed, [session], "a session was listed other than stored");
+        }
+    }
+}
+
+/// An id collision is an error, never an overwrite.
+pub async fn a_taken_session_id_is_not_overwritten(store: Arc<dyn Store>) {
+    let first = session(1, user_id(1));
+    let second = Session {
+        refresh_counter: 5,
+        ..session(1, user_id(2))
+    };
+    insert(&*store, &first).await;
+    for again in [&second, &first] {
+        assert_eq!(
+            done(store.insert_session(again).await),
+            Insert::Taken,
+            "a session with an id that is taken was not refused"
+        );
+    }
+    let found = done(store.session(first.id, NOW).await);
+    assert_eq!(
+        found.as_ref(),
+        Some(&first),
+        "an id collision changed a session"
+    );
+    let listed = done(store.sessions_of(second.user_id, NOW).await);
+    assert_eq!(listed, [], "a session that was refused is listed");
+    assert_eq!(done(store.sessions_of(first.user_id, NOW).await), [first]);
+}
+
+/// A session is live until the millisecond before `expires_at`, and is gone at
+/// it, for each act (ASVS 7.3.1); the same for `absolute_expires_at`.
+pub async fn a_session_ends_exactly_at_its_time(store: Arc<dyn Store>) {
+    let idle = session(1, user_id(1));
+    // A store must not rely on the idle end never being the later one.
+    let absolute = Session {
+        expires_at: at(900_000),
+        absolute_expires_at: at(100_000),
+        ..session(2, user_id(2))
+    };
+    for session in [&idle, &absolute] {
+        insert(&*store, session).await;
+        let (last, end) = (at(99_999), at(100_000));
+        let found = done(store.session(session.id, last).await);
+        assert_eq!(
+            found.as_ref(),
+            Some(session),
+            "a session ended before its time"
+        );
+        assert_eq!(
+            done(store.sessions_of(session.user_id, last).await).len(),
+            1,
+            "a session was not listed to its end"
+        );
+        let rotation = done(store.rotate(session.id, 0, POLICY, end).await);
+        assert_eq!(
+            rotation,
+            Rotation::Gone,
+            "a session was refreshed at its end"
+        );
+        assert_ended(&*store, session, end, "a session outlived its end").await;
+    }
+    let kept = session(3, user_id(3));
+    insert(&*store, &kept).await;
+    assert!(
+        matches!(
+            done(store.rotate(kept.id, 0, POLICY, at(99_999)).await),
+            Rotation::Rotated(_)
+        ),
+        "a session could not be refreshed to its end"
+    );
+}
+
+/// The list is in the order of `last_seen_at`, newest first, then of the id,
+/// highest first; it holds one user's live sessions.
+pub async fn sessions_are_listed_last_seen_first(store: Arc<dyn Store>) {
+    let owner = user_id(1);
+    let mut highest = [0; 12];
+    highest[0] = 0xff;
+    let mut lowest = [0xff; 12];
+    lowest[0] = 0x01;
+    let seen = |id: SessionId, last_seen_at| Session {
+        id,
+        last_seen_at,
+        ..session(0, owner)
+    };
+    let expected = [
+        seen(session_id(3), at(2)),
+        seen(SessionId::from_bytes(highest), NOW),
+        seen(session_id(9), NOW),
+        seen(session_id(5), NOW),
+        seen(SessionId::from_bytes(lowest), NOW),
+        seen(session_id(7), at(-1)),
+    ];
+    for index in [3, 0, 5, 1, 4, 2] {
+        insert(&*store, &expected[index]).await;
+    }
+    let expired = Session {
+        expires_at: at(1),
+        ..session(20, owner)
+    };
+    insert(&*store, &expired).await;
+    insert(&*store, &session(21, user_id(2))).await;
+    assert_eq!(
+        done(store.sessions_of(owner, at(1)).await),
+        expected,
+        "the sessions are not those of the user, last seen first"
+    );
+}
+
+/// Ending a session needs the user whose it is; what has ended stays so.
+pub async fn a_session_is_ended_by_its_owner_only(store: Arc<dyn Store>) {
+    let (mine, theirs) = (session(1, user_id(1)), session(2, user_id(2)));
+    for session in [&mine, &theirs] {
+        insert(&*store, session).await;
+    }
+    assert!(
+        !done(store.end_session(mine.user_id, theirs.id).await),
+        "a user was told to have ended another's session"
+    );
+    let found = done(store.session(theirs.id, NOW).await);
+    assert_eq!(
+        found.as_ref(),
+        Some(&theirs),
+        "a user ended another's session"
+    );
+    assert!(
+        done(store.end_session(mine.user_id, mine.id).await),
+        "a user could not end the own session"
+    );
+    assert!(
+        !done(store.end_session(mine.user_id, mine.id).await),
+        "a session was ended twice"
+    );
+    assert_ended(&*store, &mine, NOW, "an ended session is there").await;
+    let rotation = done(store.rotate(mine.id, 0, POLICY, NOW).await);
+    assert_eq!(rotation, Rotation::Gone, "an ended session was refreshed");
+    assert_eq!(done(store.sessions_of(theirs.user_id, NOW).await), [theirs]);
+}
+
+/// Ending all sessions ends all of one user's, but for the exception, and
+/// says how many there were.
+pub async fn ending_all_sessions_spares_only_the_exception(store: Arc<dyn Store>) {
+    let owner = user_id(1);
+    let other = session(100, user_id(2));
+    insert(&*store, &other).await;
+    let cases = [(None, 3), (Some(2), 2), (Some(100), 3), (Some(999), 3)];
+    for (spared, count) in cases {
+        let mine: Vec<Session> = (1..=3).map(|number| session(number, owner)).collect();
+        for session in &mine {
+            insert(&*store, session).await;
+        }
+        let except = spared.map(session_id);
+        assert_eq!(
+            done(store.end_sessions(owner, except).await),
+            count,
+            "another number of sessions was ended (all but {except:?})"
+        );
+        for session in &mine {
+            let found = done(store.session(session.id, NOW).await);
+            assert_eq!(
+                found.is_some(),
+                except == Some(session.id),
+                "what is left is not the exception (all but {except:?})"
+            );
+        }
+        let left = done(store.sessions_of(owner, NOW).await);
+        assert_eq!(
+            left.len() + usize::try_from(count).unwrap_or(0),
+            3,
+            "what is listed"
+        );
+        let found = done(store.session(other.id, NOW).await);
+        assert_eq!(
+            found.as_ref(),
+            Some(&other),
+            "another user's session was ended"
+        );
+        let ended = done(store.end_sessions(owner, None).await);
+        assert_eq!(ended, 3 - count, "the spared session could not be ended");
+    }
+}

@@ -1,0 +1,120 @@
+//! Text from outside is data, whatever it looks like.
+
+use std::sync::Arc;
+
+use super::fixture::*;
+use crate::email::{CanonicalEmail, Email};
+use crate::store::{Epoch, Insert, InsertUser, ProfileChange, Store};
+use crate::token::TokenPurpose;
+use crate::user::{DisplayName, PasswordHash, User};
+
+/// What some database or language takes for more than text. Emails come
+/// parsed to the store; that most of these do not parse is not its defence.
+const HOSTILE: &[&str] = &[
+    r#"{"$ne":null}"#,
+    r#"{"$gt":""}"#,
+    r#"{"$regex":"^a"}"#,
+    "$where",
+    "$ne",
+    "$password_hash",
+    "$$ROOT",
+    "a.b",
+    ".",
+    ".*",
+    "^.*$",
+    ".*@example.org",
+    "user1@example",
+    "ser1@example.org",
+    "%",
+    "_ser1@example.org",
+    "*",
+    "?",
+    "'",
+    "\"",
+    "\\",
+    "' or 1=1 --",
+    "'; drop table users; --",
+    "null",
+    "true",
+    "0",
+    "[]",
+    "{}",
+    "{{7*7}}",
+    "../../users",
+    "users:1",
+    "a\r\nDEL *",
+    "\u{202e}gro",
+    "\u{fffd}",
+    " user1@example.org",
+    "user1@example.org ",
+];
+
+/// No text is an operator, a path or a pattern: as email, name, hash, user
+/// agent or address of a token it matches itself and nothing else, and comes
+/// back as it was (ASVS 1.2.4, 1.2.9).
+pub async fn asvs_1_2_4_hostile_text_matches_only_itself(store: Arc<dyn Store>) {
+    let bystander = user(1);
+    assert_eq!(
+        done(store.insert_user(&bystander).await),
+        InsertUser::Inserted
+    );
+    for text in HOSTILE {
+        let key = CanonicalEmail::from_store((*text).to_owned());
+        let found = done(store.user_by_email(&key).await);
+        assert!(found.is_none(), "the email {text:?} found somebody else");
+        let (guess, new) = (PasswordHash::new(*text), PasswordHash::new("new"));
+        let replaced = store
+            .replace_password(bystander.id, &guess, &new, Epoch::Raise)
+            .await;
+        assert!(
+            !done(replaced),
+            "{text:?} was taken for the password's hash"
+        );
+    }
+    let mut users = vec![bystander];
+    for (number, text) in (2..).zip(HOSTILE) {
+        users.push(insert_everywhere(&*store, number, text).await);
+    }
+    for user in &users {
+        assert_stored(&*store, user, "hostile text came back changed").await;
+    }
+}
+
+/// A user, a session and a token made of `text`.
+async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
+    let mut hostile = User {
+        email: Email::from_store(text.to_owned(), text.to_owned()),
+        password_hash: PasswordHash::new(text),
+        ..user(number)
+    };
+    assert_eq!(
+        done(store.insert_user(&hostile).await),
+        InsertUser::Inserted,
+        "the email {text:?} was taken for another"
+    );
+    hostile.name = DisplayName::from_store(text.to_owned());
+    let change = ProfileChange {
+        name: Some(hostile.name.clone()),
+        preferences: None,
+    };
+    let answer = done(store.update_profile(hostile.id, &change).await);
+    assert_user(answer.as_ref(), &hostile, "a name of hostile text");
+
+    let mut session = session(number, hostile.id);
+    session.user_agent = Some(format!("{text}\0{text}"));
+    assert_eq!(done(store.insert_session(&session).await), Insert::Inserted);
+    let listed = done(store.sessions_of(hostile.id, NOW).await);
+    assert_eq!(listed, [session], "a user agent of hostile text");
+
+    let purpose = TokenPurpose::ChangeEmail;
+    let mut token = token(number, hostile.id, purpose);
+    token.email = hostile.email.canonical().clone();
+    assert_eq!(done(store.insert_token(&token).await), Insert::Inserted);
+    let consumed = done(store.consume_token(token.digest, purpose, NOW).await);
+    assert_eq!(
+        consumed,
+        Some(token),
+        "a token for an address of hostile text"
+    );
+    hostile
+}

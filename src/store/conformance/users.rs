@@ -1,0 +1,397 @@
+//! What holds for users.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::fixture::*;
+use crate::authz::Role;
+use crate::preferences::Preferences;
+use crate::session::Rotation;
+use crate::store::{Epoch, InsertUser, ProfileChange, Store};
+use crate::time::Timestamp;
+use crate::token::{TokenDigest, TokenPurpose};
+use crate::user::{DisplayName, PasswordHash, User, UserStatus};
+
+/// Every field comes back as it was stored, at the edges of its range too, by
+/// id and by email.
+pub async fn a_user_comes_back_as_stored(store: Arc<dyn Store>) {
+    let rich = User {
+        email: email("Zo\u{eb}.Müller+exam@Bücher.example"),
+        name: DisplayName::from_store("Zo\u{eb} \u{1f98a} \u{5e9}\u{5dc}\u{5d5}\u{5dd}".to_owned()),
+        last_login: Some(at(1)),
+        is_verified: true,
+        roles: roles(["admin", "exam:examiner", "a.b_c-9"]),
+        preferences: rich_preferences(),
+        status: UserStatus::Disabled,
+        auth_epoch: GREATEST,
+        ..user(1)
+    };
+    let edge = User {
+        created_at: Timestamp::MIN,
+        last_login: Some(Timestamp::MAX),
+        auth_epoch: (1 << 53) + 1,
+        password_hash: PasswordHash::new(""),
+        ..user(2)
+    };
+    let before_1970 = User {
+        created_at: Timestamp::from_millis(-1),
+        last_login: Some(Timestamp::from_millis(0)),
+        preferences: large_preferences(),
+        roles: (0..200)
+            .filter_map(|n| Role::new(&format!("role{n}")).ok())
+            .collect(),
+        ..user(3)
+    };
+    let users = [rich, edge, before_1970, user(4)];
+    for user in &users {
+        let inserted = done(store.insert_user(user).await);
+        assert_eq!(inserted, InsertUser::Inserted, "a new user was refused");
+    }
+    for user in &users {
+        assert_stored(&*store, user, "a user came back other than stored").await;
+    }
+}
+
+/// Looking for what is not there finds nothing and changes nothing.
+pub async fn what_is_not_there_is_not_found(store: Arc<dyn Store>) {
+    for round in 0..2 {
+        let (absent, session) = (user(9), session_id(9));
+        let found = done(store.user(absent.id).await);
+        assert!(found.is_none(), "a user was found by an id nobody has");
+        let found = done(store.user_by_email(absent.email.canonical()).await);
+        assert!(found.is_none(), "a user was found by an email nobody has");
+        assert_eq!(
+            done(store.session(session, NOW).await),
+            None,
+            "a session was found by an id that none has"
+        );
+        let listed = done(store.sessions_of(absent.id, NOW).await);
+        assert!(listed.is_empty(), "nobody's sessions were listed");
+        assert_eq!(
+            done(store.rotate(session, 0, POLICY, NOW).await),
+            Rotation::Gone,
+            "a session that is not there was refreshed"
+        );
+        assert!(
+            !done(store.end_session(absent.id, session).await),
+            "a session that is not there was said to be ended"
+        );
+        assert_eq!(done(store.end_sessions(absent.id, None).await), 0);
+        let digest = TokenDigest::of(b"absent");
+        let purpose = TokenPurpose::VerifyEmail;
+        assert_eq!(
+            done(store.consume_token(digest, purpose, NOW).await),
+            None,
+            "a token that is not there was consumed"
+        );
+        assert_eq!(done(store.remove_tokens(absent.id).await), 0);
+        if round == 0 {
+            // Once more, now that there are others.
+            assert_eq!(
+                done(store.insert_user(&user(1)).await),
+                InsertUser::Inserted
+            );
+            let _ = done(
+                store
+                    .insert_session(&super::fixture::session(1, user_id(1)))
+                    .await,
+            );
+            let _ = done(store.insert_token(&token(1, user_id(1), purpose)).await);
+        }
+    }
+}
+
+/// A canonical email has one user, whatever the case in which it was given;
+/// who comes second changes nothing.
+pub async fn an_email_is_registered_once(store: Arc<dyn Store>) {
+    let first = User {
+        email: email("Ann.Lee@Example.org"),
+        ..user(1)
+    };
+    assert_eq!(done(store.insert_user(&first).await), InsertUser::Inserted);
+    for (number, given) in (2..).zip([
+        "Ann.Lee@Example.org",
+        "ann.lee@example.org",
+        "ANN.LEE@EXAMPLE.ORG",
+    ]) {
+        let second = User {
+            email: email(given),
+            ..user(number)
+        };
+        assert_eq!(
+            done(store.insert_user(&second).await),
+            InsertUser::EmailTaken,
+            "{given} was registered again"
+        );
+        let found = done(store.user(second.id).await);
+        assert!(found.is_none(), "a user whose email was taken is there");
+    }
+    // The same user again has both taken; the answer says so of either.
+    assert_ne!(
+        done(store.insert_user(&first).await),
+        InsertUser::Inserted,
+        "one user was inserted twice"
+    );
+    assert_stored(&*store, &first, "the user who was there first changed").await;
+}
+
+/// Canonical emails are compared byte by byte: no collation, no folding of
+/// accents or of letters outside ASCII (CVE-2019-19844), no trimming.
+pub async fn emails_that_differ_are_different_users(store: Arc<dyn Store>) {
+    let addresses = [
+        "mike@example.org",
+        "m\u{131}ke@example.org",
+        "m\u{ed}ke@example.org",
+        "sam@example.org",
+        "\u{17f}am@example.org",
+        "strasse@example.org",
+        "stra\u{df}e@example.org",
+        "\u{e9}ve@example.org",
+        "\u{c9}ve@example.org",
+        "mi.ke@example.org",
+        "mike+x@example.org",
+    ];
+    let users: Vec<User> = (1..)
+        .zip(addresses)
+        .map(|(number, given)| User {
+            email: email(given),
+            ..user(number)
+        })
+        .collect();
+    for user in &users {
+        let address = user.email.as_str();
+        let found = done(store.user_by_email(user.email.canonical()).await);
+        assert!(found.is_none(), "{address} finds somebody else");
+        assert_eq!(
+            done(store.insert_user(user).await),
+            InsertUser::Inserted,
+            "{address} was taken for another address"
+        );
+    }
+    for user in &users {
+        assert_stored(&*store, user, "one address gave another's user").await;
+    }
+}
+
+/// An id collision is an error, never an overwrite, and does not take the
+/// email of the user who was refused.
+pub async fn a_taken_user_id_is_not_overwritten(store: Arc<dyn Store>) {
+    let first = user(1);
+    let second = User {
+        id: first.id,
+        ..user(2)
+    };
+    assert_eq!(done(store.insert_user(&first).await), InsertUser::Inserted);
+    assert_eq!(
+        done(store.insert_user(&second).await),
+        InsertUser::IdTaken,
+        "a user with an id that is taken was not refused as such"
+    );
+    assert_stored(&*store, &first, "an id collision changed the first user").await;
+    let found = done(store.user_by_email(second.email.canonical()).await);
+    assert!(found.is_none(), "the email of a refused user finds a user");
+    assert_eq!(
+        done(store.insert_user(&user(2)).await),
+        InsertUser::Inserted,
+        "a refused user keeps the email taken"
+    );
+}
+
+/// A change of profile changes what it names, and nothing but name and
+/// preferences.
+pub async fn a_profile_change_touches_nothing_else(store: Arc<dyn Store>) {
+    let mut expected = User {
+        last_login: Some(at(5)),
+        is_verified: true,
+        roles: roles(["admin", "examiner"]),
+        preferences: rich_preferences(),
+        auth_epoch: 7,
+        ..user(1)
+    };
+    let other = user(2);
+    for user in [&expected, &other] {
+        assert_eq!(done(store.insert_user(user).await), InsertUser::Inserted);
+    }
+    let name = DisplayName::from_store("New \u{1f98a}".to_owned());
+    let small = preferences(json!({"level": "C1"}));
+    let changes = [
+        (None, None),
+        (Some(name.clone()), None),
+        (None, Some(small)),
+        (None, Some(Preferences::default())),
+        (
+            Some(DisplayName::from_store("Again".to_owned())),
+            Some(rich_preferences()),
+        ),
+    ];
+    for (name, preferences) in changes {
+        let change = ProfileChange { name, preferences };
+        if let Some(name) = &change.name {
+            expected.name = name.clone();
+        }
+        if let Some(preferences) = &change.preferences {
+            expected.preferences = preferences.clone();
+        }
+        let answer = done(store.update_profile(expected.id, &change).await);
+        assert_user(answer.as_ref(), &expected, "a change of profile answered");
+        assert_stored(&*store, &expected, "a change of profile stored").await;
+    }
+    assert_stored(&*store, &other, "a change of profile changed another user").await;
+}
+
+/// Changing the profile of nobody makes no user.
+pub async fn a_profile_of_nobody_is_not_made(store: Arc<dyn Store>) {
+    let change = ProfileChange {
+        name: Some(DisplayName::from_store("Nobody".to_owned())),
+        preferences: None,
+    };
+    let answer = done(store.update_profile(user_id(1), &change).await);
+    assert!(answer.is_none(), "the profile of nobody was changed");
+    let found = done(store.user(user_id(1)).await);
+    assert!(found.is_none(), "changing a profile made a user");
+}
+
+/// A login is recorded if the user is active and the epoch is the one that it
+/// was checked under; otherwise nothing changes.
+pub async fn a_login_is_recorded_only_when_still_good(store: Arc<dyn Store>) {
+    let mut active = User {
+        auth_epoch: GREATEST - 1,
+        ..user(1)
+    };
+    let disabled = User {
+        status: UserStatus::Disabled,
+        ..user(2)
+    };
+    for user in [&active, &disabled] {
+        assert_eq!(done(store.insert_user(user).await), InsertUser::Inserted);
+    }
+    for epoch in [0, GREATEST - 2, GREATEST] {
+        assert!(
+            !done(store.record_login(active.id, epoch, at(1)).await),
+            "a login under epoch {epoch} was recorded for a user of another"
+        );
+    }
+    assert_stored(&*store, &active, "a refused login changed the user").await;
+    assert!(
+        !done(store.record_login(disabled.id, 0, at(1)).await),
+        "a login was recorded for a disabled user"
+    );
+    assert_stored(&*store, &disabled, "a refused login changed the user").await;
+    assert!(
+        !done(store.record_login(user_id(3), 0, at(1)).await),
+        "a login was recorded for nobody"
+    );
+    assert!(
+        done(store.user(user_id(3)).await).is_none(),
+        "a login made a user"
+    );
+    for millis in [10, 20] {
+        active.last_login = Some(at(millis));
+        assert!(
+            done(
+                store
+                    .record_login(active.id, active.auth_epoch, at(millis))
+                    .await
+            ),
+            "a good login was not recorded"
+        );
+        assert_stored(&*store, &active, "a login changed more than last_login").await;
+    }
+}
+
+/// A password is replaced only if the hash is still the expected one; the
+/// epoch goes up by exactly one in the same act, or stays.
+pub async fn a_password_is_replaced_only_if_it_is_the_expected_one(store: Arc<dyn Store>) {
+    let mut expected = User {
+        auth_epoch: 1 << 53,
+        is_verified: true,
+        ..user(1)
+    };
+    let other = user(2);
+    for user in [&expected, &other] {
+        assert_eq!(done(store.insert_user(user).await), InsertUser::Inserted);
+    }
+    let new = PasswordHash::new("new");
+    for wrong in ["", "hash", "HASH 1", "hash 1 ", "hash 2", "new"] {
+        let wrong = PasswordHash::new(wrong);
+        for epoch in [Epoch::Keep, Epoch::Raise] {
+            assert!(
+                !done(
+                    store
+                        .replace_password(expected.id, &wrong, &new, epoch)
+                        .await
+                ),
+                "a password was replaced though it was not the expected one"
+            );
+        }
+    }
+    assert_stored(&*store, &expected, "a refused change of password stored").await;
+    let steps = [
+        ("second", Epoch::Raise),
+        ("third", Epoch::Keep),
+        ("fourth", Epoch::Raise),
+    ];
+    for (text, epoch) in steps {
+        let old = expected.password_hash.clone();
+        expected.password_hash = PasswordHash::new(text);
+        if epoch == Epoch::Raise {
+            expected.auth_epoch += 1;
+        }
+        let new = &expected.password_hash;
+        assert!(
+            done(store.replace_password(expected.id, &old, new, epoch).await),
+            "a password was not replaced though it was the expected one"
+        );
+        assert_stored(&*store, &expected, "a change of password stored").await;
+    }
+    assert_stored(&*store, &other, "a change of password changed another user").await;
+    assert!(
+        !done(
+            store
+                .replace_password(user_id(3), &new, &new, Epoch::Raise)
+                .await
+        ),
+        "the password of nobody was replaced"
+    );
+}
+
+fn roles<const N: usize>(names: [&str; N]) -> BTreeSet<Role> {
+    names
+        .into_iter()
+        .map(|name| {
+            Role::new(name).unwrap_or_else(|error| panic!("the suite's own role {name}: {error}"))
+        })
+        .collect()
+}
+
+fn preferences(value: Value) -> Preferences {
+    let Value::Object(object) = value else {
+        panic!("the suite's own preferences are no object")
+    };
+    Preferences::new(object).unwrap_or_else(|error| panic!("the suite's own preferences {error}"))
+}
+
+fn rich_preferences() -> Preferences {
+    preferences(json!({
+        "least": i64::MIN, "most": i64::MAX, "beyond a double": (1_i64 << 53) + 1,
+        "beyond 32 bits": 1_i64 << 31, "zero": 0, "minus": -1,
+        "whole double": 2.0, "double": -0.1, "huge": 1e300, "tiny": 5e-324,
+        "null": null, "yes": true, "no": false,
+        "empty": {"text": "", "list": [], "object": {}},
+        "nested": {"list": [1, "two", 3.5, null, [false, {"a": [null]}]]},
+        "Schl\u{fc}ssel \u{1f511}": "\u{1f98a}\0\r\n\"'\\", "_id": 1, "0": "zero", "__proto__": {"x": 1},
+        " ": "blank", "2026-11-22T08:30:00.000Z": "2026-11-22T08:30:00.000Z",
+    }))
+}
+
+/// As deep as is allowed, and nearly as large.
+fn large_preferences() -> Preferences {
+    let deep = (1..31).fold(json!({"end": 1}), |inner, _| json!({"a": inner}));
+    let Value::Object(mut object) = json!({"deep": deep}) else {
+        return Preferences::from_store(Map::new());
+    };
+    object.insert("text".to_owned(), Value::String("\u{e4}".repeat(8_000)));
+    preferences(Value::Object(object))
+}
