@@ -1,0 +1,19 @@
+//! The MongoDB store, against a real server over TCP.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[path = "../support/commands.rs"]
+mod commands;
+#[path = "../support/mongo.rs"]
+mod mongo;
+
+mod conformance {
+    //! What every store must do.
+
+    admittance::store_conformance!(crate::mongo::store());
+}
