@@ -13,6 +13,8 @@ pub mod secret;
 pub mod service;
 pub mod session;
 pub mod store;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 pub mod time;
 pub mod token;
 pub mod user;

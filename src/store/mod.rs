@@ -11,6 +11,8 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "memory")]
+mod memory;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
 mod shared;
@@ -27,6 +29,9 @@ use crate::session::{Rotation, RotationPolicy, Session};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use crate::user::{DisplayName, PasswordHash, User};
+
+#[cfg(feature = "memory")]
+pub use memory::{MemoryCapacity, MemoryStore};
 
 /// The cause of a [`StoreError`], for logs and never for a client.
 pub type Cause = Box<dyn Error + Send + Sync>;

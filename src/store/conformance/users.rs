@@ -382,7 +382,7 @@ fn rich_preferences() -> Preferences {
         "empty": {"text": "", "list": [], "object": {}},
         "nested": {"list": [1, "two", 3.5, null, [false, {"a": [null]}]]},
         "Schl\u{fc}ssel \u{1f511}": "\u{1f98a}\0\r\n\"'\\", "_id": 1, "0": "zero", "__proto__": {"x": 1},
-        " ": "blank", "2026-11-22T08:30:00.000Z": "2026-11-22T08:30:00.000Z",
+        " ": "blank", "time": "2026-11-22T08:30:00.000Z",
     }))
 }
 

@@ -1,0 +1,82 @@
+//! Rate limits in memory, bounded whatever comes.
+
+use super::expiring::{Entry, Expiring, STEP};
+use crate::limit::{Decision, LimitKey, Quota};
+use crate::time::Timestamp;
+
+/// How many entries compete for being evicted when the table is full.
+const SAMPLE: usize = 16;
+
+pub(super) struct Limit {
+    key: LimitKey,
+    full_at: Timestamp,
+}
+
+impl Entry for Limit {
+    type Key = LimitKey;
+
+    fn key(&self) -> LimitKey {
+        self.key
+    }
+
+    /// A whole budget is the same as none that was ever touched.
+    fn has_expired(&self, now: Timestamp) -> bool {
+        self.full_at <= now
+    }
+}
+
+pub(super) struct Limits {
+    entries: Expiring<Limit>,
+    capacity: usize,
+}
+
+impl Limits {
+    /// Limits that hold `capacity` keys, at least one.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            entries: Expiring::default(),
+            capacity: capacity.max(1),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn hit(&mut self, key: LimitKey, quota: Quota, now: Timestamp) -> Decision {
+        self.sweep(now, STEP);
+        if let Some(limit) = self.entries.get_mut(key) {
+            let (full_at, decision) = quota.decide(Some(limit.full_at), now);
+            // Kept even when the act is refused: the rule may have brought a
+            // time nearer that a clock turned back left far away.
+            limit.full_at = full_at;
+            return decision;
+        }
+        self.make_room(now);
+        let (full_at, decision) = quota.decide(None, now);
+        self.entries.insert(Limit { key, full_at });
+        decision
+    }
+
+    pub(super) fn sweep(&mut self, now: Timestamp, steps: usize) -> usize {
+        let mut removed = 0;
+        self.entries.sweep(now, steps, |_| removed += 1);
+        removed
+    }
+
+    /// Drops what has expired; or else, of a sample, the key that is nearest
+    /// to its whole budget. To get a loaded key out, somebody must load nearly
+    /// all the others more than that one.
+    fn make_room(&mut self, now: Timestamp) {
+        if self.len() < self.capacity || self.sweep(now, SAMPLE) > 0 {
+            return;
+        }
+        let nearest = self
+            .entries
+            .sample(SAMPLE)
+            .min_by_key(|limit| limit.full_at);
+        if let Some(key) = nearest.map(Limit::key) {
+            self.entries.remove(key);
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! A store in the memory of the process: for tests, for a single instance
+//! that may forget, and as the measure for other stores.
+
+mod expiring;
+mod limits;
+mod owned;
+mod users;
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use async_trait::async_trait;
+
+use super::{
+    Epoch, Insert, InsertUser, LimitStore, ProfileChange, SessionStore, StoreError, TokenStore,
+    UserStore,
+};
+use crate::email::CanonicalEmail;
+use crate::id::{SessionId, UserId};
+use crate::limit::{Decision, LimitKey, Quota};
+use crate::session::{Rotation, RotationPolicy, Session};
+use crate::time::Timestamp;
+use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
+use crate::user::{PasswordHash, User, UserStatus};
+use expiring::{Entry, STEP};
+use limits::Limits;
+use owned::{Owned, OwnedEntry};
+use users::Users;
+
+/// How many of each a [`MemoryStore`] holds at most.
+///
+/// Users, sessions and tokens beyond it are refused with [`StoreError::Full`];
+/// of rate limits, those nearest to their whole budget make room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryCapacity {
+    /// Users. Default: 1,000,000, about 1 kB each.
+    pub users: usize,
+    /// Sessions that have not expired. Default: 1,000,000, about 0.5 kB each.
+    pub sessions: usize,
+    /// One-time tokens that have not expired. Default: 200,000.
+    pub tokens: usize,
+    /// Keys of rate limits that are not at their whole budget; at least one.
+    /// Default: 1,000,000, below 0.1 kB each.
+    pub limits: usize,
+}
+
+impl Default for MemoryCapacity {
+    fn default() -> Self {
+        Self {
+            users: 1_000_000,
+            sessions: 1_000_000,
+            tokens: 200_000,
+            limits: 1_000_000,
+        }
+    }
+}
+
+/// How many of each a [`MemoryStore`] holds now, expired ones included that
+/// were not removed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryCounts {
+    /// Users.
+    pub users: usize,
+    /// Sessions.
+    pub sessions: usize,
+    /// One-time tokens.
+    pub tokens: usize,
+    /// Keys of rate limits.
+    pub limits: usize,
+}
+
+/// A [`Store`](super::Store) in memory. Clones share their contents, which end
+/// with the last of them.
+///
+/// Each act takes a time that does not depend on how much is stored. It is
+/// bounded by a [`MemoryCapacity`], and each act that adds something removes a
+/// few entries that have expired; a server that may idle calls
+/// [`remove_expired`](MemoryStore::remove_expired) now and then. `Debug` shows
+/// counts only.
+#[derive(Clone)]
+pub struct MemoryStore(Arc<Tables>);
+
+/// No act holds two of these locks at once.
+struct Tables {
+    users: RwLock<Users>,
+    sessions: RwLock<Owned<Session>>,
+    tokens: Mutex<Owned<OneTimeToken>>,
+    limits: Mutex<Limits>,
+}
+
+impl MemoryStore {
+    /// An empty store with the default [`MemoryCapacity`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_capacity(MemoryCapacity::default())
+    }
+
+    /// An empty store that holds at most `capacity`. Nothing is allocated yet.
+    #[must_use]
+    pub fn with_capacity(capacity: MemoryCapacity) -> Self {
+        Self(Arc::new(Tables {
+            users: RwLock::new(Users::new(capacity.users)),
+            sessions: RwLock::new(Owned::new(capacity.sessions)),
+            tokens: Mutex::new(Owned::new(capacity.tokens)),
+            limits: Mutex::new(Limits::new(capacity.limits)),
+        }))
+    }
+
+    /// How many of each are stored.
+    #[must_use]
+    pub fn counts(&self) -> MemoryCounts {
+        MemoryCounts {
+            users: self.read_users().len(),
+            sessions: self.read_sessions().len(),
+            tokens: self.tokens().len(),
+            limits: self.limits().len(),
+        }
+    }
+
+    /// Removes all that has expired by `now`, gives its memory back, and says
+    /// how many entries that were.
+    ///
+    /// It looks at every entry, but lets others in between, so nobody waits
+    /// for long. A server in use need not call it.
+    pub fn remove_expired(&self, now: Timestamp) -> usize {
+        let counts = self.counts();
+        in_slices(counts.sessions, |steps| {
+            self.write_sessions().sweep(now, steps)
+        }) + in_slices(counts.tokens, |steps| self.tokens().sweep(now, steps))
+            + in_slices(counts.limits, |steps| self.limits().sweep(now, steps))
+    }
+
+    // Each change below is whole before anything in it could panic, so what a
+    // poisoned lock guards is sound.
+
+    fn read_users(&self) -> RwLockReadGuard<'_, Users> {
+        self.0.users.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_users(&self) -> RwLockWriteGuard<'_, Users> {
+        self.0.users.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_sessions(&self) -> RwLockReadGuard<'_, Owned<Session>> {
+        let sessions = &self.0.sessions;
+        sessions.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_sessions(&self) -> RwLockWriteGuard<'_, Owned<Session>> {
+        let sessions = &self.0.sessions;
+        sessions.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, Owned<OneTimeToken>> {
+        self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn limits(&self) -> MutexGuard<'_, Limits> {
+        self.0.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Goes over `total` entries so many at a time that no lock is held for long.
+fn in_slices(total: usize, mut sweep: impl FnMut(usize) -> usize) -> usize {
+    const SLICE: usize = 1024;
+    (0..total)
+        .step_by(SLICE)
+        .map(|start| sweep(SLICE.min(total - start)))
+        .sum()
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.counts();
+        f.debug_struct("MemoryStore")
+            .field("users", &counts.users)
+            .field("sessions", &counts.sessions)
+            .field("tokens", &counts.tokens)
+            .field("limits", &counts.limits)
+            .finish()
+    }
+}
+
+impl Entry for Session {
+    type Key = SessionId;
+
+    fn key(&self) -> SessionId {
+        self.id
+    }
+
+    fn has_expired(&self, now: Timestamp) -> bool {
+        !self.is_live(now)
+    }
+}
+
+impl OwnedEntry for Session {
+    fn owner(&self) -> UserId {
+        self.user_id
+    }
+}
+
+impl Entry for OneTimeToken {
+    type Key = [u8; 32];
+
+    fn key(&self) -> [u8; 32] {
+        self.digest.to_bytes()
+    }
+
+    fn has_expired(&self, now: Timestamp) -> bool {
+        !self.is_live(now)
+    }
+}
+
+impl OwnedEntry for OneTimeToken {
+    fn owner(&self) -> UserId {
+        self.user_id
+    }
+}
+
+#[async_trait]
+impl UserStore for MemoryStore {
+    async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError> {
+        self.write_users().insert(user)
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        Ok(self.read_users().get(id).cloned())
+    }
+
+    async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError> {
+        Ok(self.read_users().by_email(email).cloned())
+    }
+
+    async fn record_login(
+        &self,
+        id: UserId,
+        epoch: u64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut users = self.write_users();
+        let good = |user: &&mut User| user.status == UserStatus::Active && user.auth_epoch == epoch;
+        let Some(user) = users.get_mut(id).filter(good) else {
+            return Ok(false);
+        };
+        user.last_login = Some(now);
+        Ok(true)
+    }
+
+    async fn replace_password(
+        &self,
+        id: UserId,
+        expected: &PasswordHash,
+        new: &PasswordHash,
+        epoch: Epoch,
+    ) -> Result<bool, StoreError> {
+        let mut users = self.write_users();
+        let same = |user: &&mut User| user.password_hash.is(expected);
+        let Some(user) = users.get_mut(id).filter(same) else {
+            return Ok(false);
+        };
+        if epoch == Epoch::Raise {
+            let raised = user.auth_epoch.checked_add(1);
+            // An epoch that cannot go up would leave old sessions alive.
+            user.auth_epoch =
+                raised.ok_or_else(|| StoreError::Other("auth_epoch is at its end".into()))?;
+        }
+        user.password_hash = new.clone();
+        Ok(true)
+    }
+
+    async fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<User>, StoreError> {
+        let mut users = self.write_users();
+        let Some(user) = users.get_mut(id) else {
+            return Ok(None);
+        };
+        if let Some(name) = &change.name {
+            user.name.clone_from(name);
+        }
+        if let Some(preferences) = &change.preferences {
+            user.preferences.clone_from(preferences);
+        }
+        Ok(Some(user.clone()))
+    }
+}
+
+#[async_trait]
+impl SessionStore for MemoryStore {
+    async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError> {
+        let now = session.created_at;
+        self.write_sessions().insert(session.clone(), now)
+    }
+
+    async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
+        let sessions = self.read_sessions();
+        let live = sessions.get(id).filter(|session| session.is_live(now));
+        Ok(live.cloned())
+    }
+
+    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        let mut live: Vec<Session> = {
+            let sessions = self.read_sessions();
+            let all = sessions.of(user);
+            all.filter(|session| session.is_live(now))
+                .cloned()
+                .collect()
+        };
+        live.sort_unstable_by_key(|session| Reverse((session.last_seen_at, session.id)));
+        Ok(live)
+    }
+
+    async fn rotate(
+        &self,
+        id: SessionId,
+        presented: u64,
+        policy: RotationPolicy,
+        now: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        let mut sessions = self.write_sessions();
+        sessions.sweep(now, STEP);
+        let Some(session) = sessions.get_mut(id) else {
+            return Ok(Rotation::Gone);
+        };
+        let rotation = session.clone().rotate(presented, policy, now);
+        match &rotation {
+            Rotation::Rotated(next) => *session = next.clone(),
+            Rotation::Reused(_) => {
+                sessions.remove(id);
+            }
+            Rotation::Repeated(_) | Rotation::Gone => {}
+        }
+        Ok(rotation)
+    }
+
+    async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+        let mut sessions = self.write_sessions();
+        let owned = sessions
+            .get(id)
+            .is_some_and(|session| session.user_id == user);
+        Ok(owned && sessions.remove(id).is_some())
+    }
+
+    async fn end_sessions(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<u64, StoreError> {
+        Ok(self.write_sessions().remove_of(user, except))
+    }
+}
+
+#[async_trait]
+impl TokenStore for MemoryStore {
+    async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError> {
+        self.tokens().insert(token.clone(), token.created_at)
+    }
+
+    async fn consume_token(
+        &self,
+        digest: TokenDigest,
+        purpose: TokenPurpose,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>, StoreError> {
+        let mut tokens = self.tokens();
+        let good = |token: &&OneTimeToken| token.purpose == purpose && token.is_live(now);
+        if tokens.get(digest.to_bytes()).filter(good).is_none() {
+            return Ok(None);
+        }
+        Ok(tokens.remove(digest.to_bytes()))
+    }
+
+    async fn remove_tokens(&self, user: UserId) -> Result<u64, StoreError> {
+        Ok(self.tokens().remove_of(user, None))
+    }
+}
+
+#[async_trait]
+impl LimitStore for MemoryStore {
+    async fn hit(
+        &self,
+        key: LimitKey,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Result<Decision, StoreError> {
+        Ok(self.limits().hit(key, quota, now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn asvs_16_5_4_a_panic_under_a_lock_leaves_the_store_usable() {
+        let store = MemoryStore::new();
+        let (id, email) = (
+            UserId::from_bytes([1; 12]),
+            CanonicalEmail::from_store("a@b.org".to_owned()),
+        );
+        let poisoned = catch_unwind(AssertUnwindSafe(|| {
+            let _users = store.write_users();
+            let _sessions = store.write_sessions();
+            let _tokens = store.tokens();
+            let _limits = store.limits();
+            panic!("under all locks");
+        }));
+        assert!(poisoned.is_err() && store.0.users.is_poisoned());
+        assert!(store.user(id).await.unwrap().is_none());
+        assert!(store.user_by_email(&email).await.unwrap().is_none());
+        assert_eq!(store.end_sessions(id, None).await.unwrap(), 0);
+        assert_eq!(store.remove_tokens(id).await.unwrap(), 0);
+        let (key, quota) = (LimitKey::new("a", b"b"), Quota::new(1, Duration::MAX));
+        let decision = store.hit(key, quota, Timestamp::MIN).await.unwrap();
+        assert_eq!(decision, Decision::Allowed);
+    }
+
+    #[test]
+    fn readers_do_not_wait_for_each_other() {
+        let store = MemoryStore::new();
+        let (users, sessions) = (store.read_users(), store.read_sessions());
+        let (done, wait) = mpsc::channel();
+        let reader = store.clone();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let (user, session) = (UserId::from_bytes([1; 12]), SessionId::from_bytes([1; 12]));
+                let _ = reader.session(session, Timestamp::MIN).await;
+                let _ = reader.user(user).await;
+            });
+            done.send(()).unwrap();
+        });
+        let answered = wait.recv_timeout(Duration::from_secs(60));
+        drop((users, sessions));
+        assert!(answered.is_ok(), "a reader waited for another");
+    }
+}

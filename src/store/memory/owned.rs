@@ -1,0 +1,169 @@
+//! Expiring entries that belong to a user: sessions and tokens.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::expiring::{Entry, Expiring, STEP, shrink};
+use crate::id::UserId;
+use crate::store::{Insert, StoreError};
+use crate::time::Timestamp;
+
+/// How many entries are visited for one that has expired when the table is
+/// full: as many as take a few microseconds.
+const SEARCH: usize = 512;
+
+/// An entry that belongs to a user.
+pub(super) trait OwnedEntry: Entry<Key: Ord> {
+    fn owner(&self) -> UserId;
+}
+
+pub(super) struct Owned<E: OwnedEntry> {
+    entries: Expiring<E>,
+    by_owner: HashMap<UserId, BTreeSet<E::Key>>,
+    capacity: usize,
+}
+
+impl<E: OwnedEntry> Owned<E> {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            entries: Expiring::default(),
+            by_owner: HashMap::new(),
+            capacity,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn get(&self, key: E::Key) -> Option<&E> {
+        self.entries.get(key)
+    }
+
+    /// The entry, to be changed in all but its key and owner.
+    pub(super) fn get_mut(&mut self, key: E::Key) -> Option<&mut E> {
+        self.entries.get_mut(key)
+    }
+
+    pub(super) fn of(&self, owner: UserId) -> impl Iterator<Item = &E> {
+        let keys = self.by_owner.get(&owner).into_iter().flatten();
+        keys.filter_map(|key| self.entries.get(*key))
+    }
+
+    pub(super) fn insert(&mut self, entry: E, now: Timestamp) -> Result<Insert, StoreError> {
+        self.sweep(now, STEP);
+        let (key, owner) = (entry.key(), entry.owner());
+        if self.entries.get(key).is_some() {
+            return Ok(Insert::Taken);
+        }
+        if self.len() >= self.capacity {
+            self.sweep(now, SEARCH);
+        }
+        if self.len() >= self.capacity {
+            return Err(StoreError::Full);
+        }
+        self.entries.insert(entry);
+        self.by_owner.entry(owner).or_default().insert(key);
+        Ok(Insert::Inserted)
+    }
+
+    pub(super) fn remove(&mut self, key: E::Key) -> Option<E> {
+        let removed = self.entries.remove(key)?;
+        forget(&mut self.by_owner, &removed);
+        Some(removed)
+    }
+
+    /// Removes all of `owner`'s but `except`, and says how many.
+    pub(super) fn remove_of(&mut self, owner: UserId, except: Option<E::Key>) -> u64 {
+        let mut keys = self.by_owner.remove(&owner).unwrap_or_default();
+        let spared = except.and_then(|key| keys.take(&key));
+        for key in &keys {
+            self.entries.remove(*key);
+        }
+        if let Some(spared) = spared {
+            self.by_owner.insert(owner, BTreeSet::from([spared]));
+        }
+        shrink(&mut self.by_owner);
+        keys.len() as u64
+    }
+
+    /// Visits `steps` entries and removes those that have expired. Says how
+    /// many.
+    pub(super) fn sweep(&mut self, now: Timestamp, steps: usize) -> usize {
+        let (mut removed, by_owner) = (0, &mut self.by_owner);
+        self.entries.sweep(now, steps, |entry| {
+            forget(by_owner, &entry);
+            removed += 1;
+        });
+        removed
+    }
+}
+
+fn forget<E: OwnedEntry>(by_owner: &mut HashMap<UserId, BTreeSet<E::Key>>, entry: &E) {
+    let Some(keys) = by_owner.get_mut(&entry.owner()) else {
+        return;
+    };
+    keys.remove(&entry.key());
+    if keys.is_empty() {
+        by_owner.remove(&entry.owner());
+        shrink(by_owner);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Item(u32, UserId);
+
+    impl Entry for Item {
+        type Key = u32;
+
+        fn key(&self) -> u32 {
+            self.0
+        }
+
+        fn has_expired(&self, now: Timestamp) -> bool {
+            now >= Timestamp::from_secs(10)
+        }
+    }
+
+    impl OwnedEntry for Item {
+        fn owner(&self) -> UserId {
+            self.1
+        }
+    }
+
+    fn owner(number: u32) -> UserId {
+        let mut bytes = [0; 12];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        UserId::from_bytes(bytes)
+    }
+
+    fn filled(count: u32) -> Owned<Item> {
+        let mut table = Owned::new(count as usize);
+        for number in 0..count {
+            let inserted = table.insert(Item(number, owner(number)), Timestamp::MIN);
+            assert_eq!(inserted.unwrap(), Insert::Inserted);
+        }
+        table
+    }
+
+    #[test]
+    fn the_index_by_owner_shrinks_with_the_entries() {
+        let mut table = filled(50_000);
+        let full = table.by_owner.capacity();
+        assert_eq!(table.sweep(Timestamp::from_secs(10), 50_000), 50_000);
+        assert_eq!((table.len(), table.by_owner.len()), (0, 0));
+        assert!(table.by_owner.capacity() * 10 < full);
+    }
+
+    #[test]
+    fn a_full_table_refuses_until_something_has_expired() {
+        let mut table = filled(100);
+        let refused = table.insert(Item(100, owner(1)), Timestamp::from_secs(9));
+        assert!(matches!(refused, Err(StoreError::Full)));
+        assert_eq!(table.of(owner(1)).count(), 1);
+        let inserted = table.insert(Item(100, owner(1)), Timestamp::from_secs(10));
+        assert_eq!(inserted.unwrap(), Insert::Inserted);
+    }
+}

@@ -1,0 +1,134 @@
+//! For tests of what is built on this crate: a store that does as it is told.
+
+use async_trait::async_trait;
+
+use crate::email::CanonicalEmail;
+use crate::id::{SessionId, UserId};
+use crate::limit::{Decision, LimitKey, Quota};
+use crate::session::{Rotation, RotationPolicy, Session};
+use crate::store::{
+    Epoch, Insert, InsertUser, LimitStore, ProfileChange, SessionStore, StoreError, TokenStore,
+    UserStore,
+};
+use crate::time::Timestamp;
+use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
+use crate::user::{PasswordHash, User};
+
+mockall::mock! {
+    /// A whole [`Store`](crate::store::Store) whose every answer is set by
+    /// expectations. A call that none was set for panics.
+    ///
+    /// For a store that works there is `MemoryStore`; this one is for making
+    /// it fail.
+    #[derive(Debug)]
+    pub Store {}
+
+    #[async_trait]
+    impl UserStore for Store {
+        async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError>;
+        async fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
+        async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError>;
+        async fn record_login(
+            &self,
+            id: UserId,
+            epoch: u64,
+            now: Timestamp,
+        ) -> Result<bool, StoreError>;
+        async fn replace_password(
+            &self,
+            id: UserId,
+            expected: &PasswordHash,
+            new: &PasswordHash,
+            epoch: Epoch,
+        ) -> Result<bool, StoreError>;
+        async fn update_profile(
+            &self,
+            id: UserId,
+            change: &ProfileChange,
+        ) -> Result<Option<User>, StoreError>;
+    }
+
+    #[async_trait]
+    impl SessionStore for Store {
+        async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError>;
+        async fn session(
+            &self,
+            id: SessionId,
+            now: Timestamp,
+        ) -> Result<Option<Session>, StoreError>;
+        async fn sessions_of(
+            &self,
+            user: UserId,
+            now: Timestamp,
+        ) -> Result<Vec<Session>, StoreError>;
+        async fn rotate(
+            &self,
+            id: SessionId,
+            presented: u64,
+            policy: RotationPolicy,
+            now: Timestamp,
+        ) -> Result<Rotation, StoreError>;
+        async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
+        async fn end_sessions(
+            &self,
+            user: UserId,
+            except: Option<SessionId>,
+        ) -> Result<u64, StoreError>;
+    }
+
+    #[async_trait]
+    impl TokenStore for Store {
+        async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError>;
+        async fn consume_token(
+            &self,
+            digest: TokenDigest,
+            purpose: TokenPurpose,
+            now: Timestamp,
+        ) -> Result<Option<OneTimeToken>, StoreError>;
+        async fn remove_tokens(&self, user: UserId) -> Result<u64, StoreError>;
+    }
+
+    #[async_trait]
+    impl LimitStore for Store {
+        async fn hit(
+            &self,
+            key: LimitKey,
+            quota: Quota,
+            now: Timestamp,
+        ) -> Result<Decision, StoreError>;
+    }
+}
+
+impl MockStore {
+    /// A store that is down: every call is answered
+    /// [`StoreError::Unavailable`].
+    #[must_use]
+    pub fn unavailable() -> Self {
+        let mut store = Self::new();
+        store.expect_insert_user().returning(|_| Err(down()));
+        store.expect_user().returning(|_| Err(down()));
+        store.expect_user_by_email().returning(|_| Err(down()));
+        store.expect_record_login().returning(|_, _, _| Err(down()));
+        store
+            .expect_replace_password()
+            .returning(|_, _, _, _| Err(down()));
+        store.expect_update_profile().returning(|_, _| Err(down()));
+        store.expect_insert_session().returning(|_| Err(down()));
+        store.expect_session().returning(|_, _| Err(down()));
+        store.expect_sessions_of().returning(|_, _| Err(down()));
+        store.expect_rotate().returning(|_, _, _, _| Err(down()));
+        store.expect_end_session().returning(|_, _| Err(down()));
+        store.expect_end_sessions().returning(|_, _| Err(down()));
+        store.expect_insert_token().returning(|_| Err(down()));
+        store
+            .expect_consume_token()
+            .returning(|_, _, _| Err(down()));
+        store.expect_remove_tokens().returning(|_| Err(down()));
+        store.expect_hit().returning(|_, _, _| Err(down()));
+        store
+    }
+}
+
+fn down() -> StoreError {
+    StoreError::Unavailable("the store is down, as it was told to be".into())
+}
