@@ -12,6 +12,15 @@ mod commands;
 #[path = "../support/mongo.rs"]
 mod mongo;
 
+mod acts;
+mod cost;
+mod crash;
+mod documents;
+mod faults;
+mod model;
+mod sample;
+mod start;
+
 mod conformance {
     //! What every store must do.
 

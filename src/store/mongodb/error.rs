@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 
-use ::mongodb::bson::RawDocument;
 use ::mongodb::error::{Error, ErrorKind, RETRYABLE_WRITE_ERROR, WriteFailure};
 
 use crate::store::StoreError;
@@ -130,25 +129,4 @@ pub(super) fn code(error: &Error) -> Option<i32> {
 /// from an upsert or behind a router also as a failed command.
 pub(super) fn is_duplicate(error: &Error) -> bool {
     code(error) == Some(DUPLICATE_KEY)
-}
-
-/// Whether the server says that the index over `field` refused the write.
-/// `false` also when it does not say which index it was.
-pub(super) fn is_duplicate_of(error: &Error, field: &str) -> bool {
-    let Some(reply) = error.server_response() else {
-        return false;
-    };
-    let of_field = |error: &RawDocument| {
-        error
-            .get_document("keyPattern")
-            .is_ok_and(|pattern| matches!(pattern.get(field), Ok(Some(_))))
-    };
-    let in_list = reply.get_array("writeErrors").is_ok_and(|errors| {
-        errors
-            .into_iter()
-            .flatten()
-            .filter_map(|error| error.as_document())
-            .any(of_field)
-    });
-    in_list || of_field(reply)
 }

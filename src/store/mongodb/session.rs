@@ -82,6 +82,7 @@ fn rotation(presented: i64, next: i64, policy: RotationPolicy, now: Timestamp) -
     let typed = doc! { "$and": [
         { "$in": [{ "$type": "$refresh_counter" }, ["int", "long"]] },
         { "$eq": [{ "$type": "$last_seen_at" }, "date"] },
+        { "$eq": [{ "$type": "$expires_at" }, "date"] },
         { "$eq": [{ "$type": "$absolute_expires_at" }, "date"] },
     ] };
     let within_grace = doc! { "$and": [

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::MongoStore;
 use super::document::{Record, SCHEMA, date, object_id, optional_date};
-use super::error::{is_duplicate, is_duplicate_of, out_of_range, store_error};
+use super::error::{is_duplicate, out_of_range, store_error};
 use super::json;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
@@ -114,16 +114,12 @@ impl UserStore for MongoStore {
         let document = to_document(user)?;
         let same_email = doc! { "email_canonical": user.email.canonical().as_str() };
         self.run(async move {
-            let error = match users.insert_one(document).await {
+            match users.insert_one(document).await {
                 Ok(_) => return Ok(InsertUser::Inserted),
-                Err(error) if is_duplicate(&error) => error,
+                Err(error) if is_duplicate(&error) => {}
                 Err(error) => return Err(store_error(error)),
-            };
-            if is_duplicate_of(&error, "email_canonical") {
-                return Ok(InsertUser::EmailTaken);
             }
-            // Servers differ in which index they check first, and old ones do
-            // not say which it was.
+            // When both are taken, servers differ in which they say.
             let found = users.find_one(same_email).await.map_err(store_error)?;
             Ok(match found {
                 Some(_) => InsertUser::EmailTaken,

@@ -1,0 +1,1 @@
+//! Losing the server, and several processes.

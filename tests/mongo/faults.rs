@@ -1,0 +1,1 @@
+//! Fail points at every command.
