@@ -11,7 +11,7 @@ use mongodb::{Client, Database};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::acts::{Act, every_method, prepare};
-use crate::mongo;
+use crate::{mongo, sample};
 
 /// A server has one fail point of a kind.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
@@ -91,10 +91,6 @@ struct Case {
 }
 
 impl Case {
-    async fn all() -> Vec<(&'static str, Act)> {
-        every_method()
-    }
-
     async fn new((command, act): (&'static str, Act)) -> Self {
         let options = mongo::options().await;
         let point = FailPoint::new(&options).await;
@@ -141,7 +137,7 @@ impl Case {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_command_changes_nothing() {
-    for method in Case::all().await {
+    for method in every_method() {
         let case = Case::new(method).await;
         let refused = case.fails(once(), &doc! { "errorCode": 8000 }).await;
         assert!(
@@ -155,7 +151,7 @@ async fn a_refused_command_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_connection_is_made_again() {
-    for method in Case::all().await {
+    for method in every_method() {
         let case = Case::new(method).await;
         match case.fails(once(), &doc! { "closeConnection": true }).await {
             // The driver tried again.
@@ -174,7 +170,7 @@ async fn a_lost_connection_is_made_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_connections_the_store_is_unavailable() {
-    for method in Case::all().await {
+    for method in every_method() {
         let case = Case::new(method).await;
         let lost = case
             .fails(always(), &doc! { "closeConnection": true })
@@ -190,7 +186,7 @@ async fn without_connections_the_store_is_unavailable() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_primary_the_store_is_unavailable() {
-    for method in Case::all().await {
+    for method in every_method() {
         let case = Case::new(method).await;
         let lost = case.fails(always(), &doc! { "errorCode": 10_107 }).await;
         assert!(
@@ -206,7 +202,7 @@ async fn without_a_primary_the_store_is_unavailable() {
 async fn what_no_majority_acknowledged_is_an_error_though_it_was_done() {
     for (code, timeout) in [(64, true), (100, false), (91, false)] {
         let fault = doc! { "writeConcernError": { "code": code, "errmsg": "failed" } };
-        for method in Case::all().await {
+        for method in every_method() {
             let case = Case::new(method).await;
             if !case.writes() {
                 continue;
@@ -252,7 +248,7 @@ async fn past_the_deadline_the_caller_goes_and_the_act_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_goes_away_cuts_nothing_off() {
-    let store = mongo::store().await;
+    let store = sample::fresh().await;
     for number in 0..32 {
         let act = Act::InsertUser {
             number,
@@ -298,8 +294,6 @@ async fn a_server_that_hangs_does_not_fill_the_memory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn asvs_16_2_5_no_cause_quotes_a_document() {
-    let store = mongo::store().await;
-    prepare(&store).await;
     let options = mongo::options().await;
     let client = Client::with_options(options.clone()).unwrap();
     let database = client.default_database().unwrap();

@@ -24,5 +24,5 @@ mod start;
 mod conformance {
     //! What every store must do.
 
-    admittance::store_conformance!(crate::mongo::store());
+    admittance::store_conformance!(crate::sample::fresh());
 }

@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
 
 use crate::acts::Act;
-use crate::mongo;
+use crate::sample;
 
 /// Acts on few users and sessions, so that they meet each other. Sessions and
 /// tokens are all made at second 0 and end within 150 s; the acts upon them go
@@ -140,7 +140,7 @@ fn both_stores_give_the_same_answers() {
     let result = TestRunner::new(config).run(&sequences, |(time, acts)| {
         let acts = settle(time, acts);
         runtime.block_on(async {
-            let (memory, mongo) = (MemoryStore::new(), mongo::store().await);
+            let (memory, mongo) = (MemoryStore::new(), sample::fresh().await);
             for act in acts {
                 let expected = act.on(&memory).await.unwrap();
                 let answer = act.on(&mongo).await.unwrap();

@@ -8,10 +8,18 @@ use admittance::id::{SessionId, UserId};
 use admittance::limit::{LimitKey, Quota};
 use admittance::preferences::Preferences;
 use admittance::session::{RotationPolicy, Session};
+use admittance::store::mongodb::MongoStore;
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use admittance::user::{DisplayName, PasswordHash, User, UserStatus};
 use serde_json::json;
+
+use crate::mongo;
+
+/// A store over a fresh database.
+pub(crate) async fn fresh() -> MongoStore {
+    mongo::store_over(mongo::options().await).await
+}
 
 pub(crate) const POLICY: RotationPolicy = RotationPolicy {
     idle_timeout: Duration::from_secs(100),

@@ -25,14 +25,12 @@ const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/s
 /// Long enough for any machine: a test waits for it only when it fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A server of the tests' own. It is stopped when the process that started it
-/// ends, however it ends: its shell waits for the other end of a pipe to close.
+/// A server of the tests' own. It is stopped by `kill -9` when it is dropped, and
+/// when the process that started it ends, however that ends: the server's shell
+/// waits for the other end of a pipe to close.
 pub(crate) struct Server {
     shell: Child,
-    /// The process of the server itself.
-    pub(crate) pid: u32,
-    /// Where it listens on 127.0.0.1.
-    pub(crate) port: u16,
+    port: u16,
 }
 
 impl Server {
@@ -55,7 +53,7 @@ impl Server {
         BufReader::new(shell.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
-        let pid = line.trim().parse().unwrap();
+        let pid: u32 = line.trim().parse().unwrap();
         let begin = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(
@@ -65,7 +63,7 @@ impl Server {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
-        Self { shell, pid, port }
+        Self { shell, port }
     }
 
     /// The connection string.
@@ -194,6 +192,8 @@ pub(crate) async fn options_of(uri: &str, name: &str) -> ClientOptions {
     options.default_database = Some(name.to_owned());
     options.server_selection_timeout = Some(PATIENCE);
     options.connect_timeout = Some(PATIENCE);
+    // So that a server that was taken for lost is soon found again.
+    options.heartbeat_freq = Some(Duration::from_millis(500));
     options
 }
 
@@ -203,11 +203,6 @@ pub(crate) async fn store_over(options: ClientOptions) -> MongoStore {
     let client = Client::with_options(options).unwrap();
     let database = client.default_database().unwrap();
     MongoStore::new(database, config()).await.unwrap()
-}
-
-/// A store over a fresh database.
-pub(crate) async fn store() -> MongoStore {
-    store_over(options().await).await
 }
 
 /// The default settings, but for deadlines that no machine is too slow for.
