@@ -182,9 +182,13 @@ fn unusable(error: Error) -> StartError {
     }
 }
 
-/// Majority, with the time limit that was set or `deadline`; an error when the
-/// database was told something weaker, or something whose strength is not
-/// known here.
+/// Majority and journal, with the time limit that was set or `deadline`; an
+/// error when the database was told something weaker, or something whose
+/// strength is not known here.
+///
+/// A replica set journals what a majority acknowledges anyway. A standalone
+/// server does so only when it is asked, and otherwise loses what it has just
+/// acknowledged when it is killed.
 fn strong(own: Option<&WriteConcern>, deadline: Duration) -> Result<WriteConcern, StartError> {
     let mut concern = own.cloned().unwrap_or_default();
     if !matches!(concern.w, None | Some(Acknowledgment::Majority)) || concern.journal == Some(false)
@@ -192,6 +196,7 @@ fn strong(own: Option<&WriteConcern>, deadline: Duration) -> Result<WriteConcern
         return Err(StartError::WeakWriteConcern);
     }
     concern.w = Some(Acknowledgment::Majority);
+    concern.journal = Some(true);
     concern.w_timeout.get_or_insert(deadline);
     Ok(concern)
 }
