@@ -1,11 +1,6 @@
 //! The MongoDB store, against a real server over TCP.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[path = "../support/commands.rs"]
 mod commands;

@@ -186,8 +186,8 @@ async fn indexes_remove_garbage_only_when_that_is_wanted() {
                 batch
                     .iter()
                     .filter_map(Bson::as_document)
-                    .cloned()
                     .find(|index| index.get_document("key").unwrap().contains_key(field))
+                    .cloned()
             });
             let after = found.map(|index| match index.get("expireAfterSeconds") {
                 Some(Bson::Int32(seconds)) => i64::from(*seconds),

@@ -60,7 +60,7 @@ mod tests {
             any::<bool>().prop_map(Value::Bool),
             any::<i64>().prop_map(|n| Value::Number(n.into())),
             any::<i32>().prop_map(|n| Value::Number(n.into())),
-            prop::num::f64::NORMAL.prop_map(|n| Value::from(n)),
+            prop::num::f64::NORMAL.prop_map(Value::from),
             Just(Value::from(1.0)),
             Just(Value::from(-0.0)),
             "\\PC*".prop_map(Value::String),

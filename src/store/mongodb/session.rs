@@ -1,5 +1,7 @@
 //! Sessions.
 
+use std::cmp::Reverse;
+
 use ::mongodb::bson::{Bson, Document, doc};
 use ::mongodb::options::ReturnDocument;
 use async_trait::async_trait;
@@ -163,7 +165,7 @@ impl SessionStore for MongoStore {
                 let fields = cursor.deserialize_current().map_err(store_error)?;
                 live.extend(from_document(&fields)?.filter(|session| session.is_live(now)));
             }
-            live.sort_by(|a, b| (b.last_seen_at, b.id).cmp(&(a.last_seen_at, a.id)));
+            live.sort_by_key(|session| Reverse((session.last_seen_at, session.id)));
             Ok(live)
         })
         .await
