@@ -13,6 +13,8 @@
 pub mod conformance;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
 mod shared;
 
 use std::error::Error;

@@ -1,0 +1,132 @@
+//! From the driver's errors to [`StoreError`].
+
+use std::fmt;
+use std::io;
+
+use ::mongodb::error::{Error, ErrorKind, RETRYABLE_WRITE_ERROR, WriteFailure};
+
+use crate::store::StoreError;
+
+const DUPLICATE_KEY: i32 = 11_000;
+/// `MaxTimeMSExpired`, `WriteConcernFailed` (after `wtimeout`), `ExceededTimeLimit`.
+const TIMED_OUT: [i32; 3] = [50, 64, 262];
+/// No primary, a primary that steps down or shuts down, or a network error
+/// between servers; from the driver specifications "Server Discovery and
+/// Monitoring" and "Retryable Reads".
+const UNAVAILABLE: [i32; 12] = [
+    6, 7, 89, 91, 134, 189, 9001, 10_058, 10_107, 11_600, 11_602, 13_435,
+];
+/// `NotPrimaryOrSecondary`, of the same list.
+const RECOVERING: i32 = 13_436;
+
+/// What the driver reported, as far as it can go into a log: a server's own
+/// words may quote a document, and with it an email or a password's hash, so
+/// of those only the code is kept.
+#[derive(Debug)]
+struct Fault {
+    what: String,
+    code: Option<(i32, String)>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        match &self.code {
+            Some((code, name)) => write!(f, ": {code} {name}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// The error of a failed act.
+pub(super) fn store_error(error: Error) -> StoreError {
+    let fault = Box::new(fault(&error));
+    let code = fault.code.as_ref().map(|(code, _)| *code);
+    match (&*error.kind, code) {
+        (ErrorKind::Io(cause), _) if cause.kind() == io::ErrorKind::TimedOut => StoreError::Timeout,
+        (_, Some(code)) if TIMED_OUT.contains(&code) => StoreError::Timeout,
+        (_, Some(code)) if code == RECOVERING || UNAVAILABLE.contains(&code) => {
+            StoreError::Unavailable(fault)
+        }
+        (
+            ErrorKind::Io(_)
+            | ErrorKind::ServerSelection { .. }
+            | ErrorKind::ConnectionPoolCleared { .. }
+            | ErrorKind::DnsResolve { .. }
+            | ErrorKind::Authentication { .. }
+            | ErrorKind::Shutdown
+            | ErrorKind::Write(WriteFailure::WriteConcernError(_)),
+            _,
+        ) => StoreError::Unavailable(fault),
+        _ if error.contains_label(RETRYABLE_WRITE_ERROR) => StoreError::Unavailable(fault),
+        _ => StoreError::Other(fault),
+    }
+}
+
+fn fault(error: &Error) -> Fault {
+    let (what, code) = match &*error.kind {
+        ErrorKind::Command(error) => (
+            "the command failed".to_owned(),
+            Some((error.code, error.code_name.clone())),
+        ),
+        ErrorKind::Write(WriteFailure::WriteError(error)) => (
+            "the write was refused".to_owned(),
+            Some((error.code, error.code_name.clone().unwrap_or_default())),
+        ),
+        ErrorKind::Write(WriteFailure::WriteConcernError(error)) => (
+            "the write was not acknowledged by a majority".to_owned(),
+            Some((error.code, error.code_name.clone())),
+        ),
+        ErrorKind::Io(_)
+        | ErrorKind::ServerSelection { .. }
+        | ErrorKind::DnsResolve { .. }
+        | ErrorKind::Authentication { .. }
+        | ErrorKind::InvalidTlsConfig { .. }
+        | ErrorKind::IncompatibleServer { .. }
+        | ErrorKind::Shutdown => (error.kind.to_string(), None),
+        ErrorKind::ConnectionPoolCleared { .. } => (
+            "another act on the same connections failed".to_owned(),
+            None,
+        ),
+        ErrorKind::InvalidArgument { .. } => ("an argument was not accepted".to_owned(), None),
+        _ => ("the driver failed".to_owned(), None),
+    };
+    Fault { what, code }
+}
+
+/// The error of an act that was not begun because too many are under way.
+pub(super) fn too_many() -> StoreError {
+    StoreError::Unavailable(Box::new(Fault {
+        what: "too many acts are under way".to_owned(),
+        code: None,
+    }))
+}
+
+/// The error of an act that others got in front of too often.
+pub(super) fn contended() -> StoreError {
+    StoreError::Unavailable(Box::new(Fault {
+        what: "others changed the record each time".to_owned(),
+        code: None,
+    }))
+}
+
+/// The error of a value that BSON has no place for.
+pub(super) fn out_of_range(field: &'static str) -> StoreError {
+    StoreError::Other(Box::new(Fault {
+        what: format!("`{field}` is outside the signed 64-bit range"),
+        code: None,
+    }))
+}
+
+/// The server's code for what went wrong.
+pub(super) fn code(error: &Error) -> Option<i32> {
+    fault(error).code.map(|(code, _)| code)
+}
+
+/// Whether a unique index refused the write. It comes as a write error, and
+/// from an upsert or behind a router also as a failed command.
+pub(super) fn is_duplicate(error: &Error) -> bool {
+    code(error) == Some(DUPLICATE_KEY)
+}

@@ -1,0 +1,241 @@
+//! Sessions.
+
+use std::cmp::Reverse;
+
+use ::mongodb::bson::{Bson, Document, doc};
+use ::mongodb::options::ReturnDocument;
+use async_trait::async_trait;
+
+use super::MongoStore;
+use super::document::{Record, SCHEMA, date, object_id};
+use super::error::{is_duplicate, out_of_range, store_error};
+use crate::id::{SessionId, UserId};
+use crate::session::{Rotation, RotationPolicy, Session};
+use crate::store::{Insert, SessionStore, StoreError};
+use crate::time::Timestamp;
+
+fn by_id(id: SessionId) -> Document {
+    doc! { "_id": object_id(id.to_bytes()) }
+}
+
+fn by_user(user: UserId) -> Document {
+    doc! { "user_id": object_id(user.to_bytes()) }
+}
+
+fn to_document(session: &Session) -> Result<Document, StoreError> {
+    let epoch = i64::try_from(session.auth_epoch).map_err(|_| out_of_range("auth_epoch"))?;
+    let counter =
+        i64::try_from(session.refresh_counter).map_err(|_| out_of_range("refresh_counter"))?;
+    Ok(doc! {
+        "_id": object_id(session.id.to_bytes()),
+        "user_id": object_id(session.user_id.to_bytes()),
+        "auth_epoch": epoch,
+        "created_at": date(session.created_at),
+        "last_seen_at": date(session.last_seen_at),
+        "expires_at": date(session.expires_at),
+        "absolute_expires_at": date(session.absolute_expires_at),
+        "refresh_counter": counter,
+        "ip": session.ip.map(|ip| ip.to_string()),
+        "user_agent": session.user_agent.as_deref(),
+        "rotation": Bson::Null,
+        "ended_at": Bson::Null,
+        "schema": SCHEMA,
+    })
+}
+
+fn from_record(record: &Record<'_>) -> Result<Session, StoreError> {
+    let ip = record
+        .optional_text("ip")?
+        .map(|text| {
+            text.parse()
+                .map_err(|_| record.corrupt("ip", "is not an address"))
+        })
+        .transpose()?;
+    Ok(Session {
+        id: SessionId::from_bytes(record.id("_id")?),
+        user_id: UserId::from_bytes(record.id("user_id")?),
+        auth_epoch: record.count("auth_epoch")?,
+        created_at: record.instant("created_at")?,
+        last_seen_at: record.instant("last_seen_at")?,
+        expires_at: record.instant("expires_at")?,
+        absolute_expires_at: record.instant("absolute_expires_at")?,
+        refresh_counter: record.count("refresh_counter")?,
+        ip,
+        user_agent: record.optional_text("user_agent")?.map(str::to_owned),
+    })
+}
+
+/// The session, unless it has ended.
+fn from_document(fields: &Document) -> Result<Option<Session>, StoreError> {
+    let record = Record::new("session", fields)?;
+    match record.optional_instant("ended_at")? {
+        Some(_) => Ok(None),
+        None => from_record(&record).map(Some),
+    }
+}
+
+/// What [`Session::rotate`] does, for the server to do, on the session that is
+/// live at `now` and has given out `presented`. The first stage decides; the
+/// decision stays in the record, which is how it comes back to the caller
+/// together with the record as it is after the act.
+fn rotation(presented: i64, next: i64, policy: RotationPolicy, now: Timestamp) -> Vec<Document> {
+    let idle_end = now.saturating_add(policy.idle_timeout);
+    let grace_begin = now.saturating_sub(policy.grace);
+    let typed = doc! { "$and": [
+        { "$in": [{ "$type": "$refresh_counter" }, ["int", "long"]] },
+        { "$eq": [{ "$type": "$last_seen_at" }, "date"] },
+        { "$eq": [{ "$type": "$expires_at" }, "date"] },
+        { "$eq": [{ "$type": "$absolute_expires_at" }, "date"] },
+    ] };
+    let within_grace = doc! { "$and": [
+        { "$eq": ["$refresh_counter", next] },
+        { "$gte": ["$last_seen_at", date(grace_begin)] },
+    ] };
+    let rotated = doc! { "$eq": ["$rotation", "rotated"] };
+    let reused = doc! { "$eq": ["$rotation", "reused"] };
+    let idle_end = doc! { "$min": [date(idle_end), "$absolute_expires_at"] };
+    vec![
+        doc! { "$set": { "rotation": { "$switch": {
+            "branches": [
+                { "case": { "$not": [typed] }, "then": "unreadable" },
+                { "case": { "$eq": ["$refresh_counter", presented] }, "then": "rotated" },
+                { "case": within_grace, "then": "repeated" },
+            ],
+            "default": "reused",
+        } } } },
+        doc! { "$set": {
+            "refresh_counter": { "$cond": [rotated.clone(), next, "$refresh_counter"] },
+            "last_seen_at": { "$cond": [rotated.clone(), date(now), "$last_seen_at"] },
+            "expires_at": { "$cond": [rotated, idle_end, "$expires_at"] },
+            "ended_at": { "$cond": [reused, date(now), Bson::Null] },
+        } },
+    ]
+}
+
+fn rotation_from(fields: &Document) -> Result<Rotation, StoreError> {
+    let record = Record::new("session", fields)?;
+    let session = from_record(&record)?;
+    match record.text("rotation")? {
+        "rotated" => Ok(Rotation::Rotated(session)),
+        "repeated" => Ok(Rotation::Repeated(session)),
+        "reused" => Ok(Rotation::Reused(session)),
+        _ => Err(record.corrupt("rotation", "is none that was asked for")),
+    }
+}
+
+#[async_trait]
+impl SessionStore for MongoStore {
+    async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError> {
+        let sessions = self.inner.sessions.clone();
+        let document = to_document(session)?;
+        self.run(async move {
+            match sessions.insert_one(document).await {
+                Ok(_) => Ok(Insert::Inserted),
+                Err(error) if is_duplicate(&error) => Ok(Insert::Taken),
+                Err(error) => Err(store_error(error)),
+            }
+        })
+        .await
+    }
+
+    async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
+        let sessions = self.inner.sessions.clone();
+        let deadline = self.inner.deadline;
+        self.run(async move {
+            let find = sessions.find_one(by_id(id)).max_time(deadline);
+            let found = find.await.map_err(store_error)?;
+            let session = found.as_ref().map(from_document).transpose()?.flatten();
+            Ok(session.filter(|session| session.is_live(now)))
+        })
+        .await
+    }
+
+    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        let sessions = self.inner.sessions.clone();
+        let deadline = self.inner.deadline;
+        self.run(async move {
+            let mut cursor = sessions
+                .find(by_user(user))
+                .batch_size(1000)
+                .max_time(deadline)
+                .await
+                .map_err(store_error)?;
+            let mut live = Vec::new();
+            while cursor.advance().await.map_err(store_error)? {
+                let fields = cursor.deserialize_current().map_err(store_error)?;
+                live.extend(from_document(&fields)?.filter(|session| session.is_live(now)));
+            }
+            live.sort_by_key(|session| Reverse((session.last_seen_at, session.id)));
+            Ok(live)
+        })
+        .await
+    }
+
+    async fn rotate(
+        &self,
+        id: SessionId,
+        presented: u64,
+        policy: RotationPolicy,
+        now: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        let counters = i64::try_from(presented)
+            .ok()
+            .and_then(|presented| Some((presented, presented.checked_add(1)?)));
+        let Some((presented, next)) = counters else {
+            return Ok(Rotation::Gone);
+        };
+        // Written with `$not`, so that a record with a missing or wrong field
+        // fits too and is reported, instead of looking as if it were not there.
+        let mut filter = by_id(id);
+        filter.insert("ended_at", Bson::Null);
+        filter.insert("expires_at", doc! { "$not": { "$lte": date(now) } });
+        filter.insert(
+            "absolute_expires_at",
+            doc! { "$not": { "$lte": date(now) } },
+        );
+        filter.insert("refresh_counter", doc! { "$not": { "$lt": presented } });
+        let update = rotation(presented, next, policy, now);
+        let sessions = self.inner.sessions.clone();
+        let deadline = self.inner.deadline;
+        self.run(async move {
+            let found = sessions
+                .find_one_and_update(filter, update)
+                .return_document(ReturnDocument::After)
+                .max_time(deadline)
+                .await
+                .map_err(store_error)?;
+            found.as_ref().map_or(Ok(Rotation::Gone), rotation_from)
+        })
+        .await
+    }
+
+    async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+        let mut filter = by_id(id);
+        filter.extend(by_user(user));
+        filter.insert("ended_at", Bson::Null);
+        let sessions = self.inner.sessions.clone();
+        self.run(async move {
+            let result = sessions.delete_one(filter).await.map_err(store_error)?;
+            Ok(result.deleted_count == 1)
+        })
+        .await
+    }
+
+    async fn end_sessions(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<u64, StoreError> {
+        let mut filter = by_user(user);
+        filter.insert("ended_at", Bson::Null);
+        if let Some(kept) = except {
+            filter.insert("_id", doc! { "$ne": object_id(kept.to_bytes()) });
+        }
+        let sessions = self.inner.sessions.clone();
+        self.run(async move {
+            let result = sessions.delete_many(filter).await.map_err(store_error)?;
+            Ok(result.deleted_count)
+        })
+        .await
+    }
+}

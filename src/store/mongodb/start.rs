@@ -1,0 +1,202 @@
+//! Starting the store, and what keeps it from starting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::mongodb::bson::Document;
+use ::mongodb::error::{Error, ErrorKind};
+use ::mongodb::options::{
+    Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, ReadPreference,
+    SelectionCriteria, WriteConcern,
+};
+use ::mongodb::{Client, Collection, Database};
+use tokio::sync::Semaphore;
+
+use super::config::{Indexes, MongoConfig, Validators};
+use super::error::{is_duplicate, store_error};
+use super::{Inner, MongoStore, indexes, schema};
+use crate::store::StoreError;
+
+/// Why the store does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The connection string cannot be used. What is wrong with it is not
+    /// said, since it may hold a password.
+    #[error("the connection string is not valid")]
+    InvalidUri,
+    /// Neither the connection string nor the configuration names a database.
+    #[error("no database is named")]
+    NoDatabase,
+    /// Writes of this database would be acknowledged before a majority of the
+    /// servers has them in its journal, and could be lost after that.
+    #[error("the write concern is weaker than majority")]
+    WeakWriteConcern,
+    /// An index is not there, or not as it has to be.
+    #[error("the index {index} of the collection {collection} is missing or another one")]
+    MissingIndex {
+        /// The collection.
+        collection: String,
+        /// The index's name, as [`MongoStore::ensure_indexes`] makes it.
+        index: &'static str,
+    },
+    /// The unique index cannot be made: two users have the same canonical email.
+    #[error("two users in the collection {collection} have the same email")]
+    DuplicateEmails {
+        /// The collection.
+        collection: String,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl StartError {
+    pub(super) fn store(error: Error) -> Self {
+        Self::Store(store_error(error))
+    }
+
+    /// What it means that the index could not be created.
+    pub(super) fn index(collection: &str, index: &'static str, error: Error) -> Self {
+        /// `IndexOptionsConflict` and `IndexKeySpecsConflict`.
+        const CONFLICTS: [i32; 2] = [85, 86];
+        let collection = collection.to_owned();
+        if is_duplicate(&error) {
+            return Self::DuplicateEmails { collection };
+        }
+        match super::error::code(&error) {
+            Some(code) if CONFLICTS.contains(&code) => Self::MissingIndex { collection, index },
+            _ => Self::store(error),
+        }
+    }
+}
+
+impl MongoStore {
+    /// Connects to the servers that `uri` names and starts as
+    /// [`MongoStore::new`] does.
+    ///
+    /// What the connection string leaves open is set so that a server that
+    /// cannot be reached is noticed within [`MongoConfig::deadline`].
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] says what keeps the store from starting.
+    pub async fn connect(uri: &str, config: MongoConfig) -> Result<Self, StartError> {
+        let uri = uri.to_owned();
+        let deadline = config.deadline;
+        let named = config.database.clone();
+        let database = finish(async move {
+            let mut options = ClientOptions::parse(uri).await.map_err(unusable)?;
+            options.server_selection_timeout.get_or_insert(deadline);
+            options.connect_timeout.get_or_insert(deadline);
+            options
+                .app_name
+                .get_or_insert_with(|| "admittance".to_owned());
+            let name = named.or_else(|| options.default_database.clone());
+            let client = Client::with_options(options).map_err(unusable)?;
+            name.map(|name| client.database(&name))
+                .ok_or(StartError::NoDatabase)
+        })
+        .await?;
+        Self::new(database, config).await
+    }
+
+    /// Starts over a database of a client that the application has made.
+    ///
+    /// Reads go to the primary and see only what a majority has; writes are
+    /// acknowledged by a majority (see docs/mongodb.md for why). Unless
+    /// [`MongoConfig::indexes`] says otherwise, missing indexes are made.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] says what keeps the store from starting: the unique index
+    /// is not there, or the database's own write concern is weaker than majority.
+    pub async fn new(database: Database, config: MongoConfig) -> Result<Self, StartError> {
+        let write_concern = strong(database.write_concern(), config.deadline)?;
+        match config.indexes {
+            Indexes::Create => Self::ensure_indexes(&database, &config).await?,
+            Indexes::Verify => {}
+        }
+        let (place, settings) = (database.clone(), config.clone());
+        finish(async move { indexes::verify(&place, &settings).await }).await?;
+
+        let options = CollectionOptions::builder()
+            .write_concern(write_concern)
+            .read_concern(ReadConcern::majority())
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .build();
+        let collection = |name: &str| -> Collection<Document> {
+            database.collection_with_options(name, options.clone())
+        };
+        let inner = Inner {
+            users: collection(&config.users),
+            sessions: collection(&config.sessions),
+            tokens: collection(&config.tokens),
+            limits: collection(&config.limits),
+            deadline: config.deadline,
+            in_flight: Arc::new(Semaphore::new(
+                config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS),
+            )),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Makes the indexes that are missing, and the validators if the
+    /// configuration wants them. It may run at any time and any number of
+    /// times, and does not change an index that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] says which index could not be made.
+    pub async fn ensure_indexes(
+        database: &Database,
+        config: &MongoConfig,
+    ) -> Result<(), StartError> {
+        let (database, config) = (database.clone(), config.clone());
+        finish(async move {
+            match config.validators {
+                Validators::Install => schema::install(&database, &config).await?,
+                Validators::Off => {}
+            }
+            indexes::ensure(&database, &config).await
+        })
+        .await
+    }
+}
+
+/// Runs the driver's work in a task, which goes on when the caller gives up.
+async fn finish<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StartError>> + Send + 'static,
+) -> Result<T, StartError> {
+    tokio::spawn(work)
+        .await
+        .unwrap_or_else(|task| Err(StoreError::Other(Box::new(task)).into()))
+}
+
+fn unusable(error: Error) -> StartError {
+    match *error.kind {
+        ErrorKind::InvalidArgument { .. } => StartError::InvalidUri,
+        _ => StartError::store(error),
+    }
+}
+
+/// Majority and journal, with the time limit that was set or `deadline`; an
+/// error when the database was told something weaker, or something whose
+/// strength is not known here.
+///
+/// A replica set journals what a majority acknowledges anyway. A standalone
+/// server does so only when it is asked, and otherwise loses what it has just
+/// acknowledged when it is killed.
+fn strong(own: Option<&WriteConcern>, deadline: Duration) -> Result<WriteConcern, StartError> {
+    let mut concern = own.cloned().unwrap_or_default();
+    if !matches!(concern.w, None | Some(Acknowledgment::Majority)) || concern.journal == Some(false)
+    {
+        return Err(StartError::WeakWriteConcern);
+    }
+    concern.w = Some(Acknowledgment::Majority);
+    concern.journal = Some(true);
+    concern.w_timeout.get_or_insert(deadline);
+    Ok(concern)
+}

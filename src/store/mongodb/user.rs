@@ -1,0 +1,204 @@
+//! Users.
+
+use std::collections::BTreeSet;
+
+use ::mongodb::bson::{Bson, Document, doc};
+use ::mongodb::options::ReturnDocument;
+use async_trait::async_trait;
+
+use super::MongoStore;
+use super::document::{Record, SCHEMA, date, object_id, optional_date};
+use super::error::{is_duplicate, out_of_range, store_error};
+use super::json;
+use crate::authz::Role;
+use crate::email::{CanonicalEmail, Email};
+use crate::id::UserId;
+use crate::preferences::Preferences;
+use crate::store::{Epoch, InsertUser, ProfileChange, StoreError, UserStore};
+use crate::time::Timestamp;
+use crate::user::{DisplayName, PasswordHash, User, UserStatus};
+
+fn by_id(id: UserId) -> Document {
+    doc! { "_id": object_id(id.to_bytes()) }
+}
+
+fn status_text(status: UserStatus) -> &'static str {
+    match status {
+        UserStatus::Active => "active",
+        UserStatus::Disabled => "disabled",
+    }
+}
+
+fn to_document(user: &User) -> Result<Document, StoreError> {
+    let epoch = i64::try_from(user.auth_epoch).map_err(|_| out_of_range("auth_epoch"))?;
+    let roles: Vec<Bson> = user.roles.iter().map(|role| role.as_str().into()).collect();
+    Ok(doc! {
+        "_id": object_id(user.id.to_bytes()),
+        "email": user.email.as_str(),
+        "email_canonical": user.email.canonical().as_str(),
+        "name": user.name.as_str(),
+        "password_hash": user.password_hash.expose_secret(),
+        "created_at": date(user.created_at),
+        "last_login": optional_date(user.last_login),
+        "is_verified": user.is_verified,
+        "roles": roles,
+        "preferences": json::to_document(user.preferences.as_map()),
+        "status": status_text(user.status),
+        "auth_epoch": epoch,
+        "schema": SCHEMA,
+    })
+}
+
+fn from_document(fields: &Document) -> Result<User, StoreError> {
+    let record = Record::new("user", fields)?;
+    let mut roles = BTreeSet::new();
+    for item in record.list("roles")? {
+        let role = item
+            .as_str()
+            .and_then(|text| Role::new(text).ok())
+            .ok_or_else(|| record.corrupt("roles", "has something that is no role"))?;
+        roles.insert(role);
+    }
+    let preferences = json::to_object(record.object("preferences")?)
+        .ok_or_else(|| record.corrupt("preferences", "has something that JSON does not have"))?;
+    let status = match record.text("status")? {
+        "active" => UserStatus::Active,
+        "disabled" => UserStatus::Disabled,
+        _ => return Err(record.corrupt("status", "is neither active nor disabled")),
+    };
+    Ok(User {
+        id: UserId::from_bytes(record.id("_id")?),
+        email: Email::from_store(
+            record.text("email")?.to_owned(),
+            record.text("email_canonical")?.to_owned(),
+        ),
+        name: DisplayName::from_store(record.text("name")?.to_owned()),
+        password_hash: PasswordHash::new(record.text("password_hash")?),
+        created_at: record.instant("created_at")?,
+        last_login: record.optional_instant("last_login")?,
+        is_verified: record.flag("is_verified")?,
+        roles,
+        preferences: Preferences::from_store(preferences),
+        status,
+        auth_epoch: record.count("auth_epoch")?,
+    })
+}
+
+impl MongoStore {
+    async fn find_user(&self, filter: Document) -> Result<Option<User>, StoreError> {
+        let users = self.inner.users.clone();
+        let deadline = self.inner.deadline;
+        self.run(async move {
+            let find = users.find_one(filter).max_time(deadline);
+            let found = find.await.map_err(store_error)?;
+            found.as_ref().map(from_document).transpose()
+        })
+        .await
+    }
+
+    /// Changes one user; whether there was one that the filter fits.
+    async fn change_user(&self, filter: Document, change: Document) -> Result<bool, StoreError> {
+        let users = self.inner.users.clone();
+        self.run(async move {
+            let result = users.update_one(filter, change).await;
+            Ok(result.map_err(store_error)?.matched_count == 1)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl UserStore for MongoStore {
+    async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError> {
+        let users = self.inner.users.clone();
+        let document = to_document(user)?;
+        let same_email = doc! { "email_canonical": user.email.canonical().as_str() };
+        self.run(async move {
+            match users.insert_one(document).await {
+                Ok(_) => return Ok(InsertUser::Inserted),
+                Err(error) if is_duplicate(&error) => {}
+                Err(error) => return Err(store_error(error)),
+            }
+            // When both are taken, servers differ in which they say.
+            let found = users.find_one(same_email).await.map_err(store_error)?;
+            Ok(match found {
+                Some(_) => InsertUser::EmailTaken,
+                None => InsertUser::IdTaken,
+            })
+        })
+        .await
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.find_user(by_id(id)).await
+    }
+
+    async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError> {
+        self.find_user(doc! { "email_canonical": email.as_str() })
+            .await
+    }
+
+    async fn record_login(
+        &self,
+        id: UserId,
+        epoch: u64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Ok(epoch) = i64::try_from(epoch) else {
+            return Ok(false);
+        };
+        let mut filter = by_id(id);
+        filter.insert("status", status_text(UserStatus::Active));
+        filter.insert("auth_epoch", epoch);
+        self.change_user(filter, doc! { "$set": { "last_login": date(now) } })
+            .await
+    }
+
+    async fn replace_password(
+        &self,
+        id: UserId,
+        expected: &PasswordHash,
+        new: &PasswordHash,
+        epoch: Epoch,
+    ) -> Result<bool, StoreError> {
+        let mut filter = by_id(id);
+        filter.insert("password_hash", expected.expose_secret());
+        let mut change = doc! { "$set": { "password_hash": new.expose_secret() } };
+        match epoch {
+            Epoch::Keep => {}
+            Epoch::Raise => {
+                change.insert("$inc", doc! { "auth_epoch": 1_i64 });
+            }
+        }
+        self.change_user(filter, change).await
+    }
+
+    async fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<User>, StoreError> {
+        let mut set = Document::new();
+        if let Some(name) = &change.name {
+            set.insert("name", name.as_str());
+        }
+        if let Some(preferences) = &change.preferences {
+            set.insert("preferences", json::to_document(preferences.as_map()));
+        }
+        if set.is_empty() {
+            return self.user(id).await;
+        }
+        let users = self.inner.users.clone();
+        let deadline = self.inner.deadline;
+        self.run(async move {
+            let found = users
+                .find_one_and_update(by_id(id), doc! { "$set": set })
+                .return_document(ReturnDocument::After)
+                .max_time(deadline)
+                .await
+                .map_err(store_error)?;
+            found.as_ref().map(from_document).transpose()
+        })
+        .await
+    }
+}

@@ -1,0 +1,154 @@
+//! What an act costs: commands, and whether the server has to search.
+
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::{Client, Database};
+
+use crate::acts::{Act, every_method, prepare};
+use crate::commands::{Commands, Sent};
+use crate::mongo;
+
+fn names(sent: &[Sent]) -> Vec<&str> {
+    sent.iter().map(|sent| sent.name.as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_method_sends_one_command() {
+    let mut options = mongo::options().await;
+    let commands = Commands::watch(&mut options);
+    let store = mongo::store_over(options).await;
+    prepare(&store).await;
+    commands.take();
+    for (name, act) in every_method() {
+        act.on(&store).await.unwrap();
+        assert_eq!(names(&commands.take()), [name], "{act:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_costs_one_command_more() {
+    let mut options = mongo::options().await;
+    let commands = Commands::watch(&mut options);
+    let store = mongo::store_over(options).await;
+    let hit = Act::Hit { key: 1, now: 0 };
+    for _ in 0..3 {
+        hit.on(&store).await.unwrap();
+    }
+    commands.take();
+    assert!(hit.on(&store).await.unwrap().starts_with("Refused"));
+    assert_eq!(names(&commands.take()), ["update", "find"]);
+
+    prepare(&store).await;
+    commands.take();
+    let taken = Act::InsertUser {
+        number: 2,
+        email: 1,
+    };
+    assert_eq!(taken.on(&store).await.unwrap(), "EmailTaken");
+    assert_eq!(names(&commands.take()), ["insert", "find"]);
+    let taken = Act::InsertUser {
+        number: 1,
+        email: 2,
+    };
+    assert_eq!(taken.on(&store).await.unwrap(), "IdTaken");
+    assert_eq!(names(&commands.take()), ["insert", "find"]);
+}
+
+/// The collection and the filter of a command that has one.
+fn filter(sent: &Sent) -> Option<(String, Document)> {
+    let collection = sent.command.get_str(&sent.name).ok()?.to_owned();
+    let first = |list: &str, field: &str| {
+        let item = sent.command.get_array(list).ok()?.first()?.as_document()?;
+        item.get_document(field).ok().cloned()
+    };
+    let filter = match sent.name.as_str() {
+        "find" => sent.command.get_document("filter").ok().cloned(),
+        "findAndModify" => sent.command.get_document("query").ok().cloned(),
+        "update" => first("updates", "q"),
+        "delete" => first("deletes", "q"),
+        _ => None,
+    };
+    filter.map(|filter| (collection, filter))
+}
+
+/// All stages of a plan, from the outermost.
+fn stages(plan: &Document) -> Vec<String> {
+    let own = plan.get_str("stage").ok().map(str::to_owned);
+    let inner = plan.values().flat_map(|value| match value {
+        Bson::Document(inner) => stages(inner),
+        Bson::Array(items) => items
+            .iter()
+            .filter_map(Bson::as_document)
+            .flat_map(stages)
+            .collect(),
+        _ => Vec::new(),
+    });
+    own.into_iter().chain(inner).collect()
+}
+
+struct Plan {
+    stages: Vec<String>,
+    stand_in: bool,
+}
+
+/// How the server would look for what fits `filter`.
+async fn plan(database: &Database, collection: &str, filter: Document) -> Plan {
+    let find = doc! { "find": collection, "filter": filter };
+    let explained = database
+        .run_command(doc! { "explain": find, "verbosity": "queryPlanner" })
+        .await
+        .unwrap();
+    let planner = explained.get_document("queryPlanner").unwrap();
+    let server = explained.get_document("serverInfo").unwrap();
+    Plan {
+        stages: stages(planner.get_document("winningPlan").unwrap()),
+        stand_in: server.get_str("host") == Ok("secantus"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_filter_is_an_index_scan() {
+    let mut options = mongo::options().await;
+    let commands = Commands::watch(&mut options);
+    let database = Client::with_options(options.clone())
+        .unwrap()
+        .default_database()
+        .unwrap();
+    let store = mongo::store_over(options).await;
+    prepare(&store).await;
+    for _ in 0..4 {
+        Act::Hit { key: 2, now: 0 }.on(&store).await.unwrap();
+    }
+    for (_, act) in every_method() {
+        act.on(&store).await.unwrap();
+    }
+    Act::EndSessions {
+        user: 1,
+        except: None,
+    }
+    .on(&store)
+    .await
+    .unwrap();
+    let filters: Vec<_> = commands.take().iter().filter_map(filter).collect();
+    assert_eq!(filters.len(), 19, "{filters:?}");
+    for (collection, filter) in filters {
+        let mut plan = plan(&database, &collection, filter.clone()).await;
+        if plan.stand_in && filter.len() > 1 {
+            // SecantusDB finds candidates by one indexed field and explains
+            // every filter of several fields as a scan.
+            plan.stages = vec![];
+            for (field, value) in filter.clone() {
+                let one = doc! { field: value };
+                plan.stages
+                    .extend(self::plan(&database, &collection, one).await.stages);
+            }
+            plan.stages.retain(|stage| stage != "COLLSCAN");
+        }
+        let stages = plan.stages;
+        let by_index =
+            |stage: &String| stage == "IXSCAN" || stage == "IDHACK" || stage.starts_with("EXPRESS");
+        assert!(
+            stages.iter().any(by_index) && !stages.contains(&"COLLSCAN".to_owned()),
+            "{collection} {filter}: {stages:?}"
+        );
+    }
+}

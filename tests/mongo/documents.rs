@@ -1,0 +1,318 @@
+//! The documents: their shape, and what happens when one is corrupt.
+
+use std::error::Error;
+
+use admittance::session::Rotation;
+use admittance::store::mongodb::MongoStore;
+use admittance::store::{SessionStore, StoreError, UserStore};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::spec::{BinarySubtype, ElementType};
+use mongodb::bson::{Binary, Bson, Document, doc};
+use mongodb::{Client, Database};
+
+use crate::acts::{Act, prepare};
+use crate::mongo;
+use crate::sample::*;
+
+async fn prepared() -> (Database, MongoStore) {
+    let options = mongo::options().await;
+    let database = Client::with_options(options.clone())
+        .unwrap()
+        .default_database()
+        .unwrap();
+    let store = mongo::store_over(options).await;
+    prepare(&store).await;
+    (database, store)
+}
+
+fn raw_user(number: u32) -> Document {
+    doc! { "_id": ObjectId::from_bytes(user_id(number).to_bytes()) }
+}
+
+fn raw_session(number: u32) -> Document {
+    doc! { "_id": ObjectId::from_bytes(session_id(number).to_bytes()) }
+}
+
+fn raw_token(number: u32) -> Document {
+    let bytes = digest(number).to_bytes().to_vec();
+    doc! { "_id": Binary { subtype: BinarySubtype::Generic, bytes } }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_programs_can_read_a_user() {
+    let (database, store) = prepared().await;
+    store.record_login(user_id(1), 0, at(1)).await.unwrap();
+    let users = database.collection::<Document>("users");
+    let user = users.find_one(raw_user(1)).await.unwrap().unwrap();
+    let types: Vec<(&str, ElementType)> = user
+        .iter()
+        .map(|(field, value)| (field.as_str(), value.element_type()))
+        .collect();
+    assert_eq!(
+        types,
+        [
+            ("_id", ElementType::ObjectId),
+            ("email", ElementType::String),
+            ("email_canonical", ElementType::String),
+            ("name", ElementType::String),
+            ("password_hash", ElementType::String),
+            ("created_at", ElementType::DateTime),
+            ("last_login", ElementType::DateTime),
+            ("is_verified", ElementType::Boolean),
+            ("roles", ElementType::Array),
+            ("preferences", ElementType::EmbeddedDocument),
+            ("status", ElementType::String),
+            ("auth_epoch", ElementType::Int64),
+            ("schema", ElementType::Int32),
+        ]
+    );
+    assert_eq!(user.get_str("email"), Ok("Canary1@Example.org"));
+    assert_eq!(user.get_str("email_canonical"), Ok("canary1@example.org"));
+    assert_eq!(
+        user.get_datetime("last_login").unwrap().timestamp_millis(),
+        at(1).as_millis()
+    );
+    let preferences = doc! { "level": "B2", "seen": [1, 2.5, Bson::Null], "big": 1_i64 << 40 };
+    let stored = user.get_document("preferences").unwrap();
+    assert!(
+        preferences
+            .iter()
+            .all(|(field, value)| stored.get(field) == Some(value)),
+        "{stored}"
+    );
+}
+
+/// Fails unless the act says that a record is corrupt, and says it without
+/// what is in it.
+async fn assert_corrupt(store: &MongoStore, act: &Act, kind: &str, field: &str) {
+    let error = act.on(store).await.unwrap_err();
+    let StoreError::Corrupt { record, source } = &error else {
+        panic!("{act:?} of a record whose {field} is broken: {error:?}")
+    };
+    assert!(record.starts_with(kind), "{record}");
+    assert!(source.to_string().contains(field), "{source}");
+    let mut all = format!("{error:?} {error}");
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        all += &format!(" {next} {next:?}");
+        cause = next.source();
+    }
+    assert!(!all.to_lowercase().contains("canary"), "{all}");
+}
+
+/// Breaks one field after the other, in both ways, and puts it right again.
+async fn assert_each_field_is_checked(
+    collection: &str,
+    one: Document,
+    kind: &str,
+    fields: &[&str],
+    acts: &[Act],
+) {
+    let (database, store) = prepared().await;
+    let collection = database.collection::<Document>(collection);
+    let whole = collection.find_one(one.clone()).await.unwrap().unwrap();
+    for field in fields {
+        let mut broken = vec![doc! { "$set": { *field: [{ "canary": 1 }] } }];
+        broken.push(doc! { "$unset": { *field: "" } });
+        broken.push(doc! { "$set": { *field: Bson::MaxKey } });
+        for update in broken {
+            for act in acts {
+                collection
+                    .update_one(one.clone(), update.clone())
+                    .await
+                    .unwrap();
+                assert_corrupt(&store, act, kind, field).await;
+                collection
+                    .replace_one(one.clone(), whole.clone())
+                    .upsert(true)
+                    .await
+                    .unwrap();
+            }
+        }
+    }
+    for act in acts {
+        assert!(
+            !act.on(&store).await.unwrap().contains("None None"),
+            "{act:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrupt_user_is_reported() {
+    let fields = [
+        "email",
+        "name",
+        "password_hash",
+        "created_at",
+        "last_login",
+        "is_verified",
+        "roles",
+        "preferences",
+        "status",
+        "auth_epoch",
+        "schema",
+    ];
+    let acts = [
+        Act::User(1),
+        Act::UserByEmail(1),
+        Act::UpdateProfile {
+            user: 1,
+            name: None,
+            preferences: None,
+        },
+    ];
+    assert_each_field_is_checked("users", raw_user(1), "user f4f4", &fields, &acts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrupt_session_is_reported() {
+    let fields = [
+        "user_id",
+        "auth_epoch",
+        "created_at",
+        "last_seen_at",
+        "expires_at",
+        "absolute_expires_at",
+        "refresh_counter",
+        "ip",
+        "user_agent",
+        "schema",
+    ];
+    let acts = [
+        Act::Session { number: 1, now: 1 },
+        Act::Rotate {
+            number: 1,
+            counter: 0,
+            now: 1,
+        },
+    ];
+    assert_each_field_is_checked("sessions", raw_session(1), "session f4f4", &fields, &acts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrupt_token_is_reported_and_not_accepted() {
+    let fields = ["user_id", "email", "created_at", "expires_at", "schema"];
+    let acts = [Act::ConsumeToken {
+        number: 1,
+        reset: true,
+        now: 1,
+    }];
+    assert_each_field_is_checked(
+        "one_time_tokens",
+        raw_token(1),
+        "one-time token",
+        &fields,
+        &acts,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrupt_limit_refuses() {
+    let (database, store) = prepared().await;
+    let hit = Act::Hit { key: 1, now: 0 };
+    hit.on(&store).await.unwrap();
+    let limits = database.collection::<Document>("rate_limits");
+    limits
+        .update_one(doc! {}, doc! { "$set": { "full_at": "soon" } })
+        .await
+        .unwrap();
+    assert_corrupt(&store, &hit, "rate limit", "full_at").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_corrupt_record_keeps_nobody_else_out() {
+    let (database, store) = prepared().await;
+    Act::InsertUser {
+        number: 2,
+        email: 2,
+    }
+    .on(&store)
+    .await
+    .unwrap();
+    let users = database.collection::<Document>("users");
+    users
+        .update_one(raw_user(1), doc! { "$set": { "roles": ["Not A Role"] } })
+        .await
+        .unwrap();
+    assert_corrupt(&store, &Act::User(1), "user", "roles").await;
+    assert!(store.user(user_id(2)).await.unwrap().is_some());
+    users
+        .update_one(
+            raw_user(1),
+            doc! { "$set": { "status": "banned", "roles": [] } },
+        )
+        .await
+        .unwrap();
+    assert_corrupt(&store, &Act::User(1), "user", "status").await;
+    users
+        .update_one(
+            raw_user(1),
+            doc! { "$set": { "status": "active", "auth_epoch": -1 } },
+        )
+        .await
+        .unwrap();
+    assert_corrupt(&store, &Act::User(1), "user", "auth_epoch").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_version_may_add_fields_and_must_raise_the_schema_for_more() {
+    let (database, store) = prepared().await;
+    let users = database.collection::<Document>("users");
+    users
+        .update_one(raw_user(1), doc! { "$set": { "from_version_2": true } })
+        .await
+        .unwrap();
+    let change = Act::UpdateProfile {
+        user: 1,
+        name: Some(1),
+        preferences: None,
+    };
+    change.on(&store).await.unwrap();
+    let user = users.find_one(raw_user(1)).await.unwrap().unwrap();
+    assert_eq!(user.get_bool("from_version_2"), Ok(true));
+    users
+        .update_one(raw_user(1), doc! { "$set": { "schema": 2 } })
+        .await
+        .unwrap();
+    assert_corrupt(&store, &Act::User(1), "user", "schema").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_integers_of_other_programs_are_read() {
+    let (database, store) = prepared().await;
+    let numbers = doc! { "$set": { "auth_epoch": 3_i32, "refresh_counter": 2_i32 } };
+    database
+        .collection::<Document>("users")
+        .update_one(raw_user(1), numbers.clone())
+        .await
+        .unwrap();
+    database
+        .collection::<Document>("sessions")
+        .update_one(raw_session(1), numbers)
+        .await
+        .unwrap();
+    assert!(store.record_login(user_id(1), 3, at(1)).await.unwrap());
+    assert_eq!(store.user(user_id(1)).await.unwrap().unwrap().auth_epoch, 3);
+    let rotation = store.rotate(session_id(1), 2, POLICY, at(1)).await.unwrap();
+    assert!(matches!(rotation, Rotation::Rotated(session) if session.refresh_counter == 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_holds_no_token() {
+    let (database, _store) = prepared().await;
+    for name in database.list_collection_names().await.unwrap() {
+        let mut all = database
+            .collection::<Document>(&name)
+            .find(doc! {})
+            .await
+            .unwrap();
+        while all.advance().await.unwrap() {
+            let record = all.deserialize_current().unwrap();
+            // The bytes of the token that `sample::token` takes its digest of.
+            let shown = format!("{record:?}");
+            assert!(!shown.contains("[0, 0, 0, 1]"), "{shown}");
+        }
+    }
+}

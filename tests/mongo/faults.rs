@@ -1,0 +1,330 @@
+//! Fail points at every command: each method's command fails in each way, and
+//! afterwards the store is as if the act had been done once or not at all.
+
+use std::time::Duration;
+
+use admittance::store::mongodb::MongoStore;
+use admittance::store::{MemoryStore, Store, StoreError};
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::ClientOptions;
+use mongodb::{Client, Database};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::acts::{Act, every_method, prepare};
+use crate::{mongo, sample};
+
+/// A server has one fail point of a kind.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// A fail point that fails one command of the clients of one database.
+struct FailPoint {
+    admin: Database,
+    app: String,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl FailPoint {
+    async fn new(options: &ClientOptions) -> Self {
+        let turn = ONE_AT_A_TIME.lock().await;
+        let app = options.app_name.clone().unwrap();
+        let mut own = options.clone();
+        own.app_name = None;
+        let admin = Client::with_options(own).unwrap().database("admin");
+        Self {
+            admin,
+            app,
+            _turn: turn,
+        }
+    }
+
+    async fn arm(&self, command: &str, times: impl Into<Bson>, fault: &Document) {
+        let mut data = doc! { "failCommands": [command], "appName": &self.app };
+        data.extend(fault.clone());
+        self.configure(doc! { "mode": times.into(), "data": data })
+            .await;
+    }
+
+    async fn disarm(&self) {
+        self.configure(doc! { "mode": "off" }).await;
+    }
+
+    async fn configure(&self, settings: Document) {
+        let mut command = doc! { "configureFailPoint": "failCommand" };
+        command.extend(settings);
+        self.admin.run_command(command).await.unwrap();
+    }
+}
+
+fn once() -> Bson {
+    doc! { "times": 1 }.into()
+}
+
+fn always() -> Bson {
+    "alwaysOn".into()
+}
+
+/// All that can be seen of a store, the limits by using them up.
+async fn seen(store: &(impl Store + ?Sized)) -> Vec<String> {
+    let mut acts = vec![Act::UserByEmail(1), Act::SessionsOf { user: 1, now: 6 }];
+    acts.extend((1..4).map(Act::User));
+    acts.extend((1..4).map(|number| Act::Session { number, now: 6 }));
+    acts.extend((1..4).map(|number| Act::ConsumeToken {
+        number,
+        reset: true,
+        now: 6,
+    }));
+    acts.extend([const { Act::Hit { key: 1, now: 1 } }; 4]);
+    let mut seen = Vec::new();
+    for act in acts {
+        seen.push(act.on(store).await.unwrap());
+    }
+    seen
+}
+
+/// One act on both stores, of which one has its command failed.
+struct Case {
+    command: &'static str,
+    act: Act,
+    memory: MemoryStore,
+    mongo: MongoStore,
+    point: FailPoint,
+}
+
+impl Case {
+    async fn new((command, act): (&'static str, Act)) -> Self {
+        let options = mongo::options().await;
+        let point = FailPoint::new(&options).await;
+        let (memory, mongo) = (MemoryStore::new(), mongo::store_over(options).await);
+        prepare(&memory).await;
+        prepare(&mongo).await;
+        Self {
+            command,
+            act,
+            memory,
+            mongo,
+            point,
+        }
+    }
+
+    /// The act under the fault, which lasts for as long as `times` says.
+    async fn fails(&self, times: Bson, fault: &Document) -> Result<String, StoreError> {
+        self.point.arm(self.command, times, fault).await;
+        let answer = self.act.on(&self.mongo).await;
+        self.point.disarm().await;
+        answer
+    }
+
+    /// Fails unless both stores look the same once the act is done on memory.
+    async fn assert_done_once(&self) {
+        self.act.on(&self.memory).await.unwrap();
+        let (expected, got) = (seen(&self.memory).await, seen(&self.mongo).await);
+        assert_eq!(got, expected, "after {:?}", self.act);
+    }
+
+    /// Fails unless the act can be done now and has not been done before.
+    async fn assert_not_done_yet(&self) {
+        let expected = self.act.on(&self.memory).await.unwrap();
+        let answer = self.act.on(&self.mongo).await.unwrap();
+        assert_eq!(answer, expected, "{:?} once more", self.act);
+        let (expected, got) = (seen(&self.memory).await, seen(&self.mongo).await);
+        assert_eq!(got, expected, "after {:?}", self.act);
+    }
+
+    fn writes(&self) -> bool {
+        self.command != "find"
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_command_changes_nothing() {
+    for method in every_method() {
+        let case = Case::new(method).await;
+        let refused = case.fails(once(), &doc! { "errorCode": 8000 }).await;
+        assert!(
+            matches!(refused, Err(StoreError::Other(_))),
+            "{:?}: {refused:?}",
+            case.act
+        );
+        case.assert_not_done_yet().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_is_made_again() {
+    for method in every_method() {
+        let case = Case::new(method).await;
+        match case.fails(once(), &doc! { "closeConnection": true }).await {
+            // The driver tried again.
+            Ok(answer) => {
+                assert_eq!(answer, case.act.on(&case.memory).await.unwrap());
+                let (expected, got) = (seen(&case.memory).await, seen(&case.mongo).await);
+                assert_eq!(got, expected, "after {:?}", case.act);
+            }
+            // It does not do so for writes to many documents, or for any write
+            // to a standalone server.
+            Err(StoreError::Unavailable(_)) if case.writes() => case.assert_not_done_yet().await,
+            other => panic!("{:?}: {other:?}", case.act),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_connections_the_store_is_unavailable() {
+    for method in every_method() {
+        let case = Case::new(method).await;
+        let lost = case
+            .fails(always(), &doc! { "closeConnection": true })
+            .await;
+        assert!(
+            matches!(lost, Err(StoreError::Unavailable(_))),
+            "{:?}: {lost:?}",
+            case.act
+        );
+        case.assert_not_done_yet().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_primary_the_store_is_unavailable() {
+    for method in every_method() {
+        let case = Case::new(method).await;
+        let lost = case.fails(always(), &doc! { "errorCode": 10_107 }).await;
+        assert!(
+            matches!(lost, Err(StoreError::Unavailable(_))),
+            "{:?}: {lost:?}",
+            case.act
+        );
+        case.assert_not_done_yet().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_majority_acknowledged_is_an_error_though_it_was_done() {
+    for (code, timeout) in [(64, true), (100, false), (91, false)] {
+        let fault = doc! { "writeConcernError": { "code": code, "errmsg": "failed" } };
+        for method in every_method() {
+            let case = Case::new(method).await;
+            if !case.writes() {
+                continue;
+            }
+            match case.fails(once(), &fault).await {
+                Err(StoreError::Timeout) if timeout => {}
+                Err(StoreError::Unavailable(_)) if !timeout => {}
+                other => panic!("{code} at {:?}: {other:?}", case.act),
+            }
+            case.assert_done_once().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn past_the_deadline_the_caller_goes_and_the_act_goes_on() {
+    let fault = doc! { "blockConnection": true, "blockTimeMS": 3000 };
+    let insert = Act::InsertUser {
+        number: 2,
+        email: 2,
+    };
+    for (command, act) in [("insert", insert), ("find", Act::User(1))] {
+        let options = mongo::options().await;
+        let patient = mongo::store_over(options.clone()).await;
+        prepare(&patient).await;
+        let point = FailPoint::new(&options).await;
+        let database = Client::with_options(options).unwrap();
+        let database = database.default_database().unwrap();
+        let mut config = mongo::config();
+        config.deadline = Duration::from_millis(50);
+        let hasty = MongoStore::new(database, config).await.unwrap();
+        point.arm(command, once(), &fault).await;
+        let answer = act.on(&hasty).await;
+        assert!(matches!(answer, Err(StoreError::Timeout)), "{answer:?}");
+        if command == "insert" {
+            while Act::User(2).on(&patient).await.unwrap() == "None None" {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        point.disarm().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_goes_away_cuts_nothing_off() {
+    let store = sample::fresh().await;
+    for number in 0..32 {
+        let act = Act::InsertUser {
+            number,
+            email: number,
+        };
+        // Polled once, so that the act has begun, and dropped.
+        let begun = tokio::time::timeout(Duration::ZERO, act.on(&store)).await;
+        assert!(begun.is_err() || begun.unwrap().is_ok());
+    }
+    for number in 0..32 {
+        while Act::User(number).on(&store).await.unwrap() == "None None" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_does_not_fill_the_memory() {
+    let fault = doc! { "blockConnection": true, "blockTimeMS": 2000 };
+    let options = mongo::options().await;
+    let point = FailPoint::new(&options).await;
+    let database = Client::with_options(options).unwrap();
+    let mut config = mongo::config();
+    config.deadline = Duration::from_millis(20);
+    config.max_in_flight = 4;
+    let store = MongoStore::new(database.default_database().unwrap(), config)
+        .await
+        .unwrap();
+    point.arm("find", always(), &fault).await;
+    for attempt in 0..8 {
+        let answer = Act::User(1).on(&store).await;
+        let expected = match attempt {
+            0..4 => matches!(answer, Err(StoreError::Timeout)),
+            _ => matches!(answer, Err(StoreError::Unavailable(_))),
+        };
+        assert!(expected, "{attempt}: {answer:?}");
+    }
+    point.disarm().await;
+    while Act::User(1).on(&store).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asvs_16_2_5_no_cause_quotes_a_document() {
+    let options = mongo::options().await;
+    let client = Client::with_options(options.clone()).unwrap();
+    let database = client.default_database().unwrap();
+    let mut config = mongo::config();
+    config.validators = admittance::store::mongodb::Validators::Install;
+    let store = MongoStore::new(database.clone(), config).await.unwrap();
+    prepare(&store).await;
+    // A validator that refuses every change makes the server quote the document.
+    let refuse =
+        doc! { "collMod": "users", "validator": { "none": true }, "validationLevel": "strict" };
+    database.run_command(refuse).await.unwrap();
+    for act in [
+        Act::InsertUser {
+            number: 3,
+            email: 3,
+        },
+        Act::ReplacePassword {
+            user: 1,
+            from: 1,
+            to: 2,
+            raise: true,
+        },
+        Act::UpdateProfile {
+            user: 1,
+            name: Some(1),
+            preferences: None,
+        },
+    ] {
+        let error = act.on(&store).await.unwrap_err();
+        let shown = format!("{error:?}").to_lowercase();
+        assert!(shown.contains("121"), "{shown}");
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+}

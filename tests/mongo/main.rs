@@ -1,0 +1,23 @@
+//! The MongoDB store, against a real server over TCP.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+#[path = "../support/commands.rs"]
+mod commands;
+#[path = "../support/mongo.rs"]
+mod mongo;
+
+mod acts;
+mod cost;
+mod crash;
+mod documents;
+mod faults;
+mod model;
+mod sample;
+mod start;
+
+mod conformance {
+    //! What every store must do.
+
+    admittance::store_conformance!(crate::sample::fresh());
+}

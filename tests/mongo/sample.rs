@@ -1,0 +1,113 @@
+//! Users, sessions and tokens to test with. All times lie in the year 2100, so
+//! that no server removes what has expired by its own clock.
+
+use std::time::Duration;
+
+use admittance::email::Email;
+use admittance::id::{SessionId, UserId};
+use admittance::limit::{LimitKey, Quota};
+use admittance::preferences::Preferences;
+use admittance::session::{RotationPolicy, Session};
+use admittance::store::mongodb::MongoStore;
+use admittance::time::Timestamp;
+use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
+use admittance::user::{DisplayName, PasswordHash, User, UserStatus};
+use serde_json::json;
+
+use crate::mongo;
+
+/// A store over a fresh database.
+pub(crate) async fn fresh() -> MongoStore {
+    mongo::store_over(mongo::options().await).await
+}
+
+pub(crate) const POLICY: RotationPolicy = RotationPolicy {
+    idle_timeout: Duration::from_secs(100),
+    grace: Duration::from_secs(10),
+};
+
+/// `seconds` after the beginning of 2100.
+pub(crate) fn at(seconds: u32) -> Timestamp {
+    Timestamp::from_secs(4_102_444_800 + i64::from(seconds))
+}
+
+fn id_bytes(number: u32) -> [u8; 12] {
+    let mut id = [0xf4; 12];
+    id[8..].copy_from_slice(&number.to_be_bytes());
+    id
+}
+
+pub(crate) fn user_id(number: u32) -> UserId {
+    UserId::from_bytes(id_bytes(number))
+}
+
+pub(crate) fn session_id(number: u32) -> SessionId {
+    SessionId::from_bytes(id_bytes(number))
+}
+
+pub(crate) fn hash(number: u32) -> PasswordHash {
+    PasswordHash::new(format!("$canary-hash${number}"))
+}
+
+/// The user `number`, with the email `address`.
+pub(crate) fn user_with(number: u32, address: &str) -> User {
+    let preferences = json!({"level": "B2", "seen": [1, 2.5, null], "big": 1_i64 << 40});
+    User {
+        id: user_id(number),
+        email: Email::parse(address).unwrap(),
+        name: DisplayName::parse("Zoë").unwrap(),
+        password_hash: hash(number),
+        created_at: at(0),
+        last_login: None,
+        is_verified: false,
+        roles: [admittance::authz::Role::new("student").unwrap()].into(),
+        preferences: Preferences::new(preferences.as_object().unwrap().clone()).unwrap(),
+        status: UserStatus::Active,
+        auth_epoch: 0,
+    }
+}
+
+pub(crate) fn user(number: u32) -> User {
+    user_with(number, &format!("Canary{number}@Example.org"))
+}
+
+/// A session of the user `owner`, live for 100 s, or 150 s with a refresh.
+pub(crate) fn session(number: u32, owner: u32) -> Session {
+    Session {
+        id: session_id(number),
+        user_id: user_id(owner),
+        auth_epoch: 0,
+        created_at: at(0),
+        last_seen_at: at(0),
+        expires_at: at(100),
+        absolute_expires_at: at(150),
+        refresh_counter: 0,
+        ip: Some("2001:db8::7".parse().unwrap()),
+        user_agent: Some("a browser".to_owned()),
+    }
+}
+
+pub(crate) fn digest(number: u32) -> TokenDigest {
+    TokenDigest::of(&number.to_be_bytes())
+}
+
+/// A token of the user `owner`, live for 100 s.
+pub(crate) fn token(number: u32, owner: u32) -> OneTimeToken {
+    OneTimeToken {
+        digest: digest(number),
+        purpose: TokenPurpose::ResetPassword,
+        user_id: user_id(owner),
+        email: user(owner).email.canonical().clone(),
+        created_at: at(0),
+        expires_at: at(100),
+    }
+}
+
+pub(crate) fn key(number: u32) -> LimitKey {
+    LimitKey::new("test", &number.to_be_bytes())
+}
+
+/// Three at once, and one every ten seconds.
+pub(crate) fn quota() -> Quota {
+    Quota::new(3, Duration::from_secs(10))
+}
