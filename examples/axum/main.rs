@@ -30,7 +30,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_env_filter(std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()))
         .init();
     let settings = Settings::from_env()?;
-    let service = settings.service()?;
+    let (store, place) = settings.store().await?;
+    let service = settings.service(store)?;
     let api = AuthApi::with_config(service, settings.http());
 
     let app = Router::new()
@@ -43,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let listener = TcpListener::bind(&settings.addr).await?;
     let addr = listener.local_addr()?;
-    println!("Listening on http://{addr}. Accounts are kept in memory. Try:");
+    println!("Listening on http://{addr} with accounts {place}. Try:");
     println!("  curl http://{addr}/register -H 'Content-Type: application/json' \\");
     println!(
         r#"    -d '{{"email":"ann@example.org","password":"plum-Orbit-47-lantern","confirm_password":"plum-Orbit-47-lantern","name":"Ann"}}'"#

@@ -2,6 +2,7 @@
 
 use std::env::{self, VarError};
 use std::error::Error;
+use std::sync::Arc;
 
 use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::config::{AuthConfig, LimitPolicy};
@@ -9,12 +10,14 @@ use admittance::http::{HttpConfig, TrustedProxies};
 use admittance::random::{OsRandom, SecureRandom};
 use admittance::secret::SecretBytes;
 use admittance::service::AuthService;
-use admittance::store::MemoryStore;
+use admittance::store::mongodb::{MongoConfig, MongoStore, StartError};
+use admittance::store::{MemoryStore, Store};
 use admittance::token::Keyring;
 
 pub(crate) struct Settings {
     pub(crate) addr: String,
     secret: SecretBytes,
+    mongodb_uri: Option<String>,
     trusted_proxies: TrustedProxies,
     limits: LimitPolicy,
 }
@@ -36,18 +39,38 @@ impl Settings {
         Ok(Self {
             addr: variable("ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
             secret: secret(variable("AUTH_SECRET")?)?,
+            mongodb_uri: variable("MONGODB_URI")?,
             trusted_proxies: variable("TRUSTED_PROXIES")?.unwrap_or_default().parse()?,
             limits,
         })
     }
 
-    pub(crate) fn service(&self) -> Result<AuthService<MemoryStore>, Box<dyn Error>> {
+    /// The store, and where it keeps things, in words.
+    pub(crate) async fn store(&self) -> Result<(Arc<dyn Store>, &'static str), Box<dyn Error>> {
+        let Some(uri) = &self.mongodb_uri else {
+            return Ok((Arc::new(MemoryStore::new()), "in memory"));
+        };
+        let mut config = MongoConfig::default();
+        let store = match MongoStore::connect(uri, config.clone()).await {
+            Err(StartError::NoDatabase) => {
+                config.database = Some("admittance".to_owned());
+                MongoStore::connect(uri, config).await?
+            }
+            connected => connected?,
+        };
+        Ok((Arc::new(store), "in MongoDB"))
+    }
+
+    pub(crate) fn service(
+        &self,
+        store: Arc<dyn Store>,
+    ) -> Result<AuthService<Arc<dyn Store>>, Box<dyn Error>> {
         let mut config = AuthConfig::new("Exam simulator");
         config.limits = self.limits;
         config.roles = RolePolicy::new()
             .grant(Role::new("student")?, [Permission::new("exam:take")?])
             .initial_role(Role::new("student")?);
-        let service = AuthService::builder(MemoryStore::new())
+        let service = AuthService::builder(store)
             .config(config)
             .keyring(Keyring::from_secret(self.secret.clone())?)
             .build()?;

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "../support/bed.rs"]
+#[expect(dead_code, reason = "other test files use more of it")]
+mod bed;
 #[path = "../support/commands.rs"]
 mod commands;
 #[path = "../support/mongo.rs"]
@@ -11,9 +14,11 @@ mod acts;
 mod cost;
 mod crash;
 mod documents;
+mod example;
 mod faults;
 mod model;
 mod sample;
+mod service;
 mod start;
 
 mod conformance {

@@ -176,6 +176,16 @@ fn uri() -> String {
     })
 }
 
+/// A connection string that names a fresh database on the shared server.
+pub(crate) fn fresh_uri() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let uri = uri();
+    let (server, query) = uri.split_once('?').unwrap_or((&uri, ""));
+    let server = server.trim_end_matches('/');
+    format!("{server}/admittance_example_{}_{number}?{query}", id())
+}
+
 /// Options for clients of a fresh database on the shared server, which is also
 /// the clients' name: fail points can tell by it whom to fail.
 pub(crate) async fn options() -> ClientOptions {

@@ -80,7 +80,9 @@ fn from_document(fields: &Document) -> Result<Option<Session>, StoreError> {
 /// together with the record as it is after the act.
 fn rotation(presented: i64, next: i64, policy: RotationPolicy, now: Timestamp) -> Vec<Document> {
     let idle_end = now.saturating_add(policy.idle_timeout);
+    // On both sides: a clock that was turned back does not stretch the grace.
     let grace_begin = now.saturating_sub(policy.grace);
+    let grace_end = now.saturating_add(policy.grace);
     let typed = doc! { "$and": [
         { "$in": [{ "$type": "$refresh_counter" }, ["int", "long"]] },
         { "$eq": [{ "$type": "$last_seen_at" }, "date"] },
@@ -90,6 +92,7 @@ fn rotation(presented: i64, next: i64, policy: RotationPolicy, now: Timestamp) -
     let within_grace = doc! { "$and": [
         { "$eq": ["$refresh_counter", next] },
         { "$gte": ["$last_seen_at", date(grace_begin)] },
+        { "$lte": ["$last_seen_at", date(grace_end)] },
     ] };
     let rotated = doc! { "$eq": ["$rotation", "rotated"] };
     let reused = doc! { "$eq": ["$rotation", "reused"] };
