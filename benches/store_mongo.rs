@@ -30,6 +30,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Database};
 
+#[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/support/mongo.rs"]
 mod mongo;
 

@@ -59,6 +59,14 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
             store.user_by_email(email.canonical()),
         );
         let user = user?;
+        if user
+            .as_ref()
+            .is_some_and(|user| user.email.canonical() != email.canonical())
+        {
+            return Err(AuthError::Internal(
+                "the store answered with another user".into(),
+            ));
+        }
         trail.user_id = user.as_ref().map(|user| user.id);
         allowed?;
         let user = self.check_password(user, &password, trail).await?;

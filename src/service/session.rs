@@ -70,7 +70,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
             Rotation::Gone => return Err(AuthError::InvalidToken),
         };
         match user {
-            Some(user) if is_usable(&session, &user) => {
+            Some(user) if is_usable(&session, &user, now) => {
                 let tokens = self.tokens(&session, now)?;
                 Ok(response(&user, tokens, "Your session goes on."))
             }
@@ -115,17 +115,14 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<SessionList, AuthError> {
-        let sessions = self
-            .inner
-            .store
-            .sessions_of(auth.user().id, self.now())
-            .await;
+        let now = self.now();
+        let sessions = self.inner.store.sessions_of(auth.user().id, now).await;
         let result = sessions
             .map_err(AuthError::from)
             .map(|sessions| SessionList {
                 sessions: sessions
                     .iter()
-                    .filter(|session| is_usable(session, auth.user()))
+                    .filter(|session| is_usable(session, auth.user(), now))
                     .map(|session| SessionView::of(session, auth.session().id))
                     .collect(),
             });

@@ -11,6 +11,7 @@ use crate::error::AuthError;
 use crate::event::Operation;
 use crate::session::Session;
 use crate::store::{SessionStore, UserStore};
+use crate::time::Timestamp;
 use crate::user::{Profile, User, UserStatus};
 
 /// The proof that a live access token was presented: only
@@ -65,9 +66,11 @@ impl Authenticated {
     }
 }
 
-/// Whether `session` and `user` belong together and may be used.
-pub(super) fn is_usable(session: &Session, user: &User) -> bool {
+/// Whether `session` and `user` belong together and may be used at `now`. A
+/// store gives back live sessions only; one that does not changes nothing.
+pub(super) fn is_usable(session: &Session, user: &User, now: Timestamp) -> bool {
     user.status == UserStatus::Active
+        && session.is_live(now)
         && session.user_id == user.id
         && session.auth_epoch == user.auth_epoch
 }
@@ -103,14 +106,15 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         trail.user_id = Some(claims.sub);
         trail.session_id = Some(claims.sid);
         let store = &self.inner.store;
+        let now = self.now();
         // Not `try_join`: it would drop the one that is still under way.
-        let (session, user) = tokio::join!(
-            store.session(claims.sid, self.now()),
-            store.user(claims.sub),
-        );
+        let (session, user) = tokio::join!(store.session(claims.sid, now), store.user(claims.sub),);
         match (session?, user?) {
             (Some(session), Some(user))
-                if is_usable(&session, &user) && claims.epoch == user.auth_epoch =>
+                if session.id == claims.sid
+                    && user.id == claims.sub
+                    && is_usable(&session, &user, now)
+                    && claims.epoch == user.auth_epoch =>
             {
                 Ok(Authenticated {
                     user,

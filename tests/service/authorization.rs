@@ -124,6 +124,80 @@ async fn a_session_of_one_user_does_not_carry_another() {
 }
 
 #[tokio::test]
+async fn asvs_16_5_2_a_store_that_lies_opens_nothing() {
+    use admittance::limit::Decision;
+    // An ended session, as if it were live.
+    let (tokens, _, store) = with_user_record().await;
+    let bed = Bed::over(Arc::new(store), config());
+    let ann = bed.validate(&tokens).await.unwrap();
+    let mut ended = ann.session().clone();
+    ended.expires_at = admittance::clock::Clock::now(&bed.clock);
+    let user = ann.user().clone();
+    let mut store = MockStore::new();
+    store
+        .expect_session()
+        .returning(move |_, _| Ok(Some(ended.clone())));
+    store
+        .expect_user()
+        .returning(move |_| Ok(Some(user.clone())));
+    let bed = Bed::over(Arc::new(store), config());
+    assert!(matches!(
+        bed.validate(&tokens).await,
+        Err(AuthError::InvalidToken)
+    ));
+
+    // Another session and another user of the same name, consistent by themselves.
+    let (mut session, mut user) = (ann.session().clone(), ann.user().clone());
+    user.id = admittance::id::UserId::from_bytes([9; 12]);
+    session.user_id = user.id;
+    let stranger = user.clone();
+    let mut store = MockStore::new();
+    store
+        .expect_session()
+        .returning(move |_, _| Ok(Some(session.clone())));
+    store
+        .expect_user()
+        .returning(move |_| Ok(Some(user.clone())));
+    store
+        .expect_hit()
+        .returning(|_, _, _| Ok(Decision::Allowed));
+    store
+        .expect_user_by_email()
+        .returning(move |_| Ok(Some(stranger.clone())));
+    let bed = Bed::over(Arc::new(store), config());
+    assert!(matches!(
+        bed.validate(&tokens).await,
+        Err(AuthError::InvalidToken)
+    ));
+    let refused = bed.login("bob@example.org", PASSWORD).await;
+    assert!(
+        matches!(refused, Err(AuthError::Internal(_))),
+        "{refused:?}"
+    );
+    assert_eq!(bed.auth.hashing_stats().runs, 0);
+}
+
+#[tokio::test]
+async fn asvs_16_5_2_a_store_that_is_down_refuses_everything_and_says_so() {
+    let (tokens, _, _) = with_user_record().await;
+    let bed = Bed::over(Arc::new(MockStore::unavailable()), config());
+    let registration = crate::support::bed::registration("ann@example.org");
+    let outcomes = [
+        bed.auth.register(registration, &bed.here).await.map(drop),
+        bed.login("ann@example.org", PASSWORD).await.map(drop),
+        bed.validate(&tokens).await.map(drop),
+        bed.refresh(&tokens).await.map(drop),
+    ];
+    for outcome in outcomes {
+        assert!(
+            matches!(outcome, Err(AuthError::Store(StoreError::Unavailable(_)))),
+            "{outcome:?}"
+        );
+        assert!(bed.events.all().iter().all(|event| event.refused.is_some()));
+    }
+}
+
+#[tokio::test]
 async fn ghsa_29_a_failed_revocation_is_not_reported_as_done() {
     let (tokens, _, mut store) = with_user_record().await;
     store
@@ -310,6 +384,7 @@ async fn ghsa_30_a_hundred_thousand_anonymous_requests_create_no_records() {
 async fn a_rotation_that_the_store_calls_gone_is_refused() {
     let (tokens, _, _) = with_user_record().await;
     let mut store = MockStore::new();
+    store.expect_user().returning(|_| Ok(None));
     store
         .expect_rotate()
         .returning(|_, _, _, _| Ok(Rotation::Gone));

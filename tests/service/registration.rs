@@ -63,7 +63,7 @@ async fn asvs_2_2_1_every_violation_is_named_at_once() {
         email: "not an address".into(),
         password: "123".into(),
         confirm_password: "124".into(),
-        name: "\u{202e}".into(),
+        name: "a\u{202e}b".into(),
     };
     let refused = bed.auth.register(request, &bed.here).await.unwrap_err();
     let found = violations(refused);
