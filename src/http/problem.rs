@@ -1,12 +1,13 @@
 //! Errors as answers: RFC 9457 problem details. The one place where an error
 //! of the service gets a status.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use crate::error::{AuthError, ErrorCode, Violation};
-use crate::service::whole_seconds;
 
 /// The stable `code` of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -207,4 +208,11 @@ impl From<AuthError> for Problem {
             _ => problem,
         }
     }
+}
+
+/// The wait as `Retry-After` says it: whole seconds, at least one.
+fn whole_seconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis().div_ceil(1000))
+        .unwrap_or(u64::MAX)
+        .max(1)
 }

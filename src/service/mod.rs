@@ -17,7 +17,6 @@ mod validate;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use builder::AuthServiceBuilder;
 pub use messages::*;
@@ -209,13 +208,6 @@ impl<S: LimitStore, C: Clock> AuthService<S, C> {
             Decision::Refused { retry_after } => Err(AuthError::RateLimited { retry_after }),
         }
     }
-}
-
-/// The wait that clients are told: whole seconds, at least one.
-pub(crate) fn whole_seconds(wait: Duration) -> u64 {
-    u64::try_from(wait.as_millis().div_ceil(1000))
-        .unwrap_or(u64::MAX)
-        .max(1)
 }
 
 fn hex(bytes: &[u8]) -> String {
