@@ -218,11 +218,15 @@ pub trait SessionStore: Send + Sync {
     /// [`StoreError`] when the store fails; then it must not be reported as done.
     async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
 
-    /// Ends all sessions of `user` but `except`. Says how many there were.
+    /// Ends all sessions of `user` but `except`. Says how many there were;
+    /// whether those count that had expired by themselves is the store's own
+    /// affair. A session that is inserted meanwhile may escape it: what has to
+    /// end for good ends by [`Epoch::Raise`].
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store fails; then it must not be reported as done.
+    /// [`StoreError`] when the store fails; then some may have ended, and it
+    /// must not be reported as done.
     async fn end_sessions(
         &self,
         user: UserId,
@@ -255,11 +259,12 @@ pub trait TokenStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError>;
 
-    /// Removes all tokens of `user`. Says how many there were.
+    /// Removes all tokens of `user`. Says how many there were; whether those
+    /// count that had expired is the store's own affair.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store fails.
+    /// [`StoreError`] when the store fails; then some may be gone.
     async fn remove_tokens(&self, user: UserId) -> Result<u64, StoreError>;
 }
 
