@@ -32,4 +32,4 @@ newer = [
     if package["rust_version"] and version(package["rust_version"]) > ours
 ]
 print(f"{len(reached)} packages, our minimum is {'.'.join(map(str, ours))}")
-sys.exit("\n".join(newer))
+sys.exit("\n".join(newer) or None)

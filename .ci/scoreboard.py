@@ -71,7 +71,7 @@ def main():
         page.write_text(filled, encoding="utf-8")
     shown = sum(1 for row in rows if row[0] in named)
     print(f"{shown} of {len(rows)} lines are shown by {len({n for v in named.values() for n, _ in v})} tests")
-    sys.exit("\n".join(problems))
+    sys.exit("\n".join(problems) or None)
 
 
 main()
