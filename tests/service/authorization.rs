@@ -146,6 +146,22 @@ async fn asvs_16_5_2_a_store_that_lies_opens_nothing() {
         Err(AuthError::InvalidToken)
     ));
 
+    // Another session of the same user.
+    let (mut session, user) = (ann.session().clone(), ann.user().clone());
+    session.id = admittance::id::SessionId::from_bytes([9; 12]);
+    let mut store = MockStore::new();
+    store
+        .expect_session()
+        .returning(move |_, _| Ok(Some(session.clone())));
+    store
+        .expect_user()
+        .returning(move |_| Ok(Some(user.clone())));
+    let bed = Bed::over(Arc::new(store), config());
+    assert!(matches!(
+        bed.validate(&tokens).await,
+        Err(AuthError::InvalidToken)
+    ));
+
     // Another session and another user of the same name, consistent by themselves.
     let (mut session, mut user) = (ann.session().clone(), ann.user().clone());
     user.id = admittance::id::UserId::from_bytes([9; 12]);
