@@ -70,6 +70,11 @@ secret_text! {
     RefreshToken
 }
 
+secret_text! {
+    /// What a link in a mail carries; good for one use.
+    MailToken
+}
+
 impl Default for Password {
     /// The empty password, which every policy refuses.
     fn default() -> Self {
@@ -78,6 +83,13 @@ impl Default for Password {
 }
 
 impl Default for RefreshToken {
+    /// The empty token, which is never valid.
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
+impl Default for MailToken {
     /// The empty token, which is never valid.
     fn default() -> Self {
         Self::new("")

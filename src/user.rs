@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::authz::Role;
-use crate::email::{Email, is_invisible};
+use crate::email::{CanonicalEmail, Email, is_invisible};
 use crate::id::UserId;
 use crate::preferences::Preferences;
 use crate::secret::constant_time_eq;
@@ -41,6 +41,68 @@ pub struct User {
     /// Goes up by one when every session and token made before must end.
     /// Setting a new password and raising it are one write.
     pub auth_epoch: u64,
+    /// What the account was used with lately, the newest last; at most
+    /// [`MAX_DEVICES`].
+    pub devices: Vec<DeviceDigest>,
+}
+
+impl User {
+    /// What a link that is mailed now will be bound to.
+    #[must_use]
+    pub fn state(&self) -> AccountState {
+        AccountState {
+            id: self.id,
+            email: self.email.canonical().clone(),
+            auth_epoch: self.auth_epoch,
+        }
+    }
+}
+
+/// An account at one moment. An act that rests on something of that moment,
+/// such as a link that was mailed or a password that was checked, has it as
+/// its condition: it does nothing once the address is another, the epoch was
+/// raised, or the account is disabled or gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountState {
+    /// Which account.
+    pub id: UserId,
+    /// Its address then.
+    pub email: CanonicalEmail,
+    /// Its epoch then.
+    pub auth_epoch: u64,
+}
+
+impl AccountState {
+    /// Whether `user` is still in this state, and may be used.
+    #[must_use]
+    pub fn is_of(&self, user: &User) -> bool {
+        user.status == UserStatus::Active
+            && user.id == self.id
+            && user.email.canonical() == &self.email
+            && user.auth_epoch == self.auth_epoch
+    }
+}
+
+/// How many devices are remembered for each user.
+pub const MAX_DEVICES: usize = 20;
+
+/// What a user's device is recognised by: a digest, different for each user,
+/// of what the client says it is and of the wider network it comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct DeviceDigest([u8; 16]);
+
+impl DeviceDigest {
+    /// A digest that a store read back, or that was just made.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The digest as the store keeps it.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
 }
 
 /// Whether an account may be used.

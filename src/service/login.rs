@@ -76,7 +76,7 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         let tokens = self.tokens(&session, now)?;
         let (opened, recorded) = tokio::join!(
             self.open(&session),
-            store.record_login(user.id, user.auth_epoch, now),
+            store.record_login(user.id, user.auth_epoch, None, now),
         );
         opened?;
         match recorded {

@@ -72,6 +72,7 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
             preferences: Preferences::default(),
             status: UserStatus::Active,
             auth_epoch: 0,
+            devices: Vec::new(),
         };
         let session = self.new_session(&user, user.auth_epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;

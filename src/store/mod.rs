@@ -21,14 +21,14 @@ use std::error::Error;
 
 use async_trait::async_trait;
 
-use crate::email::CanonicalEmail;
+use crate::email::{CanonicalEmail, Email};
 use crate::id::{SessionId, UserId};
 use crate::limit::{Decision, LimitKey, Quota};
 use crate::preferences::Preferences;
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use crate::user::{DisplayName, PasswordHash, User};
+use crate::user::{AccountState, DeviceDigest, DisplayName, PasswordHash, User};
 
 #[cfg(feature = "memory")]
 pub use memory::{MemoryCapacity, MemoryCounts, MemoryStore};
@@ -95,6 +95,27 @@ pub enum Epoch {
     Raise,
 }
 
+/// What became of a user's address that was to be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum ChangeEmail {
+    /// It is the new one, and it is verified.
+    Changed,
+    /// Another user has the new address. Nothing changed.
+    EmailTaken,
+    /// The account is no longer in the state that was asked for. Nothing changed.
+    Gone,
+}
+
+/// Which users may be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// Any.
+    Any,
+    /// One whose address nobody has confirmed.
+    Unverified,
+}
+
 /// What to change in a profile. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProfileChange {
@@ -131,7 +152,9 @@ pub trait UserStore: Send + Sync {
 
     /// Sets `last_login` to `now` if the user is active and `auth_epoch` is
     /// `epoch`. Says whether it did: a login that was overtaken by a change of
-    /// password or a disabling gets `false`.
+    /// password or a disabling gets `false`. In the same act adds `new_device`,
+    /// if there is one, as the last of the user's devices, and drops the first
+    /// ones beyond [`MAX_DEVICES`](crate::user::MAX_DEVICES).
     ///
     /// # Errors
     ///
@@ -140,6 +163,7 @@ pub trait UserStore: Send + Sync {
         &self,
         id: UserId,
         epoch: u64,
+        new_device: Option<DeviceDigest>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
@@ -168,6 +192,51 @@ pub trait UserStore: Send + Sync {
         id: UserId,
         change: &ProfileChange,
     ) -> Result<Option<User>, StoreError>;
+
+    /// Marks the address of `account` as verified if the account is in that
+    /// state and active, and was not verified. Says whether it did: of any
+    /// number of callers at once, one did.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError>;
+
+    /// Gives the user the address `to`, verified, if the account is in the
+    /// state `account` and active, and no other user has that address.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn change_email(
+        &self,
+        account: &AccountState,
+        to: &Email,
+    ) -> Result<ChangeEmail, StoreError>;
+
+    /// Replaces the password hash, raises the epoch by one and marks the
+    /// address as verified, all in one act, if the account is in the state
+    /// `account` and active. Says whether it did: of any number of callers at
+    /// once, one did.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn reset_password(
+        &self,
+        account: &AccountState,
+        new: &PasswordHash,
+    ) -> Result<bool, StoreError>;
+
+    /// Removes the user if the account is in the state `account` and active,
+    /// and is one that `which` allows. Says whether it did. Its address can be
+    /// registered again at once.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn remove_user(&self, account: &AccountState, which: Removal)
+    -> Result<bool, StoreError>;
 }
 
 /// Sessions. One that has ended or expired is never returned.
@@ -245,27 +314,44 @@ pub trait TokenStore: Send + Sync {
     /// [`StoreError`] when the store fails.
     async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError>;
 
-    /// Takes out the token with this digest and purpose if it is live at
-    /// `now`. Of any number of callers at once, one gets it. A token of
-    /// another purpose is left where it is.
+    /// The token with this digest, if it is of `purpose` and live at `now`. It
+    /// stays where it is: what a token allows happens once because the act on
+    /// the user has the token's [`AccountState`] as its condition.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails or the record is corrupt.
-    async fn consume_token(
+    async fn token(
         &self,
         digest: TokenDigest,
         purpose: TokenPurpose,
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError>;
 
-    /// Removes all tokens of `user`. Says how many there were; whether those
-    /// count that had expired is the store's own affair.
+    /// The tokens about the account of `user` that are live at `now`, the
+    /// newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails or a record is corrupt.
+    async fn tokens_of(
+        &self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<OneTimeToken>, StoreError>;
+
+    /// Removes the tokens about the account of `user`: those of `purpose`, or
+    /// all. Says how many there were; whether those count that had expired is
+    /// the store's own affair.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails; then some may be gone.
-    async fn remove_tokens(&self, user: UserId) -> Result<u64, StoreError>;
+    async fn remove_tokens(
+        &self,
+        user: UserId,
+        purpose: Option<TokenPurpose>,
+    ) -> Result<u64, StoreError>;
 }
 
 /// Rate limits.

@@ -22,9 +22,10 @@ impl<T: UserStore + ?Sized> UserStore for Arc<T> {
         &self,
         id: UserId,
         epoch: u64,
+        new_device: Option<DeviceDigest>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        (**self).record_login(id, epoch, now).await
+        (**self).record_login(id, epoch, new_device, now).await
     }
 
     async fn replace_password(
@@ -43,6 +44,34 @@ impl<T: UserStore + ?Sized> UserStore for Arc<T> {
         change: &ProfileChange,
     ) -> Result<Option<User>, StoreError> {
         (**self).update_profile(id, change).await
+    }
+
+    async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
+        (**self).verify_email(account).await
+    }
+
+    async fn change_email(
+        &self,
+        account: &AccountState,
+        to: &Email,
+    ) -> Result<ChangeEmail, StoreError> {
+        (**self).change_email(account, to).await
+    }
+
+    async fn reset_password(
+        &self,
+        account: &AccountState,
+        new: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        (**self).reset_password(account, new).await
+    }
+
+    async fn remove_user(
+        &self,
+        account: &AccountState,
+        which: Removal,
+    ) -> Result<bool, StoreError> {
+        (**self).remove_user(account, which).await
     }
 }
 
@@ -89,17 +118,29 @@ impl<T: TokenStore + ?Sized> TokenStore for Arc<T> {
         (**self).insert_token(token).await
     }
 
-    async fn consume_token(
+    async fn token(
         &self,
         digest: TokenDigest,
         purpose: TokenPurpose,
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError> {
-        (**self).consume_token(digest, purpose, now).await
+        (**self).token(digest, purpose, now).await
     }
 
-    async fn remove_tokens(&self, user: UserId) -> Result<u64, StoreError> {
-        (**self).remove_tokens(user).await
+    async fn tokens_of(
+        &self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<OneTimeToken>, StoreError> {
+        (**self).tokens_of(user, now).await
+    }
+
+    async fn remove_tokens(
+        &self,
+        user: UserId,
+        purpose: Option<TokenPurpose>,
+    ) -> Result<u64, StoreError> {
+        (**self).remove_tokens(user, purpose).await
     }
 }
 

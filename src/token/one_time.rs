@@ -1,13 +1,17 @@
-//! One-time tokens as the store keeps them: a digest, never the token.
+//! One-time tokens: what a link in a mail carries, and what the store keeps of it.
 
 use std::fmt;
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::email::CanonicalEmail;
+use crate::email::Email;
 use crate::id::UserId;
+use crate::random::{self, RandomError, SecureRandom};
+use crate::secret::MailToken;
 use crate::time::Timestamp;
+use crate::user::{AccountState, DisplayName, PasswordHash};
 
 /// What a one-time token may be used for. A token of one purpose never works
 /// for another.
@@ -15,24 +19,92 @@ use crate::time::Timestamp;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TokenPurpose {
-    /// Shows that a mailbox belongs to the owner of an account.
+    /// Decides about an account with an address that nobody has confirmed:
+    /// together with a proof that the account is one's own it confirms the
+    /// address, alone it removes the account.
     VerifyEmail,
+    /// The same for an account that is not made before the address is
+    /// confirmed.
+    CompleteRegistration,
     /// Sets a new password without the old one.
     ResetPassword,
     /// Shows that a new mailbox belongs to the owner of an account.
     ChangeEmail,
 }
 
-/// SHA-256 of a one-time token. With 256 random bits in the token, an unsalted
-/// digest tells a reader of the database nothing.
+impl TokenPurpose {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::VerifyEmail,
+        Self::CompleteRegistration,
+        Self::ResetPassword,
+        Self::ChangeEmail,
+    ];
+
+    /// The name, such as `verify_email`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::VerifyEmail => "verify_email",
+            Self::CompleteRegistration => "complete_registration",
+            Self::ResetPassword => "reset_password",
+            Self::ChangeEmail => "change_email",
+        }
+    }
+
+    /// What the text of a token of this purpose begins with.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::VerifyEmail => "adv_",
+            Self::CompleteRegistration => "adn_",
+            Self::ResetPassword => "adp_",
+            Self::ChangeEmail => "ade_",
+        }
+    }
+}
+
+impl MailToken {
+    /// A new token: a prefix that tells its purpose, and 256 random bits in
+    /// base64url.
+    pub(crate) fn generate(
+        purpose: TokenPurpose,
+        random: &dyn SecureRandom,
+    ) -> Result<Self, RandomError> {
+        let bits = zeroize::Zeroizing::new(random::bytes::<32>(random)?);
+        let mut text = purpose.prefix().to_owned();
+        text.push_str(&Base64UrlUnpadded::encode_string(&*bits));
+        Ok(Self::new(text))
+    }
+
+    /// The purpose that its prefix tells; `None` when it is no token at all.
+    pub(crate) fn purpose(&self) -> Option<TokenPurpose> {
+        TokenPurpose::ALL
+            .into_iter()
+            .find(|purpose| self.expose_secret().starts_with(purpose.prefix()))
+    }
+}
+
+/// SHA-256 of a one-time token and its purpose. With 256 random bits in the
+/// token, an unsalted digest tells a reader of the database nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    /// The digest of `token`.
+    /// The digest of `token`, all of it as it is written, for `purpose`.
     #[must_use]
-    pub fn of(token: &[u8]) -> Self {
-        Self(Sha256::digest(token).into())
+    pub fn of(purpose: TokenPurpose, token: &MailToken) -> Self {
+        let digest = Sha256::new()
+            .chain_update(purpose.as_str())
+            .chain_update([0])
+            .chain_update(token.expose_secret())
+            .finalize();
+        Self(digest.into())
+    }
+
+    /// A digest that a store read back.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
     /// The digest as the store keeps it.
@@ -49,20 +121,35 @@ impl fmt::Debug for TokenDigest {
 }
 
 /// A one-time token, as it is kept in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct OneTimeToken {
     /// What the token is found by.
     pub digest: TokenDigest,
     /// What it may be used for.
     pub purpose: TokenPurpose,
-    /// Whose account it is about.
-    pub user_id: UserId,
-    /// The address that it was mailed to.
-    pub email: CanonicalEmail,
+    /// The account that it is about, as it was when the token was made. The
+    /// token is dead once the account is otherwise.
+    pub account: AccountState,
+    /// The address that it was mailed to, and that it is good for.
+    pub email: Email,
+    /// The account to be made, where the purpose is
+    /// [`TokenPurpose::CompleteRegistration`].
+    pub registration: Option<PendingRegistration>,
     /// When it was made.
     pub created_at: Timestamp,
     /// The first instant at which it is no longer good.
     pub expires_at: Timestamp,
+}
+
+/// An account that is made when its address is confirmed.
+#[derive(Clone, Debug)]
+pub struct PendingRegistration {
+    /// The id that the account will have.
+    pub user_id: UserId,
+    /// The name.
+    pub name: DisplayName,
+    /// The hash of the password that was typed at registration.
+    pub password_hash: PasswordHash,
 }
 
 impl OneTimeToken {
@@ -70,5 +157,39 @@ impl OneTimeToken {
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         now < self.expires_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SeededRandom;
+
+    #[test]
+    fn ghsa_15_a_digest_is_of_one_purpose() {
+        let token = MailToken::generate(TokenPurpose::VerifyEmail, &SeededRandom::new(1)).unwrap();
+        for (index, one) in TokenPurpose::ALL.into_iter().enumerate() {
+            for other in &TokenPurpose::ALL[index + 1..] {
+                assert_ne!(
+                    TokenDigest::of(one, &token),
+                    TokenDigest::of(*other, &token)
+                );
+                assert_ne!(one.prefix(), other.prefix());
+            }
+        }
+    }
+
+    #[test]
+    fn asvs_7_2_3_a_token_has_256_random_bits() {
+        let random = SeededRandom::new(2);
+        for purpose in TokenPurpose::ALL {
+            let token = MailToken::generate(purpose, &random).unwrap();
+            assert_eq!(token.purpose(), Some(purpose));
+            let bits = token.expose_secret().strip_prefix(purpose.prefix()).unwrap();
+            assert_eq!(Base64UrlUnpadded::decode_vec(bits).unwrap().len(), 32);
+        }
+        for text in ["", "ad", "adv", "ADV_", "xadv_"] {
+            assert_eq!(MailToken::new(text).purpose(), None, "{text}");
+        }
     }
 }

@@ -13,16 +13,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use async_trait::async_trait;
 
 use super::{
-    Epoch, Insert, InsertUser, LimitStore, ProfileChange, SessionStore, StoreError, TokenStore,
-    UserStore,
+    ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, SessionStore,
+    StoreError, TokenStore, UserStore,
 };
-use crate::email::CanonicalEmail;
+use crate::email::{CanonicalEmail, Email};
 use crate::id::{SessionId, UserId};
 use crate::limit::{Decision, LimitKey, Quota};
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use crate::user::{PasswordHash, User, UserStatus};
+use crate::user::{AccountState, DeviceDigest, MAX_DEVICES, PasswordHash, User, UserStatus};
 use expiring::{Entry, STEP};
 use limits::Limits;
 use owned::{Owned, OwnedEntry};
@@ -228,7 +228,7 @@ impl Entry for OneTimeToken {
 
 impl OwnedEntry for OneTimeToken {
     fn owner(&self) -> UserId {
-        self.user_id
+        self.account.id
     }
 }
 
@@ -250,6 +250,7 @@ impl UserStore for MemoryStore {
         &self,
         id: UserId,
         epoch: u64,
+        new_device: Option<DeviceDigest>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut users = self.write_users();
@@ -258,6 +259,11 @@ impl UserStore for MemoryStore {
             return Ok(false);
         };
         user.last_login = Some(now);
+        if let Some(device) = new_device {
+            user.devices.push(device);
+            let beyond = user.devices.len().saturating_sub(MAX_DEVICES);
+            user.devices.drain(..beyond);
+        }
         Ok(true)
     }
 
@@ -274,10 +280,7 @@ impl UserStore for MemoryStore {
             return Ok(false);
         };
         if epoch == Epoch::Raise {
-            let raised = user.auth_epoch.checked_add(1);
-            // An epoch that cannot go up would leave old sessions alive.
-            user.auth_epoch =
-                raised.ok_or_else(|| StoreError::Other("auth_epoch is at its end".into()))?;
+            user.auth_epoch = raised(user.auth_epoch)?;
         }
         user.password_hash = new.clone();
         Ok(true)
@@ -300,6 +303,58 @@ impl UserStore for MemoryStore {
         }
         Ok(Some(user.clone()))
     }
+
+    async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
+        let mut users = self.write_users();
+        let Some(user) = users.in_state(account).filter(|user| !user.is_verified) else {
+            return Ok(false);
+        };
+        user.is_verified = true;
+        Ok(true)
+    }
+
+    async fn change_email(
+        &self,
+        account: &AccountState,
+        to: &Email,
+    ) -> Result<ChangeEmail, StoreError> {
+        Ok(self.write_users().change_email(account, to))
+    }
+
+    async fn reset_password(
+        &self,
+        account: &AccountState,
+        new: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let mut users = self.write_users();
+        let Some(user) = users.in_state(account) else {
+            return Ok(false);
+        };
+        user.auth_epoch = raised(user.auth_epoch)?;
+        user.password_hash = new.clone();
+        user.is_verified = true;
+        Ok(true)
+    }
+
+    async fn remove_user(
+        &self,
+        account: &AccountState,
+        which: Removal,
+    ) -> Result<bool, StoreError> {
+        let mut users = self.write_users();
+        let fits = |user: &&mut User| which == Removal::Any || !user.is_verified;
+        if users.in_state(account).filter(fits).is_none() {
+            return Ok(false);
+        }
+        users.remove(account.id);
+        Ok(true)
+    }
+}
+
+/// The epoch after `epoch`. One that cannot go up would leave old sessions alive.
+fn raised(epoch: u64) -> Result<u64, StoreError> {
+    let raised = epoch.checked_add(1);
+    raised.ok_or_else(|| StoreError::Other("auth_epoch is at its end".into()))
 }
 
 #[async_trait]
@@ -363,7 +418,8 @@ impl SessionStore for MemoryStore {
         user: UserId,
         except: Option<SessionId>,
     ) -> Result<u64, StoreError> {
-        Ok(self.write_sessions().remove_of(user, except))
+        let is_meant = |session: &Session| Some(session.id) != except;
+        Ok(self.write_sessions().remove_of(user, is_meant))
     }
 }
 
@@ -373,22 +429,38 @@ impl TokenStore for MemoryStore {
         self.tokens().insert(token.clone(), token.created_at)
     }
 
-    async fn consume_token(
+    async fn token(
         &self,
         digest: TokenDigest,
         purpose: TokenPurpose,
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError> {
-        let mut tokens = self.tokens();
+        let tokens = self.tokens();
         let good = |token: &&OneTimeToken| token.purpose == purpose && token.is_live(now);
-        if tokens.get(digest.to_bytes()).filter(good).is_none() {
-            return Ok(None);
-        }
-        Ok(tokens.remove(digest.to_bytes()))
+        Ok(tokens.get(digest.to_bytes()).filter(good).cloned())
     }
 
-    async fn remove_tokens(&self, user: UserId) -> Result<u64, StoreError> {
-        Ok(self.tokens().remove_of(user, None))
+    async fn tokens_of(
+        &self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<OneTimeToken>, StoreError> {
+        let mut live: Vec<OneTimeToken> = {
+            let tokens = self.tokens();
+            let all = tokens.of(user);
+            all.filter(|token| token.is_live(now)).cloned().collect()
+        };
+        live.sort_by_key(|token| Reverse(token.created_at));
+        Ok(live)
+    }
+
+    async fn remove_tokens(
+        &self,
+        user: UserId,
+        purpose: Option<TokenPurpose>,
+    ) -> Result<u64, StoreError> {
+        let is_meant = |token: &OneTimeToken| purpose.is_none_or(|purpose| token.purpose == purpose);
+        Ok(self.tokens().remove_of(user, is_meant))
     }
 }
 
@@ -431,7 +503,7 @@ mod tests {
         assert!(store.user(id).await.unwrap().is_none());
         assert!(store.user_by_email(&email).await.unwrap().is_none());
         assert_eq!(store.end_sessions(id, None).await.unwrap(), 0);
-        assert_eq!(store.remove_tokens(id).await.unwrap(), 0);
+        assert_eq!(store.remove_tokens(id, None).await.unwrap(), 0);
         let (key, quota) = (LimitKey::new("a", b"b"), Quota::new(1, Duration::MAX));
         let decision = store.hit(key, quota, Timestamp::MIN).await.unwrap();
         assert_eq!(decision, Decision::Allowed);

@@ -72,17 +72,13 @@ impl<E: OwnedEntry> Owned<E> {
         Some(removed)
     }
 
-    /// Removes all of `owner`'s but `except`, and says how many.
-    pub(super) fn remove_of(&mut self, owner: UserId, except: Option<E::Key>) -> u64 {
-        let mut keys = self.by_owner.remove(&owner).unwrap_or_default();
-        let spared = except.and_then(|key| keys.take(&key));
+    /// Removes those of `owner`'s that `is_meant`, and says how many.
+    pub(super) fn remove_of(&mut self, owner: UserId, is_meant: impl Fn(&E) -> bool) -> u64 {
+        let meant = self.of(owner).filter(|entry| is_meant(entry));
+        let keys: Vec<E::Key> = meant.map(E::key).collect();
         for key in &keys {
-            self.entries.remove(*key);
+            self.remove(*key);
         }
-        if let Some(spared) = spared {
-            self.by_owner.insert(owner, BTreeSet::from([spared]));
-        }
-        shrink(&mut self.by_owner);
         keys.len() as u64
     }
 

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::email::CanonicalEmail;
+use super::expiring::shrink;
+use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
-use crate::store::{InsertUser, StoreError};
-use crate::user::User;
+use crate::store::{ChangeEmail, InsertUser, StoreError};
+use crate::user::{AccountState, User};
 
 /// Both maps change together: a canonical email is there exactly when its
 /// user is.
@@ -55,5 +56,33 @@ impl Users {
     /// The user, to be changed in all but id and email.
     pub(super) fn get_mut(&mut self, id: UserId) -> Option<&mut User> {
         self.by_id.get_mut(&id)
+    }
+
+    /// The user, to be changed in all but id and email, if in this state.
+    pub(super) fn in_state(&mut self, account: &AccountState) -> Option<&mut User> {
+        self.get_mut(account.id).filter(|user| account.is_of(user))
+    }
+
+    pub(super) fn change_email(&mut self, account: &AccountState, to: &Email) -> ChangeEmail {
+        let owner = self.by_email.get(to.canonical()).copied();
+        let Some(user) = self.by_id.get_mut(&account.id).filter(|user| account.is_of(user)) else {
+            return ChangeEmail::Gone;
+        };
+        if owner.is_some_and(|owner| owner != account.id) {
+            return ChangeEmail::EmailTaken;
+        }
+        user.email.clone_from(to);
+        user.is_verified = true;
+        self.by_email.remove(&account.email);
+        self.by_email.insert(to.canonical().clone(), account.id);
+        ChangeEmail::Changed
+    }
+
+    pub(super) fn remove(&mut self, id: UserId) {
+        if let Some(user) = self.by_id.remove(&id) {
+            self.by_email.remove(user.email.canonical());
+            shrink(&mut self.by_id);
+            shrink(&mut self.by_email);
+        }
     }
 }

@@ -1,0 +1,170 @@
+//! Mail: what is sent, by whom, and how it is worded.
+//!
+//! The service makes typed messages; [`MailTemplates`] word them; a [`Mailer`]
+//! sends them. Sending goes on in the background: no request waits for it, and
+//! no answer depends on it.
+
+mod outbox;
+#[cfg(feature = "smtp")]
+mod smtp;
+mod template;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+pub use outbox::{MailConfig, MailPaths};
+pub(crate) use outbox::{Outbox, Post};
+#[cfg(feature = "smtp")]
+pub use smtp::{SmtpConfig, SmtpMailer};
+pub use template::{MailPart, MailTemplates, TemplateError};
+
+use crate::email::Email;
+use crate::store::Cause;
+
+/// What a mail is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MailKind {
+    /// To a new account's address: confirm it, or say that it was not you.
+    VerifyEmail,
+    /// To the address of an account that is not made before it is confirmed.
+    CompleteRegistration,
+    /// Somebody tried to register an address that has an account.
+    AlreadyRegistered,
+    /// A link that sets a new password.
+    ResetPassword,
+    /// The password has been changed or reset.
+    PasswordChanged,
+    /// To the new address of an account: confirm it.
+    ConfirmEmailChange,
+    /// To the present address: a change of it was asked for.
+    EmailChangeRequested,
+    /// To the address that was the account's: it no longer is.
+    EmailChanged,
+    /// A login with a device, or from a network, that was not seen before.
+    NewDevice,
+    /// The account was deleted.
+    AccountDeleted,
+}
+
+impl MailKind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::VerifyEmail,
+        Self::CompleteRegistration,
+        Self::AlreadyRegistered,
+        Self::ResetPassword,
+        Self::PasswordChanged,
+        Self::ConfirmEmailChange,
+        Self::EmailChangeRequested,
+        Self::EmailChanged,
+        Self::NewDevice,
+        Self::AccountDeleted,
+    ];
+
+    /// The name, such as `verify_email`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::VerifyEmail => "verify_email",
+            Self::CompleteRegistration => "complete_registration",
+            Self::AlreadyRegistered => "already_registered",
+            Self::ResetPassword => "reset_password",
+            Self::PasswordChanged => "password_changed",
+            Self::ConfirmEmailChange => "confirm_email_change",
+            Self::EmailChangeRequested => "email_change_requested",
+            Self::EmailChanged => "email_changed",
+            Self::NewDevice => "new_device",
+            Self::AccountDeleted => "account_deleted",
+        }
+    }
+}
+
+/// One mail, ready to be sent.
+///
+/// `Debug` leaves out what it says, since that holds links that work.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Mail {
+    /// What it is about.
+    pub kind: MailKind,
+    /// Whom it goes to: always an address out of the store, or one that the
+    /// owner of an account has asked to change to.
+    pub to: Email,
+    /// The subject: one line, without control characters.
+    pub subject: String,
+    /// The body in plain text.
+    pub text: String,
+    /// The body in HTML.
+    pub html: String,
+}
+
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mail")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a mail was not sent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MailError {
+    /// It may work later: it is tried again.
+    #[error("the mail could not be sent for now")]
+    Temporary(#[source] Cause),
+    /// It will never work: it is given up.
+    #[error("the mail is refused")]
+    Permanent(#[source] Cause),
+}
+
+/// Sends mail. It may fail, hang or panic: the service bounds how long it
+/// waits, tries again, and in the end gives up with an event.
+#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[async_trait]
+pub trait Mailer: Send + Sync + 'static {
+    /// Hands over one mail. The same mail may be handed over again when it is
+    /// not known whether it was sent.
+    ///
+    /// # Errors
+    ///
+    /// [`MailError`] says whether to try again.
+    async fn send(&self, mail: &Mail) -> Result<(), MailError>;
+}
+
+/// What a template can show. Everything that a stranger may have written is
+/// left out of a mail to an address that nobody has confirmed.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct MailContext {
+    /// The application's name.
+    pub(crate) service: String,
+    /// The owner's name; absent while the address is not confirmed.
+    pub(crate) name: Option<String>,
+    /// What the mail is for: confirms, resets.
+    pub(crate) link: Option<MailLink>,
+    /// "This was not me".
+    pub(crate) decline_link: Option<MailLink>,
+    /// How long the links are good, in seconds.
+    pub(crate) valid_for: Option<u64>,
+    /// When it happened: UTC, RFC 3339, to the second.
+    pub(crate) at: String,
+    /// Where from, as far as it is known.
+    pub(crate) ip: Option<String>,
+    /// With what, in the client's own words.
+    pub(crate) device: Option<String>,
+}
+
+/// A link with a token in it, so `Debug` does not show it.
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
+pub(crate) struct MailLink(pub(crate) String);
+
+impl fmt::Debug for MailLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MailLink([redacted])")
+    }
+}
