@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 
 use crate::error::ErrorCode;
 use crate::id::{SessionId, UserId};
+use crate::mail::MailKind;
 use crate::time::Timestamp;
 
 /// An operation of the service.
@@ -34,6 +36,26 @@ pub enum Operation {
     EndSession,
     /// Ending all of the own sessions but the present one.
     EndAllSessions,
+    /// Confirming an address by a mailed link.
+    VerifyEmail,
+    /// Asking for another link that confirms an address.
+    ResendVerification,
+    /// Saying of a mailed link that the account is not one's own.
+    DisownEmail,
+    /// Asking for a link that sets a new password.
+    ForgotPassword,
+    /// Setting a new password by a mailed link.
+    ResetPassword,
+    /// Asking for another address.
+    ChangeEmail,
+    /// Confirming another address by a mailed link.
+    ConfirmEmailChange,
+    /// Getting all that is stored of the own account.
+    ExportAccount,
+    /// Deleting the own account.
+    DeleteAccount,
+    /// Sending a mail, in the background.
+    SendMail,
 }
 
 impl Operation {
@@ -51,6 +73,16 @@ impl Operation {
             Self::ListSessions => "list_sessions",
             Self::EndSession => "end_session",
             Self::EndAllSessions => "end_all_sessions",
+            Self::VerifyEmail => "verify_email",
+            Self::ResendVerification => "resend_verification",
+            Self::DisownEmail => "disown_email",
+            Self::ForgotPassword => "forgot_password",
+            Self::ResetPassword => "reset_password",
+            Self::ChangeEmail => "change_email",
+            Self::ConfirmEmailChange => "confirm_email_change",
+            Self::ExportAccount => "export_account",
+            Self::DeleteAccount => "delete_account",
+            Self::SendMail => "send_mail",
         }
     }
 }
@@ -68,6 +100,19 @@ pub enum Notice {
     PasswordHashUnusable,
     /// The password was right, but its hash could not be brought up to date.
     RehashFailed,
+    /// A mail was not sent at all: too many were under way, or what it needed
+    /// failed.
+    MailDropped,
+    /// A mail was tried to be sent, and given up.
+    MailGivenUp,
+    /// The application's hook failed, took too long or panicked. The account
+    /// is there without what the hook would have set.
+    HookFailed,
+    /// A login with a device, or from a network, that was not seen before
+    /// (ASVS 6.3.5).
+    NewDevice,
+    /// What was to be removed is dead, but some of its rows are left behind.
+    RowsLeftBehind,
 }
 
 impl Notice {
@@ -78,6 +123,11 @@ impl Notice {
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::PasswordHashUnusable => "password_hash_unusable",
             Self::RehashFailed => "rehash_failed",
+            Self::MailDropped => "mail_dropped",
+            Self::MailGivenUp => "mail_given_up",
+            Self::HookFailed => "hook_failed",
+            Self::NewDevice => "new_device",
+            Self::RowsLeftBehind => "rows_left_behind",
         }
     }
 }
@@ -99,6 +149,8 @@ pub struct AuthEvent {
     pub user_id: Option<UserId>,
     /// Which session it was about.
     pub session_id: Option<SessionId>,
+    /// Which mail it was about.
+    pub mail: Option<MailKind>,
     /// The client's address.
     pub ip: Option<IpAddr>,
     /// The client's description of itself, as the [`RequestContext`] has it.
@@ -113,6 +165,13 @@ pub struct AuthEvent {
 pub trait EventSink: Send + Sync + 'static {
     /// Takes one event.
     fn emit(&self, event: &AuthEvent);
+}
+
+/// Hands `event` to `sink`; a panic in it ends here.
+pub(crate) fn emit(sink: &dyn EventSink, event: &AuthEvent) {
+    if catch_unwind(AssertUnwindSafe(|| sink.emit(event))).is_err() {
+        tracing::error!(operation = event.operation.as_str(), "the event sink panicked");
+    }
 }
 
 /// Writes events to `tracing`, under the target `admittance::event`:
@@ -133,6 +192,7 @@ impl EventSink for TracingSink {
                     notice = event.notice.map(Notice::as_str),
                     user_id = event.user_id.map(tracing::field::display),
                     session_id = event.session_id.map(tracing::field::display),
+                    mail = event.mail.map(MailKind::as_str),
                     ip = event.ip.map(tracing::field::display),
                     user_agent = event.user_agent.as_ref().map(tracing::field::debug),
                 )

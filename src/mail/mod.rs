@@ -4,6 +4,7 @@
 //! sends them. Sending goes on in the background: no request waits for it, and
 //! no answer depends on it.
 
+mod config;
 mod outbox;
 #[cfg(feature = "smtp")]
 mod smtp;
@@ -14,7 +15,8 @@ use std::fmt;
 use async_trait::async_trait;
 use serde::Serialize;
 
-pub use outbox::{MailConfig, MailPaths};
+pub(crate) use config::link;
+pub use config::{MailConfig, MailPaths};
 pub(crate) use outbox::{Outbox, Post};
 #[cfg(feature = "smtp")]
 pub use smtp::{SmtpConfig, SmtpMailer};

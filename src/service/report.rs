@@ -1,12 +1,11 @@
 //! Turns each operation's outcome into one event.
 
 use std::error::Error;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{AuthService, Authenticated, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, ErrorCode};
-use crate::event::{AuthEvent, Notice, Operation};
+use crate::event::{AuthEvent, Notice, Operation, emit};
 use crate::id::{SessionId, UserId};
 
 /// Who and what an operation turned out to be about. Filled while it runs, so
@@ -49,11 +48,10 @@ impl<S, C: Clock> AuthService<S, C> {
             notice: trail.notice,
             user_id: trail.user_id,
             session_id: trail.session_id,
+            mail: None,
             ip: context.ip,
             user_agent: context.user_agent.clone(),
         };
-        if catch_unwind(AssertUnwindSafe(|| self.inner.events.emit(&event))).is_err() {
-            tracing::error!(operation = operation.as_str(), "the event sink panicked");
-        }
+        emit(&*self.inner.events, &event);
     }
 }

@@ -1,0 +1,226 @@
+//! Sends mail in the background: bounded, with retries, and with an event when
+//! a mail is given up.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, Semaphore};
+use tracing::Instrument;
+
+use super::config::{Links, MailConfig};
+use super::{Mail, MailContext, MailError, MailKind, Mailer};
+use crate::clock::Clock;
+use crate::email::Email;
+use crate::error::{ConfigError, ErrorCode};
+use crate::event::{AuthEvent, EventSink, Notice, Operation, emit};
+use crate::id::UserId;
+
+/// A mail before it is worded.
+#[derive(Clone)]
+pub(crate) struct Post {
+    pub(crate) kind: MailKind,
+    pub(crate) to: Email,
+    /// Whose account it is about.
+    pub(crate) user_id: Option<UserId>,
+    /// The language that the user prefers, if that is known.
+    pub(crate) language: Option<String>,
+    pub(crate) context: MailContext,
+}
+
+/// Takes mails and sends them. Dropping it lets those under way go on.
+pub(crate) struct Outbox {
+    config: MailConfig,
+    links: Links,
+    mailer: Arc<dyn Mailer>,
+    clock: Arc<dyn Clock>,
+    events: Arc<dyn EventSink>,
+    /// Attempts that may be made at once.
+    sending: Semaphore,
+    pending: Arc<Pending>,
+}
+
+/// How many jobs are under way.
+#[derive(Default)]
+struct Pending {
+    count: AtomicUsize,
+    done: Notify,
+}
+
+/// One job that is under way, until it is dropped.
+struct Job(Arc<Pending>);
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::SeqCst);
+        self.0.done.notify_waiters();
+    }
+}
+
+impl Outbox {
+    pub(crate) fn new(
+        config: MailConfig,
+        mailer: Arc<dyn Mailer>,
+        clock: Arc<dyn Clock>,
+        events: Arc<dyn EventSink>,
+    ) -> Result<Self, ConfigError> {
+        let links = config.validate()?;
+        Ok(Self {
+            links,
+            mailer,
+            clock,
+            events,
+            sending: Semaphore::new(config.concurrency),
+            pending: Arc::default(),
+            config,
+        })
+    }
+
+    pub(crate) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// Does `job` in the background and sends the mails that it makes. When as
+    /// much is under way as is allowed, the job is not done at all, and an
+    /// event says so; `kind` is what it would have been about.
+    pub(crate) fn post(
+        self: &Arc<Self>,
+        kind: MailKind,
+        user_id: Option<UserId>,
+        job: impl Future<Output = Vec<Post>> + Send + 'static,
+    ) {
+        let (Some(begun), Ok(runtime)) = (self.begin(), Handle::try_current()) else {
+            self.report(kind, user_id, Some(Notice::MailDropped));
+            return;
+        };
+        let outbox = Arc::clone(self);
+        let begun = Arc::new(begun);
+        let supervise = async move {
+            // A task of its own, so that a panic in it ends here.
+            let job = tokio::spawn(job.in_current_span());
+            let Ok(posts) = job.await else {
+                outbox.report(kind, user_id, Some(Notice::MailDropped));
+                return;
+            };
+            for post in posts {
+                let (outbox, begun) = (Arc::clone(&outbox), Arc::clone(&begun));
+                tokio::spawn(
+                    async move {
+                        outbox.deliver(post).await;
+                        drop(begun);
+                    }
+                    .in_current_span(),
+                );
+            }
+        };
+        runtime.spawn(supervise.in_current_span());
+    }
+
+    /// Waits until nothing is under way.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let done = self.pending.done.notified();
+            tokio::pin!(done);
+            // From here on no notification is missed.
+            done.as_mut().enable();
+            if self.pending.count.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            done.await;
+        }
+    }
+
+    fn begin(&self) -> Option<Job> {
+        let most = self.config.max_pending;
+        let one_more = |count: usize| (count < most).then_some(count + 1);
+        self.pending
+            .count
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more)
+            .is_ok()
+            .then(|| Job(Arc::clone(&self.pending)))
+    }
+
+    async fn deliver(&self, post: Post) {
+        let rendered = self
+            .config
+            .templates
+            .render(post.kind, post.language.as_deref(), &post.context);
+        let mail = match rendered {
+            Ok(rendered) => Arc::new(Mail {
+                kind: post.kind,
+                to: post.to,
+                subject: rendered.subject,
+                text: rendered.text,
+                html: rendered.html,
+            }),
+            Err(error) => {
+                tracing::error!(mail = post.kind.as_str(), %error, "a mail could not be worded");
+                self.report(post.kind, post.user_id, Some(Notice::MailGivenUp));
+                return;
+            }
+        };
+        let mut wait = self.config.first_retry;
+        for attempt in 1..=self.config.attempts {
+            match self.attempt(&mail).await {
+                Ok(()) => {
+                    self.report(post.kind, post.user_id, None);
+                    return;
+                }
+                Err(error) => {
+                    let is_final = matches!(error, MailError::Permanent(_));
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(mail = post.kind.as_str(), attempt, error, "a mail was not sent");
+                    if is_final {
+                        break;
+                    }
+                }
+            }
+            if attempt < self.config.attempts {
+                tokio::time::sleep(wait).await;
+                wait = wait.saturating_mul(2);
+            }
+        }
+        self.report(post.kind, post.user_id, Some(Notice::MailGivenUp));
+    }
+
+    /// One attempt, in a task of its own, which is given up after a time and
+    /// may panic.
+    async fn attempt(&self, mail: &Arc<Mail>) -> Result<(), MailError> {
+        // The semaphore is never closed.
+        let _slot = self.sending.acquire().await;
+        let (mailer, mail) = (Arc::clone(&self.mailer), Arc::clone(mail));
+        let attempt = tokio::spawn(async move { mailer.send(&mail).await }.in_current_span());
+        let abort = attempt.abort_handle();
+        match tokio::time::timeout(self.config.attempt_timeout, attempt).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panicked)) => Err(MailError::Temporary(Box::new(panicked))),
+            Err(elapsed) => {
+                abort.abort();
+                Err(MailError::Temporary(Box::new(elapsed)))
+            }
+        }
+    }
+
+    fn report(&self, kind: MailKind, user_id: Option<UserId>, notice: Option<Notice>) {
+        let event = AuthEvent {
+            at: self.clock.now(),
+            operation: Operation::SendMail,
+            refused: notice.map(|_| ErrorCode::Internal),
+            notice,
+            user_id,
+            session_id: None,
+            mail: Some(kind),
+            ip: None,
+            user_agent: None,
+        };
+        emit(&*self.events, &event);
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").finish_non_exhaustive()
+    }
+}
