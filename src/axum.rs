@@ -29,7 +29,7 @@ use crate::authz::Permission;
 use crate::clock::Clock;
 use crate::http::{AuthApi, Problem, ProblemCode, ROUTES};
 use crate::service::Authenticated;
-use crate::store::{LimitStore, SessionStore, UserStore};
+use crate::store::Store;
 
 pub use crate::http::Authenticator;
 
@@ -40,7 +40,7 @@ pub use crate::http::Authenticator;
 /// sessions know the clients' addresses; without it all clients count as one.
 pub fn router<S, C, St>(api: &AuthApi<S, C>) -> Router<St>
 where
-    S: UserStore + SessionStore + LimitStore + 'static,
+    S: Store,
     C: Clock,
     St: Clone + Send + Sync + 'static,
 {

@@ -7,6 +7,7 @@ use crate::error::ConfigError;
 use crate::limit::Quota;
 use crate::password::{HashingConfig, PasswordPolicy};
 use crate::session::RotationPolicy;
+use crate::user::User;
 
 /// The settings of the service. Start from [`AuthConfig::new`] and change what
 /// must be otherwise; all of it is checked when the service is built.
@@ -32,6 +33,12 @@ pub struct AuthConfig {
     pub limits: LimitPolicy,
     /// Which roles grant what.
     pub roles: RolePolicy,
+    /// When an account is made. Default [`RegistrationMode::OpenSession`].
+    pub registration: RegistrationMode,
+    /// How long links in mails are good.
+    pub links: LinkPolicy,
+    /// What a new user still has to do.
+    pub onboarding: OnboardingPolicy,
 }
 
 impl AuthConfig {
@@ -51,6 +58,9 @@ impl AuthConfig {
             hashing: HashingConfig::default(),
             limits: LimitPolicy::default(),
             roles: RolePolicy::default(),
+            registration: RegistrationMode::default(),
+            links: LinkPolicy::default(),
+            onboarding: OnboardingPolicy::default(),
         }
     }
 
@@ -98,6 +108,19 @@ impl AuthConfig {
         if session.refresh_grace > Duration::from_secs(60) {
             return invalid("session.refresh_grace", "is longer than a minute");
         }
+        for (setting, ttl) in [
+            ("links.verify_email_ttl", self.links.verify_email_ttl),
+            ("links.change_email_ttl", self.links.change_email_ttl),
+            ("links.reset_password_ttl", self.links.reset_password_ttl),
+        ] {
+            if ttl < Duration::from_secs(60) || ttl > 30 * DAY {
+                return invalid(setting, "is not between one minute and 30 days");
+            }
+        }
+        let hook = self.onboarding.hook_timeout;
+        if hook.is_zero() || hook > Duration::from_secs(60) {
+            return invalid("onboarding.hook_timeout", "is not between 0 and 60 seconds");
+        }
         self.password.validate()?;
         self.hashing.validate()
     }
@@ -137,6 +160,78 @@ impl SessionPolicy {
     }
 }
 
+/// When an account is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegistrationMode {
+    /// At once, with a session; the address can be confirmed later. Whoever
+    /// registers an address learns whether it has an account.
+    #[default]
+    OpenSession,
+    /// When the mailed link is used together with the password. The answer to
+    /// a registration tells nothing about the address; its owner gets a mail.
+    /// Needs a mailer.
+    VerifyFirst,
+}
+
+/// How long links in mails are good; one minute to 30 days each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkPolicy {
+    /// The link that confirms an address. Default 24 hours.
+    pub verify_email_ttl: Duration,
+    /// The link that confirms another address. Default 24 hours.
+    pub change_email_ttl: Duration,
+    /// The link that sets a new password. Default 30 minutes.
+    pub reset_password_ttl: Duration,
+}
+
+impl Default for LinkPolicy {
+    fn default() -> Self {
+        Self {
+            verify_email_ttl: Duration::from_secs(86_400),
+            change_email_ttl: Duration::from_secs(86_400),
+            reset_password_ttl: Duration::from_secs(30 * 60),
+        }
+    }
+}
+
+/// What a new user still has to do, for a front end that guides them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OnboardingPolicy {
+    /// Keys of the preferences that a user should have. Those that are absent
+    /// are listed in `missing`, as `preferences.<key>`. Default: none.
+    pub required_preferences: Vec<String>,
+    /// How long the hook after a registration may take; above 0, at most 60
+    /// seconds. Default 5 seconds.
+    pub hook_timeout: Duration,
+}
+
+impl Default for OnboardingPolicy {
+    fn default() -> Self {
+        Self {
+            required_preferences: Vec::new(),
+            hook_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl OnboardingPolicy {
+    /// What `user` still has to do: `email_verification`, and the required
+    /// preferences that are absent.
+    #[must_use]
+    pub fn missing(&self, user: &User) -> Vec<String> {
+        let verification = (!user.is_verified).then(|| "email_verification".to_owned());
+        let preferences = self
+            .required_preferences
+            .iter()
+            .filter(|key| !user.preferences.as_map().contains_key(*key))
+            .map(|key| format!("preferences.{key}"));
+        verification.into_iter().chain(preferences).collect()
+    }
+}
+
 /// Who may do how much. `None` switches one limit off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -147,8 +242,16 @@ pub struct LimitPolicy {
     /// Credential checks of one account from one network, whether there is such
     /// an account or not. Default 10, and one more every minute.
     pub login_by_account_and_address: Option<Quota>,
-    /// Credential checks from one network. Default 60, and one more every 2 seconds.
+    /// Credential checks from one network, links of mails included. Default 60,
+    /// and one more every 2 seconds.
     pub login_by_address: Option<Quota>,
+    /// Mails to one address that somebody asked for who need not be its owner:
+    /// whether there is such an account or not. Default 3, and one more every
+    /// 5 minutes.
+    pub mail_by_account: Option<Quota>,
+    /// Mails that were asked for from one network. Default 20, and one more
+    /// every minute.
+    pub mail_by_address: Option<Quota>,
 }
 
 impl Default for LimitPolicy {
@@ -157,6 +260,8 @@ impl Default for LimitPolicy {
             register_by_address: Some(Quota::new(60, Duration::from_secs(20))),
             login_by_account_and_address: Some(Quota::new(10, Duration::from_secs(60))),
             login_by_address: Some(Quota::new(60, Duration::from_secs(2))),
+            mail_by_account: Some(Quota::new(3, Duration::from_secs(5 * 60))),
+            mail_by_address: Some(Quota::new(20, Duration::from_secs(60))),
         }
     }
 }
@@ -170,6 +275,8 @@ impl LimitPolicy {
             register_by_address: None,
             login_by_account_and_address: None,
             login_by_address: None,
+            mail_by_account: None,
+            mail_by_address: None,
         }
     }
 }

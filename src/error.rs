@@ -25,12 +25,24 @@ pub enum AuthError {
     /// The token is malformed, forged, expired, used, or its session has ended.
     #[error("the token is not valid")]
     InvalidToken,
+    /// The link of a mail is not valid: malformed, expired, used, or the
+    /// account is no longer as it was when the mail was sent.
+    #[error("the link is not valid")]
+    InvalidLink,
+    /// The link is valid and shows that the mailbox is the caller's; that the
+    /// account is theirs too must be shown by a live session of it or by its
+    /// password. The link was not used up.
+    #[error("the link needs a proof that the account is one's own")]
+    ProofRequired,
     /// The user lacks the permission.
     #[error("the permission for this is missing")]
     Forbidden,
     /// There is no such thing, or it is not the caller's.
     #[error("there is no such thing")]
     NotFound,
+    /// The service was built without a mailer, which this would need.
+    #[error("there is no mailer")]
+    NoMailer,
     /// Too many attempts.
     #[error("too many attempts")]
     RateLimited {
@@ -65,11 +77,13 @@ pub enum ErrorCode {
     EmailTaken,
     /// See [`AuthError::InvalidCredentials`].
     InvalidCredentials,
-    /// See [`AuthError::InvalidToken`].
+    /// See [`AuthError::InvalidToken`] and [`AuthError::InvalidLink`].
     InvalidToken,
+    /// See [`AuthError::ProofRequired`].
+    ProofRequired,
     /// See [`AuthError::Forbidden`].
     Forbidden,
-    /// See [`AuthError::NotFound`].
+    /// See [`AuthError::NotFound`] and [`AuthError::NoMailer`].
     NotFound,
     /// See [`AuthError::RateLimited`].
     RateLimited,
@@ -89,6 +103,7 @@ impl ErrorCode {
             Self::EmailTaken => "email_taken",
             Self::InvalidCredentials => "invalid_credentials",
             Self::InvalidToken => "invalid_token",
+            Self::ProofRequired => "proof_required",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::RateLimited => "rate_limited",
@@ -106,9 +121,10 @@ impl AuthError {
             Self::Validation(_) => ErrorCode::ValidationFailed,
             Self::EmailTaken => ErrorCode::EmailTaken,
             Self::InvalidCredentials => ErrorCode::InvalidCredentials,
-            Self::InvalidToken => ErrorCode::InvalidToken,
+            Self::InvalidToken | Self::InvalidLink => ErrorCode::InvalidToken,
+            Self::ProofRequired => ErrorCode::ProofRequired,
             Self::Forbidden => ErrorCode::Forbidden,
-            Self::NotFound => ErrorCode::NotFound,
+            Self::NotFound | Self::NoMailer => ErrorCode::NotFound,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::Overloaded { .. } => ErrorCode::Overloaded,
             Self::Store(_) | Self::Random(_) | Self::Internal(_) => ErrorCode::Internal,
@@ -146,6 +162,8 @@ pub enum Field {
     NewPassword,
     /// `preferences`
     Preferences,
+    /// `new_email`
+    NewEmail,
 }
 
 /// The rule that a field breaks.

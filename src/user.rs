@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::authz::Role;
+use crate::config::OnboardingPolicy;
 use crate::email::{CanonicalEmail, Email, is_invisible};
 use crate::id::UserId;
 use crate::preferences::Preferences;
@@ -239,10 +240,15 @@ pub struct Profile {
     pub roles: BTreeSet<Role>,
     /// The application's own settings.
     pub preferences: Preferences,
+    /// What the user still has to do: `email_verification`, and
+    /// `preferences.<key>` for each preference that the application requires.
+    pub missing: Vec<String>,
 }
 
-impl From<&User> for Profile {
-    fn from(user: &User) -> Self {
+impl Profile {
+    /// What `user` sees of the own account.
+    #[must_use]
+    pub fn of(user: &User, onboarding: &OnboardingPolicy) -> Self {
         Self {
             user_id: user.id,
             email: user.email.as_str().to_owned(),
@@ -252,6 +258,7 @@ impl From<&User> for Profile {
             is_verified: user.is_verified,
             roles: user.roles.clone(),
             preferences: user.preferences.clone(),
+            missing: onboarding.missing(user),
         }
     }
 }

@@ -10,7 +10,8 @@ use super::problem::{Problem, ProblemCode};
 use super::{AuthApi, json, request, respond};
 use crate::clock::Clock;
 use crate::id::SessionId;
-use crate::store::{LimitStore, SessionStore, UserStore};
+use crate::service::RegisterOutcome;
+use crate::store::Store;
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +37,24 @@ pub enum Endpoint {
     EndAllSessions,
     /// `DELETE /sessions/{id}`
     EndSession,
+    /// `POST /password/forgot`
+    ForgotPassword,
+    /// `POST /password/reset`
+    ResetPassword,
+    /// `POST /email/verify`
+    VerifyEmail,
+    /// `POST /email/resend`
+    ResendVerification,
+    /// `POST /email/disown`
+    DisownEmail,
+    /// `POST /email/change`
+    ChangeEmail,
+    /// `POST /email/change/confirm`
+    ConfirmEmailChange,
+    /// `GET /account/export`
+    ExportAccount,
+    /// `DELETE /account`
+    DeleteAccount,
     /// `GET /.well-known/jwks.json`
     Jwks,
 }
@@ -66,6 +85,30 @@ pub const ROUTES: &[Route] = &[
     route(
         "/password/change",
         &[(Method::POST, Endpoint::ChangePassword)],
+    ),
+    route(
+        "/password/forgot",
+        &[(Method::POST, Endpoint::ForgotPassword)],
+    ),
+    route(
+        "/password/reset",
+        &[(Method::POST, Endpoint::ResetPassword)],
+    ),
+    route("/email/verify", &[(Method::POST, Endpoint::VerifyEmail)]),
+    route(
+        "/email/resend",
+        &[(Method::POST, Endpoint::ResendVerification)],
+    ),
+    route("/email/disown", &[(Method::POST, Endpoint::DisownEmail)]),
+    route("/email/change", &[(Method::POST, Endpoint::ChangeEmail)]),
+    route(
+        "/email/change/confirm",
+        &[(Method::POST, Endpoint::ConfirmEmailChange)],
+    ),
+    route("/account", &[(Method::DELETE, Endpoint::DeleteAccount)]),
+    route(
+        "/account/export",
+        &[(Method::GET, Endpoint::ExportAccount)],
     ),
     route(
         "/sessions",
@@ -128,7 +171,7 @@ pub(super) async fn dispatch<S, C>(
     peer: Option<IpAddr>,
 ) -> Result<Response<Bytes>, Problem>
 where
-    S: UserStore + SessionStore + LimitStore + 'static,
+    S: Store,
     C: Clock,
 {
     let (parts, body) = request.into_parts();
@@ -145,8 +188,10 @@ where
 
     match endpoint {
         Endpoint::Register => {
-            let answer = service.register(read(&parts, &body)?, context).await?;
-            ok(StatusCode::CREATED, &answer)
+            match service.register(read(&parts, &body)?, context).await? {
+                RegisterOutcome::Opened(answer) => ok(StatusCode::CREATED, &answer),
+                RegisterOutcome::Pending(answer) => ok(StatusCode::ACCEPTED, &answer),
+            }
         }
         Endpoint::Login => {
             let answer = service.login(read(&parts, &body)?, context).await?;
@@ -194,6 +239,64 @@ where
                 .and_then(|id| id.parse().ok())
                 .ok_or_else(|| Problem::new(ProblemCode::NotFound))?;
             service.end_session(&auth, id, context).await?;
+            Ok(respond(StatusCode::NO_CONTENT, "", Vec::new()))
+        }
+        Endpoint::ForgotPassword => {
+            let wanted = read(&parts, &body)?;
+            let answer = service.forgot_password(wanted, context).await?;
+            ok(StatusCode::ACCEPTED, &answer)
+        }
+        Endpoint::ResetPassword => {
+            let change = read(&parts, &body)?;
+            ok(
+                StatusCode::OK,
+                &service.reset_password(change, context).await?,
+            )
+        }
+        Endpoint::VerifyEmail => {
+            let link = read(&parts, &body)?;
+            // A token that is there and not live is refused: a client that
+            // thinks it is logged in is told that it is not.
+            let auth = if headers.contains_key(header::AUTHORIZATION) {
+                Some(authenticated().await?)
+            } else {
+                None
+            };
+            let answer = service.verify_email(link, auth.as_ref(), context).await?;
+            ok(StatusCode::OK, &answer)
+        }
+        Endpoint::ResendVerification => {
+            let wanted = read(&parts, &body)?;
+            let answer = service.resend_verification(wanted, context).await?;
+            ok(StatusCode::ACCEPTED, &answer)
+        }
+        Endpoint::DisownEmail => {
+            let link = read(&parts, &body)?;
+            ok(StatusCode::OK, &service.disown_email(link, context).await?)
+        }
+        Endpoint::ChangeEmail => {
+            let auth = authenticated().await?;
+            let change = read(&parts, &body)?;
+            let answer = service.change_email(&auth, change, context).await?;
+            ok(StatusCode::ACCEPTED, &answer)
+        }
+        Endpoint::ConfirmEmailChange => {
+            let auth = authenticated().await?;
+            let link = read(&parts, &body)?;
+            let answer = service.confirm_email_change(&auth, link, context).await?;
+            ok(StatusCode::OK, &answer)
+        }
+        Endpoint::ExportAccount => {
+            let auth = authenticated().await?;
+            ok(
+                StatusCode::OK,
+                &service.export_account(&auth, context).await?,
+            )
+        }
+        Endpoint::DeleteAccount => {
+            let auth = authenticated().await?;
+            let proof = read(&parts, &body)?;
+            service.delete_account(&auth, proof, context).await?;
             Ok(respond(StatusCode::NO_CONTENT, "", Vec::new()))
         }
         Endpoint::Jwks => ok(StatusCode::OK, &service.jwks()),

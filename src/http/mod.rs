@@ -26,7 +26,7 @@ pub use problem::{Problem, ProblemCode};
 use crate::clock::{Clock, SystemClock};
 use crate::secret::AccessToken;
 use crate::service::{AuthService, Authenticated};
-use crate::store::{LimitStore, SessionStore, UserStore};
+use crate::store::Store;
 
 /// Settings of the HTTP layer.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ impl<S, C> AuthApi<S, C> {
 
 impl<S, C> AuthApi<S, C>
 where
-    S: UserStore + SessionStore + LimitStore + 'static,
+    S: Store,
     C: Clock,
 {
     /// Answers one request. `peer` is the address at the other end of the
@@ -203,7 +203,7 @@ impl Authenticator {
 
 impl<S, C> From<&AuthApi<S, C>> for Authenticator
 where
-    S: UserStore + SessionStore + LimitStore + 'static,
+    S: Store,
     C: Clock,
 {
     fn from(api: &AuthApi<S, C>) -> Self {
@@ -223,7 +223,7 @@ trait Authenticate: Send + Sync {
 #[async_trait::async_trait]
 impl<S, C> Authenticate for AuthApi<S, C>
 where
-    S: UserStore + SessionStore + LimitStore + 'static,
+    S: Store,
     C: Clock,
 {
     async fn authenticate(

@@ -17,8 +17,12 @@ pub enum ProblemCode {
     MalformedRequest,
     /// 401: email and password do not belong together.
     InvalidCredentials,
-    /// 401: no token, or one that is not live.
+    /// 401: no token, or one that is not live; or the link of a mail that is
+    /// not valid.
     InvalidToken,
+    /// 401: the link of a mail needs a live session of the account, or its
+    /// password.
+    ProofRequired,
     /// 403: the permission is missing.
     Forbidden,
     /// 404: no such thing, or not the caller's.
@@ -50,6 +54,7 @@ impl ProblemCode {
             Self::MalformedRequest => "malformed_request",
             Self::InvalidCredentials => "invalid_credentials",
             Self::InvalidToken => "invalid_token",
+            Self::ProofRequired => "proof_required",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -68,7 +73,9 @@ impl ProblemCode {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::MalformedRequest => StatusCode::BAD_REQUEST,
-            Self::InvalidCredentials | Self::InvalidToken => StatusCode::UNAUTHORIZED,
+            Self::InvalidCredentials | Self::InvalidToken | Self::ProofRequired => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -87,6 +94,9 @@ impl ProblemCode {
             Self::MalformedRequest => "The request could not be read.",
             Self::InvalidCredentials => "The email address or the password is wrong.",
             Self::InvalidToken => "Log in to continue.",
+            Self::ProofRequired => {
+                "Log in to this account first, or enter the password that it was registered with."
+            }
             Self::Forbidden => "You may not do this.",
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This cannot be done here.",
@@ -190,6 +200,8 @@ impl From<AuthError> for Problem {
             ErrorCode::InvalidCredentials => Self::new(ProblemCode::InvalidCredentials)
                 .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             ErrorCode::InvalidToken => Self::bad_token(),
+            ErrorCode::ProofRequired => Self::new(ProblemCode::ProofRequired)
+                .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             ErrorCode::Forbidden => Self::new(ProblemCode::Forbidden),
             ErrorCode::NotFound => Self::new(ProblemCode::NotFound),
             ErrorCode::RateLimited => Self::new(ProblemCode::RateLimited),
@@ -201,6 +213,9 @@ impl From<AuthError> for Problem {
             None => problem,
         };
         match error {
+            AuthError::InvalidLink => Self::new(ProblemCode::InvalidToken)
+                .detail("This link is not valid any more. Ask for a new one.")
+                .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             AuthError::Validation(violations) => Self {
                 errors: violations.as_slice().to_vec(),
                 ..problem

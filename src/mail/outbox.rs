@@ -1,6 +1,7 @@
 //! Sends mail in the background: bounded, with retries, and with an event when
 //! a mail is given up.
 
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use super::config::{Links, MailConfig};
 use super::{Mail, MailContext, MailError, MailKind, Mailer};
 use crate::clock::Clock;
 use crate::email::Email;
-use crate::error::{ConfigError, ErrorCode};
+use crate::error::{AuthError, ConfigError, ErrorCode};
 use crate::event::{AuthEvent, EventSink, Notice, Operation, emit};
 use crate::id::UserId;
 
@@ -89,7 +90,7 @@ impl Outbox {
         self: &Arc<Self>,
         kind: MailKind,
         user_id: Option<UserId>,
-        job: impl Future<Output = Vec<Post>> + Send + 'static,
+        job: impl Future<Output = Result<Vec<Post>, AuthError>> + Send + 'static,
     ) {
         let (Some(begun), Ok(runtime)) = (self.begin(), Handle::try_current()) else {
             self.report(kind, user_id, Some(Notice::MailDropped));
@@ -100,9 +101,10 @@ impl Outbox {
         let supervise = async move {
             // A task of its own, so that a panic in it ends here.
             let job = tokio::spawn(job.in_current_span());
-            let Ok(posts) = job.await else {
-                outbox.report(kind, user_id, Some(Notice::MailDropped));
-                return;
+            let posts = match job.await {
+                Ok(Ok(posts)) => posts,
+                Ok(Err(error)) => return outbox.drop_mail(kind, user_id, &error),
+                Err(panicked) => return outbox.drop_mail(kind, user_id, &panicked),
             };
             for post in posts {
                 let (outbox, begun) = (Arc::clone(&outbox), Arc::clone(&begun));
@@ -170,7 +172,7 @@ impl Outbox {
                 }
                 Err(error) => {
                     let is_final = matches!(error, MailError::Permanent(_));
-                    let error: &dyn std::error::Error = &error;
+                    let error: &dyn Error = &error;
                     tracing::warn!(mail = post.kind.as_str(), attempt, error, "a mail was not sent");
                     if is_final {
                         break;
@@ -201,6 +203,11 @@ impl Outbox {
                 Err(MailError::Temporary(Box::new(elapsed)))
             }
         }
+    }
+
+    fn drop_mail(&self, kind: MailKind, user_id: Option<UserId>, error: &(dyn Error + 'static)) {
+        tracing::error!(mail = kind.as_str(), error, "a mail could not be made");
+        self.report(kind, user_id, Some(Notice::MailDropped));
     }
 
     fn report(&self, kind: MailKind, user_id: Option<UserId>, notice: Option<Notice>) {

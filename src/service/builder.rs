@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::onboarding::RegistrationHook;
 use super::{AuthService, Inner};
 use crate::clock::{Clock, SystemClock};
-use crate::config::AuthConfig;
+use crate::config::{AuthConfig, RegistrationMode};
 use crate::error::{AuthError, ConfigError};
 use crate::event::{EventSink, TracingSink};
 use crate::id::{SessionId, UserId};
+use crate::mail::{MailConfig, Mailer, Outbox};
 use crate::password::PasswordHasher;
 use crate::random::{OsRandom, SecureRandom};
 use crate::session::Session;
@@ -25,6 +27,8 @@ pub struct AuthServiceBuilder<S, C = SystemClock> {
     keyring: Option<Keyring>,
     random: Arc<dyn SecureRandom>,
     events: Arc<dyn EventSink>,
+    mail: Option<(Arc<dyn Mailer>, MailConfig)>,
+    hook: Option<Arc<dyn RegistrationHook>>,
 }
 
 impl<S, C: fmt::Debug> fmt::Debug for AuthServiceBuilder<S, C> {
@@ -45,6 +49,8 @@ impl<S> AuthServiceBuilder<S> {
             keyring: None,
             random: Arc::new(OsRandom),
             events: Arc::new(TracingSink),
+            mail: None,
+            hook: None,
         }
     }
 }
@@ -74,6 +80,8 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
             keyring: self.keyring,
             random: self.random,
             events: self.events,
+            mail: self.mail,
+            hook: self.hook,
         }
     }
 
@@ -91,6 +99,21 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
         self
     }
 
+    /// Who sends mail, and how. Without it, what needs mail is refused with
+    /// [`AuthError::NoMailer`].
+    #[must_use]
+    pub fn mail(mut self, mailer: impl Mailer, config: MailConfig) -> Self {
+        self.mail = Some((Arc::new(mailer), config));
+        self
+    }
+
+    /// What is called when an account has been made.
+    #[must_use]
+    pub fn registration_hook(mut self, hook: impl RegistrationHook) -> Self {
+        self.hook = Some(Arc::new(hook));
+        self
+    }
+
     /// Checks everything and starts the hashing threads.
     ///
     /// # Errors
@@ -104,16 +127,28 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
         let config = self.config.ok_or_else(|| missing("config"))?;
         let keyring = self.keyring.ok_or_else(|| missing("keyring"))?;
         config.validate()?;
+        if config.registration == RegistrationMode::VerifyFirst && self.mail.is_none() {
+            return Err(missing("mail, which VerifyFirst needs,"));
+        }
+        let clock = Arc::new(self.clock);
+        let mut outbox = None;
+        if let Some((mailer, mail)) = self.mail {
+            let time: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
+            let events = Arc::clone(&self.events);
+            outbox = Some(Arc::new(Outbox::new(mail, mailer, time, events)?));
+        }
         let hasher = PasswordHasher::new(config.hashing.clone(), Arc::clone(&self.random))?;
         let service = AuthService {
             inner: Arc::new(Inner {
                 store: self.store,
-                clock: self.clock,
+                clock,
                 config: Arc::new(config),
                 keyring,
                 hasher,
                 random: self.random,
                 events: self.events,
+                outbox,
+                hook: self.hook,
             }),
         };
         service.try_to_sign()?;

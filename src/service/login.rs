@@ -6,13 +6,18 @@ use crate::clock::Clock;
 use crate::email::CanonicalEmail;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::{Notice, Operation};
+use crate::mail::MailKind;
 use crate::password::{HashError, NormalizedPassword};
 use crate::secret::Password;
 use crate::store::{Epoch, LimitStore, SessionStore, UserStore};
 use crate::time::Timestamp;
-use crate::user::{User, UserStatus};
+use crate::user::{DeviceDigest, User, UserStatus};
 
-impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
+impl<S, C> AuthService<S, C>
+where
+    S: UserStore + SessionStore + LimitStore + 'static,
+    C: Clock,
+{
     /// Opens a session for whoever knows the password.
     ///
     /// Every failure to log in looks the same and costs exactly one run of
@@ -43,7 +48,7 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         trail: &mut Trail,
     ) -> Result<LoginResponse, AuthError> {
         let mut violations = Violations::default();
-        let email = super::register::parse_email(&request.email, &mut violations);
+        let email = super::register::parse_email(&request.email, Field::Email, &mut violations);
         let password = typed_password(&request.password, Field::Password, &mut violations);
         violations.into_result()?;
         let (Some(email), Some(password)) = (email, password) else {
@@ -72,11 +77,12 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         let user = self.check_password(user, &password, trail).await?;
 
         let now = self.now();
+        let device = self.new_device(&user, context);
         let session = self.new_session(&user, user.auth_epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
         let (opened, recorded) = tokio::join!(
             self.open(&session),
-            store.record_login(user.id, user.auth_epoch, None, now),
+            store.record_login(user.id, user.auth_epoch, device, now),
         );
         opened?;
         match recorded {
@@ -92,45 +98,29 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
             }
         }
         trail.session_id = Some(session.id);
-        Ok(response(&user, tokens, "You are logged in."))
+        // An account without any is one of before devices were remembered.
+        if device.is_some() && !user.devices.is_empty() {
+            trail.notice = Some(Notice::NewDevice);
+            self.notify(MailKind::NewDevice, &user, &user.email, context);
+        }
+        Ok(self.login_response(&user, tokens, "You are logged in."))
     }
 
     /// The user, if there is one, may be used, and `password` is theirs. Costs
     /// exactly one run of Argon2 when it fails. A hash with old parameters, an
     /// old pepper or of another scheme is renewed when it succeeds.
-    async fn check_password(
+    pub(super) async fn check_password(
         &self,
         user: Option<User>,
         password: &NormalizedPassword,
         trail: &mut Trail,
     ) -> Result<User, AuthError> {
-        let Some(mut user) = user else {
+        let Some(user) = user else {
             self.inner.hasher.verify_absent(password).await?;
             return Err(AuthError::InvalidCredentials);
         };
-        let verdict = match self
-            .inner
-            .hasher
-            .verify(password, &user.password_hash)
-            .await
-        {
-            Ok(verdict) => verdict,
-            Err(
-                error
-                @ (HashError::Overloaded { .. } | HashError::Random(_) | HashError::Failed(_)),
-            ) => {
-                return Err(error.into());
-            }
-            Err(error) => {
-                tracing::error!(user_id = %user.id, %error, "a stored password hash cannot be checked");
-                trail.notice = Some(Notice::PasswordHashUnusable);
-                return Err(AuthError::InvalidCredentials);
-            }
-        };
-        if !verdict.matches || user.status != UserStatus::Active {
-            return Err(AuthError::InvalidCredentials);
-        }
-        if verdict.outdated
+        let (mut user, outdated) = self.verdict_on(user, password, trail).await?;
+        if outdated
             && let Err(error) = self.rehash(&mut user, password).await
         {
             // The password is right and the old hash still checks it, so the
@@ -158,7 +148,83 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         }
         Ok(())
     }
+}
 
+impl<S, C: Clock> AuthService<S, C> {
+    /// The device that a login comes from, if it is not one that `user` is
+    /// known to use.
+    pub(super) fn new_device(
+        &self,
+        user: &User,
+        context: &RequestContext,
+    ) -> Option<DeviceDigest> {
+        let device = context.device(user.id);
+        (!user.devices.contains(&device)).then_some(device)
+    }
+
+    /// The user, if they may be used and `password` is theirs. Costs exactly
+    /// one run of Argon2.
+    pub(super) async fn check_hash(
+        &self,
+        user: User,
+        password: &NormalizedPassword,
+        trail: &mut Trail,
+    ) -> Result<User, AuthError> {
+        let (user, _) = self.verdict_on(user, password, trail).await?;
+        Ok(user)
+    }
+
+    /// The same, and whether the hash should be renewed.
+    async fn verdict_on(
+        &self,
+        user: User,
+        password: &NormalizedPassword,
+        trail: &mut Trail,
+    ) -> Result<(User, bool), AuthError> {
+        let verdict = match self
+            .inner
+            .hasher
+            .verify(password, &user.password_hash)
+            .await
+        {
+            Ok(verdict) => verdict,
+            Err(
+                error
+                @ (HashError::Overloaded { .. } | HashError::Random(_) | HashError::Failed(_)),
+            ) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                tracing::error!(user_id = %user.id, %error, "a stored password hash cannot be checked");
+                trail.notice = Some(Notice::PasswordHashUnusable);
+                return Err(AuthError::InvalidCredentials);
+            }
+        };
+        if !verdict.matches || user.status != UserStatus::Active {
+            return Err(AuthError::InvalidCredentials);
+        }
+        Ok((user, verdict.outdated))
+    }
+
+    pub(super) fn login_response(
+        &self,
+        user: &User,
+        tokens: Tokens,
+        message: &str,
+    ) -> LoginResponse {
+        LoginResponse {
+            user_id: user.id,
+            email: user.email.as_str().to_owned(),
+            name: user.name.as_str().to_owned(),
+            is_verified: user.is_verified,
+            missing: self.config().onboarding.missing(user),
+            message: message.to_owned(),
+            tokens,
+        }
+    }
+}
+
+impl<S: LimitStore, C: Clock> AuthService<S, C> {
     /// Counts a check of a credential against the client's network. It comes
     /// before the account's count, so that a flood of guesses at many accounts
     /// costs one act of the store each.
@@ -205,16 +271,6 @@ pub(super) fn typed_password(
     NormalizedPassword::new(typed)
         .map_err(|error| violations.push(field, ViolationCode::TooLong, error.to_string()))
         .ok()
-}
-
-pub(super) fn response(user: &User, tokens: Tokens, message: &str) -> LoginResponse {
-    LoginResponse {
-        user_id: user.id,
-        email: user.email.as_str().to_owned(),
-        name: user.name.as_str().to_owned(),
-        message: message.to_owned(),
-        tokens,
-    }
 }
 
 impl From<HashError> for AuthError {

@@ -6,12 +6,13 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::id::{SessionId, UserId};
 use crate::secret::{AccessToken, Password, RefreshToken};
 use crate::session::Session;
 use crate::time::Timestamp;
-use crate::user::is_unsafe;
+use crate::user::{DeviceDigest, is_unsafe};
 
 /// Where a request came from. It is kept with sessions and events, and the
 /// address is what limits count by.
@@ -47,6 +48,29 @@ impl RequestContext {
             Some(IpAddr::V4(ip)) => ip.octets().to_vec(),
             Some(IpAddr::V6(ip)) => ip.octets().into_iter().take(8).collect(),
         }
+    }
+
+    /// What the device is recognised by for `user`: what the client says it is,
+    /// without version numbers, which change with every update, and the network
+    /// of its provider (an IPv4 /16 or an IPv6 /32), since addresses within it
+    /// change daily.
+    pub(crate) fn device(&self, user: UserId) -> DeviceDigest {
+        let provider = match self.ip.map(|ip| ip.to_canonical()) {
+            None => Vec::new(),
+            Some(IpAddr::V4(ip)) => ip.octets().into_iter().take(2).collect(),
+            Some(IpAddr::V6(ip)) => ip.octets().into_iter().take(4).collect::<Vec<u8>>(),
+        };
+        let agent = self.user_agent.as_deref().unwrap_or_default();
+        let agent: String = agent.chars().filter(|letter| letter.is_alphabetic()).collect();
+        let mut hash = Sha256::new_with_prefix(user.to_bytes());
+        hash.update([u8::try_from(provider.len()).unwrap_or(u8::MAX)]);
+        hash.update(&provider);
+        hash.update(&agent);
+        let mut bytes = [0; 16];
+        for (to, from) in bytes.iter_mut().zip(hash.finalize()) {
+            *to = from;
+        }
+        DeviceDigest::from_bytes(bytes)
     }
 
     /// Adds the client's description of itself: cut to
@@ -88,11 +112,54 @@ pub struct RegisterResponse {
     pub email: String,
     /// The name.
     pub name: String,
+    /// Whether the owner of the mailbox has confirmed the account.
+    pub is_verified: bool,
+    /// What the user still has to do, as in [`Profile::missing`](crate::user::Profile::missing).
+    pub missing: Vec<String>,
     /// A sentence for a person.
     pub message: String,
     /// The session's tokens.
     #[serde(flatten)]
     pub tokens: Tokens,
+}
+
+/// What became of a registration.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+#[must_use]
+pub enum RegisterOutcome {
+    /// The account is there, with a session.
+    Opened(RegisterResponse),
+    /// The account will be there when the mailed link is used. This is the
+    /// answer whether the address has an account or not.
+    Pending(Accepted),
+}
+
+impl RegisterOutcome {
+    /// The answer, if the account is there.
+    #[must_use]
+    pub fn opened(self) -> Option<RegisterResponse> {
+        match self {
+            Self::Opened(response) => Some(response),
+            Self::Pending(_) => None,
+        }
+    }
+}
+
+/// It was taken in hand, and this is all there is to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Accepted {
+    /// A sentence for a person.
+    pub message: String,
+}
+
+impl Accepted {
+    pub(super) fn new(message: &str) -> Self {
+        Self {
+            message: message.to_owned(),
+        }
+    }
 }
 
 /// Asks for a session.
@@ -115,6 +182,10 @@ pub struct LoginResponse {
     pub email: String,
     /// The name.
     pub name: String,
+    /// Whether the owner of the mailbox has confirmed the account.
+    pub is_verified: bool,
+    /// What the user still has to do, as in [`Profile::missing`](crate::user::Profile::missing).
+    pub missing: Vec<String>,
     /// A sentence for a person.
     pub message: String,
     /// The session's tokens.
@@ -173,7 +244,7 @@ pub struct UpdateProfile {
 }
 
 /// A field that may be absent but not `null`.
-fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+pub(super) fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)

@@ -5,21 +5,30 @@
 //! one atomic act of the store, and what is written before the deciding one
 //! grants nothing.
 
+mod account;
+mod account_messages;
 mod builder;
+mod email_change;
 mod login;
+mod mailing;
 mod messages;
+mod onboarding;
 mod password;
 mod profile;
+mod recovery;
 mod register;
 mod report;
 mod session;
 mod validate;
+mod verification;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use account_messages::*;
 pub use builder::AuthServiceBuilder;
 pub use messages::*;
+pub use onboarding::RegistrationHook;
 pub use validate::Authenticated;
 
 use crate::clock::{Clock, SystemClock};
@@ -28,6 +37,7 @@ use crate::error::AuthError;
 use crate::event::EventSink;
 use crate::id::SessionId;
 use crate::limit::{Decision, LimitKey, Quota};
+use crate::mail::Outbox;
 use crate::password::{HashingStats, PasswordHasher};
 use crate::random::{self, SecureRandom};
 use crate::session::Session;
@@ -47,12 +57,14 @@ pub struct AuthService<S, C = SystemClock> {
 
 struct Inner<S, C> {
     store: S,
-    clock: C,
+    clock: Arc<C>,
     config: Arc<AuthConfig>,
     keyring: Keyring,
     hasher: PasswordHasher,
     random: Arc<dyn SecureRandom>,
     events: Arc<dyn EventSink>,
+    outbox: Option<Arc<Outbox>>,
+    hook: Option<Arc<dyn RegistrationHook>>,
 }
 
 impl<S, C> Clone for AuthService<S, C> {

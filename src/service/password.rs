@@ -1,16 +1,21 @@
 //! Setting a new password.
 
-use super::login::{response, typed_password};
+use super::login::typed_password;
 use super::report::Trail;
 use super::{AuthService, Authenticated, ChangePassword, LoginResponse, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
-use crate::event::{Notice, Operation};
-use crate::password::{HashError, NormalizedPassword};
+use crate::event::Operation;
+use crate::mail::MailKind;
+use crate::password::NormalizedPassword;
 use crate::secret::{Password, constant_time_eq};
 use crate::store::{Epoch, LimitStore, SessionStore, UserStore};
 
-impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
+impl<S, C> AuthService<S, C>
+where
+    S: UserStore + SessionStore + LimitStore + 'static,
+    C: Clock,
+{
     /// Replaces the password of whoever knows the present one (ASVS 6.2.3).
     ///
     /// The new hash and the higher epoch are one write, so at that moment every
@@ -80,20 +85,7 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
             return Err(AuthError::InvalidCredentials);
         };
 
-        match self
-            .inner
-            .hasher
-            .verify(&current, &user.password_hash)
-            .await
-        {
-            Ok(verdict) if verdict.matches => {}
-            Ok(_) => return Err(AuthError::InvalidCredentials),
-            Err(error @ HashError::Overloaded { .. }) => return Err(error.into()),
-            Err(error) => {
-                trail.notice = Some(Notice::PasswordHashUnusable);
-                return Err(error.into());
-            }
-        }
+        self.check_hash(user.clone(), &current, trail).await?;
         let hash = self.inner.hasher.hash(&new).await?;
 
         // The session is stored under the epoch to come and means nothing
@@ -117,7 +109,8 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, user_id = %user.id, "rows of dead sessions were left behind");
         }
-        Ok(response(user, tokens, "Your password has been changed."))
+        self.notify(MailKind::PasswordChanged, user, &user.email, context);
+        Ok(self.login_response(user, tokens, "Your password has been changed."))
     }
 }
 

@@ -57,7 +57,7 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         }
         let changed = self.inner.store.update_profile(auth.user().id, &change);
         let user = changed.await?.ok_or(AuthError::InvalidToken)?;
-        Ok(Profile::from(&user))
+        Ok(Profile::of(&user, &self.config().onboarding))
     }
 }
 

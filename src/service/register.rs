@@ -1,16 +1,24 @@
 //! Registration.
 
+use sha2::{Digest, Sha256};
+
 use super::report::Trail;
-use super::{AuthService, RegisterRequest, RegisterResponse, RequestContext};
+use super::{
+    Accepted, AuthService, RegisterOutcome, RegisterRequest, RegisterResponse, RequestContext,
+};
 use crate::clock::Clock;
+use crate::config::RegistrationMode;
 use crate::email::{Email, EmailError};
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::id::UserId;
+use crate::mail::{MailKind, MailLink, Outbox, Post};
 use crate::password::NormalizedPassword;
 use crate::preferences::Preferences;
-use crate::store::{Insert, InsertUser, LimitStore, SessionStore, UserStore};
-use crate::user::{DisplayName, NameError, User, UserStatus};
+use crate::store::{Insert, InsertUser, LimitStore, SessionStore, TokenStore, UserStore};
+use crate::time::Timestamp;
+use crate::token::{PendingRegistration, TokenPurpose};
+use crate::user::{AccountState, DisplayName, NameError, PasswordHash, User, UserStatus};
 
 /// A registration that breaks no rule.
 struct Registration {
@@ -19,25 +27,31 @@ struct Registration {
     password: NormalizedPassword,
 }
 
-impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
-    /// Makes an account and opens a session for it. The account is not
-    /// verified: nobody has shown yet that the mailbox is theirs.
+impl<S, C> AuthService<S, C>
+where
+    S: UserStore + SessionStore + TokenStore + LimitStore + 'static,
+    C: Clock,
+{
+    /// Makes an account and opens a session for it, or, by
+    /// [`RegistrationMode::VerifyFirst`], mails a link that does. The account
+    /// is not verified: nobody has shown yet that the mailbox is theirs.
     ///
-    /// The session is stored first and means nothing until the user is: the
-    /// insertion of the user is the one act that makes the account, whole or
-    /// not at all.
+    /// Session and link are stored first and mean nothing until the user is:
+    /// the insertion of the user is the one act that makes the account, whole
+    /// or not at all.
     ///
     /// # Errors
     ///
     /// [`AuthError::Validation`] with every broken rule;
-    /// [`AuthError::EmailTaken`]; [`AuthError::RateLimited`];
-    /// [`AuthError::Overloaded`]; [`AuthError::Store`], after which the account
-    /// may or may not be there (registering again tells).
+    /// [`AuthError::EmailTaken`], by `OpenSession` only;
+    /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::Store`], after which the account may or may not be there
+    /// (registering again tells).
     pub async fn register(
         &self,
         request: RegisterRequest,
         context: &RequestContext,
-    ) -> Result<RegisterResponse, AuthError> {
+    ) -> Result<RegisterOutcome, AuthError> {
         let mut trail = Trail::default();
         let result = self.try_register(request, context, &mut trail).await;
         self.report(Operation::Register, &trail, context, &result);
@@ -49,7 +63,7 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         request: RegisterRequest,
         context: &RequestContext,
         trail: &mut Trail,
-    ) -> Result<RegisterResponse, AuthError> {
+    ) -> Result<RegisterOutcome, AuthError> {
         // Before the fields are looked at: scoring a password takes a while,
         // and nobody may have it done without end (ASVS 2.4.1).
         let now = self.now();
@@ -57,13 +71,158 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         self.limit("register:address", &context.network(), quota, now)
             .await?;
         let registration = self.check_registration(&request).await?;
+        match self.config().registration {
+            RegistrationMode::OpenSession => self
+                .make_account(registration, context, trail)
+                .await
+                .map(RegisterOutcome::Opened),
+            RegistrationMode::VerifyFirst => self
+                .mail_registration(registration)
+                .await
+                .map(RegisterOutcome::Pending),
+        }
+    }
 
+    async fn make_account(
+        &self,
+        registration: Registration,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<RegisterResponse, AuthError> {
         let password_hash = self.inner.hasher.hash(&registration.password).await?;
         let now = self.now();
-        let user = User {
-            id: UserId::generate(now, self.random())?,
-            email: registration.email,
-            name: registration.name,
+        let id = UserId::generate(now, self.random())?;
+        let mut user = self.new_user(
+            id,
+            registration.email,
+            registration.name,
+            password_hash,
+            context,
+            now,
+        );
+        let session = self.new_session(&user, user.auth_epoch, context, now)?;
+        let tokens = self.tokens(&session, now)?;
+        let link = match &self.inner.outbox {
+            None => None,
+            Some(_) => {
+                let purpose = TokenPurpose::VerifyEmail;
+                Some(self.new_link(purpose, user.state(), user.email.clone(), None, now)?)
+            }
+        };
+
+        // Not `try_join`: it would drop the one that is still under way.
+        let (opened, linked) = tokio::join!(self.open(&session), async {
+            match &link {
+                None => Ok(()),
+                Some(link) => self.store_link(link).await,
+            }
+        });
+        opened?;
+        linked?;
+        match self.inner.store.insert_user(&user).await? {
+            InsertUser::Inserted => {}
+            InsertUser::EmailTaken => {
+                self.discard(&session).await;
+                if link.is_some() {
+                    self.remove_links(user.id, None).await;
+                }
+                return Err(AuthError::EmailTaken);
+            }
+            InsertUser::IdTaken => {
+                self.discard(&session).await;
+                return Err(id_collision());
+            }
+        }
+        trail.user_id = Some(user.id);
+        trail.session_id = Some(session.id);
+        if let (Some(link), Some(outbox)) = (&link, &self.inner.outbox) {
+            let post = self.link_mail(outbox, link, Some(&user));
+            outbox.post(post.kind, Some(user.id), async move { Ok(vec![post]) });
+        }
+        self.call_hook(&mut user, trail).await;
+        Ok(RegisterResponse {
+            user_id: user.id,
+            email: user.email.as_str().to_owned(),
+            name: user.name.as_str().to_owned(),
+            is_verified: user.is_verified,
+            missing: self.config().onboarding.missing(&user),
+            message: "Your account has been created.".to_owned(),
+            tokens,
+        })
+    }
+
+    /// Mails a link that makes the account, or tells the owner of the one that
+    /// there is. What the caller waits for is the same in both cases.
+    async fn mail_registration(&self, registration: Registration) -> Result<Accepted, AuthError> {
+        let outbox = self.outbox()?;
+        let now = self.now();
+        let Registration {
+            email,
+            name,
+            password,
+        } = registration;
+        self.limit_mailbox(email.canonical(), now).await?;
+        let password_hash = self.inner.hasher.hash(&password).await?;
+        let owner = self.inner.store.user_by_email(email.canonical()).await?;
+
+        let service = self.clone();
+        let kind = MailKind::CompleteRegistration;
+        outbox.post(kind, None, async move {
+            let outbox = service.outbox()?;
+            let now = service.now();
+            if let Some(owner) = owner {
+                return Ok(service.already_registered(outbox, &owner, now));
+            }
+            let pending = PendingRegistration {
+                user_id: UserId::generate(now, service.random())?,
+                name,
+                password_hash,
+            };
+            let account = pending_account(&email);
+            let purpose = TokenPurpose::CompleteRegistration;
+            let link = service.new_link(purpose, account, email, Some(pending), now)?;
+            service.store_link(&link).await?;
+            Ok(vec![service.link_mail(outbox, &link, None)])
+        });
+        Ok(Accepted::new(
+            "If this address can be registered, a mail with a link is on its way.",
+        ))
+    }
+}
+
+impl<S, C: Clock> AuthService<S, C> {
+    /// Tells the owner of an account that somebody tried to register its
+    /// address: at the address of the account, never the one that was typed
+    /// (CVE-2019-19844).
+    pub(super) fn already_registered(
+        &self,
+        outbox: &Outbox,
+        owner: &User,
+        now: Timestamp,
+    ) -> Vec<Post> {
+        if owner.status != UserStatus::Active {
+            return Vec::new();
+        }
+        let kind = MailKind::AlreadyRegistered;
+        let mut post = self.mail(kind, owner.email.clone(), Some(owner), now);
+        post.context.link = Some(MailLink(outbox.links().forgot_password.to_string()));
+        vec![post]
+    }
+
+    /// A user who has just given a password.
+    pub(super) fn new_user(
+        &self,
+        id: UserId,
+        email: Email,
+        name: DisplayName,
+        password_hash: PasswordHash,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> User {
+        User {
+            id,
+            email,
+            name,
             password_hash,
             created_at: now,
             last_login: Some(now),
@@ -72,32 +231,8 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
             preferences: Preferences::default(),
             status: UserStatus::Active,
             auth_epoch: 0,
-            devices: Vec::new(),
-        };
-        let session = self.new_session(&user, user.auth_epoch, context, now)?;
-        let tokens = self.tokens(&session, now)?;
-
-        let store = &self.inner.store;
-        self.open(&session).await?;
-        match store.insert_user(&user).await? {
-            InsertUser::Inserted => {}
-            refused => {
-                self.discard(&session).await;
-                return Err(match refused {
-                    InsertUser::EmailTaken => AuthError::EmailTaken,
-                    _ => id_collision(),
-                });
-            }
+            devices: vec![context.device(id)],
         }
-        trail.user_id = Some(user.id);
-        trail.session_id = Some(session.id);
-        Ok(RegisterResponse {
-            user_id: user.id,
-            email: user.email.as_str().to_owned(),
-            name: user.name.as_str().to_owned(),
-            message: "Your account has been created.".to_owned(),
-            tokens,
-        })
     }
 
     /// Checks every field, and returns all violations at once.
@@ -106,7 +241,7 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         request: &RegisterRequest,
     ) -> Result<Registration, AuthError> {
         let mut violations = Violations::default();
-        let email = parse_email(&request.email, &mut violations);
+        let email = parse_email(&request.email, Field::Email, &mut violations);
         let context = [request.email.as_str(), request.name.as_str()];
         let password = self
             .check_new_password(
@@ -154,11 +289,30 @@ impl<S: SessionStore, C: Clock> AuthService<S, C> {
     }
 }
 
-fn id_collision() -> AuthError {
+/// What links are bound to while there is no account. Its id follows from the
+/// address, so that the pending registrations of an address can be found.
+pub(super) fn pending_account(email: &Email) -> AccountState {
+    let digest = Sha256::new()
+        .chain_update("pending registration")
+        .chain_update([0])
+        .chain_update(email.canonical().as_str())
+        .finalize();
+    let mut id = [0; 12];
+    for (to, from) in id.iter_mut().zip(digest) {
+        *to = from;
+    }
+    AccountState {
+        id: UserId::from_bytes(id),
+        email: email.canonical().clone(),
+        auth_epoch: 0,
+    }
+}
+
+pub(super) fn id_collision() -> AuthError {
     AuthError::Internal("a new id is taken: is the source of randomness broken?".into())
 }
 
-pub(super) fn parse_email(input: &str, violations: &mut Violations) -> Option<Email> {
+pub(super) fn parse_email(input: &str, field: Field, violations: &mut Violations) -> Option<Email> {
     Email::parse(input)
         .map_err(|error| {
             let (code, message) = match error {
@@ -176,7 +330,7 @@ pub(super) fn parse_email(input: &str, violations: &mut Violations) -> Option<Em
                     "The part after the @ is not a valid domain.",
                 ),
             };
-            violations.push(Field::Email, code, message);
+            violations.push(field, code, message);
         })
         .ok()
 }

@@ -1,6 +1,5 @@
 //! Sessions: refresh, logout, listing and ending them.
 
-use super::login::response;
 use super::report::Trail;
 use super::validate::is_usable;
 use super::{
@@ -72,7 +71,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         match user {
             Some(user) if is_usable(&session, &user, now) => {
                 let tokens = self.tokens(&session, now)?;
-                Ok(response(&user, tokens, "Your session goes on."))
+                Ok(self.login_response(&user, tokens, "Your session goes on."))
             }
             _ => {
                 self.discard(&session).await;

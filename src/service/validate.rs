@@ -41,7 +41,7 @@ impl Authenticated {
     /// What the user sees of the own account.
     #[must_use]
     pub fn profile(&self) -> Profile {
-        Profile::from(&self.user)
+        Profile::of(&self.user, &self.config.onboarding)
     }
 
     /// Whether one of the user's roles grants `permission`.

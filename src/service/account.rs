@@ -1,0 +1,162 @@
+//! The whole of an account: getting a copy of it, and deleting it.
+
+use super::login::typed_password;
+use super::report::Trail;
+use super::validate::is_usable;
+use super::{
+    AccountExport, AuthService, Authenticated, DeleteAccount, LinkView, RequestContext, SessionView,
+};
+use crate::clock::Clock;
+use crate::error::{AuthError, Field, Violations};
+use crate::event::{Notice, Operation};
+use crate::id::UserId;
+use crate::mail::MailKind;
+use crate::password::NormalizedPassword;
+use crate::store::{LimitStore, Removal, SessionStore, TokenStore, UserStore};
+use crate::user::User;
+
+impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
+    /// All that is stored of the user.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Store`].
+    pub async fn export_account(
+        &self,
+        auth: &Authenticated,
+        context: &RequestContext,
+    ) -> Result<AccountExport, AuthError> {
+        let result = self.try_export(auth).await;
+        self.report(Operation::ExportAccount, &Trail::of(auth), context, &result);
+        result
+    }
+
+    async fn try_export(&self, auth: &Authenticated) -> Result<AccountExport, AuthError> {
+        let (store, user, now) = (&self.inner.store, auth.user(), self.now());
+        // Not `try_join`: it would drop the one that is still under way.
+        let (sessions, tokens) =
+            tokio::join!(store.sessions_of(user.id, now), store.tokens_of(user.id, now));
+        let sessions = sessions?;
+        let mine = sessions.iter().filter(|session| is_usable(session, user, now));
+        let scheme = user.password_hash.expose_secret().split('$').nth(1);
+        Ok(AccountExport {
+            exported_at: now,
+            profile: auth.profile(),
+            email_canonical: user.email.canonical().as_str().to_owned(),
+            password_scheme: scheme.unwrap_or("unknown").to_owned(),
+            remembered_devices: user.devices.len(),
+            sessions: mine
+                .map(|session| SessionView::of(session, auth.session().id))
+                .collect(),
+            links: tokens?.iter().map(LinkView::from).collect(),
+        })
+    }
+
+    /// Removes the sessions and links of an account that is gone, or of which
+    /// all of them are dead. What fails leaves rows that mean nothing and
+    /// expire.
+    pub(super) async fn sweep_up(&self, user: UserId, trail: &mut Trail) {
+        let store = &self.inner.store;
+        let (sessions, links) =
+            tokio::join!(store.end_sessions(user, None), self.remove_links(user, None));
+        if let Err(error) = &sessions {
+            let error: &dyn std::error::Error = error;
+            tracing::warn!(error, user_id = %user, "rows of dead sessions were left behind");
+        }
+        if sessions.is_err() || !links {
+            trail.notice = Some(Notice::RowsLeftBehind);
+        }
+    }
+}
+
+impl<S, C> AuthService<S, C>
+where
+    S: UserStore + SessionStore + TokenStore + LimitStore + 'static,
+    C: Clock,
+{
+    /// Deletes the account of whoever knows the password, and everything that
+    /// is stored of it. The owner gets a mail.
+    ///
+    /// Links and other sessions go first, so that a failure there leaves the
+    /// account as it was; the removal of the user is the act that decides.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Validation`]; [`AuthError::InvalidCredentials`];
+    /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::Store`]: the account may still be there, and deleting it
+    /// again tells.
+    pub async fn delete_account(
+        &self,
+        auth: &Authenticated,
+        request: DeleteAccount,
+        context: &RequestContext,
+    ) -> Result<(), AuthError> {
+        let mut trail = Trail::of(auth);
+        let result = self.try_delete(auth, request, context, &mut trail).await;
+        self.report(Operation::DeleteAccount, &trail, context, &result);
+        result
+    }
+
+    async fn try_delete(
+        &self,
+        auth: &Authenticated,
+        request: DeleteAccount,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<(), AuthError> {
+        let user = auth.user();
+        let mut violations = Violations::default();
+        let current = typed_password(
+            &request.current_password,
+            Field::CurrentPassword,
+            &mut violations,
+        );
+        violations.into_result()?;
+        let current = current.ok_or(AuthError::InvalidCredentials)?;
+        self.confirm_password(user, &current, context, trail)
+            .await?;
+        self.limit_release(user).await?;
+
+        let store = &self.inner.store;
+        store.remove_tokens(user.id, None).await?;
+        store
+            .end_sessions(user.id, Some(auth.session().id))
+            .await?;
+        if !store.remove_user(&user.state(), Removal::Any).await? {
+            // The password or the address was changed, or the account disabled
+            // or deleted, since the token was checked.
+            return Err(AuthError::InvalidToken);
+        }
+        self.sweep_up(user.id, trail).await;
+        self.notify(MailKind::AccountDeleted, user, &user.email, context);
+        Ok(())
+    }
+
+    /// Checks the password of a user who is logged in, after counting it.
+    pub(super) async fn confirm_password(
+        &self,
+        user: &User,
+        password: &NormalizedPassword,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<(), AuthError> {
+        let now = self.now();
+        self.limit_address(context, now).await?;
+        self.limit_account(user.email.canonical(), context, now)
+            .await?;
+        self.check_hash(user.clone(), password, trail)
+            .await
+            .map(drop)
+    }
+
+    /// Counts the giving up of an address that nobody has confirmed like a
+    /// mail to it: else registering and giving up a stranger's address in turn
+    /// would send any number of mails there.
+    pub(super) async fn limit_release(&self, user: &User) -> Result<(), AuthError> {
+        if user.is_verified || self.inner.outbox.is_none() {
+            return Ok(());
+        }
+        self.limit_mailbox(user.email.canonical(), self.now()).await
+    }
+}

@@ -1,0 +1,124 @@
+//! Bodies of what happens to an account after its first login.
+
+use serde::{Deserialize, Serialize};
+
+use super::messages::{Accepted, LoginResponse, SessionView, present};
+use crate::secret::{MailToken, Password};
+use crate::time::Timestamp;
+use crate::token::{OneTimeToken, TokenPurpose};
+use crate::user::Profile;
+
+/// Confirms an address by a mailed link.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VerifyEmail {
+    /// The token of the link: it shows that the mailbox is the caller's.
+    pub token: MailToken,
+    /// The password typed at registration: it shows that the account is the
+    /// caller's. Not needed with a live session of that account.
+    #[serde(deserialize_with = "present")]
+    pub password: Option<Password>,
+}
+
+/// The address is confirmed.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+#[must_use]
+pub enum VerifyOutcome {
+    /// The password was the proof, and a session was opened.
+    Opened(LoginResponse),
+    /// A live session was the proof, and goes on.
+    Verified(Accepted),
+}
+
+/// Holds the token of a mailed link.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinkRequest {
+    /// The token of the link.
+    pub token: MailToken,
+}
+
+/// Asks for a mail to the owner of an address.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EmailRequest {
+    /// The address.
+    pub email: String,
+}
+
+/// Sets a new password by a mailed link.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResetPassword {
+    /// The token of the link.
+    pub token: MailToken,
+    /// The password as it shall be.
+    pub new_password: Password,
+    /// The new password once more.
+    pub confirm_password: Password,
+}
+
+/// Asks for another address.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangeEmail {
+    /// The address as it shall be.
+    pub new_email: String,
+    /// The password.
+    pub current_password: Password,
+}
+
+/// Deletes the own account.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeleteAccount {
+    /// The password.
+    pub current_password: Password,
+}
+
+/// All that is stored of a user, but for what would let others in: of the
+/// password and of links only what kind they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AccountExport {
+    /// When this was put together.
+    pub exported_at: Timestamp,
+    /// The profile.
+    pub profile: Profile,
+    /// The form of the address under which it is unique.
+    pub email_canonical: String,
+    /// How the password is hashed, such as `argon2id`.
+    pub password_scheme: String,
+    /// How many devices are remembered, each by a digest only.
+    pub remembered_devices: usize,
+    /// The live sessions.
+    pub sessions: Vec<SessionView>,
+    /// The links that are still good.
+    pub links: Vec<LinkView>,
+}
+
+/// What a user sees of a link that was mailed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LinkView {
+    /// What it is for.
+    pub purpose: TokenPurpose,
+    /// Where it was mailed to.
+    pub email: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl From<&OneTimeToken> for LinkView {
+    fn from(token: &OneTimeToken) -> Self {
+        Self {
+            purpose: token.purpose,
+            email: token.email.as_str().to_owned(),
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Another address for an account.
+
+use super::login::typed_password;
+use super::register::parse_email;
+use super::report::Trail;
+use super::{Accepted, AuthService, Authenticated, ChangeEmail, LinkRequest, RequestContext};
+use crate::clock::Clock;
+use crate::error::{AuthError, Field, ViolationCode, Violations};
+use crate::event::{Notice, Operation};
+use crate::mail::MailKind;
+use crate::store::{self, LimitStore, SessionStore, TokenStore, UserStore};
+use crate::token::TokenPurpose;
+
+impl<S, C> AuthService<S, C>
+where
+    S: UserStore + SessionStore + TokenStore + LimitStore + 'static,
+    C: Clock,
+{
+    /// Asks for another address: needs the password (ASVS 7.5.1), mails a link
+    /// to the new address and word of it to the present one. Nothing changes
+    /// before the link is used. An address that has an account gets the same
+    /// answer; its owner is told.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Validation`]; [`AuthError::InvalidCredentials`];
+    /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::NoMailer`]; [`AuthError::Store`].
+    pub async fn change_email(
+        &self,
+        auth: &Authenticated,
+        request: ChangeEmail,
+        context: &RequestContext,
+    ) -> Result<Accepted, AuthError> {
+        let mut trail = Trail::of(auth);
+        let result = self
+            .try_change_email(auth, request, context, &mut trail)
+            .await;
+        self.report(Operation::ChangeEmail, &trail, context, &result);
+        result
+    }
+
+    async fn try_change_email(
+        &self,
+        auth: &Authenticated,
+        request: ChangeEmail,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<Accepted, AuthError> {
+        let outbox = self.outbox()?;
+        let user = auth.user();
+        let mut violations = Violations::default();
+        let new = parse_email(&request.new_email, Field::NewEmail, &mut violations);
+        let current = typed_password(
+            &request.current_password,
+            Field::CurrentPassword,
+            &mut violations,
+        );
+        if new.as_ref() == Some(&user.email) {
+            violations.push(
+                Field::NewEmail,
+                ViolationCode::Unchanged,
+                "This is your address already.",
+            );
+        }
+        violations.into_result()?;
+        let (Some(new), Some(current)) = (new, current) else {
+            return Err(AuthError::InvalidCredentials);
+        };
+        self.confirm_password(user, &current, context, trail)
+            .await?;
+        self.limit_mail(new.canonical(), context, self.now())
+            .await?;
+
+        let (service, user) = (self.clone(), user.clone());
+        let kind = MailKind::ConfirmEmailChange;
+        outbox.post(kind, Some(user.id), async move {
+            let (outbox, now) = (service.outbox()?, service.now());
+            let owner = service.inner.store.user_by_email(new.canonical()).await?;
+            let mut posts = match owner.filter(|owner| owner.id != user.id) {
+                Some(owner) => service.already_registered(outbox, &owner, now),
+                None => {
+                    let purpose = TokenPurpose::ChangeEmail;
+                    let link = service.new_link(purpose, user.state(), new, None, now)?;
+                    service.store_link(&link).await?;
+                    vec![service.link_mail(outbox, &link, Some(&user))]
+                }
+            };
+            let kind = MailKind::EmailChangeRequested;
+            posts.push(service.mail(kind, user.email.clone(), Some(&user), now));
+            Ok(posts)
+        });
+        Ok(Accepted::new(
+            "A mail with a link has been sent to the new address, if it is free.",
+        ))
+    }
+
+    /// Makes the address that a link was mailed to the address of the account,
+    /// for a live session of that account. The address is in the link's own
+    /// record, and the account must still have the address that it had when
+    /// the link was made; so two changes cannot cross (CVE-2026-32700).
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidLink`]; [`AuthError::ProofRequired`] when the link
+    /// is another account's; [`AuthError::EmailTaken`] when the address was
+    /// registered meanwhile; [`AuthError::RateLimited`]; [`AuthError::Store`].
+    pub async fn confirm_email_change(
+        &self,
+        auth: &Authenticated,
+        request: LinkRequest,
+        context: &RequestContext,
+    ) -> Result<Accepted, AuthError> {
+        let mut trail = Trail::of(auth);
+        let result = self
+            .try_confirm_email_change(auth, request, context, &mut trail)
+            .await;
+        self.report(Operation::ConfirmEmailChange, &trail, context, &result);
+        result
+    }
+
+    async fn try_confirm_email_change(
+        &self,
+        auth: &Authenticated,
+        request: LinkRequest,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<Accepted, AuthError> {
+        self.limit_address(context, self.now()).await?;
+        let link = self
+            .link_of(&request.token, TokenPurpose::ChangeEmail)
+            .await?;
+        let user = auth.user();
+        if link.account.id != user.id {
+            return Err(AuthError::ProofRequired);
+        }
+        if !link.account.is_of(user) {
+            return Err(AuthError::InvalidLink);
+        }
+        self.limit_release(user).await?;
+        match self
+            .inner
+            .store
+            .change_email(&link.account, &link.email)
+            .await?
+        {
+            store::ChangeEmail::Changed => {}
+            store::ChangeEmail::EmailTaken => return Err(AuthError::EmailTaken),
+            store::ChangeEmail::Gone => return Err(AuthError::InvalidLink),
+        }
+        // They are dead already: the account has another address.
+        if !self.remove_links(user.id, None).await {
+            trail.notice = Some(Notice::RowsLeftBehind);
+        }
+        self.notify(MailKind::EmailChanged, user, &user.email, context);
+        Ok(Accepted::new("Your address has been changed."))
+    }
+}

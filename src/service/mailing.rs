@@ -1,0 +1,223 @@
+//! What the service mails: the links, the notices, and who gets them.
+
+use std::sync::Arc;
+
+use super::{AuthService, RequestContext};
+use crate::clock::Clock;
+use crate::email::{CanonicalEmail, Email};
+use crate::error::AuthError;
+use crate::id::UserId;
+use crate::mail::{MailContext, MailKind, Outbox, Post, link};
+use crate::secret::MailToken;
+use crate::store::{Insert, LimitStore, TokenStore};
+use crate::time::Timestamp;
+use crate::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
+use crate::user::{AccountState, User};
+
+/// A link that is about to be mailed, and what the store keeps of it.
+pub(super) struct NewLink {
+    pub(super) record: OneTimeToken,
+    token: MailToken,
+}
+
+impl<S, C: Clock> AuthService<S, C> {
+    /// Waits until no mail is under way any more: for a server that is about
+    /// to stop, and for tests.
+    pub async fn flush_mail(&self) {
+        if let Some(outbox) = &self.inner.outbox {
+            outbox.idle().await;
+        }
+    }
+
+    /// What sends mail.
+    pub(super) fn outbox(&self) -> Result<&Arc<Outbox>, AuthError> {
+        self.inner.outbox.as_ref().ok_or(AuthError::NoMailer)
+    }
+
+    /// Makes a link for `purpose` that is mailed to `email` and bound to
+    /// `account`. It counts once its record is stored.
+    pub(super) fn new_link(
+        &self,
+        purpose: TokenPurpose,
+        account: AccountState,
+        email: Email,
+        registration: Option<PendingRegistration>,
+        now: Timestamp,
+    ) -> Result<NewLink, AuthError> {
+        let links = self.config().links;
+        let ttl = match purpose {
+            TokenPurpose::VerifyEmail | TokenPurpose::CompleteRegistration => {
+                links.verify_email_ttl
+            }
+            TokenPurpose::ResetPassword => links.reset_password_ttl,
+            TokenPurpose::ChangeEmail => links.change_email_ttl,
+        };
+        let token = MailToken::generate(purpose, self.random())?;
+        Ok(NewLink {
+            record: OneTimeToken {
+                digest: TokenDigest::of(purpose, &token),
+                purpose,
+                account,
+                email,
+                registration,
+                created_at: now,
+                expires_at: now.saturating_add(ttl),
+            },
+            token,
+        })
+    }
+
+    /// The mail that carries `new`, to the address that it is bound to.
+    pub(super) fn link_mail(&self, outbox: &Outbox, new: &NewLink, user: Option<&User>) -> Post {
+        let (links, record) = (outbox.links(), &new.record);
+        let (kind, page, decline) = match record.purpose {
+            TokenPurpose::VerifyEmail => (
+                MailKind::VerifyEmail,
+                &links.verify_email,
+                Some(&links.disown_email),
+            ),
+            TokenPurpose::CompleteRegistration => (
+                MailKind::CompleteRegistration,
+                &links.verify_email,
+                Some(&links.disown_email),
+            ),
+            TokenPurpose::ResetPassword => (MailKind::ResetPassword, &links.reset_password, None),
+            TokenPurpose::ChangeEmail => (MailKind::ConfirmEmailChange, &links.change_email, None),
+        };
+        let mut post = self.mail(kind, record.email.clone(), user, record.created_at);
+        // The mailbox that a change goes to is not known to be the owner's.
+        if record.purpose == TokenPurpose::ChangeEmail {
+            post.context.name = None;
+        }
+        post.context.link = Some(link(page, &new.token));
+        post.context.decline_link = decline.map(|page| link(page, &new.token));
+        let valid_for = record.expires_at.saturating_since(record.created_at);
+        post.context.valid_for = Some(valid_for.as_secs());
+        post
+    }
+
+    /// A mail without a link. The name is left out as long as nobody has
+    /// confirmed the address: until then a stranger may have written it.
+    pub(super) fn mail(
+        &self,
+        kind: MailKind,
+        to: Email,
+        user: Option<&User>,
+        at: Timestamp,
+    ) -> Post {
+        let verified = user.filter(|user| user.is_verified);
+        let language = user.and_then(|user| user.preferences.as_map().get("language"));
+        Post {
+            kind,
+            to,
+            user_id: user.map(|user| user.id),
+            language: language.and_then(|value| value.as_str()).map(str::to_owned),
+            context: MailContext {
+                service: self.config().service_name.clone(),
+                name: verified.map(|user| user.name.as_str().to_owned()),
+                at: Timestamp::from_secs(at.as_secs()).to_string(),
+                ..MailContext::default()
+            },
+        }
+    }
+}
+
+impl<S: TokenStore, C: Clock> AuthService<S, C> {
+    pub(super) async fn store_link(&self, new: &NewLink) -> Result<(), AuthError> {
+        match self.inner.store.insert_token(&new.record).await? {
+            Insert::Inserted => Ok(()),
+            Insert::Taken => Err(super::register::id_collision()),
+        }
+    }
+
+    /// The record of a link, if it is good and was made for `purpose`.
+    pub(super) async fn link_of(
+        &self,
+        token: &MailToken,
+        purpose: TokenPurpose,
+    ) -> Result<OneTimeToken, AuthError> {
+        if token.purpose() != Some(purpose) {
+            return Err(AuthError::InvalidLink);
+        }
+        let now = self.now();
+        let digest = TokenDigest::of(purpose, token);
+        let found = self.inner.store.token(digest, purpose, now).await?;
+        // A store gives back live tokens of that purpose only; one that does
+        // not changes nothing.
+        let is_good = |found: &OneTimeToken| {
+            found.digest == digest && found.purpose == purpose && found.is_live(now)
+        };
+        found.filter(is_good).ok_or(AuthError::InvalidLink)
+    }
+
+    /// Removes links that are dead already, or that nothing needs any more.
+    /// Says whether that was done.
+    pub(super) async fn remove_links(&self, user: UserId, purpose: Option<TokenPurpose>) -> bool {
+        let removed = self.inner.store.remove_tokens(user, purpose).await;
+        if let Err(error) = &removed {
+            let error: &dyn std::error::Error = error;
+            tracing::warn!(error, user_id = %user, "rows of dead links were left behind");
+        }
+        removed.is_ok()
+    }
+}
+
+impl<S: LimitStore, C: Clock> AuthService<S, C> {
+    /// Counts a mail that `context` asks for against its network, and against
+    /// the address that it would go to, whether it is sent or not.
+    pub(super) async fn limit_mail(
+        &self,
+        to: &CanonicalEmail,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        let quota = self.config().limits.mail_by_address;
+        self.limit("mail:address", &context.network(), quota, now)
+            .await?;
+        self.limit_mailbox(to, now).await
+    }
+
+    /// Counts a mail against the address that it goes to.
+    pub(super) async fn limit_mailbox(
+        &self,
+        to: &CanonicalEmail,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        let quota = self.config().limits.mail_by_account;
+        self.limit("mail:account", to.as_str().as_bytes(), quota, now)
+            .await
+    }
+}
+
+impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
+    /// Tells the owner of an account at `to` what happened to it. As long as
+    /// nobody has confirmed the address it may be a stranger's, who gets no
+    /// more mail than one may ask for.
+    pub(super) fn notify(
+        &self,
+        kind: MailKind,
+        user: &User,
+        to: &Email,
+        context: &RequestContext,
+    ) {
+        let Some(outbox) = &self.inner.outbox else {
+            return;
+        };
+        let now = self.now();
+        let mut post = self.mail(kind, to.clone(), Some(user), now);
+        if user.is_verified {
+            post.context.ip = context.ip.map(|ip| ip.to_canonical().to_string());
+            post.context.device.clone_from(&context.user_agent);
+            outbox.post(kind, Some(user.id), async move { Ok(vec![post]) });
+            return;
+        }
+        let service = self.clone();
+        outbox.post(kind, Some(user.id), async move {
+            match service.limit_mailbox(post.to.canonical(), now).await {
+                Ok(()) => Ok(vec![post]),
+                Err(AuthError::RateLimited { .. }) => Ok(Vec::new()),
+                Err(error) => Err(error),
+            }
+        });
+    }
+}

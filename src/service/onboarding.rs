@@ -1,0 +1,76 @@
+//! What happens once when an account has been made.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use tracing::Instrument;
+
+use super::AuthService;
+use super::report::Trail;
+use crate::clock::Clock;
+use crate::event::Notice;
+use crate::preferences::Preferences;
+use crate::store::{Cause, ProfileChange, UserStore};
+use crate::user::{Profile, User};
+
+/// Called once when an account has been made, before the registration is
+/// answered.
+///
+/// The account is whole by then: a hook that fails, panics or takes longer
+/// than [`hook_timeout`](crate::config::OnboardingPolicy::hook_timeout) changes
+/// neither it nor the answer, and shows as an event with
+/// [`Notice::HookFailed`]. A server that dies at that very moment has made the
+/// account and not called the hook.
+#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[async_trait]
+pub trait RegistrationHook: Send + Sync + 'static {
+    /// Takes the new account. What it returns becomes the account's
+    /// preferences, if it is `Some`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever goes wrong; it is logged.
+    async fn registered(&self, profile: &Profile) -> Result<Option<Map<String, Value>>, Cause>;
+}
+
+impl<S: UserStore, C: Clock> AuthService<S, C> {
+    /// Calls the hook, if there is one, and sets the preferences that it
+    /// gives.
+    pub(super) async fn call_hook(&self, user: &mut User, trail: &mut Trail) {
+        let Some(hook) = &self.inner.hook else { return };
+        if let Err(error) = self.try_hook(Arc::clone(hook), user).await {
+            tracing::error!(user_id = %user.id, error = &*error as &dyn Error, "the registration hook failed");
+            trail.notice = Some(Notice::HookFailed);
+        }
+    }
+
+    async fn try_hook(
+        &self,
+        hook: Arc<dyn RegistrationHook>,
+        user: &mut User,
+    ) -> Result<(), Cause> {
+        let onboarding = &self.config().onboarding;
+        let profile = Profile::of(user, onboarding);
+        // In a task of its own, so that a panic in it ends there.
+        let call = async move { hook.registered(&profile).await }.in_current_span();
+        let call = tokio::spawn(call);
+        let abort = call.abort_handle();
+        let answer = tokio::time::timeout(onboarding.hook_timeout, call).await;
+        if answer.is_err() {
+            abort.abort();
+        }
+        let Some(preferences) = answer??? else {
+            return Ok(());
+        };
+        let preferences = Preferences::new(preferences)?;
+        let change = ProfileChange {
+            name: None,
+            preferences: Some(preferences.clone()),
+        };
+        self.inner.store.update_profile(user.id, &change).await?;
+        user.preferences = preferences;
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! A new password for whoever has the mailbox.
+
+use super::report::Trail;
+use super::{Accepted, AuthService, EmailRequest, RequestContext, ResetPassword};
+use crate::clock::Clock;
+use crate::error::{AuthError, Field, Violations};
+use crate::event::Operation;
+use crate::mail::MailKind;
+use crate::store::{LimitStore, SessionStore, TokenStore, UserStore};
+use crate::token::TokenPurpose;
+use crate::user::UserStatus;
+
+impl<S, C> AuthService<S, C>
+where
+    S: UserStore + SessionStore + TokenStore + LimitStore + 'static,
+    C: Clock,
+{
+    /// Mails a link that sets a new password. The answer, and what the caller
+    /// waits for, is the same whether there is such an account or not (ASVS
+    /// 6.3.8). The mail goes to the stored address (CVE-2019-19844).
+    ///
+    /// Earlier links stay good until one is used.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Validation`]; [`AuthError::RateLimited`];
+    /// [`AuthError::NoMailer`]; [`AuthError::Store`].
+    pub async fn forgot_password(
+        &self,
+        request: EmailRequest,
+        context: &RequestContext,
+    ) -> Result<Accepted, AuthError> {
+        let mut trail = Trail::default();
+        let result = self.try_forgot(request, context, &mut trail).await;
+        self.report(Operation::ForgotPassword, &trail, context, &result);
+        result
+    }
+
+    async fn try_forgot(
+        &self,
+        request: EmailRequest,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<Accepted, AuthError> {
+        let outbox = self.outbox()?;
+        let (_, user) = self.mailbox_of(&request, context, trail).await?;
+        let (service, kind) = (self.clone(), MailKind::ResetPassword);
+        outbox.post(kind, trail.user_id, async move {
+            let outbox = service.outbox()?;
+            let Some(user) = user.filter(|user| user.status == UserStatus::Active) else {
+                return Ok(Vec::new());
+            };
+            let (now, email) = (service.now(), user.email.clone());
+            let purpose = TokenPurpose::ResetPassword;
+            let link = service.new_link(purpose, user.state(), email, None, now)?;
+            service.store_link(&link).await?;
+            Ok(vec![service.link_mail(outbox, &link, Some(&user))])
+        });
+        Ok(Accepted::new(
+            "If there is an account with this address, a mail with a link is on its way.",
+        ))
+    }
+
+    /// Sets a new password by a mailed link.
+    ///
+    /// The new hash, the higher epoch and the confirmation of the address are
+    /// one write. At that moment every session, token and link made before is
+    /// dead, also what somebody else set up who had registered the address
+    /// first (arXiv 2205.10174); the owner logs in anew, and gets a mail.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidLink`]; [`AuthError::Validation`], which does not
+    /// use up the link; [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::Store`], after which the link can be used again unless the
+    /// new password is set.
+    pub async fn reset_password(
+        &self,
+        request: ResetPassword,
+        context: &RequestContext,
+    ) -> Result<Accepted, AuthError> {
+        let mut trail = Trail::default();
+        let result = self.try_reset(request, context, &mut trail).await;
+        self.report(Operation::ResetPassword, &trail, context, &result);
+        result
+    }
+
+    async fn try_reset(
+        &self,
+        request: ResetPassword,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<Accepted, AuthError> {
+        self.limit_address(context, self.now()).await?;
+        let link = self
+            .link_of(&request.token, TokenPurpose::ResetPassword)
+            .await?;
+        let store = &self.inner.store;
+        let user = store.user(link.account.id).await?;
+        let mut user = user
+            .filter(|user| link.account.is_of(user))
+            .ok_or(AuthError::InvalidLink)?;
+        trail.user_id = Some(user.id);
+
+        let mut violations = Violations::default();
+        let own_words = [user.email.as_str(), user.name.as_str()];
+        let new = self
+            .check_new_password(
+                &request.new_password,
+                &request.confirm_password,
+                Field::NewPassword,
+                &own_words,
+                &mut violations,
+            )
+            .await?;
+        violations.into_result()?;
+        let new = new.ok_or(AuthError::InvalidLink)?;
+        let hash = self.inner.hasher.hash(&new).await?;
+
+        // The check of expiry was a while ago; what counts is when it happens.
+        if !link.is_live(self.now()) || !store.reset_password(&link.account, &hash).await? {
+            return Err(AuthError::InvalidLink);
+        }
+        self.sweep_up(user.id, trail).await;
+        user.is_verified = true;
+        self.notify(MailKind::PasswordChanged, &user, &user.email, context);
+        Ok(Accepted::new(
+            "Your password has been changed. Log in with the new one.",
+        ))
+    }
+}

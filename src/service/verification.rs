@@ -1,0 +1,337 @@
+//! Confirming an address, and saying that an account is not one's own.
+
+use super::register::{parse_email, pending_account};
+use super::report::Trail;
+use super::{
+    Accepted, AuthService, Authenticated, EmailRequest, LinkRequest, LoginResponse, RequestContext,
+    VerifyEmail, VerifyOutcome,
+};
+use crate::clock::Clock;
+use crate::email::Email;
+use crate::error::{AuthError, Field, Violations};
+use crate::event::{Notice, Operation};
+use crate::mail::MailKind;
+use crate::password::NormalizedPassword;
+use crate::secret::Password;
+use crate::store::{InsertUser, LimitStore, Removal, SessionStore, TokenStore, UserStore};
+use crate::token::{OneTimeToken, PendingRegistration, TokenPurpose};
+use crate::user::{User, UserStatus};
+
+const OPENED: &str = "Your address is confirmed. You are logged in.";
+
+impl<S, C> AuthService<S, C>
+where
+    S: UserStore + SessionStore + TokenStore + LimitStore + 'static,
+    C: Clock,
+{
+    /// Confirms the address of an account. The link shows that the mailbox is
+    /// the caller's; that the account is theirs too is shown by `auth`, a live
+    /// session of it, or by its password. So nobody is verified into an
+    /// account that somebody else has set up (arXiv 2205.10174).
+    ///
+    /// A proof that is missing or wrong does not use up the link. With the
+    /// password as proof a session is opened. An earlier link stays good until
+    /// one is used.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidLink`]; [`AuthError::ProofRequired`];
+    /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::Store`], after which the same link can be used again
+    /// unless the address has been confirmed.
+    pub async fn verify_email(
+        &self,
+        request: VerifyEmail,
+        auth: Option<&Authenticated>,
+        context: &RequestContext,
+    ) -> Result<VerifyOutcome, AuthError> {
+        let mut trail = auth.map(Trail::of).unwrap_or_default();
+        let result = self.try_verify(request, auth, context, &mut trail).await;
+        self.report(Operation::VerifyEmail, &trail, context, &result);
+        result
+    }
+
+    async fn try_verify(
+        &self,
+        request: VerifyEmail,
+        auth: Option<&Authenticated>,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<VerifyOutcome, AuthError> {
+        self.limit_address(context, self.now()).await?;
+        if request.token.purpose() == Some(TokenPurpose::CompleteRegistration) {
+            let purpose = TokenPurpose::CompleteRegistration;
+            let link = self.link_of(&request.token, purpose).await?;
+            return self
+                .complete(link, request.password, context, trail)
+                .await
+                .map(VerifyOutcome::Opened);
+        }
+        let link = self
+            .link_of(&request.token, TokenPurpose::VerifyEmail)
+            .await?;
+        if let Some(auth) = auth
+            && auth.user().id == link.account.id
+        {
+            if !link.account.is_of(auth.user()) {
+                return Err(AuthError::InvalidLink);
+            }
+            self.confirm(&link, trail).await?;
+            return Ok(VerifyOutcome::Verified(Accepted::new(
+                "Your address is confirmed.",
+            )));
+        }
+        self.verify_with_password(link, request.password, context, trail)
+            .await
+            .map(VerifyOutcome::Opened)
+    }
+
+    async fn verify_with_password(
+        &self,
+        link: OneTimeToken,
+        password: Option<Password>,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<LoginResponse, AuthError> {
+        let password = proof(password)?;
+        let store = &self.inner.store;
+        let user = store.user(link.account.id).await?;
+        let user = user
+            .filter(|user| link.account.is_of(user) && !user.is_verified)
+            .ok_or(AuthError::InvalidLink)?;
+        trail.user_id = Some(user.id);
+        self.limit_account(user.email.canonical(), context, self.now())
+            .await?;
+        let mut user = self
+            .check_password(Some(user), &password, trail)
+            .await
+            .map_err(wrong_proof)?;
+
+        // The session is stored first and means nothing until its tokens are
+        // handed out, which the confirmation decides.
+        let now = self.now();
+        let session = self.new_session(&user, user.auth_epoch, context, now)?;
+        let tokens = self.tokens(&session, now)?;
+        self.open(&session).await?;
+        if let Err(error) = self.confirm(&link, trail).await {
+            self.discard(&session).await;
+            return Err(error);
+        }
+        user.is_verified = true;
+        trail.session_id = Some(session.id);
+        let device = self.new_device(&user, context);
+        let recorded = store
+            .record_login(user.id, user.auth_epoch, device, now)
+            .await;
+        if let Err(error) = recorded {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, user_id = %user.id, "a login was not recorded");
+        }
+        Ok(self.login_response(&user, tokens, OPENED))
+    }
+
+    /// The one act that confirms an address, once.
+    async fn confirm(&self, link: &OneTimeToken, trail: &mut Trail) -> Result<(), AuthError> {
+        if !self.inner.store.verify_email(&link.account).await? {
+            return Err(AuthError::InvalidLink);
+        }
+        // They are dead already: the account is verified.
+        let purpose = Some(TokenPurpose::VerifyEmail);
+        if !self.remove_links(link.account.id, purpose).await {
+            trail.notice = Some(Notice::RowsLeftBehind);
+        }
+        Ok(())
+    }
+
+    /// Makes the account of a pending registration, verified, and opens a
+    /// session for it.
+    async fn complete(
+        &self,
+        link: OneTimeToken,
+        password: Option<Password>,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<LoginResponse, AuthError> {
+        let password = proof(password)?;
+        let Some(PendingRegistration {
+            user_id,
+            name,
+            password_hash,
+        }) = link.registration
+        else {
+            return Err(AuthError::InvalidLink);
+        };
+        let now = self.now();
+        self.limit_account(link.email.canonical(), context, now)
+            .await?;
+        let mut user = self.new_user(user_id, link.email, name, password_hash, context, now);
+        user.is_verified = true;
+        let user = self.check_hash(user, &password, trail).await;
+        let mut user = user.map_err(wrong_proof)?;
+
+        let now = self.now();
+        let session = self.new_session(&user, user.auth_epoch, context, now)?;
+        let tokens = self.tokens(&session, now)?;
+        self.open(&session).await?;
+        match self.inner.store.insert_user(&user).await? {
+            InsertUser::Inserted => {}
+            InsertUser::EmailTaken | InsertUser::IdTaken => {
+                self.discard(&session).await;
+                return Err(AuthError::InvalidLink);
+            }
+        }
+        trail.user_id = Some(user.id);
+        trail.session_id = Some(session.id);
+        if !self.remove_links(link.account.id, None).await {
+            trail.notice = Some(Notice::RowsLeftBehind);
+        }
+        self.call_hook(&mut user, trail).await;
+        Ok(self.login_response(&user, tokens, OPENED))
+    }
+
+    /// Mails another link that confirms an address. The answer, and what the
+    /// caller waits for, is the same whether there is such an account or not.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Validation`]; [`AuthError::RateLimited`];
+    /// [`AuthError::NoMailer`]; [`AuthError::Store`].
+    pub async fn resend_verification(
+        &self,
+        request: EmailRequest,
+        context: &RequestContext,
+    ) -> Result<Accepted, AuthError> {
+        let mut trail = Trail::default();
+        let result = self.try_resend(request, context, &mut trail).await;
+        self.report(Operation::ResendVerification, &trail, context, &result);
+        result
+    }
+
+    async fn try_resend(
+        &self,
+        request: EmailRequest,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<Accepted, AuthError> {
+        let outbox = self.outbox()?;
+        let (email, user) = self.mailbox_of(&request, context, trail).await?;
+        let (service, kind) = (self.clone(), MailKind::VerifyEmail);
+        outbox.post(kind, trail.user_id, async move {
+            let outbox = service.outbox()?;
+            let link = match &user {
+                None => service.pending_again(email).await?,
+                Some(user) if user.is_verified || user.status != UserStatus::Active => None,
+                Some(user) => {
+                    let (now, purpose) = (service.now(), TokenPurpose::VerifyEmail);
+                    Some(service.new_link(purpose, user.state(), user.email.clone(), None, now)?)
+                }
+            };
+            let Some(link) = link else {
+                return Ok(Vec::new());
+            };
+            service.store_link(&link).await?;
+            Ok(vec![service.link_mail(outbox, &link, user.as_ref())])
+        });
+        Ok(Accepted::new(
+            "If this address waits to be confirmed, a mail with a link is on its way.",
+        ))
+    }
+
+    /// Another link for the newest pending registration of an address, good
+    /// for as long as that one is.
+    async fn pending_again(
+        &self,
+        email: Email,
+    ) -> Result<Option<super::mailing::NewLink>, AuthError> {
+        let (account, now) = (pending_account(&email), self.now());
+        let pending = self.inner.store.tokens_of(account.id, now).await?;
+        let Some(newest) = pending.into_iter().next() else {
+            return Ok(None);
+        };
+        let purpose = TokenPurpose::CompleteRegistration;
+        let mut link = self.new_link(purpose, account, newest.email, newest.registration, now)?;
+        // Else a stranger could keep a registration alive without end.
+        link.record.expires_at = newest.expires_at;
+        Ok(Some(link))
+    }
+
+    /// The account that a stranger asks a mail for, after counting it.
+    pub(super) async fn mailbox_of(
+        &self,
+        request: &EmailRequest,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<(Email, Option<User>), AuthError> {
+        let mut violations = Violations::default();
+        let email = parse_email(&request.email, Field::Email, &mut violations);
+        violations.into_result()?;
+        let email = email.ok_or(AuthError::InvalidCredentials)?;
+        self.limit_mail(email.canonical(), context, self.now())
+            .await?;
+        let user = self.inner.store.user_by_email(email.canonical()).await?;
+        let user = user.filter(|user| user.email.canonical() == email.canonical());
+        trail.user_id = user.as_ref().map(|user| user.id);
+        Ok((email, user))
+    }
+
+    /// "This was not me": removes an account whose address nobody has
+    /// confirmed, for whoever has the mailbox.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidLink`], also when the address has been confirmed;
+    /// [`AuthError::RateLimited`]; [`AuthError::Store`].
+    pub async fn disown_email(
+        &self,
+        request: LinkRequest,
+        context: &RequestContext,
+    ) -> Result<Accepted, AuthError> {
+        let mut trail = Trail::default();
+        let result = self.try_disown(request, context, &mut trail).await;
+        self.report(Operation::DisownEmail, &trail, context, &result);
+        result
+    }
+
+    async fn try_disown(
+        &self,
+        request: LinkRequest,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<Accepted, AuthError> {
+        self.limit_address(context, self.now()).await?;
+        let gone = Accepted::new("The account has been removed. You need not do anything else.");
+        let store = &self.inner.store;
+        if request.token.purpose() == Some(TokenPurpose::CompleteRegistration) {
+            let purpose = TokenPurpose::CompleteRegistration;
+            let link = self.link_of(&request.token, purpose).await?;
+            store.remove_tokens(link.account.id, None).await?;
+            return Ok(gone);
+        }
+        let link = self
+            .link_of(&request.token, TokenPurpose::VerifyEmail)
+            .await?;
+        trail.user_id = Some(link.account.id);
+        let removed = store.remove_user(&link.account, Removal::Unverified);
+        if !removed.await? {
+            return Err(AuthError::InvalidLink);
+        }
+        self.sweep_up(link.account.id, trail).await;
+        Ok(gone)
+    }
+}
+
+/// The password that is to prove whose account it is. One that could never be
+/// right is a wrong proof like any other.
+fn proof(password: Option<Password>) -> Result<NormalizedPassword, AuthError> {
+    password
+        .filter(|password| !password.expose_secret().is_empty())
+        .and_then(|password| NormalizedPassword::new(&password).ok())
+        .ok_or(AuthError::ProofRequired)
+}
+
+fn wrong_proof(error: AuthError) -> AuthError {
+    match error {
+        AuthError::InvalidCredentials => AuthError::ProofRequired,
+        other => other,
+    }
+}
