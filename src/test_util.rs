@@ -2,17 +2,17 @@
 
 use async_trait::async_trait;
 
-use crate::email::CanonicalEmail;
+use crate::email::{CanonicalEmail, Email};
 use crate::id::{SessionId, UserId};
 use crate::limit::{Decision, LimitKey, Quota};
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::store::{
-    Epoch, Insert, InsertUser, LimitStore, ProfileChange, SessionStore, StoreError, TokenStore,
-    UserStore,
+    ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, SessionStore,
+    StoreError, TokenStore, UserStore,
 };
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use crate::user::{PasswordHash, User};
+use crate::user::{AccountState, DeviceDigest, PasswordHash, User};
 
 mockall::mock! {
     /// A whole [`Store`](crate::store::Store) whose every answer is set by
@@ -32,6 +32,7 @@ mockall::mock! {
             &self,
             id: UserId,
             epoch: u64,
+            new_device: Option<DeviceDigest>,
             now: Timestamp,
         ) -> Result<bool, StoreError>;
         async fn replace_password(
@@ -46,6 +47,22 @@ mockall::mock! {
             id: UserId,
             change: &ProfileChange,
         ) -> Result<Option<User>, StoreError>;
+        async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError>;
+        async fn change_email(
+            &self,
+            account: &AccountState,
+            to: &Email,
+        ) -> Result<ChangeEmail, StoreError>;
+        async fn reset_password(
+            &self,
+            account: &AccountState,
+            new: &PasswordHash,
+        ) -> Result<bool, StoreError>;
+        async fn remove_user(
+            &self,
+            account: &AccountState,
+            which: Removal,
+        ) -> Result<bool, StoreError>;
     }
 
     #[async_trait]
@@ -79,13 +96,22 @@ mockall::mock! {
     #[async_trait]
     impl TokenStore for Store {
         async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError>;
-        async fn consume_token(
+        async fn token(
             &self,
             digest: TokenDigest,
             purpose: TokenPurpose,
             now: Timestamp,
         ) -> Result<Option<OneTimeToken>, StoreError>;
-        async fn remove_tokens(&self, user: UserId) -> Result<u64, StoreError>;
+        async fn tokens_of(
+            &self,
+            user: UserId,
+            now: Timestamp,
+        ) -> Result<Vec<OneTimeToken>, StoreError>;
+        async fn remove_tokens(
+            &self,
+            user: UserId,
+            purpose: Option<TokenPurpose>,
+        ) -> Result<u64, StoreError>;
     }
 
     #[async_trait]
@@ -108,11 +134,17 @@ impl MockStore {
         store.expect_insert_user().returning(|_| Err(down()));
         store.expect_user().returning(|_| Err(down()));
         store.expect_user_by_email().returning(|_| Err(down()));
-        store.expect_record_login().returning(|_, _, _| Err(down()));
+        store
+            .expect_record_login()
+            .returning(|_, _, _, _| Err(down()));
         store
             .expect_replace_password()
             .returning(|_, _, _, _| Err(down()));
         store.expect_update_profile().returning(|_, _| Err(down()));
+        store.expect_verify_email().returning(|_| Err(down()));
+        store.expect_change_email().returning(|_, _| Err(down()));
+        store.expect_reset_password().returning(|_, _| Err(down()));
+        store.expect_remove_user().returning(|_, _| Err(down()));
         store.expect_insert_session().returning(|_| Err(down()));
         store.expect_session().returning(|_, _| Err(down()));
         store.expect_sessions_of().returning(|_, _| Err(down()));
@@ -120,10 +152,9 @@ impl MockStore {
         store.expect_end_session().returning(|_, _| Err(down()));
         store.expect_end_sessions().returning(|_, _| Err(down()));
         store.expect_insert_token().returning(|_| Err(down()));
-        store
-            .expect_consume_token()
-            .returning(|_, _, _| Err(down()));
-        store.expect_remove_tokens().returning(|_| Err(down()));
+        store.expect_token().returning(|_, _, _| Err(down()));
+        store.expect_tokens_of().returning(|_, _| Err(down()));
+        store.expect_remove_tokens().returning(|_, _| Err(down()));
         store.expect_hit().returning(|_, _, _| Err(down()));
         store
     }

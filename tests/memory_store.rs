@@ -9,6 +9,7 @@ use admittance::email::Email;
 use admittance::id::{SessionId, UserId};
 use admittance::limit::{Decision, LimitKey, Quota};
 use admittance::preferences::Preferences;
+use admittance::secret::MailToken;
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{
     Insert, InsertUser, LimitStore, MemoryCapacity, MemoryCounts, MemoryStore, SessionStore,
@@ -41,6 +42,7 @@ fn user(number: u32) -> User {
         preferences: Preferences::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
+        devices: Vec::new(),
     }
 }
 
@@ -62,11 +64,14 @@ fn session(number: u32, opened: u32) -> Session {
 
 /// Lives from second `made` for 100 s.
 fn token(number: u32, made: u32) -> OneTimeToken {
+    let purpose = TokenPurpose::VerifyEmail;
+    let owner = user(number % 10);
     OneTimeToken {
-        digest: TokenDigest::of(&number.to_be_bytes()),
-        purpose: TokenPurpose::VerifyEmail,
-        user_id: UserId::from_bytes(bytes(number % 10)),
-        email: user(number).email.canonical().clone(),
+        digest: TokenDigest::of(purpose, &MailToken::new(format!("canary {number}"))),
+        purpose,
+        account: owner.state(),
+        email: owner.email,
+        registration: None,
         created_at: at(made),
         expires_at: at(made + 100),
     }

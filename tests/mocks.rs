@@ -51,6 +51,6 @@ async fn a_store_that_is_down_answers_every_call_with_an_error() {
         store.user(id).await,
         Err(StoreError::Unavailable(_))
     ));
-    let removed = store.remove_tokens(id).await;
+    let removed = store.remove_tokens(id, None).await;
     assert!(matches!(removed, Err(StoreError::Unavailable(_))));
 }

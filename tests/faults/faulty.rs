@@ -2,17 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
-use admittance::email::CanonicalEmail;
+use admittance::email::{CanonicalEmail, Email};
 use admittance::id::{SessionId, UserId};
 use admittance::limit::{Decision, LimitKey, Quota};
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{
-    Epoch, Insert, InsertUser, LimitStore, ProfileChange, SessionStore, Store, StoreError,
-    TokenStore, UserStore,
+    ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, SessionStore,
+    Store, StoreError, TokenStore, UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use admittance::user::{PasswordHash, User, UserStatus};
+use admittance::user::{AccountState, DeviceDigest, PasswordHash, User, UserStatus};
 use async_trait::async_trait;
 use tokio::task::yield_now;
 
@@ -200,14 +200,17 @@ impl<S: Store> UserStore for FaultyStore<S> {
         &self,
         id: UserId,
         epoch: u64,
+        new_device: Option<DeviceDigest>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let disabled = self.disabled.read().await;
         if disabled.contains(&id) {
             return Ok(false);
         }
-        self.call("record_login", || self.inner.record_login(id, epoch, now))
-            .await
+        self.call("record_login", || {
+            self.inner.record_login(id, epoch, new_device, now)
+        })
+        .await
     }
 
     async fn replace_password(
@@ -229,6 +232,54 @@ impl<S: Store> UserStore for FaultyStore<S> {
         change: &ProfileChange,
     ) -> Result<Option<User>, StoreError> {
         self.call("update_profile", || self.inner.update_profile(id, change))
+            .await
+    }
+
+    async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
+        let disabled = self.disabled.read().await;
+        if disabled.contains(&account.id) {
+            return Ok(false);
+        }
+        self.call("verify_email", || self.inner.verify_email(account))
+            .await
+    }
+
+    async fn change_email(
+        &self,
+        account: &AccountState,
+        to: &Email,
+    ) -> Result<ChangeEmail, StoreError> {
+        let disabled = self.disabled.read().await;
+        if disabled.contains(&account.id) {
+            return Ok(ChangeEmail::Gone);
+        }
+        self.call("change_email", || self.inner.change_email(account, to))
+            .await
+    }
+
+    async fn reset_password(
+        &self,
+        account: &AccountState,
+        new: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let disabled = self.disabled.read().await;
+        if disabled.contains(&account.id) {
+            return Ok(false);
+        }
+        self.call("reset_password", || self.inner.reset_password(account, new))
+            .await
+    }
+
+    async fn remove_user(
+        &self,
+        account: &AccountState,
+        which: Removal,
+    ) -> Result<bool, StoreError> {
+        let disabled = self.disabled.read().await;
+        if disabled.contains(&account.id) {
+            return Ok(false);
+        }
+        self.call("remove_user", || self.inner.remove_user(account, which))
             .await
     }
 }
@@ -282,20 +333,31 @@ impl<S: Store> TokenStore for FaultyStore<S> {
             .await
     }
 
-    async fn consume_token(
+    async fn token(
         &self,
         digest: TokenDigest,
         purpose: TokenPurpose,
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError> {
-        self.call("consume_token", || {
-            self.inner.consume_token(digest, purpose, now)
-        })
-        .await
+        self.call("token", || self.inner.token(digest, purpose, now))
+            .await
     }
 
-    async fn remove_tokens(&self, user: UserId) -> Result<u64, StoreError> {
-        self.call("remove_tokens", || self.inner.remove_tokens(user))
+    async fn tokens_of(
+        &self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<OneTimeToken>, StoreError> {
+        self.call("tokens_of", || self.inner.tokens_of(user, now))
+            .await
+    }
+
+    async fn remove_tokens(
+        &self,
+        user: UserId,
+        purpose: Option<TokenPurpose>,
+    ) -> Result<u64, StoreError> {
+        self.call("remove_tokens", || self.inner.remove_tokens(user, purpose))
             .await
     }
 }

@@ -33,17 +33,32 @@ pub(super) fn binary(bytes: &[u8]) -> Binary {
     }
 }
 
+/// The bytes of a BSON binary of the generic kind; `None` when it is something
+/// else or of another length.
+pub(super) fn bytes<const N: usize>(value: &Bson) -> Option<[u8; N]> {
+    match value {
+        Bson::Binary(Binary {
+            subtype: BinarySubtype::Generic,
+            bytes,
+        }) => bytes.as_slice().try_into().ok(),
+        _ => None,
+    }
+}
+
 /// A record of which one field after the other is read. What is missing or of
 /// another type makes it [`StoreError::Corrupt`], with its kind and id.
 pub(super) struct Record<'a> {
     kind: &'static str,
+    id: Option<&'a Bson>,
+    /// The field of the whole record that these fields are in, if they are in one.
+    within: Option<&'static str>,
     fields: &'a Document,
 }
 
 impl<'a> Record<'a> {
     /// Begins to read `fields`, which are of a version that is known.
     pub(super) fn new(kind: &'static str, fields: &'a Document) -> Result<Self, StoreError> {
-        let record = Self { kind, fields };
+        let record = Self::unversioned(kind, fields);
         match record.count("schema") {
             Ok(version) if version == u64::from(SCHEMA.unsigned_abs()) => Ok(record),
             Ok(_) => Err(record.corrupt("schema", "is a version that is not known here")),
@@ -53,7 +68,25 @@ impl<'a> Record<'a> {
 
     /// The same for a kind of record that has no versions.
     pub(super) fn unversioned(kind: &'static str, fields: &'a Document) -> Self {
-        Self { kind, fields }
+        Self {
+            kind,
+            id: fields.get("_id"),
+            within: None,
+            fields,
+        }
+    }
+
+    /// The object in `field`, to be read in the same way; `None` when there is
+    /// no such field.
+    pub(super) fn optional_part(&self, field: &'static str) -> Result<Option<Self>, StoreError> {
+        if !self.fields.contains_key(field) {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            within: Some(field),
+            fields: self.object(field)?,
+            ..*self
+        }))
     }
 
     pub(super) fn id(&self, field: &'static str) -> Result<[u8; 12], StoreError> {
@@ -61,6 +94,13 @@ impl<'a> Record<'a> {
             Some(Bson::ObjectId(id)) => Ok(id.bytes()),
             other => Err(self.unexpected(field, other, "an ObjectId")),
         }
+    }
+
+    pub(super) fn bytes<const N: usize>(&self, field: &'static str) -> Result<[u8; N], StoreError> {
+        let found = self.fields.get(field);
+        found
+            .and_then(bytes)
+            .ok_or_else(|| self.unexpected(field, found, "a binary of the right length"))
     }
 
     pub(super) fn text(&self, field: &'static str) -> Result<&'a str, StoreError> {
@@ -119,6 +159,14 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The items of a list that records of before do not have.
+    pub(super) fn optional_list(&self, field: &'static str) -> Result<&'a [Bson], StoreError> {
+        if !self.fields.contains_key(field) {
+            return Ok(&[]);
+        }
+        self.list(field)
+    }
+
     pub(super) fn object(&self, field: &'static str) -> Result<&'a Document, StoreError> {
         match self.fields.get(field) {
             Some(Bson::Document(object)) => Ok(object),
@@ -142,9 +190,12 @@ impl<'a> Record<'a> {
     /// but nothing of what is in it.
     pub(super) fn corrupt(&self, field: &'static str, problem: impl Into<Cause>) -> StoreError {
         StoreError::Corrupt {
-            record: format!("{} {}", self.kind, ShownId(self.fields.get("_id"))),
+            record: format!("{} {}", self.kind, ShownId(self.id)),
             source: Box::new(FieldError {
-                field,
+                field: match self.within {
+                    Some(whole) => format!("{whole}.{field}"),
+                    None => field.to_owned(),
+                },
                 problem: problem.into(),
             }),
         }
@@ -154,7 +205,7 @@ impl<'a> Record<'a> {
 #[derive(Debug, thiserror::Error)]
 #[error("`{field}` {problem}")]
 struct FieldError {
-    field: &'static str,
+    field: String,
     problem: Cause,
 }
 

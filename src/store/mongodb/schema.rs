@@ -38,12 +38,17 @@ pub(super) async fn install(database: &Database, config: &MongoConfig) -> Result
     Ok(())
 }
 
-/// A schema that wants all of `fields`, each of the given BSON type or types.
-/// Fields that it does not know are let through: they may be a later version's.
-fn schema(fields: &[(&str, &[&str])]) -> Document {
+/// A field's name and its BSON type or types.
+type Field = (&'static str, &'static [&'static str]);
+
+/// A schema that wants all of `fields`, and each of them and of `optional`, if
+/// it is there, to have its type. Fields that it does not know are let
+/// through: they may be a later version's.
+fn schema(fields: &[Field], optional: &[Field]) -> Document {
     let required: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
     let properties: Document = fields
         .iter()
+        .chain(optional)
         .map(|(name, types)| ((*name).to_owned(), doc! { "bsonType": *types }.into()))
         .collect();
     doc! { "bsonType": "object", "required": required, "properties": properties }
@@ -52,7 +57,7 @@ fn schema(fields: &[(&str, &[&str])]) -> Document {
 const INTEGER: &[&str] = &["int", "long"];
 
 fn users() -> Document {
-    schema(&[
+    let fields: &[Field] = &[
         ("_id", &["objectId"]),
         ("email", &["string"]),
         ("email_canonical", &["string"]),
@@ -66,11 +71,12 @@ fn users() -> Document {
         ("status", &["string"]),
         ("auth_epoch", INTEGER),
         ("schema", INTEGER),
-    ])
+    ];
+    schema(fields, &[("devices", &["array"])])
 }
 
 fn sessions() -> Document {
-    schema(&[
+    let fields: &[Field] = &[
         ("_id", &["objectId"]),
         ("user_id", &["objectId"]),
         ("auth_epoch", INTEGER),
@@ -84,21 +90,26 @@ fn sessions() -> Document {
         ("rotation", &["string", "null"]),
         ("ended_at", &["date", "null"]),
         ("schema", INTEGER),
-    ])
+    ];
+    schema(fields, &[])
 }
 
 fn tokens() -> Document {
-    schema(&[
+    let fields: &[Field] = &[
         ("_id", &["binData"]),
         ("purpose", &["string"]),
         ("user_id", &["objectId"]),
+        ("account_email", &["string"]),
+        ("auth_epoch", INTEGER),
         ("email", &["string"]),
+        ("email_canonical", &["string"]),
         ("created_at", &["date"]),
         ("expires_at", &["date"]),
         ("schema", INTEGER),
-    ])
+    ];
+    schema(fields, &[("registration", &["object"])])
 }
 
 fn limits() -> Document {
-    schema(&[("_id", &["binData"]), ("full_at", &["date"])])
+    schema(&[("_id", &["binData"]), ("full_at", &["date"])], &[])
 }

@@ -1,50 +1,80 @@
 //! One-time tokens.
 
+use std::cmp::Reverse;
+
 use ::mongodb::bson::{Document, doc};
 use async_trait::async_trait;
 
 use super::MongoStore;
 use super::document::{Record, SCHEMA, binary, date, object_id};
-use super::error::{is_duplicate, store_error};
-use crate::email::CanonicalEmail;
+use super::error::{is_duplicate, out_of_range, store_error};
+use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
 use crate::store::{Insert, StoreError, TokenStore};
 use crate::time::Timestamp;
-use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
+use crate::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
+use crate::user::{AccountState, DisplayName, PasswordHash};
 
-fn purpose_text(purpose: TokenPurpose) -> &'static str {
-    match purpose {
-        TokenPurpose::VerifyEmail => "verify_email",
-        TokenPurpose::ResetPassword => "reset_password",
-        TokenPurpose::ChangeEmail => "change_email",
-    }
+fn by_user(user: UserId) -> Document {
+    doc! { "user_id": object_id(user.to_bytes()) }
 }
 
-fn to_document(token: &OneTimeToken) -> Document {
-    doc! {
+fn to_document(token: &OneTimeToken) -> Result<Document, StoreError> {
+    let epoch = i64::try_from(token.account.auth_epoch).map_err(|_| out_of_range("auth_epoch"))?;
+    let mut fields = doc! {
         "_id": binary(&token.digest.to_bytes()),
-        "purpose": purpose_text(token.purpose),
-        "user_id": object_id(token.user_id.to_bytes()),
+        "purpose": token.purpose.as_str(),
+        "user_id": object_id(token.account.id.to_bytes()),
+        "account_email": token.account.email.as_str(),
+        "auth_epoch": epoch,
         "email": token.email.as_str(),
+        "email_canonical": token.email.canonical().as_str(),
         "created_at": date(token.created_at),
         "expires_at": date(token.expires_at),
         "schema": SCHEMA,
+    };
+    if let Some(pending) = &token.registration {
+        let registration = doc! {
+            "user_id": object_id(pending.user_id.to_bytes()),
+            "name": pending.name.as_str(),
+            "password_hash": pending.password_hash.expose_secret(),
+        };
+        fields.insert("registration", registration);
     }
+    Ok(fields)
 }
 
-fn from_document(
-    digest: TokenDigest,
-    purpose: TokenPurpose,
-    fields: &Document,
-) -> Result<OneTimeToken, StoreError> {
+fn from_document(fields: &Document) -> Result<OneTimeToken, StoreError> {
     let record = Record::new("one-time token", fields)?;
+    let purpose = record.text("purpose")?;
+    let purpose = TokenPurpose::ALL
+        .into_iter()
+        .find(|known| known.as_str() == purpose)
+        .ok_or_else(|| record.corrupt("purpose", "is none that is known here"))?;
+    let pending = record.optional_part("registration")?;
     Ok(OneTimeToken {
-        digest,
+        digest: TokenDigest::from_bytes(record.bytes("_id")?),
         purpose,
-        user_id: UserId::from_bytes(record.id("user_id")?),
-        email: CanonicalEmail::from_store(record.text("email")?.to_owned()),
+        account: AccountState {
+            id: UserId::from_bytes(record.id("user_id")?),
+            email: CanonicalEmail::from_store(record.text("account_email")?.to_owned()),
+            auth_epoch: record.count("auth_epoch")?,
+        },
+        email: Email::from_store(
+            record.text("email")?.to_owned(),
+            record.text("email_canonical")?.to_owned(),
+        ),
+        registration: pending.as_ref().map(registration).transpose()?,
         created_at: record.instant("created_at")?,
         expires_at: record.instant("expires_at")?,
+    })
+}
+
+fn registration(record: &Record<'_>) -> Result<PendingRegistration, StoreError> {
+    Ok(PendingRegistration {
+        user_id: UserId::from_bytes(record.id("user_id")?),
+        name: DisplayName::from_store(record.text("name")?.to_owned()),
+        password_hash: PasswordHash::new(record.text("password_hash")?),
     })
 }
 
@@ -52,7 +82,7 @@ fn from_document(
 impl TokenStore for MongoStore {
     async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError> {
         let tokens = self.inner.tokens.clone();
-        let document = to_document(token);
+        let document = to_document(token)?;
         self.run(async move {
             match tokens.insert_one(document).await {
                 Ok(_) => Ok(Insert::Inserted),
@@ -63,36 +93,60 @@ impl TokenStore for MongoStore {
         .await
     }
 
-    async fn consume_token(
+    async fn token(
         &self,
         digest: TokenDigest,
         purpose: TokenPurpose,
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError> {
-        let filter = doc! {
-            "_id": binary(&digest.to_bytes()),
-            "purpose": purpose_text(purpose),
-            // With `$not`, so that a token without a date is taken out too,
-            // and reported instead of accepted.
-            "expires_at": { "$not": { "$lte": date(now) } },
-        };
+        let filter = doc! { "_id": binary(&digest.to_bytes()) };
         let tokens = self.inner.tokens.clone();
         let deadline = self.inner.deadline;
         self.run(async move {
-            let found = tokens
-                .find_one_and_delete(filter)
-                .max_time(deadline)
-                .await
-                .map_err(store_error)?;
-            found
-                .map(|fields| from_document(digest, purpose, &fields))
-                .transpose()
+            let find = tokens.find_one(filter).max_time(deadline);
+            let found = find.await.map_err(store_error)?;
+            // What it is good for is decided here and not in the filter, so
+            // that a token without a purpose or an end is reported.
+            let token = found.as_ref().map(from_document).transpose()?;
+            Ok(token.filter(|token| token.purpose == purpose && token.is_live(now)))
         })
         .await
     }
 
-    async fn remove_tokens(&self, user: UserId) -> Result<u64, StoreError> {
-        let filter = doc! { "user_id": object_id(user.to_bytes()) };
+    async fn tokens_of(
+        &self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<OneTimeToken>, StoreError> {
+        let tokens = self.inner.tokens.clone();
+        let deadline = self.inner.deadline;
+        self.run(async move {
+            let mut cursor = tokens
+                .find(by_user(user))
+                .batch_size(1000)
+                .max_time(deadline)
+                .await
+                .map_err(store_error)?;
+            let mut live = Vec::new();
+            while cursor.advance().await.map_err(store_error)? {
+                let fields = cursor.deserialize_current().map_err(store_error)?;
+                live.extend(Some(from_document(&fields)?).filter(|token| token.is_live(now)));
+            }
+            live.sort_by_key(|token| Reverse(token.created_at));
+            Ok(live)
+        })
+        .await
+    }
+
+    async fn remove_tokens(
+        &self,
+        user: UserId,
+        purpose: Option<TokenPurpose>,
+    ) -> Result<u64, StoreError> {
+        let mut filter = by_user(user);
+        if let Some(purpose) = purpose {
+            filter.insert("purpose", purpose.as_str());
+        }
         let tokens = self.inner.tokens.clone();
         self.run(async move {
             let result = tokens.delete_many(filter).await.map_err(store_error)?;

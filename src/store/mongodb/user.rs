@@ -7,19 +7,36 @@ use ::mongodb::options::ReturnDocument;
 use async_trait::async_trait;
 
 use super::MongoStore;
-use super::document::{Record, SCHEMA, date, object_id, optional_date};
+use super::document::{Record, SCHEMA, binary, bytes, date, object_id, optional_date};
 use super::error::{is_duplicate, out_of_range, store_error};
 use super::json;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
 use crate::preferences::Preferences;
-use crate::store::{Epoch, InsertUser, ProfileChange, StoreError, UserStore};
+use crate::store::{ChangeEmail, Epoch, InsertUser, ProfileChange, Removal, StoreError, UserStore};
 use crate::time::Timestamp;
-use crate::user::{DisplayName, PasswordHash, User, UserStatus};
+use crate::user::{
+    AccountState, DeviceDigest, DisplayName, MAX_DEVICES, PasswordHash, User, UserStatus,
+};
+
+/// What a `$slice` has to say to leave the last [`MAX_DEVICES`] in a list.
+const LAST_DEVICES: i32 = -20;
+const _: () = assert!(LAST_DEVICES.unsigned_abs() as usize == MAX_DEVICES);
 
 fn by_id(id: UserId) -> Document {
     doc! { "_id": object_id(id.to_bytes()) }
+}
+
+/// What fits one user, as long as the account is in this state and active;
+/// `None` when there can be no such user.
+fn in_state(account: &AccountState) -> Option<Document> {
+    let epoch = i64::try_from(account.auth_epoch).ok()?;
+    let mut filter = by_id(account.id);
+    filter.insert("email_canonical", account.email.as_str());
+    filter.insert("auth_epoch", epoch);
+    filter.insert("status", status_text(UserStatus::Active));
+    Some(filter)
 }
 
 fn status_text(status: UserStatus) -> &'static str {
@@ -29,9 +46,14 @@ fn status_text(status: UserStatus) -> &'static str {
     }
 }
 
+fn device_binary(device: &DeviceDigest) -> Bson {
+    binary(&device.to_bytes()).into()
+}
+
 fn to_document(user: &User) -> Result<Document, StoreError> {
     let epoch = i64::try_from(user.auth_epoch).map_err(|_| out_of_range("auth_epoch"))?;
     let roles: Vec<Bson> = user.roles.iter().map(|role| role.as_str().into()).collect();
+    let devices: Vec<Bson> = user.devices.iter().map(device_binary).collect();
     Ok(doc! {
         "_id": object_id(user.id.to_bytes()),
         "email": user.email.as_str(),
@@ -45,6 +67,7 @@ fn to_document(user: &User) -> Result<Document, StoreError> {
         "preferences": json::to_document(user.preferences.as_map()),
         "status": status_text(user.status),
         "auth_epoch": epoch,
+        "devices": devices,
         "schema": SCHEMA,
     })
 }
@@ -58,6 +81,12 @@ fn from_document(fields: &Document) -> Result<User, StoreError> {
             .and_then(|text| Role::new(text).ok())
             .ok_or_else(|| record.corrupt("roles", "has something that is no role"))?;
         roles.insert(role);
+    }
+    let mut devices = Vec::new();
+    for item in record.optional_list("devices")? {
+        let device = bytes(item)
+            .ok_or_else(|| record.corrupt("devices", "has something that is no device"))?;
+        devices.push(DeviceDigest::from_bytes(device));
     }
     let preferences = json::to_object(record.object("preferences")?)
         .ok_or_else(|| record.corrupt("preferences", "has something that JSON does not have"))?;
@@ -81,6 +110,7 @@ fn from_document(fields: &Document) -> Result<User, StoreError> {
         preferences: Preferences::from_store(preferences),
         status,
         auth_epoch: record.count("auth_epoch")?,
+        devices,
     })
 }
 
@@ -142,6 +172,7 @@ impl UserStore for MongoStore {
         &self,
         id: UserId,
         epoch: u64,
+        new_device: Option<DeviceDigest>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let Ok(epoch) = i64::try_from(epoch) else {
@@ -150,8 +181,15 @@ impl UserStore for MongoStore {
         let mut filter = by_id(id);
         filter.insert("status", status_text(UserStatus::Active));
         filter.insert("auth_epoch", epoch);
-        self.change_user(filter, doc! { "$set": { "last_login": date(now) } })
-            .await
+        let mut change = doc! { "$set": { "last_login": date(now) } };
+        if let Some(device) = new_device {
+            let last = vec![device_binary(&device)];
+            change.insert(
+                "$push",
+                doc! { "devices": { "$each": last, "$slice": LAST_DEVICES } },
+            );
+        }
+        self.change_user(filter, change).await
     }
 
     async fn replace_password(
@@ -198,6 +236,76 @@ impl UserStore for MongoStore {
                 .await
                 .map_err(store_error)?;
             found.as_ref().map(from_document).transpose()
+        })
+        .await
+    }
+    async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
+        let Some(mut filter) = in_state(account) else {
+            return Ok(false);
+        };
+        filter.insert("is_verified", false);
+        self.change_user(filter, doc! { "$set": { "is_verified": true } })
+            .await
+    }
+
+    async fn change_email(
+        &self,
+        account: &AccountState,
+        to: &Email,
+    ) -> Result<ChangeEmail, StoreError> {
+        let Some(filter) = in_state(account) else {
+            return Ok(ChangeEmail::Gone);
+        };
+        let change = doc! { "$set": {
+            "email": to.as_str(),
+            "email_canonical": to.canonical().as_str(),
+            "is_verified": true,
+        } };
+        let users = self.inner.users.clone();
+        self.run(async move {
+            match users.update_one(filter, change).await {
+                Ok(result) if result.matched_count == 1 => Ok(ChangeEmail::Changed),
+                Ok(_) => Ok(ChangeEmail::Gone),
+                Err(error) if is_duplicate(&error) => Ok(ChangeEmail::EmailTaken),
+                Err(error) => Err(store_error(error)),
+            }
+        })
+        .await
+    }
+
+    async fn reset_password(
+        &self,
+        account: &AccountState,
+        new: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let Some(filter) = in_state(account) else {
+            return Ok(false);
+        };
+        let change = doc! {
+            "$set": { "password_hash": new.expose_secret(), "is_verified": true },
+            "$inc": { "auth_epoch": 1_i64 },
+        };
+        self.change_user(filter, change).await
+    }
+
+    async fn remove_user(
+        &self,
+        account: &AccountState,
+        which: Removal,
+    ) -> Result<bool, StoreError> {
+        let Some(mut filter) = in_state(account) else {
+            return Ok(false);
+        };
+        match which {
+            Removal::Any => {}
+            Removal::Unverified => {
+                filter.insert("is_verified", false);
+            }
+        }
+        let users = self.inner.users.clone();
+        self.run(async move {
+            let result = users.delete_one(filter).await.map_err(store_error)?;
+            Ok(result.deleted_count == 1)
         })
         .await
     }
