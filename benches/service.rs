@@ -101,6 +101,7 @@ async fn populated(size: u32, clock: &ManualClock, hash: &PasswordHash) -> Memor
             preferences: Preferences::default(),
             status: UserStatus::Active,
             auth_epoch: 0,
+            devices: Vec::new(),
         };
         assert_eq!(
             store.insert_user(&user).await.unwrap(),
@@ -223,7 +224,13 @@ async fn main() {
         name: "Ann".to_owned(),
     };
     let here = RequestContext::default();
-    let ann = first.register(request, &here).await.unwrap().user_id;
+    let ann = first
+        .register(request, &here)
+        .await
+        .unwrap()
+        .opened()
+        .unwrap()
+        .user_id;
     let hash = first
         .store()
         .user(ann)

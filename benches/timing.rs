@@ -93,7 +93,13 @@ impl Subject {
             confirm_password: PASSWORD.into(),
             name: "Ann".to_owned(),
         };
-        let ann = self.auth.register(request, &self.here).await.unwrap();
+        let ann = self
+            .auth
+            .register(request, &self.here)
+            .await
+            .unwrap()
+            .opened()
+            .unwrap();
         let store = self.auth.store();
         let bob = User {
             id: UserId::from_bytes([7; 12]),

@@ -10,7 +10,8 @@ use admittance::error::AuthError;
 use admittance::random::{OsRandom, SecureRandom};
 use admittance::secret::SecretBytes;
 use admittance::service::{
-    AuthService, LoginRequest, RefreshRequest, RegisterRequest, RequestContext, UpdateProfile,
+    AuthService, LoginRequest, RefreshRequest, RegisterOutcome, RegisterRequest, RequestContext,
+    UpdateProfile,
 };
 use admittance::store::MemoryStore;
 use admittance::token::Keyring;
@@ -34,7 +35,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    let registered = auth
+    // The account is there at once, with a session; by `VerifyFirst` it would
+    // wait for the link in a mail.
+    let outcome = auth
         .register(
             RegisterRequest {
                 email: "ann@example.org".into(),
@@ -45,7 +48,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             &here,
         )
         .await?;
-    println!("registered {} as {}", registered.email, registered.user_id);
+    if let RegisterOutcome::Opened(registered) = outcome {
+        println!("registered {} as {}", registered.email, registered.user_id);
+    }
 
     let login = LoginRequest {
         email: "ANN@example.org".into(),

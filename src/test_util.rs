@@ -1,4 +1,9 @@
-//! For tests of what is built on this crate: a store that does as it is told.
+//! For tests of what is built on this crate: a store that does as it is told,
+//! and a mailbox that is read instead of filled.
+
+mod mailbox;
+
+pub use mailbox::Mailbox;
 
 use async_trait::async_trait;
 

@@ -196,7 +196,12 @@ async fn journey(hunt: &mut Hunt) {
 
     let request = registration(ANN, PASSWORD);
     hunt.look_at("RegisterRequest", &request);
-    let registered = auth.register(request, &here).await.unwrap();
+    let registered = auth
+        .register(request, &here)
+        .await
+        .unwrap()
+        .opened()
+        .unwrap();
     hunt.look_at("RegisterResponse", &registered);
     hunt.tokens("register", &registered.tokens);
     for (place, email, password) in [
@@ -350,7 +355,7 @@ async fn rubbish(hunt: &mut Hunt) {
         .unwrap();
     let here = RequestContext::default();
     let ann = auth.register(registration(ANN, PASSWORD), &here).await;
-    let tokens = ann.unwrap().tokens;
+    let tokens = ann.unwrap().opened().unwrap().tokens;
     hunt.tokens("over HTTP", &tokens);
     let router = admittance::axum::router(&AuthApi::new(auth));
     let token = tokens.token.expose_secret();

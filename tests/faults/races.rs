@@ -86,7 +86,7 @@ async fn asvs_2_3_4_racing_registrations_of_one_address_have_one_winner() {
             let mut winners = Vec::new();
             for answer in answers {
                 match answer {
-                    Ok(answer) => winners.push(answer.tokens),
+                    Ok(answer) => winners.push(answer.opened().unwrap().tokens),
                     Err(AuthError::EmailTaken) => {}
                     Err(error) => panic!("{error:?}"),
                 }

@@ -23,6 +23,7 @@ use admittance::service::{
     UpdateProfile,
 };
 use admittance::store::{MemoryStore, SessionStore, UserStore};
+use admittance::test_util::Mailbox;
 use admittance::user::{User, UserStatus};
 use serde_json::json;
 
@@ -154,6 +155,7 @@ impl Scene {
             clock,
             store,
             events: Events::default(),
+            mailbox: Mailbox::new(),
             here: RequestContext::from_ip([192, 0, 2, 1].into()).with_user_agent("test"),
         };
         Self::over(op, truth, bed).await
@@ -210,8 +212,20 @@ impl Scene {
                 refresh_token: first.refresh_token,
             };
             match op {
-                Op::Register => Ok(Some(auth.register(registration(NEW), here).await?.tokens)),
-                Op::RegisterTaken => Ok(Some(auth.register(registration(ANN), here).await?.tokens)),
+                Op::Register => Ok(Some(
+                    auth.register(registration(NEW), here)
+                        .await?
+                        .opened()
+                        .unwrap()
+                        .tokens,
+                )),
+                Op::RegisterTaken => Ok(Some(
+                    auth.register(registration(ANN), here)
+                        .await?
+                        .opened()
+                        .unwrap()
+                        .tokens,
+                )),
                 Op::Login | Op::LoginRehash => {
                     Ok(Some(auth.login(login(ANN, PASSWORD), here).await?.tokens))
                 }

@@ -304,8 +304,8 @@ async fn a_login_that_a_disabling_overtakes_gives_no_session() {
         .returning(|_| Ok(Insert::Inserted));
     store
         .expect_record_login()
-        .with(eq(id), eq(0), always())
-        .returning(|_, _, _| Ok(false));
+        .with(eq(id), eq(0), always(), always())
+        .returning(|_, _, _, _| Ok(false));
     store
         .expect_end_session()
         .with(eq(id), always())

@@ -123,7 +123,7 @@ async fn asvs_16_5_4_a_sink_that_panics_changes_no_answer() {
         .await
         .unwrap();
     assert!(
-        auth.validate_token(answer.tokens.token.expose_secret(), &here)
+        auth.validate_token(answer.opened().unwrap().tokens.token.expose_secret(), &here)
             .await
             .is_ok()
     );

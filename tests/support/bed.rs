@@ -8,14 +8,16 @@ use admittance::clock::ManualClock;
 use admittance::config::AuthConfig;
 use admittance::error::AuthError;
 use admittance::event::{AuthEvent, EventSink};
+use admittance::mail::{Mail, MailConfig, MailKind};
 use admittance::password::Argon2Params;
 use admittance::random::SeededRandom;
-use admittance::secret::SecretBytes;
+use admittance::secret::{MailToken, SecretBytes};
 use admittance::service::{
-    AuthService, Authenticated, ChangePassword, LoginRequest, LoginResponse, RefreshRequest,
-    RegisterRequest, RegisterResponse, RequestContext, Tokens,
+    AuthService, AuthServiceBuilder, Authenticated, ChangePassword, LoginRequest, LoginResponse,
+    RefreshRequest, RegisterRequest, RegisterResponse, RequestContext, Tokens,
 };
 use admittance::store::MemoryStore;
+use admittance::test_util::Mailbox;
 use admittance::token::Keyring;
 
 static SEED: AtomicU64 = AtomicU64::new(1);
@@ -49,6 +51,7 @@ pub(crate) struct Bed<S = MemoryStore> {
     pub(crate) clock: ManualClock,
     pub(crate) store: S,
     pub(crate) events: Events,
+    pub(crate) mailbox: Mailbox,
     pub(crate) here: RequestContext,
 }
 
@@ -71,30 +74,61 @@ impl Bed {
     pub(crate) fn with(config: AuthConfig) -> Self {
         Self::over(MemoryStore::new(), config)
     }
+
+    /// One that sends mail.
+    pub(crate) fn mailing() -> Self {
+        Self::mailing_with(config())
+    }
+
+    pub(crate) fn mailing_with(config: AuthConfig) -> Self {
+        Self::mailing_over(MemoryStore::new(), config)
+    }
 }
 
 impl<S: Clone> Bed<S> {
     pub(crate) fn over(store: S, config: AuthConfig) -> Self {
+        Self::built(store, config, |builder, _| builder)
+    }
+
+    pub(crate) fn mailing_over(store: S, config: AuthConfig) -> Self {
+        Self::built(store, config, |builder, mailbox| {
+            builder.mail(mailbox, mail_config())
+        })
+    }
+
+    /// With what else `add` gives the builder.
+    pub(crate) fn built(
+        store: S,
+        config: AuthConfig,
+        add: impl FnOnce(Builder<S>, Mailbox) -> Builder<S>,
+    ) -> Self {
         let clock = ManualClock::default();
         let events = Events::default();
-        let auth = AuthService::builder(store.clone())
+        let mailbox = Mailbox::new();
+        let builder = AuthService::builder(store.clone())
             .clock(clock.clone())
             .config(config)
             .keyring(keyring())
             // Each bed its own seed, since two of them may share a store.
             .random(SeededRandom::new(SEED.fetch_add(1, Ordering::SeqCst)))
-            .events(events.clone())
-            .build()
-            .unwrap();
+            .events(events.clone());
+        let auth = add(builder, mailbox.clone()).build().unwrap();
         let here = RequestContext::from_ip([192, 0, 2, 1].into()).with_user_agent("test");
         Self {
             auth,
             clock,
             store,
             events,
+            mailbox,
             here,
         }
     }
+}
+
+pub(crate) type Builder<S> = AuthServiceBuilder<S, ManualClock>;
+
+pub(crate) fn mail_config() -> MailConfig {
+    MailConfig::new("https://exam.example")
 }
 
 pub(crate) fn registration(email: &str) -> RegisterRequest {
@@ -119,6 +153,33 @@ impl<S: admittance::store::Store + Clone> Bed<S> {
             .register(registration(email), &self.here)
             .await
             .unwrap()
+            .opened()
+            .unwrap()
+    }
+
+    /// The newest mail of `kind` that was sent.
+    pub(crate) async fn mail(&self, kind: MailKind) -> Mail {
+        self.auth.flush_mail().await;
+        let mail = self.mailbox.take_last(kind);
+        mail.unwrap_or_else(|| panic!("no mail of the kind {kind:?}"))
+    }
+
+    /// The token of the link in it.
+    pub(crate) async fn mailed(&self, kind: MailKind) -> MailToken {
+        Mailbox::token(&self.mail(kind).await).unwrap()
+    }
+
+    /// What kinds of mail were sent to whom since this was last called, sorted.
+    pub(crate) async fn mails(&self) -> Vec<(MailKind, String)> {
+        self.auth.flush_mail().await;
+        let mut mails: Vec<_> = self
+            .mailbox
+            .take()
+            .into_iter()
+            .map(|mail| (mail.kind, mail.to.as_str().to_owned()))
+            .collect();
+        mails.sort();
+        mails
     }
 
     pub(crate) async fn login(
