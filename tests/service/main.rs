@@ -11,10 +11,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod account;
 mod authorization;
+mod email_change;
 mod events;
 mod login;
+mod onboarding;
 mod password;
 mod profile;
+mod recovery;
 mod registration;
 mod sessions;
+mod squatting;
+mod verification;
