@@ -7,10 +7,12 @@ use serde_json::json;
 use crate::client::{Client, bearer, json_request, members, registration, text, with_token};
 use crate::support::bed::{OTHER_PASSWORD, PASSWORD};
 
-const TOKENS: [&str; 8] = [
+pub(crate) const TOKENS: [&str; 10] = [
     "email",
     "expires_in",
+    "is_verified",
     "message",
+    "missing",
     "name",
     "refresh_token",
     "token",
@@ -53,6 +55,7 @@ async fn asvs_14_2_6_the_journey_from_registration_to_logout() {
             "user_id": answer.body["user_id"], "email": "Ann@Example.org", "name": "Ann",
             "created_at": "2026-01-01T00:00:00.000Z", "last_login": "2026-01-01T00:00:00.000Z",
             "is_verified": false, "roles": [], "preferences": {},
+            "missing": ["email_verification"],
         })
     );
 
@@ -250,6 +253,15 @@ async fn asvs_6_3_4_the_routes_are_the_documented_ones() {
             "GET /profile",
             "PUT /profile",
             "POST /password/change",
+            "POST /password/forgot",
+            "POST /password/reset",
+            "POST /email/verify",
+            "POST /email/resend",
+            "POST /email/disown",
+            "POST /email/change",
+            "POST /email/change/confirm",
+            "DELETE /account",
+            "GET /account/export",
             "GET /sessions",
             "DELETE /sessions",
             "DELETE /sessions/{id}",

@@ -51,7 +51,15 @@ impl Client {
     }
 
     pub(crate) fn with(config: AuthConfig, http: HttpConfig) -> Self {
-        let bed = Bed::with(config);
+        Self::over(Bed::with(config), http)
+    }
+
+    /// One whose service sends mail.
+    pub(crate) fn mailing(config: AuthConfig) -> Self {
+        Self::over(Bed::mailing_with(config), HttpConfig::default())
+    }
+
+    fn over(bed: Bed, http: HttpConfig) -> Self {
         let api = AuthApi::with_config(bed.auth.clone(), http);
         let router = admittance::axum::router(&api);
         Self { bed, api, router }

@@ -11,6 +11,7 @@
 mod support;
 
 mod abuse;
+mod account;
 mod answers;
 mod client;
 mod extractors;
