@@ -13,20 +13,22 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use admittance::clock::ManualClock;
+use admittance::clock::{Clock, ManualClock};
 use admittance::config::AuthConfig;
 use admittance::email::Email;
 use admittance::event::TracingSink;
 use admittance::http::AuthApi;
 use admittance::id::UserId;
+use admittance::mail::{Mail, MailConfig, MailError, Mailer};
 use admittance::password::{Argon2Params, Pepper};
 use admittance::random::SeededRandom;
 use admittance::secret::{AccessToken, Password, RefreshToken, SecretBytes};
 use admittance::service::{
-    AuthService, ChangePassword, RefreshRequest, RegisterRequest, RequestContext, Tokens,
+    AuthService, ChangeEmail, ChangePassword, DeleteAccount, EmailRequest, LinkRequest, LinkView,
+    RefreshRequest, RegisterRequest, RequestContext, ResetPassword, Tokens, VerifyEmail,
 };
-use admittance::store::{InsertUser, MemoryStore, SessionStore, UserStore};
-use admittance::test_util::MockStore;
+use admittance::store::{InsertUser, MemoryStore, SessionStore, TokenStore, UserStore};
+use admittance::test_util::{Mailbox, MockStore};
 use admittance::token::{Keyring, SigningKey};
 use admittance::user::{PasswordHash, User, UserStatus};
 use axum::body::Body;
@@ -310,6 +312,105 @@ async fn journey(hunt: &mut Hunt) {
     }
 }
 
+/// A mailer that keeps each mail and then fails, with all it was given as the
+/// error's text: nothing of that may be shown to a client.
+#[derive(Clone, Debug)]
+struct FailingMailer(Mailbox);
+
+#[async_trait::async_trait]
+impl Mailer for FailingMailer {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        self.0.send(mail).await?;
+        Err(MailError::Permanent("refused by the server".into()))
+    }
+}
+
+/// Links in mails: made, mailed, refused, used.
+async fn mail(hunt: &mut Hunt) {
+    let (store, mailbox, events) = (MemoryStore::new(), Mailbox::new(), Events::default());
+    let clock = ManualClock::default();
+    let auth = builder(store.clone())
+        .clock(clock.clone())
+        .events(events.clone())
+        .mail(
+            FailingMailer(mailbox.clone()),
+            MailConfig::new("https://exam.example"),
+        )
+        .build()
+        .unwrap();
+    let here = RequestContext::from_ip([192, 0, 2, 1].into());
+    let outcome = auth.register(registration(ANN, PASSWORD), &here).await;
+    let ann = outcome.unwrap().opened().unwrap();
+    let who = auth
+        .validate_token(ann.tokens.token.expose_secret(), &here)
+        .await
+        .unwrap();
+    let email = EmailRequest { email: ANN.into() };
+    for answer in [
+        auth.forgot_password(email.clone(), &here).await,
+        auth.resend_verification(email, &here).await,
+    ] {
+        hunt.look_at("Accepted", &answer.unwrap());
+    }
+    let request = ChangeEmail {
+        new_email: BOB.into(),
+        current_password: PASSWORD.into(),
+    };
+    hunt.look_at("ChangeEmail", &request);
+    auth.change_email(&who, request, &here).await.unwrap();
+    auth.flush_mail().await;
+
+    let mut links = Vec::new();
+    for mail in mailbox.take() {
+        hunt.look_at("Mail", &mail);
+        if let Some(token) = Mailbox::token(&mail) {
+            let bits = &token.expose_secret()[4..];
+            hunt.secret(&format!("link of {}", mail.kind.as_str()), bits.as_bytes());
+            links.push(token);
+        }
+    }
+    assert_eq!(links.len(), 4);
+    for record in store
+        .tokens_of(ann.user_id, clock.now())
+        .await
+        .unwrap()
+    {
+        hunt.look_at("OneTimeToken", &record);
+        hunt.look_at("LinkView", &LinkView::from(&record));
+    }
+    let export = auth.export_account(&who, &here).await.unwrap();
+    hunt.look_in("export", serde_json::to_string(&export).unwrap());
+    for token in links {
+        let request = VerifyEmail {
+            token: token.clone(),
+            password: Some(WRONG_PASSWORD.into()),
+        };
+        hunt.look_at("VerifyEmail", &request);
+        let refused = auth.verify_email(request, None, &here).await;
+        hunt.look_at_error("verify", &refused.unwrap_err());
+        let request = ResetPassword {
+            token: token.clone(),
+            new_password: WEAK_PASSWORD.into(),
+            confirm_password: WEAK_PASSWORD.into(),
+        };
+        hunt.look_at("ResetPassword", &request);
+        let refused = auth.reset_password(request, &here).await;
+        hunt.look_at_error("reset", &refused.unwrap_err());
+        let request = LinkRequest { token };
+        hunt.look_at("LinkRequest", &request);
+        let _ = auth.confirm_email_change(&who, request, &here).await;
+    }
+    let request = DeleteAccount {
+        current_password: PASSWORD.into(),
+    };
+    hunt.look_at("DeleteAccount", &request);
+    let _ = auth.delete_account(&who, request, &here).await;
+    auth.flush_mail().await;
+    for event in events.all() {
+        hunt.look_in("event, as JSON", serde_json::to_string(&event).unwrap());
+    }
+}
+
 /// The settings and keys, and what is said when they are refused.
 fn settings(hunt: &mut Hunt) {
     hunt.look_at("AuthConfig", &config());
@@ -456,12 +557,18 @@ async fn asvs_16_2_5_canaries_are_found_nowhere() {
     }
     settings(&mut hunt);
     journey(&mut hunt).await;
+    mail(&mut hunt).await;
     rubbish(&mut hunt).await;
     broken_store(&mut hunt).await;
 
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     // The log is there, and says what happened.
-    for said in ["admittance", "operation failed", "cannot be checked"] {
+    for said in [
+        "admittance",
+        "operation failed",
+        "cannot be checked",
+        "was not sent",
+    ] {
         assert!(logged.contains(said), "{said} is not in the log:\n{logged}");
     }
     hunt.look_in("log", logged);
