@@ -4,11 +4,14 @@
 //! sends them. Sending goes on in the background: no request waits for it, and
 //! no answer depends on it.
 
+mod builtin;
 mod config;
 mod outbox;
 #[cfg(feature = "smtp")]
 mod smtp;
 mod template;
+mod text;
+mod wording;
 
 use std::fmt;
 
