@@ -4,11 +4,14 @@
 //! sends them. Sending goes on in the background: no request waits for it, and
 //! no answer depends on it.
 
+mod builtin;
 mod config;
 mod outbox;
 #[cfg(feature = "smtp")]
 mod smtp;
 mod template;
+mod text;
+mod wording;
 
 use std::fmt;
 
@@ -19,7 +22,7 @@ pub(crate) use config::link;
 pub use config::{MailConfig, MailPaths};
 pub(crate) use outbox::{Outbox, Post};
 #[cfg(feature = "smtp")]
-pub use smtp::{SmtpConfig, SmtpMailer};
+pub use smtp::{SmtpConfig, SmtpCredentials, SmtpError, SmtpMailer, SmtpReply, SmtpTls};
 pub use template::{MailPart, MailTemplates, TemplateError};
 
 use crate::email::Email;
@@ -102,6 +105,27 @@ pub struct Mail {
     pub text: String,
     /// The body in HTML.
     pub html: String,
+}
+
+impl Mail {
+    /// A mail out of its parts, to try a [`Mailer`] with. `subject` is made one
+    /// line of at most 200 characters.
+    #[must_use]
+    pub fn new(
+        kind: MailKind,
+        to: Email,
+        subject: &str,
+        text: impl Into<String>,
+        html: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            to,
+            subject: text::one_line(subject, text::MAX_SUBJECT),
+            text: text.into(),
+            html: html.into(),
+        }
+    }
 }
 
 impl fmt::Debug for Mail {
