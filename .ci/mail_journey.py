@@ -72,7 +72,8 @@ class Server:
         }
         for name in ("MONGODB_URI", "AUTH_SECRET", "RATE_LIMITS", "TRUSTED_PROXIES"):
             environment.pop(name, None)
-        binary = pathlib.Path("target/debug/examples/axum")
+        target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target"))
+        binary = target / "debug/examples/axum"
         self.process = subprocess.Popen(
             [binary], env=environment, stdout=self.log, stderr=subprocess.STDOUT
         )

@@ -170,7 +170,10 @@ pub trait EventSink: Send + Sync + 'static {
 /// Hands `event` to `sink`; a panic in it ends here.
 pub(crate) fn emit(sink: &dyn EventSink, event: &AuthEvent) {
     if catch_unwind(AssertUnwindSafe(|| sink.emit(event))).is_err() {
-        tracing::error!(operation = event.operation.as_str(), "the event sink panicked");
+        tracing::error!(
+            operation = event.operation.as_str(),
+            "the event sink panicked"
+        );
     }
 }
 

@@ -370,11 +370,7 @@ async fn mail(hunt: &mut Hunt) {
         }
     }
     assert_eq!(links.len(), 4);
-    for record in store
-        .tokens_of(ann.user_id, clock.now())
-        .await
-        .unwrap()
-    {
+    for record in store.tokens_of(ann.user_id, clock.now()).await.unwrap() {
         hunt.look_at("OneTimeToken", &record);
         hunt.look_at("LinkView", &LinkView::from(&record));
     }

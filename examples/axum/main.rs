@@ -4,10 +4,12 @@
 
 #![expect(clippy::print_stdout, reason = "it talks to a person at a terminal")]
 
+mod mail;
 mod settings;
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use admittance::axum::{Authenticator, CurrentUser, RequirePermission, RequiredPermission};
 use admittance::http::AuthApi;
@@ -17,6 +19,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use settings::Settings;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 /// The application's own state; the extractors need only a part of it.
 #[derive(Clone, FromRef)]
@@ -32,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::from_env()?;
     let (store, place) = settings.store().await?;
     let service = settings.service(store)?;
-    let api = AuthApi::with_config(service, settings.http());
+    let api = AuthApi::with_config(service.clone(), settings.http());
 
     let app = Router::new()
         .route("/hello", get(hello))
@@ -44,7 +47,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let listener = TcpListener::bind(&settings.addr).await?;
     let addr = listener.local_addr()?;
-    println!("Listening on http://{addr} with accounts {place}. Try:");
+    let mail = settings.mail_goes();
+    println!("Listening on http://{addr} with accounts {place}; mail is {mail}. Try:");
     println!("  curl http://{addr}/register -H 'Content-Type: application/json' \\");
     println!(
         r#"    -d '{{"email":"ann@example.org","password":"plum-Orbit-47-lantern","confirm_password":"plum-Orbit-47-lantern","name":"Ann"}}'"#
@@ -57,6 +61,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     )
     .with_graceful_shutdown(stopped())
     .await?;
+    // What is under way gets a moment; the rest can be asked for again.
+    if timeout(Duration::from_secs(5), service.flush_mail())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some mail was not sent");
+    }
     println!("Stopped.");
     Ok(())
 }

@@ -5,8 +5,9 @@ use std::error::Error;
 use std::sync::Arc;
 
 use admittance::authz::{Permission, Role, RolePolicy};
-use admittance::config::{AuthConfig, LimitPolicy};
+use admittance::config::{AuthConfig, LimitPolicy, RegistrationMode};
 use admittance::http::{HttpConfig, TrustedProxies};
+use admittance::mail::MailConfig;
 use admittance::random::{OsRandom, SecureRandom};
 use admittance::secret::SecretBytes;
 use admittance::service::AuthService;
@@ -14,12 +15,18 @@ use admittance::store::mongodb::{MongoConfig, MongoStore, StartError};
 use admittance::store::{MemoryStore, Store};
 use admittance::token::Keyring;
 
+use crate::mail::{DEFAULT_FROM, mailer};
+
 pub(crate) struct Settings {
     pub(crate) addr: String,
     secret: SecretBytes,
     mongodb_uri: Option<String>,
     trusted_proxies: TrustedProxies,
     limits: LimitPolicy,
+    registration: RegistrationMode,
+    base_url: String,
+    smtp_url: Option<String>,
+    mail_from: String,
 }
 
 impl Settings {
@@ -32,12 +39,20 @@ impl Settings {
             }
             Some(_) => return Err("RATE_LIMITS is neither `on` nor `off`".into()),
         };
-        match variable("REGISTRATION")?.as_deref() {
-            None | Some("open-session") => {}
-            Some(_) => return Err("REGISTRATION knows `open-session` only".into()),
-        }
+        let registration = match variable("REGISTRATION")?.as_deref() {
+            None | Some("open-session") => RegistrationMode::OpenSession,
+            Some("verify-first") => RegistrationMode::VerifyFirst,
+            Some(_) => {
+                return Err("REGISTRATION is neither `open-session` nor `verify-first`".into());
+            }
+        };
+        let addr = variable("ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned());
         Ok(Self {
-            addr: variable("ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
+            base_url: variable("BASE_URL")?.unwrap_or_else(|| format!("http://{addr}")),
+            smtp_url: variable("SMTP_URL")?,
+            mail_from: variable("MAIL_FROM")?.unwrap_or_else(|| DEFAULT_FROM.to_owned()),
+            registration,
+            addr,
             secret: secret(variable("AUTH_SECRET")?)?,
             mongodb_uri: variable("MONGODB_URI")?,
             trusted_proxies: variable("TRUSTED_PROXIES")?.unwrap_or_default().parse()?,
@@ -67,14 +82,40 @@ impl Settings {
     ) -> Result<AuthService<Arc<dyn Store>>, Box<dyn Error>> {
         let mut config = AuthConfig::new("Exam simulator");
         config.limits = self.limits;
+        config.registration = self.registration;
         config.roles = RolePolicy::new()
             .grant(Role::new("student")?, [Permission::new("exam:take")?])
             .initial_role(Role::new("student")?);
         let service = AuthService::builder(store)
             .config(config)
             .keyring(Keyring::from_secret(self.secret.clone())?)
+            .mail(
+                mailer(self.smtp_url.as_deref(), &self.mail_from)?,
+                self.mail(),
+            )
             .build()?;
         Ok(service)
+    }
+
+    fn mail(&self) -> MailConfig {
+        let mut config = MailConfig::new(&self.base_url);
+        // For trying things out on another machine; a real server has https.
+        config.allow_http = true;
+        if self.base_url.starts_with("http:") {
+            tracing::warn!(
+                base_url = self.base_url,
+                "links in mails are not https: for trying out only"
+            );
+        }
+        config
+    }
+
+    /// Where mail goes, in words.
+    pub(crate) fn mail_goes(&self) -> &'static str {
+        match &self.smtp_url {
+            None => "printed here",
+            Some(_) => "sent over SMTP",
+        }
     }
 
     pub(crate) fn http(&self) -> HttpConfig {

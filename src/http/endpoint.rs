@@ -106,10 +106,7 @@ pub const ROUTES: &[Route] = &[
         &[(Method::POST, Endpoint::ConfirmEmailChange)],
     ),
     route("/account", &[(Method::DELETE, Endpoint::DeleteAccount)]),
-    route(
-        "/account/export",
-        &[(Method::GET, Endpoint::ExportAccount)],
-    ),
+    route("/account/export", &[(Method::GET, Endpoint::ExportAccount)]),
     route(
         "/sessions",
         &[
@@ -187,12 +184,10 @@ where
     let authenticated = || api.authenticate(headers, peer);
 
     match endpoint {
-        Endpoint::Register => {
-            match service.register(read(&parts, &body)?, context).await? {
-                RegisterOutcome::Opened(answer) => ok(StatusCode::CREATED, &answer),
-                RegisterOutcome::Pending(answer) => ok(StatusCode::ACCEPTED, &answer),
-            }
-        }
+        Endpoint::Register => match service.register(read(&parts, &body)?, context).await? {
+            RegisterOutcome::Opened(answer) => ok(StatusCode::CREATED, &answer),
+            RegisterOutcome::Pending(answer) => ok(StatusCode::ACCEPTED, &answer),
+        },
         Endpoint::Login => {
             let answer = service.login(read(&parts, &body)?, context).await?;
             ok(StatusCode::OK, &answer)

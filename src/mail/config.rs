@@ -218,14 +218,19 @@ mod tests {
 
     #[test]
     fn asvs_1_2_2_a_link_carries_its_token_in_the_fragment_whatever_it_is() {
-        let links = MailConfig::new("https://example.org/app/").validate().unwrap();
+        let links = MailConfig::new("https://example.org/app/")
+            .validate()
+            .unwrap();
         for token in ["adv_a-b_c", "a b&c#d?e/../%00\"<>'\r\n", "é\u{202e}"] {
             let MailLink(link) = link(&links.verify_email, &MailToken::new(token));
             let url = Url::parse(&link).unwrap();
             assert_eq!(url.host_str(), Some("example.org"));
             assert_eq!(url.path(), "/app/email/verify");
             assert_eq!(url.query(), None, "asvs_14_2_1");
-            assert!(!link.contains(|letter: char| letter.is_control() || "\"<>' ".contains(letter) && letter != '\''));
+            assert!(
+                !link.contains(|letter: char| letter.is_control()
+                    || "\"<>' ".contains(letter) && letter != '\'')
+            );
             assert!(link.is_ascii());
             assert!(url.fragment().unwrap().starts_with("token="));
         }
@@ -233,10 +238,21 @@ mod tests {
 
     #[test]
     fn a_path_that_is_no_plain_path_is_refused() {
-        for path in ["", "verify", "/a?b", "/a#b", "/../a", "/a/./b", "/\\evil.org"] {
+        for path in [
+            "",
+            "verify",
+            "/a?b",
+            "/a#b",
+            "/../a",
+            "/a/./b",
+            "/\\evil.org",
+        ] {
             let mut config = MailConfig::new("https://example.org");
             config.paths.verify_email = path.to_owned();
-            assert!(refused(&config).starts_with("mail.paths.verify_email"), "{path}");
+            assert!(
+                refused(&config).starts_with("mail.paths.verify_email"),
+                "{path}"
+            );
         }
     }
 }

@@ -4,8 +4,8 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
@@ -145,10 +145,10 @@ impl Outbox {
     }
 
     async fn deliver(&self, post: Post) {
-        let rendered = self
-            .config
-            .templates
-            .render(post.kind, post.language.as_deref(), &post.context);
+        let rendered =
+            self.config
+                .templates
+                .render(post.kind, post.language.as_deref(), &post.context);
         let mail = match rendered {
             Ok(rendered) => Arc::new(Mail {
                 kind: post.kind,
@@ -173,7 +173,12 @@ impl Outbox {
                 Err(error) => {
                     let is_final = matches!(error, MailError::Permanent(_));
                     let error: &dyn Error = &error;
-                    tracing::warn!(mail = post.kind.as_str(), attempt, error, "a mail was not sent");
+                    tracing::warn!(
+                        mail = post.kind.as_str(),
+                        attempt,
+                        error,
+                        "a mail was not sent"
+                    );
                     if is_final {
                         break;
                     }

@@ -34,10 +34,14 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
     async fn try_export(&self, auth: &Authenticated) -> Result<AccountExport, AuthError> {
         let (store, user, now) = (&self.inner.store, auth.user(), self.now());
         // Not `try_join`: it would drop the one that is still under way.
-        let (sessions, tokens) =
-            tokio::join!(store.sessions_of(user.id, now), store.tokens_of(user.id, now));
+        let (sessions, tokens) = tokio::join!(
+            store.sessions_of(user.id, now),
+            store.tokens_of(user.id, now)
+        );
         let sessions = sessions?;
-        let mine = sessions.iter().filter(|session| is_usable(session, user, now));
+        let mine = sessions
+            .iter()
+            .filter(|session| is_usable(session, user, now));
         let scheme = user.password_hash.expose_secret().split('$').nth(1);
         Ok(AccountExport {
             exported_at: now,
@@ -57,8 +61,10 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
     /// expire.
     pub(super) async fn sweep_up(&self, user: UserId, trail: &mut Trail) {
         let store = &self.inner.store;
-        let (sessions, links) =
-            tokio::join!(store.end_sessions(user, None), self.remove_links(user, None));
+        let (sessions, links) = tokio::join!(
+            store.end_sessions(user, None),
+            self.remove_links(user, None)
+        );
         if let Err(error) = &sessions {
             let error: &dyn std::error::Error = error;
             tracing::warn!(error, user_id = %user, "rows of dead sessions were left behind");
@@ -120,9 +126,7 @@ where
 
         let store = &self.inner.store;
         store.remove_tokens(user.id, None).await?;
-        store
-            .end_sessions(user.id, Some(auth.session().id))
-            .await?;
+        store.end_sessions(user.id, Some(auth.session().id)).await?;
         if !store.remove_user(&user.state(), Removal::Any).await? {
             // The password or the address was changed, or the account disabled
             // or deleted, since the token was checked.

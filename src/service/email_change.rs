@@ -78,7 +78,7 @@ where
             let (outbox, now) = (service.outbox()?, service.now());
             let owner = service.inner.store.user_by_email(new.canonical()).await?;
             let mut posts = match owner.filter(|owner| owner.id != user.id) {
-                Some(owner) => service.already_registered(outbox, &owner, now),
+                Some(owner) => service.already_registered(&owner, now),
                 None => {
                     let purpose = TokenPurpose::ChangeEmail;
                     let link = service.new_link(purpose, user.state(), new, None, now)?;

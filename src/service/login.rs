@@ -100,7 +100,7 @@ where
         trail.session_id = Some(session.id);
         // An account without any is one of before devices were remembered.
         if device.is_some() && !user.devices.is_empty() {
-            trail.notice = Some(Notice::NewDevice);
+            trail.notice.get_or_insert(Notice::NewDevice);
             self.notify(MailKind::NewDevice, &user, &user.email, context);
         }
         Ok(self.login_response(&user, tokens, "You are logged in."))
@@ -120,9 +120,7 @@ where
             return Err(AuthError::InvalidCredentials);
         };
         let (mut user, outdated) = self.verdict_on(user, password, trail).await?;
-        if outdated
-            && let Err(error) = self.rehash(&mut user, password).await
-        {
+        if outdated && let Err(error) = self.rehash(&mut user, password).await {
             // The password is right and the old hash still checks it, so the
             // login goes on; the next one tries again.
             let error: &dyn std::error::Error = &error;
@@ -153,11 +151,7 @@ where
 impl<S, C: Clock> AuthService<S, C> {
     /// The device that a login comes from, if it is not one that `user` is
     /// known to use.
-    pub(super) fn new_device(
-        &self,
-        user: &User,
-        context: &RequestContext,
-    ) -> Option<DeviceDigest> {
+    pub(super) fn new_device(&self, user: &User, context: &RequestContext) -> Option<DeviceDigest> {
         let device = context.device(user.id);
         (!user.devices.contains(&device)).then_some(device)
     }

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::email::{CanonicalEmail, Email};
 use crate::error::AuthError;
 use crate::id::UserId;
-use crate::mail::{MailContext, MailKind, Outbox, Post, link};
+use crate::mail::{MailContext, MailKind, MailLink, Outbox, Post, link};
 use crate::secret::MailToken;
 use crate::store::{Insert, LimitStore, TokenStore};
 use crate::time::Timestamp;
@@ -106,6 +106,17 @@ impl<S, C: Clock> AuthService<S, C> {
         at: Timestamp,
     ) -> Post {
         let verified = user.filter(|user| user.is_verified);
+        // What to do if it was not you.
+        let outbox = self.inner.outbox.as_ref().filter(|_| {
+            matches!(
+                kind,
+                MailKind::AlreadyRegistered
+                    | MailKind::PasswordChanged
+                    | MailKind::EmailChangeRequested
+                    | MailKind::NewDevice
+            )
+        });
+        let forgot = outbox.map(|outbox| outbox.links().forgot_password.to_string());
         let language = user.and_then(|user| user.preferences.as_map().get("language"));
         Post {
             kind,
@@ -115,6 +126,7 @@ impl<S, C: Clock> AuthService<S, C> {
             context: MailContext {
                 service: self.config().service_name.clone(),
                 name: verified.map(|user| user.name.as_str().to_owned()),
+                link: forgot.map(MailLink),
                 at: Timestamp::from_secs(at.as_secs()).to_string(),
                 ..MailContext::default()
             },
@@ -193,13 +205,7 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
     /// Tells the owner of an account at `to` what happened to it. As long as
     /// nobody has confirmed the address it may be a stranger's, who gets no
     /// more mail than one may ask for.
-    pub(super) fn notify(
-        &self,
-        kind: MailKind,
-        user: &User,
-        to: &Email,
-        context: &RequestContext,
-    ) {
+    pub(super) fn notify(&self, kind: MailKind, user: &User, to: &Email, context: &RequestContext) {
         let Some(outbox) = &self.inner.outbox else {
             return;
         };

@@ -61,7 +61,10 @@ impl RequestContext {
             Some(IpAddr::V6(ip)) => ip.octets().into_iter().take(4).collect::<Vec<u8>>(),
         };
         let agent = self.user_agent.as_deref().unwrap_or_default();
-        let agent: String = agent.chars().filter(|letter| letter.is_alphabetic()).collect();
+        let agent: String = agent
+            .chars()
+            .filter(|letter| letter.is_alphabetic())
+            .collect();
         let mut hash = Sha256::new_with_prefix(user.to_bytes());
         hash.update([u8::try_from(provider.len()).unwrap_or(u8::MAX)]);
         hash.update(&provider);

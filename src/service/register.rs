@@ -12,7 +12,7 @@ use crate::email::{Email, EmailError};
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::id::UserId;
-use crate::mail::{MailKind, MailLink, Outbox, Post};
+use crate::mail::{MailKind, Post};
 use crate::password::NormalizedPassword;
 use crate::preferences::Preferences;
 use crate::store::{Insert, InsertUser, LimitStore, SessionStore, TokenStore, UserStore};
@@ -171,7 +171,7 @@ where
             let outbox = service.outbox()?;
             let now = service.now();
             if let Some(owner) = owner {
-                return Ok(service.already_registered(outbox, &owner, now));
+                return Ok(service.already_registered(&owner, now));
             }
             let pending = PendingRegistration {
                 user_id: UserId::generate(now, service.random())?,
@@ -194,19 +194,12 @@ impl<S, C: Clock> AuthService<S, C> {
     /// Tells the owner of an account that somebody tried to register its
     /// address: at the address of the account, never the one that was typed
     /// (CVE-2019-19844).
-    pub(super) fn already_registered(
-        &self,
-        outbox: &Outbox,
-        owner: &User,
-        now: Timestamp,
-    ) -> Vec<Post> {
+    pub(super) fn already_registered(&self, owner: &User, now: Timestamp) -> Vec<Post> {
         if owner.status != UserStatus::Active {
             return Vec::new();
         }
         let kind = MailKind::AlreadyRegistered;
-        let mut post = self.mail(kind, owner.email.clone(), Some(owner), now);
-        post.context.link = Some(MailLink(outbox.links().forgot_password.to_string()));
-        vec![post]
+        vec![self.mail(kind, owner.email.clone(), Some(owner), now)]
     }
 
     /// A user who has just given a password.

@@ -185,7 +185,10 @@ mod tests {
         for purpose in TokenPurpose::ALL {
             let token = MailToken::generate(purpose, &random).unwrap();
             assert_eq!(token.purpose(), Some(purpose));
-            let bits = token.expose_secret().strip_prefix(purpose.prefix()).unwrap();
+            let bits = token
+                .expose_secret()
+                .strip_prefix(purpose.prefix())
+                .unwrap();
             assert_eq!(Base64UrlUnpadded::decode_vec(bits).unwrap().len(), 32);
         }
         for text in ["", "ad", "adv", "ADV_", "xadv_"] {

@@ -54,7 +54,12 @@ async fn asvs_6_5_1_an_address_is_confirmed_by_a_session_or_by_the_password() {
     let wrong = client.post("/email/verify", wrong).await;
     assert_eq!(wrong.code(), (401, "proof_required"));
     let stale = client
-        .send_as(Method::POST, "/email/verify", "no.such.token", json!({"token": link}))
+        .send_as(
+            Method::POST,
+            "/email/verify",
+            "no.such.token",
+            json!({"token": link}),
+        )
         .await;
     assert_eq!(stale.code(), (401, "invalid_token"));
 
@@ -64,17 +69,26 @@ async fn asvs_6_5_1_an_address_is_confirmed_by_a_session_or_by_the_password() {
         .await;
     message(&confirmed, StatusCode::OK);
     let profile = client.get("/profile", token).await.body;
-    assert_eq!((&profile["is_verified"], &profile["missing"]), (&json!(true), &json!([])));
+    assert_eq!(
+        (&profile["is_verified"], &profile["missing"]),
+        (&json!(true), &json!([]))
+    );
     let again = json!({"token": link, "password": PASSWORD});
     let again = client.post("/email/verify", again).await;
     assert_eq!(again.code(), (401, "invalid_token"));
-    assert_eq!(again.body["detail"], "This link is not valid any more. Ask for a new one.");
+    assert_eq!(
+        again.body["detail"],
+        "This link is not valid any more. Ask for a new one."
+    );
 
     client.register("bob@example.org").await;
     let link = client.link(MailKind::VerifyEmail).await;
     let proof = json!({"token": link, "password": PASSWORD});
     let opened = client.post("/email/verify", proof).await;
-    assert_eq!((opened.status, members(&opened.body)), (StatusCode::OK, TOKENS.to_vec()));
+    assert_eq!(
+        (opened.status, members(&opened.body)),
+        (StatusCode::OK, TOKENS.to_vec())
+    );
     assert_eq!(opened.body["is_verified"], true);
 }
 
@@ -90,7 +104,10 @@ async fn by_verify_first_a_registration_is_only_accepted() {
 
     let proof = json!({"token": link, "password": PASSWORD});
     let opened = client.post("/email/verify", proof).await;
-    assert_eq!((opened.status, members(&opened.body)), (StatusCode::OK, TOKENS.to_vec()));
+    assert_eq!(
+        (opened.status, members(&opened.body)),
+        (StatusCode::OK, TOKENS.to_vec())
+    );
     assert_eq!(client.post("/login", login).await.status, StatusCode::OK);
 
     let taken = client.post("/register", registration(ANN)).await;
@@ -131,7 +148,9 @@ async fn ghsa_39_and_asvs_6_3_8_mails_are_promised_to_anybody_alike() {
     for path in ["/password/forgot", "/email/resend"] {
         let known = client.post(path, json!({"email": ANN})).await;
         message(&known, StatusCode::ACCEPTED);
-        let unknown = client.post(path, json!({"email": "nobody@example.org"})).await;
+        let unknown = client
+            .post(path, json!({"email": "nobody@example.org"}))
+            .await;
         assert_eq!(
             (known.status, known.headers, known.body),
             (unknown.status, unknown.headers, unknown.body)
@@ -157,7 +176,10 @@ async fn ghsa_12_an_array_or_a_duplicate_member_sends_no_mail() {
             let answer = client.send(json_request(Method::POST, path, body)).await;
             assert_eq!(answer.code(), (400, "malformed_request"), "{path} {body}");
         }
-        for email in ["ann@example.org,eve@example.net", "ann@example.org\r\nBcc: eve@example.net"] {
+        for email in [
+            "ann@example.org,eve@example.net",
+            "ann@example.org\r\nBcc: eve@example.net",
+        ] {
             let answer = client.post(path, json!({"email": email})).await;
             assert_eq!(answer.code(), (422, "validation_failed"));
         }
@@ -169,14 +191,27 @@ async fn ghsa_12_an_array_or_a_duplicate_member_sends_no_mail() {
 async fn ghsa_17_and_19_a_token_that_is_none_is_refused_everywhere() {
     let client = Client::mailing(config());
     let ann = client.register(ANN).await;
-    for path in ["/email/verify", "/email/disown", "/password/reset", "/email/change/confirm"] {
-        for token in [json!(""), json!(" "), json!("null"), json!("undefined"), json!("0")] {
+    for path in [
+        "/email/verify",
+        "/email/disown",
+        "/password/reset",
+        "/email/change/confirm",
+    ] {
+        for token in [
+            json!(""),
+            json!(" "),
+            json!("null"),
+            json!("undefined"),
+            json!("0"),
+        ] {
             let mut body = json!({"token": token});
             if path == "/password/reset" {
                 body["new_password"] = json!(OTHER_PASSWORD);
                 body["confirm_password"] = json!(OTHER_PASSWORD);
             }
-            let answer = client.send_as(Method::POST, path, text(&ann, "token"), body).await;
+            let answer = client
+                .send_as(Method::POST, path, text(&ann, "token"), body)
+                .await;
             assert_eq!(answer.code(), (401, "invalid_token"), "{path} {token}");
         }
         for body in [
@@ -209,7 +244,10 @@ async fn an_address_is_changed_and_an_account_deleted() {
         .send_as(Method::POST, "/email/change", token, change.clone())
         .await;
     message(&asked, StatusCode::ACCEPTED);
-    assert_eq!(client.post("/email/change", change).await.code(), (401, "invalid_token"));
+    assert_eq!(
+        client.post("/email/change", change).await.code(),
+        (401, "invalid_token")
+    );
     let link = client.link(MailKind::ConfirmEmailChange).await;
     let confirm = json!({"token": link});
     let anonymous = client.post("/email/change/confirm", confirm.clone()).await;
@@ -239,17 +277,29 @@ async fn an_address_is_changed_and_an_account_deleted() {
     assert_eq!(members(&export.body["profile"]), members(&profile.body));
 
     let wrong = json!({"current_password": OTHER_PASSWORD});
-    let wrong = client.send_as(Method::DELETE, "/account", token, wrong).await;
+    let wrong = client
+        .send_as(Method::DELETE, "/account", token, wrong)
+        .await;
     assert_eq!(wrong.code(), (401, "invalid_credentials"));
     let without = client.send(bearer(Method::DELETE, "/account", token)).await;
     assert_eq!(without.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let proof = json!({"current_password": PASSWORD});
-    let gone = client.send_as(Method::DELETE, "/account", token, proof.clone()).await;
-    assert_eq!((gone.status, &gone.body), (StatusCode::NO_CONTENT, &Value::Null));
-    let again = client.send_as(Method::DELETE, "/account", token, proof).await;
+    let gone = client
+        .send_as(Method::DELETE, "/account", token, proof.clone())
+        .await;
+    assert_eq!(
+        (gone.status, &gone.body),
+        (StatusCode::NO_CONTENT, &Value::Null)
+    );
+    let again = client
+        .send_as(Method::DELETE, "/account", token, proof)
+        .await;
     assert_eq!(again.code(), (401, "invalid_token"));
     let login = json!({"email": "lee@example.org", "password": PASSWORD});
-    assert_eq!(client.post("/login", login).await.code(), (401, "invalid_credentials"));
+    assert_eq!(
+        client.post("/login", login).await.code(),
+        (401, "invalid_credentials")
+    );
 }
 
 #[tokio::test]
@@ -265,7 +315,10 @@ async fn this_was_not_me_is_a_post_and_removes_the_account() {
             assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
         }
     }
-    assert_eq!(client.get("/profile", text(&ann, "token")).await.status, StatusCode::OK);
+    assert_eq!(
+        client.get("/profile", text(&ann, "token")).await.status,
+        StatusCode::OK
+    );
     let removed = client.post("/email/disown", json!({"token": link})).await;
     message(&removed, StatusCode::OK);
     let refused = client.get("/profile", text(&ann, "token")).await;

@@ -459,7 +459,8 @@ impl TokenStore for MemoryStore {
         user: UserId,
         purpose: Option<TokenPurpose>,
     ) -> Result<u64, StoreError> {
-        let is_meant = |token: &OneTimeToken| purpose.is_none_or(|purpose| token.purpose == purpose);
+        let is_meant =
+            |token: &OneTimeToken| purpose.is_none_or(|purpose| token.purpose == purpose);
         Ok(self.tokens().remove_of(user, is_meant))
     }
 }

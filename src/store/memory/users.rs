@@ -65,7 +65,11 @@ impl Users {
 
     pub(super) fn change_email(&mut self, account: &AccountState, to: &Email) -> ChangeEmail {
         let owner = self.by_email.get(to.canonical()).copied();
-        let Some(user) = self.by_id.get_mut(&account.id).filter(|user| account.is_of(user)) else {
+        let Some(user) = self
+            .by_id
+            .get_mut(&account.id)
+            .filter(|user| account.is_of(user))
+        else {
             return ChangeEmail::Gone;
         };
         if owner.is_some_and(|owner| owner != account.id) {
