@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::fixture::*;
 use crate::authz::Role;
-use crate::email::Email;
+use crate::email::{CanonicalEmail, Email};
 use crate::preferences::Preferences;
 use crate::store::{ChangeEmail, InsertUser, Removal, Store};
 use crate::user::{AccountState, PasswordHash, User, UserStatus};
@@ -64,7 +64,11 @@ fn rich_user(number: u32) -> User {
 /// from `number` on.
 async fn done_only_in_its_state(store: &dyn Store, number: u32, act: Act) -> User {
     let subject = rich_user(number);
-    let other = user(number + 1);
+    // Of the same epoch, so that nothing else keeps a wrong id from fitting.
+    let other = User {
+        auth_epoch: subject.auth_epoch,
+        ..user(number + 1)
+    };
     let disabled = User {
         status: UserStatus::Disabled,
         ..user(number + 2)
@@ -78,9 +82,7 @@ async fn done_only_in_its_state(store: &dyn Store, number: u32, act: Act) -> Use
         ..right.clone()
     };
     let of_email = |given: &str| AccountState {
-        email: Email::from_store(String::new(), given.to_owned())
-            .canonical()
-            .clone(),
+        email: CanonicalEmail::from_store(given.to_owned()),
         ..right.clone()
     };
     let of_epoch = |auth_epoch| AccountState {
