@@ -69,16 +69,13 @@ fn acts() -> impl Strategy<Value = Act> {
         (0..2_u32).prop_map(|key| Act::Hit { key, now: 0 }),
     ];
     // Mostly states that a user is in: those with the own email, and early ones.
-    let state = (
-        user.clone(),
-        some(),
-        prop_oneof![2 => Just(0), 1 => 0..3_u64],
-    )
-        .prop_map(|(user, email, epoch)| State {
-            user,
-            email: email.unwrap_or(user),
-            epoch,
-        });
+    let email = prop::option::weighted(0.2, 0..4_u32);
+    let epoch = prop_oneof![4 => Just(0), 1 => 0..3_u64];
+    let state = (user.clone(), email, epoch).prop_map(|(user, email, epoch)| State {
+        user,
+        email: email.unwrap_or(user),
+        epoch,
+    });
     let accounts = prop_oneof![
         state.clone().prop_map(Act::VerifyEmail),
         (state.clone(), number.clone()).prop_map(|(state, to)| Act::ChangeEmail { state, to }),
