@@ -101,6 +101,7 @@ async fn populated(size: u32, clock: &ManualClock, hash: &PasswordHash) -> Memor
             preferences: Preferences::default(),
             status: UserStatus::Active,
             auth_epoch: 0,
+            devices: Vec::new(),
         };
         assert_eq!(
             store.insert_user(&user).await.unwrap(),
