@@ -4,7 +4,7 @@
 //! Two access patterns: the same 16 users at every size, which shows what the
 //! data structures do, and users drawn from all of them, which adds what the
 //! processor's caches do. A key that is new lies somewhere new in both; what
-//! an operation ends, consumes or refreshes was touched just before in both.
+//! an operation ends, removes or refreshes was touched just before in both.
 //! The bar is a median that grows at most 1.5-fold.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
@@ -25,7 +25,7 @@ use admittance::store::{
 };
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use admittance::user::{DisplayName, PasswordHash, User, UserStatus};
+use admittance::user::{AccountState, DisplayName, PasswordHash, User, UserStatus};
 use criterion::{Criterion, SamplingMode};
 use tokio::runtime::{Builder, Runtime};
 
@@ -86,6 +86,7 @@ fn user(number: u32) -> User {
         preferences: Preferences::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
+        devices: Vec::new(),
     }
 }
 
@@ -104,12 +105,24 @@ fn session(number: u32, owner: u32) -> Session {
     }
 }
 
+fn digest(number: u32) -> TokenDigest {
+    let mut bytes = [0; 32];
+    let (head, _) = bytes.split_at_mut(12);
+    head.copy_from_slice(&self::bytes(number));
+    TokenDigest::from_bytes(bytes)
+}
+
 fn token(number: u32, owner: u32) -> OneTimeToken {
     OneTimeToken {
-        digest: TokenDigest::of(&number.to_be_bytes()),
+        digest: digest(number),
         purpose: PURPOSE,
-        user_id: user_id(owner),
-        email: email(owner).canonical().clone(),
+        account: AccountState {
+            id: user_id(owner),
+            email: email(owner).canonical().clone(),
+            auth_epoch: 0,
+        },
+        email: email(owner),
+        registration: None,
         created_at: now(),
         expires_at: later(),
     }
@@ -183,7 +196,7 @@ macro_rules! timed {
     }};
 }
 
-const OPERATIONS: [&str; 17] = [
+const OPERATIONS: [&str; 18] = [
     "insert_user",
     "user",
     "user_by_email",
@@ -197,7 +210,8 @@ const OPERATIONS: [&str; 17] = [
     "end_session",
     "end_sessions",
     "insert_token",
-    "consume_token",
+    "token",
+    "tokens_of",
     "remove_tokens",
     "hit (known key)",
     "hit (fresh key)",
@@ -228,7 +242,11 @@ async fn batch(
         present
             .iter()
             .zip(&fresh)
-            .map(|(owner, number)| token(*number, *owner))
+            .map(|(owner, number)| OneTimeToken {
+                // Told from those that stay.
+                purpose: TokenPurpose::VerifyEmail,
+                ..token(*number, *owner)
+            })
     };
     match operation {
         "insert_user" => {
@@ -241,7 +259,7 @@ async fn batch(
             let emails = present.iter().map(|number| email(*number));
             timed!(emails, |email| store.user_by_email(email.canonical())).0
         }
-        "record_login" => timed!(ids(), |id| store.record_login(*id, 0, now())).0,
+        "record_login" => timed!(ids(), |id| store.record_login(*id, 0, None, now())).0,
         "replace_password" => {
             timed!(ids(), |id| store.replace_password(
                 *id,
@@ -316,29 +334,26 @@ async fn batch(
             let (time, new) = timed!(new_tokens(), |new| store.insert_token(new));
             for token in new {
                 store
-                    .consume_token(token.digest, PURPOSE, now())
+                    .remove_tokens(token.account.id, Some(token.purpose))
                     .await
                     .unwrap();
             }
             time
         }
-        "consume_token" | "remove_tokens" => {
+        "token" => {
+            let digests = present.iter().map(|number| digest(*number));
+            timed!(digests, |digest| store.token(*digest, PURPOSE, now())).0
+        }
+        "tokens_of" => timed!(ids(), |id| store.tokens_of(*id, now())).0,
+        "remove_tokens" => {
             let tokens: Vec<OneTimeToken> =
                 fresh.iter().map(|number| token(*number, *number)).collect();
             for token in &tokens {
                 let _ = store.insert_token(token).await.unwrap();
             }
-            match operation {
-                "consume_token" => {
-                    timed!(tokens.into_iter(), |old| store.consume_token(
-                        old.digest,
-                        PURPOSE,
-                        now()
-                    ))
-                    .0
-                }
-                _ => timed!(tokens.into_iter(), |old| store.remove_tokens(old.user_id)).0,
-            }
+            timed!(tokens.into_iter(), |old| store
+                .remove_tokens(old.account.id, None))
+            .0
         }
         "hit (known key)" => {
             let keys = present.iter().map(|number| key(*number));

@@ -18,6 +18,7 @@ use admittance::email::Email;
 use admittance::id::{SessionId, UserId};
 use admittance::limit::{LimitKey, Quota};
 use admittance::preferences::Preferences;
+use admittance::secret::MailToken;
 use admittance::session::{RotationPolicy, Session};
 use admittance::store::mongodb::MongoStore;
 use admittance::store::{
@@ -66,6 +67,7 @@ fn user(number: u32) -> User {
         preferences: Preferences::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
+        devices: Vec::new(),
     }
 }
 
@@ -85,11 +87,13 @@ fn session(number: u32) -> Session {
 }
 
 fn token(number: u32) -> OneTimeToken {
+    let (owner, purpose) = (user(number), TokenPurpose::ResetPassword);
     OneTimeToken {
-        digest: TokenDigest::of(&number.to_be_bytes()),
-        purpose: TokenPurpose::ResetPassword,
-        user_id: UserId::from_bytes(id_bytes(number)),
-        email: user(number).email.canonical().clone(),
+        digest: TokenDigest::of(purpose, &MailToken::new(number.to_string())),
+        purpose,
+        account: owner.state(),
+        email: owner.email,
+        registration: None,
         created_at: now(),
         expires_at: now().saturating_add(POLICY.idle_timeout),
     }
@@ -171,7 +175,7 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
         ),
         (
             "record_login",
-            median(async |n| store.record_login(user(pick(n)).id, 0, now()).await).await,
+            median(async |n| store.record_login(user(pick(n)).id, 0, None, now()).await).await,
         ),
         (
             "replace_password",
@@ -220,12 +224,16 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
             median(async |n| store.insert_token(&token(n)).await).await,
         ),
         (
-            "consume_token",
-            median(async |n| store.consume_token(token(n).digest, purpose, now()).await).await,
+            "token",
+            median(async |n| store.token(token(n).digest, purpose, now()).await).await,
+        ),
+        (
+            "tokens_of",
+            median(async |n| store.tokens_of(user(n).id, now()).await).await,
         ),
         (
             "remove_tokens",
-            median(async |n| store.remove_tokens(user(n).id).await).await,
+            median(async |n| store.remove_tokens(user(n).id, None).await).await,
         ),
         (
             "hit",

@@ -2,9 +2,9 @@
 //! that can be compared.
 
 use admittance::preferences::Preferences;
-use admittance::store::{Epoch, ProfileChange, Store, StoreError};
-use admittance::token::TokenPurpose;
-use admittance::user::{DisplayName, User};
+use admittance::store::{Epoch, ProfileChange, Removal, Store, StoreError};
+use admittance::token::{OneTimeToken, TokenPurpose};
+use admittance::user::{AccountState, DisplayName, User};
 use serde_json::json;
 
 use crate::sample::*;
@@ -21,6 +21,7 @@ pub(crate) enum Act {
     RecordLogin {
         user: u32,
         epoch: u64,
+        device: Option<u32>,
         now: u32,
     },
     ReplacePassword {
@@ -33,6 +34,19 @@ pub(crate) enum Act {
         user: u32,
         name: Option<u32>,
         preferences: Option<u32>,
+    },
+    VerifyEmail(State),
+    ChangeEmail {
+        state: State,
+        to: u32,
+    },
+    ResetPassword {
+        state: State,
+        to: u32,
+    },
+    RemoveUser {
+        state: State,
+        which: Removal,
     },
     InsertSession {
         number: u32,
@@ -63,16 +77,56 @@ pub(crate) enum Act {
         number: u32,
         user: u32,
     },
-    ConsumeToken {
+    Token {
         number: u32,
-        reset: bool,
+        purpose: TokenPurpose,
         now: u32,
     },
-    RemoveTokens(u32),
+    TokensOf {
+        user: u32,
+        now: u32,
+    },
+    RemoveTokens {
+        user: u32,
+        purpose: Option<TokenPurpose>,
+    },
     Hit {
         key: u32,
         now: u32,
     },
+}
+
+/// The state of a user whose email has the number `email`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State {
+    pub(crate) user: u32,
+    pub(crate) email: u32,
+    pub(crate) epoch: u64,
+}
+
+impl State {
+    /// That of a user who was just inserted with the own email.
+    pub(crate) fn of(user: u32) -> Self {
+        Self {
+            user,
+            email: user,
+            epoch: 0,
+        }
+    }
+
+    fn account(self) -> AccountState {
+        AccountState {
+            id: user_id(self.user),
+            email: user(self.email).email.canonical().clone(),
+            auth_epoch: self.epoch,
+        }
+    }
+}
+
+fn shown_token(token: &OneTimeToken) -> String {
+    let pending = token.registration.as_ref();
+    let hash = pending.map(|pending| pending.password_hash.expose_secret());
+    format!("{token:?} {:?} {hash:?}", token.digest.to_bytes())
 }
 
 fn shown(user: Option<User>) -> String {
@@ -93,9 +147,14 @@ impl Act {
                 let email = user(number).email;
                 shown(store.user_by_email(email.canonical()).await?)
             }
-            Self::RecordLogin { user, epoch, now } => {
-                let now = at(now);
-                format!("{:?}", store.record_login(user_id(user), epoch, now).await?)
+            Self::RecordLogin {
+                user,
+                epoch,
+                device: number,
+                now,
+            } => {
+                let login = store.record_login(user_id(user), epoch, number.map(device), at(now));
+                format!("{:?}", login.await?)
             }
             Self::ReplacePassword {
                 user,
@@ -121,6 +180,20 @@ impl Act {
                     }),
                 };
                 shown(store.update_profile(user_id(user), &change).await?)
+            }
+            Self::VerifyEmail(state) => {
+                format!("{:?}", store.verify_email(&state.account()).await?)
+            }
+            Self::ChangeEmail { state, to } => {
+                let to = user(to).email;
+                format!("{:?}", store.change_email(&state.account(), &to).await?)
+            }
+            Self::ResetPassword { state, to } => {
+                let account = state.account();
+                format!("{:?}", store.reset_password(&account, &hash(to)).await?)
+            }
+            Self::RemoveUser { state, which } => {
+                format!("{:?}", store.remove_user(&state.account(), which).await?)
             }
             Self::InsertSession { number, user } => {
                 format!("{:?}", store.insert_session(&session(number, user)).await?)
@@ -150,16 +223,22 @@ impl Act {
             Self::InsertToken { number, user } => {
                 format!("{:?}", store.insert_token(&token(number, user)).await?)
             }
-            Self::ConsumeToken { number, reset, now } => {
-                let purpose = if reset {
-                    TokenPurpose::ResetPassword
-                } else {
-                    TokenPurpose::VerifyEmail
-                };
-                let consumed = store.consume_token(digest(number), purpose, at(now));
-                format!("{:?}", consumed.await?)
+            Self::Token {
+                number,
+                purpose,
+                now,
+            } => {
+                let found = store.token(digest(number), purpose, at(now)).await?;
+                format!("{:?}", found.as_ref().map(shown_token))
             }
-            Self::RemoveTokens(user) => format!("{:?}", store.remove_tokens(user_id(user)).await?),
+            Self::TokensOf { user, now } => {
+                let listed = store.tokens_of(user_id(user), at(now)).await?;
+                format!("{:?}", listed.iter().map(shown_token).collect::<Vec<_>>())
+            }
+            Self::RemoveTokens { user, purpose } => {
+                let removed = store.remove_tokens(user_id(user), purpose);
+                format!("{:?}", removed.await?)
+            }
             Self::Hit { key: number, now } => {
                 format!("{:?}", store.hit(key(number), quota(), at(now)).await?)
             }
@@ -167,19 +246,24 @@ impl Act {
     }
 }
 
-/// What must be there for [`every_method`] to do something: the user 1 with two
-/// sessions and two tokens.
+/// The users that [`prepare`] makes: the first, and one for each act that ends
+/// the state that it is done in.
+pub(crate) const PREPARED: [u32; 5] = [1, 3, 4, 5, 6];
+
+/// What must be there for [`every_method`] to do something: the users, of whom
+/// the user 1 has two sessions and two tokens.
 pub(crate) async fn prepare(store: &(impl Store + ?Sized)) {
-    for act in [
-        Act::InsertUser {
-            number: 1,
-            email: 1,
-        },
+    let users = PREPARED.map(|number| Act::InsertUser {
+        number,
+        email: number,
+    });
+    let others = [
         Act::InsertSession { number: 1, user: 1 },
         Act::InsertSession { number: 2, user: 1 },
         Act::InsertToken { number: 1, user: 1 },
         Act::InsertToken { number: 2, user: 1 },
-    ] {
+    ];
+    for act in users.into_iter().chain(others) {
         act.on(store).await.unwrap();
     }
 }
@@ -202,6 +286,7 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
             Act::RecordLogin {
                 user: 1,
                 epoch: 0,
+                device: Some(1),
                 now: 1,
             },
         ),
@@ -220,6 +305,28 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
                 user: 1,
                 name: Some(1),
                 preferences: Some(1),
+            },
+        ),
+        ("update", Act::VerifyEmail(State::of(3))),
+        (
+            "update",
+            Act::ChangeEmail {
+                state: State::of(4),
+                to: 7,
+            },
+        ),
+        (
+            "update",
+            Act::ResetPassword {
+                state: State::of(5),
+                to: 9,
+            },
+        ),
+        (
+            "delete",
+            Act::RemoveUser {
+                state: State::of(6),
+                which: Removal::Unverified,
             },
         ),
         ("insert", Act::InsertSession { number: 3, user: 1 }),
@@ -243,14 +350,21 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
         ),
         ("insert", Act::InsertToken { number: 3, user: 1 }),
         (
-            "findAndModify",
-            Act::ConsumeToken {
+            "find",
+            Act::Token {
                 number: 1,
-                reset: true,
+                purpose: purpose(1),
                 now: 1,
             },
         ),
-        ("delete", Act::RemoveTokens(1)),
+        ("find", Act::TokensOf { user: 1, now: 1 }),
+        (
+            "delete",
+            Act::RemoveTokens {
+                user: 1,
+                purpose: Some(purpose(2)),
+            },
+        ),
         ("update", Act::Hit { key: 1, now: 1 }),
     ]
 }

@@ -1,9 +1,10 @@
 //! What an act costs: commands, and whether the server has to search.
 
+use admittance::store::Removal;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Database};
 
-use crate::acts::{Act, every_method, prepare};
+use crate::acts::{Act, State, every_method, prepare};
 use crate::commands::{Commands, Sent};
 use crate::mongo;
 
@@ -51,6 +52,37 @@ async fn a_refusal_costs_one_command_more() {
     };
     assert_eq!(taken.on(&store).await.unwrap(), "IdTaken");
     assert_eq!(names(&commands.take()), ["insert", "find"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_act_on_an_account_costs_one_command_when_refused_too() {
+    let mut options = mongo::options().await;
+    let commands = Commands::watch(&mut options);
+    let store = mongo::store_over(options).await;
+    prepare(&store).await;
+    commands.take();
+    let late = State {
+        epoch: 1,
+        ..State::of(3)
+    };
+    let (to, which) = (7, Removal::Any);
+    for (command, act, answer) in [
+        ("update", Act::VerifyEmail(late), "false"),
+        ("update", Act::ChangeEmail { state: late, to }, "Gone"),
+        ("update", Act::ResetPassword { state: late, to }, "false"),
+        ("delete", Act::RemoveUser { state: late, which }, "false"),
+        (
+            "update",
+            Act::ChangeEmail {
+                state: State::of(3),
+                to: 4,
+            },
+            "EmailTaken",
+        ),
+    ] {
+        assert_eq!(act.on(&store).await.unwrap(), answer, "{act:?}");
+        assert_eq!(names(&commands.take()), [command], "{act:?}");
+    }
 }
 
 /// The collection and the filter of a command that has one.
@@ -121,15 +153,24 @@ async fn every_filter_is_an_index_scan() {
     for (_, act) in every_method() {
         act.on(&store).await.unwrap();
     }
-    Act::EndSessions {
-        user: 1,
-        except: None,
+    for act in [
+        Act::EndSessions {
+            user: 1,
+            except: None,
+        },
+        Act::RemoveTokens {
+            user: 1,
+            purpose: None,
+        },
+        Act::RemoveUser {
+            state: State::of(3),
+            which: Removal::Any,
+        },
+    ] {
+        act.on(&store).await.unwrap();
     }
-    .on(&store)
-    .await
-    .unwrap();
     let filters: Vec<_> = commands.take().iter().filter_map(filter).collect();
-    assert_eq!(filters.len(), 19, "{filters:?}");
+    assert_eq!(filters.len(), 26, "{filters:?}");
     for (collection, filter) in filters {
         let mut plan = plan(&database, &collection, filter.clone()).await;
         if plan.stand_in && filter.len() > 1 {

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use admittance::session::Rotation;
 use admittance::store::{Insert, InsertUser, SessionStore, TokenStore, UserStore};
-use admittance::token::TokenPurpose;
 use tokio::sync::Barrier;
 
 use crate::mongo::{self, Server};
@@ -15,8 +14,8 @@ use crate::sample::*;
 
 const ACKNOWLEDGED_BEFORE: u32 = 40;
 
-/// Registers users, opens, refreshes and ends sessions, and consumes tokens,
-/// each number once, until the server is gone. Returns the numbers of which
+/// Registers users, opens, refreshes and ends sessions, resets passwords and
+/// removes tokens, each number once, until the server is gone. Returns the numbers of which
 /// everything was acknowledged.
 async fn work(
     store: impl UserStore + SessionStore + TokenStore,
@@ -42,13 +41,9 @@ async fn work(
             let rotation = store.rotate(live.id, 0, POLICY, at(1)).await?;
             assert!(matches!(rotation, Rotation::Rotated(_)));
             assert!(store.end_session(ended.user_id, ended.id).await?);
-            let purpose = TokenPurpose::ResetPassword;
-            assert!(
-                store
-                    .consume_token(digest(number), purpose, at(1))
-                    .await?
-                    .is_some()
-            );
+            let account = user(number).state();
+            assert!(store.reset_password(&account, &hash(0)).await?);
+            assert_eq!(store.remove_tokens(account.id, None).await?, 1);
             Ok::<_, admittance::store::StoreError>(())
         };
         if all.await.is_err() {
@@ -90,9 +85,12 @@ async fn what_was_acknowledged_survives_kill_9_of_the_server() {
     let store = mongo::store_over(mongo::options_of(&server.uri(), "crash").await).await;
     assert!(acknowledged.len() >= usize::try_from(ACKNOWLEDGED_BEFORE).unwrap());
     for number in acknowledged {
+        let Some(user) = store.user(user_id(number)).await.unwrap() else {
+            panic!("user {number} is lost")
+        };
         assert!(
-            store.user(user_id(number)).await.unwrap().is_some(),
-            "user {number} is lost"
+            user.password_hash.is(&hash(0)) && user.auth_epoch == 1,
+            "the reset of user {number} is lost"
         );
         let live = store.session(session_id(number * 2), at(2)).await.unwrap();
         assert_eq!(
@@ -105,12 +103,8 @@ async fn what_was_acknowledged_survives_kill_9_of_the_server() {
             .await
             .unwrap();
         assert_eq!(ended, None, "an ended session of user {number} is back");
-        let purpose = TokenPurpose::ResetPassword;
-        let again = store
-            .consume_token(digest(number), purpose, at(2))
-            .await
-            .unwrap();
-        assert_eq!(again, None, "a consumed token of user {number} is back");
+        let again = store.tokens_of(user_id(number), at(2)).await.unwrap();
+        assert!(again.is_empty(), "a removed token of user {number} is back");
     }
     // Whoever was cut off in the middle is there wholly or not at all.
     for number in 1..next.load(Ordering::Relaxed) {

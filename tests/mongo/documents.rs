@@ -4,7 +4,8 @@ use std::error::Error;
 
 use admittance::session::Rotation;
 use admittance::store::mongodb::MongoStore;
-use admittance::store::{SessionStore, StoreError, UserStore};
+use admittance::store::{SessionStore, StoreError, TokenStore, UserStore};
+use admittance::token::TokenDigest;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::{BinarySubtype, ElementType};
 use mongodb::bson::{Binary, Bson, Document, doc};
@@ -41,7 +42,10 @@ fn raw_token(number: u32) -> Document {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_programs_can_read_a_user() {
     let (database, store) = prepared().await;
-    store.record_login(user_id(1), 0, at(1)).await.unwrap();
+    store
+        .record_login(user_id(1), 0, None, at(1))
+        .await
+        .unwrap();
     let users = database.collection::<Document>("users");
     let user = users.find_one(raw_user(1)).await.unwrap().unwrap();
     let types: Vec<(&str, ElementType)> = user
@@ -63,6 +67,7 @@ async fn other_programs_can_read_a_user() {
             ("preferences", ElementType::EmbeddedDocument),
             ("status", ElementType::String),
             ("auth_epoch", ElementType::Int64),
+            ("devices", ElementType::Array),
             ("schema", ElementType::Int32),
         ]
     );
@@ -192,20 +197,151 @@ async fn a_corrupt_session_is_reported() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_corrupt_token_is_reported_and_not_accepted() {
-    let fields = ["user_id", "email", "created_at", "expires_at", "schema"];
-    let acts = [Act::ConsumeToken {
-        number: 1,
-        reset: true,
+    let fields = [
+        "purpose",
+        "user_id",
+        "account_email",
+        "auth_epoch",
+        "email",
+        "email_canonical",
+        "created_at",
+        "expires_at",
+        "schema",
+    ];
+    for number in [1, 2] {
+        let acts = [Act::Token {
+            number,
+            purpose: purpose(number),
+            now: 1,
+        }];
+        let (one, kind) = (raw_token(number), "one-time token");
+        assert_each_field_is_checked("one_time_tokens", one, kind, &fields, &acts).await;
+    }
+    let pending = [
+        "registration.user_id",
+        "registration.name",
+        "registration.password_hash",
+    ];
+    let acts = [Act::Token {
+        number: 2,
+        purpose: purpose(2),
         now: 1,
     }];
-    assert_each_field_is_checked(
-        "one_time_tokens",
-        raw_token(1),
-        "one-time token",
-        &fields,
-        &acts,
-    )
-    .await;
+    let (one, kind) = (raw_token(2), "one-time token");
+    assert_each_field_is_checked("one_time_tokens", one, kind, &pending, &acts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_corrupt_token_keeps_a_list_from_being_taken_for_whole() {
+    let (database, store) = prepared().await;
+    let tokens = database.collection::<Document>("one_time_tokens");
+    let list = Act::TokensOf { user: 1, now: 1 };
+    for (field, value) in [
+        ("account_email", Bson::Int32(1)),
+        ("registration", Bson::Null),
+        ("purpose", Bson::String("canary".to_owned())),
+    ] {
+        let whole = tokens.find_one(raw_token(2)).await.unwrap().unwrap();
+        tokens
+            .update_one(raw_token(2), doc! { "$set": { field: value } })
+            .await
+            .unwrap();
+        assert_corrupt(&store, &list, "one-time token", field).await;
+        tokens.replace_one(raw_token(2), whole).await.unwrap();
+    }
+    let digests: Vec<TokenDigest> = store
+        .tokens_of(user_id(1), at(1))
+        .await
+        .unwrap()
+        .iter()
+        .map(|token| token.digest)
+        .collect();
+    assert!(digests == [digest(2), digest(1)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_programs_can_read_a_token() {
+    let (database, _store) = prepared().await;
+    let tokens = database.collection::<Document>("one_time_tokens");
+    for number in [1, 2] {
+        let mut expected = vec![
+            ("_id", ElementType::Binary),
+            ("purpose", ElementType::String),
+            ("user_id", ElementType::ObjectId),
+            ("account_email", ElementType::String),
+            ("auth_epoch", ElementType::Int64),
+            ("email", ElementType::String),
+            ("email_canonical", ElementType::String),
+            ("created_at", ElementType::DateTime),
+            ("expires_at", ElementType::DateTime),
+            ("schema", ElementType::Int32),
+        ];
+        if number == 2 {
+            expected.push(("registration", ElementType::EmbeddedDocument));
+        }
+        let token = tokens.find_one(raw_token(number)).await.unwrap().unwrap();
+        let types: Vec<(&str, ElementType)> = token
+            .iter()
+            .map(|(field, value)| (field.as_str(), value.element_type()))
+            .collect();
+        assert_eq!(types, expected);
+        assert_eq!(token.get_str("account_email"), Ok("canary1@example.org"));
+        let given = format!("Mailed{number}@Example.org");
+        assert_eq!(token.get_str("email"), Ok(given.as_str()));
+        let canonical = given.to_lowercase();
+        assert_eq!(token.get_str("email_canonical"), Ok(canonical.as_str()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_of_before_has_no_devices_and_gets_the_first_by_a_login() {
+    let (database, store) = prepared().await;
+    let users = database.collection::<Document>("users");
+    users
+        .update_one(raw_user(1), doc! { "$unset": { "devices": "" } })
+        .await
+        .unwrap();
+    let devices = async || store.user(user_id(1)).await.unwrap().unwrap().devices;
+    assert_eq!(devices().await, []);
+    assert!(
+        store
+            .record_login(user_id(1), 0, Some(device(7)), at(1))
+            .await
+            .unwrap()
+    );
+    assert_eq!(devices().await, [device(7)]);
+    let stored = users.find_one(raw_user(1)).await.unwrap().unwrap();
+    let bytes = device(7).to_bytes().to_vec();
+    let subtype = BinarySubtype::Generic;
+    assert_eq!(
+        stored.get_array("devices").unwrap(),
+        &vec![Bson::Binary(Binary { subtype, bytes })]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn corrupt_devices_are_reported() {
+    let (database, store) = prepared().await;
+    let users = database.collection::<Document>("users");
+    let binary = |subtype, length| {
+        let bytes = vec![b'c'; length];
+        Bson::Binary(Binary { subtype, bytes })
+    };
+    for devices in [
+        Bson::Null,
+        Bson::String("canary".to_owned()),
+        Bson::Array(vec![Bson::String("canary".to_owned())]),
+        Bson::Array(vec![Bson::Null]),
+        Bson::Array(vec![binary(BinarySubtype::Generic, 15)]),
+        Bson::Array(vec![binary(BinarySubtype::Generic, 17)]),
+        Bson::Array(vec![binary(BinarySubtype::Uuid, 16)]),
+    ] {
+        users
+            .update_one(raw_user(1), doc! { "$set": { "devices": devices } })
+            .await
+            .unwrap();
+        assert_corrupt(&store, &Act::User(1), "user", "devices").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -293,7 +429,12 @@ async fn small_integers_of_other_programs_are_read() {
         .update_one(raw_session(1), numbers)
         .await
         .unwrap();
-    assert!(store.record_login(user_id(1), 3, at(1)).await.unwrap());
+    assert!(
+        store
+            .record_login(user_id(1), 3, None, at(1))
+            .await
+            .unwrap()
+    );
     assert_eq!(store.user(user_id(1)).await.unwrap().unwrap().auth_epoch, 3);
     let rotation = store.rotate(session_id(1), 2, POLICY, at(1)).await.unwrap();
     assert!(matches!(rotation, Rotation::Rotated(session) if session.refresh_counter == 3));
@@ -310,9 +451,9 @@ async fn a_dump_holds_no_token() {
             .unwrap();
         while all.advance().await.unwrap() {
             let record = all.deserialize_current().unwrap();
-            // The bytes of the token that `sample::token` takes its digest of.
+            // The text of the token that `sample::digest` takes its digest of.
             let shown = format!("{record:?}");
-            assert!(!shown.contains("[0, 0, 0, 1]"), "{shown}");
+            assert!(!shown.contains("canary-token"), "{shown}");
         }
     }
 }

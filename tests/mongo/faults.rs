@@ -10,7 +10,7 @@ use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::acts::{Act, every_method, prepare};
+use crate::acts::{Act, State, every_method, prepare};
 use crate::{mongo, sample};
 
 /// A server has one fail point of a kind.
@@ -65,12 +65,15 @@ fn always() -> Bson {
 
 /// All that can be seen of a store, the limits by using them up.
 async fn seen(store: &(impl Store + ?Sized)) -> Vec<String> {
-    let mut acts = vec![Act::UserByEmail(1), Act::SessionsOf { user: 1, now: 6 }];
-    acts.extend((1..4).map(Act::User));
+    let mut acts = vec![
+        Act::SessionsOf { user: 1, now: 6 },
+        Act::TokensOf { user: 1, now: 6 },
+    ];
+    acts.extend((1..8).flat_map(|number| [Act::User(number), Act::UserByEmail(number)]));
     acts.extend((1..4).map(|number| Act::Session { number, now: 6 }));
-    acts.extend((1..4).map(|number| Act::ConsumeToken {
+    acts.extend((1..4).map(|number| Act::Token {
         number,
-        reset: true,
+        purpose: sample::purpose(number),
         now: 6,
     }));
     acts.extend([const { Act::Hit { key: 1, now: 1 } }; 4]);
@@ -331,6 +334,15 @@ async fn asvs_16_2_5_no_cause_quotes_a_document() {
             user: 1,
             name: Some(1),
             preferences: None,
+        },
+        Act::VerifyEmail(State::of(3)),
+        Act::ChangeEmail {
+            state: State::of(4),
+            to: 7,
+        },
+        Act::ResetPassword {
+            state: State::of(5),
+            to: 9,
         },
     ] {
         let error = act.on(&store).await.unwrap_err();

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use admittance::store::MemoryStore;
+use admittance::store::{MemoryStore, Removal};
+use admittance::token::TokenPurpose;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
 
-use crate::acts::Act;
+use crate::acts::{Act, State};
 use crate::sample;
 
 /// Acts on few users and sessions, so that they meet each other. Sessions and
@@ -21,15 +22,22 @@ fn acts() -> impl Strategy<Value = Act> {
     let counter = 0..4_u64;
     let two = (user.clone(), number.clone());
     let some = || prop::option::of(0..4_u32);
+    let purpose = prop_oneof![
+        Just(TokenPurpose::ResetPassword),
+        Just(TokenPurpose::CompleteRegistration)
+    ];
     let others = prop_oneof![
         two.clone()
             .prop_map(|(number, email)| Act::InsertUser { number, email }),
         user.clone().prop_map(Act::User),
         number.clone().prop_map(Act::UserByEmail),
-        (user.clone(), 0..3_u64, now.clone()).prop_map(|(user, epoch, now)| Act::RecordLogin {
-            user,
-            epoch,
-            now
+        (user.clone(), 0..3_u64, some(), now.clone()).prop_map(|(user, epoch, device, now)| {
+            Act::RecordLogin {
+                user,
+                epoch,
+                device,
+                now,
+            }
         }),
         (user.clone(), 0..3_u32, 0..3_u32, any::<bool>()).prop_map(|(user, from, to, raise)| {
             Act::ReplacePassword {
@@ -48,10 +56,35 @@ fn acts() -> impl Strategy<Value = Act> {
             .prop_map(|(user, except)| Act::EndSessions { user, except }),
         two.clone()
             .prop_map(|(user, number)| Act::InsertToken { number, user }),
-        (number.clone(), any::<bool>(), now.clone())
-            .prop_map(|(number, reset, now)| Act::ConsumeToken { number, reset, now }),
-        user.clone().prop_map(Act::RemoveTokens),
+        (number.clone(), purpose.clone(), now.clone()).prop_map(|(number, purpose, now)| {
+            Act::Token {
+                number,
+                purpose,
+                now,
+            }
+        }),
+        (user.clone(), now.clone()).prop_map(|(user, now)| Act::TokensOf { user, now }),
+        (user.clone(), prop::option::of(purpose))
+            .prop_map(|(user, purpose)| Act::RemoveTokens { user, purpose }),
         (0..2_u32).prop_map(|key| Act::Hit { key, now: 0 }),
+    ];
+    // Mostly states that a user is in: those with the own email, and early ones.
+    let email = prop::option::weighted(0.2, 0..4_u32);
+    let epoch = prop_oneof![4 => Just(0), 1 => 0..3_u64];
+    let state = (user.clone(), email, epoch).prop_map(|(user, email, epoch)| State {
+        user,
+        email: email.unwrap_or(user),
+        epoch,
+    });
+    let accounts = prop_oneof![
+        state.clone().prop_map(Act::VerifyEmail),
+        (state.clone(), number.clone()).prop_map(|(state, to)| Act::ChangeEmail { state, to }),
+        (state.clone(), 0..3_u32).prop_map(|(state, to)| Act::ResetPassword { state, to }),
+        (
+            state,
+            prop_oneof![Just(Removal::Any), Just(Removal::Unverified)]
+        )
+            .prop_map(|(state, which)| Act::RemoveUser { state, which }),
     ];
     let id = |(user, number): (u32, u32)| number + user * 10;
     let sessions = prop_oneof![
@@ -75,7 +108,18 @@ fn acts() -> impl Strategy<Value = Act> {
             counter,
             now,
         });
-    prop_oneof![3 => others, 2 => sessions, 2 => rotations]
+    prop_oneof![3 => others, 2 => accounts, 2 => sessions, 2 => rotations]
+}
+
+/// What is there before a sequence: two users with the own emails, and tokens
+/// of both kinds, so that most acts find something to act on.
+fn beginning() -> Vec<Act> {
+    let users = (0..2).map(|number| Act::InsertUser {
+        number,
+        email: number,
+    });
+    let tokens = (0..3).map(|number| Act::InsertToken { number, user: 0 });
+    users.chain(tokens).collect()
 }
 
 /// Which way time goes in a sequence of acts.
@@ -101,7 +145,8 @@ fn settle(time: Time, acts: Vec<(Act, u32)>) -> Vec<Act> {
                 Act::Session { now, .. }
                 | Act::SessionsOf { now, .. }
                 | Act::Rotate { now, .. }
-                | Act::ConsumeToken { now, .. } => {
+                | Act::Token { now, .. }
+                | Act::TokensOf { now, .. } => {
                     *now = match time {
                         Time::Jumps => 99.min(*now),
                         Time::Flows => clock,
@@ -122,7 +167,7 @@ fn depends_on_garbage(act: &Act) -> bool {
         act,
         Act::EndSession { .. }
             | Act::EndSessions { .. }
-            | Act::RemoveTokens(_)
+            | Act::RemoveTokens { .. }
             | Act::InsertToken { .. }
     )
 }
@@ -141,7 +186,7 @@ fn both_stores_give_the_same_answers() {
         let acts = settle(time, acts);
         runtime.block_on(async {
             let (memory, mongo) = (MemoryStore::new(), sample::fresh().await);
-            for act in acts {
+            for act in beginning().into_iter().chain(acts) {
                 let expected = act.on(&memory).await.unwrap();
                 let answer = act.on(&mongo).await.unwrap();
                 if time == Time::Jumps || !depends_on_garbage(&act) {

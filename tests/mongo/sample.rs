@@ -7,11 +7,12 @@ use admittance::email::Email;
 use admittance::id::{SessionId, UserId};
 use admittance::limit::{LimitKey, Quota};
 use admittance::preferences::Preferences;
+use admittance::secret::MailToken;
 use admittance::session::{RotationPolicy, Session};
 use admittance::store::mongodb::MongoStore;
 use admittance::time::Timestamp;
-use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use admittance::user::{DisplayName, PasswordHash, User, UserStatus};
+use admittance::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
+use admittance::user::{DeviceDigest, DisplayName, PasswordHash, User, UserStatus};
 use serde_json::json;
 
 use crate::mongo;
@@ -64,7 +65,14 @@ pub(crate) fn user_with(number: u32, address: &str) -> User {
         preferences: Preferences::new(preferences.as_object().unwrap().clone()).unwrap(),
         status: UserStatus::Active,
         auth_epoch: 0,
+        devices: vec![device(0)],
     }
+}
+
+pub(crate) fn device(number: u32) -> DeviceDigest {
+    let mut bytes = [0xde; 16];
+    bytes[12..].copy_from_slice(&number.to_be_bytes());
+    DeviceDigest::from_bytes(bytes)
 }
 
 pub(crate) fn user(number: u32) -> User {
@@ -87,18 +95,36 @@ pub(crate) fn session(number: u32, owner: u32) -> Session {
     }
 }
 
-pub(crate) fn digest(number: u32) -> TokenDigest {
-    TokenDigest::of(&number.to_be_bytes())
+/// What the token `number` is for: of two, one sets a password and one makes
+/// an account.
+pub(crate) fn purpose(number: u32) -> TokenPurpose {
+    match number % 2 {
+        0 => TokenPurpose::CompleteRegistration,
+        _ => TokenPurpose::ResetPassword,
+    }
 }
 
-/// A token of the user `owner`, live for 100 s.
+pub(crate) fn digest(number: u32) -> TokenDigest {
+    let token = MailToken::new(format!("canary-token-{number}"));
+    TokenDigest::of(purpose(number), &token)
+}
+
+/// A token about the account of `owner`, live for 100 s. No two are made at
+/// the same time.
 pub(crate) fn token(number: u32, owner: u32) -> OneTimeToken {
+    let owner = user(owner);
+    let registration = (number % 2 == 0).then(|| PendingRegistration {
+        user_id: user_id(number + 100),
+        name: DisplayName::parse("Zoë").unwrap(),
+        password_hash: hash(number),
+    });
     OneTimeToken {
         digest: digest(number),
-        purpose: TokenPurpose::ResetPassword,
-        user_id: user_id(owner),
-        email: user(owner).email.canonical().clone(),
-        created_at: at(0),
+        purpose: purpose(number),
+        account: owner.state(),
+        email: Email::parse(&format!("Mailed{number}@Example.org")).unwrap(),
+        registration,
+        created_at: Timestamp::from_millis(at(0).as_millis() + i64::from(number)),
         expires_at: at(100),
     }
 }

@@ -14,10 +14,10 @@ use crate::id::{SessionId, UserId};
 use crate::preferences::Preferences;
 use crate::random::{SecureRandom, SeededRandom};
 use crate::session::{RotationPolicy, Session};
-use crate::store::{Store, StoreError};
+use crate::store::{InsertUser, Store, StoreError};
 use crate::time::Timestamp;
-use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use crate::user::{DisplayName, PasswordHash, User, UserStatus};
+use crate::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
+use crate::user::{AccountState, DeviceDigest, DisplayName, PasswordHash, User, UserStatus};
 
 /// 2100-01-01T00:00:00.007Z.
 pub(super) const NOW: Timestamp = Timestamp::from_millis(4_102_444_800_007);
@@ -71,6 +71,7 @@ pub(super) fn user(number: u32) -> User {
         preferences: Preferences::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
+        devices: Vec::new(),
     }
 }
 
@@ -90,18 +91,38 @@ pub(super) fn session(number: u32, user_id: UserId) -> Session {
     }
 }
 
-/// An ordinary token, live for 100 s.
+/// An ordinary token, live for 100 s. Its account's address is another one than
+/// that which it was mailed to.
 pub(super) fn token(number: u32, user_id: UserId, purpose: TokenPurpose) -> OneTimeToken {
+    let account = email(&format!("account{number}@example.org"));
     OneTimeToken {
-        digest: TokenDigest::of(&number.to_be_bytes()),
+        digest: digest(number),
         purpose,
-        user_id,
-        email: email(&format!("user{number}@example.org"))
-            .canonical()
-            .clone(),
+        account: AccountState {
+            id: user_id,
+            email: account.canonical().clone(),
+            auth_epoch: 0,
+        },
+        email: email(&format!("Mailed{number}@Example.org")),
+        registration: None,
         created_at: NOW,
         expires_at: at(100_000),
     }
+}
+
+/// The digest of the token `number`, whatever it is for.
+pub(super) fn digest(number: u32) -> TokenDigest {
+    let mut bytes = [0xd1; 32];
+    let (_, tail) = bytes.split_at_mut(28);
+    tail.copy_from_slice(&number.to_be_bytes());
+    TokenDigest::from_bytes(bytes)
+}
+
+pub(super) fn device(number: u32) -> DeviceDigest {
+    let mut bytes = [0xde; 16];
+    let (_, tail) = bytes.split_at_mut(12);
+    tail.copy_from_slice(&number.to_be_bytes());
+    DeviceDigest::from_bytes(bytes)
 }
 
 /// What the store answered; an error is a failure of the property.
@@ -131,6 +152,7 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         preferences,
         status,
         auth_epoch,
+        devices,
     } = a;
     [
         ("id", *id == b.id),
@@ -144,9 +166,63 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         ("preferences", *preferences == b.preferences),
         ("status", *status == b.status),
         ("auth_epoch", *auth_epoch == b.auth_epoch),
+        ("devices", *devices == b.devices),
     ]
     .into_iter()
     .find_map(|(field, same)| (!same).then_some(field))
+}
+
+/// The first field in which two tokens differ.
+fn token_difference(a: &OneTimeToken, b: &OneTimeToken) -> Option<&'static str> {
+    let OneTimeToken {
+        digest,
+        purpose,
+        account,
+        email,
+        registration,
+        created_at,
+        expires_at,
+    } = a;
+    let same_registration = match (registration, &b.registration) {
+        (None, None) => true,
+        (Some(a), Some(b)) => {
+            let PendingRegistration {
+                user_id,
+                name,
+                password_hash,
+            } = a;
+            *user_id == b.user_id && *name == b.name && password_hash.is(&b.password_hash)
+        }
+        _ => false,
+    };
+    [
+        ("digest", *digest == b.digest),
+        ("purpose", *purpose == b.purpose),
+        ("account", *account == b.account),
+        ("email", *email == b.email),
+        ("registration", same_registration),
+        ("created_at", *created_at == b.created_at),
+        ("expires_at", *expires_at == b.expires_at),
+    ]
+    .into_iter()
+    .find_map(|(field, same)| (!same).then_some(field))
+}
+
+/// Fails with `what` unless `got` is `expected`.
+#[track_caller]
+pub(super) fn assert_token(got: Option<&OneTimeToken>, expected: &OneTimeToken, what: &str) {
+    let Some(got) = got else {
+        panic!("{what}: the token is not there")
+    };
+    if let Some(field) = token_difference(got, expected) {
+        panic!("{what}: {field} differs: {got:?} instead of {expected:?}");
+    }
+}
+
+/// Fails with `what` unless the store gives out `expected`.
+pub(super) async fn assert_token_stored(store: &dyn Store, expected: &OneTimeToken, what: &str) {
+    let found = done(store.token(expected.digest, expected.purpose, NOW).await);
+    assert_token(found.as_ref(), expected, what);
 }
 
 /// Fails with `what` unless `got` is `expected`.
@@ -166,6 +242,23 @@ pub(super) async fn assert_stored(store: &dyn Store, expected: &User, what: &str
     assert_user(by_id.as_ref(), expected, what);
     let by_email = done(store.user_by_email(expected.email.canonical()).await);
     assert_user(by_email.as_ref(), expected, what);
+}
+
+/// Fails with `what` unless neither look-up finds `user`.
+pub(super) async fn assert_no_user(store: &dyn Store, user: &User, what: &str) {
+    let by_id = done(store.user(user.id).await);
+    assert!(by_id.is_none(), "{what}: the id finds a user");
+    let by_email = done(store.user_by_email(user.email.canonical()).await);
+    assert!(by_email.is_none(), "{what}: the email finds a user");
+}
+
+/// Inserts a user whom nothing speaks against.
+pub(super) async fn insert_user(store: &dyn Store, user: &User) {
+    assert_eq!(
+        done(store.insert_user(user).await),
+        InsertUser::Inserted,
+        "a new user was refused"
+    );
 }
 
 /// Fails with `what` unless `session` is in no way there at `now`.
@@ -205,6 +298,19 @@ where
         }));
     }
     results
+}
+
+/// The number of the one who won; fails unless it is one.
+#[track_caller]
+pub(super) fn only_winner(outcomes: &[bool], what: &str) -> u32 {
+    let winners: Vec<u32> = (0..)
+        .zip(outcomes)
+        .filter_map(|(racer, won)| won.then_some(racer))
+        .collect();
+    match winners[..] {
+        [winner] => winner,
+        _ => panic!("{what}: {} of {} won", winners.len(), outcomes.len()),
+    }
 }
 
 /// The rounds of all races: racers, and a number that is different each time.

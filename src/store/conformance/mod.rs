@@ -32,6 +32,8 @@ use std::sync::Arc;
 
 use super::Store;
 
+pub mod account_races;
+pub mod accounts;
 mod fixture;
 pub mod limits;
 pub mod rotation;
@@ -125,7 +127,17 @@ macro_rules! __store_properties {
                 a_profile_change_touches_nothing_else
                 a_profile_of_nobody_is_not_made
                 a_login_is_recorded_only_when_still_good
+                devices_are_kept_newest_last
                 a_password_is_replaced_only_if_it_is_the_expected_one
+            }
+            accounts {
+                an_email_is_verified_once_and_only_in_the_state_asked_for
+                an_email_is_changed_only_in_the_state_asked_for
+                an_email_is_changed_only_to_a_free_one
+                a_password_is_reset_only_in_the_state_asked_for
+                a_user_is_removed_only_in_the_state_asked_for
+                a_verified_user_is_removed_only_if_any_may_be
+                the_address_of_a_removed_user_is_free_at_once
             }
             text {
                 asvs_1_2_4_hostile_text_matches_only_itself
@@ -145,11 +157,13 @@ macro_rules! __store_properties {
                 a_rotation_equals_the_state_machine
             }
             tokens {
-                a_token_is_consumed_once
-                a_token_of_another_purpose_is_left
+                a_token_is_read_as_often_as_asked_for
+                a_token_works_for_its_purpose_only
                 a_token_ends_exactly_at_its_time
                 a_taken_digest_is_not_overwritten
+                tokens_are_listed_newest_first
                 tokens_are_removed_for_one_user_only
+                tokens_are_removed_of_one_purpose_only
             }
             limits {
                 a_limit_equals_the_quota_rule
@@ -165,12 +179,20 @@ macro_rules! __store_properties {
                 one_of_many_password_changes_wins
                 a_login_does_not_undo_a_password_change
                 changes_of_different_fields_do_not_undo_each_other
+                no_device_of_a_parallel_login_is_lost
+            }
+            account_races {
+                one_of_many_verifications_wins
+                one_of_many_resets_wins
+                one_of_many_email_changes_of_an_account_wins
+                one_of_many_accounts_gets_an_address
+                an_address_is_changed_to_or_registered_never_both
+                an_account_is_verified_or_removed_never_both
             }
             session_races {
                 one_of_many_sessions_with_an_id_wins
                 one_of_many_tokens_with_a_digest_wins
-                one_of_many_consumers_gets_the_token
-                a_token_is_consumed_or_removed_never_both
+                no_token_escapes_when_all_are_removed
                 one_of_many_refreshes_rotates
                 a_refresh_revives_no_ended_session
                 no_session_escapes_when_all_are_ended

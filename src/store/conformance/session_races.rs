@@ -9,19 +9,6 @@ use crate::token::{OneTimeToken, TokenPurpose};
 
 const PURPOSE: TokenPurpose = TokenPurpose::ResetPassword;
 
-/// The number of the one who won; fails unless it is one.
-#[track_caller]
-fn only_winner(outcomes: &[bool], what: &str) -> u32 {
-    let winners: Vec<u32> = (0..)
-        .zip(outcomes)
-        .filter_map(|(racer, won)| won.then_some(racer))
-        .collect();
-    match winners[..] {
-        [winner] => winner,
-        _ => panic!("{what}: {} of {} won", winners.len(), outcomes.len()),
-    }
-}
-
 /// Of parallel insertions with one session id, one is inserted.
 pub async fn one_of_many_sessions_with_an_id_wins(store: Arc<dyn Store>) {
     for (racers, round) in rounds() {
@@ -55,65 +42,61 @@ pub async fn one_of_many_tokens_with_a_digest_wins(store: Arc<dyn Store>) {
         })
         .await;
         let winner = contender(only_winner(&inserted, "parallel insertions of one digest"));
-        let consumed = done(store.consume_token(winner.digest, PURPOSE, NOW).await);
-        assert_eq!(consumed, Some(winner), "what is there is not what won");
+        assert_token_stored(&*store, &winner, "what is there is not what won").await;
+        for racer in 0..racers {
+            let listed = done(store.tokens_of(contender(racer).account.id, NOW).await);
+            let expected = usize::from(contender(racer).account == winner.account);
+            assert_eq!(listed.len(), expected, "a user's tokens are not what won");
+        }
     }
 }
 
-/// Of parallel consumers of one token, one gets it (ASVS 6.5.1).
-pub async fn one_of_many_consumers_gets_the_token(store: Arc<dyn Store>) {
-    for (racers, round) in rounds() {
-        let token = token(round, user_id(round), PURPOSE);
-        assert_eq!(done(store.insert_token(&token).await), Insert::Inserted);
-        let consumed = race(racers, |_| {
-            let (store, token) = (Arc::clone(&store), token.clone());
-            async move {
-                let got = done(store.consume_token(token.digest, PURPOSE, NOW).await);
-                assert!(
-                    got.as_ref().is_none_or(|got| *got == token),
-                    "a token came back other than stored"
-                );
-                got.is_some()
-            }
-        })
-        .await;
-        only_winner(&consumed, "parallel consumers of one token");
-    }
-}
-
-/// When tokens are removed while they are consumed, each is consumed or
-/// removed, once, and none is left.
-pub async fn a_token_is_consumed_or_removed_never_both(store: Arc<dyn Store>) {
+/// When a user's tokens are removed while others are made, those that were
+/// there before are gone, and each is either removed and counted once or there
+/// and listed.
+pub async fn no_token_escapes_when_all_are_removed(store: Arc<dyn Store>) {
     for (racers, round) in rounds() {
         let owner = user_id(round);
-        let tokens: Vec<OneTimeToken> = (0..racers)
-            .map(|racer| token(round * 1000 + racer, owner, PURPOSE))
+        let old: Vec<OneTimeToken> = (0..8)
+            .map(|number| token(round * 1000 + 500 + number, owner, PURPOSE))
             .collect();
-        for token in &tokens {
+        for token in &old {
             assert_eq!(done(store.insert_token(token).await), Insert::Inserted);
         }
-        let digests: Vec<_> = tokens.iter().map(|token| token.digest).collect();
-        let counts = race(racers, |racer| {
-            let (store, digests) = (Arc::clone(&store), digests.clone());
+        let removed = race(racers, |racer| {
+            let (store, old) = (Arc::clone(&store), old.clone());
+            let token = token(round * 1000 + racer, owner, PURPOSE);
             async move {
-                if racer % 8 == 3 {
-                    return done(store.remove_tokens(owner).await);
+                if racer % 8 != 5 {
+                    assert_eq!(
+                        done(store.insert_token(&token).await),
+                        Insert::Inserted,
+                        "a new token was refused"
+                    );
+                    return 0;
                 }
-                let mut consumed = 0;
-                for digest in digests.into_iter().skip(racer as usize / 2).take(2) {
-                    let got = done(store.consume_token(digest, PURPOSE, NOW).await);
-                    consumed += u64::from(got.is_some());
+                let removed = done(store.remove_tokens(owner, None).await);
+                // From the acknowledgement on, nothing finds them.
+                for token in old {
+                    let found = done(store.token(token.digest, PURPOSE, NOW).await);
+                    assert!(found.is_none(), "a token escaped its removal");
                 }
-                consumed
+                removed
             }
         })
         .await;
+        let left = done(store.tokens_of(owner, NOW).await);
+        for token in &left {
+            assert_token_stored(&*store, token, "what is listed is not what is there").await;
+        }
+        let left = u64::try_from(left.len()).unwrap_or(0);
         assert_eq!(
-            counts.into_iter().sum::<u64>(),
-            u64::from(racers),
-            "tokens consumed and removed do not add up to those that were there"
+            removed.into_iter().sum::<u64>() + left,
+            u64::from(racers - racers / 8 + 8),
+            "tokens removed and left do not add up to those made"
         );
-        assert_eq!(done(store.remove_tokens(owner).await), 0, "a token is left");
+        let rest = done(store.remove_tokens(owner, None).await);
+        assert_eq!(rest, left, "what could be removed");
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::fixture::*;
 use crate::email::{CanonicalEmail, Email};
-use crate::store::{Epoch, Insert, InsertUser, ProfileChange, Store};
-use crate::token::TokenPurpose;
-use crate::user::{DisplayName, PasswordHash, User};
+use crate::store::{ChangeEmail, Epoch, Insert, InsertUser, ProfileChange, Removal, Store};
+use crate::token::{PendingRegistration, TokenPurpose};
+use crate::user::{AccountState, DisplayName, PasswordHash, User};
 
 /// What some database or language takes for more than text. Emails come
 /// parsed to the store; that most of these do not parse is not its defence.
@@ -70,6 +70,20 @@ pub async fn asvs_1_2_4_hostile_text_matches_only_itself(store: Arc<dyn Store>) 
             !done(replaced),
             "{text:?} was taken for the password's hash"
         );
+        let state = AccountState {
+            email: key,
+            ..bystander.state()
+        };
+        let acted = [
+            done(store.verify_email(&state).await),
+            done(store.change_email(&state, &email("x@y.org")).await) != ChangeEmail::Gone,
+            done(store.reset_password(&state, &new).await),
+            done(store.remove_user(&state, Removal::Any).await),
+        ];
+        assert!(
+            !acted.contains(&true),
+            "{text:?} was taken for the account's email"
+        );
     }
     let mut users = vec![bystander];
     for (number, text) in (2..).zip(HOSTILE) {
@@ -82,16 +96,33 @@ pub async fn asvs_1_2_4_hostile_text_matches_only_itself(store: Arc<dyn Store>) 
 
 /// A user, a session and a token made of `text`.
 async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
-    let mut hostile = User {
-        email: Email::from_store(text.to_owned(), text.to_owned()),
-        password_hash: PasswordHash::new(text),
-        ..user(number)
-    };
-    assert_eq!(
-        done(store.insert_user(&hostile).await),
-        InsertUser::Inserted,
-        "the email {text:?} was taken for another"
-    );
+    let mut hostile = user(number);
+    if number % 2 == 0 {
+        // Half of them get it by the acts that links in mails allow.
+        insert_user(store, &hostile).await;
+        let given = Email::from_store(text.to_owned(), text.to_owned());
+        let changed = store.change_email(&hostile.state(), &given).await;
+        assert_eq!(
+            done(changed),
+            ChangeEmail::Changed,
+            "the email {text:?} was taken for another"
+        );
+        hostile.email = given;
+        hostile.password_hash = PasswordHash::new(text);
+        let (state, new) = (hostile.state(), &hostile.password_hash);
+        let reset = store.reset_password(&state, new).await;
+        assert!(done(reset), "{text:?} as the hash of a new password");
+        hostile.is_verified = true;
+        hostile.auth_epoch = 1;
+    } else {
+        hostile.email = Email::from_store(text.to_owned(), text.to_owned());
+        hostile.password_hash = PasswordHash::new(text);
+        assert_eq!(
+            done(store.insert_user(&hostile).await),
+            InsertUser::Inserted,
+            "the email {text:?} was taken for another"
+        );
+    }
     hostile.name = DisplayName::from_store(text.to_owned());
     let change = ProfileChange {
         name: Some(hostile.name.clone()),
@@ -108,13 +139,14 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
 
     let purpose = TokenPurpose::ChangeEmail;
     let mut token = token(number, hostile.id, purpose);
-    token.email = hostile.email.canonical().clone();
+    token.account = hostile.state();
+    token.email = hostile.email.clone();
+    token.registration = Some(PendingRegistration {
+        user_id: hostile.id,
+        name: hostile.name.clone(),
+        password_hash: hostile.password_hash.clone(),
+    });
     assert_eq!(done(store.insert_token(&token).await), Insert::Inserted);
-    let consumed = done(store.consume_token(token.digest, purpose, NOW).await);
-    assert_eq!(
-        consumed,
-        Some(token),
-        "a token for an address of hostile text"
-    );
+    assert_token_stored(store, &token, "a token of hostile text").await;
     hostile
 }

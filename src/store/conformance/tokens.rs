@@ -5,13 +5,8 @@ use std::sync::Arc;
 use super::fixture::*;
 use crate::store::{Insert, Store};
 use crate::time::Timestamp;
-use crate::token::{OneTimeToken, TokenPurpose};
-
-const PURPOSES: [TokenPurpose; 3] = [
-    TokenPurpose::VerifyEmail,
-    TokenPurpose::ResetPassword,
-    TokenPurpose::ChangeEmail,
-];
+use crate::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
+use crate::user::{AccountState, DisplayName, PasswordHash};
 
 async fn insert(store: &dyn Store, token: &OneTimeToken) {
     assert_eq!(
@@ -21,61 +16,78 @@ async fn insert(store: &dyn Store, token: &OneTimeToken) {
     );
 }
 
-/// A token is given out once, as it was stored, and is then gone.
-pub async fn a_token_is_consumed_once(store: Arc<dyn Store>) {
-    for (number, purpose) in (1..).zip(PURPOSES) {
+/// A token comes back as it was stored, to the last field, and stays where it
+/// is: whoever asks again gets it again.
+pub async fn a_token_is_read_as_often_as_asked_for(store: Arc<dyn Store>) {
+    for (number, purpose) in (1..).zip(TokenPurpose::ALL) {
+        let plain = token(number, user_id(number), purpose);
         let token = OneTimeToken {
+            digest: digest(number + 100),
+            account: AccountState {
+                id: user_id(number),
+                email: email("Zo\u{eb}@B\u{fc}cher.example").canonical().clone(),
+                auth_epoch: GREATEST,
+            },
+            email: email("Zo\u{eb}.New@B\u{fc}cher.example"),
+            registration: Some(PendingRegistration {
+                user_id: user_id(number + 100),
+                name: DisplayName::from_store("Zo\u{eb} \u{1f98a}".to_owned()),
+                password_hash: PasswordHash::new("$argon2id$pending"),
+            }),
             created_at: Timestamp::from_millis(-1),
-            email: email("Zo\u{eb}@B\u{fc}cher.example").canonical().clone(),
-            ..token(number, user_id(number), purpose)
+            ..plain.clone()
         };
+        insert(&*store, &plain).await;
         insert(&*store, &token).await;
-        let consumed = done(store.consume_token(token.digest, purpose, NOW).await);
-        assert_eq!(
-            consumed.as_ref(),
-            Some(&token),
-            "a token came back other than stored"
-        );
-        for purpose in PURPOSES {
-            let again = done(store.consume_token(token.digest, purpose, NOW).await);
-            assert_eq!(again, None, "a token was consumed twice");
+        for _ in 0..3 {
+            for token in [&plain, &token] {
+                assert_token_stored(&*store, token, "a token came back other than stored").await;
+            }
         }
         assert_eq!(
-            done(store.remove_tokens(token.user_id).await),
-            0,
-            "a consumed token was there to be removed"
+            done(store.remove_tokens(user_id(number), None).await),
+            2,
+            "tokens that were read were not there to be removed"
         );
     }
 }
 
-/// A token of another purpose is not given out, and is left where it is.
-pub async fn a_token_of_another_purpose_is_left(store: Arc<dyn Store>) {
-    for (number, purpose) in (1..).zip(PURPOSES) {
+/// A token is given out for its own purpose and no other, and asking for
+/// another does not spend it.
+pub async fn a_token_works_for_its_purpose_only(store: Arc<dyn Store>) {
+    for (number, purpose) in (1..).zip(TokenPurpose::ALL) {
         let token = token(number, user_id(1), purpose);
         insert(&*store, &token).await;
-        for other in PURPOSES.into_iter().filter(|other| *other != purpose) {
-            let consumed = done(store.consume_token(token.digest, other, NOW).await);
-            assert_eq!(consumed, None, "a {purpose:?} token worked as {other:?}");
+        for other in TokenPurpose::ALL {
+            let found = done(store.token(token.digest, other, NOW).await);
+            assert!(
+                other == purpose || found.is_none(),
+                "a {purpose:?} token worked as {other:?}"
+            );
         }
-        assert_eq!(
-            done(store.consume_token(token.digest, purpose, NOW).await),
-            Some(token),
-            "a token was spent by a wrong purpose"
-        );
+        assert_token_stored(&*store, &token, "a wrong purpose spent a token").await;
     }
 }
 
 /// A token is good until the millisecond before `expires_at`, and not at it.
 pub async fn a_token_ends_exactly_at_its_time(store: Arc<dyn Store>) {
-    let purpose = TokenPurpose::ResetPassword;
-    let (early, late) = (token(1, user_id(1), purpose), token(2, user_id(1), purpose));
-    insert(&*store, &early).await;
-    insert(&*store, &late).await;
-    let last = done(store.consume_token(early.digest, purpose, at(99_999)).await);
-    assert_eq!(last, Some(early), "a token ended before its time");
-    for millis in [100_000, 100_001, 1_000_000_000] {
-        let consumed = done(store.consume_token(late.digest, purpose, at(millis)).await);
-        assert_eq!(consumed, None, "a token outlived its end");
+    for (number, purpose) in (1..).zip(TokenPurpose::ALL) {
+        let token = token(number, user_id(number), purpose);
+        insert(&*store, &token).await;
+        for (millis, live) in [(99_999, true), (100_000, false), (100_001, false)] {
+            let found = done(store.token(token.digest, purpose, at(millis)).await);
+            assert_eq!(
+                found.is_some(),
+                live,
+                "a token after {millis} ms of 100,000"
+            );
+            let listed = done(store.tokens_of(token.account.id, at(millis)).await);
+            assert_eq!(
+                listed.len(),
+                usize::from(live),
+                "a list of tokens after {millis} ms of 100,000"
+            );
+        }
     }
 }
 
@@ -91,28 +103,66 @@ pub async fn a_taken_digest_is_not_overwritten(store: Arc<dyn Store>) {
             "a token with a digest that is taken was not refused"
         );
     }
-    assert_eq!(
-        done(store.consume_token(first.digest, second.purpose, NOW).await),
-        None,
-        "a refused token can be consumed"
-    );
-    assert_eq!(
-        done(store.remove_tokens(second.user_id).await),
-        0,
-        "a refused token was there to be removed"
-    );
-    assert_eq!(
-        done(store.consume_token(first.digest, first.purpose, NOW).await),
-        Some(first),
-        "a digest collision changed a token"
-    );
+    let found = done(store.token(first.digest, second.purpose, NOW).await);
+    assert!(found.is_none(), "a refused token is there");
+    let listed = done(store.tokens_of(second.account.id, NOW).await);
+    assert!(listed.is_empty(), "a refused token is listed");
+    assert_token_stored(&*store, &first, "a digest collision changed a token").await;
+}
+
+/// A user's live tokens are listed, the newest first, and nobody else's.
+pub async fn tokens_are_listed_newest_first(store: Arc<dyn Store>) {
+    let (mine, now) = (user_id(1), at(50_000));
+    let numbers: [u32; 6] = [3, 1, 6, 2, 5, 4];
+    for (number, purpose) in numbers
+        .into_iter()
+        .zip(TokenPurpose::ALL.into_iter().cycle())
+    {
+        let token = OneTimeToken {
+            created_at: at(number.into()),
+            // The last of them is live for one more millisecond.
+            expires_at: at(50_000 + i64::from(number)),
+            ..token(number, mine, purpose)
+        };
+        insert(&*store, &token).await;
+    }
+    let expired = OneTimeToken {
+        expires_at: now,
+        ..token(7, mine, TokenPurpose::ResetPassword)
+    };
+    let theirs = OneTimeToken {
+        // It will be about the first user's id, and is not yet.
+        registration: Some(PendingRegistration {
+            user_id: mine,
+            name: DisplayName::from_store("Ann".to_owned()),
+            password_hash: PasswordHash::new("hash"),
+        }),
+        ..token(8, user_id(2), TokenPurpose::CompleteRegistration)
+    };
+    insert(&*store, &expired).await;
+    insert(&*store, &theirs).await;
+    for _ in 0..2 {
+        let listed = done(store.tokens_of(mine, now).await);
+        let digests: Vec<TokenDigest> = listed.iter().map(|token| token.digest).collect();
+        let expected: Vec<TokenDigest> = (1..=6).rev().map(digest).collect();
+        assert!(
+            digests == expected,
+            "a user's tokens are not the live ones, the newest first: {listed:?}"
+        );
+        for token in &listed {
+            assert_token_stored(&*store, token, "a listed token").await;
+        }
+    }
+    let listed = done(store.tokens_of(user_id(2), now).await);
+    assert_eq!(listed.len(), 1, "another number of tokens was listed");
+    assert_token(listed.first(), &theirs, "a listed token");
 }
 
 /// Removing a user's tokens removes those of every purpose, and nobody
 /// else's, and says how many there were.
 pub async fn tokens_are_removed_for_one_user_only(store: Arc<dyn Store>) {
     let mut mine = Vec::new();
-    for (number, purpose) in (1..).zip(PURPOSES) {
+    for (number, purpose) in (1..).zip(TokenPurpose::ALL) {
         mine.push(token(number, user_id(1), purpose));
     }
     let theirs = token(9, user_id(2), TokenPurpose::VerifyEmail);
@@ -120,26 +170,51 @@ pub async fn tokens_are_removed_for_one_user_only(store: Arc<dyn Store>) {
         insert(&*store, token).await;
     }
     assert_eq!(
-        done(store.remove_tokens(user_id(1)).await),
-        3,
+        done(store.remove_tokens(user_id(1), None).await),
+        4,
         "another number of tokens was removed"
     );
     for token in &mine {
-        let consumed = done(store.consume_token(token.digest, token.purpose, NOW).await);
-        assert_eq!(consumed, None, "a removed token was consumed");
+        let found = done(store.token(token.digest, token.purpose, NOW).await);
+        assert!(found.is_none(), "a removed token is there");
     }
+    let listed = done(store.tokens_of(user_id(1), NOW).await);
+    assert!(listed.is_empty(), "a removed token is listed");
     assert_eq!(
-        done(store.remove_tokens(user_id(1)).await),
+        done(store.remove_tokens(user_id(1), None).await),
         0,
         "tokens were removed twice"
     );
-    assert_eq!(
-        done(
-            store
-                .consume_token(theirs.digest, theirs.purpose, NOW)
-                .await
-        ),
-        Some(theirs),
-        "another user's token was removed"
-    );
+    assert_token_stored(&*store, &theirs, "another user's token").await;
+}
+
+/// Removing a user's tokens of one purpose leaves those of the others, and
+/// those of other users.
+pub async fn tokens_are_removed_of_one_purpose_only(store: Arc<dyn Store>) {
+    let mut left = Vec::new();
+    for (number, purpose) in (1..).zip(TokenPurpose::ALL) {
+        for (digest, owner) in [(number, 1), (number + 10, 1), (number + 20, 2)] {
+            let token = token(digest, user_id(owner), purpose);
+            insert(&*store, &token).await;
+            left.push(token);
+        }
+    }
+    for purpose in TokenPurpose::ALL {
+        assert_eq!(
+            done(store.remove_tokens(user_id(1), Some(purpose)).await),
+            2,
+            "another number of tokens was removed"
+        );
+        let (removed, kept): (Vec<_>, Vec<_>) = left
+            .into_iter()
+            .partition(|token| token.account.id == user_id(1) && token.purpose == purpose);
+        for token in removed {
+            let found = done(store.token(token.digest, purpose, NOW).await);
+            assert!(found.is_none(), "a removed token is there");
+        }
+        for token in &kept {
+            assert_token_stored(&*store, token, "a token that was not to be removed").await;
+        }
+        left = kept;
+    }
 }

@@ -1,5 +1,6 @@
 //! Many at once, on users: one wins, and nothing is lost.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -8,7 +9,7 @@ use super::fixture::*;
 use crate::preferences::Preferences;
 use crate::store::{Epoch, InsertUser, ProfileChange, Store};
 use crate::time::Timestamp;
-use crate::user::{DisplayName, PasswordHash, User};
+use crate::user::{DisplayName, MAX_DEVICES, PasswordHash, User};
 
 /// Races the insertion of `contenders(racer)` and looks at what is left.
 async fn race_insertions(
@@ -137,10 +138,11 @@ pub async fn a_login_does_not_undo_a_password_change(store: Arc<dyn Store>) {
                 let done_now = if racer == changer {
                     done(store.replace_password(id, &old, &new, Epoch::Raise).await)
                 } else {
-                    done(store.record_login(id, 0, seen(racer)).await)
+                    done(store.record_login(id, 0, None, seen(racer)).await)
                 };
                 // What comes after the acknowledged change is too late.
-                let late = racer == changer && done(store.record_login(id, 0, seen(racers)).await);
+                let late =
+                    racer == changer && done(store.record_login(id, 0, None, seen(racers)).await);
                 (done_now, late)
             }
         })
@@ -164,7 +166,7 @@ pub async fn a_login_does_not_undo_a_password_change(store: Arc<dyn Store>) {
         user.password_hash = new;
         user.auth_epoch = 1;
         assert_stored(&*store, &user, "a login undid a change of password").await;
-        let again = done(store.record_login(user.id, 0, at(1)).await);
+        let again = done(store.record_login(user.id, 0, None, at(1)).await);
         assert!(!again, "a login under the old epoch was recorded");
     }
 }
@@ -173,8 +175,8 @@ fn seen(racer: u32) -> Timestamp {
     at(1000 + i64::from(racer))
 }
 
-/// Parallel changes of name, preferences, password and last login all hold in
-/// the end.
+/// Parallel changes of name, preferences, password, last login and whether the
+/// address is verified all hold in the end.
 pub async fn changes_of_different_fields_do_not_undo_each_other(store: Arc<dyn Store>) {
     for (racers, round) in rounds() {
         let mut expected = user(round);
@@ -182,7 +184,8 @@ pub async fn changes_of_different_fields_do_not_undo_each_other(store: Arc<dyn S
             done(store.insert_user(&expected).await),
             InsertUser::Inserted
         );
-        let old = expected.password_hash.clone();
+        let (old, state) = (expected.password_hash.clone(), expected.state());
+        expected.is_verified = true;
         expected.name = DisplayName::from_store("New".to_owned());
         expected.preferences = match json!({"level": "C2"}) {
             serde_json::Value::Object(object) => Preferences::from_store(object),
@@ -191,17 +194,22 @@ pub async fn changes_of_different_fields_do_not_undo_each_other(store: Arc<dyn S
         expected.last_login = Some(at(7));
         expected.password_hash = PasswordHash::new("new");
         race(racers, |racer| {
-            let (store, user, old) = (Arc::clone(&store), expected.clone(), old.clone());
+            let (store, user) = (Arc::clone(&store), expected.clone());
+            let (old, state) = (old.clone(), state.clone());
             async move {
                 let mut change = ProfileChange::default();
-                match racer % 4 {
+                match racer % 5 {
                     0 => change.name = Some(user.name),
                     1 => change.preferences = Some(user.preferences),
                     2 => {
                         assert!(
-                            done(store.record_login(user.id, 0, at(7)).await),
+                            done(store.record_login(user.id, 0, None, at(7)).await),
                             "a good login was not recorded"
                         );
+                        return;
+                    }
+                    3 => {
+                        done(store.verify_email(&state).await);
                         return;
                     }
                     _ => {
@@ -220,5 +228,39 @@ pub async fn changes_of_different_fields_do_not_undo_each_other(store: Arc<dyn S
         })
         .await;
         assert_stored(&*store, &expected, "parallel changes undid each other").await;
+    }
+}
+
+/// Each of the devices that parallel logins bring is there in the end, up to
+/// as many as are kept.
+pub async fn no_device_of_a_parallel_login_is_lost(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let mut expected = user(round);
+        insert_user(&*store, &expected).await;
+        let recorded = race(racers, |racer| {
+            let (store, id) = (Arc::clone(&store), expected.id);
+            async move { done(store.record_login(id, 0, Some(device(racer)), at(7)).await) }
+        })
+        .await;
+        assert!(
+            recorded.into_iter().all(|recorded| recorded),
+            "a good login was not recorded"
+        );
+        let devices = done(store.user(expected.id).await).map(|found| found.devices);
+        let devices = devices.unwrap_or_default();
+        let brought: BTreeSet<[u8; 16]> = (0..racers).map(|n| device(n).to_bytes()).collect();
+        let kept: BTreeSet<[u8; 16]> = devices.iter().map(|device| device.to_bytes()).collect();
+        assert!(kept.is_subset(&brought), "a device that nobody brought");
+        assert_eq!(
+            (kept.len(), devices.len()),
+            (
+                brought.len().min(MAX_DEVICES),
+                brought.len().min(MAX_DEVICES)
+            ),
+            "how many of {racers} devices are kept"
+        );
+        expected.last_login = Some(at(7));
+        expected.devices = devices;
+        assert_stored(&*store, &expected, "parallel logins").await;
     }
 }

@@ -11,8 +11,8 @@ use crate::preferences::Preferences;
 use crate::session::Rotation;
 use crate::store::{Epoch, InsertUser, ProfileChange, Store};
 use crate::time::Timestamp;
-use crate::token::{TokenDigest, TokenPurpose};
-use crate::user::{DisplayName, PasswordHash, User, UserStatus};
+use crate::token::TokenPurpose;
+use crate::user::{DisplayName, MAX_DEVICES, PasswordHash, User, UserStatus};
 
 /// Every field comes back as it was stored, at the edges of its range too, by
 /// id and by email.
@@ -26,6 +26,7 @@ pub async fn a_user_comes_back_as_stored(store: Arc<dyn Store>) {
         preferences: rich_preferences(),
         status: UserStatus::Disabled,
         auth_epoch: GREATEST,
+        devices: (1..=20).rev().map(device).collect(),
         ..user(1)
     };
     let edge = User {
@@ -79,14 +80,14 @@ pub async fn what_is_not_there_is_not_found(store: Arc<dyn Store>) {
             "a session that is not there was said to be ended"
         );
         assert_eq!(done(store.end_sessions(absent.id, None).await), 0);
-        let digest = TokenDigest::of(b"absent");
         let purpose = TokenPurpose::VerifyEmail;
-        assert_eq!(
-            done(store.consume_token(digest, purpose, NOW).await),
-            None,
-            "a token that is not there was consumed"
-        );
-        assert_eq!(done(store.remove_tokens(absent.id).await), 0);
+        let found = done(store.token(digest(9), purpose, NOW).await);
+        assert!(found.is_none(), "a token that is not there was found");
+        let listed = done(store.tokens_of(absent.id, NOW).await);
+        assert!(listed.is_empty(), "nobody's tokens were listed");
+        for purpose in [None, Some(purpose)] {
+            assert_eq!(done(store.remove_tokens(absent.id, purpose).await), 0);
+        }
         if round == 0 {
             // Once more, now that there are others.
             assert_eq!(
@@ -267,20 +268,21 @@ pub async fn a_login_is_recorded_only_when_still_good(store: Arc<dyn Store>) {
     for user in [&active, &disabled] {
         assert_eq!(done(store.insert_user(user).await), InsertUser::Inserted);
     }
+    let new = Some(device(1));
     for epoch in [0, GREATEST - 2, GREATEST] {
         assert!(
-            !done(store.record_login(active.id, epoch, at(1)).await),
+            !done(store.record_login(active.id, epoch, new, at(1)).await),
             "a login under epoch {epoch} was recorded for a user of another"
         );
     }
     assert_stored(&*store, &active, "a refused login changed the user").await;
     assert!(
-        !done(store.record_login(disabled.id, 0, at(1)).await),
+        !done(store.record_login(disabled.id, 0, new, at(1)).await),
         "a login was recorded for a disabled user"
     );
     assert_stored(&*store, &disabled, "a refused login changed the user").await;
     assert!(
-        !done(store.record_login(user_id(3), 0, at(1)).await),
+        !done(store.record_login(user_id(3), 0, new, at(1)).await),
         "a login was recorded for nobody"
     );
     assert!(
@@ -292,13 +294,38 @@ pub async fn a_login_is_recorded_only_when_still_good(store: Arc<dyn Store>) {
         assert!(
             done(
                 store
-                    .record_login(active.id, active.auth_epoch, at(millis))
+                    .record_login(active.id, active.auth_epoch, None, at(millis))
                     .await
             ),
             "a good login was not recorded"
         );
         assert_stored(&*store, &active, "a login changed more than last_login").await;
     }
+}
+
+/// The device that a login brings becomes the last of the user's, and the
+/// first ones beyond [`MAX_DEVICES`] are dropped; a login without one changes
+/// none.
+pub async fn devices_are_kept_newest_last(store: Arc<dyn Store>) {
+    let mut expected = user(1);
+    let other = User {
+        devices: vec![device(1)],
+        ..user(2)
+    };
+    insert_user(&*store, &expected).await;
+    insert_user(&*store, &other).await;
+    for number in 1..=45_u32 {
+        let new = (number % 3 != 0).then(|| device(number));
+        expected.last_login = Some(at(number.into()));
+        expected.devices.extend(new);
+        if expected.devices.len() > MAX_DEVICES {
+            expected.devices.remove(0);
+        }
+        let recorded = store.record_login(expected.id, 0, new, at(number.into()));
+        assert!(done(recorded.await), "a good login was not recorded");
+        assert_stored(&*store, &expected, "devices after a login").await;
+    }
+    assert_stored(&*store, &other, "a login changed another user").await;
 }
 
 /// A password is replaced only if the hash is still the expected one; the

@@ -1,20 +1,19 @@
 //! A simple store, right in everything but the one [`Fault`] it is given.
 
+mod tokens;
+mod users;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use admittance::email::{CanonicalEmail, Email};
+use admittance::email::CanonicalEmail;
 use admittance::id::{SessionId, UserId};
 use admittance::limit::{Decision, LimitKey, Quota};
-use admittance::preferences::Preferences;
 use admittance::session::{Rotation, RotationPolicy, Session};
-use admittance::store::{
-    Epoch, Insert, InsertUser, LimitStore, ProfileChange, SessionStore, StoreError, TokenStore,
-    UserStore,
-};
+use admittance::store::{Insert, LimitStore, SessionStore, StoreError};
 use admittance::time::Timestamp;
-use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use admittance::user::{DisplayName, PasswordHash, User, UserStatus};
+use admittance::token::{OneTimeToken, TokenDigest};
+use admittance::user::User;
 use async_trait::async_trait;
 
 /// What is wrong with the store.
@@ -37,8 +36,33 @@ pub(crate) enum Fault {
     LoginIgnoresEpoch,
     IgnoresExpectedPassword,
     ForgetsEpoch,
+    DropsDevices,
+    ForgetsNewDevice,
+    AddsDeviceFirst,
+    KeepsAllDevices,
+    DropsNewestDevice,
+    RefusedLoginAddsDevice,
     ReadsEmailAsPattern,
     CutsTextAtNul,
+
+    IgnoresAccountId,
+    IgnoresAccountEmail,
+    IgnoresAccountEpoch,
+    IgnoresAccountStatus,
+    VerifiesTwice,
+    VerificationRaisesEpoch,
+    ChangesGivenEmailOnly,
+    ChangeOfEmailLeavesUnverified,
+    ChangesToTakenEmail,
+    RefusesOwnEmail,
+    KeepsFormerEmail,
+    ResetKeepsEpoch,
+    ResetKeepsPassword,
+    ResetLeavesUnverified,
+    RemovesVerified,
+    RemovesNobody,
+    KeepsEmailOfRemovedUser,
+    FindsRemovedUser,
 
     DropsEmptyText,
     OverwritesSessions,
@@ -54,12 +78,18 @@ pub(crate) enum Fault {
     RefreshOutlivesAbsoluteEnd,
     RefreshForgetsLastSeen,
 
-    KeepsConsumedToken,
+    TakesTokenOut,
+    DropsRegistration,
+    TakesMailedForAccountEmail,
     IgnoresPurpose,
     WrongPurposeSpendsToken,
     TokensExpireLate,
     OverwritesTokens,
+    ListsOldestTokensFirst,
+    ListsExpiredTokens,
+    ListsTokensOfAll,
     RemovesTokensOfAll,
+    RemovesEveryPurpose,
 
     CountsInWholeSeconds,
     CountsAllUnderOneKey,
@@ -70,9 +100,12 @@ pub(crate) enum Fault {
     ChecksThenReplacesPassword,
     LoginWritesWholeUser,
     ProfileChangeWritesWholeUser,
+    ChecksThenVerifies,
+    ChecksThenResets,
+    ChecksThenChangesEmail,
+    ChecksThenRemovesUser,
     ChecksThenInsertsSession,
     ChecksThenInsertsToken,
-    ReadsThenConsumes,
     ReadsThenRotates,
     ListsThenEnds,
     ListsThenRemovesTokens,
@@ -84,7 +117,9 @@ use Fault::*;
 #[derive(Default)]
 struct Tables {
     users: HashMap<UserId, User>,
-    refused: HashSet<CanonicalEmail>,
+    /// Addresses that nobody has and nobody gets.
+    blocked: HashSet<CanonicalEmail>,
+    removed: HashMap<UserId, User>,
     sessions: HashMap<SessionId, Session>,
     tokens: HashMap<TokenDigest, OneTimeToken>,
     limits: HashMap<LimitKey, Timestamp>,
@@ -129,26 +164,6 @@ impl FaultyStore {
         write(&mut tables, seen)
     }
 
-    fn email(&self, email: &CanonicalEmail) -> CanonicalEmail {
-        if self.has(FoldsEmails) {
-            let folded = email.as_str().to_uppercase().to_lowercase();
-            return CanonicalEmail::from_store(folded);
-        }
-        email.clone()
-    }
-
-    fn key_of(&self, user: &User) -> CanonicalEmail {
-        if self.has(ComparesEmailsAsGiven) {
-            return CanonicalEmail::from_store(user.email.as_str().to_owned());
-        }
-        self.email(user.email.canonical())
-    }
-
-    fn same_email(&self, user: &User, email: &CanonicalEmail) -> bool {
-        let pattern = self.has(ReadsEmailAsPattern) && email.as_str().contains(".*");
-        pattern || self.key_of(user) == self.email(email)
-    }
-
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -166,20 +181,6 @@ impl FaultyStore {
             return Timestamp::from_secs(time.as_secs());
         }
         time
-    }
-
-    fn kept_user(&self, user: &User) -> User {
-        let mut user = user.clone();
-        user.auth_epoch = self.counter(user.auth_epoch);
-        user.created_at = self.time(user.created_at);
-        if self.has(DropsPreferences) {
-            user.preferences = Preferences::default();
-        }
-        if self.has(FoldsEmails) {
-            let folded = self.email(user.email.canonical()).as_str().to_owned();
-            user.email = Email::from_store(user.email.as_str().to_owned(), folded);
-        }
-        user
     }
 
     fn kept_session(&self, session: &Session) -> Session {
@@ -203,134 +204,6 @@ impl FaultyStore {
             IgnoresAbsoluteEnd => now < session.expires_at,
             _ => session.is_live(now),
         }
-    }
-}
-
-#[async_trait]
-impl UserStore for FaultyStore {
-    async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError> {
-        let user = self.kept_user(user);
-        let check = |tables: &Tables| {
-            let taken = |other: &User| self.key_of(other) == self.key_of(&user);
-            if tables.users.values().any(taken) || tables.refused.contains(user.email.canonical()) {
-                return InsertUser::EmailTaken;
-            }
-            match tables.users.contains_key(&user.id) && !self.has(OverwritesUsers) {
-                true => InsertUser::IdTaken,
-                false => InsertUser::Inserted,
-            }
-        };
-        let write = |tables: &mut Tables, outcome| {
-            if outcome == InsertUser::Inserted {
-                tables.users.insert(user.id, user.clone());
-            } else if self.has(KeepsEmailOfRefusedUser) {
-                tables.refused.insert(user.email.canonical().clone());
-            }
-            outcome
-        };
-        Ok(self.act(ChecksThenInsertsUser, check, write).await)
-    }
-
-    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let tables = self.tables();
-        let anybody = tables.users.values().find(|_| self.has(FindsAnybody));
-        Ok(tables.users.get(&id).or(anybody).cloned())
-    }
-
-    async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError> {
-        let tables = self.tables();
-        let mut users = tables.users.values();
-        Ok(users.find(|user| self.same_email(user, email)).cloned())
-    }
-
-    async fn record_login(
-        &self,
-        id: UserId,
-        epoch: u64,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let check = |tables: &Tables| {
-            let mut user = tables.users.get(&id).cloned()?;
-            let active = user.status == UserStatus::Active || self.has(RecordsLoginOfDisabled);
-            let good = active && (user.auth_epoch == epoch || self.has(LoginIgnoresEpoch));
-            user.last_login = Some(now);
-            good.then_some(user)
-        };
-        let write = |tables: &mut Tables, user: Option<User>| {
-            let found = user.is_some();
-            tables.users.extend(user.map(|user| (id, user)));
-            found
-        };
-        Ok(self.act(LoginWritesWholeUser, check, write).await)
-    }
-
-    async fn replace_password(
-        &self,
-        id: UserId,
-        expected: &PasswordHash,
-        new: &PasswordHash,
-        epoch: Epoch,
-    ) -> Result<bool, StoreError> {
-        let check = |tables: &Tables| {
-            let user = tables.users.get(&id)?;
-            let same = user.password_hash.is(expected) || self.has(IgnoresExpectedPassword);
-            same.then_some(id)
-        };
-        let write = |tables: &mut Tables, found: Option<UserId>| {
-            let Some(user) = found.and_then(|id| tables.users.get_mut(&id)) else {
-                return false;
-            };
-            user.password_hash = new.clone();
-            if epoch == Epoch::Raise && !self.has(ForgetsEpoch) {
-                user.auth_epoch += 1;
-            }
-            true
-        };
-        Ok(self.act(ChecksThenReplacesPassword, check, write).await)
-    }
-
-    async fn update_profile(
-        &self,
-        id: UserId,
-        change: &ProfileChange,
-    ) -> Result<Option<User>, StoreError> {
-        let read = |tables: &Tables| {
-            let missing = self.has(MakesMissingUsers).then(|| nobody(id));
-            let mut user = tables.users.get(&id).cloned().or(missing)?;
-            user.name = change.name.clone().unwrap_or(user.name);
-            if let Some(preferences) = &change.preferences {
-                let mut object = preferences.as_map().clone();
-                if self.has(MergesPreferences) {
-                    object.extend(user.preferences.as_map().clone());
-                }
-                user.preferences = Preferences::from_store(object);
-            }
-            if self.has(ProfileChangeUnverifies) {
-                user.is_verified = false;
-            }
-            Some(user)
-        };
-        let write = |tables: &mut Tables, user: Option<User>| {
-            tables.users.extend(user.clone().map(|user| (id, user)));
-            user
-        };
-        Ok(self.act(ProfileChangeWritesWholeUser, read, write).await)
-    }
-}
-
-fn nobody(id: UserId) -> User {
-    User {
-        id,
-        email: Email::from_store(String::new(), String::new()),
-        name: DisplayName::from_store(String::new()),
-        password_hash: PasswordHash::new(""),
-        created_at: Timestamp::MIN,
-        last_login: None,
-        is_verified: false,
-        roles: Default::default(),
-        preferences: Preferences::default(),
-        status: UserStatus::Active,
-        auth_epoch: 0,
     }
 }
 
@@ -434,58 +307,6 @@ impl SessionStore for FaultyStore {
             ids.len() as u64 + u64::from(self.has(CountsOneTooMany))
         };
         Ok(self.act(ListsThenEnds, list, write).await)
-    }
-}
-
-#[async_trait]
-impl TokenStore for FaultyStore {
-    async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError> {
-        let check = |tables: &Tables| {
-            tables.tokens.contains_key(&token.digest) && !self.has(OverwritesTokens)
-        };
-        let write = |tables: &mut Tables, taken| match taken {
-            true => Insert::Taken,
-            false => {
-                tables.tokens.insert(token.digest, token.clone());
-                Insert::Inserted
-            }
-        };
-        Ok(self.act(ChecksThenInsertsToken, check, write).await)
-    }
-
-    async fn consume_token(
-        &self,
-        digest: TokenDigest,
-        purpose: TokenPurpose,
-        now: Timestamp,
-    ) -> Result<Option<OneTimeToken>, StoreError> {
-        let read = |tables: &Tables| tables.tokens.get(&digest).cloned();
-        let write = |tables: &mut Tables, token: Option<OneTimeToken>| {
-            let late = |token: &OneTimeToken| self.has(TokensExpireLate) && now == token.expires_at;
-            let live = token.filter(|token| token.is_live(now) || late(token))?;
-            let fits = live.purpose == purpose || self.has(IgnoresPurpose);
-            if (fits || self.has(WrongPurposeSpendsToken)) && !self.has(KeepsConsumedToken) {
-                tables.tokens.remove(&digest);
-            }
-            fits.then_some(live)
-        };
-        Ok(self.act(ReadsThenConsumes, read, write).await)
-    }
-
-    async fn remove_tokens(&self, user: UserId) -> Result<u64, StoreError> {
-        let list = |tables: &Tables| {
-            let all = tables.tokens.values();
-            all.filter(|token| token.user_id == user || self.has(RemovesTokensOfAll))
-                .map(|token| token.digest)
-                .collect::<Vec<_>>()
-        };
-        let write = |tables: &mut Tables, digests: Vec<TokenDigest>| {
-            for digest in &digests {
-                tables.tokens.remove(digest);
-            }
-            digests.len() as u64
-        };
-        Ok(self.act(ListsThenRemovesTokens, list, write).await)
     }
 }
 

@@ -1,0 +1,300 @@
+//! What holds for the acts that a link in a mail allows. Each happens only if
+//! the account is still in the state that the link was made for.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::fixture::*;
+use crate::authz::Role;
+use crate::email::{CanonicalEmail, Email};
+use crate::preferences::Preferences;
+use crate::store::{ChangeEmail, InsertUser, Removal, Store};
+use crate::user::{AccountState, PasswordHash, User, UserStatus};
+
+#[derive(Clone, Copy)]
+enum Act {
+    Verify,
+    ChangeEmail,
+    Reset,
+    Remove(Removal),
+}
+
+impl Act {
+    /// Tries it on the account in this state. Says whether it happened.
+    async fn on(self, store: &dyn Store, account: &AccountState) -> bool {
+        match self {
+            Self::Verify => done(store.verify_email(account).await),
+            Self::ChangeEmail => {
+                done(store.change_email(account, &new_email()).await) == ChangeEmail::Changed
+            }
+            Self::Reset => done(store.reset_password(account, &new_hash()).await),
+            Self::Remove(which) => done(store.remove_user(account, which).await),
+        }
+    }
+}
+
+fn new_email() -> Email {
+    email("New.Address@Example.org")
+}
+
+fn new_hash() -> PasswordHash {
+    PasswordHash::new("reset")
+}
+
+/// A user of whom no field is what it is at first, but whom nobody has verified.
+fn rich_user(number: u32) -> User {
+    let level = match json!({"level": "C1"}) {
+        serde_json::Value::Object(object) => Preferences::from_store(object),
+        _ => Preferences::default(),
+    };
+    User {
+        last_login: Some(at(5)),
+        roles: Role::new("examiner").into_iter().collect(),
+        preferences: level,
+        auth_epoch: 7,
+        devices: vec![device(1), device(2)],
+        ..user(number)
+    }
+}
+
+/// Tries `act` in every state that is wrong in one part, and fails unless it
+/// did nothing. Then does it in the right one, on a user who comes back as it
+/// was before. Nobody else may be changed by any of it. The users are numbered
+/// from `number` on.
+async fn done_only_in_its_state(store: &dyn Store, number: u32, act: Act) -> User {
+    let subject = rich_user(number);
+    // Of the same epoch, so that nothing else keeps a wrong id from fitting.
+    let other = User {
+        auth_epoch: subject.auth_epoch,
+        ..user(number + 1)
+    };
+    let disabled = User {
+        status: UserStatus::Disabled,
+        ..user(number + 2)
+    };
+    for user in [&subject, &other, &disabled] {
+        insert_user(store, user).await;
+    }
+    let right = subject.state();
+    let of_id = |id| AccountState {
+        id,
+        ..right.clone()
+    };
+    let of_email = |given: &str| AccountState {
+        email: CanonicalEmail::from_store(given.to_owned()),
+        ..right.clone()
+    };
+    let of_epoch = |auth_epoch| AccountState {
+        auth_epoch,
+        ..right.clone()
+    };
+    let wrong = [
+        ("another user's id", of_id(other.id)),
+        ("nobody's id", of_id(user_id(99))),
+        ("another email", of_email(other.email.canonical().as_str())),
+        ("the email as given", of_email(subject.email.as_str())),
+        ("no email", of_email("")),
+        ("an earlier epoch", of_epoch(6)),
+        ("no epoch", of_epoch(0)),
+        ("a later epoch", of_epoch(8)),
+        ("the last epoch", of_epoch(GREATEST)),
+        ("a disabled account", disabled.state()),
+    ];
+    for (what, state) in &wrong {
+        assert!(!act.on(store, state).await, "an act was done for {what}");
+        for user in [&subject, &other, &disabled] {
+            assert_stored(store, user, "an act that was refused changed a user").await;
+        }
+    }
+    assert!(
+        act.on(store, &right).await,
+        "an act was refused in the state that it was meant for"
+    );
+    for user in [&other, &disabled] {
+        assert_stored(store, user, "an act changed another user").await;
+    }
+    subject
+}
+
+/// An address is verified if the account is in the state asked for, once, and
+/// nothing else changes.
+pub async fn an_email_is_verified_once_and_only_in_the_state_asked_for(store: Arc<dyn Store>) {
+    let mut expected = done_only_in_its_state(&*store, 1, Act::Verify).await;
+    expected.is_verified = true;
+    assert_stored(&*store, &expected, "a verification stored").await;
+    assert!(
+        !Act::Verify.on(&*store, &expected.state()).await,
+        "an address was verified twice"
+    );
+    assert_stored(&*store, &expected, "a second verification stored").await;
+}
+
+/// An address is changed, and verified in the same act, if the account is in
+/// the state asked for; nothing else changes.
+pub async fn an_email_is_changed_only_in_the_state_asked_for(store: Arc<dyn Store>) {
+    let before = done_only_in_its_state(&*store, 1, Act::ChangeEmail).await;
+    let expected = User {
+        email: new_email(),
+        is_verified: true,
+        ..before.clone()
+    };
+    assert_stored(&*store, &expected, "a change of email stored").await;
+    let found = done(store.user_by_email(before.email.canonical()).await);
+    assert!(found.is_none(), "an address that was changed finds a user");
+    assert_eq!(
+        done(
+            store
+                .change_email(&before.state(), &email("third@example.org"))
+                .await
+        ),
+        ChangeEmail::Gone,
+        "an address was changed in the state before the last change"
+    );
+    assert_stored(&*store, &expected, "a late change of email stored").await;
+}
+
+/// An address that another user has, in whatever case, is not taken from
+/// them; one's own may be spelled anew; and the old one is free afterwards.
+pub async fn an_email_is_changed_only_to_a_free_one(store: Arc<dyn Store>) {
+    let mut mine = user(1);
+    let theirs = user(2);
+    let disabled = User {
+        status: UserStatus::Disabled,
+        ..user(3)
+    };
+    for user in [&mine, &theirs, &disabled] {
+        insert_user(&*store, user).await;
+    }
+    for given in [
+        "user2@example.org",
+        "USER2@EXAMPLE.ORG",
+        "user3@example.org",
+    ] {
+        let changed = store.change_email(&mine.state(), &email(given)).await;
+        assert_eq!(done(changed), ChangeEmail::EmailTaken, "{given} was taken");
+        for user in [&mine, &theirs, &disabled] {
+            assert_stored(&*store, user, "a refused change of email changed a user").await;
+        }
+    }
+    let old = mine.clone();
+    for given in ["USER1@example.org", "Free@example.org", "free@Example.org"] {
+        let changed = store.change_email(&mine.state(), &email(given)).await;
+        assert_eq!(
+            done(changed),
+            ChangeEmail::Changed,
+            "{given}, which was free or one's own, was refused"
+        );
+        mine.email = email(given);
+        mine.is_verified = true;
+        assert_stored(&*store, &mine, "a change of email stored").await;
+    }
+    let (late, next) = (
+        User {
+            email: mine.email.clone(),
+            ..user(4)
+        },
+        User {
+            id: user_id(4),
+            ..old
+        },
+    );
+    assert_eq!(
+        done(store.insert_user(&late).await),
+        InsertUser::EmailTaken,
+        "an address that was changed to was registered"
+    );
+    assert_eq!(
+        done(store.insert_user(&next).await),
+        InsertUser::Inserted,
+        "an address that was given up could not be registered"
+    );
+    for user in [&mine, &next, &theirs, &disabled] {
+        assert_stored(&*store, user, "after a change of email").await;
+    }
+}
+
+/// A reset replaces the hash, raises the epoch by one and verifies the
+/// address, all in one act, if the account is in the state asked for; nothing
+/// else changes, and it is good for one reset.
+pub async fn a_password_is_reset_only_in_the_state_asked_for(store: Arc<dyn Store>) {
+    let before = done_only_in_its_state(&*store, 1, Act::Reset).await;
+    let expected = User {
+        password_hash: new_hash(),
+        auth_epoch: 8,
+        is_verified: true,
+        ..before.clone()
+    };
+    assert_stored(&*store, &expected, "a reset stored").await;
+    let second = PasswordHash::new("second");
+    let again = store.reset_password(&before.state(), &second).await;
+    assert!(!done(again), "a password was reset twice");
+    assert_stored(&*store, &expected, "a second reset stored").await;
+}
+
+/// A user is removed if the account is in the state asked for, whoever it is
+/// that may be removed, and is then in no way there.
+pub async fn a_user_is_removed_only_in_the_state_asked_for(store: Arc<dyn Store>) {
+    for (number, which) in [(1, Removal::Any), (11, Removal::Unverified)] {
+        let act = Act::Remove(which);
+        let removed = done_only_in_its_state(&*store, number, act).await;
+        assert_no_user(&*store, &removed, "a removed user").await;
+        assert!(
+            !act.on(&*store, &removed.state()).await,
+            "a user was removed twice"
+        );
+    }
+}
+
+/// Who may be removed only while unverified is not removed once verified.
+pub async fn a_verified_user_is_removed_only_if_any_may_be(store: Arc<dyn Store>) {
+    let verified = User {
+        is_verified: true,
+        ..user(1)
+    };
+    insert_user(&*store, &verified).await;
+    let state = verified.state();
+    assert!(
+        !done(store.remove_user(&state, Removal::Unverified).await),
+        "a verified user was removed as an unverified one"
+    );
+    assert_stored(&*store, &verified, "a refused removal changed a user").await;
+    assert!(
+        done(store.remove_user(&state, Removal::Any).await),
+        "a verified user could not be removed"
+    );
+    assert_no_user(&*store, &verified, "a removed user").await;
+}
+
+/// Once a user is removed, the address can be registered again, and what is
+/// registered then is another account: neither the old id nor the old state
+/// has anything to do with it.
+pub async fn the_address_of_a_removed_user_is_free_at_once(store: Arc<dyn Store>) {
+    for number in 1..4 {
+        let old = User {
+            email: email("Same@Example.org"),
+            ..user(number)
+        };
+        insert_user(&*store, &old).await;
+        if number > 1 {
+            let before = user_id(number - 1);
+            let found = done(store.user(before).await);
+            assert!(found.is_none(), "the id of a removed user finds a user");
+            let state = AccountState {
+                id: before,
+                ..old.state()
+            };
+            let acts = [Act::Verify, Act::ChangeEmail, Act::Reset];
+            for act in acts.into_iter().chain([Act::Remove(Removal::Any)]) {
+                assert!(
+                    !act.on(&*store, &state).await,
+                    "an act for a removed user was done on another"
+                );
+            }
+        }
+        assert_stored(&*store, &old, "a user who registered again").await;
+        let removed = store.remove_user(&old.state(), Removal::Unverified).await;
+        assert!(done(removed), "a user was not removed");
+        assert_no_user(&*store, &old, "a removed user").await;
+    }
+}

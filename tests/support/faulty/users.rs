@@ -1,0 +1,319 @@
+//! Its users.
+
+use admittance::email::{CanonicalEmail, Email};
+use admittance::id::UserId;
+use admittance::preferences::Preferences;
+use admittance::store::{
+    ChangeEmail, Epoch, InsertUser, ProfileChange, Removal, StoreError, UserStore,
+};
+use admittance::time::Timestamp;
+use admittance::user::{
+    AccountState, DeviceDigest, DisplayName, MAX_DEVICES, PasswordHash, User, UserStatus,
+};
+use async_trait::async_trait;
+
+use super::Fault::*;
+use super::{FaultyStore, Tables};
+
+impl FaultyStore {
+    fn email(&self, email: &CanonicalEmail) -> CanonicalEmail {
+        if self.has(FoldsEmails) {
+            let folded = email.as_str().to_uppercase().to_lowercase();
+            return CanonicalEmail::from_store(folded);
+        }
+        email.clone()
+    }
+
+    fn key_of(&self, user: &User) -> CanonicalEmail {
+        if self.has(ComparesEmailsAsGiven) {
+            return CanonicalEmail::from_store(user.email.as_str().to_owned());
+        }
+        self.email(user.email.canonical())
+    }
+
+    fn same_email(&self, user: &User, email: &CanonicalEmail) -> bool {
+        let pattern = self.has(ReadsEmailAsPattern) && email.as_str().contains(".*");
+        pattern || self.key_of(user) == self.email(email)
+    }
+
+    fn kept_user(&self, user: &User) -> User {
+        let mut user = user.clone();
+        user.auth_epoch = self.counter(user.auth_epoch);
+        user.created_at = self.time(user.created_at);
+        if self.has(DropsPreferences) {
+            user.preferences = Preferences::default();
+        }
+        if self.has(DropsDevices) {
+            user.devices.clear();
+        }
+        if self.has(FoldsEmails) {
+            let folded = self.email(user.email.canonical()).as_str().to_owned();
+            user.email = Email::from_store(user.email.as_str().to_owned(), folded);
+        }
+        user
+    }
+
+    /// The user whom an act for this state is done on.
+    fn in_state<'a>(&self, tables: &'a Tables, account: &AccountState) -> Option<&'a User> {
+        tables.users.values().find(|user| {
+            (user.id == account.id || self.has(IgnoresAccountId))
+                && (*user.email.canonical() == account.email || self.has(IgnoresAccountEmail))
+                && (user.auth_epoch == account.auth_epoch || self.has(IgnoresAccountEpoch))
+                && (user.status == UserStatus::Active || self.has(IgnoresAccountStatus))
+        })
+    }
+
+    fn add_device(&self, devices: &mut Vec<DeviceDigest>, new: Option<DeviceDigest>) {
+        let Some(new) = new.filter(|_| !self.has(ForgetsNewDevice)) else {
+            return;
+        };
+        if self.has(AddsDeviceFirst) {
+            devices.insert(0, new);
+        } else {
+            devices.push(new);
+        }
+        let beyond = devices.len().saturating_sub(MAX_DEVICES);
+        match self.fault {
+            KeepsAllDevices => {}
+            DropsNewestDevice => devices.truncate(MAX_DEVICES),
+            _ => drop(devices.drain(..beyond)),
+        }
+    }
+}
+
+#[async_trait]
+impl UserStore for FaultyStore {
+    async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError> {
+        let user = self.kept_user(user);
+        let check = |tables: &Tables| {
+            let taken = |other: &User| self.key_of(other) == self.key_of(&user);
+            if tables.users.values().any(taken) || tables.blocked.contains(user.email.canonical()) {
+                return InsertUser::EmailTaken;
+            }
+            match tables.users.contains_key(&user.id) && !self.has(OverwritesUsers) {
+                true => InsertUser::IdTaken,
+                false => InsertUser::Inserted,
+            }
+        };
+        let write = |tables: &mut Tables, outcome| {
+            if outcome == InsertUser::Inserted {
+                tables.users.insert(user.id, user.clone());
+            } else if self.has(KeepsEmailOfRefusedUser) {
+                tables.blocked.insert(user.email.canonical().clone());
+            }
+            outcome
+        };
+        Ok(self.act(ChecksThenInsertsUser, check, write).await)
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        let tables = self.tables();
+        let anybody = tables.users.values().find(|_| self.has(FindsAnybody));
+        let removed = tables
+            .removed
+            .get(&id)
+            .filter(|_| self.has(FindsRemovedUser));
+        Ok(tables.users.get(&id).or(removed).or(anybody).cloned())
+    }
+
+    async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError> {
+        let tables = self.tables();
+        let mut users = tables.users.values();
+        Ok(users.find(|user| self.same_email(user, email)).cloned())
+    }
+
+    async fn record_login(
+        &self,
+        id: UserId,
+        epoch: u64,
+        new_device: Option<DeviceDigest>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let check = |tables: &Tables| {
+            let mut user = tables.users.get(&id).cloned()?;
+            let active = user.status == UserStatus::Active || self.has(RecordsLoginOfDisabled);
+            let good = active && (user.auth_epoch == epoch || self.has(LoginIgnoresEpoch));
+            if good {
+                user.last_login = Some(now);
+            }
+            if good || self.has(RefusedLoginAddsDevice) {
+                self.add_device(&mut user.devices, new_device);
+            }
+            Some((user, good))
+        };
+        let write = |tables: &mut Tables, seen: Option<(User, bool)>| {
+            let good = seen.as_ref().is_some_and(|(_, good)| *good);
+            tables.users.extend(seen.map(|(user, _)| (id, user)));
+            good
+        };
+        Ok(self.act(LoginWritesWholeUser, check, write).await)
+    }
+
+    async fn replace_password(
+        &self,
+        id: UserId,
+        expected: &PasswordHash,
+        new: &PasswordHash,
+        epoch: Epoch,
+    ) -> Result<bool, StoreError> {
+        let check = |tables: &Tables| {
+            let user = tables.users.get(&id)?;
+            let same = user.password_hash.is(expected) || self.has(IgnoresExpectedPassword);
+            same.then_some(id)
+        };
+        let write = |tables: &mut Tables, found: Option<UserId>| {
+            let Some(user) = found.and_then(|id| tables.users.get_mut(&id)) else {
+                return false;
+            };
+            user.password_hash = new.clone();
+            if epoch == Epoch::Raise && !self.has(ForgetsEpoch) {
+                user.auth_epoch += 1;
+            }
+            true
+        };
+        Ok(self.act(ChecksThenReplacesPassword, check, write).await)
+    }
+
+    async fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<User>, StoreError> {
+        let read = |tables: &Tables| {
+            let missing = self.has(MakesMissingUsers).then(|| nobody(id));
+            let mut user = tables.users.get(&id).cloned().or(missing)?;
+            user.name = change.name.clone().unwrap_or(user.name);
+            if let Some(preferences) = &change.preferences {
+                let mut object = preferences.as_map().clone();
+                if self.has(MergesPreferences) {
+                    object.extend(user.preferences.as_map().clone());
+                }
+                user.preferences = Preferences::from_store(object);
+            }
+            if self.has(ProfileChangeUnverifies) {
+                user.is_verified = false;
+            }
+            Some(user)
+        };
+        let write = |tables: &mut Tables, user: Option<User>| {
+            tables.users.extend(user.clone().map(|user| (id, user)));
+            user
+        };
+        Ok(self.act(ProfileChangeWritesWholeUser, read, write).await)
+    }
+
+    async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
+        let check = |tables: &Tables| {
+            let user = self.in_state(tables, account)?;
+            (!user.is_verified || self.has(VerifiesTwice)).then_some(user.id)
+        };
+        let write = |tables: &mut Tables, found: Option<UserId>| {
+            if let Some(user) = found.and_then(|id| tables.users.get_mut(&id)) {
+                user.is_verified = true;
+                user.auth_epoch += u64::from(self.has(VerificationRaisesEpoch));
+            }
+            found.is_some()
+        };
+        Ok(self.act(ChecksThenVerifies, check, write).await)
+    }
+
+    async fn change_email(
+        &self,
+        account: &AccountState,
+        to: &Email,
+    ) -> Result<ChangeEmail, StoreError> {
+        let check = |tables: &Tables| {
+            let user = self.in_state(tables, account).ok_or(ChangeEmail::Gone)?;
+            let owner = tables.users.values().find(|other| {
+                (other.id != user.id || self.has(RefusesOwnEmail))
+                    && self.same_email(other, to.canonical())
+            });
+            match owner.is_some() && !self.has(ChangesToTakenEmail) {
+                true => Err(ChangeEmail::EmailTaken),
+                false => Ok(user.id),
+            }
+        };
+        let write = |tables: &mut Tables, checked: Result<UserId, ChangeEmail>| {
+            let user = match checked.map(|id| tables.users.get_mut(&id)) {
+                Ok(Some(user)) => user,
+                Ok(None) => return ChangeEmail::Gone,
+                Err(refusal) => return refusal,
+            };
+            let former = user.email.canonical().clone();
+            user.is_verified |= !self.has(ChangeOfEmailLeavesUnverified);
+            user.email = to.clone();
+            if self.has(ChangesGivenEmailOnly) {
+                let kept = former.as_str().to_owned();
+                user.email = Email::from_store(to.as_str().to_owned(), kept);
+            }
+            if self.has(KeepsFormerEmail) && former != *to.canonical() {
+                tables.blocked.insert(former);
+            }
+            ChangeEmail::Changed
+        };
+        Ok(self.act(ChecksThenChangesEmail, check, write).await)
+    }
+
+    async fn reset_password(
+        &self,
+        account: &AccountState,
+        new: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let check = |tables: &Tables| self.in_state(tables, account).map(|user| user.id);
+        let write = |tables: &mut Tables, found: Option<UserId>| {
+            let Some(user) = found.and_then(|id| tables.users.get_mut(&id)) else {
+                return false;
+            };
+            if !self.has(ResetKeepsPassword) {
+                user.password_hash = new.clone();
+            }
+            user.auth_epoch += u64::from(!self.has(ResetKeepsEpoch));
+            user.is_verified |= !self.has(ResetLeavesUnverified);
+            true
+        };
+        Ok(self.act(ChecksThenResets, check, write).await)
+    }
+
+    async fn remove_user(
+        &self,
+        account: &AccountState,
+        which: Removal,
+    ) -> Result<bool, StoreError> {
+        let check = |tables: &Tables| {
+            let user = self.in_state(tables, account)?;
+            let any = which == Removal::Any || self.has(RemovesVerified);
+            (any || !user.is_verified).then(|| user.clone())
+        };
+        let write = |tables: &mut Tables, found: Option<User>| {
+            let Some(user) = found else {
+                return false;
+            };
+            if self.has(KeepsEmailOfRemovedUser) {
+                tables.blocked.insert(user.email.canonical().clone());
+            }
+            if !self.has(RemovesNobody) {
+                tables.users.remove(&user.id);
+            }
+            tables.removed.insert(user.id, user);
+            true
+        };
+        Ok(self.act(ChecksThenRemovesUser, check, write).await)
+    }
+}
+
+fn nobody(id: UserId) -> User {
+    User {
+        id,
+        email: Email::from_store(String::new(), String::new()),
+        name: DisplayName::from_store(String::new()),
+        password_hash: PasswordHash::new(""),
+        created_at: Timestamp::MIN,
+        last_login: None,
+        is_verified: false,
+        roles: Default::default(),
+        preferences: Preferences::default(),
+        status: UserStatus::Active,
+        auth_epoch: 0,
+        devices: Vec::new(),
+    }
+}
