@@ -10,6 +10,7 @@ mod commands;
 #[path = "../support/mongo.rs"]
 mod mongo;
 
+mod account;
 mod acts;
 mod cost;
 mod crash;
