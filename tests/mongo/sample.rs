@@ -113,7 +113,7 @@ pub(crate) fn digest(number: u32) -> TokenDigest {
 /// the same time.
 pub(crate) fn token(number: u32, owner: u32) -> OneTimeToken {
     let owner = user(owner);
-    let registration = (number % 2 == 0).then(|| PendingRegistration {
+    let registration = number.is_multiple_of(2).then(|| PendingRegistration {
         user_id: user_id(number + 100),
         name: DisplayName::parse("Zoë").unwrap(),
         password_hash: hash(number),

@@ -97,7 +97,7 @@ pub async fn asvs_1_2_4_hostile_text_matches_only_itself(store: Arc<dyn Store>) 
 /// A user, a session and a token made of `text`.
 async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
     let mut hostile = user(number);
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         // Half of them get it by the acts that links in mails allow.
         insert_user(store, &hostile).await;
         let given = Email::from_store(text.to_owned(), text.to_owned());
