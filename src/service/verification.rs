@@ -12,7 +12,7 @@ use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation};
 use crate::mail::MailKind;
 use crate::password::NormalizedPassword;
-use crate::secret::Password;
+use crate::secret::{MailToken, Password};
 use crate::store::{InsertUser, LimitStore, Removal, SessionStore, TokenStore, UserStore};
 use crate::token::{OneTimeToken, PendingRegistration, TokenPurpose};
 use crate::user::{User, UserStatus};
@@ -60,8 +60,7 @@ where
     ) -> Result<VerifyOutcome, AuthError> {
         self.limit_address(context, self.now()).await?;
         if request.token.purpose() == Some(TokenPurpose::CompleteRegistration) {
-            let purpose = TokenPurpose::CompleteRegistration;
-            let link = self.link_of(&request.token, purpose).await?;
+            let link = self.pending_link(&request.token).await?;
             return self
                 .complete(link, request.password, context, trail)
                 .await
@@ -141,6 +140,20 @@ where
             trail.notice = Some(Notice::RowsLeftBehind);
         }
         Ok(())
+    }
+
+    /// The record of a link for a registration that still waits. Once the
+    /// address has an account it does not, even if the row of the link was left
+    /// behind.
+    async fn pending_link(&self, token: &MailToken) -> Result<OneTimeToken, AuthError> {
+        let link = self
+            .link_of(token, TokenPurpose::CompleteRegistration)
+            .await?;
+        let store = &self.inner.store;
+        match store.user_by_email(link.email.canonical()).await? {
+            None => Ok(link),
+            Some(_) => Err(AuthError::InvalidLink),
+        }
     }
 
     /// Makes the account of a pending registration, verified, and opens a
@@ -302,8 +315,7 @@ where
         let gone = Accepted::new("The account has been removed. You need not do anything else.");
         let store = &self.inner.store;
         if request.token.purpose() == Some(TokenPurpose::CompleteRegistration) {
-            let purpose = TokenPurpose::CompleteRegistration;
-            let link = self.link_of(&request.token, purpose).await?;
+            let link = self.pending_link(&request.token).await?;
             store.remove_tokens(link.account.id, None).await?;
             return Ok(gone);
         }

@@ -30,6 +30,8 @@ async fn drop_after(op: Op, polls: usize) -> bool {
     // Two points to be dropped at before each act of the store, two after.
     scene.bed.store.watch(2);
     let outcome = poll_at_most(scene.operation(), polls).await;
+    // What is in the background by then is not dropped with it.
+    scene.bed.auth.flush_mail().await;
     scene.bed.store.calm();
     scene.check(&outcome).await;
     outcome.is_none()
@@ -48,5 +50,5 @@ async fn asvs_2_3_3_each_operation_dropped_at_each_point_where_it_waits() {
         drops += polls - 1;
     }
     println!("{drops} drops of {} operations, 0 violations", OPS.len());
-    assert!(drops >= 120, "{drops}");
+    assert!(drops >= 500, "{drops}");
 }

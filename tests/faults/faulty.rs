@@ -96,6 +96,11 @@ impl<S: Store> FaultyStore<S> {
         self.set(None, yields);
     }
 
+    /// How many calls there were since the plan was set.
+    pub(crate) fn calls(&self) -> usize {
+        self.plan.lock().unwrap().calls.len()
+    }
+
     /// Works from now on. Returns the calls since the plan was set.
     pub(crate) fn calm(&self) -> Vec<&'static str> {
         let calls = std::mem::take(&mut self.plan.lock().unwrap().calls);

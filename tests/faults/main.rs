@@ -14,6 +14,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod asks;
 mod cancel;
 mod clock;
 mod enumeration;

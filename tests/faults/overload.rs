@@ -17,7 +17,7 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use crate::scene::{ANN, OPS, Op, Outcome, SLOW, Scene};
-use crate::support::bed::{Events, PASSWORD, config, login};
+use crate::support::bed::{PASSWORD, config, login};
 
 /// A scheme whose verification waits until it is let through.
 struct Gate {
@@ -95,7 +95,7 @@ impl Busy {
             inner: Arc::new(SeededRandom::new(0x00ff)),
             hook: Arc::default(),
         };
-        let scene = Scene::with(op, config, random.clone(), Events::default()).await;
+        let scene = Scene::with(op, config, |builder| builder.random(random.clone())).await;
         let ann = Email::parse(ANN).unwrap();
         let template = scene.truth.user_by_email(ann.canonical()).await;
         let slow = User {
@@ -152,6 +152,8 @@ impl Busy {
         let refused = timeout(Duration::from_secs(120), self.scene.operation());
         let answer = refused.await;
         let outcome = Some(answer.unwrap_or_else(|_| panic!("it was kept waiting at {when:?}")));
+        // What is done in the background belongs to it.
+        self.scene.bed.auth.flush_mail().await;
         self.scene.bed.store.calm();
         *self.random.hook.lock().unwrap() = None;
         let guests: Vec<_> = self.guests.lock().unwrap().drain(..).collect();

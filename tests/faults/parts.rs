@@ -1,14 +1,14 @@
 //! Faults of what else the service is given: randomness and the event sink.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use admittance::error::AuthError;
-use admittance::event::{AuthEvent, EventSink};
+use admittance::event::{AuthEvent, EventSink, Notice, Operation};
 use admittance::random::{RandomError, SecureRandom, SeededRandom};
 
-use crate::scene::{OPS, Op, Scene};
-use crate::support::bed::{Events, config};
+use crate::scene::{OPS, Op, Scene, shape};
+use crate::support::bed::{Builder, config};
 
 /// Fails at one draw and works otherwise.
 #[derive(Clone)]
@@ -50,11 +50,13 @@ async fn asvs_16_5_3_randomness_that_fails_fails_closed() {
     for op in OPS {
         for draw in 1.. {
             let random = FaultyRandom::new();
-            let events = Events::default();
-            let scene = Scene::with(op, config(), random.clone(), events).await;
+            let add = |builder: Builder<_>| builder.random(random.clone());
+            let scene = Scene::with(op, config(), add).await;
             let before = scene.truth.counts();
             random.fail_at(draw);
             let outcome = Some(scene.operation().await);
+            let drawn = random.draws.load(Ordering::SeqCst);
+            let mails = scene.mails().await;
             let was_reached = random.draws.load(Ordering::SeqCst) >= draw;
             random.fail_at(0);
             if was_reached {
@@ -64,10 +66,17 @@ async fn asvs_16_5_3_randomness_that_fails_fails_closed() {
                     Some(Err(AuthError::Random(_))) => {
                         let after = scene.truth.counts();
                         assert_eq!(
-                            (after.users, after.sessions),
-                            (before.users, before.sessions),
+                            (after.users, after.sessions, after.tokens),
+                            (before.users, before.sessions, before.tokens),
                             "half made"
                         );
+                        assert_eq!(mails, []);
+                    }
+                    // A link that is made after the answer.
+                    Some(Ok(_)) if draw > drawn => {
+                        let dropped = scene.bed.events.last();
+                        assert_eq!(dropped.notice, Some(Notice::MailDropped));
+                        assert_eq!(mails, []);
                     }
                     // The salt of the hash that was to replace the old one.
                     Some(Ok(_)) => assert_eq!((op, draw), (Op::LoginRehash, 1)),
@@ -81,15 +90,15 @@ async fn asvs_16_5_3_randomness_that_fails_fails_closed() {
         }
     }
     println!("{faults} failures of the randomness, 0 violations");
-    assert!(faults >= 10, "{faults}");
+    assert!(faults >= 40, "{faults}");
 }
 
 #[derive(Clone, Default)]
-struct PanickingSink(Arc<AtomicUsize>);
+struct PanickingSink(Arc<Mutex<Vec<Operation>>>);
 
 impl EventSink for PanickingSink {
-    fn emit(&self, _: &AuthEvent) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+    fn emit(&self, event: &AuthEvent) {
+        self.0.lock().unwrap().push(event.operation);
         panic!("the sink was told to panic");
     }
 }
@@ -97,20 +106,22 @@ impl EventSink for PanickingSink {
 #[tokio::test]
 async fn asvs_16_5_4_a_sink_that_panics_changes_no_answer() {
     for op in OPS {
-        let usual = Scene::new(op).await.operation().await;
+        let undisturbed = Scene::new(op).await;
+        let usual = undisturbed.operation().await;
+        let usual_mails = undisturbed.mails().await;
         let sink = PanickingSink::default();
-        let scene = Scene::with(op, config(), SeededRandom::new(7), sink.clone()).await;
+        let scene = Scene::with(op, config(), |builder| builder.events(sink.clone())).await;
         let answer = tokio::spawn(scene.operation()).await.unwrap();
-        assert_eq!(
-            answer
-                .as_ref()
-                .map(Option::is_some)
-                .map_err(AuthError::code),
-            usual.as_ref().map(Option::is_some).map_err(AuthError::code),
-            "{op:?}"
-        );
-        let emitted = sink.0.load(Ordering::SeqCst);
-        assert_eq!(emitted, usize::from(op != Op::Validate), "{op:?}");
+        assert_eq!(shape(&answer), shape(&usual), "{op:?}");
+        // No mail is lost by it either.
+        let mails = scene.mails().await;
+        assert_eq!(mails, usual_mails, "{op:?}");
+        let emitted = std::mem::take(&mut *sink.0.lock().unwrap());
+        let of_mails = emitted.iter().filter(|of| **of == Operation::SendMail);
+        let of_mails = of_mails.count();
+        assert_eq!(of_mails, mails.len(), "{op:?}");
+        let answered = emitted.len() - of_mails;
+        assert_eq!(answered, usize::from(op != Op::Validate), "{op:?}");
         scene.check(&Some(answer)).await;
     }
 }

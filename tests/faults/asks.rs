@@ -1,0 +1,141 @@
+//! Requests about links and accounts, short enough to be repeated.
+
+use admittance::error::AuthError;
+use admittance::secret::MailToken;
+use admittance::service::{
+    Authenticated, ChangeEmail, ChangePassword, DeleteAccount, EmailRequest, LinkRequest,
+    ResetPassword, Tokens, VerifyEmail, VerifyOutcome,
+};
+use admittance::store::Store;
+
+use crate::support::bed::Bed;
+
+/// What an operation gave: tokens, if it gives any.
+pub(crate) type Answer = Result<Option<Tokens>, AuthError>;
+
+pub(crate) async fn verify<S: Store + Clone>(
+    bed: &Bed<S>,
+    link: &MailToken,
+    password: Option<&str>,
+    who: Option<&Authenticated>,
+) -> Answer {
+    let request = VerifyEmail {
+        token: link.clone(),
+        password: password.map(Into::into),
+    };
+    Ok(
+        match bed.auth.verify_email(request, who, &bed.here).await? {
+            VerifyOutcome::Opened(answer) => {
+                assert!(answer.is_verified);
+                Some(answer.tokens)
+            }
+            VerifyOutcome::Verified(_) => None,
+        },
+    )
+}
+
+pub(crate) async fn resend<S: Store + Clone>(bed: &Bed<S>, email: &str) -> Answer {
+    let request = email_request(email);
+    bed.auth
+        .resend_verification(request, &bed.here)
+        .await
+        .map(|_| None)
+}
+
+pub(crate) async fn disown<S: Store + Clone>(bed: &Bed<S>, link: &MailToken) -> Answer {
+    bed.auth
+        .disown_email(link_request(link), &bed.here)
+        .await
+        .map(|_| None)
+}
+
+pub(crate) async fn forgot<S: Store + Clone>(bed: &Bed<S>, email: &str) -> Answer {
+    let request = email_request(email);
+    bed.auth
+        .forgot_password(request, &bed.here)
+        .await
+        .map(|_| None)
+}
+
+pub(crate) async fn reset<S: Store + Clone>(
+    bed: &Bed<S>,
+    link: &MailToken,
+    password: &str,
+) -> Answer {
+    let request = ResetPassword {
+        token: link.clone(),
+        new_password: password.into(),
+        confirm_password: password.into(),
+    };
+    bed.auth
+        .reset_password(request, &bed.here)
+        .await
+        .map(|_| None)
+}
+
+pub(crate) async fn change_email<S: Store + Clone>(
+    bed: &Bed<S>,
+    who: &Authenticated,
+    to: &str,
+    password: &str,
+) -> Answer {
+    let request = ChangeEmail {
+        new_email: to.into(),
+        current_password: password.into(),
+    };
+    bed.auth
+        .change_email(who, request, &bed.here)
+        .await
+        .map(|_| None)
+}
+
+pub(crate) async fn confirm_email<S: Store + Clone>(
+    bed: &Bed<S>,
+    who: &Authenticated,
+    link: &MailToken,
+) -> Answer {
+    let request = link_request(link);
+    bed.auth
+        .confirm_email_change(who, request, &bed.here)
+        .await
+        .map(|_| None)
+}
+
+pub(crate) async fn delete<S: Store + Clone>(
+    bed: &Bed<S>,
+    who: &Authenticated,
+    password: &str,
+) -> Answer {
+    let request = DeleteAccount {
+        current_password: password.into(),
+    };
+    bed.auth
+        .delete_account(who, request, &bed.here)
+        .await
+        .map(|()| None)
+}
+
+fn email_request(email: &str) -> EmailRequest {
+    EmailRequest {
+        email: email.into(),
+    }
+}
+
+fn link_request(link: &MailToken) -> LinkRequest {
+    LinkRequest {
+        token: link.clone(),
+    }
+}
+
+pub(crate) fn change(current: &str, new: &str) -> ChangePassword {
+    ChangePassword {
+        current_password: current.into(),
+        new_password: new.into(),
+        confirm_password: new.into(),
+    }
+}
+
+/// Whether it failed because the link is not good.
+pub(crate) fn is_dead<T>(answer: &Result<T, AuthError>) -> bool {
+    matches!(answer, Err(AuthError::InvalidLink))
+}
