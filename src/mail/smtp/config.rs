@@ -395,7 +395,7 @@ mod tests {
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
         ] {
             config.root_certificates = Some(pem.to_owned());
-            let error = config.tls_parameters().unwrap_err().to_string();
+            let error = config.tls_parameters().err().unwrap().to_string();
             assert!(error.starts_with("smtp.root_certificates"), "{error}");
         }
     }
