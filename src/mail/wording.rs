@@ -136,7 +136,7 @@ fn duration(
     minute: Option<&str>,
     minutes: Option<&str>,
 ) -> String {
-    let (count, one, more) = if seconds >= 3600 && seconds % 3600 == 0 {
+    let (count, one, more) = if seconds >= 3600 && seconds.is_multiple_of(3600) {
         let words = (hour.unwrap_or("hour"), hours.unwrap_or("hours"));
         (seconds / 3600, words.0, words.1)
     } else {

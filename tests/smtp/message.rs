@@ -181,6 +181,7 @@ async fn an_address_from_a_store_that_is_none_is_refused_before_anything_is_said
     for address in [
         "a@b.org>\r\nRCPT TO:<eve@evil.example",
         "a>b@c.org",
+        "\"a>b\"@c.org",
         "\"a\r\n\"@b.org",
         "a b@c.org",
         "a@b@c.org",

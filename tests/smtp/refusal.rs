@@ -116,6 +116,8 @@ async fn a_goodbye_that_never_comes_does_not_fail_a_mail_that_was_taken() {
             in_mail &= line != ".\r\n";
         }
     });
-    mailer(config("", port, "")).send(&mail()).await.unwrap();
+    let (mailer, mail) = (mailer(config("", port, "")), mail());
+    let sent = tokio::time::timeout(Duration::from_secs(60), mailer.send(&mail)).await;
+    sent.unwrap().unwrap();
     served.await.unwrap();
 }
