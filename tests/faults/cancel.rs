@@ -7,7 +7,7 @@ use std::task::Poll;
 use crate::scene::{OPS, Op, Scene};
 
 /// Polls `future` at most `polls` times.
-async fn poll_at_most<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+pub(crate) async fn poll_at_most<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     let (mut future, mut left) = (pin!(future), polls);
     std::future::poll_fn(|context| {
         if left == 0 {

@@ -19,6 +19,8 @@ mod cancel;
 mod clock;
 mod enumeration;
 mod faulty;
+mod hook;
+mod mailer;
 mod overload;
 mod parts;
 mod races;
