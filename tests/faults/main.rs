@@ -24,6 +24,7 @@ mod mailer;
 mod overload;
 mod parts;
 mod races;
+mod races_links;
 mod scene;
 mod starvation;
 mod sweep;
