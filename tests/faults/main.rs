@@ -18,6 +18,7 @@ mod asks;
 mod cancel;
 mod clock;
 mod enumeration;
+mod enumeration_mail;
 mod faulty;
 mod hook;
 mod mailer;
