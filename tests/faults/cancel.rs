@@ -50,5 +50,5 @@ async fn asvs_2_3_3_each_operation_dropped_at_each_point_where_it_waits() {
         drops += polls - 1;
     }
     println!("{drops} drops of {} operations, 0 violations", OPS.len());
-    assert!(drops >= 500, "{drops}");
+    assert!(drops >= 400, "{drops}");
 }
