@@ -67,6 +67,7 @@ fn user(number: u32) -> User {
         preferences: Preferences::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
+        link_epoch: 0,
         devices: Vec::new(),
     }
 }

@@ -245,12 +245,15 @@ pub struct LimitPolicy {
     /// Credential checks from one network, links of mails included. Default 60,
     /// and one more every 2 seconds.
     pub login_by_address: Option<Quota>,
-    /// Mails to one address that somebody asked for who need not be its owner:
-    /// whether there is such an account or not. Default 3, and one more every
-    /// 5 minutes.
+    /// Mails of one purpose to one address that somebody asked for who need not
+    /// be its owner, whether there is such an account or not. Each purpose has
+    /// a budget of its own, so that one that is used up means that such mails
+    /// have come. By `VerifyFirst`, registrations of one address count for each
+    /// network by itself, and ten times as many for all networks together.
+    /// Default 3, and one more every 5 minutes.
     pub mail_by_account: Option<Quota>,
-    /// Mails that were asked for from one network. Default 20, and one more
-    /// every minute.
+    /// Mails that were asked for from one network, other than by registering.
+    /// Default 20, and one more every minute.
     pub mail_by_address: Option<Quota>,
 }
 

@@ -37,13 +37,28 @@ pub trait RegistrationHook: Send + Sync + 'static {
 
 impl<S: UserStore + 'static, C: Clock> AuthService<S, C> {
     /// Calls the hook, if there is one, and sets the preferences that it
-    /// gives.
-    pub(super) async fn call_hook(&self, user: &mut User, trail: &mut Trail) {
-        let Some(hook) = &self.inner.hook else { return };
+    /// gives; `then` is called with the user as it is then.
+    pub(super) async fn call_hook(
+        &self,
+        user: &mut User,
+        then: impl FnOnce(&User) + Send + 'static,
+        trail: &mut Trail,
+    ) {
+        let Some(hook) = &self.inner.hook else {
+            then(user);
+            return;
+        };
         // In a task of its own, which comes to its end when the request is
         // dropped: the hook is not called again.
-        let (service, hook, account) = (self.clone(), Arc::clone(hook), user.clone());
-        let work = async move { service.try_hook(hook, &account).await };
+        let (service, hook, mut account) = (self.clone(), Arc::clone(hook), user.clone());
+        let work = async move {
+            let given = service.try_hook(hook, &account).await;
+            if let Ok(Some(preferences)) = &given {
+                account.preferences.clone_from(preferences);
+            }
+            then(&account);
+            given
+        };
         let done = tokio::spawn(work.in_current_span()).await;
         match done.map_err(Cause::from).and_then(|given| given) {
             Ok(None) => {}

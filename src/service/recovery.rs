@@ -1,5 +1,6 @@
 //! A new password for whoever has the mailbox.
 
+use super::mailing::Asked;
 use super::report::Trail;
 use super::{Accepted, AuthService, EmailRequest, RequestContext, ResetPassword};
 use crate::clock::Clock;
@@ -43,7 +44,8 @@ where
         trail: &mut Trail,
     ) -> Result<Accepted, AuthError> {
         let outbox = self.outbox()?;
-        let (_, user) = self.mailbox_of(&request, context, trail).await?;
+        let asked = Asked::Reset;
+        let (_, user) = self.mailbox_of(&request, asked, context, trail).await?;
         let (service, kind) = (self.clone(), MailKind::ResetPassword);
         outbox.post(kind, trail.user_id, async move {
             let outbox = service.outbox()?;
@@ -52,7 +54,7 @@ where
             };
             let (now, email) = (service.now(), user.email.clone());
             let purpose = TokenPurpose::ResetPassword;
-            let link = service.new_link(purpose, user.state(), email, None, now)?;
+            let link = service.new_link(purpose, user.mailbox_state(), email, None, now)?;
             service.store_link(&link).await?;
             Ok(vec![service.link_mail(outbox, &link, Some(&user))])
         });
@@ -97,7 +99,7 @@ where
             .await?;
         let store = &self.inner.store;
         let user = store.user(link.account.id).await?;
-        let mut user = user
+        let user = user
             .filter(|user| link.account.is_of(user))
             .ok_or(AuthError::InvalidLink)?;
         trail.user_id = Some(user.id);
@@ -122,7 +124,8 @@ where
             return Err(AuthError::InvalidLink);
         }
         self.sweep_up(user.id, trail).await;
-        user.is_verified = true;
+        // The mailbox is the owner's, but as long as it was not confirmed the
+        // name may be what a squatter wrote: this mail goes without it.
         self.notify(MailKind::PasswordChanged, &user, &user.email, context);
         Ok(Accepted::new(
             "Your password has been changed. Log in with the new one.",

@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod abuse_of_mail;
 mod account;
 mod authorization;
 mod email_change;
@@ -21,6 +22,7 @@ mod password;
 mod profile;
 mod recovery;
 mod registration;
+mod rows_left_behind;
 mod sessions;
 mod squatting;
 mod verification;

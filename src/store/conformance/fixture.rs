@@ -71,6 +71,7 @@ pub(super) fn user(number: u32) -> User {
         preferences: Preferences::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
+        link_epoch: 0,
         devices: Vec::new(),
     }
 }
@@ -101,7 +102,8 @@ pub(super) fn token(number: u32, user_id: UserId, purpose: TokenPurpose) -> OneT
         account: AccountState {
             id: user_id,
             email: account.canonical().clone(),
-            auth_epoch: 0,
+            auth_epoch: Some(0),
+            link_epoch: 0,
         },
         email: email(&format!("Mailed{number}@Example.org")),
         registration: None,
@@ -152,6 +154,7 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         preferences,
         status,
         auth_epoch,
+        link_epoch,
         devices,
     } = a;
     [
@@ -166,6 +169,7 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         ("preferences", *preferences == b.preferences),
         ("status", *status == b.status),
         ("auth_epoch", *auth_epoch == b.auth_epoch),
+        ("link_epoch", *link_epoch == b.link_epoch),
         ("devices", *devices == b.devices),
     ]
     .into_iter()
