@@ -321,7 +321,7 @@ async fn ghsa_1_an_account_is_confirmed_or_disowned_but_not_both() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn asvs_15_4_2_of_resets_and_changes_of_password_one_wins() {
+async fn asvs_15_4_2_of_resets_one_wins_whatever_changes_of_password_do() {
     for (racers, rounds) in FIELDS {
         let bed = bed();
         for round in 0..rounds {
@@ -345,12 +345,24 @@ async fn asvs_15_4_2_of_resets_and_changes_of_password_one_wins() {
             })
             .await;
             let is_lost = |answer: &Answer| matches!(answer, Err(AuthError::InvalidCredentials));
-            let (won, tokens) = winner(answers, is_lost);
-            assert_eq!(tokens.is_some(), won % 2 == 1);
-            if let Some(tokens) = &tokens {
-                assert!(bed.validate(tokens).await.is_ok());
+            let (resets, changes): (Vec<_>, Vec<_>) =
+                answers.into_iter().partition(|(racer, _)| racer % 2 == 0);
+            // A change may come before the reset, and is then undone by it.
+            let changed: Vec<_> = changes
+                .into_iter()
+                .filter_map(|(_, answer)| match answer {
+                    Ok(tokens) => tokens,
+                    lost => {
+                        assert!(is_lost(&lost), "{lost:?}");
+                        None
+                    }
+                })
+                .collect();
+            assert!(changed.len() <= 1);
+            let (won, _) = winner(resets, none);
+            for tokens in changed.iter().chain([&ann.tokens]) {
+                assert_dead(&bed, tokens).await;
             }
-            assert_dead(&bed, &ann.tokens).await;
             assert_dead_link(&bed, &ann.user, &link).await;
             for racer in 0..racers {
                 let opened = bed.login(&ann.email, &password(racer)).await;

@@ -100,14 +100,14 @@ async fn an_account_lives_within_its_commands() {
     auth.confirm_email_change(&ann, request, here)
         .await
         .unwrap();
-    spent("confirm_email_change", 4).await;
+    spent("confirm_email_change", 5).await;
     let ann = bed.validate(&tokens).await.unwrap();
     spent("validate_token", 2).await;
     let request = DeleteAccount {
         current_password: OTHER_PASSWORD.into(),
     };
     auth.delete_account(&ann, request, here).await.unwrap();
-    spent("delete_account", 7).await;
+    spent("delete_account", 8).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
