@@ -3,7 +3,12 @@
 //! in errors, not in records. This is a test binary of its own because it
 //! listens to everything that the process logs.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests"
+)]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -3,6 +3,8 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
     clippy::panic,
     clippy::string_slice,
     reason = "a test fails by panicking"
