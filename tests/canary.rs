@@ -3,12 +3,7 @@
 //! in errors, not in records. This is a test binary of its own because it
 //! listens to everything that the process logs.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 #[path = "support/mod.rs"]
 mod support;
@@ -369,8 +364,8 @@ async fn mail(hunt: &mut Hunt) {
     for mail in mailbox.take() {
         hunt.look_at("Mail", &mail);
         if let Some(token) = Mailbox::token(&mail) {
-            let bits = &token.expose_secret()[4..];
-            hunt.secret(&format!("link of {}", mail.kind.as_str()), bits.as_bytes());
+            let bits = &token.expose_secret().as_bytes()[4..];
+            hunt.secret(&format!("link of {}", mail.kind.as_str()), bits);
             links.push(token);
         }
     }
