@@ -42,7 +42,7 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         let Some(hook) = &self.inner.hook else { return };
         if let Err(error) = self.try_hook(Arc::clone(hook), user).await {
             tracing::error!(user_id = %user.id, error = &*error as &dyn Error, "the registration hook failed");
-            trail.notice = Some(Notice::HookFailed);
+            trail.notice.get_or_insert(Notice::HookFailed);
         }
     }
 
