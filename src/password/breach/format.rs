@@ -219,7 +219,10 @@ pub(super) fn write(stored: &Stored, mut file: impl Write) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(BUFFER_BYTES);
     for part in stored.filter.fingerprints.chunks(BUFFER_BYTES / 2) {
         buffer.clear();
-        buffer.extend(part.iter().flat_map(|fingerprint| fingerprint.to_le_bytes()));
+        buffer.extend(
+            part.iter()
+                .flat_map(|fingerprint| fingerprint.to_le_bytes()),
+        );
         checksum.update(&buffer);
         file.write_all(&buffer)?;
     }

@@ -30,9 +30,9 @@ pub use filter::BreachFilter;
 #[cfg(feature = "breach-filter")]
 pub use format::{BreachFilterError, MAX_FILTER_BYTES};
 pub use query::BreachQuery;
-pub use range::{MAX_RANGE_BYTES, RangeCheck, RangeClient, RangeError};
 #[cfg(any(test, feature = "test-util"))]
 pub use range::MockRangeClient;
+pub use range::{MAX_RANGE_BYTES, RangeCheck, RangeClient, RangeError};
 
 use crate::store::Cause;
 
