@@ -20,7 +20,7 @@ const MAX_LINE_BYTES: usize = MAX_PASSWORD_BYTES;
 /// Collects breached passwords and makes a [`BreachFilter`] of them.
 ///
 /// It takes 8 bytes of memory for each, repeated ones included, and building
-/// about 26 more for each different one.
+/// some 23 more for each different one.
 ///
 /// # Examples
 ///
