@@ -112,16 +112,13 @@ impl BreachFilterBuilder {
         min_count: u64,
     ) -> Result<u64, BreachListError> {
         let (mut line, mut number, mut taken) = (Vec::new(), 0, 0);
-        while let Some(is_whole) = next_line(&mut list, &mut line)? {
+        while next_line(&mut list, &mut line)? {
             number += 1;
             if line.is_empty() {
                 continue;
             }
-            let malformed = BreachListError::Malformed { line: number };
-            let (nibbles, count) = is_whole
-                .then(|| line::parse::<40>(&line))
-                .flatten()
-                .ok_or(malformed)?;
+            let (nibbles, count) =
+                line::parse::<40>(&line).ok_or(BreachListError::Malformed { line: number })?;
             if count >= min_count {
                 let first = nibbles.iter().take(16);
                 let key = first.fold(0, |key, nibble| key << 4 | u64::from(*nibble));
@@ -143,10 +140,10 @@ impl BreachFilterBuilder {
     ) -> Result<PasswordListSummary, BreachListError> {
         let mut line = Vec::new();
         let mut summary = PasswordListSummary::default();
-        while let Some(is_whole) = next_line(&mut list, &mut line)? {
+        while next_line(&mut list, &mut line)? {
             let text = str::from_utf8(&line).ok();
             let password = text
-                .filter(|text| is_whole && !text.is_empty())
+                .filter(|text| !text.is_empty())
                 .and_then(|text| NormalizedPassword::new(&Password::new(text)).ok());
             match password {
                 Some(password) => {
@@ -194,25 +191,23 @@ impl fmt::Debug for BreachFilterBuilder {
     }
 }
 
-/// Puts the next line of `list` into `line`, without its break, and says
-/// whether that is all of it: of a line longer than [`MAX_LINE_BYTES`] the end
-/// is passed over. `None` at the end of the list.
-fn next_line(list: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
+/// Puts the next line of `list` into `line`, without its break; `false` when
+/// there is none. Of a line longer than [`MAX_LINE_BYTES`] the end is passed
+/// over: its beginning is too long already for a password and for a hash.
+fn next_line(list: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     // With room for CR LF.
     let most = MAX_LINE_BYTES as u64 + 2;
     if list.by_ref().take(most).read_until(b'\n', line)? == 0 {
-        return Ok(None);
-    }
-    let is_whole = line.ends_with(b"\n") || (line.len() as u64) < most;
-    if !is_whole {
-        list.skip_until(b'\n')?;
+        return Ok(false);
     }
     if line.ends_with(b"\n") {
         line.pop();
         if line.ends_with(b"\r") {
             line.pop();
         }
+    } else if line.len() as u64 == most {
+        list.skip_until(b'\n')?;
     }
-    Ok(Some(is_whole))
+    Ok(true)
 }
