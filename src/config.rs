@@ -27,6 +27,8 @@ pub struct AuthConfig {
     pub session: SessionPolicy,
     /// What a new password must be like.
     pub password: PasswordPolicy,
+    /// What happens when breached passwords cannot be looked up.
+    pub breach: BreachPolicy,
     /// How passwords are hashed.
     pub hashing: HashingConfig,
     /// Who may do how much.
@@ -55,6 +57,7 @@ impl AuthConfig {
             access_token_ttl: Duration::from_secs(15 * 60),
             session: SessionPolicy::default(),
             password: PasswordPolicy::default(),
+            breach: BreachPolicy::default(),
             hashing: HashingConfig::default(),
             limits: LimitPolicy::default(),
             roles: RolePolicy::default(),
@@ -117,9 +120,13 @@ impl AuthConfig {
                 return invalid(setting, "is not between one minute and 30 days");
             }
         }
-        let hook = self.onboarding.hook_timeout;
-        if hook.is_zero() || hook > Duration::from_secs(60) {
-            return invalid("onboarding.hook_timeout", "is not between 0 and 60 seconds");
+        for (setting, timeout) in [
+            ("onboarding.hook_timeout", self.onboarding.hook_timeout),
+            ("breach.timeout", self.breach.timeout),
+        ] {
+            if timeout.is_zero() || timeout > Duration::from_secs(60) {
+                return invalid(setting, "is not between 0 and 60 seconds");
+            }
         }
         self.password.validate()?;
         self.hashing.validate()
@@ -194,6 +201,45 @@ impl Default for LinkPolicy {
             reset_password_ttl: Duration::from_secs(30 * 60),
         }
     }
+}
+
+/// How new passwords are compared with breached ones, when the service has a
+/// [`BreachCheck`](crate::password::breach::BreachCheck).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BreachPolicy {
+    /// What happens when the source fails, panics or takes too long. Default
+    /// [`OnBreachFailure::Refuse`].
+    pub on_failure: OnBreachFailure,
+    /// How long one comparison may take; above 0, at most 60 seconds. Default
+    /// 3 seconds.
+    pub timeout: Duration,
+}
+
+impl Default for BreachPolicy {
+    fn default() -> Self {
+        Self {
+            on_failure: OnBreachFailure::default(),
+            timeout: Duration::from_secs(3),
+        }
+    }
+}
+
+/// What happens to a new password that cannot be compared with breached ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnBreachFailure {
+    /// It is refused with [`AuthError::Unavailable`], and can be tried again
+    /// (ASVS 16.5.3). Nothing is remembered of the failure: the next attempt
+    /// asks the source again. Logins are not concerned.
+    ///
+    /// [`AuthError::Unavailable`]: crate::error::AuthError::Unavailable
+    #[default]
+    Refuse,
+    /// It is accepted on the word of the
+    /// [`PasswordPolicy`](crate::password::PasswordPolicy), and the event has
+    /// [`Notice::BreachCheckFailed`](crate::event::Notice::BreachCheckFailed).
+    Allow,
 }
 
 /// What a new user still has to do, for a front end that guides them.

@@ -73,7 +73,7 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
             tracing::warn!(error, user_id = %user, "rows of dead sessions were left behind");
         }
         if sessions.is_err() || !links {
-            trail.notice = Some(Notice::RowsLeftBehind);
+            trail.notice.get_or_insert(Notice::RowsLeftBehind);
         }
     }
 }

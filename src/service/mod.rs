@@ -7,6 +7,7 @@
 
 mod account;
 mod account_messages;
+mod breach;
 mod builder;
 mod email_change;
 mod login;
@@ -38,6 +39,7 @@ use crate::event::EventSink;
 use crate::id::SessionId;
 use crate::limit::{Decision, LimitKey, Quota};
 use crate::mail::Outbox;
+use crate::password::breach::BreachCheck;
 use crate::password::{HashingStats, PasswordHasher};
 use crate::random::{self, SecureRandom};
 use crate::session::Session;
@@ -65,6 +67,7 @@ struct Inner<S, C> {
     events: Arc<dyn EventSink>,
     outbox: Option<Arc<Outbox>>,
     hook: Option<Arc<dyn RegistrationHook>>,
+    breach_check: Option<Arc<dyn BreachCheck>>,
 }
 
 impl<S, C> Clone for AuthService<S, C> {

@@ -73,7 +73,8 @@ where
     /// # Errors
     ///
     /// [`AuthError::InvalidLink`]; [`AuthError::Validation`], which does not
-    /// use up the link; [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// use up the link; nor does [`AuthError::Unavailable`];
+    /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
     /// [`AuthError::Store`], after which the link can be used again unless the
     /// new password is set.
     pub async fn reset_password(
@@ -113,6 +114,7 @@ where
                 Field::NewPassword,
                 &own_words,
                 &mut violations,
+                trail,
             )
             .await?;
         violations.into_result()?;

@@ -45,6 +45,7 @@ where
     /// [`AuthError::Validation`] with every broken rule;
     /// [`AuthError::EmailTaken`], by `OpenSession` only;
     /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::Unavailable`];
     /// [`AuthError::Store`], after which the account may or may not be there
     /// (registering again tells).
     pub async fn register(
@@ -70,7 +71,7 @@ where
         let quota = self.config().limits.register_by_address;
         self.limit("register:address", &context.network(), quota, now)
             .await?;
-        let registration = self.check_registration(&request).await?;
+        let registration = self.check_registration(&request, trail).await?;
         match self.config().registration {
             RegistrationMode::OpenSession => self
                 .make_account(registration, context, trail)
@@ -242,6 +243,7 @@ impl<S, C: Clock> AuthService<S, C> {
     async fn check_registration(
         &self,
         request: &RegisterRequest,
+        trail: &mut Trail,
     ) -> Result<Registration, AuthError> {
         let mut violations = Violations::default();
         let email = parse_email(&request.email, Field::Email, &mut violations);
@@ -253,6 +255,7 @@ impl<S, C: Clock> AuthService<S, C> {
                 Field::Password,
                 &context,
                 &mut violations,
+                trail,
             )
             .await?;
         let name = parse_name(&request.name, &mut violations);
