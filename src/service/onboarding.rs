@@ -65,7 +65,7 @@ impl<S: UserStore + 'static, C: Clock> AuthService<S, C> {
             Ok(Some(preferences)) => user.preferences = preferences,
             Err(error) => {
                 tracing::error!(user_id = %user.id, error = &*error as &dyn Error, "the registration hook failed");
-                trail.notice = Some(Notice::HookFailed);
+                trail.notice.get_or_insert(Notice::HookFailed);
             }
         }
     }

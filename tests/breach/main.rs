@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
