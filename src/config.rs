@@ -236,8 +236,7 @@ pub enum OnBreachFailure {
     /// [`AuthError::Unavailable`]: crate::error::AuthError::Unavailable
     #[default]
     Refuse,
-    /// It is accepted on the word of the
-    /// [`PasswordPolicy`](crate::password::PasswordPolicy), and the event has
+    /// It is accepted on the word of the [`PasswordPolicy`], and the event has
     /// [`Notice::BreachCheckFailed`](crate::event::Notice::BreachCheckFailed).
     Allow,
 }
