@@ -29,6 +29,8 @@ use std::sync::Arc;
 pub use account_messages::*;
 pub use builder::AuthServiceBuilder;
 pub use messages::*;
+#[cfg(any(test, feature = "test-util"))]
+pub use onboarding::MockRegistrationHook;
 pub use onboarding::RegistrationHook;
 pub use validate::Authenticated;
 
