@@ -17,7 +17,8 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use crate::source::{
-    ANN, Attempt, BREACHED, CLEAN, FLOWS, Flow, Mode, Switch, WAYS_TO_FAIL, bed, register, settings,
+    ANN, Attempt, BREACHED, CLEAN, FLOWS, Flow, Mode, Switch, WAYS_TO_FAIL, bed, hasty, register,
+    settings,
 };
 use crate::support::bed::{Bed, config};
 
@@ -43,7 +44,7 @@ async fn asvs_6_2_12_by_default_a_source_that_is_down_refuses_until_it_is_back()
     for flow in FLOWS {
         for mode in WAYS_TO_FAIL {
             let source = Switch::new(Mode::SaysNo);
-            let bed = bed(settings(Refuse), source.clone());
+            let bed = bed(hasty(Refuse), source.clone());
             let attempt = Attempt::prepare(&bed, flow).await;
             source.turn(mode);
             match attempt.set(CLEAN).await {
@@ -71,7 +72,7 @@ async fn asvs_6_2_12_a_source_that_is_down_can_be_passed_with_an_event() {
     for flow in FLOWS {
         for mode in WAYS_TO_FAIL {
             let source = Switch::new(Mode::SaysNo);
-            let bed = bed(settings(Allow), source.clone());
+            let bed = bed(hasty(Allow), source.clone());
             let attempt = Attempt::prepare(&bed, flow).await;
             source.turn(mode);
             attempt.set(CLEAN).await.unwrap();
@@ -138,7 +139,7 @@ impl BreachCheck for Blocks {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_source_that_blocks_its_thread_is_not_waited_for() {
     let (go_on, wait) = mpsc::channel();
-    let bed = bed(settings(Refuse), Blocks(Mutex::new(wait)));
+    let bed = bed(hasty(Refuse), Blocks(Mutex::new(wait)));
     let outcome = register(&bed, ANN, CLEAN).await;
     drop(go_on);
     assert!(
@@ -190,7 +191,7 @@ async fn a_request_that_is_dropped_gives_up_its_question() {
 #[tokio::test]
 async fn asvs_16_2_5_no_error_or_event_repeats_the_password() {
     for mode in WAYS_TO_FAIL {
-        let bed = bed(settings(Refuse), Switch::new(mode));
+        let bed = bed(hasty(Refuse), Switch::new(mode));
         let error = register(&bed, ANN, BREACHED).await.unwrap_err();
         let shown = format!("{error:?} {error} {:?}", bed.events.all());
         assert!(!shown.contains("velvet"), "{shown}");

@@ -115,7 +115,15 @@ impl BreachCheck for Switch {
 pub(crate) fn settings(on_failure: OnBreachFailure) -> AuthConfig {
     let mut config = config();
     config.breach.on_failure = on_failure;
-    config.breach.timeout = Duration::from_millis(50);
+    config.breach.timeout = Duration::from_secs(60);
+    config
+}
+
+/// The same for one that may hang: it is given up soon, but not so soon that a
+/// slow machine gives up one that answers.
+pub(crate) fn hasty(on_failure: OnBreachFailure) -> AuthConfig {
+    let mut config = settings(on_failure);
+    config.breach.timeout = Duration::from_secs(2);
     config
 }
 
