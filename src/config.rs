@@ -293,7 +293,8 @@ pub struct LimitPolicy {
     /// Mails of one purpose to one address that somebody asked for who need not
     /// be its owner, whether there is such an account or not. Each purpose has
     /// a budget of its own, so that one that is used up means that such mails
-    /// have come. By `VerifyFirst`, registrations of one address count for each
+    /// have come. Giving up an address that nobody has confirmed counts too, by
+    /// itself. By `VerifyFirst`, registrations of one address count for each
     /// network by itself, and ten times as many for all networks together.
     /// Default 3, and one more every 5 minutes.
     pub mail_by_account: Option<Quota>,

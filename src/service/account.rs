@@ -161,9 +161,9 @@ where
             .map(drop)
     }
 
-    /// Counts the giving up of an address that nobody has confirmed like a
-    /// mail to it: else registering and giving up a stranger's address in turn
-    /// would send any number of mails there.
+    /// Counts the giving up of an address that nobody has confirmed, with a
+    /// budget like that of mails to it: else registering and giving up a
+    /// stranger's address in turn would send any number of mails there.
     pub(super) async fn limit_release(&self, user: &User) -> Result<(), AuthError> {
         if user.is_verified || self.inner.outbox.is_none() {
             return Ok(());

@@ -65,7 +65,7 @@ where
 
     /// Sets a new password by a mailed link.
     ///
-    /// The new hash, the higher epoch and the confirmation of the address are
+    /// The new hash, the higher epochs and the confirmation of the address are
     /// one write. At that moment every session, token and link made before is
     /// dead, also what somebody else set up who had registered the address
     /// first (arXiv 2205.10174); the owner logs in anew, and gets a mail.
