@@ -116,6 +116,7 @@ async fn populated(size: u32, clock: &ManualClock, hash: &PasswordHash) -> Memor
             last_seen_at: now,
             expires_at: end,
             absolute_expires_at: end,
+            short: false,
             refresh_counter: 0,
             ip: None,
             user_agent: Some("Mozilla/5.0".to_owned()),
@@ -174,6 +175,7 @@ async fn timed(operation: &str, number: u32, auth: &Service, clock: &ManualClock
             let request = LoginRequest {
                 email,
                 password: PASSWORD.into(),
+                ..LoginRequest::default()
             };
             let start = Instant::now();
             black_box(auth.login(request, &here).await.unwrap());

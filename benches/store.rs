@@ -39,6 +39,7 @@ const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$c29tZW
 const PURPOSE: TokenPurpose = TokenPurpose::ResetPassword;
 const POLICY: RotationPolicy = RotationPolicy {
     idle_timeout: Duration::from_secs(1 << 30),
+    short_idle_timeout: Duration::from_secs(1 << 30),
     grace: Duration::from_secs(10),
 };
 
@@ -100,6 +101,7 @@ fn session(number: u32, owner: u32) -> Session {
         last_seen_at: now(),
         expires_at: later(),
         absolute_expires_at: later(),
+        short: false,
         refresh_counter: 0,
         ip: None,
         user_agent: Some("Mozilla/5.0".to_owned()),

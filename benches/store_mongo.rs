@@ -41,6 +41,7 @@ const BUDGET: Duration = Duration::from_secs(4);
 const RUNS: usize = 60;
 const POLICY: RotationPolicy = RotationPolicy {
     idle_timeout: Duration::from_secs(7 * 24 * 3600),
+    short_idle_timeout: Duration::from_secs(12 * 3600),
     grace: Duration::from_secs(10),
 };
 
@@ -81,6 +82,7 @@ fn session(number: u32) -> Session {
         last_seen_at: now(),
         expires_at: now().saturating_add(POLICY.idle_timeout),
         absolute_expires_at: now().saturating_add(POLICY.idle_timeout * 4),
+        short: false,
         refresh_counter: 0,
         ip: None,
         user_agent: None,

@@ -111,6 +111,18 @@ impl AuthConfig {
         if session.refresh_grace > Duration::from_secs(60) {
             return invalid("session.refresh_grace", "is longer than a minute");
         }
+        if session.short.idle_timeout < Duration::from_secs(60) {
+            return invalid("session.short.idle_timeout", "is shorter than a minute");
+        }
+        if session.short.absolute_timeout < session.short.idle_timeout {
+            return invalid(
+                "session.short.absolute_timeout",
+                "is shorter than session.short.idle_timeout",
+            );
+        }
+        if session.max_per_user == Some(0) {
+            return invalid("session.max_per_user", "is 0");
+        }
         for (setting, ttl) in [
             ("links.verify_email_ttl", self.links.verify_email_ttl),
             ("links.change_email_ttl", self.links.change_email_ttl),
@@ -144,6 +156,30 @@ pub struct SessionPolicy {
     /// How long a refresh token that was just used gets the same successor
     /// again; at most a minute. Default 10 seconds.
     pub refresh_grace: Duration,
+    /// How long a session lasts whose login says that it is not to be
+    /// remembered ([`LoginRequest::remember`]); where this is longer than the
+    /// times above, those count. Default 12 hours idle, 24 in all.
+    ///
+    /// [`LoginRequest::remember`]: crate::service::LoginRequest::remember
+    pub short: SessionLifetime,
+    /// How many live sessions a user may have, at least one; a login beyond it
+    /// ends the oldest. Default: any number. Only the application knows how
+    /// many devices and programs of one person are usual, and a session that
+    /// ends unasked is a fault to whoever has not chosen the number.
+    ///
+    /// It is counted by when sessions were opened, so the clocks of several
+    /// instances should agree: one that is behind opens sessions that are the
+    /// first to end.
+    pub max_per_user: Option<u32>,
+}
+
+/// How long a session lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLifetime {
+    /// From the last refresh (ASVS 7.3.1); at least a minute.
+    pub idle_timeout: Duration,
+    /// From the login (ASVS 7.3.2); not shorter than `idle_timeout`.
+    pub absolute_timeout: Duration,
 }
 
 impl Default for SessionPolicy {
@@ -152,6 +188,11 @@ impl Default for SessionPolicy {
             idle_timeout: Duration::from_secs(7 * 86_400),
             absolute_timeout: Duration::from_secs(30 * 86_400),
             refresh_grace: Duration::from_secs(10),
+            short: SessionLifetime {
+                idle_timeout: Duration::from_secs(12 * 3600),
+                absolute_timeout: Duration::from_secs(24 * 3600),
+            },
+            max_per_user: None,
         }
     }
 }
@@ -162,7 +203,24 @@ impl SessionPolicy {
     pub fn rotation(&self) -> RotationPolicy {
         RotationPolicy {
             idle_timeout: self.idle_timeout,
+            short_idle_timeout: self.lifetime(true).idle_timeout,
             grace: self.refresh_grace,
+        }
+    }
+
+    /// How long a session lasts, a short one or any other.
+    #[must_use]
+    pub fn lifetime(&self, short: bool) -> SessionLifetime {
+        let longest = SessionLifetime {
+            idle_timeout: self.idle_timeout,
+            absolute_timeout: self.absolute_timeout,
+        };
+        if !short {
+            return longest;
+        }
+        SessionLifetime {
+            idle_timeout: self.short.idle_timeout.min(longest.idle_timeout),
+            absolute_timeout: self.short.absolute_timeout.min(longest.absolute_timeout),
         }
     }
 }

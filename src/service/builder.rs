@@ -188,6 +188,7 @@ impl<S, C: Clock> AuthService<S, C> {
             last_seen_at: now,
             expires_at: Timestamp::MAX,
             absolute_expires_at: Timestamp::MAX,
+            short: false,
             refresh_counter: 0,
             ip: None,
             user_agent: None,

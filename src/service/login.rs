@@ -78,7 +78,8 @@ where
 
         let now = self.now();
         let device = self.new_device(&user, context);
-        let session = self.new_session(&user, user.auth_epoch, context, now)?;
+        let short = request.remember == Some(false);
+        let session = self.new_session_of(short, &user, user.auth_epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
         let (opened, recorded) = tokio::join!(
             self.open(&session),
@@ -97,6 +98,7 @@ where
                 return Err(error.into());
             }
         }
+        self.end_oldest_sessions(&session).await?;
         trail.session_id = Some(session.id);
         // An account without any is one of before devices were remembered.
         if device.is_some() && !user.devices.is_empty() {

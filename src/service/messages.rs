@@ -173,6 +173,13 @@ pub struct LoginRequest {
     pub email: String,
     /// The password.
     pub password: Password,
+    /// `false` asks for a session that does not last long
+    /// ([`SessionPolicy::short`]), as on a device of somebody else's. `true`,
+    /// or nothing, for one of the usual lifetime.
+    ///
+    /// [`SessionPolicy::short`]: crate::config::SessionPolicy::short
+    #[serde(deserialize_with = "present")]
+    pub remember: Option<bool>,
 }
 
 /// A session was opened or goes on.

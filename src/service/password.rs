@@ -94,7 +94,8 @@ where
         // until the one write below raises the user's to it.
         let now = self.now();
         let epoch = user.auth_epoch.saturating_add(1);
-        let session = self.new_session(user, epoch, context, now)?;
+        let short = auth.session().short;
+        let session = self.new_session_of(short, user, epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
         self.open(&session).await?;
         let store = &self.inner.store;

@@ -117,6 +117,7 @@ where
             self.discard(&session).await;
             return Err(error);
         }
+        self.end_oldest_sessions(&session).await?;
         user.is_verified = true;
         trail.session_id = Some(session.id);
         let device = self.new_device(&user, context);

@@ -423,6 +423,18 @@ impl SessionStore for MemoryStore {
         let is_meant = |session: &Session| Some(session.id) != except;
         Ok(self.write_sessions().remove_of(user, is_meant))
     }
+
+    async fn end_oldest_sessions(
+        &self,
+        user: UserId,
+        epoch: u64,
+        keep: u32,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut sessions = self.write_sessions();
+        let oldest = Session::oldest(sessions.of(user), epoch, keep, now);
+        Ok(sessions.remove_of(user, |session| oldest.contains(&session.id)))
+    }
 }
 
 #[async_trait]
