@@ -111,6 +111,9 @@ pub enum Notice {
     /// A login with a device, or from a network, that was not seen before
     /// (ASVS 6.3.5).
     NewDevice,
+    /// An account is locked for some time after failed attempts, by strangers,
+    /// for a device or for its sessions.
+    AccountLocked,
     /// What was to be removed is dead, but some of its rows are left behind.
     RowsLeftBehind,
 }
@@ -127,6 +130,7 @@ impl Notice {
             Self::MailGivenUp => "mail_given_up",
             Self::HookFailed => "hook_failed",
             Self::NewDevice => "new_device",
+            Self::AccountLocked => "account_locked",
             Self::RowsLeftBehind => "rows_left_behind",
         }
     }

@@ -122,6 +122,7 @@ where
             return Err(AuthError::InvalidLink);
         }
         self.sweep_up(user.id, trail).await;
+        self.forgive_strangers(user.email.canonical()).await;
         user.is_verified = true;
         self.notify(MailKind::PasswordChanged, &user, &user.email, context);
         Ok(Accepted::new(
