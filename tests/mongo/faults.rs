@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use admittance::store::mongodb::MongoStore;
 use admittance::store::{MemoryStore, Store, StoreError};
+use admittance::user::UserStatus;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
@@ -63,7 +64,7 @@ fn always() -> Bson {
     "alwaysOn".into()
 }
 
-/// All that can be seen of a store, the limits by using them up.
+/// All that can be seen of a store, limits and attempts by using them up.
 async fn seen(store: &(impl Store + ?Sized)) -> Vec<String> {
     let mut acts = vec![
         Act::SessionsOf { user: 1, now: 6 },
@@ -76,7 +77,13 @@ async fn seen(store: &(impl Store + ?Sized)) -> Vec<String> {
         purpose: sample::purpose(number),
         now: 6,
     }));
+    acts.push(Act::Users {
+        after: None,
+        limit: 9,
+    });
     acts.extend([const { Act::Hit { key: 1, now: 1 } }; 4]);
+    acts.extend([const { Act::Attempt { key: 1, now: 1 } }; 3]);
+    acts.extend([const { Act::Attempt { key: 2, now: 1 } }; 3]);
     let mut seen = Vec::new();
     for act in acts {
         seen.push(act.on(store).await.unwrap());
@@ -343,6 +350,15 @@ async fn asvs_16_2_5_no_cause_quotes_a_document() {
         Act::ResetPassword {
             state: State::of(5),
             to: 9,
+        },
+        Act::SetStatus {
+            user: 4,
+            status: UserStatus::Disabled,
+        },
+        Act::ChangeRoles {
+            user: 5,
+            grant: Some(1),
+            revoke: None,
         },
     ] {
         let error = act.on(&store).await.unwrap_err();
