@@ -57,7 +57,8 @@ async fn a_store_that_is_down_answers_every_call_with_an_error() {
     let page = store.users(None, 10).await;
     assert!(matches!(page, Err(StoreError::Unavailable(_))));
     let key = LimitKey::new("a", b"b");
-    let attempt = store.attempt(key, &LockoutPolicy::default(), Timestamp::MIN);
-    assert!(matches!(attempt.await, Err(StoreError::Unavailable(_))));
+    let policy = LockoutPolicy::default();
+    let attempt = store.attempt(key, &policy, Timestamp::MIN).await;
+    assert!(matches!(attempt, Err(StoreError::Unavailable(_))));
     assert!(store.forgive(key).await.is_err());
 }

@@ -453,7 +453,7 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
             },
         ),
         ("update", Act::Hit { key: 1, now: 1 }),
-        ("findAndModify", Act::Attempt { key: 1, now: 1 }),
+        ("insert", Act::Attempt { key: 1, now: 1 }),
         ("delete", Act::Forgive { key: 2 }),
     ]
 }

@@ -87,26 +87,29 @@ async fn an_act_on_an_account_costs_one_command_when_refused_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_costs_one_command_however_it_is_decided() {
+async fn a_first_attempt_costs_one_command_and_any_other_two() {
     let mut options = mongo::options().await;
     let commands = Commands::watch(&mut options);
     let store = mongo::store_over(options).await;
     commands.take();
-    let first = "Allowed { count: 1";
-    for (now, answer) in [
-        (0, first),
-        (0, "Allowed { count: 2"),
-        (0, "Locked"),
-        (10, "Allowed { count: 3"),
-        (1010, first),
+    let first = ["insert"].as_slice();
+    let later = ["insert", "findAndModify"].as_slice();
+    for (now, answer, cost) in [
+        (0, "Allowed { count: 1", first),
+        (0, "Allowed { count: 2", later),
+        (0, "Locked", later),
+        (10, "Allowed { count: 3", later),
+        (1010, "Allowed { count: 1", later),
     ] {
         let attempt = Act::Attempt { key: 1, now };
         let given = attempt.on(&store).await.unwrap();
         assert!(given.starts_with(answer), "{given} at {now}");
-        assert_eq!(names(&commands.take()), ["findAndModify"], "{answer}");
+        assert_eq!(names(&commands.take()), cost, "{answer}");
     }
     Act::Forgive { key: 1 }.on(&store).await.unwrap();
     assert_eq!(names(&commands.take()), ["delete"]);
+    Act::Attempt { key: 1, now: 0 }.on(&store).await.unwrap();
+    assert_eq!(names(&commands.take()), first);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -246,6 +249,7 @@ async fn every_filter_is_an_index_scan() {
             after: None,
             limit: 2,
         },
+        Act::Attempt { key: 1, now: 2 },
     ] {
         act.on(&store).await.unwrap();
     }

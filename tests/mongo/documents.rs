@@ -377,6 +377,7 @@ async fn other_programs_can_read_attempts() {
     let date = |seconds| Bson::DateTime(DateTime::from_millis(at(seconds).as_millis()));
     let expected = [
         ("count", Bson::Int64(2)),
+        ("decision", Bson::String("allowed".to_owned())),
         ("forgotten_at", date(1000)),
         ("open_at", date(10)),
     ];

@@ -145,9 +145,16 @@ impl Case {
     }
 }
 
+/// One act for each method, and each other command that one may need.
+fn cases() -> Vec<(&'static str, Act)> {
+    let mut all = every_method();
+    all.push(("findAndModify", Act::Attempt { key: 2, now: 1 }));
+    all
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_command_changes_nothing() {
-    for method in every_method() {
+    for method in cases() {
         let case = Case::new(method).await;
         let refused = case.fails(once(), &doc! { "errorCode": 8000 }).await;
         assert!(
@@ -161,7 +168,7 @@ async fn a_refused_command_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_connection_is_made_again() {
-    for method in every_method() {
+    for method in cases() {
         let case = Case::new(method).await;
         match case.fails(once(), &doc! { "closeConnection": true }).await {
             // The driver tried again.
@@ -180,7 +187,7 @@ async fn a_lost_connection_is_made_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_connections_the_store_is_unavailable() {
-    for method in every_method() {
+    for method in cases() {
         let case = Case::new(method).await;
         let lost = case
             .fails(always(), &doc! { "closeConnection": true })
@@ -196,7 +203,7 @@ async fn without_connections_the_store_is_unavailable() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_primary_the_store_is_unavailable() {
-    for method in every_method() {
+    for method in cases() {
         let case = Case::new(method).await;
         let lost = case.fails(always(), &doc! { "errorCode": 10_107 }).await;
         assert!(
@@ -212,7 +219,7 @@ async fn without_a_primary_the_store_is_unavailable() {
 async fn what_no_majority_acknowledged_is_an_error_though_it_was_done() {
     for (code, timeout) in [(64, true), (100, false), (91, false)] {
         let fault = doc! { "writeConcernError": { "code": code, "errmsg": "failed" } };
-        for method in every_method() {
+        for method in cases() {
             let case = Case::new(method).await;
             if !case.writes() {
                 continue;

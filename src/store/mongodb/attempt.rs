@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ::mongodb::Collection;
-use ::mongodb::bson::{Binary, Bson, Document, doc};
+use ::mongodb::bson::{Binary, Document, doc};
 use ::mongodb::options::ReturnDocument;
 
 use super::document::{Record, date};
@@ -12,12 +12,21 @@ use crate::lockout::{Attempt, Attempts, LockoutPolicy};
 use crate::store::StoreError;
 use crate::time::Timestamp;
 
-/// How often an attempt is made anew because another one's record came in
-/// between. That can happen once for each time that the record is removed.
-const TRIES: u32 = 64;
+/// How often an attempt is made anew because the record came or went in
+/// between. Each time somebody else's first attempt or success was acknowledged.
+const TRIES: u32 = 16;
 
-fn from_document(fields: &Document) -> Result<Attempts, StoreError> {
-    let record = Record::unversioned("login attempts", fields);
+fn to_document(key: &Binary, kept: Attempts) -> Document {
+    doc! {
+        "_id": key.clone(),
+        "count": i64::from(kept.count),
+        "open_at": date(kept.open_at),
+        "forgotten_at": date(kept.forgotten_at),
+        "decision": "allowed",
+    }
+}
+
+fn from_record(record: &Record<'_>) -> Result<Attempts, StoreError> {
     let count = u32::try_from(record.count("count")?)
         .map_err(|_| record.corrupt("count", "is too large"))?;
     Ok(Attempts {
@@ -25,6 +34,10 @@ fn from_document(fields: &Document) -> Result<Attempts, StoreError> {
         open_at: record.instant("open_at")?,
         forgotten_at: record.instant("forgotten_at")?,
     })
+}
+
+fn record(fields: &Document) -> Record<'_> {
+    Record::unversioned("login attempts", fields)
 }
 
 /// What fits the record of `key` if it can be read. One that cannot does not
@@ -38,9 +51,11 @@ fn readable(key: &Binary) -> Document {
     }
 }
 
-/// What [`LockoutPolicy::attempt`] keeps, for the server to do. The first stage
-/// leaves `open_at` empty where the attempt is counted; the second fills it
-/// from the count that the first has made.
+/// What [`LockoutPolicy::attempt`] does, for the server to do on a record that
+/// is there. The first stage holds what a clock that was turned back has left
+/// in the future to what the table says; the second decides, and the decision
+/// stays in the record, which is how it comes back together with the record as
+/// it is after the act; the third counts.
 fn counted(policy: &LockoutPolicy, now: Timestamp) -> Vec<Document> {
     let branches: Vec<Document> = policy
         .steps()
@@ -52,35 +67,48 @@ fn counted(policy: &LockoutPolicy, now: Timestamp) -> Vec<Document> {
         })
         .collect();
     let furthest_open = doc! { "$switch": { "branches": branches, "default": date(now) } };
-    let furthest_forgotten = now.saturating_add(policy.forget_after());
-    let held = doc! { "$min": ["$open_at", furthest_open.clone()] };
-    let remembered = doc! { "$and": [
-        { "$gt": ["$forgotten_at", date(now)] },
-        furthest_forgotten > now,
-    ] };
-    let locked = doc! { "$and": [remembered.clone(), { "$gt": [held.clone(), date(now)] }] };
+    let furthest_forgotten = date(now.saturating_add(policy.forget_after()));
+    let remembered = doc! { "$gt": ["$forgotten_at", date(now)] };
+    let locked = doc! { "$and": [remembered.clone(), { "$gt": ["$open_at", date(now)] }] };
+    let allowed = doc! { "$eq": ["$decision", "allowed"] };
     let next = doc! { "$min": [{ "$add": ["$count", 1_i64] }, i64::from(u32::MAX)] };
-    let furthest_forgotten = date(furthest_forgotten);
-    let held_forgotten = doc! { "$min": ["$forgotten_at", furthest_forgotten] };
+    let next = doc! { "$cond": [remembered, next, 1_i64] };
     vec![
         doc! { "$set": {
-            "count": { "$switch": {
-                "branches": [
-                    { "case": locked.clone(), "then": "$count" },
-                    { "case": remembered, "then": next },
-                ],
-                "default": 1_i64,
-            } },
-            "open_at": { "$cond": [locked.clone(), held, Bson::Null] },
-            "forgotten_at": { "$cond": [locked, held_forgotten, furthest_forgotten] },
+            "open_at": { "$min": ["$open_at", furthest_open.clone()] },
+            "forgotten_at": { "$min": ["$forgotten_at", furthest_forgotten] },
         } },
-        doc! { "$set": { "open_at": { "$ifNull": ["$open_at", furthest_open] } } },
+        doc! { "$set": { "decision": { "$cond": [locked, "locked", "allowed"] } } },
+        doc! { "$set": { "count": { "$cond": [allowed.clone(), next, "$count"] } } },
+        doc! { "$set": {
+            "open_at": { "$cond": [allowed.clone(), furthest_open, "$open_at"] },
+            "forgotten_at": { "$cond": [allowed, furthest_forgotten, "$forgotten_at"] },
+        } },
     ]
 }
 
-/// Counts an attempt in one command, and decides it from the record as it was
-/// before that command: what is answered is what [`LockoutPolicy::attempt`]
-/// says, and the server only keeps it.
+fn decision(
+    fields: &Document,
+    policy: &LockoutPolicy,
+    now: Timestamp,
+) -> Result<Attempt, StoreError> {
+    let record = record(fields);
+    let kept = from_record(&record)?;
+    match record.text("decision")? {
+        "allowed" => Ok(Attempt::Allowed {
+            count: kept.count,
+            locks_for: policy.wait_after(kept.count),
+        }),
+        "locked" => Ok(Attempt::Locked {
+            retry_after: kept.open_at.saturating_since(now),
+        }),
+        _ => Err(record.corrupt("decision", "is none that was asked for")),
+    }
+}
+
+/// Counts an attempt: the first one by an insertion, which is all that an
+/// ordinary login needs, and any other by an update of the record that stands
+/// in its way.
 pub(super) async fn attempt(
     attempts: &Collection<Document>,
     key: &Binary,
@@ -88,26 +116,26 @@ pub(super) async fn attempt(
     now: Timestamp,
     deadline: Duration,
 ) -> Result<Attempt, StoreError> {
+    let (kept, first) = policy.attempt(None, now);
     for _ in 0..TRIES {
-        let before = attempts
-            .find_one_and_update(readable(key), counted(policy, now))
-            .upsert(true)
-            .return_document(ReturnDocument::Before)
-            .max_time(deadline)
-            .await;
-        match before {
-            Ok(before) => {
-                let kept = before.as_ref().map(from_document).transpose()?;
-                return Ok(policy.attempt(kept, now).1);
-            }
+        match attempts.insert_one(to_document(key, kept)).await {
+            Ok(_) => return Ok(first),
             Err(error) if is_duplicate(&error) => {}
             Err(error) => return Err(store_error(error)),
         }
-        // There is a record after all: one that cannot be read, or one that
-        // another attempt has made at the same time.
+        let after = attempts
+            .find_one_and_update(readable(key), counted(policy, now))
+            .return_document(ReturnDocument::After)
+            .max_time(deadline)
+            .await
+            .map_err(store_error)?;
+        if let Some(fields) = after {
+            return decision(&fields, policy, now);
+        }
+        // It cannot be read, or a success has just removed it.
         let find = attempts.find_one(doc! { "_id": key.clone() });
         if let Some(fields) = find.max_time(deadline).await.map_err(store_error)? {
-            from_document(&fields)?;
+            from_record(&record(&fields))?;
         }
     }
     Err(contended())

@@ -121,6 +121,7 @@ fn attempts() -> Document {
         ("count", INTEGER),
         ("open_at", &["date"]),
         ("forgotten_at", &["date"]),
+        ("decision", &["string"]),
     ];
     schema(fields, &[])
 }
