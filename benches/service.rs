@@ -101,6 +101,7 @@ async fn populated(size: u32, clock: &ManualClock, hash: &PasswordHash) -> Memor
             preferences: Preferences::default(),
             status: UserStatus::Active,
             auth_epoch: 0,
+            link_epoch: 0,
             devices: Vec::new(),
         };
         assert_eq!(
@@ -186,7 +187,7 @@ async fn timed(operation: &str, number: u32, auth: &Service, clock: &ManualClock
                 name: "Ann".to_owned(),
             };
             let start = Instant::now();
-            black_box(auth.register(request, &here).await.unwrap());
+            let _ = black_box(auth.register(request, &here).await.unwrap());
             start.elapsed()
         }
         // What a request of these costs: the check of its token, then the act.

@@ -102,6 +102,7 @@ fn user(number: u32) -> User {
         preferences: Preferences::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
+        link_epoch: 0,
         devices: Vec::new(),
     }
 }
@@ -135,7 +136,8 @@ fn token(number: u32, owner: u32) -> OneTimeToken {
         account: AccountState {
             id: user_id(owner),
             email: email(owner).canonical().clone(),
-            auth_epoch: 0,
+            auth_epoch: Some(0),
+            link_epoch: 0,
         },
         email: email(owner),
         registration: None,

@@ -1,7 +1,8 @@
 //! Can a stopwatch tell which accounts exist? Logins that fail for different
-//! reasons are measured in random order and compared in pairs, once as they
-//! are and once with a check in front that leaks, to show that the measurement
-//! sees a leak where there is one (ASVS 6.3.8, CVE-2024-39329).
+//! reasons, and requests for a link that sets a new password, are measured in
+//! random order and compared in pairs, once as they are and once with a check
+//! in front that leaks, to show that the measurement sees a leak where there is
+//! one (ASVS 6.3.8, CVE-2024-39329).
 //!
 //! |t| of Welch's test below 4.5 is the usual bar of leakage assessment
 //! (ISO/IEC 17825). AUC is the chance that the second of two answers, one of
@@ -19,13 +20,17 @@ use admittance::AuthConfig;
 use admittance::config::LimitPolicy;
 use admittance::email::Email;
 use admittance::id::UserId;
+use admittance::mail::{Mail, MailConfig, MailError, Mailer};
 use admittance::password::Argon2Params;
 use admittance::random::{OsRandom, SecureRandom, SeededRandom};
 use admittance::secret::SecretBytes;
-use admittance::service::{AuthService, LoginRequest, RegisterRequest, RequestContext};
+use admittance::service::{
+    AuthService, EmailRequest, LoginRequest, RegisterRequest, RequestContext,
+};
 use admittance::store::{MemoryStore, UserStore};
 use admittance::token::Keyring;
 use admittance::user::{User, UserStatus};
+use async_trait::async_trait;
 use tokio::runtime::{Builder, Runtime};
 
 /// Measurements of each kind.
@@ -34,30 +39,68 @@ const ROUNDS: usize = 2000;
 const WARM_UP: usize = 200;
 const PASSWORD: &str = "plum-Orbit-47-lantern";
 
+/// What is asked for.
+#[derive(Clone, Copy)]
+enum Ask {
+    /// A login with this password, which fails.
+    Login(&'static str),
+    /// A link that sets a new password. What is done after the answer is not
+    /// measured, and waited for before the next measurement.
+    Forgot,
+}
+
 #[derive(Clone, Copy)]
 struct Kind {
     name: &'static str,
     email: &'static str,
-    password: &'static str,
+    ask: Ask,
 }
 
-const KINDS: [Kind; 3] = [
+const LOGINS: [Kind; 3] = [
     Kind {
         name: "known, wrong password",
         email: "ann@example.org",
-        password: "quartz!Meadow 93 ferry",
+        ask: Ask::Login("quartz!Meadow 93 ferry"),
     },
     Kind {
         name: "unknown",
         email: "eve@example.org",
-        password: PASSWORD,
+        ask: Ask::Login(PASSWORD),
     },
     Kind {
         name: "disabled, right password",
         email: "bob@example.org",
-        password: PASSWORD,
+        ask: Ask::Login(PASSWORD),
     },
 ];
+
+const LINKS: [Kind; 3] = [
+    Kind {
+        name: "known",
+        email: "ann@example.org",
+        ask: Ask::Forgot,
+    },
+    Kind {
+        name: "unknown",
+        email: "eve@example.org",
+        ask: Ask::Forgot,
+    },
+    Kind {
+        name: "disabled",
+        email: "bob@example.org",
+        ask: Ask::Forgot,
+    },
+];
+
+/// Mails that go nowhere.
+struct Nowhere;
+
+#[async_trait]
+impl Mailer for Nowhere {
+    async fn send(&self, _: &Mail) -> Result<(), MailError> {
+        Ok(())
+    }
+}
 
 struct Subject {
     runtime: Runtime,
@@ -75,10 +118,11 @@ impl Subject {
         let auth = AuthService::builder(MemoryStore::new())
             .config(config)
             .keyring(Keyring::from_secret(SecretBytes::new(secret)).unwrap())
+            .mail(Nowhere, MailConfig::new("https://timing.example"))
             .build()
             .unwrap();
         let subject = Self {
-            runtime: Builder::new_current_thread().build().unwrap(),
+            runtime: Builder::new_current_thread().enable_time().build().unwrap(),
             auth,
             here: RequestContext::default(),
         };
@@ -110,35 +154,51 @@ impl Subject {
         let _ = store.insert_user(&bob).await.unwrap();
     }
 
-    /// What one failing login takes, in nanoseconds.
+    /// What one answer takes, in nanoseconds.
     fn measure(&self, kind: Kind, is_leaky: bool) -> f64 {
-        let request = LoginRequest {
-            email: kind.email.to_owned(),
-            password: kind.password.into(),
-        };
-        let start = Instant::now();
         let took = self.runtime.block_on(async {
-            if is_leaky {
-                let email = Email::parse(&request.email).unwrap();
-                let user = self.auth.store().user_by_email(email.canonical()).await;
-                if user.unwrap().is_none() {
-                    return start.elapsed();
-                }
-            }
-            self.auth.login(request, &self.here).await.unwrap_err();
-            start.elapsed()
+            let start = Instant::now();
+            self.ask(kind, is_leaky).await;
+            let took = start.elapsed();
+            self.auth.flush_mail().await;
+            took
         });
         took.as_secs_f64() * 1e9
     }
+
+    async fn ask(&self, kind: Kind, is_leaky: bool) {
+        if is_leaky {
+            let email = Email::parse(kind.email).unwrap();
+            let user = self.auth.store().user_by_email(email.canonical()).await;
+            if user.unwrap().is_none() {
+                return;
+            }
+        }
+        let email = kind.email.to_owned();
+        match kind.ask {
+            Ask::Login(password) => {
+                let request = LoginRequest {
+                    email,
+                    password: password.into(),
+                };
+                self.auth.login(request, &self.here).await.unwrap_err();
+            }
+            Ask::Forgot => {
+                let request = EmailRequest { email };
+                let answer = self.auth.forgot_password(request, &self.here).await;
+                answer.unwrap();
+            }
+        }
+    }
 }
 
-/// Times of each of [`KINDS`], measured in random order.
-fn times(subject: &Subject, is_leaky: bool) -> [Vec<f64>; 3] {
+/// Times of each of `kinds`, measured in random order.
+fn times(subject: &Subject, kinds: &[Kind; 3], is_leaky: bool) -> [Vec<f64>; 3] {
     let random = SeededRandom::new(1);
     let mut times = [const { Vec::new() }; 3];
     for round in 0..ROUNDS + WARM_UP {
         for turn in shuffled(&random) {
-            let kind = KINDS.get(turn).copied().unwrap();
+            let kind = kinds.get(turn).copied().unwrap();
             let took = subject.measure(kind, is_leaky);
             if round >= WARM_UP {
                 times.get_mut(turn).unwrap().push(took);
@@ -200,27 +260,29 @@ fn median(sample: &[f64]) -> Duration {
 
 fn main() {
     let subject = Subject::new();
-    for (title, is_leaky) in [
-        ("as it is", false),
-        ("leaky: returns early for unknown users", true),
-    ] {
-        let times = times(&subject, is_leaky);
-        println!("\n{title}; {ROUNDS} logins of each kind, in random order");
-        for (kind, sample) in KINDS.iter().zip(&times) {
-            println!("  {:<26} median {:?}", kind.name, median(sample));
-        }
-        let (known, unknown, disabled) = (&times[0], &times[1], &times[2]);
-        for (pair, a, b) in [
-            ("known / unknown", known, unknown),
-            ("known / disabled", known, disabled),
-            ("unknown / disabled", unknown, disabled),
+    for (what, kinds) in [("logins", LOGINS), ("requests for a link", LINKS)] {
+        for (title, is_leaky) in [
+            ("as it is", false),
+            ("leaky: returns early for unknown users", true),
         ] {
-            println!(
-                "  {pair:<20} t = {:+9.2}   t (lowest 90 %) = {:+9.2}   AUC = {:.3}",
-                welch(a, b),
-                welch(&trimmed(a), &trimmed(b)),
-                auc(a, b),
-            );
+            let times = times(&subject, &kinds, is_leaky);
+            println!("\n{title}; {ROUNDS} {what} of each kind, in random order");
+            for (kind, sample) in kinds.iter().zip(&times) {
+                println!("  {:<26} median {:?}", kind.name, median(sample));
+            }
+            let (known, unknown, disabled) = (&times[0], &times[1], &times[2]);
+            for (pair, a, b) in [
+                ("known / unknown", known, unknown),
+                ("known / disabled", known, disabled),
+                ("unknown / disabled", unknown, disabled),
+            ] {
+                println!(
+                    "  {pair:<20} t = {:+9.2}   t (lowest 90 %) = {:+9.2}   AUC = {:.3}",
+                    welch(a, b),
+                    welch(&trimmed(a), &trimmed(b)),
+                    auc(a, b),
+                );
+            }
         }
     }
 }

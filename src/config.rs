@@ -28,6 +28,8 @@ pub struct AuthConfig {
     pub session: SessionPolicy,
     /// What a new password must be like.
     pub password: PasswordPolicy,
+    /// What happens when breached passwords cannot be looked up.
+    pub breach: BreachPolicy,
     /// How passwords are hashed.
     pub hashing: HashingConfig,
     /// Who may do how much.
@@ -56,6 +58,7 @@ impl AuthConfig {
             access_token_ttl: Duration::from_secs(15 * 60),
             session: SessionPolicy::default(),
             password: PasswordPolicy::default(),
+            breach: BreachPolicy::default(),
             hashing: HashingConfig::default(),
             limits: LimitPolicy::default(),
             roles: RolePolicy::default(),
@@ -118,9 +121,13 @@ impl AuthConfig {
                 return invalid(setting, "is not between one minute and 30 days");
             }
         }
-        let hook = self.onboarding.hook_timeout;
-        if hook.is_zero() || hook > Duration::from_secs(60) {
-            return invalid("onboarding.hook_timeout", "is not between 0 and 60 seconds");
+        for (setting, timeout) in [
+            ("onboarding.hook_timeout", self.onboarding.hook_timeout),
+            ("breach.timeout", self.breach.timeout),
+        ] {
+            if timeout.is_zero() || timeout > Duration::from_secs(60) {
+                return invalid(setting, "is not between 0 and 60 seconds");
+            }
         }
         self.password.validate()?;
         self.hashing.validate()
@@ -197,6 +204,44 @@ impl Default for LinkPolicy {
     }
 }
 
+/// How new passwords are compared with breached ones, when the service has a
+/// [`BreachCheck`](crate::password::breach::BreachCheck).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BreachPolicy {
+    /// What happens when the source fails, panics or takes too long. Default
+    /// [`OnBreachFailure::Refuse`].
+    pub on_failure: OnBreachFailure,
+    /// How long one comparison may take; above 0, at most 60 seconds. Default
+    /// 3 seconds.
+    pub timeout: Duration,
+}
+
+impl Default for BreachPolicy {
+    fn default() -> Self {
+        Self {
+            on_failure: OnBreachFailure::default(),
+            timeout: Duration::from_secs(3),
+        }
+    }
+}
+
+/// What happens to a new password that cannot be compared with breached ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnBreachFailure {
+    /// It is refused with [`AuthError::Unavailable`], and can be tried again
+    /// (ASVS 16.5.3). Nothing is remembered of the failure: the next attempt
+    /// asks the source again. Logins are not concerned.
+    ///
+    /// [`AuthError::Unavailable`]: crate::error::AuthError::Unavailable
+    #[default]
+    Refuse,
+    /// It is accepted on the word of the [`PasswordPolicy`], and the event has
+    /// [`Notice::BreachCheckFailed`](crate::event::Notice::BreachCheckFailed).
+    Allow,
+}
+
 /// What a new user still has to do, for a front end that guides them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -248,12 +293,16 @@ pub struct LimitPolicy {
     /// Credential checks from one network, links of mails included. Default 60,
     /// and one more every 2 seconds.
     pub login_by_address: Option<Quota>,
-    /// Mails to one address that somebody asked for who need not be its owner:
-    /// whether there is such an account or not. Default 3, and one more every
-    /// 5 minutes.
+    /// Mails of one purpose to one address that somebody asked for who need not
+    /// be its owner, whether there is such an account or not. Each purpose has
+    /// a budget of its own, so that one that is used up means that such mails
+    /// have come. Giving up an address that nobody has confirmed counts too, by
+    /// itself. By `VerifyFirst`, registrations of one address count for each
+    /// network by itself, and ten times as many for all networks together.
+    /// Default 3, and one more every 5 minutes.
     pub mail_by_account: Option<Quota>,
-    /// Mails that were asked for from one network. Default 20, and one more
-    /// every minute.
+    /// Mails that were asked for from one network, other than by registering.
+    /// Default 20, and one more every minute.
     pub mail_by_address: Option<Quota>,
 }
 

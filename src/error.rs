@@ -55,6 +55,13 @@ pub enum AuthError {
         /// The wait after which another attempt makes sense.
         retry_after: Duration,
     },
+    /// Something outside that is needed does not answer: the source of breached
+    /// passwords. Nothing changed.
+    #[error("something that is needed is unavailable")]
+    Unavailable {
+        /// The wait after which another attempt makes sense.
+        retry_after: Duration,
+    },
     /// The store failed. The act may or may not have happened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -89,6 +96,8 @@ pub enum ErrorCode {
     RateLimited,
     /// See [`AuthError::Overloaded`].
     Overloaded,
+    /// See [`AuthError::Unavailable`].
+    Unavailable,
     /// Any failure within: [`AuthError::Store`], [`AuthError::Random`],
     /// [`AuthError::Internal`].
     Internal,
@@ -108,6 +117,7 @@ impl ErrorCode {
             Self::NotFound => "not_found",
             Self::RateLimited => "rate_limited",
             Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }
     }
@@ -127,6 +137,7 @@ impl AuthError {
             Self::NotFound | Self::NoMailer => ErrorCode::NotFound,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::Overloaded { .. } => ErrorCode::Overloaded,
+            Self::Unavailable { .. } => ErrorCode::Unavailable,
             Self::Store(_) | Self::Random(_) | Self::Internal(_) => ErrorCode::Internal,
         }
     }
@@ -135,9 +146,9 @@ impl AuthError {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { retry_after } | Self::Overloaded { retry_after } => {
-                Some(*retry_after)
-            }
+            Self::RateLimited { retry_after }
+            | Self::Overloaded { retry_after }
+            | Self::Unavailable { retry_after } => Some(*retry_after),
             _ => None,
         }
     }
@@ -185,6 +196,8 @@ pub enum ViolationCode {
     TooWeak,
     /// The password is on a list of common ones.
     TooCommon,
+    /// The password is among those that leaked somewhere.
+    Breached,
     /// The two passwords differ.
     Mismatch,
     /// The new password is the old one.

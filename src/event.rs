@@ -108,6 +108,9 @@ pub enum Notice {
     /// The application's hook failed, took too long or panicked. The account
     /// is there without what the hook would have set.
     HookFailed,
+    /// The source of breached passwords failed, took too long or panicked. When
+    /// the operation succeeded all the same, its password was not compared.
+    BreachCheckFailed,
     /// A login with a device, or from a network, that was not seen before
     /// (ASVS 6.3.5).
     NewDevice,
@@ -129,6 +132,7 @@ impl Notice {
             Self::MailDropped => "mail_dropped",
             Self::MailGivenUp => "mail_given_up",
             Self::HookFailed => "hook_failed",
+            Self::BreachCheckFailed => "breach_check_failed",
             Self::NewDevice => "new_device",
             Self::AccountLocked => "account_locked",
             Self::RowsLeftBehind => "rows_left_behind",

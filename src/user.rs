@@ -42,26 +42,42 @@ pub struct User {
     /// Goes up by one when every session and token made before must end.
     /// Setting a new password and raising it are one write.
     pub auth_epoch: u64,
+    /// Goes up by one when every link mailed before must end: with a reset of
+    /// the password, a change of the address, a disabling. Not with a change of
+    /// the password: whoever knows that must not keep the owner of the mailbox
+    /// from a reset.
+    pub link_epoch: u64,
     /// What the account was used with lately, the newest last; at most
     /// [`MAX_DEVICES`].
     pub devices: Vec<DeviceDigest>,
 }
 
 impl User {
-    /// What a link that is mailed now will be bound to.
+    /// The account as it is now.
     #[must_use]
     pub fn state(&self) -> AccountState {
         AccountState {
             id: self.id,
             email: self.email.canonical().clone(),
-            auth_epoch: self.auth_epoch,
+            auth_epoch: Some(self.auth_epoch),
+            link_epoch: self.link_epoch,
+        }
+    }
+
+    /// The same, whatever its sessions and its password become: for what rests
+    /// on the mailbox alone.
+    #[must_use]
+    pub fn mailbox_state(&self) -> AccountState {
+        AccountState {
+            auth_epoch: None,
+            ..self.state()
         }
     }
 }
 
 /// An account at one moment. An act that rests on something of that moment,
 /// such as a link that was mailed or a password that was checked, has it as
-/// its condition: it does nothing once the address is another, the epoch was
+/// its condition: it does nothing once the address is another, an epoch was
 /// raised, or the account is disabled or gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountState {
@@ -69,8 +85,10 @@ pub struct AccountState {
     pub id: UserId,
     /// Its address then.
     pub email: CanonicalEmail,
-    /// Its epoch then.
-    pub auth_epoch: u64,
+    /// Its `auth_epoch` then; `None` when that does not matter.
+    pub auth_epoch: Option<u64>,
+    /// Its `link_epoch` then.
+    pub link_epoch: u64,
 }
 
 impl AccountState {
@@ -80,7 +98,8 @@ impl AccountState {
         user.status == UserStatus::Active
             && user.id == self.id
             && user.email.canonical() == &self.email
-            && user.auth_epoch == self.auth_epoch
+            && self.auth_epoch.is_none_or(|epoch| epoch == user.auth_epoch)
+            && user.link_epoch == self.link_epoch
     }
 }
 

@@ -364,8 +364,8 @@ async fn mail(hunt: &mut Hunt) {
     for mail in mailbox.take() {
         hunt.look_at("Mail", &mail);
         if let Some(token) = Mailbox::token(&mail) {
-            let bits = &token.expose_secret()[4..];
-            hunt.secret(&format!("link of {}", mail.kind.as_str()), bits.as_bytes());
+            let bits = &token.expose_secret().as_bytes()[4..];
+            hunt.secret(&format!("link of {}", mail.kind.as_str()), bits);
             links.push(token);
         }
     }

@@ -112,6 +112,34 @@ const CAUGHT: &[(Fault, &str)] = &[
         "a_user_is_removed_only_in_the_state_asked_for",
     ),
     (
+        IgnoresLinkEpoch,
+        "an_email_is_verified_once_and_only_in_the_state_asked_for",
+    ),
+    (
+        IgnoresLinkEpoch,
+        "an_email_is_changed_only_in_the_state_asked_for",
+    ),
+    (
+        IgnoresLinkEpoch,
+        "a_password_is_reset_only_in_the_state_asked_for",
+    ),
+    (
+        IgnoresLinkEpoch,
+        "a_user_is_removed_only_in_the_state_asked_for",
+    ),
+    (
+        WantsAnEpoch,
+        "an_act_by_the_mailbox_is_done_in_any_epoch_of_sessions",
+    ),
+    (
+        ResetKeepsLinks,
+        "a_password_is_reset_only_in_the_state_asked_for",
+    ),
+    (
+        ChangeOfEmailKeepsLinks,
+        "an_email_is_changed_only_in_the_state_asked_for",
+    ),
+    (
         VerifiesTwice,
         "an_email_is_verified_once_and_only_in_the_state_asked_for",
     ),
@@ -320,23 +348,27 @@ const CAUGHT: &[(Fault, &str)] = &[
     (ReadsThenRotates, "a_refresh_revives_no_ended_session"),
     (
         DisablingKeepsEpoch,
-        "disabling_an_active_user_raises_the_epoch_and_nothing_else_does",
+        "disabling_an_active_user_raises_both_epochs_and_nothing_else_does",
+    ),
+    (
+        DisablingKeepsLinks,
+        "disabling_an_active_user_raises_both_epochs_and_nothing_else_does",
     ),
     (
         DisablingAgainRaisesEpoch,
-        "disabling_an_active_user_raises_the_epoch_and_nothing_else_does",
+        "disabling_an_active_user_raises_both_epochs_and_nothing_else_does",
     ),
     (
         EnablingRaisesEpoch,
-        "disabling_an_active_user_raises_the_epoch_and_nothing_else_does",
+        "disabling_an_active_user_raises_both_epochs_and_nothing_else_does",
     ),
     (
         StatusChangeUnverifies,
-        "disabling_an_active_user_raises_the_epoch_and_nothing_else_does",
+        "disabling_an_active_user_raises_both_epochs_and_nothing_else_does",
     ),
     (
         AnswersUserOfBefore,
-        "disabling_an_active_user_raises_the_epoch_and_nothing_else_does",
+        "disabling_an_active_user_raises_both_epochs_and_nothing_else_does",
     ),
     (
         GrantsWhatIsRevoked,

@@ -43,6 +43,7 @@ fn user(number: u32) -> User {
         preferences: Preferences::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
+        link_epoch: 0,
         devices: Vec::new(),
     }
 }

@@ -44,6 +44,9 @@ pub enum ProblemCode {
     /// 503: more work is waiting than can be done; `Retry-After` says how long
     /// to wait.
     Overloaded,
+    /// 503: something that is needed does not answer; `Retry-After` says how
+    /// long to wait.
+    Unavailable,
 }
 
 impl ProblemCode {
@@ -65,6 +68,7 @@ impl ProblemCode {
             Self::RateLimited => "rate_limited",
             Self::Internal => "internal",
             Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
         }
     }
 
@@ -85,7 +89,7 @@ impl ProblemCode {
             Self::ValidationFailed => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -107,6 +111,7 @@ impl ProblemCode {
             Self::RateLimited => "Too many attempts. Wait a little and try again.",
             Self::Internal => "Something went wrong. Try again later.",
             Self::Overloaded => "The server is busy. Wait a little and try again.",
+            Self::Unavailable => "This cannot be done right now. Wait a little and try again.",
         }
     }
 }
@@ -206,6 +211,7 @@ impl From<AuthError> for Problem {
             ErrorCode::NotFound => Self::new(ProblemCode::NotFound),
             ErrorCode::RateLimited => Self::new(ProblemCode::RateLimited),
             ErrorCode::Overloaded => Self::new(ProblemCode::Overloaded),
+            ErrorCode::Unavailable => Self::new(ProblemCode::Unavailable),
             ErrorCode::Internal => Self::new(ProblemCode::Internal),
         };
         let problem = match wait {

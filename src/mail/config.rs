@@ -32,7 +32,8 @@ pub struct MailConfig {
     /// How long one attempt may take. Default 30 seconds.
     pub attempt_timeout: Duration,
     /// The wait before the second attempt; it doubles each time. Default 2
-    /// seconds, so that a mail is given up after about 4 minutes.
+    /// seconds, so that a mail is given up after about 4 minutes of waiting
+    /// besides what the attempts take.
     pub first_retry: Duration,
 }
 

@@ -180,7 +180,7 @@ pub(crate) struct MailContext {
     pub(crate) decline_link: Option<MailLink>,
     /// How long the links are good, in seconds.
     pub(crate) valid_for: Option<u64>,
-    /// When it happened: UTC, RFC 3339, to the second.
+    /// When it happened: UTC, RFC 3339, cut to the second.
     pub(crate) at: String,
     /// Where from, as far as it is known.
     pub(crate) ip: Option<String>,

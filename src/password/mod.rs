@@ -1,9 +1,10 @@
 //! Passwords: what is accepted, and how it is kept.
 //!
 //! [`NormalizedPassword`] is the form in which a password is judged, hashed
-//! and compared. [`PasswordPolicy`] says whether it may be used, and
-//! [`PasswordHasher`] runs Argon2 (RFC 9106) on threads of its own.
+//! and compared. [`PasswordPolicy`] says whether it may be used, [`breach`]
+//! whether it is known to have leaked, and [`PasswordHasher`] runs Argon2 (RFC 9106) on threads of its own.
 
+pub mod breach;
 mod common;
 mod config;
 mod foreign;

@@ -1,6 +1,8 @@
 //! The whole of an account: getting a copy of it, and deleting it.
 
 use super::login::typed_password;
+use super::mailing::Asked;
+use super::register::pending_account;
 use super::report::Trail;
 use super::validate::is_usable;
 use super::{
@@ -47,6 +49,7 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
             exported_at: now,
             profile: auth.profile(),
             email_canonical: user.email.canonical().as_str().to_owned(),
+            status: user.status,
             password_scheme: scheme.unwrap_or("unknown").to_owned(),
             remembered_devices: user.devices.len(),
             sessions: mine
@@ -70,7 +73,7 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
             tracing::warn!(error, user_id = %user, "rows of dead sessions were left behind");
         }
         if sessions.is_err() || !links {
-            trail.notice = Some(Notice::RowsLeftBehind);
+            trail.notice.get_or_insert(Notice::RowsLeftBehind);
         }
     }
 }
@@ -83,8 +86,8 @@ where
     /// Deletes the account of whoever knows the password, and everything that
     /// is stored of it. The owner gets a mail.
     ///
-    /// Links and other sessions go first, so that a failure there leaves the
-    /// account as it was; the removal of the user is the act that decides.
+    /// The removal of the user decides, and ends every session and link. Their
+    /// rows go next; what fails there is reported, means nothing, and expires.
     ///
     /// # Errors
     ///
@@ -124,15 +127,19 @@ where
             .await?;
         self.limit_release(user).await?;
 
-        let store = &self.inner.store;
-        store.remove_tokens(user.id, None).await?;
-        store.end_sessions(user.id, Some(auth.session().id)).await?;
-        if !store.remove_user(&user.state(), Removal::Any).await? {
+        let state = user.state();
+        let removed = self.inner.store.remove_user(&state, Removal::Any);
+        if !removed.await? {
             // The password or the address was changed, or the account disabled
             // or deleted, since the token was checked.
             return Err(AuthError::InvalidToken);
         }
         self.sweep_up(user.id, trail).await;
+        // Registrations that waited for this address when it got an account.
+        let pending = pending_account(&user.email).id;
+        if !self.remove_links(pending, None).await {
+            trail.notice = Some(Notice::RowsLeftBehind);
+        }
         self.notify(MailKind::AccountDeleted, user, &user.email, context);
         Ok(())
     }
@@ -147,20 +154,21 @@ where
     ) -> Result<(), AuthError> {
         let now = self.now();
         self.limit_address(context, now).await?;
-        let attempt = self.begin_own_attempt(user, now).await?;
+        let attempt = self.begin_own_attempt(user, context, now).await?;
         let checked = self.check_hash(user.clone(), password, trail).await;
         self.judge(&attempt, checked, Some(user), context, trail)?;
         self.end_attempt(&attempt).await;
         Ok(())
     }
 
-    /// Counts the giving up of an address that nobody has confirmed like a
-    /// mail to it: else registering and giving up a stranger's address in turn
-    /// would send any number of mails there.
+    /// Counts the giving up of an address that nobody has confirmed, with a
+    /// budget like that of mails to it: else registering and giving up a
+    /// stranger's address in turn would send any number of mails there.
     pub(super) async fn limit_release(&self, user: &User) -> Result<(), AuthError> {
         if user.is_verified || self.inner.outbox.is_none() {
             return Ok(());
         }
-        self.limit_mailbox(user.email.canonical(), self.now()).await
+        self.limit_mailbox(Asked::Release, user.email.canonical(), self.now())
+            .await
     }
 }

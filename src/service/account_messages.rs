@@ -6,7 +6,7 @@ use super::messages::{Accepted, LoginResponse, SessionView, present};
 use crate::secret::{MailToken, Password};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenPurpose};
-use crate::user::Profile;
+use crate::user::{Profile, UserStatus};
 
 /// Confirms an address by a mailed link.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -88,6 +88,8 @@ pub struct AccountExport {
     pub profile: Profile,
     /// The form of the address under which it is unique.
     pub email_canonical: String,
+    /// Whether the account may be used.
+    pub status: UserStatus,
     /// How the password is hashed, such as `argon2id`.
     pub password_scheme: String,
     /// How many devices are remembered, each by a digest only.

@@ -3,7 +3,8 @@
 //!
 //! Strangers share one count, so that guesses from many networks are seen
 //! together. A device that the account is known to be used with has a count of
-//! its own, and so have the account's live sessions: strangers who lock an
+//! its own, on every path, and so have the account's live sessions on other
+//! devices together: strangers who lock an
 //! account do not lock its owner out of what they have. A reset by mail
 //! forgets what strangers have done.
 
@@ -35,6 +36,15 @@ fn strangers(account: &CanonicalEmail) -> LimitKey {
     LimitKey::new("attempt:stranger", account.as_str().as_bytes())
 }
 
+/// The key of the device that `context` describes, if `user` is known to use it.
+fn known_device(user: &User, context: &RequestContext) -> Option<LimitKey> {
+    let device = context.device(user.id);
+    user.devices.contains(&device).then(|| {
+        let subject = [&user.id.to_bytes()[..], &device.to_bytes()].concat();
+        LimitKey::new("attempt:device", &subject)
+    })
+}
+
 impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
     /// Counts an attempt at `account` by somebody who is not logged in.
     pub(super) async fn begin_attempt(
@@ -44,14 +54,8 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
         context: &RequestContext,
         now: Timestamp,
     ) -> Result<Option<Attempt>, AuthError> {
-        let device = user.map(|user| (user, context.device(user.id)));
-        let key = match device.filter(|(user, device)| user.devices.contains(device)) {
-            None => strangers(account),
-            Some((user, device)) => {
-                let subject = [&user.id.to_bytes()[..], &device.to_bytes()].concat();
-                LimitKey::new("attempt:device", &subject)
-            }
-        };
+        let known = user.and_then(|user| known_device(user, context));
+        let key = known.unwrap_or_else(|| strangers(account));
         self.count_attempt(key, now).await
     }
 
@@ -59,9 +63,11 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
     pub(super) async fn begin_own_attempt(
         &self,
         user: &User,
+        context: &RequestContext,
         now: Timestamp,
     ) -> Result<Option<Attempt>, AuthError> {
-        let key = LimitKey::new("attempt:session", &user.id.to_bytes());
+        let session = || LimitKey::new("attempt:session", &user.id.to_bytes());
+        let key = known_device(user, context).unwrap_or_else(session);
         self.count_attempt(key, now).await
     }
 
@@ -78,7 +84,10 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
                 key,
                 count,
                 locks: !locks_for.is_zero(),
-                tells: policy.steps().last().is_some_and(|step| step.failures == count),
+                tells: policy
+                    .steps()
+                    .last()
+                    .is_some_and(|step| step.failures == count),
             })),
             lockout::Attempt::Locked { retry_after } => Err(AuthError::RateLimited { retry_after }),
         }
@@ -98,7 +107,9 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
             && attempt.locks
         {
             trail.notice.get_or_insert(Notice::AccountLocked);
-            if attempt.tells && let Some(user) = user {
+            if attempt.tells
+                && let Some(user) = user
+            {
                 self.notify(MailKind::AccountLocked, user, &user.email, context);
             }
         }

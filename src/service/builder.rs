@@ -12,6 +12,7 @@ use crate::event::{EventSink, TracingSink};
 use crate::id::{SessionId, UserId};
 use crate::mail::{MailConfig, Mailer, Outbox};
 use crate::password::PasswordHasher;
+use crate::password::breach::BreachCheck;
 use crate::random::{OsRandom, SecureRandom};
 use crate::session::Session;
 use crate::time::Timestamp;
@@ -29,6 +30,7 @@ pub struct AuthServiceBuilder<S, C = SystemClock> {
     events: Arc<dyn EventSink>,
     mail: Option<(Arc<dyn Mailer>, MailConfig)>,
     hook: Option<Arc<dyn RegistrationHook>>,
+    breach_check: Option<Arc<dyn BreachCheck>>,
 }
 
 impl<S, C: fmt::Debug> fmt::Debug for AuthServiceBuilder<S, C> {
@@ -51,6 +53,7 @@ impl<S> AuthServiceBuilder<S> {
             events: Arc::new(TracingSink),
             mail: None,
             hook: None,
+            breach_check: None,
         }
     }
 }
@@ -82,6 +85,7 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
             events: self.events,
             mail: self.mail,
             hook: self.hook,
+            breach_check: self.breach_check,
         }
     }
 
@@ -111,6 +115,15 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
     #[must_use]
     pub fn registration_hook(mut self, hook: impl RegistrationHook) -> Self {
         self.hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// What knows breached passwords: every new password is compared, at
+    /// registration, change and reset (ASVS 6.2.12). What happens when it fails
+    /// is in [`AuthConfig::breach`]. Without it they are not compared.
+    #[must_use]
+    pub fn breach_check(mut self, check: impl BreachCheck) -> Self {
+        self.breach_check = Some(Arc::new(check));
         self
     }
 
@@ -149,6 +162,7 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
                 events: self.events,
                 outbox,
                 hook: self.hook,
+                breach_check: self.breach_check,
             }),
         };
         service.try_to_sign()?;

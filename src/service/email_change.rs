@@ -1,7 +1,8 @@
 //! Another address for an account.
 
 use super::login::typed_password;
-use super::register::parse_email;
+use super::mailing::Asked;
+use super::register::{parse_email, pending_account};
 use super::report::Trail;
 use super::{Accepted, AuthService, Authenticated, ChangeEmail, LinkRequest, RequestContext};
 use crate::clock::Clock;
@@ -69,25 +70,26 @@ where
         };
         self.confirm_password(user, &current, context, trail)
             .await?;
-        self.limit_mail(new.canonical(), context, self.now())
+        self.limit_mail(Asked::Change, new.canonical(), context, self.now())
             .await?;
 
-        let (service, user) = (self.clone(), user.clone());
+        let (service, user, context) = (self.clone(), user.clone(), context.clone());
         let kind = MailKind::ConfirmEmailChange;
         outbox.post(kind, Some(user.id), async move {
             let (outbox, now) = (service.outbox()?, service.now());
             let owner = service.inner.store.user_by_email(new.canonical()).await?;
+            // Stored for a taken address too, for which nobody gets it: what
+            // the caller's export lists must not tell the two apart.
+            let purpose = TokenPurpose::ChangeEmail;
+            let link = service.new_link(purpose, user.state(), new, None, now)?;
+            service.store_link(&link).await?;
             let mut posts = match owner.filter(|owner| owner.id != user.id) {
                 Some(owner) => service.already_registered(&owner, now),
-                None => {
-                    let purpose = TokenPurpose::ChangeEmail;
-                    let link = service.new_link(purpose, user.state(), new, None, now)?;
-                    service.store_link(&link).await?;
-                    vec![service.link_mail(outbox, &link, Some(&user))]
-                }
+                None => vec![service.link_mail(outbox, &link, Some(&user))],
             };
             let kind = MailKind::EmailChangeRequested;
-            posts.push(service.mail(kind, user.email.clone(), Some(&user), now));
+            let notice = service.notice(kind, &user, &user.email, &context).await?;
+            posts.extend(notice);
             Ok(posts)
         });
         Ok(Accepted::new(
@@ -149,7 +151,12 @@ where
             store::ChangeEmail::Gone => return Err(AuthError::InvalidLink),
         }
         // They are dead already: the account has another address.
-        if !self.remove_links(user.id, None).await {
+        let pending = pending_account(&link.email).id;
+        let (mine, waiting) = tokio::join!(
+            self.remove_links(user.id, None),
+            self.remove_links(pending, None)
+        );
+        if !(mine && waiting) {
             trail.notice = Some(Notice::RowsLeftBehind);
         }
         self.notify(MailKind::EmailChanged, user, &user.email, context);

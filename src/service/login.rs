@@ -56,13 +56,9 @@ where
 
         let store = &self.inner.store;
         let now = self.now();
-        // Not `try_join`: it would drop the one that is still under way.
-        let (allowed, user) = tokio::join!(
-            self.limit_address(context, now),
-            store.user_by_email(email.canonical()),
-        );
-        allowed?;
-        let user = user?;
+        // First, so that a flood of guesses costs one act of the store each.
+        self.limit_address(context, now).await?;
+        let user = store.user_by_email(email.canonical()).await?;
         if user
             .as_ref()
             .is_some_and(|user| user.email.canonical() != email.canonical())

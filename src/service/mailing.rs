@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::email::{CanonicalEmail, Email};
 use crate::error::AuthError;
 use crate::id::UserId;
+use crate::limit::Quota;
 use crate::mail::{MailContext, MailKind, MailLink, Outbox, Post, link};
 use crate::secret::MailToken;
 use crate::store::{Insert, LimitStore, TokenStore};
@@ -22,7 +23,7 @@ pub(super) struct NewLink {
 
 impl<S, C: Clock> AuthService<S, C> {
     /// Waits until no mail is under way any more: for a server that is about
-    /// to stop, and for tests.
+    /// to stop, which should not wait for it without end, and for tests.
     pub async fn flush_mail(&self) {
         if let Some(outbox) = &self.inner.outbox {
             outbox.idle().await;
@@ -175,11 +176,39 @@ impl<S: TokenStore, C: Clock> AuthService<S, C> {
     }
 }
 
+/// What a mail to an address is counted as. Each has a budget of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Asked {
+    /// A link that sets a new password.
+    Reset,
+    /// Another link that confirms an address.
+    Verification,
+    /// A link that changes an account's address to this one.
+    Change,
+    /// Word to an address that nobody has confirmed.
+    Notice,
+    /// No mail, but the giving up of an address that nobody has confirmed.
+    Release,
+}
+
+impl Asked {
+    const fn scope(self) -> &'static str {
+        match self {
+            Self::Reset => "mail:reset",
+            Self::Verification => "mail:verification",
+            Self::Change => "mail:change",
+            Self::Notice => "mail:notice",
+            Self::Release => "mail:release",
+        }
+    }
+}
+
 impl<S: LimitStore, C: Clock> AuthService<S, C> {
     /// Counts a mail that `context` asks for against its network, and against
     /// the address that it would go to, whether it is sent or not.
     pub(super) async fn limit_mail(
         &self,
+        asked: Asked,
         to: &CanonicalEmail,
         context: &RequestContext,
         now: Timestamp,
@@ -187,17 +216,39 @@ impl<S: LimitStore, C: Clock> AuthService<S, C> {
         let quota = self.config().limits.mail_by_address;
         self.limit("mail:address", &context.network(), quota, now)
             .await?;
-        self.limit_mailbox(to, now).await
+        self.limit_mailbox(asked, to, now).await
     }
 
     /// Counts a mail against the address that it goes to.
     pub(super) async fn limit_mailbox(
         &self,
+        asked: Asked,
         to: &CanonicalEmail,
         now: Timestamp,
     ) -> Result<(), AuthError> {
         let quota = self.config().limits.mail_by_account;
-        self.limit("mail:account", to.as_str().as_bytes(), quota, now)
+        self.limit(asked.scope(), to.as_str().as_bytes(), quota, now)
+            .await
+    }
+
+    /// Counts a registration that is mailed to an address that need not be the
+    /// caller's: by networks first, so that a stranger does not keep its owner
+    /// from registering, and then for all of them.
+    pub(super) async fn limit_registration(
+        &self,
+        to: &CanonicalEmail,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        let quota = self.config().limits.mail_by_account;
+        let mut subject = context.network();
+        // The length goes first, so that two subjects never run together.
+        subject.insert(0, u8::try_from(subject.len()).unwrap_or(u8::MAX));
+        subject.extend(to.as_str().as_bytes());
+        self.limit("mail:registration:network", &subject, quota, now)
+            .await?;
+        let all = quota.map(|quota| Quota::new(quota.burst().saturating_mul(10), quota.period()));
+        self.limit("mail:registration", to.as_str().as_bytes(), all, now)
             .await
     }
 }
@@ -210,21 +261,97 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
         let Some(outbox) = &self.inner.outbox else {
             return;
         };
+        let (service, user, to) = (self.clone(), user.clone(), to.clone());
+        let context = context.clone();
+        outbox.post(kind, Some(user.id), async move {
+            let notice = service.notice(kind, &user, &to, &context).await?;
+            Ok(notice.into_iter().collect())
+        });
+    }
+
+    /// The mail of [`notify`](Self::notify), unless there were too many.
+    pub(super) async fn notice(
+        &self,
+        kind: MailKind,
+        user: &User,
+        to: &Email,
+        context: &RequestContext,
+    ) -> Result<Option<Post>, AuthError> {
         let now = self.now();
         let mut post = self.mail(kind, to.clone(), Some(user), now);
         if user.is_verified {
             post.context.ip = context.ip.map(|ip| ip.to_canonical().to_string());
-            post.context.device.clone_from(&context.user_agent);
-            outbox.post(kind, Some(user.id), async move { Ok(vec![post]) });
-            return;
+            post.context.device = context.user_agent.as_deref().and_then(device_in_words);
+            return Ok(Some(post));
         }
-        let service = self.clone();
-        outbox.post(kind, Some(user.id), async move {
-            match service.limit_mailbox(post.to.canonical(), now).await {
-                Ok(()) => Ok(vec![post]),
-                Err(AuthError::RateLimited { .. }) => Ok(Vec::new()),
-                Err(error) => Err(error),
-            }
-        });
+        match self.limit_mailbox(Asked::Notice, to.canonical(), now).await {
+            Ok(()) => Ok(Some(post)),
+            Err(AuthError::RateLimited { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What a client says it is, in words of our own: what it says itself may be
+/// written by somebody who wants its reader to follow it.
+fn device_in_words(user_agent: &str) -> Option<String> {
+    const PROGRAMS: [(&str, &str); 8] = [
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("SamsungBrowser", "Samsung Internet"),
+        ("Firefox", "Firefox"),
+        ("FxiOS", "Firefox"),
+        ("Chrome", "Chrome"),
+        ("CriOS", "Chrome"),
+        ("Safari", "Safari"),
+    ];
+    const SYSTEMS: [(&str, &str); 7] = [
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ];
+    let find = |known: &[(&str, &'static str)]| {
+        let found = known.iter().find(|(mark, _)| user_agent.contains(mark));
+        found.map(|(_, name)| *name)
+    };
+    match (find(&PROGRAMS), find(&SYSTEMS)) {
+        (Some(program), Some(system)) => Some(format!("{program} on {system}")),
+        (Some(name), None) | (None, Some(name)) => Some(name.to_owned()),
+        (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_named_in_known_words_only() {
+        for (agent, words) in [
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36 Edg/126.0",
+                Some("Edge on Windows"),
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
+                Some("Safari on iPhone"),
+            ),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+                Some("Firefox on Linux"),
+            ),
+            ("curl/8.5.0", None),
+            (
+                "Account locked: 93.184.216.34/login or call 1-900-555-0199",
+                None,
+            ),
+            ("", None),
+        ] {
+            assert_eq!(device_in_words(agent).as_deref(), words, "{agent}");
+        }
     }
 }

@@ -8,6 +8,7 @@
 mod account;
 mod account_messages;
 mod attempt;
+mod breach;
 mod builder;
 mod email_change;
 mod login;
@@ -29,6 +30,8 @@ use std::sync::Arc;
 pub use account_messages::*;
 pub use builder::AuthServiceBuilder;
 pub use messages::*;
+#[cfg(any(test, feature = "test-util"))]
+pub use onboarding::MockRegistrationHook;
 pub use onboarding::RegistrationHook;
 pub use validate::Authenticated;
 
@@ -39,6 +42,7 @@ use crate::event::EventSink;
 use crate::id::SessionId;
 use crate::limit::{Decision, LimitKey, Quota};
 use crate::mail::Outbox;
+use crate::password::breach::BreachCheck;
 use crate::password::{HashingStats, PasswordHasher};
 use crate::random::{self, SecureRandom};
 use crate::session::Session;
@@ -66,6 +70,7 @@ struct Inner<S, C> {
     events: Arc<dyn EventSink>,
     outbox: Option<Arc<Outbox>>,
     hook: Option<Arc<dyn RegistrationHook>>,
+    breach_check: Option<Arc<dyn BreachCheck>>,
 }
 
 impl<S, C> Clone for AuthService<S, C> {

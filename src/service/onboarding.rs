@@ -35,22 +35,46 @@ pub trait RegistrationHook: Send + Sync + 'static {
     async fn registered(&self, profile: &Profile) -> Result<Option<Map<String, Value>>, Cause>;
 }
 
-impl<S: UserStore, C: Clock> AuthService<S, C> {
+impl<S: UserStore + 'static, C: Clock> AuthService<S, C> {
     /// Calls the hook, if there is one, and sets the preferences that it
-    /// gives.
-    pub(super) async fn call_hook(&self, user: &mut User, trail: &mut Trail) {
-        let Some(hook) = &self.inner.hook else { return };
-        if let Err(error) = self.try_hook(Arc::clone(hook), user).await {
-            tracing::error!(user_id = %user.id, error = &*error as &dyn Error, "the registration hook failed");
-            trail.notice = Some(Notice::HookFailed);
+    /// gives; `then` is called with the user as it is then.
+    pub(super) async fn call_hook(
+        &self,
+        user: &mut User,
+        then: impl FnOnce(&User) + Send + 'static,
+        trail: &mut Trail,
+    ) {
+        let Some(hook) = &self.inner.hook else {
+            then(user);
+            return;
+        };
+        // In a task of its own, which comes to its end when the request is
+        // dropped: the hook is not called again.
+        let (service, hook, mut account) = (self.clone(), Arc::clone(hook), user.clone());
+        let work = async move {
+            let given = service.try_hook(hook, &account).await;
+            if let Ok(Some(preferences)) = &given {
+                account.preferences.clone_from(preferences);
+            }
+            then(&account);
+            given
+        };
+        let done = tokio::spawn(work.in_current_span()).await;
+        match done.map_err(Cause::from).and_then(|given| given) {
+            Ok(None) => {}
+            Ok(Some(preferences)) => user.preferences = preferences,
+            Err(error) => {
+                tracing::error!(user_id = %user.id, error = &*error as &dyn Error, "the registration hook failed");
+                trail.notice.get_or_insert(Notice::HookFailed);
+            }
         }
     }
 
     async fn try_hook(
         &self,
         hook: Arc<dyn RegistrationHook>,
-        user: &mut User,
-    ) -> Result<(), Cause> {
+        user: &User,
+    ) -> Result<Option<Preferences>, Cause> {
         let onboarding = &self.config().onboarding;
         let profile = Profile::of(user, onboarding);
         // In a task of its own, so that a panic in it ends there.
@@ -62,15 +86,14 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
             abort.abort();
         }
         let Some(preferences) = answer??? else {
-            return Ok(());
+            return Ok(None);
         };
         let preferences = Preferences::new(preferences)?;
         let change = ProfileChange {
             name: None,
             preferences: Some(preferences.clone()),
         };
-        self.inner.store.update_profile(user.id, &change).await?;
-        user.preferences = preferences;
-        Ok(())
+        let changed = self.inner.store.update_profile(user.id, &change).await?;
+        Ok(changed.map(|user| user.preferences))
     }
 }

@@ -27,6 +27,7 @@ where
     /// [`AuthError::Validation`]; [`AuthError::InvalidCredentials`] when the
     /// present password is wrong or was changed meanwhile;
     /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::Unavailable`];
     /// [`AuthError::Store`], after which either password may be the one.
     pub async fn change_password(
         &self,
@@ -67,6 +68,7 @@ where
                 Field::NewPassword,
                 &own_words,
                 &mut violations,
+                trail,
             )
             .await?;
         if let (Some(current), Some(new)) = (&current, &new)
@@ -83,7 +85,7 @@ where
             return Err(AuthError::InvalidCredentials);
         };
 
-        let attempt = self.begin_own_attempt(user, self.now()).await?;
+        let attempt = self.begin_own_attempt(user, context, self.now()).await?;
         let checked = self.check_hash(user.clone(), &current, trail).await;
         self.judge(&attempt, checked, Some(user), context, trail)?;
         self.end_attempt(&attempt).await;
@@ -117,7 +119,8 @@ where
 
 impl<S, C: Clock> AuthService<S, C> {
     /// A password that is to be set, with its confirmation: checked against the
-    /// policy on a hashing thread, since scoring it takes a while.
+    /// policy on a hashing thread, since scoring it takes a while, and then,
+    /// unless it is refused already, with breached ones.
     pub(super) async fn check_new_password(
         &self,
         typed: &Password,
@@ -125,6 +128,7 @@ impl<S, C: Clock> AuthService<S, C> {
         field: Field,
         own_words: &[&str],
         violations: &mut Violations,
+        trail: &mut Trail,
     ) -> Result<Option<NormalizedPassword>, AuthError> {
         let accepted = match NormalizedPassword::new(typed) {
             Err(error) => {
@@ -153,6 +157,15 @@ impl<S, C: Clock> AuthService<S, C> {
                 ViolationCode::Mismatch,
                 "The two passwords differ.",
             );
+        } else if let Some(password) = &accepted
+            && self.is_breached(password, trail).await?
+        {
+            violations.push(
+                field,
+                ViolationCode::Breached,
+                "This password has appeared in a data breach, so it is among the first to be tried. Choose another.",
+            );
+            return Ok(None);
         }
         Ok(accepted)
     }

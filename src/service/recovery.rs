@@ -1,5 +1,6 @@
 //! A new password for whoever has the mailbox.
 
+use super::mailing::Asked;
 use super::report::Trail;
 use super::{Accepted, AuthService, EmailRequest, RequestContext, ResetPassword};
 use crate::clock::Clock;
@@ -43,7 +44,8 @@ where
         trail: &mut Trail,
     ) -> Result<Accepted, AuthError> {
         let outbox = self.outbox()?;
-        let (_, user) = self.mailbox_of(&request, context, trail).await?;
+        let asked = Asked::Reset;
+        let (_, user) = self.mailbox_of(&request, asked, context, trail).await?;
         let (service, kind) = (self.clone(), MailKind::ResetPassword);
         outbox.post(kind, trail.user_id, async move {
             let outbox = service.outbox()?;
@@ -52,7 +54,7 @@ where
             };
             let (now, email) = (service.now(), user.email.clone());
             let purpose = TokenPurpose::ResetPassword;
-            let link = service.new_link(purpose, user.state(), email, None, now)?;
+            let link = service.new_link(purpose, user.mailbox_state(), email, None, now)?;
             service.store_link(&link).await?;
             Ok(vec![service.link_mail(outbox, &link, Some(&user))])
         });
@@ -63,7 +65,7 @@ where
 
     /// Sets a new password by a mailed link.
     ///
-    /// The new hash, the higher epoch and the confirmation of the address are
+    /// The new hash, the higher epochs and the confirmation of the address are
     /// one write. At that moment every session, token and link made before is
     /// dead, also what somebody else set up who had registered the address
     /// first (arXiv 2205.10174); the owner logs in anew, and gets a mail.
@@ -71,7 +73,8 @@ where
     /// # Errors
     ///
     /// [`AuthError::InvalidLink`]; [`AuthError::Validation`], which does not
-    /// use up the link; [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// use up the link; nor does [`AuthError::Unavailable`];
+    /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
     /// [`AuthError::Store`], after which the link can be used again unless the
     /// new password is set.
     pub async fn reset_password(
@@ -97,7 +100,7 @@ where
             .await?;
         let store = &self.inner.store;
         let user = store.user(link.account.id).await?;
-        let mut user = user
+        let user = user
             .filter(|user| link.account.is_of(user))
             .ok_or(AuthError::InvalidLink)?;
         trail.user_id = Some(user.id);
@@ -111,6 +114,7 @@ where
                 Field::NewPassword,
                 &own_words,
                 &mut violations,
+                trail,
             )
             .await?;
         violations.into_result()?;
@@ -123,7 +127,8 @@ where
         }
         self.sweep_up(user.id, trail).await;
         self.forgive_strangers(user.email.canonical()).await;
-        user.is_verified = true;
+        // The mailbox is the owner's, but as long as it was not confirmed the
+        // name may be what a squatter wrote: this mail goes without it.
         self.notify(MailKind::PasswordChanged, &user, &user.email, context);
         Ok(Accepted::new(
             "Your password has been changed. Log in with the new one.",

@@ -45,6 +45,7 @@ where
     /// [`AuthError::Validation`] with every broken rule;
     /// [`AuthError::EmailTaken`], by `OpenSession` only;
     /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::Unavailable`];
     /// [`AuthError::Store`], after which the account may or may not be there
     /// (registering again tells).
     pub async fn register(
@@ -70,14 +71,14 @@ where
         let quota = self.config().limits.register_by_address;
         self.limit("register:address", &context.network(), quota, now)
             .await?;
-        let registration = self.check_registration(&request).await?;
+        let registration = self.check_registration(&request, trail).await?;
         match self.config().registration {
             RegistrationMode::OpenSession => self
                 .make_account(registration, context, trail)
                 .await
                 .map(RegisterOutcome::Opened),
             RegistrationMode::VerifyFirst => self
-                .mail_registration(registration)
+                .mail_registration(registration, context)
                 .await
                 .map(RegisterOutcome::Pending),
         }
@@ -106,7 +107,7 @@ where
             None => None,
             Some(_) => {
                 let purpose = TokenPurpose::VerifyEmail;
-                Some(self.new_link(purpose, user.state(), user.email.clone(), None, now)?)
+                Some(self.new_link(purpose, user.mailbox_state(), user.email.clone(), None, now)?)
             }
         };
 
@@ -135,11 +136,15 @@ where
         }
         trail.user_id = Some(user.id);
         trail.session_id = Some(session.id);
-        if let (Some(link), Some(outbox)) = (&link, &self.inner.outbox) {
-            let post = self.link_mail(outbox, link, Some(&user));
-            outbox.post(post.kind, Some(user.id), async move { Ok(vec![post]) });
-        }
-        self.call_hook(&mut user, trail).await;
+        // After the hook, which may set the language of the mail.
+        let service = self.clone();
+        let mail_link = move |user: &User| {
+            if let (Some(link), Some(outbox)) = (&link, &service.inner.outbox) {
+                let post = service.link_mail(outbox, link, Some(user));
+                outbox.post(post.kind, Some(user.id), async move { Ok(vec![post]) });
+            }
+        };
+        self.call_hook(&mut user, mail_link, trail).await;
         Ok(RegisterResponse {
             user_id: user.id,
             email: user.email.as_str().to_owned(),
@@ -153,7 +158,11 @@ where
 
     /// Mails a link that makes the account, or tells the owner of the one that
     /// there is. What the caller waits for is the same in both cases.
-    async fn mail_registration(&self, registration: Registration) -> Result<Accepted, AuthError> {
+    async fn mail_registration(
+        &self,
+        registration: Registration,
+        context: &RequestContext,
+    ) -> Result<Accepted, AuthError> {
         let outbox = self.outbox()?;
         let now = self.now();
         let Registration {
@@ -161,7 +170,8 @@ where
             name,
             password,
         } = registration;
-        self.limit_mailbox(email.canonical(), now).await?;
+        self.limit_registration(email.canonical(), context, now)
+            .await?;
         let password_hash = self.inner.hasher.hash(&password).await?;
         let owner = self.inner.store.user_by_email(email.canonical()).await?;
 
@@ -224,6 +234,7 @@ impl<S, C: Clock> AuthService<S, C> {
             preferences: Preferences::default(),
             status: UserStatus::Active,
             auth_epoch: 0,
+            link_epoch: 0,
             devices: vec![context.device(id)],
         }
     }
@@ -232,6 +243,7 @@ impl<S, C: Clock> AuthService<S, C> {
     async fn check_registration(
         &self,
         request: &RegisterRequest,
+        trail: &mut Trail,
     ) -> Result<Registration, AuthError> {
         let mut violations = Violations::default();
         let email = parse_email(&request.email, Field::Email, &mut violations);
@@ -243,6 +255,7 @@ impl<S, C: Clock> AuthService<S, C> {
                 Field::Password,
                 &context,
                 &mut violations,
+                trail,
             )
             .await?;
         let name = parse_name(&request.name, &mut violations);
@@ -297,7 +310,8 @@ pub(super) fn pending_account(email: &Email) -> AccountState {
     AccountState {
         id: UserId::from_bytes(id),
         email: email.canonical().clone(),
-        auth_epoch: 0,
+        auth_epoch: None,
+        link_epoch: 0,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Confirming an address, and saying that an account is not one's own.
 
+use super::mailing::{Asked, NewLink};
 use super::register::{parse_email, pending_account};
 use super::report::Trail;
 use super::{
@@ -203,7 +204,7 @@ where
         if !self.remove_links(link.account.id, None).await {
             trail.notice = Some(Notice::RowsLeftBehind);
         }
-        self.call_hook(&mut user, trail).await;
+        self.call_hook(&mut user, |_| {}, trail).await;
         Ok(self.login_response(&user, tokens, OPENED))
     }
 
@@ -232,7 +233,8 @@ where
         trail: &mut Trail,
     ) -> Result<Accepted, AuthError> {
         let outbox = self.outbox()?;
-        let (email, user) = self.mailbox_of(&request, context, trail).await?;
+        let asked = Asked::Verification;
+        let (email, user) = self.mailbox_of(&request, asked, context, trail).await?;
         let (service, kind) = (self.clone(), MailKind::VerifyEmail);
         outbox.post(kind, trail.user_id, async move {
             let outbox = service.outbox()?;
@@ -241,7 +243,13 @@ where
                 Some(user) if user.is_verified || user.status != UserStatus::Active => None,
                 Some(user) => {
                     let (now, purpose) = (service.now(), TokenPurpose::VerifyEmail);
-                    Some(service.new_link(purpose, user.state(), user.email.clone(), None, now)?)
+                    Some(service.new_link(
+                        purpose,
+                        user.mailbox_state(),
+                        user.email.clone(),
+                        None,
+                        now,
+                    )?)
                 }
             };
             let Some(link) = link else {
@@ -257,10 +265,7 @@ where
 
     /// Another link for the newest pending registration of an address, good
     /// for as long as that one is.
-    async fn pending_again(
-        &self,
-        email: Email,
-    ) -> Result<Option<super::mailing::NewLink>, AuthError> {
+    async fn pending_again(&self, email: Email) -> Result<Option<NewLink>, AuthError> {
         let (account, now) = (pending_account(&email), self.now());
         let pending = self.inner.store.tokens_of(account.id, now).await?;
         let Some(newest) = pending.into_iter().next() else {
@@ -277,6 +282,7 @@ where
     pub(super) async fn mailbox_of(
         &self,
         request: &EmailRequest,
+        asked: Asked,
         context: &RequestContext,
         trail: &mut Trail,
     ) -> Result<(Email, Option<User>), AuthError> {
@@ -284,7 +290,7 @@ where
         let email = parse_email(&request.email, Field::Email, &mut violations);
         violations.into_result()?;
         let email = email.ok_or(AuthError::InvalidCredentials)?;
-        self.limit_mail(email.canonical(), context, self.now())
+        self.limit_mail(asked, email.canonical(), context, self.now())
             .await?;
         let user = self.inner.store.user_by_email(email.canonical()).await?;
         let user = user.filter(|user| user.email.canonical() == email.canonical());

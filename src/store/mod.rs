@@ -214,7 +214,8 @@ pub trait UserStore: Send + Sync {
     /// [`StoreError`] when the store fails.
     async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError>;
 
-    /// Gives the user the address `to`, verified, if the account is in the
+    /// Gives the user the address `to`, verified, and raises `link_epoch` by
+    /// one, if the account is in the
     /// state `account` and active, and no other user has that address.
     ///
     /// # Errors
@@ -226,7 +227,7 @@ pub trait UserStore: Send + Sync {
         to: &Email,
     ) -> Result<ChangeEmail, StoreError>;
 
-    /// Replaces the password hash, raises the epoch by one and marks the
+    /// Replaces the password hash, raises both epochs by one and marks the
     /// address as verified, all in one act, if the account is in the state
     /// `account` and active. Says whether it did: of any number of callers at
     /// once, one did.
@@ -251,7 +252,7 @@ pub trait UserStore: Send + Sync {
     -> Result<bool, StoreError>;
 
     /// Sets the status and returns the user as it is then; `None` when there is
-    /// no such user. Disabling an active user raises the epoch in the same act,
+    /// no such user. Disabling an active user raises both epochs in the same act,
     /// so that nothing of before works again when the user is enabled.
     ///
     /// # Errors

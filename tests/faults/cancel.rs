@@ -7,7 +7,7 @@ use std::task::Poll;
 use crate::scene::{OPS, Op, Scene};
 
 /// Polls `future` at most `polls` times.
-async fn poll_at_most<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+pub(crate) async fn poll_at_most<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     let (mut future, mut left) = (pin!(future), polls);
     std::future::poll_fn(|context| {
         if left == 0 {
@@ -50,5 +50,5 @@ async fn asvs_2_3_3_each_operation_dropped_at_each_point_where_it_waits() {
         drops += polls - 1;
     }
     println!("{drops} drops of {} operations, 0 violations", OPS.len());
-    assert!(drops >= 500, "{drops}");
+    assert!(drops >= 400, "{drops}");
 }

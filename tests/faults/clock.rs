@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use admittance::config::{LimitPolicy, RegistrationMode};
 use admittance::error::AuthError;
 use admittance::event::Notice;
 use admittance::lockout::LockoutPolicy;
+use admittance::mail::MailKind;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+use crate::asks::{change_email, confirm_email, disown, forgot, is_dead, resend, reset, verify};
+use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -162,4 +165,73 @@ async fn asvs_7_3_2_ten_years_on_every_session_is_dead_and_nobody_is_locked_out(
         assert!(is_invalid(&bed.refresh(tokens).await));
     }
     assert!(is_invalid(&bed.validate(&there).await));
+}
+
+#[tokio::test]
+async fn asvs_6_5_1_an_hour_back_revives_no_link_that_was_used() {
+    // Limits are stricter for a while when the clock was set back.
+    let mut without_limits = config();
+    without_limits.limits = LimitPolicy::off();
+    let bed = Bed::mailing_with(without_limits);
+    let tokens = bed.register(ANN).await.tokens;
+    let confirming = bed.mailed(MailKind::VerifyEmail).await;
+    let ann = bed.validate(&tokens).await.unwrap();
+    let confirmed = verify(&bed, &confirming, None, Some(&ann)).await;
+    assert!(confirmed.is_ok());
+    change_email(&bed, &ann, "new@example.org", PASSWORD)
+        .await
+        .unwrap();
+    let changing = bed.mailed(MailKind::ConfirmEmailChange).await;
+    confirm_email(&bed, &ann, &changing).await.unwrap();
+    forgot(&bed, "new@example.org").await.unwrap();
+    let resetting = bed.mailed(MailKind::ResetPassword).await;
+    reset(&bed, &resetting, OTHER_PASSWORD).await.unwrap();
+
+    bed.clock.turn_back(HOUR);
+    let late = bed.login("new@example.org", OTHER_PASSWORD).await.unwrap();
+    let late = bed.validate(&late.tokens).await.unwrap();
+    for who in [&ann, &late] {
+        assert!(is_dead(&verify(&bed, &confirming, None, Some(who)).await));
+        assert!(is_dead(&confirm_email(&bed, who, &changing).await));
+    }
+    assert!(is_dead(&disown(&bed, &confirming).await));
+    assert!(is_dead(&reset(&bed, &resetting, PASSWORD).await));
+}
+
+#[tokio::test]
+async fn asvs_6_5_1_ten_years_on_no_link_is_good_and_another_can_be_had() {
+    let bed = Bed::mailing();
+    bed.register(ANN).await;
+    let confirming = bed.mailed(MailKind::VerifyEmail).await;
+    forgot(&bed, ANN).await.unwrap();
+    let resetting = bed.mailed(MailKind::ResetPassword).await;
+    let mut verify_first = config();
+    verify_first.registration = RegistrationMode::VerifyFirst;
+    let pending = Bed::mailing_with(verify_first);
+    let asked = pending.auth.register(registration(ANN), &pending.here);
+    assert!(asked.await.unwrap().opened().is_none());
+    let completing = pending.mailed(MailKind::CompleteRegistration).await;
+
+    bed.clock.advance(TEN_YEARS);
+    pending.clock.advance(TEN_YEARS);
+    let ann = bed.login(ANN, PASSWORD).await.unwrap().tokens;
+    let ann = bed.validate(&ann).await.unwrap();
+    assert!(is_dead(&verify(&bed, &confirming, None, Some(&ann)).await));
+    assert!(is_dead(&disown(&bed, &confirming).await));
+    assert!(is_dead(&reset(&bed, &resetting, OTHER_PASSWORD).await));
+    assert!(is_dead(
+        &verify(&pending, &completing, Some(PASSWORD), None).await
+    ));
+
+    resend(&bed, ANN).await.unwrap();
+    let confirming = bed.mailed(MailKind::VerifyEmail).await;
+    assert!(verify(&bed, &confirming, None, Some(&ann)).await.is_ok());
+    // A registration that nobody has confirmed is gone, and made anew.
+    resend(&pending, ANN).await.unwrap();
+    assert_eq!(pending.mails().await, []);
+    let asked = pending.auth.register(registration(ANN), &pending.here);
+    assert!(asked.await.unwrap().opened().is_none());
+    let completing = pending.mailed(MailKind::CompleteRegistration).await;
+    let opened = verify(&pending, &completing, Some(PASSWORD), None).await;
+    assert!(opened.unwrap().is_some());
 }

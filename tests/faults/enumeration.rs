@@ -30,7 +30,7 @@ const STATES: [(&str, &str); 6] = [
 ];
 
 type Ask = fn(&str) -> serde_json::Value;
-type Answer = (StatusCode, HeaderMap, Bytes);
+pub(crate) type Answer = (StatusCode, HeaderMap, Bytes);
 
 /// A server with one account in each state.
 async fn server() -> (Bed, Router) {
@@ -65,10 +65,21 @@ async fn server() -> (Bed, Router) {
 }
 
 async fn post(router: &Router, path: &str, body: &serde_json::Value) -> Answer {
-    let mut request = Request::post(path)
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Body::from(body.to_string()))
-        .unwrap();
+    send(router, path, body, None).await
+}
+
+/// Posts `body`, as whoever has `token`.
+pub(crate) async fn send(
+    router: &Router,
+    path: &str,
+    body: &serde_json::Value,
+    token: Option<&str>,
+) -> Answer {
+    let mut request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let mut request = request.body(Body::from(body.to_string())).unwrap();
     let peer: SocketAddr = "192.0.2.7:4711".parse().unwrap();
     request.extensions_mut().insert(ConnectInfo(peer));
     let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();

@@ -2,27 +2,43 @@
 
 use std::sync::Arc;
 
-use admittance::config::LimitPolicy;
+use admittance::config::{AuthConfig, LimitPolicy, RegistrationMode};
 use admittance::error::AuthError;
 use admittance::id::UserId;
 use admittance::service::Tokens;
 use admittance::store::{Epoch, MemoryStore, UserStore};
+use admittance::test_util::Mailbox;
 use admittance::user::UserStatus;
-use tokio::runtime::Builder;
+use tokio::runtime;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::faulty::FaultyStore;
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
+use crate::support::bed::{
+    Bed, Builder, OTHER_PASSWORD, PASSWORD, config, mail_config, registration,
+};
 
-type Racing = Arc<Bed<FaultyStore<MemoryStore>>>;
+type Raced = Builder<FaultyStore<MemoryStore>>;
+pub(crate) type Racing = Arc<Bed<FaultyStore<MemoryStore>>>;
 
 /// Tasks that race, and rounds of it.
-const FIELDS: [(usize, usize); 2] = [(16, 24), (64, 6)];
+pub(crate) const FIELDS: [(usize, usize); 2] = [(16, 24), (64, 6)];
 const ANN: &str = "ann@example.org";
 
 fn bed() -> Racing {
+    built(config(), |builder, _| builder)
+}
+
+/// One that mails.
+pub(crate) fn mailing_bed(registration: RegistrationMode) -> Racing {
     let mut config = config();
+    config.registration = registration;
+    built(config, |builder, mailbox| {
+        builder.mail(mailbox, mail_config())
+    })
+}
+
+fn built(mut config: AuthConfig, add: impl FnOnce(Raced, Mailbox) -> Raced) -> Racing {
     config.limits = LimitPolicy::off();
     config.hashing.queue_len = 1000;
     // Hashing is not what is raced for, and the machine may be slow.
@@ -30,12 +46,12 @@ fn bed() -> Racing {
     let store = FaultyStore::new(MemoryStore::new());
     // Each act of the store gives way, so that acts of others come between.
     store.watch(1);
-    Arc::new(Bed::over(store, config))
+    Arc::new(Bed::built(store, config, add))
 }
 
 /// Runs `racers` tasks from one starting line; gives their answers in the
 /// order in which they ended.
-async fn race<T, F>(racers: usize, run: impl Fn(usize) -> F) -> Vec<T>
+pub(crate) async fn race<T, F>(racers: usize, run: impl Fn(usize) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
@@ -56,14 +72,14 @@ where
     answers
 }
 
-async fn assert_dead(bed: &Racing, tokens: &Tokens) {
+pub(crate) async fn assert_dead(bed: &Racing, tokens: &Tokens) {
     let refused = bed.validate(tokens).await;
     assert!(matches!(refused, Err(AuthError::InvalidToken)));
     let refused = bed.refresh(tokens).await;
     assert!(matches!(refused, Err(AuthError::InvalidToken)));
 }
 
-fn tell(what: &str) {
+pub(crate) fn tell(what: &str) {
     let rounds = FIELDS.map(|(racers, rounds)| format!("{rounds} rounds of {racers}"));
     println!("{what}: {}, 0 violations", rounds.join(", "));
 }
@@ -278,8 +294,8 @@ async fn asvs_7_4_2_no_login_and_no_refresh_outlives_a_disabling() {
 fn raise_epoch(store: &MemoryStore, user: UserId) {
     let store = store.clone();
     let raising = std::thread::spawn(move || {
-        let runtime = Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
+        let local = runtime::Builder::new_current_thread().build().unwrap();
+        local.block_on(async {
             let hash = store.user(user).await.unwrap().unwrap().password_hash;
             let raised = store.replace_password(user, &hash, &hash, Epoch::Raise);
             assert!(raised.await.unwrap());

@@ -271,6 +271,7 @@ async fn an_address_is_changed_and_an_account_deleted() {
             "profile",
             "remembered_devices",
             "sessions",
+            "status",
         ],
         "asvs_14_2_6"
     );

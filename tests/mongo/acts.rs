@@ -126,6 +126,7 @@ pub(crate) struct State {
     pub(crate) user: u32,
     pub(crate) email: u32,
     pub(crate) epoch: u64,
+    pub(crate) links: u64,
 }
 
 impl State {
@@ -135,6 +136,7 @@ impl State {
             user,
             email: user,
             epoch: 0,
+            links: 0,
         }
     }
 
@@ -142,7 +144,8 @@ impl State {
         AccountState {
             id: user_id(self.user),
             email: user(self.email).email.canonical().clone(),
-            auth_epoch: self.epoch,
+            auth_epoch: Some(self.epoch),
+            link_epoch: self.links,
         }
     }
 }

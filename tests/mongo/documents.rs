@@ -67,6 +67,7 @@ async fn other_programs_can_read_a_user() {
             ("preferences", ElementType::EmbeddedDocument),
             ("status", ElementType::String),
             ("auth_epoch", ElementType::Int64),
+            ("link_epoch", ElementType::Int64),
             ("devices", ElementType::Array),
             ("schema", ElementType::Int32),
         ]
@@ -156,6 +157,7 @@ async fn a_corrupt_user_is_reported() {
         "preferences",
         "status",
         "auth_epoch",
+        "link_epoch",
         "schema",
     ];
     let acts = [
@@ -202,6 +204,7 @@ async fn a_corrupt_token_is_reported_and_not_accepted() {
         "user_id",
         "account_email",
         "auth_epoch",
+        "link_epoch",
         "email",
         "email_canonical",
         "created_at",
@@ -270,6 +273,7 @@ async fn other_programs_can_read_a_token() {
             ("user_id", ElementType::ObjectId),
             ("account_email", ElementType::String),
             ("auth_epoch", ElementType::Int64),
+            ("link_epoch", ElementType::Int64),
             ("email", ElementType::String),
             ("email_canonical", ElementType::String),
             ("created_at", ElementType::DateTime),

@@ -75,10 +75,13 @@ fn acts() -> impl Strategy<Value = Act> {
     // Mostly states that a user is in: those with the own email, and early ones.
     let email = prop::option::weighted(0.2, 0..4_u32);
     let epoch = prop_oneof![4 => Just(0), 1 => 0..3_u64];
-    let state = (user.clone(), email, epoch).prop_map(|(user, email, epoch)| State {
+    let links = prop_oneof![4 => Just(0), 1 => 0..3_u64];
+    let state = (user.clone(), email, epoch, links);
+    let state = state.prop_map(|(user, email, epoch, links)| State {
         user,
         email: email.unwrap_or(user),
         epoch,
+        links,
     });
     let accounts = prop_oneof![
         state.clone().prop_map(Act::VerifyEmail),

@@ -67,6 +67,7 @@ pub(crate) fn user_with(number: u32, address: &str) -> User {
         preferences: Preferences::new(preferences.as_object().unwrap().clone()).unwrap(),
         status: UserStatus::Active,
         auth_epoch: 0,
+        link_epoch: 0,
         devices: vec![device(0)],
     }
 }

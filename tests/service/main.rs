@@ -3,6 +3,8 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
     clippy::panic,
     clippy::string_slice,
     reason = "a test fails by panicking"
@@ -11,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod abuse_of_mail;
 mod account;
 mod authorization;
 mod email_change;
@@ -21,6 +24,7 @@ mod password;
 mod profile;
 mod recovery;
 mod registration;
+mod rows_left_behind;
 mod sessions;
 mod squatting;
 mod verification;

@@ -254,9 +254,13 @@ async fn every_order(mode: RegistrationMode, length: u32) -> (usize, usize) {
         let acts: Vec<Act> = (0..length)
             .map(|place| ACTS[number / count.pow(place) % count])
             .collect();
-        // Without a squatter there is nothing to show, and an act that comes
-        // twice in a row adds nothing.
-        if !acts.contains(&Act::SquatterRegisters) || acts.windows(2).any(|two| two[0] == two[1]) {
+        // Without a squatter there is nothing to show, before anybody registers
+        // nothing can happen, and an act that comes twice in a row adds nothing.
+        let registers = |act| matches!(act, Act::SquatterRegisters | Act::OwnerRegisters);
+        if !registers(acts[0])
+            || !acts.contains(&Act::SquatterRegisters)
+            || acts.windows(2).any(|two| two[0] == two[1])
+        {
             continue;
         }
         let mut play = Play::new(mode);
@@ -281,11 +285,11 @@ async fn every_order(mode: RegistrationMode, length: u32) -> (usize, usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn ghsa_1_a_squatter_never_gets_into_a_confirmed_account() {
     let (plays, confirmed) = every_order(RegistrationMode::OpenSession, 4).await;
-    assert!(plays > 1000 && confirmed > 100, "{plays}, {confirmed}");
+    assert!(plays > 500 && confirmed > 50, "{plays}, {confirmed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ghsa_1_a_squatter_never_gets_into_an_account_of_verify_first() {
     let (plays, confirmed) = every_order(RegistrationMode::VerifyFirst, 4).await;
-    assert!(plays > 1000 && confirmed > 50, "{plays}, {confirmed}");
+    assert!(plays > 500 && confirmed > 10, "{plays}, {confirmed}");
 }

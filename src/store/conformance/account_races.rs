@@ -39,6 +39,7 @@ pub async fn one_of_many_resets_wins(store: Arc<dyn Store>) {
             password_hash: hash(winner),
             auth_epoch: 1,
             is_verified: true,
+            link_epoch: 1,
             ..user
         };
         assert_stored(&*store, &expected, "after parallel resets").await;
@@ -73,6 +74,7 @@ pub async fn one_of_many_email_changes_of_an_account_wins(store: Arc<dyn Store>)
         let expected = User {
             email: to(winner),
             is_verified: true,
+            link_epoch: 1,
             ..user
         };
         assert_stored(&*store, &expected, "after parallel changes of an address").await;
@@ -105,6 +107,7 @@ pub async fn one_of_many_accounts_gets_an_address(store: Arc<dyn Store>) {
             if racer == winner {
                 expected.email = to.clone();
                 expected.is_verified = true;
+                expected.link_epoch = 1;
             }
             assert_stored(&*store, &expected, "after parallel changes to one address").await;
         }
@@ -138,6 +141,7 @@ pub async fn an_address_is_changed_to_or_registered_never_both(store: Arc<dyn St
         let changed = User {
             email: address.clone(),
             is_verified: true,
+            link_epoch: 1,
             ..account.clone()
         };
         if changes(winner) {

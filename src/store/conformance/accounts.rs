@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::fixture::*;
 use crate::email::{CanonicalEmail, Email};
-use crate::store::{ChangeEmail, InsertUser, Removal, Store};
+use crate::store::{ChangeEmail, Epoch, InsertUser, Removal, Store};
 use crate::user::{AccountState, PasswordHash, User, UserStatus};
 
 #[derive(Clone, Copy)]
@@ -47,6 +47,7 @@ async fn done_only_in_its_state(store: &dyn Store, number: u32, act: Act) -> Use
     // Of the same epoch, so that nothing else keeps a wrong id from fitting.
     let other = User {
         auth_epoch: subject.auth_epoch,
+        link_epoch: subject.link_epoch,
         ..user(number + 1)
     };
     let disabled = User {
@@ -66,8 +67,12 @@ async fn done_only_in_its_state(store: &dyn Store, number: u32, act: Act) -> Use
         ..right.clone()
     };
     let of_epoch = |auth_epoch| AccountState {
-        auth_epoch,
+        auth_epoch: Some(auth_epoch),
         ..right.clone()
+    };
+    let of_link_epoch = |link_epoch| AccountState {
+        link_epoch,
+        ..subject.mailbox_state()
     };
     let wrong = [
         ("another user's id", of_id(other.id)),
@@ -79,7 +84,12 @@ async fn done_only_in_its_state(store: &dyn Store, number: u32, act: Act) -> Use
         ("no epoch", of_epoch(0)),
         ("a later epoch", of_epoch(8)),
         ("the last epoch", of_epoch(GREATEST)),
+        ("an earlier epoch of links", of_link_epoch(3)),
+        ("no epoch of links", of_link_epoch(0)),
+        ("a later epoch of links", of_link_epoch(5)),
+        ("the last epoch of links", of_link_epoch(GREATEST)),
         ("a disabled account", disabled.state()),
+        ("a disabled mailbox", disabled.mailbox_state()),
     ];
     for (what, state) in &wrong {
         assert!(!act.on(store, state).await, "an act was done for {what}");
@@ -117,6 +127,7 @@ pub async fn an_email_is_changed_only_in_the_state_asked_for(store: Arc<dyn Stor
     let expected = User {
         email: new_email(),
         is_verified: true,
+        link_epoch: 5,
         ..before.clone()
     };
     assert_stored(&*store, &expected, "a change of email stored").await;
@@ -167,6 +178,7 @@ pub async fn an_email_is_changed_only_to_a_free_one(store: Arc<dyn Store>) {
         );
         mine.email = email(given);
         mine.is_verified = true;
+        mine.link_epoch += 1;
         assert_stored(&*store, &mine, "a change of email stored").await;
     }
     let (late, next) = (
@@ -194,7 +206,7 @@ pub async fn an_email_is_changed_only_to_a_free_one(store: Arc<dyn Store>) {
     }
 }
 
-/// A reset replaces the hash, raises the epoch by one and verifies the
+/// A reset replaces the hash, raises both epochs by one and verifies the
 /// address, all in one act, if the account is in the state asked for; nothing
 /// else changes, and it is good for one reset.
 pub async fn a_password_is_reset_only_in_the_state_asked_for(store: Arc<dyn Store>) {
@@ -202,6 +214,7 @@ pub async fn a_password_is_reset_only_in_the_state_asked_for(store: Arc<dyn Stor
     let expected = User {
         password_hash: new_hash(),
         auth_epoch: 8,
+        link_epoch: 5,
         is_verified: true,
         ..before.clone()
     };
@@ -210,6 +223,33 @@ pub async fn a_password_is_reset_only_in_the_state_asked_for(store: Arc<dyn Stor
     let again = store.reset_password(&before.state(), &second).await;
     assert!(!done(again), "a password was reset twice");
     assert_stored(&*store, &expected, "a second reset stored").await;
+}
+
+/// What rests on the mailbox alone is done whatever the sessions' epoch is, as
+/// it is after a change of the password.
+pub async fn an_act_by_the_mailbox_is_done_in_any_epoch_of_sessions(store: Arc<dyn Store>) {
+    let acts = [
+        Act::Verify,
+        Act::ChangeEmail,
+        Act::Reset,
+        Act::Remove(Removal::Unverified),
+    ];
+    for (number, act) in (1..).zip(acts) {
+        let subject = rich_user(number);
+        insert_user(&*store, &subject).await;
+        let state = subject.mailbox_state();
+        let (old, new) = (&subject.password_hash, new_hash());
+        let changed = store.replace_password(subject.id, old, &new, Epoch::Raise);
+        assert!(done(changed.await), "a password was not changed");
+        assert!(
+            act.on(&*store, &state).await,
+            "an act by the mailbox was refused after a change of the password"
+        );
+        // The address is to be free for the next one.
+        if let Some(user) = done(store.user(subject.id).await) {
+            let _ = done(store.remove_user(&user.state(), Removal::Any).await);
+        }
+    }
 }
 
 /// A user is removed if the account is in the state asked for, whoever it is

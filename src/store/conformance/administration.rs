@@ -24,26 +24,27 @@ fn verified_user(number: u32) -> User {
     }
 }
 
-/// Disabling an active user raises the epoch by one. No other change of status
+/// Disabling an active user raises both epochs by one. No other change of status
 /// does, none touches anything else, and each is answered with the user as it
 /// is then.
-pub async fn disabling_an_active_user_raises_the_epoch_and_nothing_else_does(
+pub async fn disabling_an_active_user_raises_both_epochs_and_nothing_else_does(
     store: Arc<dyn Store>,
 ) {
     let (mut subject, other) = (verified_user(1), verified_user(2));
     insert_user(&*store, &subject).await;
     insert_user(&*store, &other).await;
-    for (status, auth_epoch) in [
-        (UserStatus::Active, 7),
-        (UserStatus::Disabled, 8),
-        (UserStatus::Disabled, 8),
-        (UserStatus::Active, 8),
-        (UserStatus::Active, 8),
-        (UserStatus::Disabled, 9),
+    for (status, raised) in [
+        (UserStatus::Active, 0),
+        (UserStatus::Disabled, 1),
+        (UserStatus::Disabled, 1),
+        (UserStatus::Active, 1),
+        (UserStatus::Active, 1),
+        (UserStatus::Disabled, 2),
     ] {
         let what = format!("{:?} becoming {status:?}", subject.status);
         subject.status = status;
-        subject.auth_epoch = auth_epoch;
+        subject.auth_epoch = 7 + raised;
+        subject.link_epoch = 4 + raised;
         let answer = done(store.set_status(subject.id, status).await);
         assert_user(answer.as_ref(), &subject, &format!("the answer to {what}"));
         assert_stored(&*store, &subject, &what).await;

@@ -55,6 +55,7 @@ pub async fn one_of_many_disablings_raises_the_epoch(store: Arc<dyn Store>) {
         let expected = User {
             status: UserStatus::Disabled,
             auth_epoch: 1,
+            link_epoch: 1,
             ..user
         };
         for answer in answers {
@@ -120,6 +121,7 @@ pub async fn no_login_is_recorded_once_a_user_is_disabled(store: Arc<dyn Store>)
         let expected = User {
             status: UserStatus::Disabled,
             auth_epoch: 1,
+            link_epoch: 1,
             last_login: found.last_login,
             devices: found.devices,
             ..user
@@ -151,6 +153,7 @@ pub async fn no_password_is_reset_once_a_user_is_disabled(store: Arc<dyn Store>)
         let mut expected = User {
             status: UserStatus::Disabled,
             auth_epoch: 1,
+            link_epoch: 1,
             ..user.clone()
         };
         let reset: Vec<bool> = outcomes.iter().map(|(reset, _)| *reset).collect();
@@ -159,6 +162,7 @@ pub async fn no_password_is_reset_once_a_user_is_disabled(store: Arc<dyn Store>)
             expected.password_hash = hash(winner);
             expected.is_verified = true;
             expected.auth_epoch = 2;
+            expected.link_epoch = 2;
         }
         for (racer, (_, answer)) in (0..).zip(&outcomes) {
             if disables(racer) {

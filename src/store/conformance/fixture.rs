@@ -73,6 +73,7 @@ pub(super) fn user(number: u32) -> User {
         preferences: Preferences::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
+        link_epoch: 0,
         devices: Vec::new(),
     }
 }
@@ -88,6 +89,7 @@ pub(super) fn rich_user(number: u32) -> User {
         roles: roles(["examiner"]),
         preferences: level,
         auth_epoch: 7,
+        link_epoch: 4,
         devices: vec![device(1), device(2)],
         ..user(number)
     }
@@ -129,7 +131,8 @@ pub(super) fn token(number: u32, user_id: UserId, purpose: TokenPurpose) -> OneT
         account: AccountState {
             id: user_id,
             email: account.canonical().clone(),
-            auth_epoch: 0,
+            auth_epoch: Some(0),
+            link_epoch: 0,
         },
         email: email(&format!("Mailed{number}@Example.org")),
         registration: None,
@@ -180,6 +183,7 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         preferences,
         status,
         auth_epoch,
+        link_epoch,
         devices,
     } = a;
     [
@@ -194,6 +198,7 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         ("preferences", *preferences == b.preferences),
         ("status", *status == b.status),
         ("auth_epoch", *auth_epoch == b.auth_epoch),
+        ("link_epoch", *link_epoch == b.link_epoch),
         ("devices", *devices == b.devices),
     ]
     .into_iter()

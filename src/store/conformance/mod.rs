@@ -138,12 +138,13 @@ macro_rules! __store_properties {
                 an_email_is_changed_only_in_the_state_asked_for
                 an_email_is_changed_only_to_a_free_one
                 a_password_is_reset_only_in_the_state_asked_for
+                an_act_by_the_mailbox_is_done_in_any_epoch_of_sessions
                 a_user_is_removed_only_in_the_state_asked_for
                 a_verified_user_is_removed_only_if_any_may_be
                 the_address_of_a_removed_user_is_free_at_once
             }
             administration {
-                disabling_an_active_user_raises_the_epoch_and_nothing_else_does
+                disabling_an_active_user_raises_both_epochs_and_nothing_else_does
                 roles_are_granted_and_revoked_in_one_act
                 a_change_of_nobody_makes_no_user
                 users_are_listed_in_the_order_of_their_ids

@@ -108,12 +108,14 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
             "the email {text:?} was taken for another"
         );
         hostile.email = given;
+        hostile.link_epoch = 1;
         hostile.password_hash = PasswordHash::new(text);
         let (state, new) = (hostile.state(), &hostile.password_hash);
         let reset = store.reset_password(&state, new).await;
         assert!(done(reset), "{text:?} as the hash of a new password");
         hostile.is_verified = true;
         hostile.auth_epoch = 1;
+        hostile.link_epoch = 2;
     } else {
         hostile.email = Email::from_store(text.to_owned(), text.to_owned());
         hostile.password_hash = PasswordHash::new(text);

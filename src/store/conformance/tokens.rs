@@ -26,7 +26,8 @@ pub async fn a_token_is_read_as_often_as_asked_for(store: Arc<dyn Store>) {
             account: AccountState {
                 id: user_id(number),
                 email: email("Zo\u{eb}@B\u{fc}cher.example").canonical().clone(),
-                auth_epoch: GREATEST,
+                auth_epoch: (number % 2 == 0).then_some(GREATEST),
+                link_epoch: GREATEST,
             },
             email: email("Zo\u{eb}.New@B\u{fc}cher.example"),
             registration: Some(PendingRegistration {

@@ -332,7 +332,7 @@ impl UserStore for MemoryStore {
         account: &AccountState,
         to: &Email,
     ) -> Result<ChangeEmail, StoreError> {
-        Ok(self.write_users().change_email(account, to))
+        self.write_users().change_email(account, to)
     }
 
     async fn reset_password(
@@ -344,7 +344,8 @@ impl UserStore for MemoryStore {
         let Some(user) = users.in_state(account) else {
             return Ok(false);
         };
-        user.auth_epoch = raised(user.auth_epoch)?;
+        let (auth, link) = (raised(user.auth_epoch)?, raised(user.link_epoch)?);
+        (user.auth_epoch, user.link_epoch) = (auth, link);
         user.password_hash = new.clone();
         user.is_verified = true;
         Ok(true)
@@ -370,7 +371,9 @@ impl UserStore for MemoryStore {
             return Ok(None);
         };
         if user.status == UserStatus::Active && status == UserStatus::Disabled {
-            user.auth_epoch = raised(user.auth_epoch)?;
+            let (auth_epoch, link_epoch) = (raised(user.auth_epoch)?, raised(user.link_epoch)?);
+            user.auth_epoch = auth_epoch;
+            user.link_epoch = link_epoch;
         }
         user.status = status;
         Ok(Some(user.clone()))
@@ -393,10 +396,11 @@ impl UserStore for MemoryStore {
     }
 }
 
-/// The epoch after `epoch`. One that cannot go up would leave old sessions alive.
+/// The epoch after `epoch`. One that cannot go up would leave old sessions or
+/// links alive.
 fn raised(epoch: u64) -> Result<u64, StoreError> {
     let raised = epoch.checked_add(1);
-    raised.ok_or_else(|| StoreError::Other("auth_epoch is at its end".into()))
+    raised.ok_or_else(|| StoreError::Other("an epoch is at its end".into()))
 }
 
 #[async_trait]

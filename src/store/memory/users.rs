@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
 use super::expiring::shrink;
+use super::raised;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
@@ -75,23 +76,28 @@ impl Users {
         self.get_mut(account.id).filter(|user| account.is_of(user))
     }
 
-    pub(super) fn change_email(&mut self, account: &AccountState, to: &Email) -> ChangeEmail {
+    pub(super) fn change_email(
+        &mut self,
+        account: &AccountState,
+        to: &Email,
+    ) -> Result<ChangeEmail, StoreError> {
         let owner = self.by_email.get(to.canonical()).copied();
         let Some(user) = self
             .by_id
             .get_mut(&account.id)
             .filter(|user| account.is_of(user))
         else {
-            return ChangeEmail::Gone;
+            return Ok(ChangeEmail::Gone);
         };
         if owner.is_some_and(|owner| owner != account.id) {
-            return ChangeEmail::EmailTaken;
+            return Ok(ChangeEmail::EmailTaken);
         }
+        user.link_epoch = raised(user.link_epoch)?;
         user.email.clone_from(to);
         user.is_verified = true;
         self.by_email.remove(&account.email);
         self.by_email.insert(to.canonical().clone(), account.id);
-        ChangeEmail::Changed
+        Ok(ChangeEmail::Changed)
     }
 
     pub(super) fn remove(&mut self, id: UserId) {

@@ -145,6 +145,14 @@ impl<'a> Record<'a> {
         u64::try_from(number).map_err(|_| self.corrupt(field, "is negative"))
     }
 
+    /// The same, or `None` where it is null.
+    pub(super) fn optional_count(&self, field: &'static str) -> Result<Option<u64>, StoreError> {
+        match self.fields.get(field) {
+            Some(Bson::Null) => Ok(None),
+            _ => self.count(field).map(Some),
+        }
+    }
+
     pub(super) fn flag(&self, field: &'static str) -> Result<bool, StoreError> {
         match self.fields.get(field) {
             Some(Bson::Boolean(flag)) => Ok(*flag),

@@ -71,6 +71,7 @@ fn users() -> Document {
         ("preferences", &["object"]),
         ("status", &["string"]),
         ("auth_epoch", INTEGER),
+        ("link_epoch", INTEGER),
         ("schema", INTEGER),
     ];
     schema(fields, &[("devices", &["array"])])
@@ -101,7 +102,8 @@ fn tokens() -> Document {
         ("purpose", &["string"]),
         ("user_id", &["objectId"]),
         ("account_email", &["string"]),
-        ("auth_epoch", INTEGER),
+        ("auth_epoch", &["int", "long", "null"]),
+        ("link_epoch", INTEGER),
         ("email", &["string"]),
         ("email_canonical", &["string"]),
         ("created_at", &["date"]),

@@ -20,13 +20,17 @@ fn by_user(user: UserId) -> Document {
 }
 
 fn to_document(token: &OneTimeToken) -> Result<Document, StoreError> {
-    let epoch = i64::try_from(token.account.auth_epoch).map_err(|_| out_of_range("auth_epoch"))?;
+    let auth_epoch = token.account.auth_epoch.map(i64::try_from).transpose();
+    let auth_epoch = auth_epoch.map_err(|_| out_of_range("auth_epoch"))?;
+    let link_epoch =
+        i64::try_from(token.account.link_epoch).map_err(|_| out_of_range("link_epoch"))?;
     let mut fields = doc! {
         "_id": binary(&token.digest.to_bytes()),
         "purpose": token.purpose.as_str(),
         "user_id": object_id(token.account.id.to_bytes()),
         "account_email": token.account.email.as_str(),
-        "auth_epoch": epoch,
+        "auth_epoch": auth_epoch,
+        "link_epoch": link_epoch,
         "email": token.email.as_str(),
         "email_canonical": token.email.canonical().as_str(),
         "created_at": date(token.created_at),
@@ -58,7 +62,8 @@ fn from_document(fields: &Document) -> Result<OneTimeToken, StoreError> {
         account: AccountState {
             id: UserId::from_bytes(record.id("user_id")?),
             email: CanonicalEmail::from_store(record.text("account_email")?.to_owned()),
-            auth_epoch: record.count("auth_epoch")?,
+            auth_epoch: record.optional_count("auth_epoch")?,
+            link_epoch: record.count("link_epoch")?,
         },
         email: Email::from_store(
             record.text("email")?.to_owned(),

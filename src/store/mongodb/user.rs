@@ -36,10 +36,12 @@ fn by_id(id: UserId) -> Document {
 /// What fits one user, as long as the account is in this state and active;
 /// `None` when there can be no such user.
 fn in_state(account: &AccountState) -> Option<Document> {
-    let epoch = i64::try_from(account.auth_epoch).ok()?;
     let mut filter = by_id(account.id);
     filter.insert("email_canonical", account.email.as_str());
-    filter.insert("auth_epoch", epoch);
+    if let Some(epoch) = account.auth_epoch {
+        filter.insert("auth_epoch", i64::try_from(epoch).ok()?);
+    }
+    filter.insert("link_epoch", i64::try_from(account.link_epoch).ok()?);
     filter.insert("status", status_text(UserStatus::Active));
     Some(filter)
 }
@@ -57,6 +59,7 @@ fn device_binary(device: &DeviceDigest) -> Bson {
 
 fn to_document(user: &User) -> Result<Document, StoreError> {
     let epoch = i64::try_from(user.auth_epoch).map_err(|_| out_of_range("auth_epoch"))?;
+    let link_epoch = i64::try_from(user.link_epoch).map_err(|_| out_of_range("link_epoch"))?;
     let roles: Vec<Bson> = user.roles.iter().map(|role| role.as_str().into()).collect();
     let devices: Vec<Bson> = user.devices.iter().map(device_binary).collect();
     Ok(doc! {
@@ -72,6 +75,7 @@ fn to_document(user: &User) -> Result<Document, StoreError> {
         "preferences": json::to_document(user.preferences.as_map()),
         "status": status_text(user.status),
         "auth_epoch": epoch,
+        "link_epoch": link_epoch,
         "devices": devices,
         "schema": SCHEMA,
     })
@@ -115,6 +119,7 @@ fn from_document(fields: &Document) -> Result<User, StoreError> {
         preferences: Preferences::from_store(preferences),
         status,
         auth_epoch: record.count("auth_epoch")?,
+        link_epoch: record.count("link_epoch")?,
         devices,
     })
 }
@@ -302,11 +307,14 @@ impl UserStore for MongoStore {
         let Some(filter) = in_state(account) else {
             return Ok(ChangeEmail::Gone);
         };
-        let change = doc! { "$set": {
-            "email": to.as_str(),
-            "email_canonical": to.canonical().as_str(),
-            "is_verified": true,
-        } };
+        let change = doc! {
+            "$set": {
+                "email": to.as_str(),
+                "email_canonical": to.canonical().as_str(),
+                "is_verified": true,
+            },
+            "$inc": { "link_epoch": 1_i64 },
+        };
         let users = self.inner.users.clone();
         self.run(async move {
             match users.update_one(filter, change).await {
@@ -329,7 +337,7 @@ impl UserStore for MongoStore {
         };
         let change = doc! {
             "$set": { "password_hash": new.expose_secret(), "is_verified": true },
-            "$inc": { "auth_epoch": 1_i64 },
+            "$inc": { "auth_epoch": 1_i64, "link_epoch": 1_i64 },
         };
         self.change_user(filter, change).await
     }
@@ -361,11 +369,11 @@ impl UserStore for MongoStore {
         let from = match status {
             UserStatus::Active => UserStatus::Disabled,
             UserStatus::Disabled => {
-                change.insert("$inc", doc! { "auth_epoch": 1_i64 });
+                change.insert("$inc", doc! { "auth_epoch": 1_i64, "link_epoch": 1_i64 });
                 UserStatus::Active
             }
         };
-        // Only from the other one, so that the epoch goes up once.
+        // Only from the other one, so that the epochs go up once.
         let mut filter = by_id(id);
         filter.insert("status", status_text(from));
         self.change_and_read(id, filter, change, move |user| user.status == status)

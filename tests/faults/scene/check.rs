@@ -148,7 +148,7 @@ impl Scene {
         self.verdicts.set(self.verdicts.get() + 1);
     }
 
-    pub(super) async fn stored(&self, email: &str) -> Option<User> {
+    pub(crate) async fn stored(&self, email: &str) -> Option<User> {
         let email = Email::parse(email).unwrap();
         self.truth.user_by_email(email.canonical()).await.unwrap()
     }

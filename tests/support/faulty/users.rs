@@ -59,7 +59,11 @@ impl FaultyStore {
         tables.users.values().find(|user| {
             (user.id == account.id || self.has(IgnoresAccountId))
                 && (*user.email.canonical() == account.email || self.has(IgnoresAccountEmail))
-                && (user.auth_epoch == account.auth_epoch || self.has(IgnoresAccountEpoch))
+                && (self.has(IgnoresAccountEpoch)
+                    || account
+                        .auth_epoch
+                        .map_or(!self.has(WantsAnEpoch), |epoch| epoch == user.auth_epoch))
+                && (user.link_epoch == account.link_epoch || self.has(IgnoresLinkEpoch))
                 && (user.status == UserStatus::Active || self.has(IgnoresAccountStatus))
         })
     }
@@ -250,6 +254,7 @@ impl UserStore for FaultyStore {
             };
             let former = user.email.canonical().clone();
             user.is_verified |= !self.has(ChangeOfEmailLeavesUnverified);
+            user.link_epoch += u64::from(!self.has(ChangeOfEmailKeepsLinks));
             user.email = to.clone();
             if self.has(ChangesGivenEmailOnly) {
                 let kept = former.as_str().to_owned();
@@ -277,6 +282,7 @@ impl UserStore for FaultyStore {
                 user.password_hash = new.clone();
             }
             user.auth_epoch += u64::from(!self.has(ResetKeepsEpoch));
+            user.link_epoch += u64::from(!self.has(ResetKeepsLinks));
             user.is_verified |= !self.has(ResetLeavesUnverified);
             true
         };
@@ -333,6 +339,7 @@ impl UserStore for FaultyStore {
             let before = user.clone();
             user.status = status;
             user.auth_epoch += u64::from(raises);
+            user.link_epoch += u64::from(raises && !self.has(DisablingKeepsLinks));
             user.is_verified &= !self.has(StatusChangeUnverifies);
             tables.users.insert(id, user.clone());
             Some(self.answer(before, user))
@@ -429,6 +436,7 @@ fn nobody(id: UserId) -> User {
         preferences: Preferences::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
+        link_epoch: 0,
         devices: Vec::new(),
     }
 }
