@@ -351,6 +351,10 @@ pub struct LimitPolicy {
     /// Credential checks from one network, links of mails included. Default 60,
     /// and one more every 2 seconds.
     pub login_by_address: Option<Quota>,
+    /// Refreshes from one network with tokens that were handed out; others are
+    /// refused before anything is counted or looked up. Default 600, and ten
+    /// more every second: a network of 9,000 people who are all at work.
+    pub refresh_by_address: Option<Quota>,
     /// Mails of one purpose to one address that somebody asked for who need not
     /// be its owner, whether there is such an account or not. Each purpose has
     /// a budget of its own, so that one that is used up means that such mails
@@ -370,6 +374,7 @@ impl Default for LimitPolicy {
             register_by_address: Some(Quota::new(60, Duration::from_secs(20))),
             login_by_account: Some(LockoutPolicy::default()),
             login_by_address: Some(Quota::new(60, Duration::from_secs(2))),
+            refresh_by_address: Some(Quota::new(600, Duration::from_millis(100))),
             mail_by_account: Some(Quota::new(3, Duration::from_secs(5 * 60))),
             mail_by_address: Some(Quota::new(20, Duration::from_secs(60))),
         }
@@ -385,6 +390,7 @@ impl LimitPolicy {
             register_by_address: None,
             login_by_account: None,
             login_by_address: None,
+            refresh_by_address: None,
             mail_by_account: None,
             mail_by_address: None,
         }

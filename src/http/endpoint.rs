@@ -31,6 +31,8 @@ pub enum Endpoint {
     UpdateProfile,
     /// `POST /password/change`
     ChangePassword,
+    /// `POST /password/confirm`
+    ConfirmPassword,
     /// `GET /sessions`
     ListSessions,
     /// `DELETE /sessions`
@@ -85,6 +87,10 @@ pub const ROUTES: &[Route] = &[
     route(
         "/password/change",
         &[(Method::POST, Endpoint::ChangePassword)],
+    ),
+    route(
+        "/password/confirm",
+        &[(Method::POST, Endpoint::ConfirmPassword)],
     ),
     route(
         "/password/forgot",
@@ -214,6 +220,12 @@ where
             let auth = authenticated().await?;
             let change = read(&parts, &body)?;
             let answer = service.change_password(&auth, change, context).await?;
+            ok(StatusCode::OK, &answer)
+        }
+        Endpoint::ConfirmPassword => {
+            let auth = authenticated().await?;
+            let proof = read(&parts, &body)?;
+            let answer = service.confirm_password(&auth, proof, context).await?;
             ok(StatusCode::OK, &answer)
         }
         Endpoint::ListSessions => {

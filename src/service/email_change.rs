@@ -68,7 +68,7 @@ where
         let (Some(new), Some(current)) = (new, current) else {
             return Err(AuthError::InvalidCredentials);
         };
-        self.confirm_password(user, &current, context, trail)
+        self.check_own_password(user, &current, context, trail)
             .await?;
         self.limit_mail(Asked::Change, new.canonical(), context, self.now())
             .await?;

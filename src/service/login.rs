@@ -102,7 +102,10 @@ where
         // An account without any is one of before devices were remembered.
         if device.is_some() && !user.devices.is_empty() {
             trail.notice.get_or_insert(Notice::NewDevice);
-            self.notify(MailKind::NewDevice, &user, &user.email, context);
+            let outbox = self.inner.outbox.as_ref();
+            if outbox.is_some_and(|outbox| outbox.tells_of_new_devices()) {
+                self.notify(MailKind::NewDevice, &user, &user.email, context);
+            }
         }
         Ok(self.login_response(&user, tokens, "You are logged in."))
     }

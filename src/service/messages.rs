@@ -272,6 +272,14 @@ pub struct ChangePassword {
     pub confirm_password: Password,
 }
 
+/// Gives the own password again.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfirmPassword {
+    /// The password.
+    pub current_password: Password,
+}
+
 /// The user's live sessions, the last seen first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

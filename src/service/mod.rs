@@ -10,6 +10,7 @@ mod account_messages;
 mod attempt;
 mod breach;
 mod builder;
+mod confirm;
 mod email_change;
 mod login;
 mod mailing;

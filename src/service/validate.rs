@@ -1,6 +1,7 @@
 //! Checking access tokens, and the proof that one was checked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::report::Trail;
 use super::{AuthService, RequestContext};
@@ -22,6 +23,7 @@ use crate::user::{Profile, User, UserStatus};
 pub struct Authenticated {
     user: User,
     session: Session,
+    checked_at: Timestamp,
     config: Arc<AuthConfig>,
 }
 
@@ -48,6 +50,27 @@ impl Authenticated {
     #[must_use]
     pub fn has_permission(&self, permission: &Permission) -> bool {
         self.config.roles.allows(&self.user.roles, permission)
+    }
+
+    /// Demands that the password was given within the last `max_age` before the
+    /// token was checked, for what a stolen or forgotten session must not do
+    /// (ASVS 7.5.3). Every way to open a session takes the password, a refresh
+    /// does not; [`AuthService::confirm_password`] takes it again.
+    ///
+    /// A session that seems to be opened later than now, since a clock was
+    /// turned back, is not taken for one of longer than `max_age` ahead.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::PasswordRequired`].
+    pub fn require_recent_password(&self, max_age: Duration) -> Result<(), AuthError> {
+        let (given, now) = (self.session.created_at, self.checked_at);
+        let distance = now.saturating_since(given).max(given.saturating_since(now));
+        if distance <= max_age {
+            Ok(())
+        } else {
+            Err(AuthError::PasswordRequired)
+        }
     }
 
     /// Denies unless one of the user's roles grants `permission` (ASVS 8.2.1).
@@ -119,6 +142,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
                 Ok(Authenticated {
                     user,
                     session,
+                    checked_at: now,
                     config: Arc::clone(&self.inner.config),
                 })
             }
