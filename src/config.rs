@@ -124,6 +124,22 @@ impl AuthConfig {
         if session.max_per_user == Some(0) {
             return invalid("session.max_per_user", "is 0");
         }
+        if let SessionCheck::Cached {
+            max_staleness,
+            capacity,
+        } = session.check
+        {
+            let longest = Duration::from_secs(5 * 60).min(self.access_token_ttl);
+            if max_staleness < Duration::from_millis(1) || max_staleness > longest {
+                return invalid(
+                    "session.check.max_staleness",
+                    "is not between 1 millisecond and 5 minutes, or longer than access_token_ttl",
+                );
+            }
+            if !(1..=1_000_000).contains(&capacity) {
+                return invalid("session.check.capacity", "is not between 1 and 1,000,000");
+            }
+        }
         for (setting, ttl) in [
             ("links.verify_email_ttl", self.links.verify_email_ttl),
             ("links.change_email_ttl", self.links.change_email_ttl),
@@ -172,6 +188,29 @@ pub struct SessionPolicy {
     /// instances should agree: one that is behind opens sessions that are the
     /// first to end.
     pub max_per_user: Option<u32>,
+    /// When a check of an access token asks the store. Default
+    /// [`SessionCheck::EveryRequest`].
+    pub check: SessionCheck,
+}
+
+/// When a check of an access token asks the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionCheck {
+    /// At every request: what ends a session anywhere acts at the next request.
+    #[default]
+    EveryRequest,
+    /// Unless this session was found good a short time ago. What was changed
+    /// through this instance of the service acts at once; what was changed
+    /// through others, or in the database, acts when `max_staleness` is over.
+    /// Operations that take the password ask the store in any case.
+    Cached {
+        /// The age at which what was found is asked for again: above 0, at most
+        /// 5 minutes, and not longer than `access_token_ttl`.
+        max_staleness: Duration,
+        /// How many sessions are kept at most, 1 to 1,000,000: about 2 kB each,
+        /// and as much more as the user's preferences take.
+        capacity: usize,
+    },
 }
 
 /// How long a session lasts.
@@ -194,6 +233,7 @@ impl Default for SessionPolicy {
                 absolute_timeout: Duration::from_secs(24 * 3600),
             },
             max_per_user: None,
+            check: SessionCheck::default(),
         }
     }
 }

@@ -113,6 +113,7 @@ where
         context: &RequestContext,
         trail: &mut Trail,
     ) -> Result<(), AuthError> {
+        let auth = &*self.as_of_now(auth).await?;
         let user = auth.user();
         let mut violations = Violations::default();
         let current = typed_password(
@@ -126,6 +127,7 @@ where
             .await?;
         self.limit_release(user).await?;
 
+        let _forgetting = self.forgetting(user.id);
         let state = user.state();
         let removed = self.inner.store.remove_user(&state, Removal::Any);
         if !removed.await? {

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::cache::SessionCache;
 use super::onboarding::RegistrationHook;
 use super::{AuthService, Inner};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AuthConfig, RegistrationMode};
+use crate::config::{AuthConfig, RegistrationMode, SessionCheck};
 use crate::error::{AuthError, ConfigError};
 use crate::event::{EventSink, TracingSink};
 use crate::id::{SessionId, UserId};
@@ -151,6 +152,13 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
             outbox = Some(Arc::new(Outbox::new(mail, mailer, time, events)?));
         }
         let hasher = PasswordHasher::new(config.hashing.clone(), Arc::clone(&self.random))?;
+        let cache = match config.session.check {
+            SessionCheck::EveryRequest => None,
+            SessionCheck::Cached {
+                max_staleness,
+                capacity,
+            } => Some(SessionCache::new(max_staleness, capacity)),
+        };
         let service = AuthService {
             inner: Arc::new(Inner {
                 store: self.store,
@@ -163,6 +171,7 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
                 outbox,
                 hook: self.hook,
                 breach_check: self.breach_check,
+                cache,
             }),
         };
         service.try_to_sign()?;

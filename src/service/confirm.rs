@@ -56,6 +56,7 @@ where
         );
         violations.into_result()?;
         let current = current.ok_or(AuthError::InvalidCredentials)?;
+        let auth = &*self.as_of_now(auth).await?;
         let (user, present) = (auth.user(), auth.session());
         self.check_own_password(user, &current, context, trail)
             .await?;
@@ -63,6 +64,7 @@ where
         // The new session is stored first and means nothing until its tokens
         // are handed out. The end of the present one decides: where somebody
         // has ended it since it was looked at, it must not live on.
+        let _forgetting = self.forgetting(user.id);
         let now = self.now();
         let session = self.new_session_of(present.short, user, present.auth_epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;

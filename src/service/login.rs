@@ -74,6 +74,7 @@ where
         let checked = self.check_password(user.clone(), &password, trail).await;
         let user = self.judge(&attempt, checked, user.as_ref(), context, trail)?;
 
+        let _forgetting = self.forgetting(user.id);
         let now = self.now();
         let device = self.new_device(&user, context);
         let short = request.remember == Some(false);
@@ -140,6 +141,7 @@ where
         password: &NormalizedPassword,
     ) -> Result<(), AuthError> {
         let new = self.inner.hasher.hash(password).await?;
+        let _forgetting = self.forgetting(user.id);
         let replaced = self
             .inner
             .store

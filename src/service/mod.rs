@@ -10,6 +10,7 @@ mod account_messages;
 mod attempt;
 mod breach;
 mod builder;
+mod cache;
 mod confirm;
 mod email_change;
 mod login;
@@ -72,6 +73,7 @@ struct Inner<S, C> {
     outbox: Option<Arc<Outbox>>,
     hook: Option<Arc<dyn RegistrationHook>>,
     breach_check: Option<Arc<dyn BreachCheck>>,
+    cache: Option<cache::SessionCache>,
 }
 
 impl<S, C> Clone for AuthService<S, C> {

@@ -121,6 +121,7 @@ where
         let new = new.ok_or(AuthError::InvalidLink)?;
         let hash = self.inner.hasher.hash(&new).await?;
 
+        let _forgetting = self.forgetting(user.id);
         // The check of expiry was a while ago; what counts is when it happens.
         if !link.is_live(self.now()) || !store.reset_password(&link.account, &hash).await? {
             return Err(AuthError::InvalidLink);

@@ -60,6 +60,7 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         // store: once it is done, nothing of the store's can spoil the answer.
         let user = store.user(claims.user).await?;
         let now = self.now();
+        let _forgetting = self.forgetting(claims.user);
         let rotation = store.rotate(
             claims.session,
             claims.counter,
@@ -99,6 +100,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<LogoutResponse, AuthError> {
+        let _forgetting = self.forgetting(auth.user().id);
         let ended = self
             .inner
             .store
@@ -149,6 +151,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         id: SessionId,
         context: &RequestContext,
     ) -> Result<(), AuthError> {
+        let _forgetting = self.forgetting(auth.user().id);
         let result = match self.inner.store.end_session(auth.user().id, id).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(AuthError::NotFound),
@@ -170,6 +173,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<u64, AuthError> {
+        let _forgetting = self.forgetting(auth.user().id);
         let result = self
             .inner
             .store
