@@ -238,3 +238,137 @@ impl<S, C> AuthService<S, C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::email::Email;
+    use crate::preferences::Preferences;
+    use crate::user::{DisplayName, PasswordHash, UserStatus};
+
+    const STALENESS: Duration = Duration::from_secs(30);
+
+    fn id(number: u32) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        bytes[8..].copy_from_slice(&number.to_be_bytes());
+        bytes
+    }
+
+    fn identity(session: u32, user: u32) -> Arc<Identity> {
+        let user_id = UserId::from_bytes(id(user));
+        let address = "ann@example.org".to_owned();
+        let user = User {
+            id: user_id,
+            email: Email::from_store(address.clone(), address),
+            name: DisplayName::from_store("Ann".to_owned()),
+            password_hash: PasswordHash::new(""),
+            created_at: Timestamp::MIN,
+            last_login: None,
+            is_verified: true,
+            roles: BTreeSet::new(),
+            preferences: Preferences::default(),
+            status: UserStatus::Active,
+            auth_epoch: 0,
+            link_epoch: 0,
+            devices: Vec::new(),
+        };
+        let session = Session {
+            id: SessionId::from_bytes(id(session)),
+            user_id,
+            auth_epoch: 0,
+            created_at: Timestamp::MIN,
+            last_seen_at: Timestamp::MIN,
+            expires_at: Timestamp::MAX,
+            absolute_expires_at: Timestamp::MAX,
+            short: false,
+            refresh_counter: 0,
+            ip: None,
+            user_agent: None,
+        };
+        Arc::new(Identity { user, session })
+    }
+
+    fn look_up(
+        cache: &SessionCache,
+        wanted: &Identity,
+        clock: &ManualClock,
+    ) -> (Option<Arc<Identity>>, Reading) {
+        cache.look_up(wanted.session.id, wanted.user.id, clock)
+    }
+
+    fn sizes(cache: &SessionCache) -> [usize; 3] {
+        let kept = cache.kept();
+        let by_user = kept.by_user.values().map(BTreeSet::len).sum();
+        [kept.entries.len(), kept.order.len(), by_user]
+    }
+
+    #[test]
+    fn a_hundred_thousand_sessions_stay_within_the_capacity() {
+        let clock = ManualClock::default();
+        let cache = SessionCache::new(STALENESS, 100);
+        for number in 0..100_000 {
+            // Some again and again, some of one user, some ended in between.
+            let wanted = identity(number % 7_001, number % 13);
+            let (_, reading) = look_up(&cache, &wanted, &clock);
+            cache.keep(&reading, &wanted, &clock);
+            cache.keep(&reading, &wanted, &clock);
+            if number % 1_000 == 0 {
+                cache.kept().forget(wanted.user.id);
+            }
+            let [entries, order, by_user] = sizes(&cache);
+            assert!(entries <= 100);
+            assert_eq!((order, by_user), (entries, entries));
+        }
+        assert_eq!(sizes(&cache), [100; 3]);
+        // What is too old goes, though there would be room for it.
+        clock.advance(STALENESS);
+        for number in 0..20 {
+            let wanted = identity(90_000 + number, 90_000);
+            let (_, reading) = look_up(&cache, &wanted, &clock);
+            cache.keep(&reading, &wanted, &clock);
+        }
+        assert_eq!(sizes(&cache), [20; 3]);
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_kept_after_it() {
+        let clock = ManualClock::default();
+        let cache = SessionCache::new(STALENESS, 100);
+        let wanted = identity(1, 1);
+        let (_, before) = look_up(&cache, &wanted, &clock);
+        cache.kept().forget(wanted.user.id);
+        cache.keep(&before, &wanted, &clock);
+        let (found, after) = look_up(&cache, &wanted, &clock);
+        assert!(found.is_none());
+        cache.keep(&after, &wanted, &clock);
+        assert!(look_up(&cache, &wanted, &clock).0.is_some());
+    }
+
+    #[test]
+    fn what_was_read_before_the_clock_went_back_is_not_kept_after_it() {
+        let clock = ManualClock::default();
+        let cache = SessionCache::new(STALENESS, 100);
+        let wanted = identity(1, 1);
+        let (_, before) = look_up(&cache, &wanted, &clock);
+        clock.turn_back(Duration::from_secs(3600));
+        cache.keep(&before, &wanted, &clock);
+        clock.advance(Duration::from_secs(3600));
+        assert!(look_up(&cache, &wanted, &clock).0.is_none());
+    }
+
+    #[test]
+    fn what_is_kept_is_as_old_as_its_reading() {
+        let clock = ManualClock::default();
+        let cache = SessionCache::new(STALENESS, 100);
+        let wanted = identity(1, 1);
+        let (_, reading) = look_up(&cache, &wanted, &clock);
+        // A store that takes its time.
+        clock.advance(Duration::from_secs(29));
+        cache.keep(&reading, &wanted, &clock);
+        assert!(look_up(&cache, &wanted, &clock).0.is_some());
+        clock.advance(Duration::from_secs(1));
+        assert!(look_up(&cache, &wanted, &clock).0.is_none());
+        assert_eq!(sizes(&cache), [0; 3]);
+    }
+}

@@ -21,6 +21,7 @@ mod enumeration;
 mod enumeration_mail;
 mod faulty;
 mod hook;
+mod kept_checks;
 mod mailer;
 mod overload;
 mod parts;

@@ -119,6 +119,10 @@ impl Scene {
         assert_eq!(who.user().id, self.before.id);
     }
 
+    pub(super) async fn is_valid(&self, tokens: &Tokens) -> bool {
+        self.bed.validate(tokens).await.is_ok()
+    }
+
     pub(super) async fn assert_alive(&self, tokens: &Tokens) {
         self.assert_valid(tokens).await;
         self.bed.refresh(tokens).await.unwrap();

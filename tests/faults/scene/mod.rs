@@ -204,15 +204,23 @@ impl Scene {
             Op::RegisterPending => self.check_register_pending(outcome).await,
             Op::RegisterPendingTaken => self.check_register_pending_taken(outcome).await,
             Op::Login | Op::LoginRehash => self.check_login(outcome).await,
-            Op::LoginWrong | Op::ChangePasswordWrong | Op::ChangeEmailWrong | Op::DeleteWrong => {
+            Op::LoginCapped => self.check_login_capped(outcome).await,
+            Op::LoginWrong
+            | Op::ChangePasswordWrong
+            | Op::ConfirmPasswordWrong
+            | Op::ChangeEmailWrong
+            | Op::DeleteWrong => {
                 self.check_refused(outcome).await;
             }
             Op::Validate | Op::ListSessions | Op::Export => self.check_untouched(true).await,
             Op::Refresh | Op::RefreshRepeated => self.check_refresh(outcome).await,
             Op::RefreshReused => self.check_reused(outcome).await,
-            Op::Logout => self.check_logout(outcome).await,
+            Op::Logout | Op::LogoutCached => self.check_logout(outcome).await,
             Op::UpdateProfile => self.check_profile(outcome).await,
             Op::ChangePassword => self.check_change(outcome).await,
+            Op::ConfirmPassword | Op::ConfirmPasswordCached => {
+                self.check_confirm_password(outcome).await;
+            }
             Op::EndSession | Op::EndAllSessions => self.check_ended(outcome).await,
             Op::VerifyBySession | Op::VerifyByPassword => self.check_verify(outcome).await,
             Op::VerifyWrong => self.check_verify_wrong(outcome).await,

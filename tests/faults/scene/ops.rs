@@ -1,8 +1,12 @@
 //! The operations that are put to the test.
 
-use admittance::config::{AuthConfig, RegistrationMode};
+use admittance::config::{AuthConfig, RegistrationMode, SessionCheck};
 use admittance::limit::Quota;
 use std::time::Duration;
+
+/// How many sessions a user may have, where it is one less than Ann has after
+/// the operation.
+pub(crate) const CAP: u32 = 3;
 
 /// An operation that is put to the test. It is Ann's where nothing else is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub(crate) enum Op {
     Login,
     LoginWrong,
     LoginRehash,
+    /// Beyond the number of sessions that a user may have.
+    LoginCapped,
     Validate,
     Refresh,
     /// With a token that was just used, within the grace.
@@ -25,9 +31,14 @@ pub(crate) enum Op {
     /// With a token whose successor was used.
     RefreshReused,
     Logout,
+    /// With what was checked before being kept, as the next one.
+    LogoutCached,
+    ConfirmPasswordCached,
     UpdateProfile,
     ChangePassword,
     ChangePasswordWrong,
+    ConfirmPassword,
+    ConfirmPasswordWrong,
     ListSessions,
     EndSession,
     EndAllSessions,
@@ -57,7 +68,7 @@ pub(crate) enum Op {
     DeleteWrong,
 }
 
-pub(crate) const OPS: [Op; 41] = [
+pub(crate) const OPS: [Op; 46] = [
     Op::Register,
     Op::RegisterTaken,
     Op::RegisterMailing,
@@ -67,14 +78,19 @@ pub(crate) const OPS: [Op; 41] = [
     Op::Login,
     Op::LoginWrong,
     Op::LoginRehash,
+    Op::LoginCapped,
     Op::Validate,
     Op::Refresh,
     Op::RefreshRepeated,
     Op::RefreshReused,
     Op::Logout,
+    Op::LogoutCached,
+    Op::ConfirmPasswordCached,
     Op::UpdateProfile,
     Op::ChangePassword,
     Op::ChangePasswordWrong,
+    Op::ConfirmPassword,
+    Op::ConfirmPasswordWrong,
     Op::ListSessions,
     Op::EndSession,
     Op::EndAllSessions,
@@ -109,8 +125,12 @@ impl Op {
             Op::Login
                 | Op::LoginWrong
                 | Op::LoginRehash
+                | Op::LoginCapped
                 | Op::ChangePassword
                 | Op::ChangePasswordWrong
+                | Op::ConfirmPassword
+                | Op::ConfirmPasswordCached
+                | Op::ConfirmPasswordWrong
                 | Op::VerifyByPassword
                 | Op::VerifyWrong
                 | Op::ChangeEmail
@@ -157,6 +177,15 @@ impl Op {
     pub(crate) fn adjust(self, config: &mut AuthConfig) {
         if self.is_pending() {
             config.registration = RegistrationMode::VerifyFirst;
+        }
+        if self == Op::LoginCapped {
+            config.session.max_per_user = Some(CAP);
+        }
+        if matches!(self, Op::LogoutCached | Op::ConfirmPasswordCached) {
+            config.session.check = SessionCheck::Cached {
+                max_staleness: Duration::from_secs(60),
+                capacity: 10,
+            };
         }
         // Enough for the retries, and counted all the same.
         config.limits.mail_by_account = Some(Quota::new(20, Duration::from_secs(300)));

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::{ANN, BOB, EVE, NEW, Op, Scene, WRONG};
 use crate::asks::{
-    Answer, change, change_email, confirm_email, delete, disown, forgot, resend, reset, verify,
+    Answer, change, change_email, confirm_email, confirm_password, delete, disown, forgot, resend,
+    reset, verify,
 };
 use crate::support::bed::{OTHER_PASSWORD, PASSWORD, login, registration};
 
@@ -32,7 +33,7 @@ impl Scene {
                     let outcome = auth.register(registration(ANN), here).await?;
                     Ok(outcome.opened().map(|answer| answer.tokens))
                 }
-                Op::Login | Op::LoginRehash => {
+                Op::Login | Op::LoginRehash | Op::LoginCapped => {
                     Ok(Some(auth.login(login(ANN, PASSWORD), here).await?.tokens))
                 }
                 Op::LoginWrong => Ok(Some(auth.login(login(ANN, WRONG), here).await?.tokens)),
@@ -45,7 +46,7 @@ impl Scene {
                 Op::Refresh | Op::RefreshRepeated | Op::RefreshReused => {
                     Ok(Some(auth.refresh(refresh, here).await?.tokens))
                 }
-                Op::Logout => auth.logout(&ann, here).await.map(|_| None),
+                Op::Logout | Op::LogoutCached => auth.logout(&ann, here).await.map(|_| None),
                 Op::UpdateProfile => {
                     let profile = auth.update_profile(&ann, new_profile(), here).await?;
                     assert_eq!(profile.name.as_str(), "Ann Lee");
@@ -63,6 +64,10 @@ impl Scene {
                         auth.change_password(&ann, request, here).await?.tokens,
                     ))
                 }
+                Op::ConfirmPassword | Op::ConfirmPasswordCached => {
+                    confirm_password(&bed, &ann, PASSWORD).await
+                }
+                Op::ConfirmPasswordWrong => confirm_password(&bed, &ann, WRONG).await,
                 Op::ListSessions => {
                     let list = auth.list_sessions(&ann, here).await?;
                     assert_eq!(list.sessions.len(), 3);
