@@ -202,7 +202,8 @@ pub enum SessionCheck {
     /// Unless this session was found good a short time ago. What was changed
     /// through this instance of the service acts at once; what was changed
     /// through others, or in the database, acts when `max_staleness` is over.
-    /// Operations that take the password ask the store in any case.
+    /// Operations that take the password, and what administrators change, ask
+    /// the store in any case.
     Cached {
         /// The age at which what was found is asked for again: above 0, at most
         /// 5 minutes, and not longer than `access_token_ttl`.

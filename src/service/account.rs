@@ -91,7 +91,8 @@ where
     /// # Errors
     ///
     /// [`AuthError::Validation`]; [`AuthError::InvalidCredentials`];
-    /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::LastAdministrator`], unless another one leaves at the same
+    /// moment; [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
     /// [`AuthError::Store`]: the account may still be there, and deleting it
     /// again tells.
     pub async fn delete_account(
@@ -125,6 +126,7 @@ where
         let current = current.ok_or(AuthError::InvalidCredentials)?;
         self.check_own_password(user, &current, context, trail)
             .await?;
+        self.is_not_the_last(user).await?;
         self.limit_release(user).await?;
 
         let _forgetting = self.forgetting(user.id);

@@ -53,18 +53,27 @@ const PASSWORD_CHECKS: [&str; 5] = [
 
 /// The operations that check an access token at most, which cannot be guessed
 /// and whose bearer is known.
-const BY_ACCESS_TOKEN: [&str; 7] = [
+const BY_ACCESS_TOKEN: [&str; 16] = [
+    "change_user_roles",
     "end_all_sessions",
     "end_session",
+    "end_user_session",
+    "end_user_sessions",
     "export_account",
+    "find_user",
     "list_sessions",
+    "list_user_sessions",
+    "list_users",
     "logout",
+    "send_password_reset",
+    "set_user_status",
     "update_profile",
     "validate_token",
+    "view_user",
 ];
 
-/// No operation of anybody's.
-const OF_THE_HOST: [&str; 1] = ["flush_mail"];
+/// Calls of the application's own code, which nobody reaches from outside.
+const OF_THE_HOST: [&str; 2] = ["appoint_administrator", "flush_mail"];
 
 type MockBed = Bed<Arc<MockStore>>;
 

@@ -15,10 +15,12 @@ mod support;
 
 mod abuse_of_mail;
 mod account;
+mod administration;
 mod authorization;
 mod email_change;
 mod events;
 mod limits;
+mod lockout;
 mod login;
 mod onboarding;
 mod password;

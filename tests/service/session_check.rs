@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use admittance::authz::{Role, RolePolicy};
 use admittance::config::{AuthConfig, SessionCheck};
 use admittance::error::{AuthError, ConfigError};
 use admittance::mail::MailKind;
 use admittance::service::{
-    ConfirmPassword, DeleteAccount, EmailRequest, LinkRequest, LoginResponse, ResetPassword,
-    Tokens, UpdateProfile, VerifyEmail,
+    Authenticated, ChangeRoles, ConfirmPassword, DeleteAccount, EmailRequest, LinkRequest,
+    LoginResponse, ResetPassword, SetStatus, Tokens, UpdateProfile, VerifyEmail,
 };
 use admittance::store::{MemoryStore, SessionStore};
 use admittance::test_util::MockStore;
+use admittance::user::UserStatus;
 
 use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
 
+const ADA: &str = "ada@example.org";
 const ANN: &str = "ann@example.org";
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -143,6 +146,9 @@ enum Change {
     Delete,
     Disown,
     Cap,
+    EndByAdministrator,
+    EndAllByAdministrator,
+    Disable,
 }
 
 async fn confirm(bed: &Bed, tokens: &Tokens) -> Result<LoginResponse, AuthError> {
@@ -205,8 +211,44 @@ impl Change {
                 bed.validate(tokens).await.unwrap();
                 bed.login(ANN, PASSWORD).await.unwrap();
             }
+            Self::EndByAdministrator => {
+                let (id, session) = (who.user().id, who.session().id);
+                let ended = auth.end_user_session(&administrator(bed).await, id, session, here);
+                ended.await.unwrap();
+            }
+            Self::EndAllByAdministrator => {
+                let ada = administrator(bed).await;
+                let ended = auth.end_user_sessions(&ada, who.user().id, here).await;
+                assert_eq!(ended.unwrap(), 2);
+            }
+            Self::Disable => {
+                let request = SetStatus {
+                    status: UserStatus::Disabled,
+                };
+                let ada = administrator(bed).await;
+                let disabled = auth.set_user_status(&ada, who.user().id, request, here);
+                disabled.await.unwrap();
+            }
         }
     }
+}
+
+fn admin() -> Role {
+    Role::new("admin").unwrap()
+}
+
+/// An administrator, whose appointment is seen at once.
+async fn administrator(bed: &Bed) -> Authenticated {
+    let tokens = bed.register(ADA).await.tokens;
+    assert!(bed.validate(&tokens).await.unwrap().user().roles.is_empty());
+    let appointed = bed
+        .auth
+        .appoint_administrator(ADA, &admin(), &bed.here)
+        .await;
+    appointed.unwrap();
+    let ada = bed.validate(&tokens).await.unwrap();
+    assert!(ada.user().roles.contains(&admin()));
+    ada
 }
 
 #[tokio::test]
@@ -222,10 +264,18 @@ async fn asvs_7_4_1_what_ended_through_this_instance_acts_at_once() {
         Change::Delete,
         Change::Disown,
         Change::Cap,
+        Change::EndByAdministrator,
+        Change::EndAllByAdministrator,
+        Change::Disable,
     ] {
         let mut settings = cached(100);
         settings.session.max_per_user = Some(2);
-        let bed = Bed::mailing_with(settings);
+        settings.roles = RolePolicy::new().administrator(admin());
+        // Without a mailer, since nobody confirms the administrator's address.
+        let bed = match change {
+            Change::Reset | Change::Disown => Bed::mailing_with(settings),
+            _ => Bed::with(settings),
+        };
         let mut first = bed.register(ANN).await.tokens;
         bed.clock.advance(SECOND);
         let mut tokens = bed.login(ANN, PASSWORD).await.unwrap().tokens;
@@ -300,6 +350,47 @@ async fn a_password_is_taken_for_what_the_store_has_now() {
     let ann = before.validate(&tokens).await.unwrap();
     let changed = before.change_password(&ann, PASSWORD, OTHER_PASSWORD).await;
     assert!(changed.is_ok(), "{changed:?}");
+}
+
+#[tokio::test]
+async fn asvs_8_3_2_a_role_changes_at_once_and_an_administrator_is_asked_for_anew() {
+    let mut settings = cached(100);
+    settings.roles = RolePolicy::new().administrator(admin());
+    let one = Bed::with(settings.clone());
+    let two = Bed::over(one.store.clone(), settings);
+    let tokens = one.register(ANN).await.tokens;
+    let ann = one.validate(&tokens).await.unwrap();
+    let ada = administrator(&one).await;
+    let roles = |grant: &[&str], revoke: &[&str]| ChangeRoles {
+        grant: grant.iter().map(|&name| name.into()).collect(),
+        revoke: revoke.iter().map(|&name| name.into()).collect(),
+    };
+    let id = ann.user().id;
+    for (request, has_it) in [
+        (roles(&["admin"], &[]), true),
+        (roles(&[], &["admin"]), false),
+    ] {
+        let changed = one.auth.change_user_roles(&ada, id, request, &one.here);
+        changed.await.unwrap();
+        let ann = one.validate(&tokens).await.unwrap();
+        assert_eq!(ann.user().roles.contains(&admin()), has_it);
+    }
+
+    // Ada is logged out elsewhere: what she still holds here changes nothing.
+    two.auth.logout(&ada, &two.here).await.unwrap();
+    let status = SetStatus {
+        status: UserStatus::Disabled,
+    };
+    let granted = one
+        .auth
+        .change_user_roles(&ada, id, roles(&["admin"], &[]), &one.here)
+        .await;
+    let disabled = one.auth.set_user_status(&ada, id, status, &one.here).await;
+    let ended = one.auth.end_user_sessions(&ada, id, &one.here).await;
+    for refused in [granted.map(drop), disabled.map(drop), ended.map(drop)] {
+        assert!(is_invalid(&refused), "{refused:?}");
+    }
+    assert!(one.validate(&tokens).await.is_ok());
 }
 
 #[tokio::test]
