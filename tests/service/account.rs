@@ -4,10 +4,10 @@ use admittance::mail::MailKind;
 use admittance::service::{
     Authenticated, DeleteAccount, EmailRequest, RequestContext, UpdateProfile,
 };
-use admittance::store::UserStore;
+use admittance::store::{MemoryStore, UserStore};
 use serde_json::json;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
+use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config};
 
 const ANN: &str = "ann@example.org";
 
@@ -198,7 +198,7 @@ async fn mail_at_a_login_from_a_new_device_can_be_switched_off() {
         let login = crate::support::bed::login(ANN, PASSWORD);
         bed.auth.login(login, &there).await.unwrap();
         // Whoever reads the events is told in any case.
-        let logins = bed.events.all().into_iter();
+        let mut logins = bed.events.all().into_iter();
         let reported = logins.rfind(|event| event.operation == Operation::Login);
         assert_eq!(reported.unwrap().notice, Some(Notice::NewDevice));
         let told = is_on.then(|| (MailKind::NewDevice, ANN.to_owned()));

@@ -213,7 +213,8 @@ impl Change {
             }
             Self::EndByAdministrator => {
                 let (id, session) = (who.user().id, who.session().id);
-                let ended = auth.end_user_session(&administrator(bed).await, id, session, here);
+                let ada = administrator(bed).await;
+                let ended = auth.end_user_session(&ada, id, session, here);
                 ended.await.unwrap();
             }
             Self::EndAllByAdministrator => {
