@@ -8,7 +8,7 @@ use std::time::Duration;
 use admittance::config::LimitPolicy;
 use admittance::error::AuthError;
 use admittance::lockout::LockoutPolicy;
-use admittance::service::UpdateProfile;
+use admittance::service::{ConfirmPassword, LoginRequest, UpdateProfile};
 use admittance::store::mongodb::MongoStore;
 use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
@@ -136,7 +136,7 @@ async fn costs_of_every_operation(
     let ann = bed.validate(&tokens).await.unwrap();
     within("validate_token", 2, 1);
     let tokens = bed.refresh(&tokens).await.unwrap();
-    within("refresh", 2, 2);
+    within("refresh", 3, 3);
     let _ = bed.auth.profile(&ann);
     within("profile", 0, 0);
     let change = UpdateProfile {
@@ -166,6 +166,13 @@ async fn costs_of_every_operation(
         .tokens;
     within("change_password", 5, 5);
     let ann = bed.validate(&fresh).await.unwrap();
+    traffic.take();
+    let request = ConfirmPassword {
+        current_password: OTHER_PASSWORD.into(),
+    };
+    let confirmed = bed.auth.confirm_password(&ann, request, &bed.here).await;
+    within("confirm_password", 4, 4);
+    let ann = bed.validate(&confirmed.unwrap().tokens).await.unwrap();
     traffic.take();
     bed.auth.logout(&ann, &bed.here).await.unwrap();
     within("logout", 1, 1);
@@ -242,6 +249,82 @@ async fn ghsa_27_a_replayed_refresh_token_is_seen_across_a_restart() {
     ));
     assert!(matches!(
         after.refresh(&second).await,
+        Err(AuthError::InvalidToken)
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parallel_logins_through_two_instances_leave_no_more_than_the_cap() {
+    const ANN: &str = "ann@example.org";
+    for racers in [16_usize, 64] {
+        let options = mongo::options().await;
+        let mut instances = Vec::new();
+        for _ in 0..2 {
+            let mut settings = bed::config();
+            settings.limits = LimitPolicy::off();
+            settings.session.max_per_user = Some(5);
+            settings.hashing.queue_deadline = Duration::from_secs(3600);
+            let bed = Bed::over(mongo::store_over(options.clone()).await, settings);
+            bed.clock.set(at(0));
+            instances.push(bed);
+        }
+        let first = instances[0].register(ANN).await.tokens;
+        for bed in &instances {
+            bed.clock.advance(Duration::from_secs(1));
+        }
+        let racing: Vec<_> = (0..racers)
+            .map(|racer| {
+                let bed = &instances[racer % 2];
+                let (auth, here) = (bed.auth.clone(), bed.here.clone());
+                tokio::spawn(async move { auth.login(bed::login(ANN, PASSWORD), &here).await })
+            })
+            .collect();
+        let mut live = 0;
+        let mut all = Vec::new();
+        for racer in racing {
+            all.push(racer.await.unwrap().unwrap().tokens);
+        }
+        for tokens in &all {
+            live += usize::from(instances[1].validate(tokens).await.is_ok());
+        }
+        assert_eq!(live, 5);
+        assert!(instances[0].validate(&first).await.is_err());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asvs_7_3_1_a_session_that_is_not_remembered_stays_so_in_the_database() {
+    let bed = instance(mongo::store_over(mongo::options().await).await);
+    bed.register("ann@example.org").await;
+    let request = LoginRequest {
+        remember: Some(false),
+        ..bed::login("ann@example.org", PASSWORD)
+    };
+    let answer = bed.auth.login(request, &bed.here).await;
+    let mut tokens = answer.unwrap().tokens;
+    let half_a_day = Duration::from_secs(12 * 3600);
+    let second = Duration::from_secs(1);
+    tokens = bed.refresh(&tokens).await.unwrap();
+    bed.clock.advance(half_a_day - second);
+    tokens = bed.refresh(&tokens).await.unwrap();
+    bed.clock.advance(half_a_day - second);
+    tokens = bed.refresh(&tokens).await.unwrap();
+    assert_eq!(tokens.expires_in, 2);
+    bed.clock.advance(2 * second);
+    assert!(matches!(
+        bed.refresh(&tokens).await,
+        Err(AuthError::InvalidToken)
+    ));
+    // Idle for half a day it has ended too.
+    let request = LoginRequest {
+        remember: Some(false),
+        ..bed::login("ann@example.org", PASSWORD)
+    };
+    let answer = bed.auth.login(request, &bed.here).await;
+    let tokens = bed.refresh(&answer.unwrap().tokens).await.unwrap();
+    bed.clock.advance(half_a_day);
+    assert!(matches!(
+        bed.refresh(&tokens).await,
         Err(AuthError::InvalidToken)
     ));
 }
