@@ -297,6 +297,10 @@ async fn a_role_that_nobody_named_is_not_granted_and_can_be_taken_away() {
         }
     }
     assert_eq!(office.stored_roles(office.ann_id).await, [""; 0]);
+    // Who may not grant roles does not learn either which there are.
+    let ann = office.bed.validate(&office.ann).await.unwrap();
+    let refused = office.roles(&ann, office.ann_id, &["examinar"], &[]).await;
+    assert!(matches!(refused, Err(AuthError::Forbidden)));
     office.make(office.ann_id, &["of-last-year"]).await;
     let view = office.roles(&office.ada, office.ann_id, &[], &["of-last-year"]);
     assert_eq!(view.await.unwrap().roles, BTreeSet::new());

@@ -183,6 +183,25 @@ async fn asvs_6_3_1_a_reset_lets_the_owner_in_while_strangers_go_on() {
 }
 
 #[tokio::test]
+async fn a_reset_forgets_what_strangers_have_done() {
+    let bed = Bed::mailing();
+    bed.register(ANN).await;
+    fail_until(&bed, 20).await;
+    let request = EmailRequest { email: ANN.into() };
+    bed.auth.forgot_password(request, &bed.here).await.unwrap();
+    let request = ResetPassword {
+        token: bed.mailed(MailKind::ResetPassword).await,
+        new_password: OTHER_PASSWORD.into(),
+        confirm_password: OTHER_PASSWORD.into(),
+    };
+    bed.auth.reset_password(request, &bed.here).await.unwrap();
+    // On a device that nobody knows any more, or yet.
+    let elsewhere = login(ANN, OTHER_PASSWORD);
+    let opened = bed.auth.login(elsewhere, &stranger(202)).await;
+    assert!(opened.is_ok(), "{opened:?}");
+}
+
+#[tokio::test]
 async fn a_reset_makes_the_devices_from_before_strangers() {
     let bed = Bed::mailing();
     bed.register(ANN).await;
