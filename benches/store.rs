@@ -220,7 +220,7 @@ macro_rules! timed {
     }};
 }
 
-const OPERATIONS: [&str; 25] = [
+const OPERATIONS: [&str; 26] = [
     "insert_user",
     "user",
     "user_by_email",
@@ -237,6 +237,7 @@ const OPERATIONS: [&str; 25] = [
     "rotate",
     "end_session",
     "end_sessions",
+    "end_oldest_sessions",
     "insert_token",
     "token",
     "tokens_of",
@@ -368,7 +369,7 @@ async fn batch(
             ))
             .0
         }
-        "end_session" | "end_sessions" => {
+        "end_session" | "end_sessions" | "end_oldest_sessions" => {
             let sessions: Vec<Session> = new_sessions()
                 .map(|session| Session {
                     user_id: UserId::from_bytes(session.id.to_bytes()),
@@ -382,6 +383,15 @@ async fn batch(
                 "end_session" => {
                     timed!(sessions.into_iter(), |old| store
                         .end_session(old.user_id, old.id))
+                    .0
+                }
+                "end_oldest_sessions" => {
+                    timed!(sessions.into_iter(), |old| store.end_oldest_sessions(
+                        old.user_id,
+                        old.auth_epoch,
+                        0,
+                        now()
+                    ))
                     .0
                 }
                 _ => {

@@ -252,6 +252,14 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
             median(async |n| store.end_sessions(user(pick(n) + 1).id, None).await).await,
         ),
         (
+            "end_oldest_sessions",
+            median(async |n| {
+                let owner = user(pick(n) + 2).id;
+                store.end_oldest_sessions(owner, 0, 0, now()).await
+            })
+            .await,
+        ),
+        (
             "insert_token",
             median(async |n| store.insert_token(&token(n)).await).await,
         ),

@@ -132,7 +132,7 @@ async fn costs_of_every_operation(
     let tokens = bed.register(email).await.tokens;
     within("register", 4, 3);
     let other = bed.login(email, PASSWORD).await.unwrap().tokens;
-    within("login", 5, 3);
+    within("login", 5, 4);
     let ann = bed.validate(&tokens).await.unwrap();
     within("validate_token", 2, 1);
     let tokens = bed.refresh(&tokens).await.unwrap();
@@ -164,7 +164,7 @@ async fn costs_of_every_operation(
         .await
         .unwrap()
         .tokens;
-    within("change_password", 5, 5);
+    within("change_password", 7, 7);
     let ann = bed.validate(&fresh).await.unwrap();
     traffic.take();
     let request = ConfirmPassword {
