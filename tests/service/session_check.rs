@@ -139,7 +139,7 @@ enum Change {
     Logout,
     EndSession,
     EndAllSessions,
-    ChangePassword,
+    NewPassword,
     ConfirmPassword,
     Reset,
     Reuse,
@@ -173,7 +173,7 @@ impl Change {
             Self::EndAllSessions => {
                 assert_eq!(auth.end_all_sessions(&other, here).await.unwrap(), 1);
             }
-            Self::ChangePassword => {
+            Self::NewPassword => {
                 let changed = bed.change_password(&other, PASSWORD, OTHER_PASSWORD).await;
                 drop(changed.unwrap());
             }
@@ -258,7 +258,7 @@ async fn asvs_7_4_1_what_ended_through_this_instance_acts_at_once() {
         Change::Logout,
         Change::EndSession,
         Change::EndAllSessions,
-        Change::ChangePassword,
+        Change::NewPassword,
         Change::ConfirmPassword,
         Change::Reset,
         Change::Reuse,
