@@ -6,6 +6,7 @@
 
 mod client_ip;
 mod endpoint;
+mod forwarded;
 mod json;
 mod problem;
 mod request;
@@ -19,7 +20,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::{BodyExt, Limited};
 use tracing::Instrument;
 
-pub use client_ip::{ParseProxiesError, TrustedProxies};
+pub use client_ip::{ForwardedHeader, ParseProxiesError, TrustedProxies};
 pub use endpoint::{Endpoint, ROUTES, Route};
 pub use problem::{Problem, ProblemCode};
 
@@ -34,9 +35,12 @@ use crate::store::Store;
 pub struct HttpConfig {
     /// Largest request body, in bytes. Default 64 KiB.
     pub max_body_bytes: usize,
-    /// Proxies whose `X-Forwarded-For` is believed. Default: none, so that a
-    /// client is known by its peer address (ASVS 4.1.3).
+    /// Proxies that are believed when they name the client. Default: none, so
+    /// that a client is known by its peer address (ASVS 4.1.3).
     pub trusted_proxies: TrustedProxies,
+    /// The header in which they name it. Default `X-Forwarded-For`. Choose the
+    /// one that the proxy writes itself: the other comes from the client.
+    pub forwarded: ForwardedHeader,
 }
 
 impl Default for HttpConfig {
@@ -44,6 +48,7 @@ impl Default for HttpConfig {
         Self {
             max_body_bytes: 64 * 1024,
             trusted_proxies: TrustedProxies::default(),
+            forwarded: ForwardedHeader::default(),
         }
     }
 }
