@@ -7,6 +7,7 @@
 
 mod account;
 mod account_messages;
+mod attempt;
 mod breach;
 mod builder;
 mod email_change;

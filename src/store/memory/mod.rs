@@ -1,6 +1,7 @@
 //! A store in the memory of the process: for tests, for a single instance
 //! that may forget, and as the measure for other stores.
 
+mod attempts;
 mod expiring;
 mod limits;
 mod owned;
@@ -13,16 +14,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use async_trait::async_trait;
 
 use super::{
-    ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, SessionStore,
-    StoreError, TokenStore, UserStore,
+    ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, RoleChange,
+    SessionStore, StoreError, TokenStore, UserStore,
 };
+use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::{SessionId, UserId};
 use crate::limit::{Decision, LimitKey, Quota};
+use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, DeviceDigest, MAX_DEVICES, PasswordHash, User, UserStatus};
+use attempts::AttemptTable;
 use expiring::{Entry, STEP};
 use limits::Limits;
 use owned::{Owned, OwnedEntry};
@@ -40,7 +44,8 @@ pub struct MemoryCapacity {
     pub sessions: usize,
     /// One-time tokens that have not expired. Default: 200,000.
     pub tokens: usize,
-    /// Keys of rate limits that are not at their whole budget; at least one.
+    /// Keys of rate limits that are not at their whole budget, and as many of
+    /// accounts with attempts that failed; at least one of each.
     /// Default: 1,000,000, below 0.1 kB each.
     pub limits: usize,
 }
@@ -87,6 +92,7 @@ struct Tables {
     sessions: RwLock<Owned<Session>>,
     tokens: Mutex<Owned<OneTimeToken>>,
     limits: Mutex<Limits>,
+    attempts: Mutex<AttemptTable>,
 }
 
 impl MemoryStore {
@@ -104,6 +110,7 @@ impl MemoryStore {
             sessions: RwLock::new(Owned::new(capacity.sessions)),
             tokens: Mutex::new(Owned::new(capacity.tokens)),
             limits: Mutex::new(Limits::new(capacity.limits)),
+            attempts: Mutex::new(AttemptTable::new(capacity.limits)),
         }))
     }
 
@@ -114,7 +121,7 @@ impl MemoryStore {
             users: self.read_users().len(),
             sessions: self.read_sessions().len(),
             tokens: self.tokens().len(),
-            limits: self.limits().len(),
+            limits: self.limits().len() + self.attempts().len(),
         }
     }
 
@@ -133,10 +140,12 @@ impl MemoryStore {
         self.write_sessions().rewind();
         self.tokens().rewind();
         self.limits().rewind();
+        self.attempts().rewind();
         in_slices(counts.sessions, |steps| {
             self.write_sessions().sweep(now, steps)
         }) + in_slices(counts.tokens, |steps| self.tokens().sweep(now, steps))
             + in_slices(counts.limits, |steps| self.limits().sweep(now, steps))
+            + in_slices(counts.limits, |steps| self.attempts().sweep(now, steps))
     }
 
     // Each change below is whole before anything in it could panic, so what a
@@ -162,6 +171,11 @@ impl MemoryStore {
 
     fn tokens(&self) -> MutexGuard<'_, Owned<OneTimeToken>> {
         self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, AttemptTable> {
+        let attempts = &self.0.attempts;
+        attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn limits(&self) -> MutexGuard<'_, Limits> {
@@ -350,6 +364,36 @@ impl UserStore for MemoryStore {
         users.remove(account.id);
         Ok(true)
     }
+
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Option<User>, StoreError> {
+        let mut users = self.write_users();
+        let Some(user) = users.get_mut(id) else {
+            return Ok(None);
+        };
+        if user.status == UserStatus::Active && status == UserStatus::Disabled {
+            let (auth_epoch, link_epoch) = (raised(user.auth_epoch)?, raised(user.link_epoch)?);
+            user.auth_epoch = auth_epoch;
+            user.link_epoch = link_epoch;
+        }
+        user.status = status;
+        Ok(Some(user.clone()))
+    }
+
+    async fn change_roles(
+        &self,
+        id: UserId,
+        change: &RoleChange,
+    ) -> Result<Option<User>, StoreError> {
+        Ok(self.write_users().change_roles(id, change))
+    }
+
+    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
+        Ok(self.read_users().page(after, limit))
+    }
+
+    async fn has_other(&self, role: &Role, except: UserId) -> Result<bool, StoreError> {
+        Ok(self.read_users().has_other(role, except))
+    }
 }
 
 /// The epoch after `epoch`. One that cannot go up would leave old sessions or
@@ -476,6 +520,20 @@ impl LimitStore for MemoryStore {
         now: Timestamp,
     ) -> Result<Decision, StoreError> {
         Ok(self.limits().hit(key, quota, now))
+    }
+
+    async fn attempt(
+        &self,
+        key: LimitKey,
+        policy: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<Attempt, StoreError> {
+        Ok(self.attempts().attempt(key, policy, now))
+    }
+
+    async fn forgive(&self, key: LimitKey) -> Result<(), StoreError> {
+        self.attempts().forgive(key);
+        Ok(())
     }
 }
 

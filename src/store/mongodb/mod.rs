@@ -10,6 +10,7 @@
 //! runs in a task of its own that owns its data, and the deadline is on waiting
 //! for that task: a caller who gives up never cuts an act off.
 
+mod attempt;
 mod config;
 mod document;
 mod error;
@@ -49,6 +50,7 @@ struct Inner {
     sessions: Collection<Document>,
     tokens: Collection<Document>,
     limits: Collection<Document>,
+    attempts: Collection<Document>,
     deadline: Duration,
     in_flight: Arc<Semaphore>,
 }

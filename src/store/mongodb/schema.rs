@@ -15,6 +15,7 @@ pub(super) async fn install(database: &Database, config: &MongoConfig) -> Result
         (&config.sessions, sessions()),
         (&config.tokens, tokens()),
         (&config.limits, limits()),
+        (&config.attempts, attempts()),
     ] {
         let validator = doc! {
             "validator": { "$jsonSchema": schema },
@@ -114,4 +115,15 @@ fn tokens() -> Document {
 
 fn limits() -> Document {
     schema(&[("_id", &["binData"]), ("full_at", &["date"])], &[])
+}
+
+fn attempts() -> Document {
+    let fields: &[Field] = &[
+        ("_id", &["binData"]),
+        ("count", INTEGER),
+        ("open_at", &["date"]),
+        ("forgotten_at", &["date"]),
+        ("decision", &["string"]),
+    ];
+    schema(fields, &[])
 }
