@@ -1,0 +1,16 @@
+//! What is counted and timed, and that it is what docs/operations.md and the
+//! dashboard speak of.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "../faults/asks.rs"]
+#[expect(dead_code, reason = "a part of it is used")]
+mod asks;
+mod documents;
+mod hashing;
+mod journey;
+mod mail;
+mod recorded;
+mod store;
+#[path = "../support/mod.rs"]
+mod support;
