@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "it talks to a person at a terminal")]
 
 mod mail;
+mod metrics;
 mod settings;
 
 use std::error::Error;
@@ -33,6 +34,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_env_filter(std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()))
         .init();
     let settings = Settings::from_env()?;
+    if let Some(addr) = &settings.metrics_addr {
+        // First, so that nothing is missed.
+        metrics::serve(addr).await?;
+    }
     let (store, place) = settings.store().await?;
     let service = settings.service(store)?;
     let api = AuthApi::with_config(service.clone(), settings.http());

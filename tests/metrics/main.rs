@@ -7,6 +7,7 @@
 #[expect(dead_code, reason = "a part of it is used")]
 mod asks;
 mod documents;
+mod example;
 mod hashing;
 mod journey;
 mod mail;
