@@ -55,6 +55,26 @@ pub enum Operation {
     ExportAccount,
     /// Deleting the own account.
     DeleteAccount,
+    /// Making an administrator, by the application's own code.
+    AppointAdministrator,
+    /// Looking at somebody's account, as an administrator; as are the next ones.
+    ViewUser,
+    /// Going through the accounts.
+    ListUsers,
+    /// Disabling an account.
+    DisableUser,
+    /// Enabling an account.
+    EnableUser,
+    /// Granting or revoking roles.
+    ChangeRoles,
+    /// Listing an account's sessions.
+    ListUserSessions,
+    /// Ending one of an account's sessions.
+    EndUserSession,
+    /// Ending all of an account's sessions.
+    EndUserSessions,
+    /// Having a link mailed that sets a new password.
+    SendPasswordReset,
     /// Sending a mail, in the background.
     SendMail,
 }
@@ -83,6 +103,16 @@ impl Operation {
             Self::ConfirmEmailChange => "confirm_email_change",
             Self::ExportAccount => "export_account",
             Self::DeleteAccount => "delete_account",
+            Self::AppointAdministrator => "appoint_administrator",
+            Self::ViewUser => "view_user",
+            Self::ListUsers => "list_users",
+            Self::DisableUser => "disable_user",
+            Self::EnableUser => "enable_user",
+            Self::ChangeRoles => "change_roles",
+            Self::ListUserSessions => "list_user_sessions",
+            Self::EndUserSession => "end_user_session",
+            Self::EndUserSessions => "end_user_sessions",
+            Self::SendPasswordReset => "send_password_reset",
             Self::SendMail => "send_mail",
         }
     }
@@ -156,6 +186,8 @@ pub struct AuthEvent {
     pub notice: Option<Notice>,
     /// Whose account it was about, as far as that is known.
     pub user_id: Option<UserId>,
+    /// Who did it, if that is somebody else: an administrator.
+    pub actor_id: Option<UserId>,
     /// Which session it was about.
     pub session_id: Option<SessionId>,
     /// Which mail it was about.
@@ -204,6 +236,7 @@ impl EventSink for TracingSink {
                     outcome = event.refused.map_or("succeeded", ErrorCode::as_str),
                     notice = event.notice.map(Notice::as_str),
                     user_id = event.user_id.map(tracing::field::display),
+                    actor_id = event.actor_id.map(tracing::field::display),
                     session_id = event.session_id.map(tracing::field::display),
                     mail = event.mail.map(MailKind::as_str),
                     ip = event.ip.map(tracing::field::display),

@@ -10,6 +10,7 @@ mod forwarded;
 mod json;
 mod problem;
 mod request;
+mod route;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -21,8 +22,8 @@ use http_body_util::{BodyExt, Limited};
 use tracing::Instrument;
 
 pub use client_ip::{ForwardedHeader, ParseProxiesError, TrustedProxies};
-pub use endpoint::{Endpoint, ROUTES, Route};
 pub use problem::{Problem, ProblemCode};
+pub use route::{ADMIN_ROUTES, Endpoint, ROUTES, Route};
 
 use crate::clock::{Clock, SystemClock};
 use crate::secret::AccessToken;
@@ -41,6 +42,10 @@ pub struct HttpConfig {
     /// The header in which they name it. Default `X-Forwarded-For`. Choose the
     /// one that the proxy writes itself: the other comes from the client.
     pub forwarded: ForwardedHeader,
+    /// Whether [`ADMIN_ROUTES`] are there, for users whose roles permit what
+    /// each asks for. Default: no, so that an application that has no use for
+    /// them exposes nothing.
+    pub admin: bool,
 }
 
 impl Default for HttpConfig {
@@ -49,6 +54,7 @@ impl Default for HttpConfig {
             max_body_bytes: 64 * 1024,
             trusted_proxies: TrustedProxies::default(),
             forwarded: ForwardedHeader::default(),
+            admin: false,
         }
     }
 }
@@ -102,6 +108,12 @@ impl<S, C> AuthApi<S, C> {
     #[must_use]
     pub fn config(&self) -> &HttpConfig {
         &self.config
+    }
+
+    /// The routes that are there.
+    pub fn routes(&self) -> impl Iterator<Item = &'static Route> + use<S, C> {
+        let admin: &[Route] = if self.config.admin { ADMIN_ROUTES } else { &[] };
+        ROUTES.iter().chain(admin)
     }
 }
 

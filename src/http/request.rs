@@ -7,7 +7,7 @@ use http::{HeaderMap, header};
 
 use super::HttpConfig;
 use super::problem::{Problem, ProblemCode};
-use crate::service::RequestContext;
+use crate::service::{ListUsers, RequestContext};
 
 /// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1).
 pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
@@ -76,4 +76,22 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     } else {
         Err(refused())
     }
+}
+
+/// The page that a query asks for, by `after` and `limit`, each at most once
+/// and nothing else (ASVS 15.3.7).
+pub(super) fn page(query: &str) -> Result<ListUsers, Problem> {
+    let malformed = || {
+        Problem::new(ProblemCode::MalformedRequest)
+            .detail("The query takes `after`, an id, and `limit`, a number, each once.")
+    };
+    let mut page = ListUsers::default();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        match (&*name, page.after, page.limit) {
+            ("after", None, _) => page.after = Some(value.parse().map_err(|_| malformed())?),
+            ("limit", _, None) => page.limit = Some(value.parse().map_err(|_| malformed())?),
+            _ => return Err(malformed()),
+        }
+    }
+    Ok(page)
 }

@@ -228,6 +228,7 @@ impl Outbox {
             operation: Operation::SendMail,
             refused: notice.map(|_| ErrorCode::Internal),
             notice,
+            actor_id: None,
             user_id,
             session_id: None,
             mail: Some(kind),

@@ -93,7 +93,7 @@ metered! {
         update_profile(id: UserId, change: &ProfileChange) -> Option<User>;
         verify_email(account: &AccountState) -> bool;
         change_email(account: &AccountState, to: &Email) -> ChangeEmail;
-        reset_password(account: &AccountState, new: &PasswordHash) -> bool;
+        reset_password(account: &AccountState, new: &PasswordHash, device: DeviceDigest) -> bool;
         remove_user(account: &AccountState, which: Removal) -> bool;
         set_status(id: UserId, status: UserStatus) -> Option<User>;
         change_roles(id: UserId, change: &RoleChange) -> Option<User>;

@@ -7,6 +7,7 @@
 
 mod account;
 mod account_messages;
+mod admin;
 mod attempt;
 mod breach;
 mod builder;
@@ -28,6 +29,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use account_messages::*;
+pub use admin::*;
 pub use builder::AuthServiceBuilder;
 pub use messages::*;
 #[cfg(any(test, feature = "test-util"))]

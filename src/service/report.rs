@@ -15,6 +15,8 @@ use crate::metrics::{self, Stopwatch};
 #[derive(Debug, Default)]
 pub(super) struct Trail {
     pub(super) user_id: Option<UserId>,
+    /// Who did it, if that is somebody else.
+    pub(super) actor_id: Option<UserId>,
     pub(super) session_id: Option<SessionId>,
     pub(super) notice: Option<Notice>,
     pub(super) since: Stopwatch,
@@ -50,6 +52,7 @@ impl<S, C: Clock> AuthService<S, C> {
             refused: result.as_ref().err().map(AuthError::code),
             notice: trail.notice,
             user_id: trail.user_id,
+            actor_id: trail.actor_id,
             session_id: trail.session_id,
             mail: None,
             ip: context.ip,

@@ -242,16 +242,24 @@ async fn asvs_8_2_2_somebody_elses_session_answers_as_one_that_is_not_there() {
 
 #[tokio::test]
 async fn asvs_3_5_3_get_and_head_change_nothing() {
-    let client = Client::new();
+    let mut settings = config();
+    let admin = admittance::authz::Role::new("admin").unwrap();
+    settings.roles = admittance::authz::RolePolicy::new()
+        .administrator(admin.clone())
+        .initial_role(admin);
+    let mut http = HttpConfig::default();
+    http.admin = true;
+    let client = Client::with(settings, http);
     let ann = client.register("ann@example.org").await;
     let token = text(&ann, "token");
     let before = (
         client.get("/profile", token).await.body,
         client.get("/sessions", token).await.body,
     );
-    for route in admittance::http::ROUTES {
+    for route in client.api.routes() {
         for method in [Method::GET, Method::HEAD] {
-            let path = route.path.replace("{id}", "0123456789abcdef01234567");
+            let id = text(&ann, "user_id");
+            let path = route.path.replace("{id}", id).replace("{session_id}", id);
             let request = json_request(method, &path, &registration("eve@example.org").to_string());
             client.send(with_token(request, token)).await;
         }
@@ -295,7 +303,7 @@ async fn ghsa_39_known_and_unknown_accounts_get_equal_answers() {
 async fn a_limit_says_how_long_to_wait() {
     let client = Client::new();
     let guess = json!({"email": "nobody@example.org", "password": "not the right one"});
-    for _ in 0..10 {
+    for _ in 0..5 {
         assert_eq!(
             client.post("/login", guess.clone()).await.status,
             StatusCode::UNAUTHORIZED
@@ -303,7 +311,7 @@ async fn a_limit_says_how_long_to_wait() {
     }
     let answer = client.post("/login", guess).await;
     assert_eq!(answer.code(), (429, "rate_limited"));
-    assert_eq!(answer.header("retry-after"), "60");
+    assert_eq!(answer.header("retry-after"), "30");
 }
 
 #[tokio::test]

@@ -15,9 +15,11 @@ mod support;
 
 mod abuse_of_mail;
 mod account;
+mod administration;
 mod authorization;
 mod email_change;
 mod events;
+mod lockout;
 mod login;
 mod onboarding;
 mod password;

@@ -65,6 +65,7 @@ pub(crate) enum Fault {
     ChangeOfEmailKeepsLinks,
     ResetKeepsPassword,
     ResetLeavesUnverified,
+    ResetKeepsDevices,
     RemovesVerified,
     RemovesNobody,
     KeepsEmailOfRemovedUser,
