@@ -16,8 +16,9 @@ use admittance::mail::MailKind;
 use admittance::password::Pepper;
 use admittance::secret::SecretBytes;
 use admittance::service::{EmailRequest, ResetPassword, Tokens};
-use admittance::store::{MemoryStore, UserStore};
+use admittance::store::{Epoch, MemoryStore, UserStore};
 use admittance::token::{Keyring, SigningKey, Verifier};
+use admittance::user::PasswordHash;
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, keyring, mail_config};
 
 const ANN: &str = "ann@example.org";
@@ -164,17 +165,36 @@ async fn a_step_that_is_left_out_logs_people_out_while_it_is_rolled_out() {
     assert!(dead(&only_old.refresh(&tokens).await));
 }
 
-#[tokio::test]
-async fn asvs_13_3_4_a_signing_key_is_rotated_without_refusing_a_token_anywhere() {
-    // RFC 8032, section 7.1, tests 1 and 2.
+/// Two keys for signatures, from RFC 8032, section 7.1, tests 1 and 2.
+fn signing_keys() -> [SigningKey; 2] {
     let key = |hex: &str| {
         let mut der = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
         let digits = hex.as_bytes().chunks(2);
         der.extend(digits.map(|two| u8::from_str_radix(str::from_utf8(two).unwrap(), 16).unwrap()));
         SigningKey::eddsa_der(&SecretBytes::new(der)).unwrap()
     };
-    let old = key("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
-    let new = key("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb");
+    [
+        key("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"),
+        key("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"),
+    ]
+}
+
+#[tokio::test]
+async fn asvs_13_3_4_a_leaked_signing_key_is_dropped_at_once_and_sessions_go_on() {
+    let fleet = Fleet::default();
+    let [before, after] = signing_keys().map(|key| {
+        let keyring = Keyring::builder(secret(1)).sign_with(key).build();
+        fleet.with_keys(keyring.unwrap())
+    });
+    let leaked = before.register(ANN).await.tokens;
+    assert!(dead(&after.validate(&leaked).await));
+    let mut tokens = after.refresh(&leaked).await.unwrap();
+    goes_on(&after, &mut tokens).await;
+}
+
+#[tokio::test]
+async fn asvs_13_3_4_a_signing_key_is_rotated_without_refusing_a_token_anywhere() {
+    let [old, new] = signing_keys();
     let builder = || Keyring::builder(secret(1));
     let steps = [
         builder().sign_with(old.clone()),
@@ -263,18 +283,45 @@ async fn asvs_13_3_4_a_pepper_that_is_gone_locks_out_who_did_not_come_back_until
     // Sessions do not hang on the pepper.
     goes_on(&after, &mut tokens).await;
 
-    let asked = EmailRequest { email: BOB.into() };
-    after
-        .auth
-        .forgot_password(asked, &after.here)
-        .await
-        .unwrap();
+    resets(&after, BOB).await;
+    assert_eq!(fleet.pepper_of(BOB).await.as_deref(), Some("Mg"));
+}
+
+#[tokio::test]
+async fn asvs_13_3_4_hashes_that_leaked_are_taken_out_of_use_until_a_reset() {
+    let fleet = Fleet::default();
+    let bed = fleet.with_peppers((None, &[]));
+    let tokens = bed.register(ANN).await.tokens;
+    let user = bed.validate(&tokens).await.unwrap().user().clone();
+    let unusable = PasswordHash::new("!");
+    let replaced =
+        fleet
+            .store
+            .replace_password(user.id, &user.password_hash, &unusable, Epoch::Raise);
+    assert!(replaced.await.unwrap());
+
+    assert!(dead(&bed.validate(&tokens).await));
+    assert!(dead(&bed.refresh(&tokens).await));
+    for password in [PASSWORD, "!", OTHER_PASSWORD] {
+        let refused = bed.login(ANN, password).await;
+        assert!(matches!(refused, Err(AuthError::InvalidCredentials)));
+        let notice = bed.events.last().notice;
+        assert_eq!(notice, Some(Notice::PasswordHashUnusable));
+    }
+    resets(&bed, ANN).await;
+}
+
+/// The owner of `email` sets a new password by mail, and gets in with it.
+async fn resets(bed: &Bed, email: &str) {
+    let asked = EmailRequest {
+        email: email.into(),
+    };
+    bed.auth.forgot_password(asked, &bed.here).await.unwrap();
     let reset = ResetPassword {
-        token: after.mailed(MailKind::ResetPassword).await,
+        token: bed.mailed(MailKind::ResetPassword).await,
         new_password: OTHER_PASSWORD.into(),
         confirm_password: OTHER_PASSWORD.into(),
     };
-    after.auth.reset_password(reset, &after.here).await.unwrap();
-    after.login(BOB, OTHER_PASSWORD).await.unwrap();
-    assert_eq!(fleet.pepper_of(BOB).await.as_deref(), Some("Mg"));
+    bed.auth.reset_password(reset, &bed.here).await.unwrap();
+    bed.login(email, OTHER_PASSWORD).await.unwrap();
 }
