@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "it talks to a person at a terminal")]
 
+mod admin;
 mod mail;
 mod metrics;
 mod settings;
@@ -41,6 +42,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (store, place) = settings.store().await?;
     let service = settings.service(store)?;
     let api = AuthApi::with_config(service.clone(), settings.http());
+
+    if let Some((email, role)) = settings.admin()? {
+        tokio::spawn(admin::appoint(service.clone(), email, role));
+    }
 
     let app = Router::new()
         .route("/hello", get(hello))

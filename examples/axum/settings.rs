@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::config::{AuthConfig, LimitPolicy, RegistrationMode};
+use admittance::email::Email;
 use admittance::http::{HttpConfig, TrustedProxies};
 use admittance::mail::MailConfig;
 use admittance::metrics::MeteredStore;
@@ -29,6 +30,7 @@ pub(crate) struct Settings {
     base_url: String,
     smtp_url: Option<String>,
     mail_from: String,
+    admin: Option<String>,
 }
 
 impl Settings {
@@ -54,6 +56,7 @@ impl Settings {
             metrics_addr: variable("METRICS_ADDR")?,
             smtp_url: variable("SMTP_URL")?,
             mail_from: variable("MAIL_FROM")?.unwrap_or_else(|| DEFAULT_FROM.to_owned()),
+            admin: variable("ADMIN")?,
             registration,
             addr,
             secret: secret(variable("AUTH_SECRET")?)?,
@@ -89,6 +92,9 @@ impl Settings {
         config.registration = self.registration;
         config.roles = RolePolicy::new()
             .grant(Role::new("student")?, [Permission::new("exam:take")?])
+            .grant(Role::new("examiner")?, [Permission::new("exam:grade")?])
+            .grant(Role::new("admin")?, [Permission::new("exam:grade")?])
+            .administrator(Role::new("admin")?)
             .initial_role(Role::new("student")?);
         let service = AuthService::builder(store)
             .config(config)
@@ -114,6 +120,15 @@ impl Settings {
         config
     }
 
+    /// Who is to be an administrator, and by which role.
+    pub(crate) fn admin(&self) -> Result<Option<(Email, Role)>, Box<dyn Error>> {
+        let Some(admin) = &self.admin else {
+            return Ok(None);
+        };
+        let email = Email::parse(admin).map_err(|error| format!("ADMIN: {error}"))?;
+        Ok(Some((email, Role::new("admin")?)))
+    }
+
     /// Where mail goes, in words.
     pub(crate) fn mail_goes(&self) -> &'static str {
         match &self.smtp_url {
@@ -125,6 +140,7 @@ impl Settings {
     pub(crate) fn http(&self) -> HttpConfig {
         let mut config = HttpConfig::default();
         config.trusted_proxies = self.trusted_proxies.clone();
+        config.admin = self.admin.is_some();
         config
     }
 }
