@@ -206,7 +206,7 @@ impl Shared {
     /// What a thread does, to its end.
     fn work(&self, mut memory: Memory) {
         while let Some(Queued { since, job, shown }) = self.next(&mut memory) {
-            drop(shown);
+            shown.end();
             let start = Instant::now();
             let waited = start.saturating_duration_since(since);
             let done = catch_unwind(AssertUnwindSafe(|| {
