@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::error::ErrorCode;
 use crate::id::{SessionId, UserId};
 use crate::mail::MailKind;
+use crate::metrics;
 use crate::time::Timestamp;
 
 /// An operation of the service.
@@ -210,8 +211,9 @@ pub trait EventSink: Send + Sync + 'static {
     fn emit(&self, event: &AuthEvent);
 }
 
-/// Hands `event` to `sink`; a panic in it ends here.
+/// Counts `event` and hands it to `sink`; a panic in it ends here.
 pub(crate) fn emit(sink: &dyn EventSink, event: &AuthEvent) {
+    metrics::event(event);
     if catch_unwind(AssertUnwindSafe(|| sink.emit(event))).is_err() {
         tracing::error!(
             operation = event.operation.as_str(),

@@ -6,6 +6,7 @@
 
 mod admin;
 mod mail;
+mod metrics;
 mod settings;
 
 use std::error::Error;
@@ -34,6 +35,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_env_filter(std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()))
         .init();
     let settings = Settings::from_env()?;
+    if let Some(addr) = &settings.metrics_addr {
+        // First, so that nothing is missed.
+        metrics::serve(addr).await?;
+    }
     let (store, place) = settings.store().await?;
     let service = settings.service(store)?;
     let api = AuthApi::with_config(service.clone(), settings.http());

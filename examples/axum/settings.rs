@@ -9,6 +9,7 @@ use admittance::config::{AuthConfig, LimitPolicy, RegistrationMode};
 use admittance::email::Email;
 use admittance::http::{HttpConfig, TrustedProxies};
 use admittance::mail::MailConfig;
+use admittance::metrics::MeteredStore;
 use admittance::random::{OsRandom, SecureRandom};
 use admittance::secret::SecretBytes;
 use admittance::service::AuthService;
@@ -20,6 +21,7 @@ use crate::mail::{DEFAULT_FROM, mailer};
 
 pub(crate) struct Settings {
     pub(crate) addr: String,
+    pub(crate) metrics_addr: Option<String>,
     secret: SecretBytes,
     mongodb_uri: Option<String>,
     trusted_proxies: TrustedProxies,
@@ -51,6 +53,7 @@ impl Settings {
         let addr = variable("ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned());
         Ok(Self {
             base_url: variable("BASE_URL")?.unwrap_or_else(|| format!("http://{addr}")),
+            metrics_addr: variable("METRICS_ADDR")?,
             smtp_url: variable("SMTP_URL")?,
             mail_from: variable("MAIL_FROM")?.unwrap_or_else(|| DEFAULT_FROM.to_owned()),
             admin: variable("ADMIN")?,
@@ -66,7 +69,8 @@ impl Settings {
     /// The store, and where it keeps things, in words.
     pub(crate) async fn store(&self) -> Result<(Arc<dyn Store>, &'static str), Box<dyn Error>> {
         let Some(uri) = &self.mongodb_uri else {
-            return Ok((Arc::new(MemoryStore::new()), "in memory"));
+            let store = MeteredStore::new(MemoryStore::new());
+            return Ok((Arc::new(store), "in memory"));
         };
         let mut config = MongoConfig::default();
         let store = match MongoStore::connect(uri, config.clone()).await {
@@ -76,7 +80,7 @@ impl Settings {
             }
             connected => connected?,
         };
-        Ok((Arc::new(store), "in MongoDB"))
+        Ok((Arc::new(MeteredStore::new(store)), "in MongoDB"))
     }
 
     pub(crate) fn service(

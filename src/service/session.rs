@@ -100,6 +100,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<LogoutResponse, AuthError> {
+        let trail = Trail::of(auth);
         let _forgetting = self.forgetting(auth.user().id);
         let ended = self
             .inner
@@ -110,7 +111,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         let result = ended.map_err(AuthError::from).map(|_| LogoutResponse {
             message: "You are logged out.".to_owned(),
         });
-        self.report(Operation::Logout, &Trail::of(auth), context, &result);
+        self.report(Operation::Logout, &trail, context, &result);
         result
     }
 
@@ -124,6 +125,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<SessionList, AuthError> {
+        let trail = Trail::of(auth);
         let now = self.now();
         let sessions = self.inner.store.sessions_of(auth.user().id, now).await;
         let result = sessions
@@ -135,7 +137,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
                     .map(|session| SessionView::of(session, auth.session().id))
                     .collect(),
             });
-        self.report(Operation::ListSessions, &Trail::of(auth), context, &result);
+        self.report(Operation::ListSessions, &trail, context, &result);
         result
     }
 
@@ -151,14 +153,14 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         id: SessionId,
         context: &RequestContext,
     ) -> Result<(), AuthError> {
+        let mut trail = Trail::of(auth);
+        trail.session_id = Some(id);
         let _forgetting = self.forgetting(auth.user().id);
         let result = match self.inner.store.end_session(auth.user().id, id).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(AuthError::NotFound),
             Err(error) => Err(AuthError::from(error)),
         };
-        let mut trail = Trail::of(auth);
-        trail.session_id = Some(id);
         self.report(Operation::EndSession, &trail, context, &result);
         result
     }
@@ -173,6 +175,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<u64, AuthError> {
+        let trail = Trail::of(auth);
         let _forgetting = self.forgetting(auth.user().id);
         let result = self
             .inner
@@ -180,12 +183,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
             .end_sessions(auth.user().id, Some(auth.session().id))
             .await
             .map_err(AuthError::from);
-        self.report(
-            Operation::EndAllSessions,
-            &Trail::of(auth),
-            context,
-            &result,
-        );
+        self.report(Operation::EndAllSessions, &trail, context, &result);
         result
     }
 }

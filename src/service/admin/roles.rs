@@ -89,8 +89,8 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         request: ChangeRoles,
         context: &RequestContext,
     ) -> Result<UserView, AuthError> {
-        let result = self.try_change_roles(auth, id, request).await;
         let trail = trail_of(auth, Some(id));
+        let result = self.try_change_roles(auth, id, request).await;
         self.report(Operation::ChangeRoles, &trail, context, &result);
         result
     }
