@@ -482,6 +482,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::store::SessionStore;
 
     #[tokio::test]
     async fn asvs_16_5_4_a_panic_under_a_lock_leaves_the_store_usable() {
