@@ -147,7 +147,6 @@ impl Scene {
             .bed
             .change_password(&self.ann, PASSWORD, OTHER_PASSWORD);
         let tokens = changed.await.unwrap().tokens;
-        self.count_verdict();
         self.assert_alive(&tokens).await;
         self.assert_dead(&self.asking).await;
         assert!(self.log_in(PASSWORD).await.is_err());

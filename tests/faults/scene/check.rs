@@ -10,7 +10,7 @@ use admittance::store::{SessionStore, UserStore};
 use admittance::test_util::Mailbox;
 use admittance::user::{User, UserStatus};
 
-use super::{ANN, BOB, BUDGET, EVE, NEW, Op, SLOW, Scene, WRONG};
+use super::{ANN, BOB, EVE, NEW, Op, SLOW, Scene, WRONG};
 use crate::asks::{confirm_email, disown, is_dead, reset, verify};
 use crate::support::bed::{OTHER_PASSWORD, PASSWORD};
 
@@ -90,20 +90,6 @@ impl Scene {
         assert_eq!(self.truth.counts().users, found, "I3");
     }
 
-    /// I8: every check of Ann's credentials that was answered was counted.
-    pub(super) async fn check_counted(&self) {
-        let mut left = 0;
-        loop {
-            match self.bed.login(ANN, WRONG).await {
-                Err(AuthError::InvalidCredentials) => left += 1,
-                Err(AuthError::RateLimited { .. }) => break,
-                other => panic!("{other:?}"),
-            }
-        }
-        let verdicts = self.verdicts.get();
-        assert!(left + verdicts <= BUDGET, "I8: {left} + {verdicts}");
-    }
-
     /// Every session of Ann's from before goes on, except that the third is
     /// left out when the operation was about it.
     pub(super) async fn check_untouched(&self, is_third_too: bool) {
@@ -140,12 +126,7 @@ impl Scene {
     }
 
     pub(super) async fn log_in(&self, password: &str) -> Result<Tokens, AuthError> {
-        self.count_verdict();
         Ok(self.bed.login(ANN, password).await?.tokens)
-    }
-
-    pub(super) fn count_verdict(&self) {
-        self.verdicts.set(self.verdicts.get() + 1);
     }
 
     pub(crate) async fn stored(&self, email: &str) -> Option<User> {

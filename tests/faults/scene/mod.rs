@@ -4,7 +4,7 @@
 //! The letters are those of the invariants: I1 no acknowledged write is lost,
 //! I2 a user is wholly there or not at all, I3 one user for an email, I4 a link
 //! is good once, I5 one live refresh token for a session, I6 an acknowledged
-//! end ends every old credential, I7 an error gives no privilege, I8 no attempt
+//! end ends every old credential, I7 an error gives no privilege, I8 no failure
 //! goes uncounted, I9 no event or error shows a secret, I10 a retry converges:
 //! the same again, or what another link is asked for and used for, ends as was
 //! wished.
@@ -13,10 +13,11 @@ mod access;
 mod account;
 mod check;
 mod links;
+mod lockout;
 mod ops;
 mod run;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,8 +44,6 @@ pub(crate) const SLOW: &str = "slow@example.org";
 /// Nobody.
 const EVE: &str = "eve@example.org";
 const WRONG: &str = "velvet?Harbour 18 sundial";
-/// What an account may be asked for at once, by the default limits.
-const BUDGET: u32 = 10;
 
 pub(crate) type Faulty = FaultyStore<MemoryStore>;
 
@@ -83,8 +82,6 @@ pub(crate) struct Scene {
     verify_link: MailToken,
     /// All that was mailed from the operation on.
     mails: RefCell<Vec<Mail>>,
-    /// Checks of Ann's credentials that were answered.
-    verdicts: Cell<u32>,
     /// The addresses that somebody has confirmed.
     verified: RefCell<Vec<&'static str>>,
 }
@@ -162,7 +159,6 @@ impl Scene {
             link,
             verify_link,
             mails: RefCell::default(),
-            verdicts: Cell::new(2),
             verified: RefCell::default(),
         };
         scene.new_before = scene.stored(NEW).await;
@@ -188,15 +184,7 @@ impl Scene {
         if let Some(Err(error)) = outcome {
             self.check_error(error);
         }
-        use AuthError::{InvalidCredentials, ProofRequired};
-        if self.op.checks_ann()
-            && matches!(
-                outcome,
-                Some(Ok(_) | Err(InvalidCredentials | ProofRequired))
-            )
-        {
-            self.count_verdict();
-        }
+        self.check_wrong_was_counted(outcome).await;
         self.check_bystander().await;
         match self.op {
             Op::Register | Op::RegisterMailing => self.check_register(outcome).await,
@@ -232,7 +220,7 @@ impl Scene {
             Op::Delete => self.check_delete(outcome).await,
         }
         self.check_users().await;
-        self.check_counted().await;
+        self.check_guesses_end().await;
         self.check_events().await;
     }
 }

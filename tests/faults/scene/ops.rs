@@ -4,6 +4,8 @@ use admittance::config::{AuthConfig, RegistrationMode};
 use admittance::limit::Quota;
 use std::time::Duration;
 
+use super::{ANN, NEW};
+
 /// An operation that is put to the test. It is Ann's where nothing else is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
@@ -102,28 +104,22 @@ pub(crate) const OPS: [Op; 41] = [
 ];
 
 impl Op {
-    /// Whether it checks credentials of Ann's.
-    pub(crate) fn checks_ann(self) -> bool {
-        matches!(
-            self,
-            Op::Login
-                | Op::LoginWrong
-                | Op::LoginRehash
-                | Op::ChangePassword
-                | Op::ChangePasswordWrong
-                | Op::VerifyByPassword
-                | Op::VerifyWrong
-                | Op::ChangeEmail
-                | Op::ChangeEmailTaken
-                | Op::ChangeEmailWrong
-                | Op::Delete
-                | Op::DeleteWrong
-        )
+    /// Whose account it tries with a wrong password.
+    pub(crate) fn guesses(self) -> Option<&'static str> {
+        match self {
+            Op::LoginWrong
+            | Op::ChangePasswordWrong
+            | Op::VerifyWrong
+            | Op::ChangeEmailWrong
+            | Op::DeleteWrong => Some(ANN),
+            Op::CompleteWrong => Some(NEW),
+            _ => None,
+        }
     }
 
     /// Whether it hashes or scores passwords.
     pub(crate) fn hashes(self) -> bool {
-        self.checks_ann()
+        self.guesses().is_some()
             || self.is_pending() && !matches!(self, Op::ResendPending | Op::DisownPending)
             || matches!(
                 self,
@@ -131,7 +127,14 @@ impl Op {
                     | Op::RegisterTaken
                     | Op::RegisterMailing
                     | Op::RegisterTakenMailing
+                    | Op::Login
+                    | Op::LoginRehash
+                    | Op::ChangePassword
+                    | Op::VerifyByPassword
                     | Op::Reset
+                    | Op::ChangeEmail
+                    | Op::ChangeEmailTaken
+                    | Op::Delete
             )
     }
 
