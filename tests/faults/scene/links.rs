@@ -229,7 +229,13 @@ impl Scene {
         assert!(ann.password_hash.is(&self.before.password_hash), "I7");
         self.check_untouched(true).await;
         let kind = MailKind::ResetPassword;
-        let link = self.link_or_ask(kind, ANN, forgot(&self.bed, ANN)).await;
+        let ask = async {
+            match self.op {
+                Op::SendReset => self.operation().await,
+                _ => forgot(&self.bed, ANN).await,
+            }
+        };
+        let link = self.link_or_ask(kind, ANN, ask).await;
         reset(&self.bed, &link, OTHER_PASSWORD).await.unwrap();
         self.check_is_reset(&link).await;
     }

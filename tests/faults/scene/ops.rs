@@ -1,5 +1,6 @@
 //! The operations that are put to the test.
 
+use admittance::authz::{AdminPermission, Role, RolePolicy};
 use admittance::config::{AuthConfig, RegistrationMode};
 use admittance::limit::Quota;
 use std::time::Duration;
@@ -57,9 +58,34 @@ pub(crate) enum Op {
     Export,
     Delete,
     DeleteWrong,
+    /// Bob is an administrator in this one and all that follow.
+    ViewUser,
+    FindUser,
+    ListUsers,
+    ListUserSessions,
+    EndUserSession,
+    EndUserSessions,
+    SendReset,
+    Disable,
+    /// Ann is an administrator, too.
+    DisableAdministrator,
+    /// Bob disables himself, and nobody else is an administrator.
+    DisableLast,
+    /// Ann was disabled.
+    Enable,
+    GrantRole,
+    /// Ann asks for the role of an administrator, and may not change roles.
+    GrantRoleDenied,
+    /// She may, but may not do all that the role permits.
+    GrantRoleAbove,
+    /// Ann is an administrator, too.
+    RevokeAdministrator,
+    Appoint,
+    /// With a mailer, and nobody has confirmed the address.
+    AppointUnverified,
 }
 
-pub(crate) const OPS: [Op; 41] = [
+pub(crate) const OPS: [Op; 58] = [
     Op::Register,
     Op::RegisterTaken,
     Op::RegisterMailing,
@@ -101,6 +127,23 @@ pub(crate) const OPS: [Op; 41] = [
     Op::Export,
     Op::Delete,
     Op::DeleteWrong,
+    Op::ViewUser,
+    Op::FindUser,
+    Op::ListUsers,
+    Op::ListUserSessions,
+    Op::EndUserSession,
+    Op::EndUserSessions,
+    Op::SendReset,
+    Op::Disable,
+    Op::DisableAdministrator,
+    Op::DisableLast,
+    Op::Enable,
+    Op::GrantRole,
+    Op::GrantRoleDenied,
+    Op::GrantRoleAbove,
+    Op::RevokeAdministrator,
+    Op::Appoint,
+    Op::AppointUnverified,
 ];
 
 impl Op {
@@ -140,7 +183,54 @@ impl Op {
 
     /// Whether the service has a mailer.
     pub(crate) fn has_mailer(self) -> bool {
-        !matches!(self, Op::Register | Op::RegisterTaken)
+        // Without one, nobody has to confirm an address to get a role.
+        !matches!(
+            self,
+            Op::Register
+                | Op::RegisterTaken
+                | Op::GrantRole
+                | Op::GrantRoleDenied
+                | Op::GrantRoleAbove
+                | Op::Appoint
+        )
+    }
+
+    /// Whether Bob is an administrator.
+    pub(crate) fn has_administrator(self) -> bool {
+        matches!(
+            self,
+            Op::ViewUser
+                | Op::FindUser
+                | Op::ListUsers
+                | Op::ListUserSessions
+                | Op::EndUserSession
+                | Op::EndUserSessions
+                | Op::SendReset
+                | Op::Disable
+                | Op::DisableAdministrator
+                | Op::DisableLast
+                | Op::Enable
+                | Op::GrantRole
+                | Op::GrantRoleDenied
+                | Op::GrantRoleAbove
+                | Op::RevokeAdministrator
+                | Op::Appoint
+                | Op::AppointUnverified
+        )
+    }
+
+    /// The role that Ann has before.
+    pub(super) fn role_of_ann(self) -> Option<Role> {
+        match self {
+            Op::DisableAdministrator | Op::RevokeAdministrator => Some(administrator()),
+            Op::GrantRoleAbove => Some(deputy()),
+            _ => None,
+        }
+    }
+
+    /// Whether it is refused before the store is asked for anything.
+    pub(crate) fn needs_no_store(self) -> bool {
+        self == Op::GrantRoleDenied
     }
 
     /// Whether accounts are made when their address is confirmed.
@@ -161,7 +251,30 @@ impl Op {
         if self.is_pending() {
             config.registration = RegistrationMode::VerifyFirst;
         }
+        if self.has_administrator() {
+            let read = AdminPermission::ReadUsers;
+            let change = AdminPermission::ChangeRoles;
+            config.roles = RolePolicy::new()
+                .administrator(administrator())
+                .grant(clerk(), [read.into()])
+                .grant(deputy(), [read.into(), change.into()]);
+        }
         // Enough for the retries, and counted all the same.
         config.limits.mail_by_account = Some(Quota::new(20, Duration::from_secs(300)));
     }
+}
+
+/// May do all that an administrator may.
+pub(crate) fn administrator() -> Role {
+    Role::new("administrator").unwrap()
+}
+
+/// May see accounts, and no more.
+pub(super) fn clerk() -> Role {
+    Role::new("clerk").unwrap()
+}
+
+/// May see accounts and change roles, and no more.
+fn deputy() -> Role {
+    Role::new("deputy").unwrap()
 }
