@@ -247,6 +247,57 @@ async fn asvs_15_4_2_of_two_administrators_one_is_left_however_their_acts_interl
     println!("{runs} interleavings of two administrators, one is left in each");
 }
 
+/// Numbers below `below`, the same ones each time (xorshift).
+fn dice(below: u64) -> impl FnMut() -> u64 {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % below
+    }
+}
+
+/// Whoever is put back because nobody is left must not be taken away by a
+/// request that came while they were gone.
+#[tokio::test]
+async fn asvs_15_4_2_one_is_left_although_an_administrator_asks_twice() {
+    const RUNS: usize = 4000;
+    let bed = bed(&[]);
+    let all = administrators(&bed, 2).await;
+    let [ann, bob] = [0, 1].map(|number: usize| all[number].user().id);
+    let mut next = dice(3);
+    for (twice, once) in [
+        (Act::Revokes, Act::Revokes),
+        (Act::Revokes, Act::Disables),
+        (Act::Disables, Act::Revokes),
+        (Act::Disables, Act::Disables),
+    ] {
+        for _ in 0..RUNS {
+            reinstate(&bed, &all).await;
+            bed.store.watch(1);
+            let by_ann = || take_away(Arc::clone(&bed), twice, all[0].clone(), bob);
+            let by_bob = take_away(Arc::clone(&bed), once, all[1].clone(), ann);
+            let (mut one, mut two) = (Lane::new(by_ann()), Lane::new(by_ann()));
+            let mut three = Lane::new(by_bob);
+            while one.output.is_none() || two.output.is_none() || three.output.is_none() {
+                match next() {
+                    0 => one.go(1).await,
+                    1 => two.go(1).await,
+                    _ => three.go(1).await,
+                }
+            }
+            let told = (&one.output, &two.output, &three.output);
+            let is_left = is_administrator(&bed, ann).await || is_administrator(&bed, bob).await;
+            assert!(is_left, "nobody is left: {told:?}");
+        }
+    }
+    println!(
+        "{} interleavings of three requests, one is left in each",
+        4 * RUNS
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn asvs_7_4_2_nothing_of_an_account_outlives_its_disabling_by_an_administrator() {
     for (racers, rounds) in FIELDS {

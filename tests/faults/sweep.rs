@@ -127,5 +127,5 @@ async fn asvs_2_3_3_each_operation_under_each_fault_of_the_store() {
         OPS.len(),
         FAULTS.len()
     );
-    assert!(faults >= 700, "{faults}");
+    assert!(faults >= 950, "{faults}");
 }
