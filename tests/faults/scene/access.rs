@@ -159,7 +159,6 @@ impl Scene {
             .bed
             .change_password(&self.ann, PASSWORD, OTHER_PASSWORD);
         let tokens = changed.await.unwrap().tokens;
-        self.count_verdict();
         self.assert_alive(&tokens).await;
         self.assert_dead(&self.asking).await;
         assert!(self.log_in(PASSWORD).await.is_err());
@@ -174,14 +173,12 @@ impl Scene {
             _ if self.is_valid(&self.asking).await => {
                 // I10: nothing has happened, and the same can be asked for again.
                 let again = confirm_password(bed, ann, PASSWORD).await;
-                self.count_verdict();
                 self.assert_alive(&again.unwrap().unwrap()).await;
             }
             // The present session has ended, and nobody has another for it.
             _ => {
                 let again = confirm_password(bed, ann, PASSWORD).await;
                 assert!(matches!(again, Err(AuthError::InvalidToken)), "I6");
-                self.count_verdict();
             }
         }
         self.assert_dead(&self.asking).await;

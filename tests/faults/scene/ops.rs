@@ -1,8 +1,12 @@
 //! The operations that are put to the test.
 
+use std::time::Duration;
+
+use admittance::authz::{AdminPermission, Role, RolePolicy};
 use admittance::config::{AuthConfig, RegistrationMode, SessionCheck};
 use admittance::limit::Quota;
-use std::time::Duration;
+
+use super::{ANN, NEW};
 
 /// How many sessions a user may have, where it is one less than Ann has after
 /// the operation.
@@ -66,9 +70,34 @@ pub(crate) enum Op {
     Export,
     Delete,
     DeleteWrong,
+    /// Bob is an administrator in this one and all that follow.
+    ViewUser,
+    FindUser,
+    ListUsers,
+    ListUserSessions,
+    EndUserSession,
+    EndUserSessions,
+    SendReset,
+    Disable,
+    /// Ann is an administrator, too.
+    DisableAdministrator,
+    /// Bob disables himself, and nobody else is an administrator.
+    DisableLast,
+    /// Ann was disabled.
+    Enable,
+    GrantRole,
+    /// Ann asks for the role of an administrator, and may not change roles.
+    GrantRoleDenied,
+    /// She may, but may not do all that the role permits.
+    GrantRoleAbove,
+    /// Ann is an administrator, too.
+    RevokeAdministrator,
+    Appoint,
+    /// With a mailer, and nobody has confirmed the address.
+    AppointUnverified,
 }
 
-pub(crate) const OPS: [Op; 46] = [
+pub(crate) const OPS: [Op; 63] = [
     Op::Register,
     Op::RegisterTaken,
     Op::RegisterMailing,
@@ -115,35 +144,43 @@ pub(crate) const OPS: [Op; 46] = [
     Op::Export,
     Op::Delete,
     Op::DeleteWrong,
+    Op::ViewUser,
+    Op::FindUser,
+    Op::ListUsers,
+    Op::ListUserSessions,
+    Op::EndUserSession,
+    Op::EndUserSessions,
+    Op::SendReset,
+    Op::Disable,
+    Op::DisableAdministrator,
+    Op::DisableLast,
+    Op::Enable,
+    Op::GrantRole,
+    Op::GrantRoleDenied,
+    Op::GrantRoleAbove,
+    Op::RevokeAdministrator,
+    Op::Appoint,
+    Op::AppointUnverified,
 ];
 
 impl Op {
-    /// Whether it checks credentials of Ann's.
-    pub(crate) fn checks_ann(self) -> bool {
-        matches!(
-            self,
-            Op::Login
-                | Op::LoginWrong
-                | Op::LoginRehash
-                | Op::LoginCapped
-                | Op::ChangePassword
-                | Op::ChangePasswordWrong
-                | Op::ConfirmPassword
-                | Op::ConfirmPasswordCached
-                | Op::ConfirmPasswordWrong
-                | Op::VerifyByPassword
-                | Op::VerifyWrong
-                | Op::ChangeEmail
-                | Op::ChangeEmailTaken
-                | Op::ChangeEmailWrong
-                | Op::Delete
-                | Op::DeleteWrong
-        )
+    /// Whose account it tries with a wrong password.
+    pub(crate) fn guesses(self) -> Option<&'static str> {
+        match self {
+            Op::LoginWrong
+            | Op::ChangePasswordWrong
+            | Op::ConfirmPasswordWrong
+            | Op::VerifyWrong
+            | Op::ChangeEmailWrong
+            | Op::DeleteWrong => Some(ANN),
+            Op::CompleteWrong => Some(NEW),
+            _ => None,
+        }
     }
 
     /// Whether it hashes or scores passwords.
     pub(crate) fn hashes(self) -> bool {
-        self.checks_ann()
+        self.guesses().is_some()
             || self.is_pending() && !matches!(self, Op::ResendPending | Op::DisownPending)
             || matches!(
                 self,
@@ -151,13 +188,70 @@ impl Op {
                     | Op::RegisterTaken
                     | Op::RegisterMailing
                     | Op::RegisterTakenMailing
+                    | Op::Login
+                    | Op::LoginRehash
+                    | Op::LoginCapped
+                    | Op::ChangePassword
+                    | Op::ConfirmPassword
+                    | Op::ConfirmPasswordCached
+                    | Op::VerifyByPassword
                     | Op::Reset
+                    | Op::ChangeEmail
+                    | Op::ChangeEmailTaken
+                    | Op::Delete
             )
     }
 
     /// Whether the service has a mailer.
     pub(crate) fn has_mailer(self) -> bool {
-        !matches!(self, Op::Register | Op::RegisterTaken)
+        // Without one, nobody has to confirm an address to get a role.
+        !matches!(
+            self,
+            Op::Register
+                | Op::RegisterTaken
+                | Op::GrantRole
+                | Op::GrantRoleDenied
+                | Op::GrantRoleAbove
+                | Op::Appoint
+        )
+    }
+
+    /// Whether Bob is an administrator.
+    pub(crate) fn has_administrator(self) -> bool {
+        matches!(
+            self,
+            Op::ViewUser
+                | Op::FindUser
+                | Op::ListUsers
+                | Op::ListUserSessions
+                | Op::EndUserSession
+                | Op::EndUserSessions
+                | Op::SendReset
+                | Op::Disable
+                | Op::DisableAdministrator
+                | Op::DisableLast
+                | Op::Enable
+                | Op::GrantRole
+                | Op::GrantRoleDenied
+                | Op::GrantRoleAbove
+                | Op::RevokeAdministrator
+                | Op::Appoint
+                | Op::AppointUnverified
+        )
+    }
+
+    /// The role that Ann has before.
+    pub(super) fn role_of_ann(self) -> Option<Role> {
+        match self {
+            Op::DisableAdministrator | Op::RevokeAdministrator => Some(administrator()),
+            Op::GrantRoleAbove => Some(deputy()),
+            _ => None,
+        }
+    }
+
+    /// Whether it is refused before the store is asked for anything.
+    pub(crate) fn needs_no_store(self) -> bool {
+        self == Op::GrantRoleDenied
     }
 
     /// Whether accounts are made when their address is confirmed.
@@ -187,7 +281,30 @@ impl Op {
                 capacity: 10,
             };
         }
+        if self.has_administrator() {
+            let read = AdminPermission::ReadUsers;
+            let change = AdminPermission::ChangeRoles;
+            config.roles = RolePolicy::new()
+                .administrator(administrator())
+                .grant(clerk(), [read.into()])
+                .grant(deputy(), [read.into(), change.into()]);
+        }
         // Enough for the retries, and counted all the same.
         config.limits.mail_by_account = Some(Quota::new(20, Duration::from_secs(300)));
     }
+}
+
+/// May do all that an administrator may.
+pub(crate) fn administrator() -> Role {
+    Role::new("administrator").unwrap()
+}
+
+/// May see accounts, and no more.
+pub(super) fn clerk() -> Role {
+    Role::new("clerk").unwrap()
+}
+
+/// May see accounts and change roles, and no more.
+fn deputy() -> Role {
+    Role::new("deputy").unwrap()
 }

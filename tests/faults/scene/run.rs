@@ -15,6 +15,7 @@ use crate::support::bed::{OTHER_PASSWORD, PASSWORD, login, registration};
 impl Scene {
     /// The operation, ready to be run. It borrows nothing, so it may be spawned.
     pub(crate) fn operation(&self) -> impl Future<Output = Answer> + Send + use<> {
+        let administration = self.administration();
         let bed = Arc::clone(&self.bed);
         let (op, ann) = (self.op, self.ann.clone());
         let (asking, first) = (self.asking.clone(), self.chain[0].clone());
@@ -99,6 +100,7 @@ impl Scene {
                 }
                 Op::Delete => delete(&bed, &ann, PASSWORD).await,
                 Op::DeleteWrong => delete(&bed, &ann, WRONG).await,
+                _ => administration.await,
             }
         }
     }
