@@ -43,6 +43,9 @@ pub enum AuthError {
     /// The service was built without a mailer, which this would need.
     #[error("there is no mailer")]
     NoMailer,
+    /// The service was built without an audit log, which this would need.
+    #[error("no audit log is kept")]
+    NoAuditLog,
     /// Too many attempts.
     #[error("too many attempts")]
     RateLimited {
@@ -90,7 +93,8 @@ pub enum ErrorCode {
     ProofRequired,
     /// See [`AuthError::Forbidden`].
     Forbidden,
-    /// See [`AuthError::NotFound`] and [`AuthError::NoMailer`].
+    /// See [`AuthError::NotFound`], [`AuthError::NoMailer`] and
+    /// [`AuthError::NoAuditLog`].
     NotFound,
     /// See [`AuthError::RateLimited`].
     RateLimited,
@@ -134,7 +138,7 @@ impl AuthError {
             Self::InvalidToken | Self::InvalidLink => ErrorCode::InvalidToken,
             Self::ProofRequired => ErrorCode::ProofRequired,
             Self::Forbidden => ErrorCode::Forbidden,
-            Self::NotFound | Self::NoMailer => ErrorCode::NotFound,
+            Self::NotFound | Self::NoMailer | Self::NoAuditLog => ErrorCode::NotFound,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::Overloaded { .. } => ErrorCode::Overloaded,
             Self::Unavailable { .. } => ErrorCode::Unavailable,

@@ -4,15 +4,16 @@ use std::fmt;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorCode;
 use crate::id::{SessionId, UserId};
 use crate::mail::MailKind;
 use crate::time::Timestamp;
+use crate::user::is_unsafe;
 
 /// An operation of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Operation {
@@ -54,8 +55,13 @@ pub enum Operation {
     ExportAccount,
     /// Deleting the own account.
     DeleteAccount,
+    /// Listing what was kept of the own account's events.
+    ListEvents,
     /// Sending a mail, in the background.
     SendMail,
+    /// Keeping an event in the audit log, in the background. Reported when it
+    /// failed only.
+    KeepEvent,
 }
 
 impl Operation {
@@ -82,13 +88,15 @@ impl Operation {
             Self::ConfirmEmailChange => "confirm_email_change",
             Self::ExportAccount => "export_account",
             Self::DeleteAccount => "delete_account",
+            Self::ListEvents => "list_events",
             Self::SendMail => "send_mail",
+            Self::KeepEvent => "keep_event",
         }
     }
 }
 
 /// Something that an operator should know besides the outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Notice {
@@ -116,6 +124,9 @@ pub enum Notice {
     NewDevice,
     /// What was to be removed is dead, but some of its rows are left behind.
     RowsLeftBehind,
+    /// An event is not in the audit log: too many waited to be written, or the
+    /// store failed each time.
+    EventLost,
 }
 
 impl Notice {
@@ -132,6 +143,7 @@ impl Notice {
             Self::BreachCheckFailed => "breach_check_failed",
             Self::NewDevice => "new_device",
             Self::RowsLeftBehind => "rows_left_behind",
+            Self::EventLost => "event_lost",
         }
     }
 }
@@ -151,6 +163,8 @@ pub struct AuthEvent {
     pub notice: Option<Notice>,
     /// Whose account it was about, as far as that is known.
     pub user_id: Option<UserId>,
+    /// Who did it, if it was somebody else than that user: an administrator.
+    pub actor_id: Option<UserId>,
     /// Which session it was about.
     pub session_id: Option<SessionId>,
     /// Which mail it was about.
@@ -161,6 +175,21 @@ pub struct AuthEvent {
     ///
     /// [`RequestContext`]: crate::service::RequestContext
     pub user_agent: Option<String>,
+}
+
+/// Longest user agent that is kept, in characters; the rest is cut.
+pub const MAX_USER_AGENT_CHARS: usize = 256;
+
+/// What is kept of a client's description of itself: cut to
+/// [`MAX_USER_AGENT_CHARS`], without control characters, line separators and
+/// bidi overrides (ASVS 16.4.1).
+pub(crate) fn kept_agent(text: &str) -> Option<String> {
+    let kept: String = text
+        .chars()
+        .filter(|letter| !is_unsafe(*letter))
+        .take(MAX_USER_AGENT_CHARS)
+        .collect();
+    Some(kept).filter(|text| !text.is_empty())
 }
 
 /// Takes events. It is called within the operation, so it must not block;
@@ -198,6 +227,7 @@ impl EventSink for TracingSink {
                     outcome = event.refused.map_or("succeeded", ErrorCode::as_str),
                     notice = event.notice.map(Notice::as_str),
                     user_id = event.user_id.map(tracing::field::display),
+                    actor_id = event.actor_id.map(tracing::field::display),
                     session_id = event.session_id.map(tracing::field::display),
                     mail = event.mail.map(MailKind::as_str),
                     ip = event.ip.map(tracing::field::display),

@@ -53,6 +53,8 @@ pub enum Endpoint {
     ConfirmEmailChange,
     /// `GET /account/export`
     ExportAccount,
+    /// `GET /account/events`
+    ListEvents,
     /// `DELETE /account`
     DeleteAccount,
     /// `GET /.well-known/jwks.json`
@@ -107,6 +109,7 @@ pub const ROUTES: &[Route] = &[
     ),
     route("/account", &[(Method::DELETE, Endpoint::DeleteAccount)]),
     route("/account/export", &[(Method::GET, Endpoint::ExportAccount)]),
+    route("/account/events", &[(Method::GET, Endpoint::ListEvents)]),
     route(
         "/sessions",
         &[
@@ -287,6 +290,12 @@ where
                 StatusCode::OK,
                 &service.export_account(&auth, context).await?,
             )
+        }
+        Endpoint::ListEvents => {
+            let auth = authenticated().await?;
+            let page = request::page(parts.uri.query())?;
+            let answer = service.list_events(&auth, page, context).await?;
+            ok(StatusCode::OK, &answer)
         }
         Endpoint::DeleteAccount => {
             let auth = authenticated().await?;

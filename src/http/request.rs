@@ -7,7 +7,7 @@ use http::{HeaderMap, header};
 
 use super::HttpConfig;
 use super::problem::{Problem, ProblemCode};
-use crate::service::RequestContext;
+use crate::service::{ListEvents, MAX_EVENTS, RequestContext};
 
 /// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1).
 pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
@@ -47,6 +47,35 @@ pub(super) fn context(
         user_agent: None,
     }
     .with_user_agent(&agent)
+}
+
+/// The page that `before` and `limit` of a query ask for. A parameter that is
+/// there twice, that is unknown or that cannot be read is refused, and not
+/// taken for something else (ASVS 15.3.7).
+pub(super) fn page(query: Option<&str>) -> Result<ListEvents, Problem> {
+    let refused = || {
+        Problem::new(ProblemCode::MalformedRequest).detail(
+            "The query may have `before`, the id of an event, and `limit`, 1 to 100, once each.",
+        )
+    };
+    let (mut before, mut limit) = (None, None);
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        match &*name {
+            "before" if before.is_none() => {
+                before = Some(value.parse().map_err(|_| refused())?);
+            }
+            "limit" if limit.is_none() => {
+                let number: Option<usize> = value.parse().ok();
+                let number = number.filter(|number| (1..=MAX_EVENTS).contains(number));
+                limit = Some(number.ok_or_else(refused)?);
+            }
+            _ => return Err(refused()),
+        }
+    }
+    Ok(ListEvents {
+        before,
+        limit: limit.unwrap_or(ListEvents::default().limit),
+    })
 }
 
 /// Refuses a body that is not declared as JSON in UTF-8. A form or plain text,

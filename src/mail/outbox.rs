@@ -222,6 +222,7 @@ impl Outbox {
             refused: notice.map(|_| ErrorCode::Internal),
             notice,
             user_id,
+            actor_id: None,
             session_id: None,
             mail: Some(kind),
             ip: None,

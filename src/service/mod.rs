@@ -7,9 +7,11 @@
 
 mod account;
 mod account_messages;
+mod audit_log;
 mod breach;
 mod builder;
 mod email_change;
+mod events;
 mod login;
 mod mailing;
 mod messages;
@@ -28,11 +30,14 @@ use std::sync::Arc;
 
 pub use account_messages::*;
 pub use builder::AuthServiceBuilder;
+pub use events::MAX_EVENTS;
 pub use messages::*;
 #[cfg(any(test, feature = "test-util"))]
 pub use onboarding::MockRegistrationHook;
 pub use onboarding::RegistrationHook;
 pub use validate::Authenticated;
+
+use audit_log::AuditLog;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::AuthConfig;
@@ -68,6 +73,7 @@ struct Inner<S, C> {
     random: Arc<dyn SecureRandom>,
     events: Arc<dyn EventSink>,
     outbox: Option<Arc<Outbox>>,
+    audit: Option<Arc<AuditLog>>,
     hook: Option<Arc<dyn RegistrationHook>>,
     breach_check: Option<Arc<dyn BreachCheck>>,
 }

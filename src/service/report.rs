@@ -47,6 +47,7 @@ impl<S, C: Clock> AuthService<S, C> {
             refused: result.as_ref().err().map(AuthError::code),
             notice: trail.notice,
             user_id: trail.user_id,
+            actor_id: None,
             session_id: trail.session_id,
             mail: None,
             ip: context.ip,

@@ -1,6 +1,9 @@
 //! A store in the memory of the process: for tests, for a single instance
 //! that may forget, and as the measure for other stores.
 
+mod audit;
+#[cfg(feature = "test-util")]
+mod dump;
 mod expiring;
 mod limits;
 mod owned;
@@ -13,16 +16,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use async_trait::async_trait;
 
 use super::{
-    ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, SessionStore,
-    StoreError, TokenStore, UserStore,
+    AuditStore, ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal,
+    SessionStore, StoreError, TokenStore, UserStore,
 };
+use crate::audit::AuditRecord;
 use crate::email::{CanonicalEmail, Email};
-use crate::id::{SessionId, UserId};
+use crate::id::{EventId, SessionId, UserId};
 use crate::limit::{Decision, LimitKey, Quota};
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, DeviceDigest, MAX_DEVICES, PasswordHash, User, UserStatus};
+use audit::Events;
 use expiring::{Entry, STEP};
 use limits::Limits;
 use owned::{Owned, OwnedEntry};
@@ -30,7 +35,7 @@ use users::Users;
 
 /// How many of each a [`MemoryStore`] holds at most.
 ///
-/// Users, sessions and tokens beyond it are refused with [`StoreError::Full`];
+/// Users, sessions, tokens and events beyond it are refused with [`StoreError::Full`];
 /// of rate limits, those nearest to their whole budget make room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryCapacity {
@@ -43,6 +48,9 @@ pub struct MemoryCapacity {
     /// Keys of rate limits that are not at their whole budget; at least one.
     /// Default: 1,000,000, below 0.1 kB each.
     pub limits: usize,
+    /// Events of all users that are kept and have not expired. Default:
+    /// 1,000,000, about 0.4 kB each.
+    pub events: usize,
 }
 
 impl Default for MemoryCapacity {
@@ -52,6 +60,7 @@ impl Default for MemoryCapacity {
             sessions: 1_000_000,
             tokens: 200_000,
             limits: 1_000_000,
+            events: 1_000_000,
         }
     }
 }
@@ -68,6 +77,8 @@ pub struct MemoryCounts {
     pub tokens: usize,
     /// Keys of rate limits.
     pub limits: usize,
+    /// Events that are kept.
+    pub events: usize,
 }
 
 /// A [`Store`](super::Store) in memory. Clones share their contents, which end
@@ -87,6 +98,7 @@ struct Tables {
     sessions: RwLock<Owned<Session>>,
     tokens: Mutex<Owned<OneTimeToken>>,
     limits: Mutex<Limits>,
+    events: Mutex<Events>,
 }
 
 impl MemoryStore {
@@ -104,6 +116,7 @@ impl MemoryStore {
             sessions: RwLock::new(Owned::new(capacity.sessions)),
             tokens: Mutex::new(Owned::new(capacity.tokens)),
             limits: Mutex::new(Limits::new(capacity.limits)),
+            events: Mutex::new(Events::new(capacity.events)),
         }))
     }
 
@@ -115,6 +128,7 @@ impl MemoryStore {
             sessions: self.read_sessions().len(),
             tokens: self.tokens().len(),
             limits: self.limits().len(),
+            events: self.events().len(),
         }
     }
 
@@ -133,10 +147,12 @@ impl MemoryStore {
         self.write_sessions().rewind();
         self.tokens().rewind();
         self.limits().rewind();
+        self.events().rewind();
         in_slices(counts.sessions, |steps| {
             self.write_sessions().sweep(now, steps)
         }) + in_slices(counts.tokens, |steps| self.tokens().sweep(now, steps))
             + in_slices(counts.limits, |steps| self.limits().sweep(now, steps))
+            + in_slices(counts.events, |steps| self.events().sweep(now, steps))
     }
 
     // Each change below is whole before anything in it could panic, so what a
@@ -167,6 +183,10 @@ impl MemoryStore {
     fn limits(&self) -> MutexGuard<'_, Limits> {
         self.0.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn events(&self) -> MutexGuard<'_, Events> {
+        self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Goes over `total` entries so many at a time that no lock is held for long.
@@ -192,6 +212,7 @@ impl fmt::Debug for MemoryStore {
             .field("sessions", &counts.sessions)
             .field("tokens", &counts.tokens)
             .field("limits", &counts.limits)
+            .field("events", &counts.events)
             .finish()
     }
 }
@@ -479,6 +500,27 @@ impl LimitStore for MemoryStore {
     }
 }
 
+#[async_trait]
+impl AuditStore for MemoryStore {
+    async fn append_event(&self, record: &AuditRecord, keep: usize) -> Result<Insert, StoreError> {
+        self.events().append(record.clone(), keep)
+    }
+
+    async fn events_of(
+        &self,
+        user: UserId,
+        before: Option<EventId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        Ok(self.events().of(user, before, limit, now))
+    }
+
+    async fn remove_events(&self, user: UserId) -> Result<u64, StoreError> {
+        Ok(self.events().remove_of(user))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -500,6 +542,7 @@ mod tests {
             let _sessions = store.write_sessions();
             let _tokens = store.tokens();
             let _limits = store.limits();
+            let _events = store.events();
             panic!("under all locks");
         }));
         assert!(poisoned.is_err() && store.0.users.is_poisoned());
@@ -507,6 +550,7 @@ mod tests {
         assert!(store.user_by_email(&email).await.unwrap().is_none());
         assert_eq!(store.end_sessions(id, None).await.unwrap(), 0);
         assert_eq!(store.remove_tokens(id, None).await.unwrap(), 0);
+        assert_eq!(store.remove_events(id).await.unwrap(), 0);
         let (key, quota) = (LimitKey::new("a", b"b"), Quota::new(1, Duration::MAX));
         let decision = store.hit(key, quota, Timestamp::MIN).await.unwrap();
         assert_eq!(decision, Decision::Allowed);

@@ -15,6 +15,7 @@ pub(super) async fn install(database: &Database, config: &MongoConfig) -> Result
         (&config.sessions, sessions()),
         (&config.tokens, tokens()),
         (&config.limits, limits()),
+        (&config.audit, audit()),
     ] {
         let validator = doc! {
             "validator": { "$jsonSchema": schema },
@@ -114,4 +115,24 @@ fn tokens() -> Document {
 
 fn limits() -> Document {
     schema(&[("_id", &["binData"]), ("full_at", &["date"])], &[])
+}
+
+fn audit() -> Document {
+    let fields: &[Field] = &[
+        ("_id", &["objectId"]),
+        ("user_id", &["objectId"]),
+        ("class", &["string"]),
+        ("at", &["date"]),
+        ("operation", &["string"]),
+        ("refused", &["string", "null"]),
+        ("notice", &["string", "null"]),
+        ("actor_id", &["objectId", "null"]),
+        ("session_id", &["objectId", "null"]),
+        ("mail", &["string", "null"]),
+        ("ip", &["string", "null"]),
+        ("user_agent", &["string", "null"]),
+        ("expires_at", &["date"]),
+        ("schema", INTEGER),
+    ];
+    schema(fields, &[])
 }
