@@ -10,18 +10,19 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use admittance::authz::Role;
 use admittance::email::Email;
 use admittance::id::{SessionId, UserId};
 use admittance::limit::{LimitKey, Quota};
+use admittance::lockout::{LockoutPolicy, LockoutStep};
 use admittance::preferences::Preferences;
 use admittance::session::{RotationPolicy, Session};
 use admittance::store::{
-    Epoch, LimitStore, MemoryCapacity, MemoryStore, ProfileChange, SessionStore, TokenStore,
-    UserStore,
+    Epoch, LimitStore, MemoryCapacity, MemoryStore, ProfileChange, Removal, RoleChange,
+    SessionStore, TokenStore, UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
@@ -54,6 +55,19 @@ fn quota() -> Quota {
     Quota::new(1_000_000, Duration::from_secs(1))
 }
 
+/// A table that no benchmark gets to the first step of.
+fn lockout() -> LockoutPolicy {
+    let step = LockoutStep {
+        failures: u32::MAX,
+        wait: Duration::from_secs(1),
+    };
+    LockoutPolicy::new([step], Duration::from_secs(86_400)).unwrap()
+}
+
+fn admin() -> Role {
+    Role::new("admin").unwrap()
+}
+
 fn bytes(number: u32) -> [u8; 12] {
     // Spread as random ids are.
     let spread = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -73,7 +87,9 @@ fn email(number: u32) -> Email {
     Email::from_store(address.clone(), address)
 }
 
+/// Of a hundred, one is an administrator.
 fn user(number: u32) -> User {
+    let is_admin = number.is_multiple_of(100);
     User {
         id: user_id(number),
         email: email(number),
@@ -82,7 +98,7 @@ fn user(number: u32) -> User {
         created_at: now(),
         last_login: None,
         is_verified: true,
-        roles: BTreeSet::new(),
+        roles: is_admin.then(admin).into_iter().collect(),
         preferences: Preferences::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
@@ -134,7 +150,8 @@ fn key(number: u32) -> LimitKey {
     LimitKey::new("bench", &number.to_be_bytes())
 }
 
-/// A store with `size` users, each with a session, a token and a limit.
+/// A store with `size` users, each with a session, a token, a limit and an
+/// attempt that failed.
 fn populated(runtime: &Runtime, size: u32) -> MemoryStore {
     let capacity = 4_000_000;
     let store = MemoryStore::with_capacity(MemoryCapacity {
@@ -143,6 +160,7 @@ fn populated(runtime: &Runtime, size: u32) -> MemoryStore {
         tokens: capacity,
         limits: capacity,
     });
+    let policy = lockout();
     runtime.block_on(async {
         for number in 0..size {
             let _ = store.insert_user(&user(number)).await.unwrap();
@@ -152,6 +170,8 @@ fn populated(runtime: &Runtime, size: u32) -> MemoryStore {
                 .unwrap();
             let _ = store.insert_token(&token(number, number)).await.unwrap();
             let _ = store.hit(key(number), quota(), now()).await.unwrap();
+            let attempt = store.attempt(key(number), &policy, now()).await;
+            let _ = attempt.unwrap();
         }
     });
     store
@@ -198,13 +218,17 @@ macro_rules! timed {
     }};
 }
 
-const OPERATIONS: [&str; 18] = [
+const OPERATIONS: [&str; 25] = [
     "insert_user",
     "user",
     "user_by_email",
     "record_login",
     "replace_password",
     "update_profile",
+    "set_status",
+    "change_roles",
+    "users (page of 20)",
+    "has_other",
     "insert_session",
     "session",
     "sessions_of",
@@ -217,6 +241,9 @@ const OPERATIONS: [&str; 18] = [
     "remove_tokens",
     "hit (known key)",
     "hit (fresh key)",
+    "attempt (known key)",
+    "attempt (fresh key)",
+    "forgive",
 ];
 
 /// Does `count` operations and returns how long they took.
@@ -272,6 +299,36 @@ async fn batch(
             .0
         }
         "update_profile" => timed!(ids(), |id| store.update_profile(*id, &change)).0,
+        "set_status" => {
+            let users: Vec<User> = fresh.iter().map(|number| user(*number)).collect();
+            for user in &users {
+                let _ = store.insert_user(user).await.unwrap();
+            }
+            let (time, users) = timed!(users.into_iter(), |user| store
+                .set_status(user.id, UserStatus::Disabled));
+            for user in users {
+                let active = store.set_status(user.id, UserStatus::Active).await;
+                let state = active.unwrap().unwrap().state();
+                store.remove_user(&state, Removal::Any).await.unwrap();
+            }
+            time
+        }
+        "change_roles" => {
+            let role = Role::new("examiner").unwrap();
+            let (mut grant, mut revoke) = (RoleChange::default(), RoleChange::default());
+            grant.grant.insert(role.clone());
+            revoke.revoke.insert(role);
+            let (time, ids) = timed!(ids(), |id| store.change_roles(*id, &grant));
+            for id in ids {
+                store.change_roles(id, &revoke).await.unwrap();
+            }
+            time
+        }
+        "users (page of 20)" => timed!(ids(), |id| store.users(Some(*id), 20)).0,
+        "has_other" => {
+            let role = admin();
+            timed!(ids(), |id| store.has_other(&role, *id)).0
+        }
         "insert_session" => {
             let (time, new) = timed!(new_sessions(), |new| store.insert_session(new));
             for session in new {
@@ -361,7 +418,7 @@ async fn batch(
             let keys = present.iter().map(|number| key(*number));
             timed!(keys, |known| store.hit(*known, quota(), now())).0
         }
-        _ => {
+        "hit (fresh key)" => {
             let keys = fresh.iter().map(|number| key(*number));
             timed!(keys, |new| store.hit(
                 *new,
@@ -370,13 +427,32 @@ async fn batch(
             ))
             .0
         }
+        "attempt (known key)" | "attempt (fresh key)" => {
+            let numbers = match operation {
+                "attempt (known key)" => &present,
+                _ => &fresh,
+            };
+            let (policy, keys) = (lockout(), numbers.iter().map(|number| key(*number)));
+            timed!(keys, |tried| store.attempt(*tried, &policy, now())).0
+        }
+        _ => {
+            let keys: Vec<LimitKey> = fresh.iter().map(|number| key(*number)).collect();
+            let policy = lockout();
+            for tried in &keys {
+                let _ = store.attempt(*tried, &policy, now()).await.unwrap();
+            }
+            timed!(keys.into_iter(), |tried| store.forgive(*tried)).0
+        }
     }
 }
 
 /// Whether what an operation adds is left in the store: then it is not done
 /// more often than a few at a time, so that the store keeps its size.
 fn adds(operation: &str) -> bool {
-    matches!(operation, "insert_user" | "hit (fresh key)")
+    matches!(
+        operation,
+        "insert_user" | "hit (fresh key)" | "attempt (fresh key)"
+    )
 }
 
 fn median(samples: &mut [f64]) -> f64 {
@@ -447,11 +523,11 @@ fn main() {
 fn report(medians: &[[[f64; SIZES.len()]; 2]]) {
     println!("\nmedian in ns at 1,000, 100,000 and 1,000,000 users; growth from first to last");
     println!(
-        "{:18}{:>36}{:>36}",
+        "{:20}{:>36}{:>36}",
         "", "16 users in use", "all users in use"
     );
     for (operation, patterns) in OPERATIONS.iter().zip(medians) {
-        print!("{operation:18}");
+        print!("{operation:20}");
         for [small, middle, large] in patterns {
             let growth = large / small;
             let mark = if growth > BAR { '!' } else { ' ' };

@@ -14,15 +14,17 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use admittance::authz::Role;
 use admittance::email::Email;
 use admittance::id::{SessionId, UserId};
 use admittance::limit::{LimitKey, Quota};
+use admittance::lockout::LockoutPolicy;
 use admittance::preferences::Preferences;
 use admittance::secret::MailToken;
 use admittance::session::{RotationPolicy, Session};
 use admittance::store::mongodb::MongoStore;
 use admittance::store::{
-    Epoch, LimitStore, ProfileChange, SessionStore, StoreError, TokenStore, UserStore,
+    Epoch, LimitStore, ProfileChange, RoleChange, SessionStore, StoreError, TokenStore, UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
@@ -161,6 +163,12 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
         name: Some(DisplayName::parse("Another").unwrap()),
         preferences: None,
     };
+    let policy = &LockoutPolicy::default();
+    let role = &Role::new("examiner").unwrap();
+    let mut roles = RoleChange::default();
+    roles.grant.insert(role.clone());
+    let roles = &roles;
+    let key = |number: u32| LimitKey::new("bench", &pick(number).to_be_bytes());
     vec![
         (
             "insert_user",
@@ -190,6 +198,27 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
         (
             "update_profile",
             median(async |n| store.update_profile(user(pick(n)).id, change).await).await,
+        ),
+        (
+            "set_status",
+            median(async |n| {
+                store
+                    .set_status(user(pick(n)).id, UserStatus::Disabled)
+                    .await
+            })
+            .await,
+        ),
+        (
+            "change_roles",
+            median(async |n| store.change_roles(user(pick(n)).id, roles).await).await,
+        ),
+        (
+            "users",
+            median(async |n| store.users(Some(user(pick(n)).id), 20).await).await,
+        ),
+        (
+            "has_other",
+            median(async |n| store.has_other(role, user(pick(n)).id).await).await,
         ),
         (
             "insert_session",
@@ -238,12 +267,19 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
         ),
         (
             "hit",
-            median(async |n| {
-                store
-                    .hit(LimitKey::new("bench", &pick(n).to_be_bytes()), quota, now())
-                    .await
-            })
-            .await,
+            median(async |n| store.hit(key(n), quota, now()).await).await,
+        ),
+        (
+            "attempt, the first",
+            median(async |n| store.attempt(key(n), policy, now()).await).await,
+        ),
+        (
+            "attempt, the second",
+            median(async |n| store.attempt(key(n), policy, now()).await).await,
+        ),
+        (
+            "forgive",
+            median(async |n| store.forgive(key(n)).await).await,
         ),
     ]
 }

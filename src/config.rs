@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::authz::RolePolicy;
 use crate::error::ConfigError;
 use crate::limit::Quota;
+use crate::lockout::LockoutPolicy;
 use crate::password::{HashingConfig, PasswordPolicy};
 use crate::session::RotationPolicy;
 use crate::user::User;
@@ -278,15 +279,17 @@ impl OnboardingPolicy {
 }
 
 /// Who may do how much. `None` switches one limit off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitPolicy {
     /// Attempts to register from one network, valid or not, since checking one
     /// takes a while. Default 60, and one more every 20 seconds.
     pub register_by_address: Option<Quota>,
-    /// Credential checks of one account from one network, whether there is such
-    /// an account or not. Default 10, and one more every minute.
-    pub login_by_account_and_address: Option<Quota>,
+    /// Failed credential checks of one account, whether there is such an account
+    /// or not: by all strangers together, by each device that the account is
+    /// known to be used with, and by its live sessions. Default: the table of
+    /// [`LockoutPolicy::default`].
+    pub login_by_account: Option<LockoutPolicy>,
     /// Credential checks from one network, links of mails included. Default 60,
     /// and one more every 2 seconds.
     pub login_by_address: Option<Quota>,
@@ -307,7 +310,7 @@ impl Default for LimitPolicy {
     fn default() -> Self {
         Self {
             register_by_address: Some(Quota::new(60, Duration::from_secs(20))),
-            login_by_account_and_address: Some(Quota::new(10, Duration::from_secs(60))),
+            login_by_account: Some(LockoutPolicy::default()),
             login_by_address: Some(Quota::new(60, Duration::from_secs(2))),
             mail_by_account: Some(Quota::new(3, Duration::from_secs(5 * 60))),
             mail_by_address: Some(Quota::new(20, Duration::from_secs(60))),
@@ -322,7 +325,7 @@ impl LimitPolicy {
     pub fn off() -> Self {
         Self {
             register_by_address: None,
-            login_by_account_and_address: None,
+            login_by_account: None,
             login_by_address: None,
             mail_by_account: None,
             mail_by_address: None,

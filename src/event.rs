@@ -122,6 +122,9 @@ pub enum Notice {
     /// A login with a device, or from a network, that was not seen before
     /// (ASVS 6.3.5).
     NewDevice,
+    /// An account is locked for some time after failed attempts, by strangers,
+    /// for a device or for its sessions.
+    AccountLocked,
     /// What was to be removed is dead, but some of its rows are left behind.
     RowsLeftBehind,
     /// An event is not in the audit log: too many waited to be written, or the
@@ -142,6 +145,7 @@ impl Notice {
             Self::HookFailed => "hook_failed",
             Self::BreachCheckFailed => "breach_check_failed",
             Self::NewDevice => "new_device",
+            Self::AccountLocked => "account_locked",
             Self::RowsLeftBehind => "rows_left_behind",
             Self::EventLost => "event_lost",
         }

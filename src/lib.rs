@@ -13,6 +13,7 @@ pub mod event;
 pub mod http;
 pub mod id;
 pub mod limit;
+pub mod lockout;
 pub mod mail;
 pub mod password;
 pub mod preferences;

@@ -8,17 +8,19 @@ pub use mailbox::Mailbox;
 use async_trait::async_trait;
 
 use crate::audit::AuditRecord;
+use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::{EventId, SessionId, UserId};
 use crate::limit::{Decision, LimitKey, Quota};
+use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::store::{
     AuditStore, ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal,
-    SessionStore, StoreError, TokenStore, UserStore,
+    RoleChange, SessionStore, StoreError, TokenStore, UserStore,
 };
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use crate::user::{AccountState, DeviceDigest, PasswordHash, User};
+use crate::user::{AccountState, DeviceDigest, PasswordHash, User, UserStatus};
 
 mockall::mock! {
     /// A whole [`Store`](crate::store::Store) whose every answer is set by
@@ -69,6 +71,22 @@ mockall::mock! {
             account: &AccountState,
             which: Removal,
         ) -> Result<bool, StoreError>;
+        async fn set_status(
+            &self,
+            id: UserId,
+            status: UserStatus,
+        ) -> Result<Option<User>, StoreError>;
+        async fn change_roles(
+            &self,
+            id: UserId,
+            change: &RoleChange,
+        ) -> Result<Option<User>, StoreError>;
+        async fn users(
+            &self,
+            after: Option<UserId>,
+            limit: usize,
+        ) -> Result<Vec<User>, StoreError>;
+        async fn has_other(&self, role: &Role, except: UserId) -> Result<bool, StoreError>;
     }
 
     #[async_trait]
@@ -128,6 +146,13 @@ mockall::mock! {
             quota: Quota,
             now: Timestamp,
         ) -> Result<Decision, StoreError>;
+        async fn attempt(
+            &self,
+            key: LimitKey,
+            policy: &LockoutPolicy,
+            now: Timestamp,
+        ) -> Result<Attempt, StoreError>;
+        async fn forgive(&self, key: LimitKey) -> Result<(), StoreError>;
     }
 
     #[async_trait]
@@ -168,6 +193,10 @@ impl MockStore {
         store.expect_change_email().returning(|_, _| Err(down()));
         store.expect_reset_password().returning(|_, _| Err(down()));
         store.expect_remove_user().returning(|_, _| Err(down()));
+        store.expect_set_status().returning(|_, _| Err(down()));
+        store.expect_change_roles().returning(|_, _| Err(down()));
+        store.expect_users().returning(|_, _| Err(down()));
+        store.expect_has_other().returning(|_, _| Err(down()));
         store.expect_insert_session().returning(|_| Err(down()));
         store.expect_session().returning(|_, _| Err(down()));
         store.expect_sessions_of().returning(|_, _| Err(down()));
@@ -182,6 +211,8 @@ impl MockStore {
         store.expect_append_event().returning(|_, _| Err(down()));
         store.expect_events_of().returning(|_, _, _, _| Err(down()));
         store.expect_remove_events().returning(|_| Err(down()));
+        store.expect_attempt().returning(|_, _, _| Err(down()));
+        store.expect_forgive().returning(|_| Err(down()));
         store
     }
 }

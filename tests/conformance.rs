@@ -27,6 +27,9 @@ fn no_property_is_written_and_not_run() {
     let topics = [
         include_str!("../src/store/conformance/account_races.rs"),
         include_str!("../src/store/conformance/accounts.rs"),
+        include_str!("../src/store/conformance/administration.rs"),
+        include_str!("../src/store/conformance/administration_races.rs"),
+        include_str!("../src/store/conformance/attempts.rs"),
         include_str!("../src/store/conformance/limits.rs"),
         include_str!("../src/store/conformance/rotation.rs"),
         include_str!("../src/store/conformance/session_races.rs"),

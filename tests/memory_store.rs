@@ -8,6 +8,7 @@ use std::time::Duration;
 use admittance::email::Email;
 use admittance::id::{SessionId, UserId};
 use admittance::limit::{Decision, LimitKey, Quota};
+use admittance::lockout::{Attempt, LockoutPolicy};
 use admittance::preferences::Preferences;
 use admittance::secret::MailToken;
 use admittance::session::{Rotation, RotationPolicy, Session};
@@ -150,6 +151,33 @@ async fn expired_keys_make_room_before_live_ones() {
             "a live key was forgotten while expired ones were there"
         );
     }
+}
+
+#[tokio::test]
+async fn ghsa_40_attempts_at_strangers_accounts_stay_bounded_and_unlock_no_account() {
+    let store = small(1000);
+    let policy = LockoutPolicy::default();
+    let account = LimitKey::new("login", b"ann@example.org");
+    for count in 1..=5 {
+        let attempt = store.attempt(account, &policy, at(0)).await.unwrap();
+        assert!(matches!(attempt, Attempt::Allowed { count: seen, .. } if seen == count));
+    }
+    for number in 0..100_000 {
+        let _ = store.attempt(key(number), &policy, at(0)).await.unwrap();
+    }
+    assert_eq!(store.counts().limits, 1000);
+    let attempt = store.attempt(account, &policy, at(0)).await.unwrap();
+    assert!(
+        matches!(attempt, Attempt::Locked { .. }),
+        "a flood unlocked an account: {attempt:?}"
+    );
+    // Limits and attempts are bounded each by itself, and counted together.
+    let _ = store.hit(key(0), quota(), at(0)).await.unwrap();
+    assert_eq!(store.counts().limits, 1001);
+    let day = 24 * 3600;
+    assert_eq!(store.remove_expired(at(day - 1)), 1);
+    assert_eq!(store.remove_expired(at(day)), 1000);
+    assert_eq!(store.counts().limits, 0);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use admittance::email::Email;
 use admittance::id::UserId;
 use admittance::limit::{Decision, LimitKey, Quota};
+use admittance::lockout::LockoutPolicy;
 use admittance::store::{
     InsertUser, LimitStore, MockUserStore, Store, StoreError, TokenStore, UserStore,
 };
@@ -53,4 +54,11 @@ async fn a_store_that_is_down_answers_every_call_with_an_error() {
     ));
     let removed = store.remove_tokens(id, None).await;
     assert!(matches!(removed, Err(StoreError::Unavailable(_))));
+    let page = store.users(None, 10).await;
+    assert!(matches!(page, Err(StoreError::Unavailable(_))));
+    let key = LimitKey::new("a", b"b");
+    let policy = LockoutPolicy::default();
+    let attempt = store.attempt(key, &policy, Timestamp::MIN).await;
+    assert!(matches!(attempt, Err(StoreError::Unavailable(_))));
+    assert!(store.forgive(key).await.is_err());
 }

@@ -81,7 +81,7 @@ impl Settings {
         store: Arc<dyn Store>,
     ) -> Result<AuthService<Arc<dyn Store>>, Box<dyn Error>> {
         let mut config = AuthConfig::new("Exam simulator");
-        config.limits = self.limits;
+        config.limits = self.limits.clone();
         config.registration = self.registration;
         config.roles = RolePolicy::new()
             .grant(Role::new("student")?, [Permission::new("exam:take")?])

@@ -71,6 +71,11 @@ pub(super) fn source(kind: MailKind, part: MailPart) -> &'static str {
             "new_device",
             "New login to your account at {{ service }}"
         ),
+        MailKind::AccountLocked => mail!(
+            part,
+            "account_locked",
+            "Failed logins to your account at {{ service }}"
+        ),
         MailKind::AccountDeleted => mail!(
             part,
             "account_deleted",

@@ -51,13 +51,15 @@ pub enum MailKind {
     EmailChanged,
     /// A login with a device, or from a network, that was not seen before.
     NewDevice,
+    /// After many failed attempts logins are slowed down.
+    AccountLocked,
     /// The account was deleted.
     AccountDeleted,
 }
 
 impl MailKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::VerifyEmail,
         Self::CompleteRegistration,
         Self::AlreadyRegistered,
@@ -67,6 +69,7 @@ impl MailKind {
         Self::EmailChangeRequested,
         Self::EmailChanged,
         Self::NewDevice,
+        Self::AccountLocked,
         Self::AccountDeleted,
     ];
 
@@ -83,6 +86,7 @@ impl MailKind {
             Self::EmailChangeRequested => "email_change_requested",
             Self::EmailChanged => "email_changed",
             Self::NewDevice => "new_device",
+            Self::AccountLocked => "account_locked",
             Self::AccountDeleted => "account_deleted",
         }
     }

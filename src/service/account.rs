@@ -156,11 +156,11 @@ where
     ) -> Result<(), AuthError> {
         let now = self.now();
         self.limit_address(context, now).await?;
-        self.limit_account(user.email.canonical(), context, now)
-            .await?;
-        self.check_hash(user.clone(), password, trail)
-            .await
-            .map(drop)
+        let attempt = self.begin_own_attempt(user, context, now).await?;
+        let checked = self.check_hash(user.clone(), password, trail).await;
+        self.judge(&attempt, checked, Some(user), context, trail)?;
+        self.end_attempt(&attempt).await;
+        Ok(())
     }
 
     /// Counts the giving up of an address that nobody has confirmed, with a

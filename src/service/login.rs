@@ -3,7 +3,6 @@
 use super::report::Trail;
 use super::{AuthService, LoginRequest, LoginResponse, RequestContext, Tokens};
 use crate::clock::Clock;
-use crate::email::CanonicalEmail;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::{Notice, Operation};
 use crate::mail::MailKind;
@@ -57,13 +56,9 @@ where
 
         let store = &self.inner.store;
         let now = self.now();
+        // First, so that a flood of guesses costs one act of the store each.
         self.limit_address(context, now).await?;
-        // Not `try_join`: it would drop the one that is still under way.
-        let (allowed, user) = tokio::join!(
-            self.limit_account(email.canonical(), context, now),
-            store.user_by_email(email.canonical()),
-        );
-        let user = user?;
+        let user = store.user_by_email(email.canonical()).await?;
         if user
             .as_ref()
             .is_some_and(|user| user.email.canonical() != email.canonical())
@@ -73,16 +68,20 @@ where
             ));
         }
         trail.user_id = user.as_ref().map(|user| user.id);
-        allowed?;
-        let user = self.check_password(user, &password, trail).await?;
+        let attempt = self
+            .begin_attempt(email.canonical(), user.as_ref(), context, now)
+            .await?;
+        let checked = self.check_password(user.clone(), &password, trail).await;
+        let user = self.judge(&attempt, checked, user.as_ref(), context, trail)?;
 
         let now = self.now();
         let device = self.new_device(&user, context);
         let session = self.new_session(&user, user.auth_epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
-        let (opened, recorded) = tokio::join!(
+        let (opened, recorded, ()) = tokio::join!(
             self.open(&session),
             store.record_login(user.id, user.auth_epoch, device, now),
+            self.end_attempt(&attempt),
         );
         opened?;
         match recorded {
@@ -230,23 +229,6 @@ impl<S: LimitStore, C: Clock> AuthService<S, C> {
         let quota = self.config().limits.login_by_address;
         self.limit("login:address", &context.network(), quota, now)
             .await
-    }
-
-    /// Counts a check of a credential against the account as seen from the
-    /// client's network, whether there is such an account or not. A count for
-    /// the account alone would let any stranger lock its owner out.
-    pub(super) async fn limit_account(
-        &self,
-        account: &CanonicalEmail,
-        context: &RequestContext,
-        now: Timestamp,
-    ) -> Result<(), AuthError> {
-        let quota = self.config().limits.login_by_account_and_address;
-        let mut subject = context.network();
-        // The length goes first, so that two subjects never run together.
-        subject.insert(0, u8::try_from(subject.len()).unwrap_or(u8::MAX));
-        subject.extend(account.as_str().as_bytes());
-        self.limit("login:account", &subject, quota, now).await
     }
 }
 

@@ -115,6 +115,7 @@ impl<S, C: Clock> AuthService<S, C> {
                     | MailKind::PasswordChanged
                     | MailKind::EmailChangeRequested
                     | MailKind::NewDevice
+                    | MailKind::AccountLocked
             )
         });
         let forgot = outbox.map(|outbox| outbox.links().forgot_password.to_string());

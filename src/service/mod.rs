@@ -7,6 +7,7 @@
 
 mod account;
 mod account_messages;
+mod attempt;
 mod audit_log;
 mod breach;
 mod builder;

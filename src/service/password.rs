@@ -53,8 +53,6 @@ where
         let user = auth.user();
         let now = self.now();
         self.limit_address(context, now).await?;
-        self.limit_account(user.email.canonical(), context, now)
-            .await?;
 
         let mut violations = Violations::default();
         let current = typed_password(
@@ -87,7 +85,10 @@ where
             return Err(AuthError::InvalidCredentials);
         };
 
-        self.check_hash(user.clone(), &current, trail).await?;
+        let attempt = self.begin_own_attempt(user, context, self.now()).await?;
+        let checked = self.check_hash(user.clone(), &current, trail).await;
+        self.judge(&attempt, checked, Some(user), context, trail)?;
+        self.end_attempt(&attempt).await;
         let hash = self.inner.hasher.hash(&new).await?;
 
         // The session is stored under the epoch to come and means nothing

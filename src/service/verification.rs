@@ -100,12 +100,14 @@ where
             .filter(|user| link.account.is_of(user) && !user.is_verified)
             .ok_or(AuthError::InvalidLink)?;
         trail.user_id = Some(user.id);
-        self.limit_account(user.email.canonical(), context, self.now())
+        let attempt = self
+            .begin_attempt(user.email.canonical(), Some(&user), context, self.now())
             .await?;
-        let mut user = self
-            .check_password(Some(user), &password, trail)
-            .await
-            .map_err(wrong_proof)?;
+        let checked = self.check_password(Some(user.clone()), &password, trail);
+        let checked = checked.await;
+        let judged = self.judge(&attempt, checked, Some(&user), context, trail);
+        let mut user = judged.map_err(wrong_proof)?;
+        self.end_attempt(&attempt).await;
 
         // The session is stored first and means nothing until its tokens are
         // handed out, which the confirmation decides.
@@ -176,12 +178,15 @@ where
             return Err(AuthError::InvalidLink);
         };
         let now = self.now();
-        self.limit_account(link.email.canonical(), context, now)
+        let attempt = self
+            .begin_attempt(link.email.canonical(), None, context, now)
             .await?;
         let mut user = self.new_user(user_id, link.email, name, password_hash, context, now);
         user.is_verified = true;
-        let user = self.check_hash(user, &password, trail).await;
-        let mut user = user.map_err(wrong_proof)?;
+        let checked = self.check_hash(user, &password, trail).await;
+        let judged = self.judge(&attempt, checked, None, context, trail);
+        let mut user = judged.map_err(wrong_proof)?;
+        self.end_attempt(&attempt).await;
 
         let now = self.now();
         let session = self.new_session(&user, user.auth_epoch, context, now)?;

@@ -17,19 +17,22 @@ mod memory;
 pub mod mongodb;
 mod shared;
 
+use std::collections::BTreeSet;
 use std::error::Error;
 
 use async_trait::async_trait;
 
 use crate::audit::AuditRecord;
+use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::{EventId, SessionId, UserId};
 use crate::limit::{Decision, LimitKey, Quota};
+use crate::lockout::{Attempt, LockoutPolicy};
 use crate::preferences::Preferences;
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use crate::user::{AccountState, DeviceDigest, DisplayName, PasswordHash, User};
+use crate::user::{AccountState, DeviceDigest, DisplayName, PasswordHash, User, UserStatus};
 
 #[cfg(feature = "memory")]
 pub use memory::{MemoryCapacity, MemoryCounts, MemoryStore};
@@ -124,6 +127,15 @@ pub struct ProfileChange {
     pub name: Option<DisplayName>,
     /// The new preferences, in place of all the old ones.
     pub preferences: Option<Preferences>,
+}
+
+/// Which roles to add and which to take away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoleChange {
+    /// Roles that the user has afterwards.
+    pub grant: BTreeSet<Role>,
+    /// Roles that the user does not have afterwards.
+    pub revoke: BTreeSet<Role>,
 }
 
 /// Users.
@@ -239,6 +251,42 @@ pub trait UserStore: Send + Sync {
     /// [`StoreError`] when the store fails.
     async fn remove_user(&self, account: &AccountState, which: Removal)
     -> Result<bool, StoreError>;
+
+    /// Sets the status and returns the user as it is then; `None` when there is
+    /// no such user. Disabling an active user raises both epochs in the same act,
+    /// so that nothing of before works again when the user is enabled.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Option<User>, StoreError>;
+
+    /// Adds and takes away roles in one act and returns the user as it is then;
+    /// `None` when there is no such user. A role that is granted and revoked at
+    /// once is revoked.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn change_roles(
+        &self,
+        id: UserId,
+        change: &RoleChange,
+    ) -> Result<Option<User>, StoreError>;
+
+    /// Up to `limit` users in the order of their ids, beginning after `after`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails or a record is corrupt.
+    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError>;
+
+    /// Whether an active user other than `except` has `role`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn has_other(&self, role: &Role, except: UserId) -> Result<bool, StoreError>;
 }
 
 /// Sessions. One that has ended or expired is never returned.
@@ -372,6 +420,27 @@ pub trait LimitStore: Send + Sync {
         quota: Quota,
         now: Timestamp,
     ) -> Result<Decision, StoreError>;
+
+    /// Counts one attempt under `key` at `now`, as [`LockoutPolicy::attempt`]
+    /// says, in one act. These keys are not those of [`hit`](LimitStore::hit):
+    /// a key that is used for both counts for each by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails; the caller then refuses.
+    async fn attempt(
+        &self,
+        key: LimitKey,
+        policy: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<Attempt, StoreError>;
+
+    /// Forgets the attempts under `key`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails; they may still count then.
+    async fn forgive(&self, key: LimitKey) -> Result<(), StoreError>;
 }
 
 /// Events that are kept for the users whom they are about. One that has expired

@@ -73,6 +73,26 @@ impl<T: UserStore + ?Sized> UserStore for Arc<T> {
     ) -> Result<bool, StoreError> {
         (**self).remove_user(account, which).await
     }
+
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Option<User>, StoreError> {
+        (**self).set_status(id, status).await
+    }
+
+    async fn change_roles(
+        &self,
+        id: UserId,
+        change: &RoleChange,
+    ) -> Result<Option<User>, StoreError> {
+        (**self).change_roles(id, change).await
+    }
+
+    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
+        (**self).users(after, limit).await
+    }
+
+    async fn has_other(&self, role: &Role, except: UserId) -> Result<bool, StoreError> {
+        (**self).has_other(role, except).await
+    }
 }
 
 #[async_trait]
@@ -153,6 +173,19 @@ impl<T: LimitStore + ?Sized> LimitStore for Arc<T> {
         now: Timestamp,
     ) -> Result<Decision, StoreError> {
         (**self).hit(key, quota, now).await
+    }
+
+    async fn attempt(
+        &self,
+        key: LimitKey,
+        policy: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<Attempt, StoreError> {
+        (**self).attempt(key, policy, now).await
+    }
+
+    async fn forgive(&self, key: LimitKey) -> Result<(), StoreError> {
+        (**self).forgive(key).await
     }
 }
 

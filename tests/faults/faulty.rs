@@ -2,13 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
+use admittance::authz::Role;
 use admittance::email::{CanonicalEmail, Email};
 use admittance::id::{SessionId, UserId};
 use admittance::limit::{Decision, LimitKey, Quota};
+use admittance::lockout::{Attempt, LockoutPolicy};
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{
-    ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, SessionStore,
-    Store, StoreError, TokenStore, UserStore,
+    ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, RoleChange,
+    SessionStore, Store, StoreError, TokenStore, UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
@@ -58,13 +60,11 @@ struct Plan {
     yields: usize,
 }
 
-/// A [`Store`] that injects one [`Fault`]. Clones share the plan. It can also
-/// disable users, which is an act of the application's and not of the traits.
+/// A [`Store`] that injects one [`Fault`]. Clones share the plan.
 #[derive(Clone)]
 pub(crate) struct FaultyStore<S> {
     inner: S,
     plan: Arc<Mutex<Plan>>,
-    disabled: Arc<tokio::sync::RwLock<Vec<UserId>>>,
 }
 
 impl<S: Store> FaultyStore<S> {
@@ -72,7 +72,6 @@ impl<S: Store> FaultyStore<S> {
         Self {
             inner,
             plan: Arc::default(),
-            disabled: Arc::default(),
         }
     }
 
@@ -106,11 +105,6 @@ impl<S: Store> FaultyStore<S> {
         let calls = std::mem::take(&mut self.plan.lock().unwrap().calls);
         self.set(None, 0);
         calls
-    }
-
-    /// Disables a user: one atomic act, as an application's own write.
-    pub(crate) async fn disable(&self, user: UserId) {
-        self.disabled.write().await.push(user);
     }
 
     fn set(&self, at: Option<(usize, Turn)>, yields: usize) {
@@ -166,14 +160,6 @@ impl<S: Store> FaultyStore<S> {
         give_way(yields).await;
         answer
     }
-
-    async fn as_of_now(&self, user: Option<User>) -> Option<User> {
-        let mut user = user?;
-        if self.disabled.read().await.contains(&user.id) {
-            user.status = UserStatus::Disabled;
-        }
-        Some(user)
-    }
 }
 
 async fn give_way(times: usize) {
@@ -190,15 +176,12 @@ impl<S: Store> UserStore for FaultyStore<S> {
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let user = self.call("user", || self.inner.user(id)).await?;
-        Ok(self.as_of_now(user).await)
+        self.call("user", || self.inner.user(id)).await
     }
 
     async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError> {
-        let user = self
-            .call("user_by_email", || self.inner.user_by_email(email))
-            .await?;
-        Ok(self.as_of_now(user).await)
+        self.call("user_by_email", || self.inner.user_by_email(email))
+            .await
     }
 
     async fn record_login(
@@ -208,10 +191,6 @@ impl<S: Store> UserStore for FaultyStore<S> {
         new_device: Option<DeviceDigest>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let disabled = self.disabled.read().await;
-        if disabled.contains(&id) {
-            return Ok(false);
-        }
         self.call("record_login", || {
             self.inner.record_login(id, epoch, new_device, now)
         })
@@ -241,10 +220,6 @@ impl<S: Store> UserStore for FaultyStore<S> {
     }
 
     async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
-        let disabled = self.disabled.read().await;
-        if disabled.contains(&account.id) {
-            return Ok(false);
-        }
         self.call("verify_email", || self.inner.verify_email(account))
             .await
     }
@@ -254,10 +229,6 @@ impl<S: Store> UserStore for FaultyStore<S> {
         account: &AccountState,
         to: &Email,
     ) -> Result<ChangeEmail, StoreError> {
-        let disabled = self.disabled.read().await;
-        if disabled.contains(&account.id) {
-            return Ok(ChangeEmail::Gone);
-        }
         self.call("change_email", || self.inner.change_email(account, to))
             .await
     }
@@ -267,10 +238,6 @@ impl<S: Store> UserStore for FaultyStore<S> {
         account: &AccountState,
         new: &PasswordHash,
     ) -> Result<bool, StoreError> {
-        let disabled = self.disabled.read().await;
-        if disabled.contains(&account.id) {
-            return Ok(false);
-        }
         self.call("reset_password", || self.inner.reset_password(account, new))
             .await
     }
@@ -280,11 +247,30 @@ impl<S: Store> UserStore for FaultyStore<S> {
         account: &AccountState,
         which: Removal,
     ) -> Result<bool, StoreError> {
-        let disabled = self.disabled.read().await;
-        if disabled.contains(&account.id) {
-            return Ok(false);
-        }
         self.call("remove_user", || self.inner.remove_user(account, which))
+            .await
+    }
+
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Option<User>, StoreError> {
+        self.call("set_status", || self.inner.set_status(id, status))
+            .await
+    }
+
+    async fn change_roles(
+        &self,
+        id: UserId,
+        change: &RoleChange,
+    ) -> Result<Option<User>, StoreError> {
+        self.call("change_roles", || self.inner.change_roles(id, change))
+            .await
+    }
+
+    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
+        self.call("users", || self.inner.users(after, limit)).await
+    }
+
+    async fn has_other(&self, role: &Role, except: UserId) -> Result<bool, StoreError> {
+        self.call("has_other", || self.inner.has_other(role, except))
             .await
     }
 }
@@ -376,5 +362,19 @@ impl<S: Store> LimitStore for FaultyStore<S> {
         now: Timestamp,
     ) -> Result<Decision, StoreError> {
         self.call("hit", || self.inner.hit(key, quota, now)).await
+    }
+
+    async fn attempt(
+        &self,
+        key: LimitKey,
+        policy: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<Attempt, StoreError> {
+        self.call("attempt", || self.inner.attempt(key, policy, now))
+            .await
+    }
+
+    async fn forgive(&self, key: LimitKey) -> Result<(), StoreError> {
+        self.call("forgive", || self.inner.forgive(key)).await
     }
 }

@@ -8,6 +8,7 @@ use admittance::id::UserId;
 use admittance::service::Tokens;
 use admittance::store::{Epoch, MemoryStore, UserStore};
 use admittance::test_util::Mailbox;
+use admittance::user::UserStatus;
 use tokio::runtime;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -266,7 +267,9 @@ async fn asvs_7_4_2_no_login_and_no_refresh_outlives_a_disabling() {
                 let (id, tokens) = (user.user_id, user.tokens.clone());
                 async move {
                     if racer == round % racers {
-                        bed.store.disable(id).await;
+                        let status = UserStatus::Disabled;
+                        let disabled = bed.store.set_status(id, status).await.unwrap();
+                        assert!(disabled.is_some());
                         assert_dead(&bed, &tokens).await;
                         assert!(bed.login(&email, PASSWORD).await.is_err());
                         return None;

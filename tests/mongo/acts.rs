@@ -2,9 +2,9 @@
 //! that can be compared.
 
 use admittance::preferences::Preferences;
-use admittance::store::{Epoch, ProfileChange, Removal, Store, StoreError};
+use admittance::store::{Epoch, ProfileChange, Removal, RoleChange, Store, StoreError};
 use admittance::token::{OneTimeToken, TokenPurpose};
-use admittance::user::{AccountState, DisplayName, User};
+use admittance::user::{AccountState, DisplayName, User, UserStatus};
 use serde_json::json;
 
 use crate::sample::*;
@@ -47,6 +47,23 @@ pub(crate) enum Act {
     RemoveUser {
         state: State,
         which: Removal,
+    },
+    SetStatus {
+        user: u32,
+        status: UserStatus,
+    },
+    ChangeRoles {
+        user: u32,
+        grant: Option<u32>,
+        revoke: Option<u32>,
+    },
+    Users {
+        after: Option<u32>,
+        limit: usize,
+    },
+    HasOther {
+        role: u32,
+        except: u32,
     },
     InsertSession {
         number: u32,
@@ -93,6 +110,13 @@ pub(crate) enum Act {
     Hit {
         key: u32,
         now: u32,
+    },
+    Attempt {
+        key: u32,
+        now: u32,
+    },
+    Forgive {
+        key: u32,
     },
 }
 
@@ -198,6 +222,37 @@ impl Act {
             Self::RemoveUser { state, which } => {
                 format!("{:?}", store.remove_user(&state.account(), which).await?)
             }
+            Self::SetStatus { user, status } => {
+                shown(store.set_status(user_id(user), status).await?)
+            }
+            Self::ChangeRoles {
+                user,
+                grant,
+                revoke,
+            } => {
+                let change = RoleChange {
+                    grant: grant.map(role).into_iter().collect(),
+                    revoke: revoke.map(role).into_iter().collect(),
+                };
+                shown(store.change_roles(user_id(user), &change).await?)
+            }
+            Self::Users { after, limit } => {
+                let page = store.users(after.map(user_id), limit).await?;
+                format!(
+                    "{:?}",
+                    page.into_iter()
+                        .map(|user| shown(Some(user)))
+                        .collect::<Vec<_>>()
+                )
+            }
+            Self::HasOther {
+                role: number,
+                except,
+            } => {
+                let role = role(number);
+                let held = store.has_other(&role, user_id(except));
+                format!("{:?}", held.await?)
+            }
             Self::InsertSession { number, user } => {
                 format!("{:?}", store.insert_session(&session(number, user)).await?)
             }
@@ -245,6 +300,14 @@ impl Act {
             Self::Hit { key: number, now } => {
                 format!("{:?}", store.hit(key(number), quota(), at(now)).await?)
             }
+            Self::Attempt { key: number, now } => {
+                let policy = lockout();
+                let attempt = store.attempt(key(number), &policy, at(now));
+                format!("{:?}", attempt.await?)
+            }
+            Self::Forgive { key: number } => {
+                format!("{:?}", store.forgive(key(number)).await?)
+            }
         })
     }
 }
@@ -254,7 +317,7 @@ impl Act {
 pub(crate) const PREPARED: [u32; 5] = [1, 3, 4, 5, 6];
 
 /// What must be there for [`every_method`] to do something: the users, of whom
-/// the user 1 has two sessions and two tokens.
+/// the user 1 has two sessions and two tokens, and an attempt that failed.
 pub(crate) async fn prepare(store: &(impl Store + ?Sized)) {
     let users = PREPARED.map(|number| Act::InsertUser {
         number,
@@ -265,6 +328,7 @@ pub(crate) async fn prepare(store: &(impl Store + ?Sized)) {
         Act::InsertSession { number: 2, user: 1 },
         Act::InsertToken { number: 1, user: 1 },
         Act::InsertToken { number: 2, user: 1 },
+        Act::Attempt { key: 2, now: 0 },
     ];
     for act in users.into_iter().chain(others) {
         act.on(store).await.unwrap();
@@ -332,6 +396,29 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
                 which: Removal::Unverified,
             },
         ),
+        (
+            "findAndModify",
+            Act::SetStatus {
+                user: 4,
+                status: UserStatus::Disabled,
+            },
+        ),
+        (
+            "findAndModify",
+            Act::ChangeRoles {
+                user: 5,
+                grant: Some(1),
+                revoke: Some(0),
+            },
+        ),
+        (
+            "find",
+            Act::Users {
+                after: Some(1),
+                limit: 2,
+            },
+        ),
+        ("find", Act::HasOther { role: 0, except: 1 }),
         ("insert", Act::InsertSession { number: 3, user: 1 }),
         ("find", Act::Session { number: 1, now: 1 }),
         ("find", Act::SessionsOf { user: 1, now: 1 }),
@@ -369,5 +456,7 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
             },
         ),
         ("update", Act::Hit { key: 1, now: 1 }),
+        ("insert", Act::Attempt { key: 1, now: 1 }),
+        ("delete", Act::Forgive { key: 2 }),
     ]
 }

@@ -1,6 +1,7 @@
 //! What an act costs: commands, and whether the server has to search.
 
 use admittance::store::Removal;
+use admittance::user::UserStatus;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Database};
 
@@ -85,8 +86,79 @@ async fn an_act_on_an_account_costs_one_command_when_refused_too() {
     }
 }
 
-/// The collection and the filter of a command that has one.
-fn filter(sent: &Sent) -> Option<(String, Document)> {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_attempt_costs_one_command_and_any_other_two() {
+    let mut options = mongo::options().await;
+    let commands = Commands::watch(&mut options);
+    let store = mongo::store_over(options).await;
+    commands.take();
+    let first = ["insert"].as_slice();
+    let later = ["insert", "findAndModify"].as_slice();
+    for (now, answer, cost) in [
+        (0, "Allowed { count: 1", first),
+        (0, "Allowed { count: 2", later),
+        (0, "Locked", later),
+        (10, "Allowed { count: 3", later),
+        (1010, "Allowed { count: 1", later),
+    ] {
+        let attempt = Act::Attempt { key: 1, now };
+        let given = attempt.on(&store).await.unwrap();
+        assert!(given.starts_with(answer), "{given} at {now}");
+        assert_eq!(names(&commands.take()), cost, "{answer}");
+    }
+    Act::Forgive { key: 1 }.on(&store).await.unwrap();
+    assert_eq!(names(&commands.take()), ["delete"]);
+    Act::Attempt { key: 1, now: 0 }.on(&store).await.unwrap();
+    assert_eq!(names(&commands.take()), first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_finds_nothing_to_change_costs_one_command_more() {
+    let mut options = mongo::options().await;
+    let commands = Commands::watch(&mut options);
+    let store = mongo::store_over(options).await;
+    prepare(&store).await;
+    commands.take();
+    let set = |user, status| Act::SetStatus { user, status };
+    let roles = |user| Act::ChangeRoles {
+        user,
+        grant: Some(0),
+        revoke: None,
+    };
+    let one = vec!["findAndModify"];
+    let two = vec!["findAndModify", "find"];
+    for (act, sent) in [
+        (set(1, UserStatus::Active), &two),
+        (set(1, UserStatus::Disabled), &one),
+        (set(1, UserStatus::Disabled), &two),
+        (set(1, UserStatus::Active), &one),
+        (set(99, UserStatus::Disabled), &two),
+        (roles(1), &one),
+        (roles(99), &two),
+    ] {
+        act.on(&store).await.unwrap();
+        assert_eq!(names(&commands.take()), *sent, "{act:?}");
+    }
+    let page = |limit| Act::Users { after: None, limit };
+    page(0).on(&store).await.unwrap();
+    assert!(commands.take().is_empty());
+    for number in 100..300 {
+        let insert = Act::InsertUser {
+            number,
+            email: number,
+        };
+        insert.on(&store).await.unwrap();
+    }
+    commands.take();
+    // However many there are, they come in one answer.
+    for limit in [200, 1000] {
+        page(limit).on(&store).await.unwrap();
+        assert_eq!(names(&commands.take()), ["find"], "{limit} users");
+    }
+}
+
+/// The collection, the filter and the order of a command that has a filter.
+fn filter(sent: &Sent) -> Option<(String, Document, Option<Document>)> {
     let collection = sent.command.get_str(&sent.name).ok()?.to_owned();
     let first = |list: &str, field: &str| {
         let item = sent.command.get_array(list).ok()?.first()?.as_document()?;
@@ -99,7 +171,8 @@ fn filter(sent: &Sent) -> Option<(String, Document)> {
         "delete" => first("deletes", "q"),
         _ => None,
     };
-    filter.map(|filter| (collection, filter))
+    let order = sent.command.get_document("sort").ok().cloned();
+    filter.map(|filter| (collection, filter, order))
 }
 
 /// All stages of a plan, from the outermost.
@@ -122,9 +195,15 @@ struct Plan {
     stand_in: bool,
 }
 
-/// How the server would look for what fits `filter`.
-async fn plan(database: &Database, collection: &str, filter: Document) -> Plan {
-    let find = doc! { "find": collection, "filter": filter };
+/// How the server would look for what fits `filter`, in this order.
+async fn plan(
+    database: &Database,
+    collection: &str,
+    filter: Document,
+    order: Option<Document>,
+) -> Plan {
+    let mut find = doc! { "find": collection, "filter": filter };
+    find.extend(order.map(|order| ("sort".to_owned(), order.into())));
     let explained = database
         .run_command(doc! { "explain": find, "verbosity": "queryPlanner" })
         .await
@@ -166,13 +245,18 @@ async fn every_filter_is_an_index_scan() {
             state: State::of(3),
             which: Removal::Any,
         },
+        Act::Users {
+            after: None,
+            limit: 2,
+        },
+        Act::Attempt { key: 1, now: 2 },
     ] {
         act.on(&store).await.unwrap();
     }
     let filters: Vec<_> = commands.take().iter().filter_map(filter).collect();
-    assert_eq!(filters.len(), 26, "{filters:?}");
-    for (collection, filter) in filters {
-        let mut plan = plan(&database, &collection, filter.clone()).await;
+    assert_eq!(filters.len(), 33, "{filters:?}");
+    for (collection, filter, order) in filters {
+        let mut plan = plan(&database, &collection, filter.clone(), order.clone()).await;
         if plan.stand_in && filter.len() > 1 {
             // SecantusDB finds candidates by one indexed field and explains
             // every filter of several fields as a scan.
@@ -180,9 +264,13 @@ async fn every_filter_is_an_index_scan() {
             for (field, value) in filter.clone() {
                 let one = doc! { field: value };
                 plan.stages
-                    .extend(self::plan(&database, &collection, one).await.stages);
+                    .extend(self::plan(&database, &collection, one, None).await.stages);
             }
             plan.stages.retain(|stage| stage != "COLLSCAN");
+        }
+        if plan.stand_in && order == Some(doc! { "_id": 1 }) {
+            // It explains every range of `_id` as a scan that is sorted.
+            continue;
         }
         let stages = plan.stages;
         let by_index =

@@ -15,7 +15,7 @@ use crate::acts::{Act, prepare};
 use crate::mongo;
 use crate::sample::*;
 
-async fn prepared() -> (Database, MongoStore) {
+pub(crate) async fn prepared() -> (Database, MongoStore) {
     let options = mongo::options().await;
     let database = Client::with_options(options.clone())
         .unwrap()
@@ -26,7 +26,7 @@ async fn prepared() -> (Database, MongoStore) {
     (database, store)
 }
 
-fn raw_user(number: u32) -> Document {
+pub(crate) fn raw_user(number: u32) -> Document {
     doc! { "_id": ObjectId::from_bytes(user_id(number).to_bytes()) }
 }
 
@@ -90,7 +90,7 @@ async fn other_programs_can_read_a_user() {
 
 /// Fails unless the act says that a record is corrupt, and says it without
 /// what is in it.
-async fn assert_corrupt(store: &MongoStore, act: &Act, kind: &str, field: &str) {
+pub(crate) async fn assert_corrupt(store: &MongoStore, act: &Act, kind: &str, field: &str) {
     let error = act.on(store).await.unwrap_err();
     let StoreError::Corrupt { record, source } = &error else {
         panic!("{act:?} of a record whose {field} is broken: {error:?}")

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use admittance::store::mongodb::MongoStore;
 use admittance::store::{MemoryStore, Store, StoreError};
+use admittance::user::UserStatus;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
@@ -63,7 +64,7 @@ fn always() -> Bson {
     "alwaysOn".into()
 }
 
-/// All that can be seen of a store, the limits by using them up.
+/// All that can be seen of a store, limits and attempts by using them up.
 async fn seen(store: &(impl Store + ?Sized)) -> Vec<String> {
     let mut acts = vec![
         Act::SessionsOf { user: 1, now: 6 },
@@ -76,7 +77,13 @@ async fn seen(store: &(impl Store + ?Sized)) -> Vec<String> {
         purpose: sample::purpose(number),
         now: 6,
     }));
+    acts.push(Act::Users {
+        after: None,
+        limit: 9,
+    });
     acts.extend([const { Act::Hit { key: 1, now: 1 } }; 4]);
+    acts.extend([const { Act::Attempt { key: 1, now: 1 } }; 3]);
+    acts.extend([const { Act::Attempt { key: 2, now: 1 } }; 3]);
     let mut seen = Vec::new();
     for act in acts {
         seen.push(act.on(store).await.unwrap());
@@ -138,9 +145,16 @@ impl Case {
     }
 }
 
+/// One act for each method, and each other command that one may need.
+fn cases() -> Vec<(&'static str, Act)> {
+    let mut all = every_method();
+    all.push(("findAndModify", Act::Attempt { key: 2, now: 1 }));
+    all
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_command_changes_nothing() {
-    for method in every_method() {
+    for method in cases() {
         let case = Case::new(method).await;
         let refused = case.fails(once(), &doc! { "errorCode": 8000 }).await;
         assert!(
@@ -154,7 +168,7 @@ async fn a_refused_command_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_connection_is_made_again() {
-    for method in every_method() {
+    for method in cases() {
         let case = Case::new(method).await;
         match case.fails(once(), &doc! { "closeConnection": true }).await {
             // The driver tried again.
@@ -173,7 +187,7 @@ async fn a_lost_connection_is_made_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_connections_the_store_is_unavailable() {
-    for method in every_method() {
+    for method in cases() {
         let case = Case::new(method).await;
         let lost = case
             .fails(always(), &doc! { "closeConnection": true })
@@ -189,7 +203,7 @@ async fn without_connections_the_store_is_unavailable() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_primary_the_store_is_unavailable() {
-    for method in every_method() {
+    for method in cases() {
         let case = Case::new(method).await;
         let lost = case.fails(always(), &doc! { "errorCode": 10_107 }).await;
         assert!(
@@ -205,7 +219,7 @@ async fn without_a_primary_the_store_is_unavailable() {
 async fn what_no_majority_acknowledged_is_an_error_though_it_was_done() {
     for (code, timeout) in [(64, true), (100, false), (91, false)] {
         let fault = doc! { "writeConcernError": { "code": code, "errmsg": "failed" } };
-        for method in every_method() {
+        for method in cases() {
             let case = Case::new(method).await;
             if !case.writes() {
                 continue;
@@ -343,6 +357,15 @@ async fn asvs_16_2_5_no_cause_quotes_a_document() {
         Act::ResetPassword {
             state: State::of(5),
             to: 9,
+        },
+        Act::SetStatus {
+            user: 4,
+            status: UserStatus::Disabled,
+        },
+        Act::ChangeRoles {
+            user: 5,
+            grant: Some(1),
+            revoke: None,
         },
     ] {
         let error = act.on(&store).await.unwrap_err();

@@ -18,6 +18,7 @@ mod documents;
 mod example;
 mod faults;
 mod model;
+mod operations;
 mod sample;
 mod service;
 mod start;

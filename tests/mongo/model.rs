@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use admittance::store::{MemoryStore, Removal};
 use admittance::token::TokenPurpose;
+use admittance::user::UserStatus;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
@@ -67,6 +68,9 @@ fn acts() -> impl Strategy<Value = Act> {
         (user.clone(), prop::option::of(purpose))
             .prop_map(|(user, purpose)| Act::RemoveTokens { user, purpose }),
         (0..2_u32).prop_map(|key| Act::Hit { key, now: 0 }),
+        (0..2_u32).prop_map(|key| Act::Attempt { key, now: 0 }),
+        (0..2_u32).prop_map(|key| Act::Attempt { key, now: 0 }),
+        (0..2_u32).prop_map(|key| Act::Forgive { key }),
     ];
     // Mostly states that a user is in: those with the own email, and early ones.
     let email = prop::option::weighted(0.2, 0..4_u32);
@@ -88,6 +92,18 @@ fn acts() -> impl Strategy<Value = Act> {
             prop_oneof![Just(Removal::Any), Just(Removal::Unverified)]
         )
             .prop_map(|(state, which)| Act::RemoveUser { state, which }),
+    ];
+    let status = prop_oneof![Just(UserStatus::Active), Just(UserStatus::Disabled)];
+    let operations = prop_oneof![
+        (user.clone(), status).prop_map(|(user, status)| Act::SetStatus { user, status }),
+        (user.clone(), some(), some()).prop_map(|(user, grant, revoke)| Act::ChangeRoles {
+            user,
+            grant,
+            revoke
+        }),
+        (some(), 0..4_usize).prop_map(|(after, limit)| Act::Users { after, limit }),
+        two.clone()
+            .prop_map(|(except, role)| Act::HasOther { role, except }),
     ];
     let id = |(user, number): (u32, u32)| number + user * 10;
     let sessions = prop_oneof![
@@ -111,7 +127,7 @@ fn acts() -> impl Strategy<Value = Act> {
             counter,
             now,
         });
-    prop_oneof![3 => others, 2 => accounts, 2 => sessions, 2 => rotations]
+    prop_oneof![3 => others, 2 => accounts, 2 => operations, 2 => sessions, 2 => rotations]
 }
 
 /// What is there before a sequence: two users with the own emails, and tokens
@@ -144,7 +160,7 @@ fn settle(time: Time, acts: Vec<(Act, u32)>) -> Vec<Act> {
         .filter_map(|(mut act, step)| {
             clock += step;
             match &mut act {
-                Act::Hit { now, .. } => *now = clock,
+                Act::Hit { now, .. } | Act::Attempt { now, .. } => *now = clock,
                 Act::Session { now, .. }
                 | Act::SessionsOf { now, .. }
                 | Act::Rotate { now, .. }

@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use admittance::authz::Role;
 use admittance::email::Email;
 use admittance::id::{SessionId, UserId};
 use admittance::limit::{LimitKey, Quota};
+use admittance::lockout::{LockoutPolicy, LockoutStep};
 use admittance::preferences::Preferences;
 use admittance::secret::MailToken;
 use admittance::session::{RotationPolicy, Session};
@@ -61,7 +63,7 @@ pub(crate) fn user_with(number: u32, address: &str) -> User {
         created_at: at(0),
         last_login: None,
         is_verified: false,
-        roles: [admittance::authz::Role::new("student").unwrap()].into(),
+        roles: [role(0)].into(),
         preferences: Preferences::new(preferences.as_object().unwrap().clone()).unwrap(),
         status: UserStatus::Active,
         auth_epoch: 0,
@@ -132,6 +134,23 @@ pub(crate) fn token(number: u32, owner: u32) -> OneTimeToken {
 
 pub(crate) fn key(number: u32) -> LimitKey {
     LimitKey::new("test", &number.to_be_bytes())
+}
+
+/// Waits after two and four failures, all forgotten after 1000 s.
+pub(crate) fn lockout() -> LockoutPolicy {
+    let step = |failures, seconds| LockoutStep {
+        failures,
+        wait: Duration::from_secs(seconds),
+    };
+    LockoutPolicy::new([step(2, 10), step(4, 60)], Duration::from_secs(1000)).unwrap()
+}
+
+/// What every user is, for 0, and others.
+pub(crate) fn role(number: u32) -> Role {
+    match number {
+        0 => Role::new("student").unwrap(),
+        other => Role::new(&format!("role{other}")).unwrap(),
+    }
 }
 
 /// Three at once, and one every ten seconds.

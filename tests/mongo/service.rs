@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use admittance::config::LimitPolicy;
 use admittance::error::AuthError;
+use admittance::lockout::LockoutPolicy;
 use admittance::service::UpdateProfile;
 use admittance::store::mongodb::MongoStore;
 use mongodb::event::EventHandler;
@@ -221,7 +222,8 @@ async fn two_instances_share_accounts_sessions_revocations_and_limits() {
             ),
         }
     }
-    assert_eq!(checked, 10);
+    let policy = LockoutPolicy::default();
+    assert_eq!(checked, policy.steps()[0].failures);
 }
 
 #[tokio::test(flavor = "multi_thread")]

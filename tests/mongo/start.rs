@@ -61,12 +61,40 @@ async fn with_a_unique_index_of_another_name_it_starts() {
     // The server refuses a second one over the same field or makes it; the
     // store can do with either.
     let _ = MongoStore::ensure_indexes(&database, &config).await;
-    for collection in [config.sessions, config.tokens] {
-        let index = doc! { "key": { "user_id": 1 }, "name": "user_id" };
+    for (collection, field) in [
+        (config.users, "roles"),
+        (config.sessions, "user_id"),
+        (config.tokens, "user_id"),
+    ] {
+        let index = doc! { "key": { field: 1 }, "name": field };
         let command = doc! { "createIndexes": collection, "indexes": [index] };
         database.run_command(command).await.unwrap();
     }
     MongoStore::new(database, only_verify()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_index_it_would_search_by_it_does_not_start() {
+    let config = mongo::config();
+    for (collection, name) in [
+        (&config.users, "roles"),
+        (&config.sessions, "user_id"),
+        (&config.tokens, "user_id"),
+    ] {
+        let database = fresh().await;
+        MongoStore::ensure_indexes(&database, &config)
+            .await
+            .unwrap();
+        let records = database.collection::<Document>(collection);
+        records.drop_index(name).await.unwrap();
+        let started = MongoStore::new(database.clone(), only_verify()).await;
+        assert!(
+            matches!(&started, Err(StartError::MissingIndex { collection: where_, index })
+                if where_ == collection && *index == name),
+            "{collection}: {started:?}"
+        );
+        MongoStore::new(database, config.clone()).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,6 +201,7 @@ async fn indexes_remove_garbage_only_when_that_is_wanted() {
             (&config.sessions, "expires_at"),
             (&config.tokens, "expires_at"),
             (&config.limits, "full_at"),
+            (&config.attempts, "forgotten_at"),
         ] {
             let listed = database
                 .run_command(doc! { "listIndexes": collection })

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::error::AuthError;
+use admittance::lockout::Attempt;
 use admittance::service::{RequestContext, Tokens};
 use admittance::session::Rotation;
 use admittance::store::{SessionStore, StoreError, UserStore};
@@ -302,6 +303,12 @@ async fn a_login_that_a_disabling_overtakes_gives_no_session() {
     store
         .expect_insert_session()
         .returning(|_| Ok(Insert::Inserted));
+    store.expect_attempt().returning(|_, _, _| {
+        Ok(Attempt::Allowed {
+            count: 1,
+            locks_for: std::time::Duration::ZERO,
+        })
+    });
     store
         .expect_record_login()
         .with(eq(id), eq(0), always(), always())
@@ -343,7 +350,7 @@ async fn ghsa_46_every_path_that_checks_a_credential_passes_the_limiter() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ghsa_40_a_burst_of_four_times_the_budget_stays_within_it() {
     let bed = Bed::new();
-    let racers: Vec<_> = (0..40)
+    let racers: Vec<_> = (0..20)
         .map(|racer| {
             let auth = bed.auth.clone();
             // Other spellings and other hosts of one network: one budget.
@@ -363,8 +370,8 @@ async fn ghsa_40_a_burst_of_four_times_the_budget_stays_within_it() {
             ),
         }
     }
-    assert_eq!(checked, 10);
-    assert_eq!(bed.auth.hashing_stats().runs, 10);
+    assert_eq!(checked, 5);
+    assert_eq!(bed.auth.hashing_stats().runs, 5);
 }
 
 #[tokio::test]

@@ -3,12 +3,8 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::fixture::*;
-use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
-use crate::preferences::Preferences;
 use crate::store::{ChangeEmail, Epoch, InsertUser, Removal, Store};
 use crate::user::{AccountState, PasswordHash, User, UserStatus};
 
@@ -40,23 +36,6 @@ fn new_email() -> Email {
 
 fn new_hash() -> PasswordHash {
     PasswordHash::new("reset")
-}
-
-/// A user of whom no field is what it is at first, but whom nobody has verified.
-fn rich_user(number: u32) -> User {
-    let level = match json!({"level": "C1"}) {
-        serde_json::Value::Object(object) => Preferences::from_store(object),
-        _ => Preferences::default(),
-    };
-    User {
-        last_login: Some(at(5)),
-        roles: Role::new("examiner").into_iter().collect(),
-        preferences: level,
-        auth_epoch: 7,
-        link_epoch: 4,
-        devices: vec![device(1), device(2)],
-        ..user(number)
-    }
 }
 
 /// Tries `act` in every state that is wrong in one part, and fails unless it

@@ -6,9 +6,11 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::Barrier;
 use tokio::task::JoinHandle;
 
+use crate::authz::Role;
 use crate::email::Email;
 use crate::id::{SessionId, UserId};
 use crate::preferences::Preferences;
@@ -74,6 +76,33 @@ pub(super) fn user(number: u32) -> User {
         link_epoch: 0,
         devices: Vec::new(),
     }
+}
+
+/// A user of whom no field is what it is at first, but whom nobody has verified.
+pub(super) fn rich_user(number: u32) -> User {
+    let level = match json!({"level": "C1"}) {
+        serde_json::Value::Object(object) => Preferences::from_store(object),
+        _ => Preferences::default(),
+    };
+    User {
+        last_login: Some(at(5)),
+        roles: roles(["examiner"]),
+        preferences: level,
+        auth_epoch: 7,
+        link_epoch: 4,
+        devices: vec![device(1), device(2)],
+        ..user(number)
+    }
+}
+
+/// The role of this name.
+pub(super) fn role(name: &str) -> Role {
+    Role::new(name).unwrap_or_else(|error| panic!("the suite's own role {name}: {error}"))
+}
+
+/// The roles of these names.
+pub(super) fn roles<const N: usize>(names: [&str; N]) -> BTreeSet<Role> {
+    names.into_iter().map(role).collect()
 }
 
 /// An ordinary session, live for 100 s, or 150 s with a refresh.

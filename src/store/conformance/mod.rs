@@ -34,6 +34,9 @@ use super::Store;
 
 pub mod account_races;
 pub mod accounts;
+pub mod administration;
+pub mod administration_races;
+pub mod attempts;
 mod fixture;
 pub mod limits;
 pub mod rotation;
@@ -140,6 +143,14 @@ macro_rules! __store_properties {
                 a_verified_user_is_removed_only_if_any_may_be
                 the_address_of_a_removed_user_is_free_at_once
             }
+            administration {
+                disabling_an_active_user_raises_both_epochs_and_nothing_else_does
+                roles_are_granted_and_revoked_in_one_act
+                a_change_of_nobody_makes_no_user
+                users_are_listed_in_the_order_of_their_ids
+                pages_reach_each_user_once_while_others_come_and_go
+                a_role_has_another_holder_only_if_one_is_active
+            }
             text {
                 asvs_1_2_4_hostile_text_matches_only_itself
             }
@@ -173,6 +184,16 @@ macro_rules! __store_properties {
                 a_clock_turned_back_locks_nobody_out
                 parallel_acts_get_exactly_the_budget
             }
+            attempts {
+                an_attempt_equals_the_lockout_table
+                attempt_keys_are_independent
+                attempts_and_limits_are_counted_apart
+                a_success_forgets_the_attempts
+                locked_attempts_are_not_counted
+                attempts_are_forgotten_exactly_at_their_time
+                a_clock_turned_back_locks_an_account_no_longer_than_the_table_says
+                parallel_attempts_get_exactly_what_the_table_lets_through
+            }
             user_races {
                 one_of_many_registrations_of_an_email_wins
                 one_of_many_case_variants_of_an_email_wins
@@ -189,6 +210,12 @@ macro_rules! __store_properties {
                 one_of_many_accounts_gets_an_address
                 an_address_is_changed_to_or_registered_never_both
                 an_account_is_verified_or_removed_never_both
+            }
+            administration_races {
+                parallel_grants_and_revokes_do_not_undo_each_other
+                one_of_many_disablings_raises_the_epoch
+                no_login_is_recorded_once_a_user_is_disabled
+                no_password_is_reset_once_a_user_is_disabled
             }
             session_races {
                 one_of_many_sessions_with_an_id_wins

@@ -1,6 +1,5 @@
 //! What holds for users.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -382,15 +381,6 @@ pub async fn a_password_is_replaced_only_if_it_is_the_expected_one(store: Arc<dy
         ),
         "the password of nobody was replaced"
     );
-}
-
-fn roles<const N: usize>(names: [&str; N]) -> BTreeSet<Role> {
-    names
-        .into_iter()
-        .map(|name| {
-            Role::new(name).unwrap_or_else(|error| panic!("the suite's own role {name}: {error}"))
-        })
-        .collect()
 }
 
 fn preferences(value: Value) -> Preferences {

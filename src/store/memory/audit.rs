@@ -3,10 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
+use async_trait::async_trait;
+
+use super::MemoryStore;
 use super::expiring::{Entry, Expiring, STEP, shrink};
 use crate::audit::{AuditClass, AuditRecord};
 use crate::id::{EventId, UserId};
-use crate::store::{Insert, StoreError};
+use crate::store::{AuditStore, Insert, StoreError};
 use crate::time::Timestamp;
 
 /// How many entries are visited for one that has expired when the table is
@@ -175,5 +178,26 @@ fn forget(by_user: &mut HashMap<UserId, Ids>, record: &AuditRecord) {
     if ids.is_empty() {
         by_user.remove(&record.user_id);
         shrink(by_user);
+    }
+}
+
+#[async_trait]
+impl AuditStore for MemoryStore {
+    async fn append_event(&self, record: &AuditRecord, keep: usize) -> Result<Insert, StoreError> {
+        self.events().append(record.clone(), keep)
+    }
+
+    async fn events_of(
+        &self,
+        user: UserId,
+        before: Option<EventId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        Ok(self.events().of(user, before, limit, now))
+    }
+
+    async fn remove_events(&self, user: UserId) -> Result<u64, StoreError> {
+        Ok(self.events().remove_of(user))
     }
 }

@@ -21,6 +21,12 @@ impl MemoryStore {
                 .all()
                 .map(|(key, full_at)| format!("limit {} {full_at}", hex(&key.to_bytes()))),
         );
+        let attempts = self.attempts();
+        all.extend(
+            attempts
+                .all()
+                .map(|(key, kept)| format!("attempts {} {kept:?}", hex(&key.to_bytes()))),
+        );
         all.extend(self.events().all().map(event));
         all
     }

@@ -1,7 +1,9 @@
 //! A store in the memory of the process: for tests, for a single instance
 //! that may forget, and as the measure for other stores.
 
+mod attempts;
 mod audit;
+mod capacity;
 #[cfg(feature = "test-util")]
 mod dump;
 mod expiring;
@@ -16,70 +18,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use async_trait::async_trait;
 
 use super::{
-    AuditStore, ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal,
+    ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, RoleChange,
     SessionStore, StoreError, TokenStore, UserStore,
 };
-use crate::audit::AuditRecord;
+use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
-use crate::id::{EventId, SessionId, UserId};
+use crate::id::{SessionId, UserId};
 use crate::limit::{Decision, LimitKey, Quota};
+use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, DeviceDigest, MAX_DEVICES, PasswordHash, User, UserStatus};
+use attempts::AttemptTable;
 use audit::Events;
+pub use capacity::{MemoryCapacity, MemoryCounts};
 use expiring::{Entry, STEP};
 use limits::Limits;
 use owned::{Owned, OwnedEntry};
 use users::Users;
-
-/// How many of each a [`MemoryStore`] holds at most.
-///
-/// Users, sessions, tokens and events beyond it are refused with [`StoreError::Full`];
-/// of rate limits, those nearest to their whole budget make room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemoryCapacity {
-    /// Users. Default: 1,000,000, about 1 kB each.
-    pub users: usize,
-    /// Sessions that have not expired. Default: 1,000,000, about 0.5 kB each.
-    pub sessions: usize,
-    /// One-time tokens that have not expired. Default: 200,000.
-    pub tokens: usize,
-    /// Keys of rate limits that are not at their whole budget; at least one.
-    /// Default: 1,000,000, below 0.1 kB each.
-    pub limits: usize,
-    /// Events of all users that are kept and have not expired. Default:
-    /// 1,000,000, about 0.4 kB each.
-    pub events: usize,
-}
-
-impl Default for MemoryCapacity {
-    fn default() -> Self {
-        Self {
-            users: 1_000_000,
-            sessions: 1_000_000,
-            tokens: 200_000,
-            limits: 1_000_000,
-            events: 1_000_000,
-        }
-    }
-}
-
-/// How many of each a [`MemoryStore`] holds now, expired ones included that
-/// were not removed yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemoryCounts {
-    /// Users.
-    pub users: usize,
-    /// Sessions.
-    pub sessions: usize,
-    /// One-time tokens.
-    pub tokens: usize,
-    /// Keys of rate limits.
-    pub limits: usize,
-    /// Events that are kept.
-    pub events: usize,
-}
 
 /// A [`Store`](super::Store) in memory. Clones share their contents, which end
 /// with the last of them.
@@ -99,6 +56,7 @@ struct Tables {
     tokens: Mutex<Owned<OneTimeToken>>,
     limits: Mutex<Limits>,
     events: Mutex<Events>,
+    attempts: Mutex<AttemptTable>,
 }
 
 impl MemoryStore {
@@ -117,6 +75,7 @@ impl MemoryStore {
             tokens: Mutex::new(Owned::new(capacity.tokens)),
             limits: Mutex::new(Limits::new(capacity.limits)),
             events: Mutex::new(Events::new(capacity.events)),
+            attempts: Mutex::new(AttemptTable::new(capacity.limits)),
         }))
     }
 
@@ -127,7 +86,7 @@ impl MemoryStore {
             users: self.read_users().len(),
             sessions: self.read_sessions().len(),
             tokens: self.tokens().len(),
-            limits: self.limits().len(),
+            limits: self.limits().len() + self.attempts().len(),
             events: self.events().len(),
         }
     }
@@ -148,11 +107,13 @@ impl MemoryStore {
         self.tokens().rewind();
         self.limits().rewind();
         self.events().rewind();
+        self.attempts().rewind();
         in_slices(counts.sessions, |steps| {
             self.write_sessions().sweep(now, steps)
         }) + in_slices(counts.tokens, |steps| self.tokens().sweep(now, steps))
             + in_slices(counts.limits, |steps| self.limits().sweep(now, steps))
             + in_slices(counts.events, |steps| self.events().sweep(now, steps))
+            + in_slices(counts.limits, |steps| self.attempts().sweep(now, steps))
     }
 
     // Each change below is whole before anything in it could panic, so what a
@@ -178,6 +139,11 @@ impl MemoryStore {
 
     fn tokens(&self) -> MutexGuard<'_, Owned<OneTimeToken>> {
         self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, AttemptTable> {
+        let attempts = &self.0.attempts;
+        attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn limits(&self) -> MutexGuard<'_, Limits> {
@@ -371,6 +337,36 @@ impl UserStore for MemoryStore {
         users.remove(account.id);
         Ok(true)
     }
+
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Option<User>, StoreError> {
+        let mut users = self.write_users();
+        let Some(user) = users.get_mut(id) else {
+            return Ok(None);
+        };
+        if user.status == UserStatus::Active && status == UserStatus::Disabled {
+            let (auth_epoch, link_epoch) = (raised(user.auth_epoch)?, raised(user.link_epoch)?);
+            user.auth_epoch = auth_epoch;
+            user.link_epoch = link_epoch;
+        }
+        user.status = status;
+        Ok(Some(user.clone()))
+    }
+
+    async fn change_roles(
+        &self,
+        id: UserId,
+        change: &RoleChange,
+    ) -> Result<Option<User>, StoreError> {
+        Ok(self.write_users().change_roles(id, change))
+    }
+
+    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
+        Ok(self.read_users().page(after, limit))
+    }
+
+    async fn has_other(&self, role: &Role, except: UserId) -> Result<bool, StoreError> {
+        Ok(self.read_users().has_other(role, except))
+    }
 }
 
 /// The epoch after `epoch`. One that cannot go up would leave old sessions or
@@ -498,26 +494,19 @@ impl LimitStore for MemoryStore {
     ) -> Result<Decision, StoreError> {
         Ok(self.limits().hit(key, quota, now))
     }
-}
 
-#[async_trait]
-impl AuditStore for MemoryStore {
-    async fn append_event(&self, record: &AuditRecord, keep: usize) -> Result<Insert, StoreError> {
-        self.events().append(record.clone(), keep)
-    }
-
-    async fn events_of(
+    async fn attempt(
         &self,
-        user: UserId,
-        before: Option<EventId>,
-        limit: usize,
+        key: LimitKey,
+        policy: &LockoutPolicy,
         now: Timestamp,
-    ) -> Result<Vec<AuditRecord>, StoreError> {
-        Ok(self.events().of(user, before, limit, now))
+    ) -> Result<Attempt, StoreError> {
+        Ok(self.attempts().attempt(key, policy, now))
     }
 
-    async fn remove_events(&self, user: UserId) -> Result<u64, StoreError> {
-        Ok(self.events().remove_of(user))
+    async fn forgive(&self, key: LimitKey) -> Result<(), StoreError> {
+        self.attempts().forgive(key);
+        Ok(())
     }
 }
 

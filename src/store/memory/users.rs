@@ -1,19 +1,24 @@
 //! Users in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use super::expiring::shrink;
 use super::raised;
+use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
-use crate::store::{ChangeEmail, InsertUser, StoreError};
-use crate::user::{AccountState, User};
+use crate::store::{ChangeEmail, InsertUser, RoleChange, StoreError};
+use crate::user::{AccountState, User, UserStatus};
 
-/// Both maps change together: a canonical email is there exactly when its
-/// user is.
+/// All change together: a canonical email, an id, a holder of a role is there
+/// exactly when its user is.
 pub(super) struct Users {
     by_id: HashMap<UserId, User>,
     by_email: HashMap<CanonicalEmail, UserId>,
+    /// For going through the users in order.
+    ids: BTreeSet<UserId>,
+    by_role: BTreeMap<Role, BTreeSet<UserId>>,
     capacity: usize,
 }
 
@@ -22,6 +27,8 @@ impl Users {
         Self {
             by_id: HashMap::new(),
             by_email: HashMap::new(),
+            ids: BTreeSet::new(),
+            by_role: BTreeMap::new(),
             capacity,
         }
     }
@@ -42,6 +49,11 @@ impl Users {
         }
         self.by_email
             .insert(user.email.canonical().clone(), user.id);
+        self.ids.insert(user.id);
+        for role in &user.roles {
+            let holders = self.by_role.entry(role.clone()).or_default();
+            holders.insert(user.id);
+        }
         self.by_id.insert(user.id, user.clone());
         Ok(InsertUser::Inserted)
     }
@@ -59,12 +71,12 @@ impl Users {
         self.get(*self.by_email.get(email)?)
     }
 
-    /// The user, to be changed in all but id and email.
+    /// The user, to be changed in all but id, email and roles.
     pub(super) fn get_mut(&mut self, id: UserId) -> Option<&mut User> {
         self.by_id.get_mut(&id)
     }
 
-    /// The user, to be changed in all but id and email, if in this state.
+    /// The same, if the account is in this state.
     pub(super) fn in_state(&mut self, account: &AccountState) -> Option<&mut User> {
         self.get_mut(account.id).filter(|user| account.is_of(user))
     }
@@ -96,8 +108,53 @@ impl Users {
     pub(super) fn remove(&mut self, id: UserId) {
         if let Some(user) = self.by_id.remove(&id) {
             self.by_email.remove(user.email.canonical());
+            self.ids.remove(&id);
+            for role in &user.roles {
+                self.forget_role(role, id);
+            }
             shrink(&mut self.by_id);
             shrink(&mut self.by_email);
         }
+    }
+
+    pub(super) fn change_roles(&mut self, id: UserId, change: &RoleChange) -> Option<User> {
+        let user = self.by_id.get_mut(&id)?;
+        user.roles.extend(change.grant.iter().cloned());
+        user.roles.retain(|role| !change.revoke.contains(role));
+        let user = user.clone();
+        for role in &change.grant {
+            let holders = self.by_role.entry(role.clone()).or_default();
+            holders.insert(id);
+        }
+        for role in &change.revoke {
+            self.forget_role(role, id);
+        }
+        Some(user)
+    }
+
+    fn forget_role(&mut self, role: &Role, id: UserId) {
+        if let Some(holders) = self.by_role.get_mut(role) {
+            holders.remove(&id);
+            if holders.is_empty() {
+                self.by_role.remove(role);
+            }
+        }
+    }
+
+    pub(super) fn page(&self, after: Option<UserId>, limit: usize) -> Vec<User> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ids = self.ids.range((from, Bound::Unbounded));
+        ids.filter_map(|id| self.get(*id))
+            .take(limit)
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn has_other(&self, role: &Role, except: UserId) -> bool {
+        let holders = self.by_role.get(role).into_iter().flatten();
+        holders
+            .filter(|id| **id != except)
+            .filter_map(|id| self.get(*id))
+            .any(|user| user.status == UserStatus::Active)
     }
 }

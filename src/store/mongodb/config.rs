@@ -19,6 +19,8 @@ pub struct MongoConfig {
     pub limits: String,
     /// The collection of events that are kept.
     pub audit: String,
+    /// The collection of login attempts that failed.
+    pub attempts: String,
     /// For how long a caller waits for one act.
     pub deadline: Duration,
     /// How many acts may be under way at once, those included whose caller has
@@ -45,6 +47,7 @@ impl Default for MongoConfig {
             tokens: "one_time_tokens".to_owned(),
             limits: "rate_limits".to_owned(),
             audit: "audit_log".to_owned(),
+            attempts: "login_attempts".to_owned(),
             deadline: Duration::from_secs(5),
             max_in_flight: 4096,
             indexes: Indexes::Create,

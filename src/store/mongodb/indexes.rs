@@ -49,6 +49,7 @@ fn needed(config: &MongoConfig) -> Vec<Needed<'_>> {
             "email_canonical_unique",
             Kind::Unique,
         ),
+        index(&config.users, "roles", "roles", Kind::Lookup),
         index(&config.sessions, "user_id", "user_id", Kind::Lookup),
         index(&config.tokens, "user_id", "user_id", Kind::Lookup),
         index(&config.audit, "user_id", "user_id_newest", Kind::Newest),
@@ -59,6 +60,7 @@ fn needed(config: &MongoConfig) -> Vec<Needed<'_>> {
             (&config.tokens, "expires_at", "expires_at_garbage"),
             (&config.limits, "full_at", "full_at_garbage"),
             (&config.audit, "expires_at", "expires_at_garbage"),
+            (&config.attempts, "forgotten_at", "forgotten_at_garbage"),
         ] {
             all.push(index(collection, field, name, Kind::Garbage(after)));
         }
@@ -88,8 +90,9 @@ pub(super) async fn ensure(database: &Database, config: &MongoConfig) -> Result<
 }
 
 /// Looks whether the indexes are there that the store cannot do without: the
-/// unique one, which keeps two users from having one email, and the ones by
-/// user, without which a logout reads every session there is.
+/// unique one, which keeps two users from having one email, the ones by user,
+/// without which a logout reads every session there is, and the one by role,
+/// without which taking a role away may read every user.
 pub(super) async fn verify(database: &Database, config: &MongoConfig) -> Result<(), StartError> {
     for index in needed(config) {
         if matches!(index.kind, Kind::Garbage(_)) {

@@ -1,13 +1,14 @@
-//! Rate limits.
+//! Rate limits, and attempts that failed.
 
 use ::mongodb::Collection;
 use ::mongodb::bson::{Binary, Document, doc};
 use async_trait::async_trait;
 
-use super::MongoStore;
 use super::document::{Record, binary, date};
 use super::error::{contended, is_duplicate, store_error};
+use super::{MongoStore, attempt};
 use crate::limit::{Decision, LimitKey, Quota};
+use crate::lockout::{Attempt, LockoutPolicy};
 use crate::store::{LimitStore, StoreError};
 use crate::time::Timestamp;
 
@@ -91,5 +92,25 @@ impl LimitStore for MongoStore {
             Err(contended())
         })
         .await
+    }
+
+    async fn attempt(
+        &self,
+        key: LimitKey,
+        policy: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<Attempt, StoreError> {
+        let attempts = self.inner.attempts.clone();
+        let deadline = self.inner.deadline;
+        let (key, policy) = (binary(&key.to_bytes()), policy.clone());
+        self.run(async move { attempt::attempt(&attempts, &key, &policy, now, deadline).await })
+            .await
+    }
+
+    async fn forgive(&self, key: LimitKey) -> Result<(), StoreError> {
+        let attempts = self.inner.attempts.clone();
+        let key = binary(&key.to_bytes());
+        self.run(async move { attempt::forgive(&attempts, &key).await })
+            .await
     }
 }

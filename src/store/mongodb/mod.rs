@@ -11,6 +11,7 @@
 //! runs in a task of its own that owns its data, and the deadline is on waiting
 //! for that task: a caller who gives up never cuts an act off.
 
+mod attempt;
 mod audit;
 mod config;
 mod document;
@@ -52,6 +53,7 @@ struct Inner {
     tokens: Collection<Document>,
     limits: Collection<Document>,
     audit: Collection<Document>,
+    attempts: Collection<Document>,
     deadline: Duration,
     in_flight: Arc<Semaphore>,
 }

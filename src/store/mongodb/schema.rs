@@ -16,6 +16,7 @@ pub(super) async fn install(database: &Database, config: &MongoConfig) -> Result
         (&config.tokens, tokens()),
         (&config.limits, limits()),
         (&config.audit, audit()),
+        (&config.attempts, attempts()),
     ] {
         let validator = doc! {
             "validator": { "$jsonSchema": schema },
@@ -115,6 +116,17 @@ fn tokens() -> Document {
 
 fn limits() -> Document {
     schema(&[("_id", &["binData"]), ("full_at", &["date"])], &[])
+}
+
+fn attempts() -> Document {
+    let fields: &[Field] = &[
+        ("_id", &["binData"]),
+        ("count", INTEGER),
+        ("open_at", &["date"]),
+        ("forgotten_at", &["date"]),
+        ("decision", &["string"]),
+    ];
+    schema(fields, &[])
 }
 
 fn audit() -> Document {

@@ -134,6 +134,7 @@ impl MongoStore {
             tokens: collection(&config.tokens),
             limits: collection(&config.limits),
             audit: collection(&config.audit),
+            attempts: collection(&config.attempts),
             deadline: config.deadline,
             in_flight: Arc::new(Semaphore::new(
                 config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS),

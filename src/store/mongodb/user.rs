@@ -3,18 +3,20 @@
 use std::collections::BTreeSet;
 
 use ::mongodb::bson::{Bson, Document, doc};
-use ::mongodb::options::ReturnDocument;
+use ::mongodb::options::{ReturnDocument, UpdateModifications};
 use async_trait::async_trait;
 
 use super::MongoStore;
 use super::document::{Record, SCHEMA, binary, bytes, date, object_id, optional_date};
-use super::error::{is_duplicate, out_of_range, store_error};
+use super::error::{contended, is_duplicate, out_of_range, store_error};
 use super::json;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
 use crate::preferences::Preferences;
-use crate::store::{ChangeEmail, Epoch, InsertUser, ProfileChange, Removal, StoreError, UserStore};
+use crate::store::{
+    ChangeEmail, Epoch, InsertUser, ProfileChange, Removal, RoleChange, StoreError, UserStore,
+};
 use crate::time::Timestamp;
 use crate::user::{
     AccountState, DeviceDigest, DisplayName, MAX_DEVICES, PasswordHash, User, UserStatus,
@@ -23,6 +25,9 @@ use crate::user::{
 /// What a `$slice` has to say to leave the last [`MAX_DEVICES`] in a list.
 const LAST_DEVICES: i32 = -20;
 const _: () = assert!(LAST_DEVICES.unsigned_abs() as usize == MAX_DEVICES);
+
+/// How often a change is tried that finds the user as it is not any more.
+const TRIES: u32 = 16;
 
 fn by_id(id: UserId) -> Document {
     doc! { "_id": object_id(id.to_bytes()) }
@@ -127,6 +132,46 @@ impl MongoStore {
             let find = users.find_one(filter).max_time(deadline);
             let found = find.await.map_err(store_error)?;
             found.as_ref().map(from_document).transpose()
+        })
+        .await
+    }
+
+    /// Changes the user whom the filter fits, in one command, and returns it as
+    /// it is then. If it fits none, the user is looked up: `None` when there is
+    /// none of this id, and an error when it cannot be read; one that is
+    /// `already` as asked for is returned, and any other was changed in
+    /// between and is tried again.
+    async fn change_and_read(
+        &self,
+        id: UserId,
+        filter: Document,
+        change: impl Into<UpdateModifications>,
+        already: impl Fn(&User) -> bool + Send + 'static,
+    ) -> Result<Option<User>, StoreError> {
+        let users = self.inner.users.clone();
+        let deadline = self.inner.deadline;
+        let change = change.into();
+        self.run(async move {
+            for _ in 0..TRIES {
+                let changed = users
+                    .find_one_and_update(filter.clone(), change.clone())
+                    .return_document(ReturnDocument::After)
+                    .max_time(deadline)
+                    .await
+                    .map_err(store_error)?;
+                if let Some(fields) = changed {
+                    return from_document(&fields).map(Some);
+                }
+                let find = users.find_one(by_id(id)).max_time(deadline);
+                let Some(fields) = find.await.map_err(store_error)? else {
+                    return Ok(None);
+                };
+                let user = from_document(&fields)?;
+                if already(&user) {
+                    return Ok(Some(user));
+                }
+            }
+            Err(contended())
         })
         .await
     }
@@ -244,6 +289,7 @@ impl UserStore for MongoStore {
         })
         .await
     }
+
     async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
         let Some(mut filter) = in_state(account) else {
             return Ok(false);
@@ -314,6 +360,86 @@ impl UserStore for MongoStore {
         self.run(async move {
             let result = users.delete_one(filter).await.map_err(store_error)?;
             Ok(result.deleted_count == 1)
+        })
+        .await
+    }
+
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Option<User>, StoreError> {
+        let mut change = doc! { "$set": { "status": status_text(status) } };
+        let from = match status {
+            UserStatus::Active => UserStatus::Disabled,
+            UserStatus::Disabled => {
+                change.insert("$inc", doc! { "auth_epoch": 1_i64, "link_epoch": 1_i64 });
+                UserStatus::Active
+            }
+        };
+        // Only from the other one, so that the epochs go up once.
+        let mut filter = by_id(id);
+        filter.insert("status", status_text(from));
+        self.change_and_read(id, filter, change, move |user| user.status == status)
+            .await
+    }
+
+    async fn change_roles(
+        &self,
+        id: UserId,
+        change: &RoleChange,
+    ) -> Result<Option<User>, StoreError> {
+        // A role begins with a letter, so none of them is taken for a field.
+        let names = |roles: &BTreeSet<Role>| -> Vec<Bson> {
+            roles.iter().map(|role| role.as_str().into()).collect()
+        };
+        let granted = doc! { "$setUnion": ["$roles", names(&change.grant)] };
+        let left = doc! { "$setDifference": [granted, names(&change.revoke)] };
+        let mut filter = by_id(id);
+        filter.insert("roles", doc! { "$type": "array" });
+        let pipeline = vec![doc! { "$set": { "roles": left } }];
+        self.change_and_read(id, filter, pipeline, |_| false).await
+    }
+
+    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
+        if limit == 0 {
+            // To the server it would be no limit.
+            return Ok(Vec::new());
+        }
+        let filter = match after {
+            None => Document::new(),
+            Some(after) => doc! { "_id": { "$gt": object_id(after.to_bytes()) } },
+        };
+        let users = self.inner.users.clone();
+        let deadline = self.inner.deadline;
+        self.run(async move {
+            let mut cursor = users
+                .find(filter)
+                .sort(doc! { "_id": 1 })
+                .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+                // All in one answer, and room for the end of them.
+                .batch_size(u32::try_from(limit).map_or(1000, |limit| limit.saturating_add(1)))
+                .max_time(deadline)
+                .await
+                .map_err(store_error)?;
+            let mut page = Vec::new();
+            while cursor.advance().await.map_err(store_error)? {
+                let fields = cursor.deserialize_current().map_err(store_error)?;
+                page.push(from_document(&fields)?);
+            }
+            Ok(page)
+        })
+        .await
+    }
+
+    async fn has_other(&self, role: &Role, except: UserId) -> Result<bool, StoreError> {
+        let filter = doc! {
+            "roles": role.as_str(),
+            "status": status_text(UserStatus::Active),
+            "_id": { "$ne": object_id(except.to_bytes()) },
+        };
+        let users = self.inner.users.clone();
+        let deadline = self.inner.deadline;
+        self.run(async move {
+            let find = users.find_one(filter).projection(doc! { "_id": 1 });
+            let found = find.max_time(deadline).await.map_err(store_error)?;
+            Ok(found.is_some())
         })
         .await
     }

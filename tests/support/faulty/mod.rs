@@ -1,5 +1,6 @@
 //! A simple store, right in everything but the one [`Fault`] it is given.
 
+mod limits;
 mod tokens;
 mod users;
 
@@ -8,9 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use admittance::email::CanonicalEmail;
 use admittance::id::{SessionId, UserId};
-use admittance::limit::{Decision, LimitKey, Quota};
+use admittance::limit::LimitKey;
+use admittance::lockout::Attempts;
 use admittance::session::{Rotation, RotationPolicy, Session};
-use admittance::store::{Insert, LimitStore, SessionStore, StoreError};
+use admittance::store::{Insert, SessionStore, StoreError};
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest};
 use admittance::user::User;
@@ -68,6 +70,28 @@ pub(crate) enum Fault {
     KeepsEmailOfRemovedUser,
     FindsRemovedUser,
 
+    DisablingKeepsEpoch,
+    DisablingKeepsLinks,
+    DisablingAgainRaisesEpoch,
+    EnablingRaisesEpoch,
+    StatusChangeUnverifies,
+    AnswersUserOfBefore,
+    GrantsWhatIsRevoked,
+    GrantReplacesRoles,
+    RevokesAllRoles,
+    RoleChangeRaisesEpoch,
+    CountsDisabledHolders,
+    CountsTheException,
+    CountsRemovedHolders,
+    FindsRolesByPrefix,
+    ListsUsersUnsorted,
+    ListsBytesAsSigned,
+    PageRepeatsLastUser,
+    PageForgetsItsPlace,
+    ListsActiveUsersOnly,
+    IgnoresPageLimit,
+    TakesZeroForNoLimit,
+
     DropsEmptyText,
     OverwritesSessions,
     SessionsExpireLate,
@@ -100,6 +124,18 @@ pub(crate) enum Fault {
     CountsRefusedActs,
     KeepsFarTimes,
 
+    WaitsInWholeSeconds,
+    KnowsFirstStepOnly,
+    CountsAttemptsUnderOneKey,
+    AttemptsSpendLimits,
+    SuccessRestoresLimits,
+    ForgivesNothing,
+    ForgivesEverybody,
+    CountsLockedAttempts,
+    RemembersAttemptsForLonger,
+    LockedAttemptsAreRemembered,
+    KeepsFarLocks,
+
     ChecksThenInsertsUser,
     ChecksThenReplacesPassword,
     LoginWritesWholeUser,
@@ -114,6 +150,10 @@ pub(crate) enum Fault {
     ListsThenEnds,
     ListsThenRemovesTokens,
     ReadsThenCounts,
+    ReadsThenChangesRoles,
+    ChecksThenDisables,
+    StatusChangeWritesWholeUser,
+    ReadsThenCountsAttempts,
 }
 
 use Fault::*;
@@ -127,6 +167,7 @@ struct Tables {
     sessions: HashMap<SessionId, Session>,
     tokens: HashMap<TokenDigest, OneTimeToken>,
     limits: HashMap<LimitKey, Timestamp>,
+    attempts: HashMap<LimitKey, Attempts>,
 }
 
 pub(crate) struct FaultyStore {
@@ -311,37 +352,5 @@ impl SessionStore for FaultyStore {
             ids.len() as u64 + u64::from(self.has(CountsOneTooMany))
         };
         Ok(self.act(ListsThenEnds, list, write).await)
-    }
-}
-
-#[async_trait]
-impl LimitStore for FaultyStore {
-    async fn hit(
-        &self,
-        key: LimitKey,
-        quota: Quota,
-        now: Timestamp,
-    ) -> Result<Decision, StoreError> {
-        let key = match self.fault {
-            CountsAllUnderOneKey => LimitKey::new("", b""),
-            _ => key,
-        };
-        let read = |tables: &Tables| tables.limits.get(&key).copied();
-        let write = |tables: &mut Tables, before: Option<Timestamp>| {
-            let (mut full_at, decision) = quota.decide(before, now);
-            if decision != Decision::Allowed {
-                match self.fault {
-                    CountsRefusedActs => full_at = full_at.saturating_add(quota.period()),
-                    KeepsFarTimes => full_at = before.unwrap_or(full_at),
-                    _ => {}
-                }
-            }
-            if self.has(CountsInWholeSeconds) {
-                full_at = Timestamp::from_secs(full_at.as_secs());
-            }
-            tables.limits.insert(key, full_at);
-            decision
-        };
-        Ok(self.act(ReadsThenCounts, read, write).await)
     }
 }

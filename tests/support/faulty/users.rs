@@ -1,10 +1,11 @@
 //! Its users.
 
+use admittance::authz::Role;
 use admittance::email::{CanonicalEmail, Email};
 use admittance::id::UserId;
 use admittance::preferences::Preferences;
 use admittance::store::{
-    ChangeEmail, Epoch, InsertUser, ProfileChange, Removal, StoreError, UserStore,
+    ChangeEmail, Epoch, InsertUser, ProfileChange, Removal, RoleChange, StoreError, UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::user::{
@@ -65,6 +66,14 @@ impl FaultyStore {
                 && (user.link_epoch == account.link_epoch || self.has(IgnoresLinkEpoch))
                 && (user.status == UserStatus::Active || self.has(IgnoresAccountStatus))
         })
+    }
+
+    /// What is answered of a change.
+    fn answer(&self, before: User, after: User) -> User {
+        match self.fault {
+            AnswersUserOfBefore => before,
+            _ => after,
+        }
     }
 
     fn add_device(&self, devices: &mut Vec<DeviceDigest>, new: Option<DeviceDigest>) {
@@ -304,6 +313,113 @@ impl UserStore for FaultyStore {
             true
         };
         Ok(self.act(ChecksThenRemovesUser, check, write).await)
+    }
+
+    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Option<User>, StoreError> {
+        let gap = match self.fault {
+            ChecksThenDisables => ChecksThenDisables,
+            _ => StatusChangeWritesWholeUser,
+        };
+        let read = |tables: &Tables| {
+            let missing = self.has(MakesMissingUsers).then(|| nobody(id));
+            let user = tables.users.get(&id).cloned().or(missing)?;
+            let was_active = user.status == UserStatus::Active;
+            let raises = match status {
+                UserStatus::Active => self.has(EnablingRaisesEpoch) && !was_active,
+                UserStatus::Disabled if was_active => !self.has(DisablingKeepsEpoch),
+                UserStatus::Disabled => self.has(DisablingAgainRaisesEpoch),
+            };
+            Some((user, raises))
+        };
+        let write = |tables: &mut Tables, seen: Option<(User, bool)>| {
+            let (mut user, raises) = seen?;
+            if self.has(ChecksThenDisables) {
+                user = tables.users.get(&id).cloned()?;
+            }
+            let before = user.clone();
+            user.status = status;
+            user.auth_epoch += u64::from(raises);
+            user.link_epoch += u64::from(raises && !self.has(DisablingKeepsLinks));
+            user.is_verified &= !self.has(StatusChangeUnverifies);
+            tables.users.insert(id, user.clone());
+            Some(self.answer(before, user))
+        };
+        Ok(self.act(gap, read, write).await)
+    }
+
+    async fn change_roles(
+        &self,
+        id: UserId,
+        change: &RoleChange,
+    ) -> Result<Option<User>, StoreError> {
+        let read = |tables: &Tables| {
+            let missing = self.has(MakesMissingUsers).then(|| nobody(id));
+            let before = tables.users.get(&id).cloned().or(missing)?;
+            let mut user = before.clone();
+            if self.has(GrantReplacesRoles) && !change.grant.is_empty() {
+                user.roles.clear();
+            }
+            user.roles.extend(change.grant.iter().cloned());
+            let revokes_all = self.has(RevokesAllRoles) && !change.revoke.is_empty();
+            user.roles.retain(|role| {
+                let granted = self.has(GrantsWhatIsRevoked) && change.grant.contains(role);
+                granted || !(change.revoke.contains(role) || revokes_all)
+            });
+            user.auth_epoch += u64::from(self.has(RoleChangeRaisesEpoch));
+            Some((before, user))
+        };
+        let write = |tables: &mut Tables, changed: Option<(User, User)>| {
+            let (before, user) = changed?;
+            tables.users.insert(id, user.clone());
+            Some(self.answer(before, user))
+        };
+        Ok(self.act(ReadsThenChangesRoles, read, write).await)
+    }
+
+    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
+        let tables = self.tables();
+        let mut users: Vec<&User> = tables.users.values().collect();
+        match self.fault {
+            ListsUsersUnsorted => users.sort_by_key(|user| user.email.as_str()),
+            ListsBytesAsSigned => users.sort_by_key(|user| user.id.to_bytes().map(u8::cast_signed)),
+            _ => users.sort_by_key(|user| user.id),
+        }
+        let limit = match self.fault {
+            IgnoresPageLimit => usize::MAX,
+            TakesZeroForNoLimit if limit == 0 => usize::MAX,
+            _ => limit,
+        };
+        let place = after.and_then(|after| users.iter().position(|user| user.id == after));
+        let begin = match (after, place) {
+            (None, _) => 0,
+            (Some(_), Some(place)) => place + usize::from(!self.has(PageRepeatsLastUser)),
+            (Some(_), None) if self.has(PageForgetsItsPlace) => 0,
+            (Some(after), None) => users.iter().take_while(|user| user.id < after).count(),
+        };
+        let page = users.into_iter().skip(begin);
+        Ok(page
+            .filter(|user| user.status == UserStatus::Active || !self.has(ListsActiveUsersOnly))
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    async fn has_other(&self, role: &Role, except: UserId) -> Result<bool, StoreError> {
+        let tables = self.tables();
+        let removed = tables.removed.values();
+        let mut users = tables
+            .users
+            .values()
+            .chain(removed.filter(|_| self.has(CountsRemovedHolders)));
+        let is_role = |other: &Role| {
+            other == role
+                || (self.has(FindsRolesByPrefix) && other.as_str().starts_with(role.as_str()))
+        };
+        Ok(users.any(|user| {
+            user.roles.iter().any(is_role)
+                && (user.status == UserStatus::Active || self.has(CountsDisabledHolders))
+                && (user.id != except || self.has(CountsTheException))
+        }))
     }
 }
 

@@ -1,0 +1,142 @@
+//! Failed attempts at one account: counted before they are made, forgotten
+//! when one succeeds.
+//!
+//! Strangers share one count, so that guesses from many networks are seen
+//! together. A device that the account is known to be used with has a count of
+//! its own, on every path, and so have the account's live sessions on other
+//! devices together: strangers who lock an
+//! account do not lock its owner out of what they have. A reset by mail
+//! forgets what strangers have done.
+
+use super::report::Trail;
+use super::{AuthService, RequestContext};
+use crate::clock::Clock;
+use crate::email::CanonicalEmail;
+use crate::error::AuthError;
+use crate::event::Notice;
+use crate::limit::LimitKey;
+use crate::lockout;
+use crate::mail::MailKind;
+use crate::store::LimitStore;
+use crate::time::Timestamp;
+use crate::user::User;
+
+/// An attempt that may be made, and counts as failed so far.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    key: LimitKey,
+    count: u32,
+    /// Whether a failure now locks the account for some time.
+    locks: bool,
+    /// Whether it is the one that its owner is told of.
+    tells: bool,
+}
+
+fn strangers(account: &CanonicalEmail) -> LimitKey {
+    LimitKey::new("attempt:stranger", account.as_str().as_bytes())
+}
+
+/// The key of the device that `context` describes, if `user` is known to use it.
+fn known_device(user: &User, context: &RequestContext) -> Option<LimitKey> {
+    let device = context.device(user.id);
+    user.devices.contains(&device).then(|| {
+        let subject = [&user.id.to_bytes()[..], &device.to_bytes()].concat();
+        LimitKey::new("attempt:device", &subject)
+    })
+}
+
+impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
+    /// Counts an attempt at `account` by somebody who is not logged in.
+    pub(super) async fn begin_attempt(
+        &self,
+        account: &CanonicalEmail,
+        user: Option<&User>,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<Option<Attempt>, AuthError> {
+        let known = user.and_then(|user| known_device(user, context));
+        let key = known.unwrap_or_else(|| strangers(account));
+        self.count_attempt(key, now).await
+    }
+
+    /// Counts an attempt at the account of `user` from a live session of it.
+    pub(super) async fn begin_own_attempt(
+        &self,
+        user: &User,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<Option<Attempt>, AuthError> {
+        let session = || LimitKey::new("attempt:session", &user.id.to_bytes());
+        let key = known_device(user, context).unwrap_or_else(session);
+        self.count_attempt(key, now).await
+    }
+
+    async fn count_attempt(
+        &self,
+        key: LimitKey,
+        now: Timestamp,
+    ) -> Result<Option<Attempt>, AuthError> {
+        let Some(policy) = &self.config().limits.login_by_account else {
+            return Ok(None);
+        };
+        match self.inner.store.attempt(key, policy, now).await? {
+            lockout::Attempt::Allowed { count, locks_for } => Ok(Some(Attempt {
+                key,
+                count,
+                locks: !locks_for.is_zero(),
+                tells: policy
+                    .steps()
+                    .last()
+                    .is_some_and(|step| step.failures == count),
+            })),
+            lockout::Attempt::Locked { retry_after } => Err(AuthError::RateLimited { retry_after }),
+        }
+    }
+
+    /// What came of an attempt. The owner is told once in a series of failures,
+    /// when the last step of the table is reached.
+    pub(super) fn judge<T>(
+        &self,
+        attempt: &Option<Attempt>,
+        outcome: Result<T, AuthError>,
+        user: Option<&User>,
+        context: &RequestContext,
+        trail: &mut Trail,
+    ) -> Result<T, AuthError> {
+        if let (Some(attempt), Err(AuthError::InvalidCredentials)) = (attempt, &outcome)
+            && attempt.locks
+        {
+            trail.notice.get_or_insert(Notice::AccountLocked);
+            if attempt.tells
+                && let Some(user) = user
+            {
+                self.notify(MailKind::AccountLocked, user, &user.email, context);
+            }
+        }
+        outcome
+    }
+
+    /// An attempt succeeded: it and those before it are forgotten. A single one
+    /// is left, since it slows nobody down.
+    pub(super) async fn end_attempt(&self, attempt: &Option<Attempt>) {
+        match attempt {
+            Some(attempt) if attempt.count > 1 => self.forget(attempt.key).await,
+            _ => {}
+        }
+    }
+
+    /// The owner has shown the mailbox: what strangers did no longer counts.
+    pub(super) async fn forgive_strangers(&self, account: &CanonicalEmail) {
+        if self.config().limits.login_by_account.is_some() {
+            self.forget(strangers(account)).await;
+        }
+    }
+
+    async fn forget(&self, key: LimitKey) {
+        if let Err(error) = self.inner.store.forgive(key).await {
+            // They are forgotten by themselves after a time.
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "failed attempts were not forgotten");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Many at once, on what an operator changes: nothing is undone, and what was
+//! disabled stays so.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::fixture::*;
+use crate::store::{RoleChange, Store};
+use crate::user::{DeviceDigest, MAX_DEVICES, PasswordHash, User, UserStatus};
+
+/// Parallel grants and revokes of different roles all hold in the end, and
+/// each is answered with its own done.
+pub async fn parallel_grants_and_revokes_do_not_undo_each_other(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let own = |racer: u32| role(&format!("role{racer}"));
+        let grants = move |racer: u32| (racer + round).is_multiple_of(2);
+        let mut expected = rich_user(round);
+        let kept = expected.roles.clone();
+        expected
+            .roles
+            .extend((0..racers).filter(|n| !grants(*n)).map(own));
+        insert_user(&*store, &expected).await;
+        let answers = race(racers, |racer| {
+            let (store, id, role) = (Arc::clone(&store), expected.id, own(racer));
+            let mut change = RoleChange::default();
+            match grants(racer) {
+                true => change.grant.insert(role),
+                false => change.revoke.insert(role),
+            };
+            async move { done(store.change_roles(id, &change).await) }
+        })
+        .await;
+        for (racer, answer) in (0..).zip(answers) {
+            let has = answer.map(|user| user.roles.contains(&own(racer)));
+            assert_eq!(has, Some(grants(racer)), "the answer to a change of roles");
+        }
+        expected.roles = kept;
+        expected
+            .roles
+            .extend((0..racers).filter(|n| grants(*n)).map(own));
+        assert_stored(&*store, &expected, "parallel changes of roles").await;
+    }
+}
+
+/// Of parallel disablings of one user, one raises the epoch.
+pub async fn one_of_many_disablings_raises_the_epoch(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let user = user(round);
+        insert_user(&*store, &user).await;
+        let answers = race(racers, |_| {
+            let (store, id) = (Arc::clone(&store), user.id);
+            async move { done(store.set_status(id, UserStatus::Disabled).await) }
+        })
+        .await;
+        let expected = User {
+            status: UserStatus::Disabled,
+            auth_epoch: 1,
+            link_epoch: 1,
+            ..user
+        };
+        for answer in answers {
+            assert_user(answer.as_ref(), &expected, "the answer to a disabling");
+        }
+        assert_stored(&*store, &expected, "after parallel disablings").await;
+    }
+}
+
+/// Once a disabling is acknowledged, no login is recorded any more; none that
+/// races with it makes the user active again, and none of before it is lost
+/// (ASVS 7.4.2).
+pub async fn no_login_is_recorded_once_a_user_is_disabled(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let user = user(round);
+        insert_user(&*store, &user).await;
+        let seen = |racer: u32| at(1000 + i64::from(racer));
+        let disabler = racers / 2;
+        let recorded = race(racers, |racer| {
+            let (store, id) = (Arc::clone(&store), user.id);
+            let login = (Some(device(racer)), seen(racer));
+            async move {
+                if racer != disabler {
+                    let recorded = store.record_login(id, 0, login.0, login.1).await;
+                    return done(recorded).then_some(login);
+                }
+                let answer = done(store.set_status(id, UserStatus::Disabled).await);
+                assert!(answer.is_some(), "a user was not there to be disabled");
+                for epoch in [0, 1] {
+                    let late = store.record_login(id, epoch, login.0, login.1).await;
+                    assert!(!done(late), "a login of a disabled user was recorded");
+                }
+                None
+            }
+        })
+        .await;
+        let (devices, times): (BTreeSet<_>, Vec<_>) = recorded
+            .into_iter()
+            .flatten()
+            .map(|(device, at)| (device.map(DeviceDigest::to_bytes), at))
+            .unzip();
+        let Some(found) = done(store.user(user.id).await) else {
+            panic!("a disabled user is not there")
+        };
+        assert!(
+            found
+                .last_login
+                .map_or(times.is_empty(), |last| times.contains(&last)),
+            "the last login is {:?}, but acknowledged were {times:?}",
+            found.last_login
+        );
+        let kept: BTreeSet<_> = found
+            .devices
+            .iter()
+            .map(|one| Some(one.to_bytes()))
+            .collect();
+        assert!(
+            kept.is_subset(&devices) && kept.len() == devices.len().min(MAX_DEVICES),
+            "of the devices of {} logins, {} are kept",
+            devices.len(),
+            kept.len()
+        );
+        let expected = User {
+            status: UserStatus::Disabled,
+            auth_epoch: 1,
+            link_epoch: 1,
+            last_login: found.last_login,
+            devices: found.devices,
+            ..user
+        };
+        assert_stored(&*store, &expected, "a login undid a disabling").await;
+    }
+}
+
+/// A reset that races with a disabling is there before it or not at all: once
+/// the disabling is acknowledged the user stays as it was answered
+/// (ASVS 7.4.2).
+pub async fn no_password_is_reset_once_a_user_is_disabled(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let user = user(round);
+        let disables = move |racer: u32| (racer + round).is_multiple_of(2);
+        insert_user(&*store, &user).await;
+        let hash = |racer: u32| PasswordHash::new(format!("reset {racer}"));
+        let outcomes = race(racers, |racer| {
+            let (store, state, new) = (Arc::clone(&store), user.state(), hash(racer));
+            async move {
+                if !disables(racer) {
+                    return (done(store.reset_password(&state, &new).await), None);
+                }
+                let disabled = store.set_status(state.id, UserStatus::Disabled).await;
+                (false, done(disabled))
+            }
+        })
+        .await;
+        let mut expected = User {
+            status: UserStatus::Disabled,
+            auth_epoch: 1,
+            link_epoch: 1,
+            ..user.clone()
+        };
+        let reset: Vec<bool> = outcomes.iter().map(|(reset, _)| *reset).collect();
+        if reset.contains(&true) {
+            let winner = only_winner(&reset, "parallel resets of one password");
+            expected.password_hash = hash(winner);
+            expected.is_verified = true;
+            expected.auth_epoch = 2;
+            expected.link_epoch = 2;
+        }
+        for (racer, (_, answer)) in (0..).zip(&outcomes) {
+            if disables(racer) {
+                assert_user(answer.as_ref(), &expected, "the answer to a disabling");
+            }
+        }
+        assert_stored(&*store, &expected, "after a disabling").await;
+    }
+}
