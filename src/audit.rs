@@ -24,7 +24,8 @@ use crate::time::Timestamp;
 pub enum AuditClass {
     /// It was done, by somebody who had shown that they may.
     Done,
-    /// It was refused, or is what anyone can ask for who knows an address.
+    /// It was refused, it changed nothing, or it is what anyone can ask for who
+    /// knows an address.
     Tried,
 }
 
@@ -53,6 +54,11 @@ impl AuditClass {
             (Operation::ValidateToken | Operation::KeepEvent, _)
             // A flood writes nothing.
             | (_, Some(ErrorCode::RateLimited | ErrorCode::Overloaded)) => None,
+            // Whoever may not, or asks for an account that is not there, would
+            // make records of any account or of none.
+            (_, Some(ErrorCode::Forbidden | ErrorCode::NotFound)) if event.actor_id.is_some() => {
+                None
+            }
             // A front end does these all the time.
             (Operation::Refresh | Operation::ListSessions | Operation::ListEvents, _)
                 if !is_remarkable =>
@@ -64,7 +70,13 @@ impl AuditClass {
                 Some(Self::Done)
             }
             (
-                Operation::ForgotPassword | Operation::ResendVerification | Operation::SendMail,
+                Operation::ForgotPassword
+                | Operation::ResendVerification
+                | Operation::SendMail
+                | Operation::ListSessions
+                | Operation::ListEvents
+                | Operation::ViewUser
+                | Operation::ListUserSessions,
                 _,
             )
             | (_, Some(_)) => Some(Self::Tried),

@@ -86,6 +86,53 @@ name! {
     Permission
 }
 
+/// What the service itself asks a permission for: the acts of an
+/// administrator. Grant them by [`RolePolicy::administrator`], or one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AdminPermission {
+    /// `users:read`: to see accounts, their sessions, and what happened to them.
+    ReadUsers,
+    /// `users:status`: to disable and enable an account.
+    ChangeStatus,
+    /// `users:sessions`: to end an account's sessions.
+    EndSessions,
+    /// `users:reset`: to have a link mailed that sets a new password.
+    ResetPassword,
+    /// `users:roles`: to grant and revoke roles. Who has it is an administrator:
+    /// at least one active account keeps it.
+    ChangeRoles,
+}
+
+impl AdminPermission {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::ReadUsers,
+        Self::ChangeStatus,
+        Self::EndSessions,
+        Self::ResetPassword,
+        Self::ChangeRoles,
+    ];
+
+    /// The name, such as `users:read`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadUsers => "users:read",
+            Self::ChangeStatus => "users:status",
+            Self::EndSessions => "users:sessions",
+            Self::ResetPassword => "users:reset",
+            Self::ChangeRoles => "users:roles",
+        }
+    }
+}
+
+impl From<AdminPermission> for Permission {
+    fn from(permission: AdminPermission) -> Self {
+        Self(permission.as_str().to_owned())
+    }
+}
+
 /// Which permissions each role grants, and which roles a new account has.
 ///
 /// It is configuration: a user record names roles, never permissions. A role
@@ -108,6 +155,12 @@ impl RolePolicy {
     pub fn grant(mut self, role: Role, permissions: impl IntoIterator<Item = Permission>) -> Self {
         self.grants.entry(role).or_default().extend(permissions);
         self
+    }
+
+    /// Lets `role` do all that an administrator may: each [`AdminPermission`].
+    #[must_use]
+    pub fn administrator(self, role: Role) -> Self {
+        self.grant(role, AdminPermission::ALL.map(Permission::from))
     }
 
     /// Gives `role` to every account that registers from now on.
@@ -134,6 +187,34 @@ impl RolePolicy {
             .filter_map(|role| self.grants.get(role))
             .any(|granted| granted.contains(permission))
     }
+
+    /// Whether `role` is one of those that are named here.
+    #[must_use]
+    pub fn knows(&self, role: &Role) -> bool {
+        self.grants.contains_key(role) || self.initial.contains(role)
+    }
+
+    /// Whether who has `roles` may do all that `others` grant.
+    #[must_use]
+    pub fn covers(&self, roles: &BTreeSet<Role>, others: &BTreeSet<Role>) -> bool {
+        others
+            .iter()
+            .filter_map(|role| self.grants.get(role))
+            .flatten()
+            .all(|permission| self.allows(roles, permission))
+    }
+
+    /// The roles that grant `permission`.
+    pub(crate) fn granting<'a>(
+        &'a self,
+        permission: &'a Permission,
+    ) -> impl Iterator<Item = &'a Role> {
+        let grants = |granted: &BTreeSet<Permission>| granted.contains(permission);
+        self.grants
+            .iter()
+            .filter(move |(_, granted)| grants(granted))
+            .map(|(role, _)| role)
+    }
 }
 
 #[cfg(test)]
@@ -150,6 +231,37 @@ mod tests {
         assert!(!policy.allows([&Role::new("student").unwrap()], &grade));
         assert!(!policy.allows([], &grade));
         assert!(!RolePolicy::new().allows([&examiner], &grade));
+    }
+
+    #[test]
+    fn a_role_covers_what_it_may_do_itself() {
+        let role = |name| Role::new(name).unwrap();
+        let grade = Permission::new("exam:grade").unwrap();
+        let policy = RolePolicy::new()
+            .administrator(role("admin"))
+            .grant(role("support"), [AdminPermission::ReadUsers.into()])
+            .grant(role("examiner"), [grade])
+            .initial_role(role("student"));
+        let one = |name| BTreeSet::from([role(name)]);
+        for (roles, others, covers) in [
+            ("admin", "support", true),
+            ("support", "admin", false),
+            ("admin", "examiner", false),
+            ("support", "student", true),
+            ("student", "unheard-of", true),
+            ("student", "support", false),
+        ] {
+            assert_eq!(policy.covers(&one(roles), &one(others)), covers, "{roles}");
+        }
+        let known = |name| policy.knows(&role(name));
+        assert!(known("student") && known("admin") && !known("unheard-of"));
+    }
+
+    #[test]
+    fn every_permission_of_an_administrator_has_a_valid_name() {
+        for permission in AdminPermission::ALL {
+            assert_eq!(Permission::new(permission.as_str()), Ok(permission.into()));
+        }
     }
 
     #[test]

@@ -27,13 +27,14 @@ use ::http::{Extensions, header, request::Parts};
 
 use crate::authz::Permission;
 use crate::clock::Clock;
-use crate::http::{AuthApi, Problem, ProblemCode, ROUTES};
+use crate::http::{AuthApi, Problem, ProblemCode};
 use crate::service::Authenticated;
 use crate::store::Store;
 
 pub use crate::http::Authenticator;
 
-/// All endpoints of the contract, to be merged or nested into an application.
+/// All endpoints of the contract, and those for administrators if
+/// [`HttpConfig::admin`](crate::http::HttpConfig::admin) says so, to be merged or nested into an application.
 ///
 /// Serve the application with
 /// `into_make_service_with_connect_info::<SocketAddr>()`, so that limits and
@@ -44,7 +45,7 @@ where
     C: Clock,
     St: Clone + Send + Sync + 'static,
 {
-    ROUTES.iter().fold(Router::new(), |router, route| {
+    api.routes().fold(Router::new(), |router, route| {
         let api = api.clone();
         let handler = move |request: Request| async move {
             let peer = peer(request.extensions());

@@ -40,6 +40,16 @@ pub enum AuthError {
     /// There is no such thing, or it is not the caller's.
     #[error("there is no such thing")]
     NotFound,
+    /// Nobody would be left who may grant roles. Nothing changed, or it was
+    /// changed back.
+    #[error("this is the last administrator")]
+    LastAdministrator,
+    /// Nobody has confirmed the account's address, so it may be a stranger's.
+    #[error("the address of the account is not confirmed")]
+    NotVerified,
+    /// The account is disabled, and would have to be enabled first.
+    #[error("the account is disabled")]
+    AccountDisabled,
     /// The service was built without a mailer, which this would need.
     #[error("there is no mailer")]
     NoMailer,
@@ -96,6 +106,12 @@ pub enum ErrorCode {
     /// See [`AuthError::NotFound`], [`AuthError::NoMailer`] and
     /// [`AuthError::NoAuditLog`].
     NotFound,
+    /// See [`AuthError::LastAdministrator`].
+    LastAdministrator,
+    /// See [`AuthError::NotVerified`].
+    NotVerified,
+    /// See [`AuthError::AccountDisabled`].
+    AccountDisabled,
     /// See [`AuthError::RateLimited`].
     RateLimited,
     /// See [`AuthError::Overloaded`].
@@ -119,6 +135,9 @@ impl ErrorCode {
             Self::ProofRequired => "proof_required",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
+            Self::LastAdministrator => "last_administrator",
+            Self::NotVerified => "not_verified",
+            Self::AccountDisabled => "account_disabled",
             Self::RateLimited => "rate_limited",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
@@ -139,6 +158,9 @@ impl AuthError {
             Self::ProofRequired => ErrorCode::ProofRequired,
             Self::Forbidden => ErrorCode::Forbidden,
             Self::NotFound | Self::NoMailer | Self::NoAuditLog => ErrorCode::NotFound,
+            Self::LastAdministrator => ErrorCode::LastAdministrator,
+            Self::NotVerified => ErrorCode::NotVerified,
+            Self::AccountDisabled => ErrorCode::AccountDisabled,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::Overloaded { .. } => ErrorCode::Overloaded,
             Self::Unavailable { .. } => ErrorCode::Unavailable,
@@ -179,6 +201,10 @@ pub enum Field {
     Preferences,
     /// `new_email`
     NewEmail,
+    /// `grant`
+    Grant,
+    /// `limit`
+    Limit,
 }
 
 /// The rule that a field breaks.
@@ -206,6 +232,10 @@ pub enum ViolationCode {
     Mismatch,
     /// The new password is the old one.
     Unchanged,
+    /// There is no such thing.
+    Unknown,
+    /// The number is out of range.
+    OutOfRange,
 }
 
 /// One broken rule.

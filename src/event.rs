@@ -57,6 +57,26 @@ pub enum Operation {
     DeleteAccount,
     /// Listing what was kept of the own account's events.
     ListEvents,
+    /// Making an administrator, by the application's own code.
+    AppointAdministrator,
+    /// Looking at somebody's account, as an administrator; as are the next ones.
+    ViewUser,
+    /// Going through the accounts.
+    ListUsers,
+    /// Disabling an account.
+    DisableUser,
+    /// Enabling an account.
+    EnableUser,
+    /// Granting or revoking roles.
+    ChangeRoles,
+    /// Listing an account's sessions.
+    ListUserSessions,
+    /// Ending one of an account's sessions.
+    EndUserSession,
+    /// Ending all of an account's sessions.
+    EndUserSessions,
+    /// Having a link mailed that sets a new password.
+    SendPasswordReset,
     /// Sending a mail, in the background.
     SendMail,
     /// Keeping an event in the audit log, in the background. Reported when it
@@ -89,6 +109,16 @@ impl Operation {
             Self::ExportAccount => "export_account",
             Self::DeleteAccount => "delete_account",
             Self::ListEvents => "list_events",
+            Self::AppointAdministrator => "appoint_administrator",
+            Self::ViewUser => "view_user",
+            Self::ListUsers => "list_users",
+            Self::DisableUser => "disable_user",
+            Self::EnableUser => "enable_user",
+            Self::ChangeRoles => "change_roles",
+            Self::ListUserSessions => "list_user_sessions",
+            Self::EndUserSession => "end_user_session",
+            Self::EndUserSessions => "end_user_sessions",
+            Self::SendPasswordReset => "send_password_reset",
             Self::SendMail => "send_mail",
             Self::KeepEvent => "keep_event",
         }
@@ -168,6 +198,7 @@ pub struct AuthEvent {
     /// Whose account it was about, as far as that is known.
     pub user_id: Option<UserId>,
     /// Who did it, if it was somebody else than that user: an administrator.
+    /// Who did it, if that is somebody else: an administrator.
     pub actor_id: Option<UserId>,
     /// Which session it was about.
     pub session_id: Option<SessionId>,

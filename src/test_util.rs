@@ -65,6 +65,7 @@ mockall::mock! {
             &self,
             account: &AccountState,
             new: &PasswordHash,
+            device: DeviceDigest,
         ) -> Result<bool, StoreError>;
         async fn remove_user(
             &self,
@@ -191,7 +192,9 @@ impl MockStore {
         store.expect_update_profile().returning(|_, _| Err(down()));
         store.expect_verify_email().returning(|_| Err(down()));
         store.expect_change_email().returning(|_, _| Err(down()));
-        store.expect_reset_password().returning(|_, _| Err(down()));
+        store
+            .expect_reset_password()
+            .returning(|_, _, _| Err(down()));
         store.expect_remove_user().returning(|_, _| Err(down()));
         store.expect_set_status().returning(|_, _| Err(down()));
         store.expect_change_roles().returning(|_, _| Err(down()));

@@ -170,6 +170,10 @@ const CAUGHT: &[(Fault, &str)] = &[
         "a_password_is_reset_only_in_the_state_asked_for",
     ),
     (
+        ResetKeepsDevices,
+        "a_password_is_reset_only_in_the_state_asked_for",
+    ),
+    (
         ResetLeavesUnverified,
         "a_password_is_reset_only_in_the_state_asked_for",
     ),

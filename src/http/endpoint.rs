@@ -1,169 +1,18 @@
-//! The endpoints: which there are, and what each does.
+//! What each endpoint does.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::problem::{Problem, ProblemCode};
+use super::route::Endpoint;
 use super::{AuthApi, json, request, respond};
 use crate::clock::Clock;
-use crate::id::SessionId;
 use crate::service::RegisterOutcome;
 use crate::store::Store;
-
-/// What can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Endpoint {
-    /// `POST /register`
-    Register,
-    /// `POST /login`
-    Login,
-    /// `POST /logout`
-    Logout,
-    /// `POST /refresh`
-    Refresh,
-    /// `GET /profile`
-    Profile,
-    /// `PUT /profile`
-    UpdateProfile,
-    /// `POST /password/change`
-    ChangePassword,
-    /// `GET /sessions`
-    ListSessions,
-    /// `DELETE /sessions`
-    EndAllSessions,
-    /// `DELETE /sessions/{id}`
-    EndSession,
-    /// `POST /password/forgot`
-    ForgotPassword,
-    /// `POST /password/reset`
-    ResetPassword,
-    /// `POST /email/verify`
-    VerifyEmail,
-    /// `POST /email/resend`
-    ResendVerification,
-    /// `POST /email/disown`
-    DisownEmail,
-    /// `POST /email/change`
-    ChangeEmail,
-    /// `POST /email/change/confirm`
-    ConfirmEmailChange,
-    /// `GET /account/export`
-    ExportAccount,
-    /// `GET /account/events`
-    ListEvents,
-    /// `DELETE /account`
-    DeleteAccount,
-    /// `GET /.well-known/jwks.json`
-    Jwks,
-}
-
-/// A path and what its methods do.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Route {
-    /// The path; `{id}` stands for one segment.
-    pub path: &'static str,
-    /// Its methods. `HEAD` goes with `GET`.
-    pub methods: &'static [(Method, Endpoint)],
-}
-
-/// All routes there are.
-pub const ROUTES: &[Route] = &[
-    route("/register", &[(Method::POST, Endpoint::Register)]),
-    route("/login", &[(Method::POST, Endpoint::Login)]),
-    route("/logout", &[(Method::POST, Endpoint::Logout)]),
-    route("/refresh", &[(Method::POST, Endpoint::Refresh)]),
-    route(
-        "/profile",
-        &[
-            (Method::GET, Endpoint::Profile),
-            (Method::PUT, Endpoint::UpdateProfile),
-        ],
-    ),
-    route(
-        "/password/change",
-        &[(Method::POST, Endpoint::ChangePassword)],
-    ),
-    route(
-        "/password/forgot",
-        &[(Method::POST, Endpoint::ForgotPassword)],
-    ),
-    route(
-        "/password/reset",
-        &[(Method::POST, Endpoint::ResetPassword)],
-    ),
-    route("/email/verify", &[(Method::POST, Endpoint::VerifyEmail)]),
-    route(
-        "/email/resend",
-        &[(Method::POST, Endpoint::ResendVerification)],
-    ),
-    route("/email/disown", &[(Method::POST, Endpoint::DisownEmail)]),
-    route("/email/change", &[(Method::POST, Endpoint::ChangeEmail)]),
-    route(
-        "/email/change/confirm",
-        &[(Method::POST, Endpoint::ConfirmEmailChange)],
-    ),
-    route("/account", &[(Method::DELETE, Endpoint::DeleteAccount)]),
-    route("/account/export", &[(Method::GET, Endpoint::ExportAccount)]),
-    route("/account/events", &[(Method::GET, Endpoint::ListEvents)]),
-    route(
-        "/sessions",
-        &[
-            (Method::GET, Endpoint::ListSessions),
-            (Method::DELETE, Endpoint::EndAllSessions),
-        ],
-    ),
-    route("/sessions/{id}", &[(Method::DELETE, Endpoint::EndSession)]),
-    route("/.well-known/jwks.json", &[(Method::GET, Endpoint::Jwks)]),
-];
-
-const fn route(path: &'static str, methods: &'static [(Method, Endpoint)]) -> Route {
-    Route { path, methods }
-}
-
-impl Route {
-    /// Whether `path` is this route's, and the segment that stands for `{id}`.
-    fn matches<'p>(&self, path: &'p str) -> Option<Option<&'p str>> {
-        match self.path.strip_suffix("{id}") {
-            None => (path == self.path).then_some(None),
-            Some(prefix) => path
-                .strip_prefix(prefix)
-                .filter(|id| !id.is_empty() && !id.contains('/'))
-                .map(Some),
-        }
-    }
-
-    fn endpoint(&self, method: &Method) -> Result<Endpoint, Problem> {
-        let wanted = if method == Method::HEAD {
-            &Method::GET
-        } else {
-            method
-        };
-        self.methods
-            .iter()
-            .find(|(method, _)| method == wanted)
-            .map(|(_, endpoint)| *endpoint)
-            .ok_or_else(|| {
-                let problem = Problem::new(ProblemCode::MethodNotAllowed);
-                match HeaderValue::try_from(self.allow()) {
-                    Ok(allow) => problem.header(header::ALLOW, allow),
-                    Err(_) => problem,
-                }
-            })
-    }
-
-    fn allow(&self) -> String {
-        let names = self.methods.iter().flat_map(|(method, _)| {
-            let head = (method == Method::GET).then_some("HEAD");
-            std::iter::once(method.as_str()).chain(head)
-        });
-        names.collect::<Vec<_>>().join(", ")
-    }
-}
 
 pub(super) async fn dispatch<S, C>(
     api: &AuthApi<S, C>,
@@ -175,8 +24,8 @@ where
     C: Clock,
 {
     let (parts, body) = request.into_parts();
-    let (route, id) = ROUTES
-        .iter()
+    let (route, segments) = api
+        .routes()
         .find_map(|route| Some((route, route.matches(parts.uri.path())?)))
         .ok_or_else(|| Problem::new(ProblemCode::NotFound))?;
     let endpoint = route.endpoint(&parts.method)?;
@@ -185,6 +34,7 @@ where
     let context = request::context(headers, peer, api.config());
     let context = &context;
     let authenticated = || api.authenticate(headers, peer);
+    let (id, second) = (segments.first(), segments.get(1));
 
     match endpoint {
         Endpoint::Register => match service.register(read(&parts, &body)?, context).await? {
@@ -229,15 +79,12 @@ where
         Endpoint::EndAllSessions => {
             let auth = authenticated().await?;
             service.end_all_sessions(&auth, context).await?;
-            Ok(respond(StatusCode::NO_CONTENT, "", Vec::new()))
+            no_content()
         }
         Endpoint::EndSession => {
             let auth = authenticated().await?;
-            let id: SessionId = id
-                .and_then(|id| id.parse().ok())
-                .ok_or_else(|| Problem::new(ProblemCode::NotFound))?;
-            service.end_session(&auth, id, context).await?;
-            Ok(respond(StatusCode::NO_CONTENT, "", Vec::new()))
+            service.end_session(&auth, parse(id)?, context).await?;
+            no_content()
         }
         Endpoint::ForgotPassword => {
             let wanted = read(&parts, &body)?;
@@ -293,7 +140,7 @@ where
         }
         Endpoint::ListEvents => {
             let auth = authenticated().await?;
-            let page = request::page(parts.uri.query())?;
+            let page = request::events(parts.uri.query())?;
             let answer = service.list_events(&auth, page, context).await?;
             ok(StatusCode::OK, &answer)
         }
@@ -301,10 +148,80 @@ where
             let auth = authenticated().await?;
             let proof = read(&parts, &body)?;
             service.delete_account(&auth, proof, context).await?;
-            Ok(respond(StatusCode::NO_CONTENT, "", Vec::new()))
+            no_content()
         }
         Endpoint::Jwks => ok(StatusCode::OK, &service.jwks()),
+        Endpoint::ListUsers => {
+            let auth = authenticated().await?;
+            let page = request::users(parts.uri.query())?;
+            ok(
+                StatusCode::OK,
+                &service.list_users(&auth, page, context).await?,
+            )
+        }
+        Endpoint::FindUser => {
+            let auth = authenticated().await?;
+            let wanted = read(&parts, &body)?;
+            ok(
+                StatusCode::OK,
+                &service.find_user(&auth, wanted, context).await?,
+            )
+        }
+        Endpoint::ViewUser => {
+            let auth = authenticated().await?;
+            let answer = service.view_user(&auth, parse(id)?, context).await?;
+            ok(StatusCode::OK, &answer)
+        }
+        Endpoint::SetUserStatus => {
+            let (auth, id) = (authenticated().await?, parse(id)?);
+            let change = read(&parts, &body)?;
+            let answer = service.set_user_status(&auth, id, change, context).await?;
+            ok(StatusCode::OK, &answer)
+        }
+        Endpoint::ChangeUserRoles => {
+            let (auth, id) = (authenticated().await?, parse(id)?);
+            let change = read(&parts, &body)?;
+            let answer = service
+                .change_user_roles(&auth, id, change, context)
+                .await?;
+            ok(StatusCode::OK, &answer)
+        }
+        Endpoint::ListUserSessions => {
+            let auth = authenticated().await?;
+            let answer = service
+                .list_user_sessions(&auth, parse(id)?, context)
+                .await?;
+            ok(StatusCode::OK, &answer)
+        }
+        Endpoint::EndUserSessions => {
+            let auth = authenticated().await?;
+            service
+                .end_user_sessions(&auth, parse(id)?, context)
+                .await?;
+            no_content()
+        }
+        Endpoint::EndUserSession => {
+            let (auth, session) = (authenticated().await?, parse(second)?);
+            service
+                .end_user_session(&auth, parse(id)?, session, context)
+                .await?;
+            no_content()
+        }
+        Endpoint::SendPasswordReset => {
+            let auth = authenticated().await?;
+            let answer = service
+                .send_password_reset(&auth, parse(id)?, context)
+                .await?;
+            ok(StatusCode::ACCEPTED, &answer)
+        }
     }
+}
+
+/// The id that a segment of the path is. Whatever is none does not exist.
+fn parse<T: FromStr>(segment: Option<&&str>) -> Result<T, Problem> {
+    segment
+        .and_then(|segment| segment.parse().ok())
+        .ok_or_else(|| Problem::new(ProblemCode::NotFound))
 }
 
 fn read<T: serde::de::DeserializeOwned>(
@@ -313,6 +230,10 @@ fn read<T: serde::de::DeserializeOwned>(
 ) -> Result<T, Problem> {
     request::require_json(&parts.headers)?;
     json::read(body)
+}
+
+fn no_content() -> Result<Response<Bytes>, Problem> {
+    Ok(respond(StatusCode::NO_CONTENT, "", Vec::new()))
 }
 
 fn ok(status: StatusCode, answer: &impl Serialize) -> Result<Response<Bytes>, Problem> {

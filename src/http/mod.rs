@@ -9,6 +9,7 @@ mod endpoint;
 mod json;
 mod problem;
 mod request;
+mod route;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,8 +21,8 @@ use http_body_util::{BodyExt, Limited};
 use tracing::Instrument;
 
 pub use client_ip::{ParseProxiesError, TrustedProxies};
-pub use endpoint::{Endpoint, ROUTES, Route};
 pub use problem::{Problem, ProblemCode};
+pub use route::{ADMIN_ROUTES, Endpoint, ROUTES, Route};
 
 use crate::clock::{Clock, SystemClock};
 use crate::secret::AccessToken;
@@ -37,6 +38,10 @@ pub struct HttpConfig {
     /// Proxies whose `X-Forwarded-For` is believed. Default: none, so that a
     /// client is known by its peer address (ASVS 4.1.3).
     pub trusted_proxies: TrustedProxies,
+    /// Whether [`ADMIN_ROUTES`] are there, for users whose roles permit what
+    /// each asks for. Default: no, so that an application that has no use for
+    /// them exposes nothing.
+    pub admin: bool,
 }
 
 impl Default for HttpConfig {
@@ -44,6 +49,7 @@ impl Default for HttpConfig {
         Self {
             max_body_bytes: 64 * 1024,
             trusted_proxies: TrustedProxies::default(),
+            admin: false,
         }
     }
 }
@@ -97,6 +103,12 @@ impl<S, C> AuthApi<S, C> {
     #[must_use]
     pub fn config(&self) -> &HttpConfig {
         &self.config
+    }
+
+    /// The routes that are there.
+    pub fn routes(&self) -> impl Iterator<Item = &'static Route> + use<S, C> {
+        let admin: &[Route] = if self.config.admin { ADMIN_ROUTES } else { &[] };
+        ROUTES.iter().chain(admin)
     }
 }
 

@@ -31,6 +31,12 @@ pub enum ProblemCode {
     MethodNotAllowed,
     /// 409: another account has this email address.
     EmailTaken,
+    /// 409: nobody would be left who may grant roles.
+    LastAdministrator,
+    /// 409: nobody has confirmed the account's address.
+    NotVerified,
+    /// 409: the account is disabled.
+    AccountDisabled,
     /// 413: the body is larger than accepted.
     PayloadTooLarge,
     /// 415: the body is not declared as JSON in UTF-8.
@@ -62,6 +68,9 @@ impl ProblemCode {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::EmailTaken => "email_taken",
+            Self::LastAdministrator => "last_administrator",
+            Self::NotVerified => "not_verified",
+            Self::AccountDisabled => "account_disabled",
             Self::PayloadTooLarge => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::ValidationFailed => "validation_failed",
@@ -83,7 +92,10 @@ impl ProblemCode {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::EmailTaken => StatusCode::CONFLICT,
+            Self::EmailTaken
+            | Self::LastAdministrator
+            | Self::NotVerified
+            | Self::AccountDisabled => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::ValidationFailed => StatusCode::UNPROCESSABLE_ENTITY,
@@ -105,6 +117,9 @@ impl ProblemCode {
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This cannot be done here.",
             Self::EmailTaken => "There is already an account with this email address.",
+            Self::LastAdministrator => "Nobody would be left who may grant roles.",
+            Self::NotVerified => "The address of this account is not confirmed yet.",
+            Self::AccountDisabled => "This account is disabled. Enable it first.",
             Self::PayloadTooLarge => "The request is too large.",
             Self::UnsupportedMediaType => "Send application/json in UTF-8.",
             Self::ValidationFailed => "Some fields need another look.",
@@ -209,6 +224,9 @@ impl From<AuthError> for Problem {
                 .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             ErrorCode::Forbidden => Self::new(ProblemCode::Forbidden),
             ErrorCode::NotFound => Self::new(ProblemCode::NotFound),
+            ErrorCode::LastAdministrator => Self::new(ProblemCode::LastAdministrator),
+            ErrorCode::NotVerified => Self::new(ProblemCode::NotVerified),
+            ErrorCode::AccountDisabled => Self::new(ProblemCode::AccountDisabled),
             ErrorCode::RateLimited => Self::new(ProblemCode::RateLimited),
             ErrorCode::Overloaded => Self::new(ProblemCode::Overloaded),
             ErrorCode::Unavailable => Self::new(ProblemCode::Unavailable),

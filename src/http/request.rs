@@ -1,13 +1,14 @@
 //! What is read off a request's head.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::sync::Once;
 
 use http::{HeaderMap, header};
 
 use super::HttpConfig;
 use super::problem::{Problem, ProblemCode};
-use crate::service::{ListEvents, MAX_EVENTS, RequestContext};
+use crate::service::{ListEvents, ListUsers, RequestContext};
 
 /// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1).
 pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
@@ -49,35 +50,6 @@ pub(super) fn context(
     .with_user_agent(&agent)
 }
 
-/// The page that `before` and `limit` of a query ask for. A parameter that is
-/// there twice, that is unknown or that cannot be read is refused, and not
-/// taken for something else (ASVS 15.3.7).
-pub(super) fn page(query: Option<&str>) -> Result<ListEvents, Problem> {
-    let refused = || {
-        Problem::new(ProblemCode::MalformedRequest).detail(
-            "The query may have `before`, the id of an event, and `limit`, 1 to 100, once each.",
-        )
-    };
-    let (mut before, mut limit) = (None, None);
-    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        match &*name {
-            "before" if before.is_none() => {
-                before = Some(value.parse().map_err(|_| refused())?);
-            }
-            "limit" if limit.is_none() => {
-                let number: Option<usize> = value.parse().ok();
-                let number = number.filter(|number| (1..=MAX_EVENTS).contains(number));
-                limit = Some(number.ok_or_else(refused)?);
-            }
-            _ => return Err(refused()),
-        }
-    }
-    Ok(ListEvents {
-        before,
-        limit: limit.unwrap_or(ListEvents::default().limit),
-    })
-}
-
 /// Refuses a body that is not declared as JSON in UTF-8. A form or plain text,
 /// which a foreign page can send without asking, never gets through (ASVS 3.5.2).
 pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
@@ -103,4 +75,40 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     } else {
         Err(refused())
     }
+}
+
+/// The users that a query asks for, by `after` and `limit`.
+pub(super) fn users(query: Option<&str>) -> Result<ListUsers, Problem> {
+    let detail = "The query takes `after`, an id, and `limit`, a number, each once.";
+    let (after, limit) = page(query, "after", detail)?;
+    Ok(ListUsers { after, limit })
+}
+
+/// The events that a query asks for, by `before` and `limit`.
+pub(super) fn events(query: Option<&str>) -> Result<ListEvents, Problem> {
+    let detail = "The query takes `before`, an id, and `limit`, a number, each once.";
+    let (before, limit) = page(query, "before", detail)?;
+    Ok(ListEvents { before, limit })
+}
+
+/// The page that a query asks for: where it begins, by the parameter `cursor`,
+/// and by `limit` how long it is, each at most once and nothing else (ASVS
+/// 15.3.7).
+fn page<T: FromStr>(
+    query: Option<&str>,
+    cursor: &str,
+    detail: &'static str,
+) -> Result<(Option<T>, Option<u32>), Problem> {
+    let malformed = || Problem::new(ProblemCode::MalformedRequest).detail(detail);
+    let (mut begin, mut limit) = (None, None);
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if name == cursor && begin.is_none() {
+            begin = Some(value.parse().map_err(|_| malformed())?);
+        } else if name == "limit" && limit.is_none() {
+            limit = Some(value.parse().map_err(|_| malformed())?);
+        } else {
+            return Err(malformed());
+        }
+    }
+    Ok((begin, limit))
 }

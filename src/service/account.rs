@@ -94,7 +94,8 @@ where
     /// # Errors
     ///
     /// [`AuthError::Validation`]; [`AuthError::InvalidCredentials`];
-    /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::LastAdministrator`], unless another one leaves at the same
+    /// moment; [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
     /// [`AuthError::Store`]: the account may still be there, and deleting it
     /// again tells.
     pub async fn delete_account(
@@ -127,6 +128,7 @@ where
         let current = current.ok_or(AuthError::InvalidCredentials)?;
         self.confirm_password(user, &current, context, trail)
             .await?;
+        self.is_not_the_last(user).await?;
         self.limit_release(user).await?;
 
         let state = user.state();

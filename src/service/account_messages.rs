@@ -112,21 +112,13 @@ pub struct AccountExport {
 }
 
 /// Asks for a page of the own events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListEvents {
     /// The events before this one; `None`: the newest.
     pub before: Option<EventId>,
-    /// How many; held within 1 and [`MAX_EVENTS`](super::MAX_EVENTS).
-    pub limit: usize,
-}
-
-impl Default for ListEvents {
-    fn default() -> Self {
-        Self {
-            before: None,
-            limit: 50,
-        }
-    }
+    /// How many, 1 to [`MAX_PAGE`](super::MAX_PAGE); `None`:
+    /// [`DEFAULT_PAGE`](super::DEFAULT_PAGE).
+    pub limit: Option<u32>,
 }
 
 /// A page of a user's events.
@@ -153,9 +145,9 @@ pub struct EventView {
     pub refused: Option<ErrorCode>,
     /// Something to know besides.
     pub notice: Option<Notice>,
-    /// Whether it was an administrator who did it. Which one, users are not
-    /// told.
-    pub by_administrator: bool,
+    /// Whether somebody else did it, or tried to: an administrator. Which one,
+    /// users are not told.
+    pub by_other: bool,
     /// Which session it was about.
     pub session_id: Option<SessionId>,
     /// Which mail it was about.
@@ -176,7 +168,7 @@ impl From<&AuditRecord> for EventView {
             operation: record.operation,
             refused: record.refused,
             notice: record.notice,
-            by_administrator: !is_own,
+            by_other: !is_own,
             session_id: record.session_id,
             mail: record.mail,
             ip: record.ip.filter(|_| is_own),

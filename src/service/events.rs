@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::admin::page_limit;
 use super::audit_log::AuditLog;
 use super::report::Trail;
 use super::{AuthService, Authenticated, EventList, EventView, ListEvents, RequestContext};
@@ -10,9 +11,6 @@ use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::event::Operation;
 use crate::id::{EventId, UserId};
-
-/// How many events one page has at most.
-pub const MAX_EVENTS: usize = 100;
 
 impl<S, C: Clock> AuthService<S, C> {
     /// Waits until no event waits to be written into the audit log any more:
@@ -29,7 +27,8 @@ impl<S, C: Clock> AuthService<S, C> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::NoAuditLog`]; [`AuthError::Store`].
+    /// [`AuthError::NoAuditLog`]; [`AuthError::Validation`] when the limit is
+    /// out of range; [`AuthError::Store`].
     pub async fn list_events(
         &self,
         auth: &Authenticated,
@@ -61,7 +60,7 @@ impl<S, C: Clock> AuthService<S, C> {
         page: ListEvents,
     ) -> Result<(Vec<AuditRecord>, Option<EventId>), AuthError> {
         let log = self.audit_log()?;
-        let limit = page.limit.clamp(1, MAX_EVENTS);
+        let limit = page_limit(page.limit)?;
         // One more than is shown says whether there is another page.
         let found = log.events_of(user, page.before, limit.saturating_add(1), self.now());
         let mut events = found.await?;

@@ -7,6 +7,7 @@
 
 mod account;
 mod account_messages;
+mod admin;
 mod attempt;
 mod audit_log;
 mod breach;
@@ -30,8 +31,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use account_messages::*;
+pub use admin::*;
 pub use builder::AuthServiceBuilder;
-pub use events::MAX_EVENTS;
 pub use messages::*;
 #[cfg(any(test, feature = "test-util"))]
 pub use onboarding::MockRegistrationHook;

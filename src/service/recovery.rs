@@ -1,15 +1,17 @@
 //! A new password for whoever has the mailbox.
 
+use std::sync::Arc;
+
 use super::mailing::Asked;
 use super::report::Trail;
 use super::{Accepted, AuthService, EmailRequest, RequestContext, ResetPassword};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::Operation;
-use crate::mail::MailKind;
+use crate::mail::{MailKind, Outbox};
 use crate::store::{LimitStore, SessionStore, TokenStore, UserStore};
 use crate::token::TokenPurpose;
-use crate::user::UserStatus;
+use crate::user::{User, UserStatus};
 
 impl<S, C> AuthService<S, C>
 where
@@ -46,8 +48,18 @@ where
         let outbox = self.outbox()?;
         let asked = Asked::Reset;
         let (_, user) = self.mailbox_of(&request, asked, context, trail).await?;
+        self.post_reset_link(outbox, user);
+        Ok(Accepted::new(
+            "If there is an account with this address, a mail with a link is on its way.",
+        ))
+    }
+
+    /// Has a link mailed to `user`, in the background, if there is one who may
+    /// use it.
+    pub(super) fn post_reset_link(&self, outbox: &Arc<Outbox>, user: Option<User>) {
         let (service, kind) = (self.clone(), MailKind::ResetPassword);
-        outbox.post(kind, trail.user_id, async move {
+        let id = user.as_ref().map(|user| user.id);
+        outbox.post(kind, id, async move {
             let outbox = service.outbox()?;
             let Some(user) = user.filter(|user| user.status == UserStatus::Active) else {
                 return Ok(Vec::new());
@@ -58,9 +70,6 @@ where
             service.store_link(&link).await?;
             Ok(vec![service.link_mail(outbox, &link, Some(&user))])
         });
-        Ok(Accepted::new(
-            "If there is an account with this address, a mail with a link is on its way.",
-        ))
     }
 
     /// Sets a new password by a mailed link.
@@ -121,8 +130,10 @@ where
         let new = new.ok_or(AuthError::InvalidLink)?;
         let hash = self.inner.hasher.hash(&new).await?;
 
+        // Known from now on, so that strangers cannot keep the owner out.
+        let device = context.device(user.id);
         // The check of expiry was a while ago; what counts is when it happens.
-        if !link.is_live(self.now()) || !store.reset_password(&link.account, &hash).await? {
+        if !link.is_live(self.now()) || !store.reset_password(&link.account, &hash, device).await? {
             return Err(AuthError::InvalidLink);
         }
         self.sweep_up(user.id, trail).await;

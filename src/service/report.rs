@@ -13,6 +13,8 @@ use crate::id::{SessionId, UserId};
 #[derive(Debug, Default)]
 pub(super) struct Trail {
     pub(super) user_id: Option<UserId>,
+    /// Who did it, if that is somebody else.
+    pub(super) actor_id: Option<UserId>,
     pub(super) session_id: Option<SessionId>,
     pub(super) notice: Option<Notice>,
 }
@@ -22,7 +24,7 @@ impl Trail {
         Self {
             user_id: Some(auth.user().id),
             session_id: Some(auth.session().id),
-            notice: None,
+            ..Self::default()
         }
     }
 }
@@ -47,7 +49,7 @@ impl<S, C: Clock> AuthService<S, C> {
             refused: result.as_ref().err().map(AuthError::code),
             notice: trail.notice,
             user_id: trail.user_id,
-            actor_id: None,
+            actor_id: trail.actor_id,
             session_id: trail.session_id,
             mail: None,
             ip: context.ip,

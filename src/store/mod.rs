@@ -228,10 +228,10 @@ pub trait UserStore: Send + Sync {
         to: &Email,
     ) -> Result<ChangeEmail, StoreError>;
 
-    /// Replaces the password hash, raises both epochs by one and marks the
-    /// address as verified, all in one act, if the account is in the state
-    /// `account` and active. Says whether it did: of any number of callers at
-    /// once, one did.
+    /// Replaces the password hash, raises both epochs by one, marks the address
+    /// as verified and makes `device` the only one that the user is known to
+    /// use, all in one act, if the account is in the state `account` and
+    /// active. Says whether it did: of any number of callers at once, one did.
     ///
     /// # Errors
     ///
@@ -240,6 +240,7 @@ pub trait UserStore: Send + Sync {
         &self,
         account: &AccountState,
         new: &PasswordHash,
+        device: DeviceDigest,
     ) -> Result<bool, StoreError>;
 
     /// Removes the user if the account is in the state `account` and active,

@@ -62,8 +62,9 @@ impl<T: UserStore + ?Sized> UserStore for Arc<T> {
         &self,
         account: &AccountState,
         new: &PasswordHash,
+        device: DeviceDigest,
     ) -> Result<bool, StoreError> {
-        (**self).reset_password(account, new).await
+        (**self).reset_password(account, new, device).await
     }
 
     async fn remove_user(

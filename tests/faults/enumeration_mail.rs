@@ -87,7 +87,7 @@ impl Ask {
     /// How often that is, until there were too many.
     fn budget(self) -> usize {
         match self {
-            Self::Login => 10,
+            Self::Login => 5,
             _ => 3,
         }
     }

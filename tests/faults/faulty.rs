@@ -238,9 +238,12 @@ impl<S: Store> UserStore for FaultyStore<S> {
         &self,
         account: &AccountState,
         new: &PasswordHash,
+        device: DeviceDigest,
     ) -> Result<bool, StoreError> {
-        self.call("reset_password", || self.inner.reset_password(account, new))
-            .await
+        self.call("reset_password", || {
+            self.inner.reset_password(account, new, device)
+        })
+        .await
     }
 
     async fn remove_user(

@@ -295,7 +295,7 @@ async fn ghsa_39_known_and_unknown_accounts_get_equal_answers() {
 async fn a_limit_says_how_long_to_wait() {
     let client = Client::new();
     let guess = json!({"email": "nobody@example.org", "password": "not the right one"});
-    for _ in 0..10 {
+    for _ in 0..5 {
         assert_eq!(
             client.post("/login", guess.clone()).await.status,
             StatusCode::UNAUTHORIZED
@@ -303,7 +303,7 @@ async fn a_limit_says_how_long_to_wait() {
     }
     let answer = client.post("/login", guess).await;
     assert_eq!(answer.code(), (429, "rate_limited"));
-    assert_eq!(answer.header("retry-after"), "60");
+    assert_eq!(answer.header("retry-after"), "30");
 }
 
 #[tokio::test]

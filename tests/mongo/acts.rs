@@ -217,7 +217,12 @@ impl Act {
             }
             Self::ResetPassword { state, to } => {
                 let account = state.account();
-                format!("{:?}", store.reset_password(&account, &hash(to)).await?)
+                format!(
+                    "{:?}",
+                    store
+                        .reset_password(&account, &hash(to), device(to))
+                        .await?
+                )
             }
             Self::RemoveUser { state, which } => {
                 format!("{:?}", store.remove_user(&state.account(), which).await?)

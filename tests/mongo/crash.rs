@@ -42,7 +42,7 @@ async fn work(
             assert!(matches!(rotation, Rotation::Rotated(_)));
             assert!(store.end_session(ended.user_id, ended.id).await?);
             let account = user(number).state();
-            assert!(store.reset_password(&account, &hash(0)).await?);
+            assert!(store.reset_password(&account, &hash(0), device(0)).await?);
             assert_eq!(store.remove_tokens(account.id, None).await?, 1);
             Ok::<_, admittance::store::StoreError>(())
         };

@@ -31,7 +31,7 @@ pub async fn one_of_many_resets_wins(store: Arc<dyn Store>) {
         let hash = |racer: u32| PasswordHash::new(format!("reset {racer}"));
         let reset = race(racers, |racer| {
             let (store, state, new) = (Arc::clone(&store), user.state(), hash(racer));
-            async move { done(store.reset_password(&state, &new).await) }
+            async move { done(store.reset_password(&state, &new, device(9)).await) }
         })
         .await;
         let winner = only_winner(&reset, "parallel resets of one password");
@@ -40,6 +40,7 @@ pub async fn one_of_many_resets_wins(store: Arc<dyn Store>) {
             auth_epoch: 1,
             is_verified: true,
             link_epoch: 1,
+            devices: vec![device(9)],
             ..user
         };
         assert_stored(&*store, &expected, "after parallel resets").await;

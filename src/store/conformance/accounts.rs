@@ -24,7 +24,7 @@ impl Act {
             Self::ChangeEmail => {
                 done(store.change_email(account, &new_email()).await) == ChangeEmail::Changed
             }
-            Self::Reset => done(store.reset_password(account, &new_hash()).await),
+            Self::Reset => done(store.reset_password(account, &new_hash(), device(9)).await),
             Self::Remove(which) => done(store.remove_user(account, which).await),
         }
     }
@@ -206,8 +206,8 @@ pub async fn an_email_is_changed_only_to_a_free_one(store: Arc<dyn Store>) {
     }
 }
 
-/// A reset replaces the hash, raises both epochs by one and verifies the
-/// address, all in one act, if the account is in the state asked for; nothing
+/// A reset replaces the hash, raises both epochs by one, verifies the address
+/// and forgets all devices but the one that is given, all in one act, if the account is in the state asked for; nothing
 /// else changes, and it is good for one reset.
 pub async fn a_password_is_reset_only_in_the_state_asked_for(store: Arc<dyn Store>) {
     let before = done_only_in_its_state(&*store, 1, Act::Reset).await;
@@ -216,11 +216,14 @@ pub async fn a_password_is_reset_only_in_the_state_asked_for(store: Arc<dyn Stor
         auth_epoch: 8,
         link_epoch: 5,
         is_verified: true,
+        devices: vec![device(9)],
         ..before.clone()
     };
     assert_stored(&*store, &expected, "a reset stored").await;
     let second = PasswordHash::new("second");
-    let again = store.reset_password(&before.state(), &second).await;
+    let again = store
+        .reset_password(&before.state(), &second, device(8))
+        .await;
     assert!(!done(again), "a password was reset twice");
     assert_stored(&*store, &expected, "a second reset stored").await;
 }

@@ -143,7 +143,10 @@ pub async fn no_password_is_reset_once_a_user_is_disabled(store: Arc<dyn Store>)
             let (store, state, new) = (Arc::clone(&store), user.state(), hash(racer));
             async move {
                 if !disables(racer) {
-                    return (done(store.reset_password(&state, &new).await), None);
+                    return (
+                        done(store.reset_password(&state, &new, device(9)).await),
+                        None,
+                    );
                 }
                 let disabled = store.set_status(state.id, UserStatus::Disabled).await;
                 (false, done(disabled))
@@ -161,6 +164,7 @@ pub async fn no_password_is_reset_once_a_user_is_disabled(store: Arc<dyn Store>)
             let winner = only_winner(&reset, "parallel resets of one password");
             expected.password_hash = hash(winner);
             expected.is_verified = true;
+            expected.devices = vec![device(9)];
             expected.auth_epoch = 2;
             expected.link_epoch = 2;
         }

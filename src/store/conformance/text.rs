@@ -77,7 +77,7 @@ pub async fn asvs_1_2_4_hostile_text_matches_only_itself(store: Arc<dyn Store>) 
         let acted = [
             done(store.verify_email(&state).await),
             done(store.change_email(&state, &email("x@y.org")).await) != ChangeEmail::Gone,
-            done(store.reset_password(&state, &new).await),
+            done(store.reset_password(&state, &new, device(9)).await),
             done(store.remove_user(&state, Removal::Any).await),
         ];
         assert!(
@@ -111,10 +111,11 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
         hostile.link_epoch = 1;
         hostile.password_hash = PasswordHash::new(text);
         let (state, new) = (hostile.state(), &hostile.password_hash);
-        let reset = store.reset_password(&state, new).await;
+        let reset = store.reset_password(&state, new, device(9)).await;
         assert!(done(reset), "{text:?} as the hash of a new password");
         hostile.is_verified = true;
         hostile.auth_epoch = 1;
+        hostile.devices = vec![device(9)];
         hostile.link_epoch = 2;
     } else {
         hostile.email = Email::from_store(text.to_owned(), text.to_owned());

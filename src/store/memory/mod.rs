@@ -312,6 +312,7 @@ impl UserStore for MemoryStore {
         &self,
         account: &AccountState,
         new: &PasswordHash,
+        device: DeviceDigest,
     ) -> Result<bool, StoreError> {
         let mut users = self.write_users();
         let Some(user) = users.in_state(account) else {
@@ -321,6 +322,7 @@ impl UserStore for MemoryStore {
         (user.auth_epoch, user.link_epoch) = (auth, link);
         user.password_hash = new.clone();
         user.is_verified = true;
+        user.devices = vec![device];
         Ok(true)
     }
 

@@ -331,12 +331,17 @@ impl UserStore for MongoStore {
         &self,
         account: &AccountState,
         new: &PasswordHash,
+        device: DeviceDigest,
     ) -> Result<bool, StoreError> {
         let Some(filter) = in_state(account) else {
             return Ok(false);
         };
         let change = doc! {
-            "$set": { "password_hash": new.expose_secret(), "is_verified": true },
+            "$set": {
+                "password_hash": new.expose_secret(),
+                "is_verified": true,
+                "devices": [device_binary(&device)],
+            },
             "$inc": { "auth_epoch": 1_i64, "link_epoch": 1_i64 },
         };
         self.change_user(filter, change).await

@@ -67,6 +67,7 @@ pub(crate) enum Fault {
     ChangeOfEmailKeepsLinks,
     ResetKeepsPassword,
     ResetLeavesUnverified,
+    ResetKeepsDevices,
     RemovesVerified,
     RemovesNobody,
     KeepsEmailOfRemovedUser,

@@ -272,6 +272,7 @@ impl UserStore for FaultyStore {
         &self,
         account: &AccountState,
         new: &PasswordHash,
+        device: DeviceDigest,
     ) -> Result<bool, StoreError> {
         let check = |tables: &Tables| self.in_state(tables, account).map(|user| user.id);
         let write = |tables: &mut Tables, found: Option<UserId>| {
@@ -284,6 +285,10 @@ impl UserStore for FaultyStore {
             user.auth_epoch += u64::from(!self.has(ResetKeepsEpoch));
             user.link_epoch += u64::from(!self.has(ResetKeepsLinks));
             user.is_verified |= !self.has(ResetLeavesUnverified);
+            if !self.has(ResetKeepsDevices) {
+                user.devices.clear();
+            }
+            user.devices.push(device);
             true
         };
         Ok(self.act(ChecksThenResets, check, write).await)

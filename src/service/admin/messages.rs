@@ -1,0 +1,100 @@
+//! What an administrator asks for, and what is answered.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::authz::Role;
+use crate::id::UserId;
+use crate::time::Timestamp;
+use crate::user::{User, UserStatus};
+
+/// The most users or events on one page.
+pub const MAX_PAGE: u32 = 200;
+/// How many a page has when nothing is said.
+pub const DEFAULT_PAGE: u32 = 50;
+
+/// Asks for the account of an address.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FindUser {
+    /// The address, in any spelling of it.
+    pub email: String,
+}
+
+/// Asks for a page of users, the oldest accounts first.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListUsers {
+    /// The user that the last page ended with. `None` asks for the first page.
+    pub after: Option<UserId>,
+    /// How many at most: 1 to [`MAX_PAGE`]; [`DEFAULT_PAGE`] when nothing is said.
+    pub limit: Option<u32>,
+}
+
+/// Asks for another status.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetStatus {
+    /// The status that the account is to have.
+    pub status: UserStatus,
+}
+
+/// Asks for other roles. What is granted and revoked at once is revoked.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangeRoles {
+    /// Names of roles to add. Each must be one that the application's
+    /// [`RolePolicy`](crate::authz::RolePolicy) names.
+    pub grant: Vec<String>,
+    /// Names of roles to take away.
+    pub revoke: Vec<String>,
+}
+
+/// What an administrator sees of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct UserView {
+    /// The id.
+    pub user_id: UserId,
+    /// The address as it was given.
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When it was last logged in to.
+    pub last_login: Option<Timestamp>,
+    /// Whether the owner of the mailbox has confirmed the account.
+    pub is_verified: bool,
+    /// Whether it may be used.
+    pub status: UserStatus,
+    /// Its roles.
+    pub roles: BTreeSet<Role>,
+}
+
+impl From<&User> for UserView {
+    fn from(user: &User) -> Self {
+        Self {
+            user_id: user.id,
+            email: user.email.as_str().to_owned(),
+            name: user.name.as_str().to_owned(),
+            created_at: user.created_at,
+            last_login: user.last_login,
+            is_verified: user.is_verified,
+            status: user.status,
+            roles: user.roles.clone(),
+        }
+    }
+}
+
+/// A page of users.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct UserList {
+    /// The users.
+    pub users: Vec<UserView>,
+    /// What to ask for as [`ListUsers::after`] to get the next page; `None` on
+    /// the last one.
+    pub next: Option<UserId>,
+}

@@ -1,0 +1,163 @@
+//! What an administrator may do with somebody else's account.
+//!
+//! Each act asks for a permission of its own. Besides, nobody changes an
+//! account that may do more than they may, or grants what they do not have
+//! themselves: so a permission to manage users is not one to become anybody.
+
+mod access;
+mod messages;
+mod roles;
+
+use std::collections::BTreeSet;
+
+pub use messages::*;
+
+use super::register::parse_email;
+use super::report::Trail;
+use super::{AuthService, Authenticated, RequestContext};
+use crate::authz::{AdminPermission, Role};
+use crate::clock::Clock;
+use crate::error::{AuthError, Field, ViolationCode, Violations};
+use crate::event::Operation;
+use crate::id::UserId;
+use crate::store::UserStore;
+use crate::user::User;
+
+/// How many entries a page is to have.
+pub(super) fn page_limit(asked: Option<u32>) -> Result<usize, AuthError> {
+    let limit = asked.unwrap_or(DEFAULT_PAGE);
+    let mut violations = Violations::default();
+    if limit == 0 || limit > MAX_PAGE {
+        let message = format!("Ask for 1 to {MAX_PAGE} at a time.");
+        violations.push(Field::Limit, ViolationCode::OutOfRange, message);
+    }
+    violations.into_result()?;
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// Who acts, and on whom.
+fn trail_of(auth: &Authenticated, user: Option<UserId>) -> Trail {
+    Trail {
+        user_id: user,
+        actor_id: Some(auth.user().id),
+        ..Trail::default()
+    }
+}
+
+impl<S: UserStore, C: Clock> AuthService<S, C> {
+    /// The account of an address. Needs `users:read`.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Forbidden`]; [`AuthError::Validation`];
+    /// [`AuthError::NotFound`]; [`AuthError::Store`].
+    pub async fn find_user(
+        &self,
+        auth: &Authenticated,
+        request: FindUser,
+        context: &RequestContext,
+    ) -> Result<UserView, AuthError> {
+        let mut trail = trail_of(auth, None);
+        let result = self.try_find(auth, request, &mut trail).await;
+        self.report(Operation::ViewUser, &trail, context, &result);
+        result
+    }
+
+    async fn try_find(
+        &self,
+        auth: &Authenticated,
+        request: FindUser,
+        trail: &mut Trail,
+    ) -> Result<UserView, AuthError> {
+        auth.require_permission(&AdminPermission::ReadUsers.into())?;
+        let mut violations = Violations::default();
+        let email = parse_email(&request.email, Field::Email, &mut violations);
+        violations.into_result()?;
+        let email = email.ok_or(AuthError::NotFound)?;
+        let user = self.inner.store.user_by_email(email.canonical()).await?;
+        let user = user.ok_or(AuthError::NotFound)?;
+        trail.user_id = Some(user.id);
+        Ok(UserView::from(&user))
+    }
+
+    /// The account `id`. Needs `users:read`.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Forbidden`]; [`AuthError::NotFound`]; [`AuthError::Store`].
+    pub async fn view_user(
+        &self,
+        auth: &Authenticated,
+        id: UserId,
+        context: &RequestContext,
+    ) -> Result<UserView, AuthError> {
+        let found = self.find_by_id(auth, AdminPermission::ReadUsers, id).await;
+        let result = found.map(|user| UserView::from(&user));
+        let trail = trail_of(auth, Some(id));
+        self.report(Operation::ViewUser, &trail, context, &result);
+        result
+    }
+
+    /// A page of all users, in the order of their ids, which is that of their
+    /// making. Needs `users:read`.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Forbidden`]; [`AuthError::Validation`] when the limit is
+    /// out of range; [`AuthError::Store`].
+    pub async fn list_users(
+        &self,
+        auth: &Authenticated,
+        request: ListUsers,
+        context: &RequestContext,
+    ) -> Result<UserList, AuthError> {
+        let result = self.try_list_users(auth, request).await;
+        self.report(
+            Operation::ListUsers,
+            &trail_of(auth, None),
+            context,
+            &result,
+        );
+        result
+    }
+
+    async fn try_list_users(
+        &self,
+        auth: &Authenticated,
+        request: ListUsers,
+    ) -> Result<UserList, AuthError> {
+        auth.require_permission(&AdminPermission::ReadUsers.into())?;
+        let limit = page_limit(request.limit)?;
+        // One more, which tells whether there is another page.
+        let found = self
+            .inner
+            .store
+            .users(request.after, limit.saturating_add(1));
+        let found = found.await?;
+        let has_more = found.len() > limit;
+        let users: Vec<_> = found.iter().take(limit).map(UserView::from).collect();
+        let next = users.last().filter(|_| has_more).map(|last| last.user_id);
+        Ok(UserList { users, next })
+    }
+
+    /// The user `id`, for whoever has `permission`.
+    async fn find_by_id(
+        &self,
+        auth: &Authenticated,
+        permission: AdminPermission,
+        id: UserId,
+    ) -> Result<User, AuthError> {
+        auth.require_permission(&permission.into())?;
+        let user = self.inner.store.user(id).await?;
+        user.filter(|user| user.id == id).ok_or(AuthError::NotFound)
+    }
+
+    /// Denies to touch an account, or to grant roles, that may do what the
+    /// caller may not.
+    fn outranks(&self, auth: &Authenticated, roles: &BTreeSet<Role>) -> Result<(), AuthError> {
+        match self.config().roles.covers(&auth.user().roles, roles) {
+            true => Ok(()),
+            false => Err(AuthError::Forbidden),
+        }
+    }
+}
