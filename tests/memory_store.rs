@@ -94,6 +94,7 @@ fn small(limits: usize) -> MemoryStore {
         sessions: 100,
         tokens: 100,
         limits,
+        events: 100,
     })
 }
 
@@ -267,6 +268,7 @@ async fn an_idle_store_is_emptied_of_what_has_expired_and_of_nothing_else() {
         sessions: 0,
         tokens: 0,
         limits: 0,
+        events: 0,
     };
     assert_eq!(store.counts(), left);
 }
@@ -297,6 +299,6 @@ async fn asvs_16_2_5_debug_shows_counts_only() {
     let _ = shared.hit(key(1), quota(), at(0)).await.unwrap();
     assert_eq!(
         format!("{store:?}"),
-        "MemoryStore { users: 1, sessions: 1, tokens: 1, limits: 1 }"
+        "MemoryStore { users: 1, sessions: 1, tokens: 1, limits: 1, events: 0 }"
     );
 }

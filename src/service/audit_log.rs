@@ -59,6 +59,11 @@ enum Act {
     Remove(UserId),
 }
 
+/// 46 random bits in one millisecond do not collide by chance.
+#[derive(Debug, thiserror::Error)]
+#[error("a new id is taken: is the source of randomness broken?")]
+struct IdTaken;
+
 /// The sink of a service that has an audit log.
 pub(super) struct Recorder(pub(super) Arc<AuditLog>);
 
@@ -236,8 +241,9 @@ impl AuditLog {
             error,
             "an event was not kept"
         );
-        let is_full = matches!(error.downcast_ref(), Some(StoreError::Full));
-        let is_last = is_full || attempt == self.policy.attempts;
+        let is_final =
+            matches!(error.downcast_ref(), Some(StoreError::Full)) || error.is::<IdTaken>();
+        let is_last = is_final || attempt == self.policy.attempts;
         if is_last {
             self.lose(&job.event, error);
         }
@@ -266,9 +272,7 @@ impl AuditLog {
         match tokio::time::timeout(self.policy.attempt_timeout, attempt).await {
             // Later on it means that an attempt was heard of as failed and had
             // not.
-            Ok(Ok(Ok(Some(Insert::Taken)))) if is_first => {
-                Err("a new id is taken: is the source of randomness broken?".into())
-            }
+            Ok(Ok(Ok(Some(Insert::Taken)))) if is_first => Err(IdTaken.into()),
             Ok(Ok(outcome)) => Ok(outcome.map(drop)?),
             Ok(Err(panicked)) => Err(panicked.into()),
             Err(elapsed) => {
