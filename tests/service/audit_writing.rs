@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use admittance::audit::{AuditPolicy, AuditRecord};
+use admittance::config::LimitPolicy;
 use admittance::error::ErrorCode;
 use admittance::event::{AuthEvent, Notice, Operation};
 use admittance::id::{EventId, UserId};
@@ -104,8 +105,9 @@ impl AuditStore for Troubled {
 }
 
 fn over(log: &Troubled, policy: AuditPolicy) -> Bed {
-    let log = log.clone();
-    Bed::built(MemoryStore::new(), config(), |builder, _| {
+    let (log, mut settings) = (log.clone(), config());
+    settings.limits = LimitPolicy::off();
+    Bed::built(MemoryStore::new(), settings, |builder, _| {
         builder.audit_log(log, policy)
     })
 }
