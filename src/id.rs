@@ -165,6 +165,11 @@ impl EventId {
         Ok(id)
     }
 
+    /// The id right after this one; `None` after the greatest.
+    pub(crate) fn next(self) -> Option<Self> {
+        (self.0 != [u8::MAX; 12]).then(|| Self::from_number(self.number().wrapping_add(1)))
+    }
+
     /// When the event was, in milliseconds since 1970.
     #[must_use]
     pub fn millis(self) -> u64 {

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
@@ -49,8 +48,6 @@ struct Queue {
 struct Job {
     event: AuthEvent,
     act: Act,
-    /// Whether the store was asked before.
-    was_tried: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -190,7 +187,6 @@ impl AuditLog {
         Ok(Some(Job {
             event: event.clone(),
             act,
-            was_tried: AtomicBool::new(false),
         }))
     }
 
@@ -253,7 +249,6 @@ impl AuditLog {
     /// One attempt, in a task of its own, which is given up after a time and
     /// may panic.
     async fn attempt(&self, job: &Job) -> Result<(), Cause> {
-        let is_first = !job.was_tried.swap(true, Ordering::SeqCst);
         let (store, act) = (Arc::clone(&self.store), job.act.clone());
         let keep = match &act {
             Act::Append(record) => self.policy.keep(record.class),
@@ -262,18 +257,15 @@ impl AuditLog {
         let attempt = tokio::spawn(
             async move {
                 match act {
-                    Act::Append(record) => store.append_event(&record, keep).await.map(Some),
-                    Act::Remove(user) => store.remove_events(user).await.map(|_| None),
+                    Act::Append(record) => append(&*store, &record, keep).await,
+                    Act::Remove(user) => Ok(store.remove_events(user).await.map(drop)?),
                 }
             }
             .in_current_span(),
         );
         let abort = attempt.abort_handle();
         match tokio::time::timeout(self.policy.attempt_timeout, attempt).await {
-            // Later on it means that an attempt was heard of as failed and had
-            // not.
-            Ok(Ok(Ok(Some(Insert::Taken)))) if is_first => Err(IdTaken.into()),
-            Ok(Ok(outcome)) => Ok(outcome.map(drop)?),
+            Ok(Ok(outcome)) => outcome,
             Ok(Err(panicked)) => Err(panicked.into()),
             Err(elapsed) => {
                 abort.abort();
@@ -305,6 +297,19 @@ impl AuditLog {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Appends `record`. An id that is taken is mostly this record's own, of an
+/// attempt that was heard of as failed and had not: that is looked up.
+async fn append(store: &dyn AuditStore, record: &AuditRecord, keep: usize) -> Result<(), Cause> {
+    if store.append_event(record, keep).await? == Insert::Inserted {
+        return Ok(());
+    }
+    let found = store.events_of(record.user_id, record.id.next(), 1, record.at);
+    if found.await?.first() == Some(record) {
+        return Ok(());
+    }
+    Err(IdTaken.into())
 }
 
 /// Writes what waits, one after the other, so that the log has the order of

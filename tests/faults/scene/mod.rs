@@ -20,6 +20,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
+use admittance::audit::AuditPolicy;
 use admittance::config::AuthConfig;
 use admittance::error::{AuthError, ErrorCode};
 use admittance::mail::{Mail, MailKind};
@@ -115,7 +116,15 @@ impl Scene {
     ) -> Self {
         op.adjust(&mut config);
         let truth = MemoryStore::new();
-        let bed = Bed::built(FaultyStore::new(truth.clone()), config, add);
+        let store = FaultyStore::new(truth.clone());
+        let log = store.clone();
+        let bed = Bed::built(store, config, |builder, mailbox| {
+            let builder = match op.has_audit_log() {
+                true => builder.audit_log(log, audit_policy()),
+                false => builder,
+            };
+            add(builder, mailbox)
+        });
         Self::over(op, truth, bed).await
     }
 
@@ -207,7 +216,9 @@ impl Scene {
             Op::LoginWrong | Op::ChangePasswordWrong | Op::ChangeEmailWrong | Op::DeleteWrong => {
                 self.check_refused(outcome).await;
             }
-            Op::Validate | Op::ListSessions | Op::Export => self.check_untouched(true).await,
+            Op::Validate | Op::ListSessions | Op::Export | Op::ListEvents => {
+                self.check_untouched(true).await
+            }
             Op::Refresh | Op::RefreshRepeated => self.check_refresh(outcome).await,
             Op::RefreshReused => self.check_reused(outcome).await,
             Op::Logout => self.check_logout(outcome).await,
@@ -235,6 +246,13 @@ impl Scene {
         self.check_counted().await;
         self.check_events().await;
     }
+}
+
+/// Events that are written again at once when that failed.
+pub(crate) fn audit_policy() -> AuditPolicy {
+    let mut policy = AuditPolicy::default();
+    policy.first_retry = Duration::ZERO;
+    policy
 }
 
 /// The link that `op` is about, other than the one that confirms Ann's address.

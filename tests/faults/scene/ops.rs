@@ -53,11 +53,12 @@ pub(crate) enum Op {
     /// The new address was registered by somebody else meanwhile.
     ConfirmEmailTaken,
     Export,
+    ListEvents,
     Delete,
     DeleteWrong,
 }
 
-pub(crate) const OPS: [Op; 41] = [
+pub(crate) const OPS: [Op; 42] = [
     Op::Register,
     Op::RegisterTaken,
     Op::RegisterMailing,
@@ -97,6 +98,7 @@ pub(crate) const OPS: [Op; 41] = [
     Op::ConfirmEmail,
     Op::ConfirmEmailTaken,
     Op::Export,
+    Op::ListEvents,
     Op::Delete,
     Op::DeleteWrong,
 ];
@@ -138,6 +140,11 @@ impl Op {
     /// Whether the service has a mailer.
     pub(crate) fn has_mailer(self) -> bool {
         !matches!(self, Op::Register | Op::RegisterTaken)
+    }
+
+    /// Whether the service keeps events, in the same store.
+    pub(crate) fn has_audit_log(self) -> bool {
+        matches!(self, Op::Export | Op::ListEvents)
     }
 
     /// Whether accounts are made when their address is confirmed.
