@@ -283,3 +283,44 @@ impl fmt::Display for Operation {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// All values of a type that is a name in JSON, by what serde says when it
+    /// meets another one.
+    fn all<T: DeserializeOwned>() -> Vec<T> {
+        let unknown = serde_json::from_value::<T>(Value::from("no such name"));
+        let text = unknown.err().unwrap().to_string();
+        let (_, names) = text.split_once("expected one of ").unwrap();
+        let names = names.split(", ").map(|name| name.trim_matches('`'));
+        names
+            .map(|name| serde_json::from_value(Value::from(name)).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn names_in_logs_and_stores_are_those_in_json() {
+        fn name(value: impl Serialize) -> Value {
+            serde_json::to_value(value).unwrap()
+        }
+        let (operations, notices) = (all::<Operation>(), all::<Notice>());
+        assert!(operations.len() > 30 && notices.len() > 10);
+        for operation in operations {
+            assert_eq!(name(operation), operation.as_str());
+        }
+        for notice in notices {
+            assert_eq!(name(notice), notice.as_str());
+        }
+        for kind in all::<MailKind>() {
+            assert_eq!(name(kind), kind.as_str());
+        }
+        for code in all::<ErrorCode>() {
+            assert_eq!(name(code), code.as_str());
+        }
+    }
+}

@@ -14,5 +14,6 @@ mod abuse;
 mod account;
 mod answers;
 mod client;
+mod events;
 mod extractors;
 mod robustness;
