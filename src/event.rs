@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::ErrorCode;
 use crate::id::{SessionId, UserId};
 use crate::mail::MailKind;
+use crate::metrics;
 use crate::time::Timestamp;
 use crate::user::is_unsafe;
 
@@ -235,8 +236,14 @@ pub trait EventSink: Send + Sync + 'static {
     fn emit(&self, event: &AuthEvent);
 }
 
-/// Hands `event` to `sink`; a panic in it ends here.
+/// Counts `event` and hands it to `sink`; a panic in it ends here.
 pub(crate) fn emit(sink: &dyn EventSink, event: &AuthEvent) {
+    metrics::event(event);
+    deliver(sink, event);
+}
+
+/// Hands `event`, which was counted, to `sink`; a panic in it ends here.
+pub(crate) fn deliver(sink: &dyn EventSink, event: &AuthEvent) {
     if catch_unwind(AssertUnwindSafe(|| sink.emit(event))).is_err() {
         tracing::error!(
             operation = event.operation.as_str(),

@@ -15,6 +15,10 @@ pub mod id;
 pub mod limit;
 pub mod lockout;
 pub mod mail;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+mod metrics;
 pub mod password;
 pub mod preferences;
 pub mod random;

@@ -4,7 +4,9 @@
 
 #![expect(clippy::print_stdout, reason = "it talks to a person at a terminal")]
 
+mod admin;
 mod mail;
+mod metrics;
 mod settings;
 
 use std::error::Error;
@@ -33,9 +35,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_env_filter(std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()))
         .init();
     let settings = Settings::from_env()?;
+    if let Some(addr) = &settings.metrics_addr {
+        // First, so that nothing is missed.
+        metrics::serve(addr).await?;
+    }
     let (store, place) = settings.store().await?;
     let service = settings.service(store)?;
     let api = AuthApi::with_config(service.clone(), settings.http());
+
+    if let Some((email, role)) = settings.admin()? {
+        tokio::spawn(admin::appoint(service.clone(), email, role));
+    }
 
     let app = Router::new()
         .route("/hello", get(hello))
@@ -61,12 +71,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     )
     .with_graceful_shutdown(stopped())
     .await?;
-    // What is under way gets a moment; the rest can be asked for again.
-    if timeout(Duration::from_secs(5), service.flush_mail())
-        .await
-        .is_err()
-    {
-        tracing::warn!("some mail was not sent");
+    // What is under way gets a moment: mail that is lost can be asked for again,
+    // and events that are not kept stand in the log. A mail makes an event.
+    let flush = async {
+        service.flush_mail().await;
+        service.flush_events().await;
+    };
+    if timeout(Duration::from_secs(5), flush).await.is_err() {
+        tracing::warn!("some mail was not sent, or some events were not kept");
     }
     println!("Stopped.");
     Ok(())

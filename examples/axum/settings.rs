@@ -4,10 +4,13 @@ use std::env::{self, VarError};
 use std::error::Error;
 use std::sync::Arc;
 
+use admittance::audit::AuditPolicy;
 use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::config::{AuthConfig, LimitPolicy, RegistrationMode};
+use admittance::email::Email;
 use admittance::http::{HttpConfig, TrustedProxies};
 use admittance::mail::MailConfig;
+use admittance::metrics::MeteredStore;
 use admittance::random::{OsRandom, SecureRandom};
 use admittance::secret::SecretBytes;
 use admittance::service::AuthService;
@@ -19,6 +22,7 @@ use crate::mail::{DEFAULT_FROM, mailer};
 
 pub(crate) struct Settings {
     pub(crate) addr: String,
+    pub(crate) metrics_addr: Option<String>,
     secret: SecretBytes,
     mongodb_uri: Option<String>,
     trusted_proxies: TrustedProxies,
@@ -27,6 +31,8 @@ pub(crate) struct Settings {
     base_url: String,
     smtp_url: Option<String>,
     mail_from: String,
+    admin: Option<String>,
+    audit: bool,
 }
 
 impl Settings {
@@ -46,11 +52,19 @@ impl Settings {
                 return Err("REGISTRATION is neither `open-session` nor `verify-first`".into());
             }
         };
+        let audit = match variable("AUDIT")?.as_deref() {
+            None | Some("on") => true,
+            Some("off") => false,
+            Some(_) => return Err("AUDIT is neither `on` nor `off`".into()),
+        };
         let addr = variable("ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned());
         Ok(Self {
             base_url: variable("BASE_URL")?.unwrap_or_else(|| format!("http://{addr}")),
+            metrics_addr: variable("METRICS_ADDR")?,
             smtp_url: variable("SMTP_URL")?,
             mail_from: variable("MAIL_FROM")?.unwrap_or_else(|| DEFAULT_FROM.to_owned()),
+            admin: variable("ADMIN")?,
+            audit,
             registration,
             addr,
             secret: secret(variable("AUTH_SECRET")?)?,
@@ -63,7 +77,8 @@ impl Settings {
     /// The store, and where it keeps things, in words.
     pub(crate) async fn store(&self) -> Result<(Arc<dyn Store>, &'static str), Box<dyn Error>> {
         let Some(uri) = &self.mongodb_uri else {
-            return Ok((Arc::new(MemoryStore::new()), "in memory"));
+            let store = MeteredStore::new(MemoryStore::new());
+            return Ok((Arc::new(store), "in memory"));
         };
         let mut config = MongoConfig::default();
         let store = match MongoStore::connect(uri, config.clone()).await {
@@ -73,7 +88,7 @@ impl Settings {
             }
             connected => connected?,
         };
-        Ok((Arc::new(store), "in MongoDB"))
+        Ok((Arc::new(MeteredStore::new(store)), "in MongoDB"))
     }
 
     pub(crate) fn service(
@@ -85,8 +100,15 @@ impl Settings {
         config.registration = self.registration;
         config.roles = RolePolicy::new()
             .grant(Role::new("student")?, [Permission::new("exam:take")?])
+            .grant(Role::new("examiner")?, [Permission::new("exam:grade")?])
+            .grant(Role::new("admin")?, [Permission::new("exam:grade")?])
+            .administrator(Role::new("admin")?)
             .initial_role(Role::new("student")?);
-        let service = AuthService::builder(store)
+        let mut builder = AuthService::builder(Arc::clone(&store));
+        if self.audit {
+            builder = builder.audit_log(store, AuditPolicy::default());
+        }
+        let service = builder
             .config(config)
             .keyring(Keyring::from_secret(self.secret.clone())?)
             .mail(
@@ -110,6 +132,15 @@ impl Settings {
         config
     }
 
+    /// Who is to be an administrator, and by which role.
+    pub(crate) fn admin(&self) -> Result<Option<(Email, Role)>, Box<dyn Error>> {
+        let Some(admin) = &self.admin else {
+            return Ok(None);
+        };
+        let email = Email::parse(admin).map_err(|error| format!("ADMIN: {error}"))?;
+        Ok(Some((email, Role::new("admin")?)))
+    }
+
     /// Where mail goes, in words.
     pub(crate) fn mail_goes(&self) -> &'static str {
         match &self.smtp_url {
@@ -121,6 +152,7 @@ impl Settings {
     pub(crate) fn http(&self) -> HttpConfig {
         let mut config = HttpConfig::default();
         config.trusted_proxies = self.trusted_proxies.clone();
+        config.admin = self.admin.is_some();
         config
     }
 }

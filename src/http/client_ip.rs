@@ -6,7 +6,26 @@ use std::str::FromStr;
 use http::HeaderMap;
 use ipnet::IpNet;
 
-/// The networks of the proxies whose `X-Forwarded-For` is believed.
+use super::forwarded;
+
+/// The header in which trusted proxies name the client.
+///
+/// Exactly one is believed. A proxy rewrites the header that it knows and
+/// passes the other on as the client sent it: with both believed, a client
+/// would say who it is in the one that no proxy has touched. For the same
+/// reason the default is wrong behind a proxy that only writes `Forwarded`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`: addresses, separated by commas.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239): the `for` of each element. An IPv6 address or a
+    /// port has to be within quotation marks, as the RFC has it.
+    Forwarded,
+}
+
+/// The networks of the proxies whose [`ForwardedHeader`] is believed.
 ///
 /// Parsed from a comma-separated list such as `10.0.0.0/8, 2001:db8::7`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,30 +62,44 @@ impl TrustedProxies {
     /// The client behind `peer`.
     ///
     /// A peer that is not trusted is the client, whatever it claims. Behind
-    /// trusted ones it is the rightmost address of `X-Forwarded-For` that is
-    /// not trusted itself: everything to the left of that is the client's own
-    /// invention. A header that cannot be read, or names trusted proxies only,
-    /// leaves the peer: it is still counted, under the proxy's address.
-    pub(super) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+    /// trusted ones it is the rightmost address of `header` that is not
+    /// trusted itself: everything to the left of that is the client's own
+    /// invention. A header that cannot be read, hides an address, or names
+    /// trusted proxies only, leaves the peer: it is still counted, under the
+    /// proxy's address.
+    pub(super) fn client(
+        &self,
+        peer: Option<IpAddr>,
+        header: ForwardedHeader,
+        headers: &HeaderMap,
+    ) -> Option<IpAddr> {
         let peer = peer?.to_canonical();
         if !self.trusts(peer) {
             return Some(peer);
         }
-        // As bytes, and from the right: what a client has put before the part
-        // that the proxies wrote must not make that part unreadable.
-        let lists: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
-        let lists = lists.into_iter().rev().map(|value| value.as_bytes());
-        for hop in lists.flat_map(|list| list.rsplit(|byte| *byte == b',')) {
-            match std::str::from_utf8(hop)
-                .ok()
-                .and_then(|hop| address(hop.trim()))
-            {
-                None => return Some(peer),
-                Some(address) if self.trusts(address) => {}
-                Some(address) => return Some(address),
+        let named = match header {
+            ForwardedHeader::XForwardedFor => {
+                let hops = lines_from_the_right(headers, "x-forwarded-for")
+                    .flat_map(|line| line.rsplit(|byte| *byte == b','))
+                    .map(hop_address);
+                self.first_untrusted(hops)
             }
-        }
-        Some(peer)
+            ForwardedHeader::Forwarded => {
+                let hops = lines_from_the_right(headers, "forwarded")
+                    .flat_map(forwarded::elements_from_the_right)
+                    .map(forwarded::address_of);
+                self.first_untrusted(hops)
+            }
+        };
+        Some(named.unwrap_or(peer))
+    }
+
+    /// The first of `hops` that is not trusted, unless one before it could not
+    /// be read.
+    fn first_untrusted(&self, hops: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
+        hops.take_while(Option::is_some)
+            .flatten()
+            .find(|address| !self.trusts(*address))
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
@@ -74,8 +107,19 @@ impl TrustedProxies {
     }
 }
 
+/// As bytes, and from the right: what a client has put before the part that the
+/// proxies wrote must not make that part unreadable.
+fn lines_from_the_right<'h>(
+    headers: &'h HeaderMap,
+    name: &'static str,
+) -> impl Iterator<Item = &'h [u8]> {
+    let lines: Vec<_> = headers.get_all(name).iter().collect();
+    lines.into_iter().rev().map(|line| line.as_bytes())
+}
+
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` or `[2001:db8::1]:80`.
-fn address(text: &str) -> Option<IpAddr> {
+fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop).ok()?.trim();
     text.parse::<IpAddr>()
         .or_else(|_| {
             text.parse::<std::net::SocketAddr>()
@@ -90,23 +134,162 @@ fn address(text: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn seen(trusted: &str, peer: &str, forwarded: &[&str]) -> String {
+    use ForwardedHeader::{Forwarded, XForwardedFor};
+    use proptest::prelude::*;
+
+    fn named(header: ForwardedHeader) -> &'static str {
+        match header {
+            XForwardedFor => "x-forwarded-for",
+            Forwarded => "forwarded",
+        }
+    }
+
+    fn seen_in(header: ForwardedHeader, trusted: &str, peer: &str, lines: &[&str]) -> String {
         let mut headers = HeaderMap::new();
-        for value in forwarded {
-            headers.append("x-forwarded-for", value.parse().unwrap());
+        for line in lines {
+            headers.append(named(header), line.parse().unwrap());
         }
         let proxies: TrustedProxies = trusted.parse().unwrap();
-        let peer = peer.parse().unwrap();
-        proxies.client(Some(peer), &headers).unwrap().to_string()
+        let client = proxies.client(peer.parse().ok(), header, &headers);
+        client.unwrap().to_string()
+    }
+
+    fn seen(trusted: &str, peer: &str, lines: &[&str]) -> String {
+        seen_in(XForwardedFor, trusted, peer, lines)
     }
 
     #[test]
     fn ghsa_43_the_peer_is_the_client_by_default() {
-        assert_eq!(seen("", "192.0.2.1", &["203.0.113.9"]), "192.0.2.1");
+        for (header, line) in [
+            (XForwardedFor, "203.0.113.9"),
+            (Forwarded, "for=203.0.113.9"),
+        ] {
+            for trusted in ["", "10.0.0.0/8"] {
+                assert_eq!(seen_in(header, trusted, "192.0.2.1", &[line]), "192.0.2.1");
+            }
+        }
+    }
+
+    #[test]
+    fn ghsa_43_only_the_configured_header_is_believed() {
+        let proxies: TrustedProxies = "10.0.0.0/8".parse().unwrap();
+        let peer = "10.0.0.1".parse().ok();
+        for (believed, passed_on, forged) in [
+            (XForwardedFor, Forwarded, "for=203.0.113.9"),
+            (Forwarded, XForwardedFor, "203.0.113.9"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(named(passed_on), forged.parse().unwrap());
+            assert_eq!(proxies.client(peer, believed, &headers), peer);
+        }
+        assert_eq!(ForwardedHeader::default(), XForwardedFor);
+    }
+
+    #[test]
+    fn ghsa_44_the_rightmost_untrusted_element_of_forwarded_counts() {
+        let trusted = "10.0.0.0/8, 2001:db8::7";
+        let client = "203.0.113.9";
+        for lines in [
+            &["for=203.0.113.9"] as &[_],
+            &["for=8.8.8.8, for=203.0.113.9, for=10.1.1.1"],
+            &["for=8.8.8.8", "for=203.0.113.9;proto=https", "For=10.1.1.1"],
+            &["for=\"oops, for=203.0.113.9, for=\"[2001:db8::7]:443\""],
+            &["x=\"", "for=203.0.113.9"],
+            &["for=unknown, for=\"[::ffff:203.0.113.9]:_p\""],
+        ] {
+            assert_eq!(
+                seen_in(Forwarded, trusted, "10.0.0.1", lines),
+                client,
+                "{lines:?}"
+            );
+        }
+        let lines = &["for=\"[2001:db8::9]\""];
         assert_eq!(
-            seen("10.0.0.0/8", "192.0.2.1", &["203.0.113.9"]),
-            "192.0.2.1"
+            seen_in(Forwarded, trusted, "2001:db8::7", lines),
+            "2001:db8::9"
         );
+    }
+
+    #[test]
+    fn ghsa_45_what_cannot_be_read_in_forwarded_counts_for_the_proxy() {
+        for lines in [
+            &[] as &[_],
+            &[""],
+            &["for=203.0.113.9, for=unknown"],
+            &["for=203.0.113.9, for=_hidden, for=10.2.2.2"],
+            &["for=203.0.113.9", "proto=https"],
+            &["for=203.0.113.9,"],
+            &["for=203.0.113.9;for=203.0.113.8"],
+            &["for=2001:db8::9"],
+            &["for=10.2.2.2"],
+            &["203.0.113.9"],
+        ] {
+            let seen = seen_in(Forwarded, "10.0.0.0/8", "10.0.0.1", lines);
+            assert_eq!(seen, "10.0.0.1", "{lines:?}");
+        }
+    }
+
+    /// A line as proxies write it, the client's own claims first.
+    fn written(header: ForwardedHeader, hops: &[IpAddr]) -> String {
+        let hops = hops.iter().map(|hop| match (header, hop) {
+            (XForwardedFor, hop) => hop.to_string(),
+            (Forwarded, IpAddr::V4(hop)) => format!("for={hop}"),
+            (Forwarded, IpAddr::V6(hop)) => format!("for=\"[{hop}]:443\";proto=https"),
+        });
+        hops.collect::<Vec<_>>().join(", ")
+    }
+
+    fn any_header() -> impl Strategy<Value = ForwardedHeader> {
+        prop_oneof![Just(XForwardedFor), Just(Forwarded)]
+    }
+
+    /// `bytes` without those that no server lets through.
+    fn value(bytes: &[u8]) -> http::HeaderValue {
+        let is_allowed = |byte: &u8| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f);
+        let allowed: Vec<_> = bytes.iter().copied().filter(is_allowed).collect();
+        http::HeaderValue::from_bytes(&allowed).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn ghsa_44_nothing_that_a_client_sends_changes_its_address(
+            header in any_header(),
+            forged in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..30), 0..3),
+            client in any::<IpAddr>(),
+            inner in proptest::collection::vec(any::<[u8; 3]>(), 0..3),
+            is_appended in any::<bool>(),
+        ) {
+            let proxies: TrustedProxies = "10.0.0.0/8".parse().unwrap();
+            let client = client.to_canonical();
+            prop_assume!(!proxies.trusts(client));
+            let mut hops = vec![client];
+            hops.extend(inner.iter().map(|[a, b, c]| IpAddr::from([10, *a, *b, *c])));
+            let mut own = written(header, &hops).into_bytes();
+            let mut lines = forged;
+            if is_appended {
+                own = [lines.pop().unwrap_or_default().as_slice(), b", ", &own].concat();
+            }
+            lines.push(own);
+            let mut headers = HeaderMap::new();
+            for line in &lines {
+                headers.append(named(header), value(line));
+            }
+            let seen = proxies.client("10.0.0.1".parse().ok(), header, &headers);
+            prop_assert_eq!(seen, Some(client));
+        }
+
+        #[test]
+        fn ghsa_45_behind_a_trusted_proxy_there_is_always_an_address_to_count(
+            header in any_header(),
+            line in proptest::collection::vec(any::<u8>(), 0..80),
+        ) {
+            let proxies: TrustedProxies = "10.0.0.0/8".parse().unwrap();
+            let mut headers = HeaderMap::new();
+            headers.insert(named(header), value(&line));
+            let peer = "10.0.0.1".parse().ok();
+            let seen = proxies.client(peer, header, &headers);
+            prop_assert!(seen == peer || seen.is_some_and(|seen| !proxies.trusts(seen)));
+        }
     }
 
     #[test]
@@ -156,7 +339,7 @@ mod tests {
         let forged = http::HeaderValue::from_bytes(b"\xff, x, 203.0.113.9").unwrap();
         headers.insert("x-forwarded-for", forged);
         for peer in ["10.0.0.1", "192.0.2.1", "::ffff:192.0.2.1"] {
-            let client = proxies.client(Some(peer.parse().unwrap()), &headers);
+            let client = proxies.client(peer.parse().ok(), XForwardedFor, &headers);
             assert_eq!(client, "203.0.113.9".parse().ok(), "{peer}");
         }
     }

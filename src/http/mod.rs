@@ -6,6 +6,7 @@
 
 mod client_ip;
 mod endpoint;
+mod forwarded;
 mod json;
 mod problem;
 mod request;
@@ -20,7 +21,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::{BodyExt, Limited};
 use tracing::Instrument;
 
-pub use client_ip::{ParseProxiesError, TrustedProxies};
+pub use client_ip::{ForwardedHeader, ParseProxiesError, TrustedProxies};
 pub use problem::{Problem, ProblemCode};
 pub use route::{ADMIN_ROUTES, Endpoint, ROUTES, Route};
 
@@ -35,9 +36,12 @@ use crate::store::Store;
 pub struct HttpConfig {
     /// Largest request body, in bytes. Default 64 KiB.
     pub max_body_bytes: usize,
-    /// Proxies whose `X-Forwarded-For` is believed. Default: none, so that a
-    /// client is known by its peer address (ASVS 4.1.3).
+    /// Proxies that are believed when they name the client. Default: none, so
+    /// that a client is known by its peer address (ASVS 4.1.3).
     pub trusted_proxies: TrustedProxies,
+    /// The header in which they name it. Default `X-Forwarded-For`. Choose the
+    /// one that the proxy writes itself: the other comes from the client.
+    pub forwarded: ForwardedHeader,
     /// Whether [`ADMIN_ROUTES`] are there, for users whose roles permit what
     /// each asks for. Default: no, so that an application that has no use for
     /// them exposes nothing.
@@ -49,6 +53,7 @@ impl Default for HttpConfig {
         Self {
             max_body_bytes: 64 * 1024,
             trusted_proxies: TrustedProxies::default(),
+            forwarded: ForwardedHeader::default(),
             admin: false,
         }
     }

@@ -44,7 +44,9 @@ pub(super) fn context(
         .map(|value| String::from_utf8_lossy(value.as_bytes()))
         .unwrap_or_default();
     RequestContext {
-        ip: config.trusted_proxies.client(peer, headers),
+        ip: config
+            .trusted_proxies
+            .client(peer, config.forwarded, headers),
         user_agent: None,
     }
     .with_user_agent(&agent)

@@ -18,6 +18,7 @@ use crate::email::Email;
 use crate::error::{AuthError, ConfigError, ErrorCode};
 use crate::event::{AuthEvent, EventSink, Notice, Operation, emit};
 use crate::id::UserId;
+use crate::metrics;
 
 /// A mail before it is worded.
 #[derive(Clone)]
@@ -51,12 +52,15 @@ struct Pending {
 }
 
 /// One job that is under way, until it is dropped.
-struct Job(Arc<Pending>);
+struct Job {
+    pending: Arc<Pending>,
+    _shown: metrics::Present,
+}
 
 impl Drop for Job {
     fn drop(&mut self) {
-        self.0.count.fetch_sub(1, Ordering::SeqCst);
-        self.0.done.notify_waiters();
+        self.pending.count.fetch_sub(1, Ordering::SeqCst);
+        self.pending.done.notify_waiters();
     }
 }
 
@@ -141,7 +145,10 @@ impl Outbox {
             .count
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more)
             .is_ok()
-            .then(|| Job(Arc::clone(&self.pending)))
+            .then(|| Job {
+                pending: Arc::clone(&self.pending),
+                _shown: metrics::mail_pends(),
+            })
     }
 
     async fn deliver(&self, post: Post) {

@@ -1,6 +1,7 @@
 //! A fixed set of hashing threads and the bounded queue before them.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use super::config::HashingConfig;
 use super::hasher::HashError;
 use super::worker::Memory;
 use crate::error::ConfigError;
+use crate::metrics;
 
 /// How long a thread is idle until it wipes its memory.
 const WIPE_AFTER: Duration = Duration::from_millis(50);
@@ -148,45 +150,73 @@ struct Shared {
     job_nanos: AtomicU64,
 }
 
+/// A job that no thread has taken yet.
+struct Queued {
+    since: Instant,
+    job: Box<dyn Job>,
+    shown: metrics::Present,
+}
+
 struct Queue {
-    jobs: VecDeque<(Instant, Box<dyn Job>)>,
+    jobs: VecDeque<Queued>,
     /// Threads that are at no job. As many of the jobs are as good as taken.
     idle: usize,
     is_closed: bool,
 }
 
 impl Shared {
+    /// No recorder of metrics is called under it: it is the application's, and
+    /// may ask how many jobs wait.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         // Nothing is ever left half done under this lock.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn submit(&self, job: Box<dyn Job>) -> Result<(), HashError> {
-        let taken_until = Instant::now() + self.queue_deadline;
+        let queued = Queued {
+            since: Instant::now(),
+            job,
+            shown: metrics::hashing_waits(),
+        };
         let mut queue = self.lock();
         let room = self.queue_len.saturating_add(queue.idle);
+        let mut abandoned = Vec::new();
         if queue.jobs.len() >= room {
-            queue.jobs.retain(|(_, job)| !job.is_abandoned());
+            for queued in mem::take(&mut queue.jobs) {
+                match queued.job.is_abandoned() {
+                    true => abandoned.push(queued),
+                    false => queue.jobs.push_back(queued),
+                }
+            }
         }
-        if queue.jobs.len() >= room {
-            return Err(self.overloaded(queue.jobs.len()));
+        let waiting = queue.jobs.len();
+        let has_room = waiting < room;
+        if has_room {
+            queue.jobs.push_back(queued);
         }
-        queue.jobs.push_back((taken_until, job));
         drop(queue);
+        drop(abandoned);
+        if !has_room {
+            return Err(self.overloaded(waiting));
+        }
         self.wake.notify_one();
         Ok(())
     }
 
     /// What a thread does, to its end.
     fn work(&self, mut memory: Memory) {
-        while let Some((taken_until, job)) = self.next(&mut memory) {
+        while let Some(Queued { since, job, shown }) = self.next(&mut memory) {
+            shown.end();
             let start = Instant::now();
+            let waited = start.saturating_duration_since(since);
             let done = catch_unwind(AssertUnwindSafe(|| {
                 if job.is_abandoned() {
                     return false;
                 }
-                if start >= taken_until {
-                    job.refuse(self.overloaded(self.lock().jobs.len()));
+                metrics::hashing_waited(waited);
+                if waited >= self.queue_deadline {
+                    let waiting = self.lock().jobs.len();
+                    job.refuse(self.overloaded(waiting));
                     return false;
                 }
                 job.run(&mut memory);
@@ -194,14 +224,16 @@ impl Shared {
             }));
             // A job that panics has dropped its reply, which tells the caller.
             if done.unwrap_or(true) {
-                self.learn(start.elapsed());
+                let took = start.elapsed();
+                self.learn(took);
+                metrics::hashing_took(took);
             }
             self.lock().idle += 1;
         }
     }
 
     /// The next job, when there is one; `None` when it is time to end.
-    fn next(&self, memory: &mut Memory) -> Option<(Instant, Box<dyn Job>)> {
+    fn next(&self, memory: &mut Memory) -> Option<Queued> {
         let mut queue = self.lock();
         loop {
             if queue.is_closed {
@@ -242,6 +274,7 @@ impl Shared {
 
     /// The refusal when `waiting` jobs wait: it tells how long they will take.
     fn overloaded(&self, waiting: usize) -> HashError {
+        metrics::hashing_overloaded();
         let rounds = waiting / self.threads + 1;
         let job = Duration::from_nanos(self.job_nanos.load(Ordering::Relaxed));
         let wait = job.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));

@@ -7,6 +7,7 @@ use argon2::{Argon2, Block};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::hasher::HashError;
+use crate::metrics;
 
 /// Blocks that are wiped before it is looked whether a job has come: 1 MiB.
 const WIPED_AT_ONCE: usize = 1024;
@@ -55,6 +56,7 @@ impl Memory {
             .hash_password_into_with_memory(password, salt, output, blocks.as_mut_slice())
             .map_err(|error| HashError::Failed(error.into()))?;
         self.runs.fetch_add(1, Ordering::Relaxed);
+        metrics::hashing_ran();
         Ok(())
     }
 

@@ -28,8 +28,9 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<AccountExport, AuthError> {
+        let trail = Trail::of(auth);
         let result = self.try_export(auth).await;
-        self.report(Operation::ExportAccount, &Trail::of(auth), context, &result);
+        self.report(Operation::ExportAccount, &trail, context, &result);
         result
     }
 

@@ -13,8 +13,9 @@ use tracing::Instrument;
 use crate::audit::{AuditClass, AuditPolicy, AuditRecord, OnDeletion};
 use crate::clock::Clock;
 use crate::error::ErrorCode;
-use crate::event::{AuthEvent, EventSink, Notice, Operation, emit};
+use crate::event::{AuthEvent, EventSink, Notice, Operation, deliver, emit};
 use crate::id::{EventId, UserId};
+use crate::metrics;
 use crate::random::SecureRandom;
 use crate::store::{AuditStore, Cause, Insert, StoreError};
 use crate::time::Timestamp;
@@ -48,6 +49,7 @@ struct Queue {
 struct Job {
     event: AuthEvent,
     act: Act,
+    _shown: metrics::Present,
 }
 
 #[derive(Clone)]
@@ -66,7 +68,7 @@ pub(super) struct Recorder(pub(super) Arc<AuditLog>);
 
 impl EventSink for Recorder {
     fn emit(&self, event: &AuthEvent) {
-        emit(&*self.0.sink, event);
+        deliver(&*self.0.sink, event);
         self.0.offer(event);
     }
 }
@@ -187,6 +189,7 @@ impl AuditLog {
         Ok(Some(Job {
             event: event.clone(),
             act,
+            _shown: metrics::event_pends(),
         }))
     }
 
@@ -288,6 +291,8 @@ impl AuditLog {
             operation: Operation::KeepEvent,
             refused: Some(ErrorCode::Internal),
             notice: Some(Notice::EventLost),
+            // No mail was lost.
+            mail: None,
             ..event.clone()
         };
         emit(&*self.sink, &lost);

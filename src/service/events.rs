@@ -35,8 +35,9 @@ impl<S, C: Clock> AuthService<S, C> {
         page: ListEvents,
         context: &RequestContext,
     ) -> Result<EventList, AuthError> {
+        let trail = Trail::of(auth);
         let result = self.try_list_events(auth, page).await;
-        self.report(Operation::ListEvents, &Trail::of(auth), context, &result);
+        self.report(Operation::ListEvents, &trail, context, &result);
         result
     }
 

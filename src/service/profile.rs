@@ -30,8 +30,9 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         request: UpdateProfile,
         context: &RequestContext,
     ) -> Result<Profile, AuthError> {
+        let trail = Trail::of(auth);
         let result = self.try_update_profile(auth, request).await;
-        self.report(Operation::UpdateProfile, &Trail::of(auth), context, &result);
+        self.report(Operation::UpdateProfile, &trail, context, &result);
         result
     }
 

@@ -7,9 +7,11 @@ use crate::clock::Clock;
 use crate::error::{AuthError, ErrorCode};
 use crate::event::{AuthEvent, Notice, Operation, emit};
 use crate::id::{SessionId, UserId};
+use crate::metrics::{self, Stopwatch};
 
 /// Who and what an operation turned out to be about. Filled while it runs, so
-/// that a refusal can be reported with what was known by then.
+/// that a refusal can be reported with what was known by then. It is made first:
+/// the operation's time counts from there.
 #[derive(Debug, Default)]
 pub(super) struct Trail {
     pub(super) user_id: Option<UserId>,
@@ -17,6 +19,7 @@ pub(super) struct Trail {
     pub(super) actor_id: Option<UserId>,
     pub(super) session_id: Option<SessionId>,
     pub(super) notice: Option<Notice>,
+    pub(super) since: Stopwatch,
 }
 
 impl Trail {
@@ -56,5 +59,6 @@ impl<S, C: Clock> AuthService<S, C> {
             user_agent: context.user_agent.clone(),
         };
         emit(&*self.inner.events, &event);
+        metrics::operation_took(operation, trail.since);
     }
 }

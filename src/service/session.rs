@@ -91,6 +91,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<LogoutResponse, AuthError> {
+        let trail = Trail::of(auth);
         let ended = self
             .inner
             .store
@@ -100,7 +101,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         let result = ended.map_err(AuthError::from).map(|_| LogoutResponse {
             message: "You are logged out.".to_owned(),
         });
-        self.report(Operation::Logout, &Trail::of(auth), context, &result);
+        self.report(Operation::Logout, &trail, context, &result);
         result
     }
 
@@ -114,6 +115,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<SessionList, AuthError> {
+        let trail = Trail::of(auth);
         let now = self.now();
         let sessions = self.inner.store.sessions_of(auth.user().id, now).await;
         let result = sessions
@@ -125,7 +127,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
                     .map(|session| SessionView::of(session, auth.session().id))
                     .collect(),
             });
-        self.report(Operation::ListSessions, &Trail::of(auth), context, &result);
+        self.report(Operation::ListSessions, &trail, context, &result);
         result
     }
 
@@ -141,13 +143,13 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         id: SessionId,
         context: &RequestContext,
     ) -> Result<(), AuthError> {
+        let mut trail = Trail::of(auth);
+        trail.session_id = Some(id);
         let result = match self.inner.store.end_session(auth.user().id, id).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(AuthError::NotFound),
             Err(error) => Err(AuthError::from(error)),
         };
-        let mut trail = Trail::of(auth);
-        trail.session_id = Some(id);
         self.report(Operation::EndSession, &trail, context, &result);
         result
     }
@@ -162,18 +164,14 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<u64, AuthError> {
+        let trail = Trail::of(auth);
         let result = self
             .inner
             .store
             .end_sessions(auth.user().id, Some(auth.session().id))
             .await
             .map_err(AuthError::from);
-        self.report(
-            Operation::EndAllSessions,
-            &Trail::of(auth),
-            context,
-            &result,
-        );
+        self.report(Operation::EndAllSessions, &trail, context, &result);
         result
     }
 }

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::config::AuthConfig;
 use crate::error::AuthError;
 use crate::event::Operation;
+use crate::metrics;
 use crate::session::Session;
 use crate::store::{SessionStore, UserStore};
 use crate::time::Timestamp;
@@ -91,7 +92,9 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
     ) -> Result<Authenticated, AuthError> {
         let mut trail = Trail::default();
         let result = self.try_validate(token, &mut trail).await;
-        if result.is_err() {
+        if result.is_ok() {
+            metrics::unreported(Operation::ValidateToken, trail.since);
+        } else {
             self.report(Operation::ValidateToken, &trail, context, &result);
         }
         result

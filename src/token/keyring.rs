@@ -14,9 +14,10 @@ use crate::time::Timestamp;
 /// Every key that tokens are made and checked with: one that is active, and
 /// any number of retired ones whose tokens are still good (ASVS 11.2.2, 13.3.4).
 ///
-/// Clones share the keys. To rotate, start every instance with the new secret
-/// as the active one and the old one retired, and take the old one out when
-/// the sessions it served have ended.
+/// Clones share the keys. To rotate, start every instance with the old secret
+/// as the active one and the new one retired, which accepts it; then with the
+/// new one active and the old one retired; and take the old one out when the
+/// sessions it served have ended (`docs/operations.md`).
 #[derive(Clone)]
 pub struct Keyring(Arc<Keys>);
 
@@ -141,13 +142,15 @@ impl KeyringBuilder {
         self
     }
 
-    /// Still accepts tokens under the keys from an old `secret`.
+    /// Accepts tokens under the keys from an old `secret`, or from one that
+    /// other instances already use.
     pub fn retire_secret(mut self, secret: SecretBytes) -> Self {
         self.retired_secrets.push(secret);
         self
     }
 
-    /// Still accepts access tokens that were signed by an old `key`.
+    /// Accepts access tokens that were signed by an old `key`, or by one that
+    /// other instances already use, and publishes it.
     pub fn retire_key(mut self, key: impl Into<VerifyingKey>) -> Self {
         self.retired_keys.push(key.into());
         self

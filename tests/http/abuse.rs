@@ -1,6 +1,6 @@
 //! Hostile requests.
 
-use admittance::http::HttpConfig;
+use admittance::http::{ForwardedHeader, HttpConfig};
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
@@ -242,16 +242,24 @@ async fn asvs_8_2_2_somebody_elses_session_answers_as_one_that_is_not_there() {
 
 #[tokio::test]
 async fn asvs_3_5_3_get_and_head_change_nothing() {
-    let client = Client::new();
+    let mut settings = config();
+    let admin = admittance::authz::Role::new("admin").unwrap();
+    settings.roles = admittance::authz::RolePolicy::new()
+        .administrator(admin.clone())
+        .initial_role(admin);
+    let mut http = HttpConfig::default();
+    http.admin = true;
+    let client = Client::with(settings, http);
     let ann = client.register("ann@example.org").await;
     let token = text(&ann, "token");
     let before = (
         client.get("/profile", token).await.body,
         client.get("/sessions", token).await.body,
     );
-    for route in admittance::http::ROUTES {
+    for route in client.api.routes() {
         for method in [Method::GET, Method::HEAD] {
-            let path = route.path.replace("{id}", "0123456789abcdef01234567");
+            let id = text(&ann, "user_id");
+            let path = route.path.replace("{id}", id).replace("{session_id}", id);
             let request = json_request(method, &path, &registration("eve@example.org").to_string());
             client.send(with_token(request, token)).await;
         }
@@ -318,6 +326,30 @@ async fn asvs_4_1_3_and_15_3_4_and_ghsa_43_a_forwarded_address_is_believed_from_
         request
             .headers_mut()
             .insert("x-forwarded-for", "8.8.8.8, 203.0.113.9".parse().unwrap());
+        let ann: Value = client.send(request).await.body;
+        let list = client.get("/sessions", text(&ann, "token")).await;
+        assert_eq!(list.body["sessions"][0]["ip"], expected);
+    }
+}
+
+#[tokio::test]
+async fn asvs_4_1_3_and_ghsa_43_of_two_forwarding_headers_the_configured_one_is_believed() {
+    for (forwarded, expected) in [
+        (ForwardedHeader::XForwardedFor, "203.0.113.9"),
+        (ForwardedHeader::Forwarded, "2001:db8::9"),
+    ] {
+        let mut http = HttpConfig::default();
+        http.trusted_proxies = "192.0.2.0/24".parse().unwrap();
+        http.forwarded = forwarded;
+        let client = Client::with(config(), http);
+        let body = registration("ann@example.org").to_string();
+        let mut request = json_request(Method::POST, "/register", &body);
+        for (name, value) in [
+            ("x-forwarded-for", "203.0.113.9"),
+            ("forwarded", r#"for=8.8.8.8, for="[2001:db8::9]:443""#),
+        ] {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
         let ann: Value = client.send(request).await.body;
         let list = client.get("/sessions", text(&ann, "token")).await;
         assert_eq!(list.body["sessions"][0]["ip"], expected);

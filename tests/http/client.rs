@@ -56,7 +56,11 @@ impl Client {
 
     /// One whose service sends mail.
     pub(crate) fn mailing(config: AuthConfig) -> Self {
-        Self::over(Bed::mailing_with(config), HttpConfig::default())
+        Self::mailing_at(config, HttpConfig::default())
+    }
+
+    pub(crate) fn mailing_at(config: AuthConfig, http: HttpConfig) -> Self {
+        Self::over(Bed::mailing_with(config), http)
     }
 
     pub(crate) fn over(bed: Bed, http: HttpConfig) -> Self {

@@ -12,6 +12,7 @@ mod support;
 
 mod abuse;
 mod account;
+mod administration;
 mod answers;
 mod client;
 mod events;

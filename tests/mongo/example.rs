@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -98,4 +99,58 @@ async fn a_restart_of_the_example_keeps_users_and_sessions() {
     let refresh = json!({"refresh_token": registered["refresh_token"]});
     let (status, _) = second.ask("POST /refresh HTTP/1.1", &refresh);
     assert_eq!(status, 200);
+}
+
+/// Asks `times` times in parallel, half of them at each; gives the statuses.
+fn burst(
+    instances: [&Example; 2],
+    times: usize,
+    head: &str,
+    body: impl Fn(usize) -> Value + Sync,
+) -> Vec<u16> {
+    let ask = |number: usize| {
+        let (status, answer) = instances[number % 2].ask(head, &body(number));
+        if status == 429 {
+            assert_eq!(answer["code"], "rate_limited");
+        }
+        status
+    };
+    let (ask, threads) = (&ask, 16);
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads)
+            .map(|first| scope.spawn(move || (first..times).step_by(threads).map(ask).collect()))
+            .collect();
+        let statuses = running.into_iter().map(|thread| thread.join().unwrap());
+        statuses.flat_map(|statuses: Vec<u16>| statuses).collect()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ghsa_40_bursts_of_four_times_a_budget_at_two_processes_stay_within_it() {
+    let uri = mongo::fresh_uri();
+    let (one, two) = (Example::start(&uri), Example::start(&uri));
+    let both = [&one, &two];
+    let count = |statuses: &[u16], status| statuses.iter().filter(|one| **one == status).count();
+
+    // Attempts to register from one network: 60, and one more every 20 seconds.
+    let began = Instant::now();
+    let statuses = burst(both, 240, "POST /register HTTP/1.1", |_| json!({}));
+    let regained = usize::try_from(began.elapsed().as_secs() / 20 + 1).unwrap();
+    let allowed = count(&statuses, 422);
+    assert!((60..=60 + regained).contains(&allowed), "{allowed}");
+    assert_eq!(allowed + count(&statuses, 429), 240);
+
+    // Failed attempts at one account: 5, then 30 seconds without any.
+    let began = Instant::now();
+    let spellings = ["ann@example.org", "ANN@example.org", "ann@EXAMPLE.org"];
+    let statuses = burst(
+        both,
+        20,
+        "POST /login HTTP/1.1",
+        |number| json!({"email": spellings[number % 3], "password": "wrong-Orbit-47-lantern"}),
+    );
+    let allowed = count(&statuses, 401);
+    let regained = usize::try_from(began.elapsed().as_secs() / 30).unwrap();
+    assert!((5..=5 + regained).contains(&allowed), "{allowed}");
+    assert_eq!(allowed + count(&statuses, 429), 20);
 }

@@ -15,11 +15,13 @@ mod support;
 
 mod abuse_of_mail;
 mod account;
+mod administration;
 mod audit;
 mod audit_writing;
 mod authorization;
 mod email_change;
 mod events;
+mod lockout;
 mod login;
 mod onboarding;
 mod password;

@@ -26,8 +26,8 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         id: UserId,
         context: &RequestContext,
     ) -> Result<SessionList, AuthError> {
-        let result = self.try_list_user_sessions(auth, id).await;
         let trail = trail_of(auth, Some(id));
+        let result = self.try_list_user_sessions(auth, id).await;
         self.report(Operation::ListUserSessions, &trail, context, &result);
         result
     }
@@ -65,9 +65,9 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         session: SessionId,
         context: &RequestContext,
     ) -> Result<(), AuthError> {
-        let result = self.try_end_user_session(auth, id, session).await;
         let mut trail = trail_of(auth, Some(id));
         trail.session_id = Some(session);
+        let result = self.try_end_user_session(auth, id, session).await;
         self.report(Operation::EndUserSession, &trail, context, &result);
         result
     }
@@ -100,8 +100,8 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         id: UserId,
         context: &RequestContext,
     ) -> Result<u64, AuthError> {
-        let result = self.try_end_user_sessions(auth, id).await;
         let trail = trail_of(auth, Some(id));
+        let result = self.try_end_user_sessions(auth, id).await;
         self.report(Operation::EndUserSessions, &trail, context, &result);
         result
     }
@@ -142,8 +142,8 @@ where
         id: UserId,
         context: &RequestContext,
     ) -> Result<Accepted, AuthError> {
-        let result = self.try_send_reset(auth, id).await;
         let trail = trail_of(auth, Some(id));
+        let result = self.try_send_reset(auth, id).await;
         self.report(Operation::SendPasswordReset, &trail, context, &result);
         result
     }

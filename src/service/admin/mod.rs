@@ -91,9 +91,9 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         id: UserId,
         context: &RequestContext,
     ) -> Result<UserView, AuthError> {
+        let trail = trail_of(auth, Some(id));
         let found = self.find_by_id(auth, AdminPermission::ReadUsers, id).await;
         let result = found.map(|user| UserView::from(&user));
-        let trail = trail_of(auth, Some(id));
         self.report(Operation::ViewUser, &trail, context, &result);
         result
     }
@@ -111,13 +111,9 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         request: ListUsers,
         context: &RequestContext,
     ) -> Result<UserList, AuthError> {
+        let trail = trail_of(auth, None);
         let result = self.try_list_users(auth, request).await;
-        self.report(
-            Operation::ListUsers,
-            &trail_of(auth, None),
-            context,
-            &result,
-        );
+        self.report(Operation::ListUsers, &trail, context, &result);
         result
     }
 

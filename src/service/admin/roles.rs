@@ -88,8 +88,8 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         request: ChangeRoles,
         context: &RequestContext,
     ) -> Result<UserView, AuthError> {
-        let result = self.try_change_roles(auth, id, request).await;
         let trail = trail_of(auth, Some(id));
+        let result = self.try_change_roles(auth, id, request).await;
         self.report(Operation::ChangeRoles, &trail, context, &result);
         result
     }

@@ -520,6 +520,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::store::AuditStore;
 
     #[tokio::test]
     async fn asvs_16_5_4_a_panic_under_a_lock_leaves_the_store_usable() {
