@@ -2,6 +2,9 @@
 
 use super::MemoryStore;
 use crate::audit::AuditRecord;
+use crate::error::ErrorCode;
+use crate::event::Notice;
+use crate::mail::MailKind;
 use crate::session::Session;
 use crate::token::{OneTimeToken, PendingRegistration};
 use crate::user::{AccountState, User};
@@ -137,6 +140,8 @@ fn event(record: &AuditRecord) -> String {
         user_agent,
         expires_at,
     } = record;
+    let refused = refused.map(ErrorCode::as_str);
+    let (notice, mail) = (notice.map(Notice::as_str), mail.map(MailKind::as_str));
     format!(
         "event {id} {user_id} {class:?} {at} {operation} {refused:?} {notice:?} {actor_id:?} \
          {session_id:?} {mail:?} {ip:?} {} {expires_at}",
