@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use admittance::audit::{AuditPolicy, OnDeletion};
+use admittance::authz::{Role, RolePolicy};
 use admittance::clock::Clock;
 use admittance::config::{AuthConfig, LimitPolicy};
 use admittance::error::{AuthError, ErrorCode};
@@ -13,7 +14,7 @@ use admittance::service::{
     Authenticated, DeleteAccount, EmailRequest, EventView, LinkRequest, ListEvents, RequestContext,
     Tokens, UpdateProfile,
 };
-use admittance::store::{AuditStore, MemoryStore};
+use admittance::store::{AuditStore, MemoryStore, RoleChange, UserStore};
 
 use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login, mail_config};
 
@@ -456,4 +457,51 @@ async fn a_policy_that_makes_no_sense_is_refused() {
             .build();
         assert!(built.is_err(), "{policy:?}");
     }
+}
+
+#[tokio::test]
+async fn users_see_that_an_administrator_was_at_their_account_and_strangers_write_nothing_there() {
+    let (admin, support) = (Role::new("admin").unwrap(), Role::new("support").unwrap());
+    let store = MemoryStore::new();
+    let mut settings = config();
+    settings.roles = RolePolicy::new()
+        .administrator(admin.clone())
+        .grant(support.clone(), []);
+    let bed = Bed::built(store.clone(), settings, |builder, _| {
+        builder.audit_log(store, AuditPolicy::default())
+    });
+    let ann = bed.register(ANN).await;
+    let bob = bed.register(BOB).await.tokens;
+    let ada = bed.register("ada@example.org").await;
+    let grant = RoleChange {
+        grant: [admin].into(),
+        ..RoleChange::default()
+    };
+    let appointed = bed.store.change_roles(ada.user_id, &grant).await.unwrap();
+    assert!(appointed.is_some());
+    let ada = bed.validate(&ada.tokens).await.unwrap();
+    let bob = bed.validate(&bob).await.unwrap();
+    let there = RequestContext::from_ip([198, 51, 100, 7].into());
+    let view = |who, id| {
+        let (auth, there) = (bed.auth.clone(), there.clone());
+        async move { auth.view_user(who, id, &there).await.map(drop) }
+    };
+    view(&ada, ann.user_id).await.unwrap();
+    let nobody = UserId::from_bytes([9; 12]);
+    assert!(matches!(view(&ada, nobody).await, Err(AuthError::NotFound)));
+    for _ in 0..10 {
+        let refused = view(&bob, ann.user_id).await;
+        assert!(matches!(refused, Err(AuthError::Forbidden)));
+    }
+    let who = bed.validate(&ann.tokens).await.unwrap();
+    let all = events(&bed, &who).await;
+    assert_eq!(outcomes(&all), [(Register, None), (ViewUser, None)]);
+    assert!(all[0].by_other && !all[1].by_other);
+    // Which one it was, and from where, is not the user's to know.
+    assert_eq!((all[0].ip, all[0].user_agent.as_ref()), (None, None));
+    let shown = serde_json::to_string(&all).unwrap();
+    assert!(!shown.contains(&ada.user().id.to_string()));
+    assert_eq!(stored(&bed, nobody).await, 0);
+    let kept = bed.store.events_of(ann.user_id, None, 1, bed.clock.now());
+    assert_eq!(kept.await.unwrap()[0].actor_id, Some(ada.user().id));
 }
