@@ -161,6 +161,7 @@ fn populated(runtime: &Runtime, size: u32) -> MemoryStore {
         sessions: capacity,
         tokens: capacity,
         limits: capacity,
+        events: capacity,
     });
     let policy = lockout();
     runtime.block_on(async {

@@ -59,6 +59,9 @@ pub enum AuthError {
     /// The service was built without a mailer, which this would need.
     #[error("there is no mailer")]
     NoMailer,
+    /// The service was built without an audit log, which this would need.
+    #[error("no audit log is kept")]
+    NoAuditLog,
     /// Too many attempts.
     #[error("too many attempts")]
     RateLimited {
@@ -108,7 +111,8 @@ pub enum ErrorCode {
     PasswordRequired,
     /// See [`AuthError::Forbidden`].
     Forbidden,
-    /// See [`AuthError::NotFound`] and [`AuthError::NoMailer`].
+    /// See [`AuthError::NotFound`], [`AuthError::NoMailer`] and
+    /// [`AuthError::NoAuditLog`].
     NotFound,
     /// See [`AuthError::LastAdministrator`].
     LastAdministrator,
@@ -163,7 +167,7 @@ impl AuthError {
             Self::ProofRequired => ErrorCode::ProofRequired,
             Self::PasswordRequired => ErrorCode::PasswordRequired,
             Self::Forbidden => ErrorCode::Forbidden,
-            Self::NotFound | Self::NoMailer => ErrorCode::NotFound,
+            Self::NotFound | Self::NoMailer | Self::NoAuditLog => ErrorCode::NotFound,
             Self::LastAdministrator => ErrorCode::LastAdministrator,
             Self::NotVerified => ErrorCode::NotVerified,
             Self::AccountDisabled => ErrorCode::AccountDisabled,

@@ -4,16 +4,17 @@ use std::fmt;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorCode;
 use crate::id::{SessionId, UserId};
 use crate::mail::MailKind;
 use crate::metrics;
 use crate::time::Timestamp;
+use crate::user::is_unsafe;
 
 /// An operation of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Operation {
@@ -57,6 +58,8 @@ pub enum Operation {
     ExportAccount,
     /// Deleting the own account.
     DeleteAccount,
+    /// Listing what was kept of the own account's events.
+    ListEvents,
     /// Making an administrator, by the application's own code.
     AppointAdministrator,
     /// Looking at somebody's account, as an administrator; as are the next ones.
@@ -79,6 +82,9 @@ pub enum Operation {
     SendPasswordReset,
     /// Sending a mail, in the background.
     SendMail,
+    /// Keeping an event in the audit log, in the background. Reported when it
+    /// failed only.
+    KeepEvent,
 }
 
 impl Operation {
@@ -106,6 +112,7 @@ impl Operation {
             Self::ConfirmEmailChange => "confirm_email_change",
             Self::ExportAccount => "export_account",
             Self::DeleteAccount => "delete_account",
+            Self::ListEvents => "list_events",
             Self::AppointAdministrator => "appoint_administrator",
             Self::ViewUser => "view_user",
             Self::ListUsers => "list_users",
@@ -117,12 +124,13 @@ impl Operation {
             Self::EndUserSessions => "end_user_sessions",
             Self::SendPasswordReset => "send_password_reset",
             Self::SendMail => "send_mail",
+            Self::KeepEvent => "keep_event",
         }
     }
 }
 
 /// Something that an operator should know besides the outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Notice {
@@ -153,6 +161,9 @@ pub enum Notice {
     AccountLocked,
     /// What was to be removed is dead, but some of its rows are left behind.
     RowsLeftBehind,
+    /// An event is not in the audit log: too many waited to be written, or the
+    /// store failed each time.
+    EventLost,
 }
 
 impl Notice {
@@ -170,6 +181,7 @@ impl Notice {
             Self::NewDevice => "new_device",
             Self::AccountLocked => "account_locked",
             Self::RowsLeftBehind => "rows_left_behind",
+            Self::EventLost => "event_lost",
         }
     }
 }
@@ -189,6 +201,7 @@ pub struct AuthEvent {
     pub notice: Option<Notice>,
     /// Whose account it was about, as far as that is known.
     pub user_id: Option<UserId>,
+    /// Who did it, if it was somebody else than that user: an administrator.
     /// Who did it, if that is somebody else: an administrator.
     pub actor_id: Option<UserId>,
     /// Which session it was about.
@@ -203,6 +216,21 @@ pub struct AuthEvent {
     pub user_agent: Option<String>,
 }
 
+/// Longest user agent that is kept, in characters; the rest is cut.
+pub const MAX_USER_AGENT_CHARS: usize = 256;
+
+/// What is kept of a client's description of itself: cut to
+/// [`MAX_USER_AGENT_CHARS`], without control characters, line separators and
+/// bidi overrides (ASVS 16.4.1).
+pub(crate) fn kept_agent(text: &str) -> Option<String> {
+    let kept: String = text
+        .chars()
+        .filter(|letter| !is_unsafe(*letter))
+        .take(MAX_USER_AGENT_CHARS)
+        .collect();
+    Some(kept).filter(|text| !text.is_empty())
+}
+
 /// Takes events. It is called within the operation, so it must not block;
 /// a panic in it is caught and changes no answer.
 #[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
@@ -214,6 +242,11 @@ pub trait EventSink: Send + Sync + 'static {
 /// Counts `event` and hands it to `sink`; a panic in it ends here.
 pub(crate) fn emit(sink: &dyn EventSink, event: &AuthEvent) {
     metrics::event(event);
+    deliver(sink, event);
+}
+
+/// Hands `event`, which was counted, to `sink`; a panic in it ends here.
+pub(crate) fn deliver(sink: &dyn EventSink, event: &AuthEvent) {
     if catch_unwind(AssertUnwindSafe(|| sink.emit(event))).is_err() {
         tracing::error!(
             operation = event.operation.as_str(),
@@ -258,5 +291,46 @@ impl EventSink for TracingSink {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// All values of a type that is a name in JSON, by what serde says when it
+    /// meets another one.
+    fn all<T: DeserializeOwned>() -> Vec<T> {
+        let unknown = serde_json::from_value::<T>(Value::from("no such name"));
+        let text = unknown.err().unwrap().to_string();
+        let (_, names) = text.split_once("expected one of ").unwrap();
+        let names = names.split(", ").map(|name| name.trim_matches('`'));
+        names
+            .map(|name| serde_json::from_value(Value::from(name)).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn names_in_logs_and_stores_are_those_in_json() {
+        fn name(value: impl Serialize) -> Value {
+            serde_json::to_value(value).unwrap()
+        }
+        let (operations, notices) = (all::<Operation>(), all::<Notice>());
+        assert!(operations.len() > 30 && notices.len() > 10);
+        for operation in operations {
+            assert_eq!(name(operation), operation.as_str());
+        }
+        for notice in notices {
+            assert_eq!(name(notice), notice.as_str());
+        }
+        for kind in all::<MailKind>() {
+            assert_eq!(name(kind), kind.as_str());
+        }
+        for code in all::<ErrorCode>() {
+            assert_eq!(name(code), code.as_str());
+        }
     }
 }

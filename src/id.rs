@@ -54,15 +54,6 @@ macro_rules! id {
         pub struct $name([u8; 12]);
 
         impl $name {
-            /// A new id from the time and 64 random bits.
-            ///
-            /// # Errors
-            ///
-            /// [`RandomError`] when the source of randomness fails.
-            pub fn generate(now: Timestamp, random: &dyn SecureRandom) -> Result<Self, RandomError> {
-                generate(now, random).map(Self)
-            }
-
             /// The id with these bytes.
             #[must_use]
             pub const fn from_bytes(bytes: [u8; 12]) -> Self {
@@ -112,6 +103,21 @@ macro_rules! id {
     };
 }
 
+macro_rules! generated {
+    ($($name:ident)*) => {$(
+        impl $name {
+            /// A new id from the time and 64 random bits.
+            ///
+            /// # Errors
+            ///
+            /// [`RandomError`] when the source of randomness fails.
+            pub fn generate(now: Timestamp, random: &dyn SecureRandom) -> Result<Self, RandomError> {
+                generate(now, random).map(Self)
+            }
+        }
+    )*};
+}
+
 id! {
     /// Identifies a user, for good: it never changes and is never used again.
     UserId
@@ -119,6 +125,71 @@ id! {
 id! {
     /// Identifies a session. Not a secret: what authenticates is the token.
     SessionId
+}
+id! {
+    /// Identifies an event that was kept, and says where it stands among
+    /// others: six bytes of milliseconds, big-endian, and six that make it
+    /// unique and go up within the millisecond. So ids are in the order of
+    /// time, and of two events of one process in one millisecond the later one
+    /// has the greater id.
+    EventId
+}
+generated! { UserId SessionId }
+
+impl EventId {
+    /// The first free id at `at` after `last`, the id that was given before:
+    /// one with fresh random bits, or the next one when `last` is of the same
+    /// millisecond. Times before 1970 count as 1970.
+    ///
+    /// # Errors
+    ///
+    /// [`RandomError`] when the source of randomness fails.
+    pub fn generate(
+        at: Timestamp,
+        last: Option<Self>,
+        random: &dyn SecureRandom,
+    ) -> Result<Self, RandomError> {
+        let begin = Self::first_at(at);
+        if let Some(last) = last.filter(|last| last.millis() == begin.millis()) {
+            let number = last.number().wrapping_add(1);
+            // A carry into the milliseconds takes 2^46 events in one of them.
+            return Ok(Self::from_number(number));
+        }
+        let mut id = begin;
+        let (_, tail) = id.0.split_at_mut(6);
+        random.fill(tail)?;
+        // A quarter of the range at most, so that there is room to go up.
+        if let Some(first) = tail.first_mut() {
+            *first &= 0x3f;
+        }
+        Ok(id)
+    }
+
+    /// The id right after this one; `None` after the greatest.
+    pub(crate) fn next(self) -> Option<Self> {
+        (self.0 != [u8::MAX; 12]).then(|| Self::from_number(self.number().wrapping_add(1)))
+    }
+
+    /// When the event was, in milliseconds since 1970.
+    #[must_use]
+    pub fn millis(self) -> u64 {
+        u64::try_from(self.number() >> 48).unwrap_or(0)
+    }
+
+    /// The least id of this millisecond.
+    fn first_at(at: Timestamp) -> Self {
+        Self::from_number(u128::from(at.as_millis().max(0).unsigned_abs()) << 48)
+    }
+
+    fn number(self) -> u128 {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = self.0;
+        u128::from_be_bytes([0, 0, 0, 0, a, b, c, d, e, f, g, h, i, j, k, l])
+    }
+
+    fn from_number(number: u128) -> Self {
+        let [_, _, _, _, id @ ..] = number.to_be_bytes();
+        Self(id)
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +203,32 @@ mod tests {
         let id = UserId::generate(Timestamp::from_secs(0x6501_0203), &random).unwrap();
         assert!(id.to_string().starts_with("65010203"));
         assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn event_ids_are_in_the_order_in_which_they_were_given() {
+        let (random, now) = (
+            SeededRandom::new(1),
+            Timestamp::from_millis(0x0190_0102_0304),
+        );
+        let mut ids = vec![EventId::generate(now, None, &random).unwrap()];
+        for later in [0, 0, 0, 1, 1, 1000] {
+            let at = Timestamp::from_millis(now.as_millis() + later);
+            let id = EventId::generate(at, ids.last().copied(), &random).unwrap();
+            assert_eq!(id.millis(), at.as_millis().unsigned_abs());
+            assert!(id > *ids.last().unwrap());
+            ids.push(id);
+        }
+        assert!(ids[0].to_string().starts_with("019001020304"));
+        // Two processes do not give the same one.
+        let other = EventId::generate(now, None, &random).unwrap();
+        assert!(!ids.contains(&other));
+    }
+
+    #[test]
+    fn an_event_of_before_1970_has_an_id_too() {
+        let id = EventId::generate(Timestamp::MIN, None, &SeededRandom::new(1)).unwrap();
+        assert_eq!(id.millis(), 0);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod audit;
 pub mod authz;
 #[cfg(feature = "axum")]
 pub mod axum;

@@ -7,15 +7,16 @@ pub use mailbox::Mailbox;
 
 use async_trait::async_trait;
 
+use crate::audit::AuditRecord;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
-use crate::id::{SessionId, UserId};
+use crate::id::{EventId, SessionId, UserId};
 use crate::limit::{Decision, LimitKey, Quota};
 use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::store::{
-    ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, RoleChange,
-    SessionStore, StoreError, TokenStore, UserStore,
+    AuditStore, ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal,
+    RoleChange, SessionStore, StoreError, TokenStore, UserStore,
 };
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
@@ -161,6 +162,23 @@ mockall::mock! {
         ) -> Result<Attempt, StoreError>;
         async fn forgive(&self, key: LimitKey) -> Result<(), StoreError>;
     }
+
+    #[async_trait]
+    impl AuditStore for Store {
+        async fn append_event(
+            &self,
+            record: &AuditRecord,
+            keep: usize,
+        ) -> Result<Insert, StoreError>;
+        async fn events_of(
+            &self,
+            user: UserId,
+            before: Option<EventId>,
+            limit: usize,
+            now: Timestamp,
+        ) -> Result<Vec<AuditRecord>, StoreError>;
+        async fn remove_events(&self, user: UserId) -> Result<u64, StoreError>;
+    }
 }
 
 impl MockStore {
@@ -203,6 +221,9 @@ impl MockStore {
         store.expect_tokens_of().returning(|_, _| Err(down()));
         store.expect_remove_tokens().returning(|_, _| Err(down()));
         store.expect_hit().returning(|_, _, _| Err(down()));
+        store.expect_append_event().returning(|_, _| Err(down()));
+        store.expect_events_of().returning(|_, _, _, _| Err(down()));
+        store.expect_remove_events().returning(|_| Err(down()));
         store.expect_attempt().returning(|_, _, _| Err(down()));
         store.expect_forgive().returning(|_| Err(down()));
         store

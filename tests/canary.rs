@@ -1,39 +1,48 @@
 //! Secrets that go in must come out nowhere but in the answers that are meant
 //! to carry them (ASVS 16.2.5): not in logs, not in `Debug`, not in events, not
-//! in errors, not in records. This is a test binary of its own because it
-//! listens to everything that the process logs.
+//! in errors, and not in anything that a store holds. This is a test binary of
+//! its own because it listens to everything that the process logs.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "support/hunt.rs"]
+mod hunt;
+#[path = "support/mongo.rs"]
+#[expect(dead_code, reason = "other test files use more of it")]
+mod mongo;
 #[path = "support/mod.rs"]
 mod support;
 
 use std::fmt::Debug;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use ::mongodb::bson::{Bson, Document, doc};
+use ::mongodb::{Client, Database};
+use admittance::audit::{AuditPolicy, AuditRecord};
 use admittance::clock::{Clock, ManualClock};
-use admittance::config::AuthConfig;
+use admittance::config::{AuthConfig, RegistrationMode};
 use admittance::email::Email;
 use admittance::event::TracingSink;
 use admittance::http::AuthApi;
 use admittance::id::UserId;
-use admittance::mail::{Mail, MailConfig, MailError, Mailer};
+use admittance::mail::{Mail, MailConfig, MailError, MailKind, Mailer};
 use admittance::password::{Argon2Params, Pepper};
 use admittance::random::SeededRandom;
 use admittance::secret::{AccessToken, Password, RefreshToken, SecretBytes};
 use admittance::service::{
     AuthService, ChangeEmail, ChangePassword, DeleteAccount, EmailRequest, LinkRequest, LinkView,
-    RefreshRequest, RegisterRequest, RequestContext, ResetPassword, Tokens, VerifyEmail,
+    ListEvents, RefreshRequest, RegisterRequest, RequestContext, ResetPassword, Tokens,
+    VerifyEmail,
 };
-use admittance::store::{InsertUser, MemoryStore, SessionStore, TokenStore, UserStore};
+use admittance::store::mongodb::MongoStore;
+use admittance::store::{InsertUser, MemoryStore, Store};
 use admittance::test_util::{Mailbox, MockStore};
 use admittance::token::{Keyring, SigningKey};
 use admittance::user::{PasswordHash, User, UserStatus};
 use axum::body::Body;
 use axum::http::{Method, Request, header};
-use base64ct::{Base64, Base64Url, Encoding};
+use hunt::{Hunt, Log};
 use support::bed::{Events, login};
 use tower::ServiceExt;
 
@@ -43,99 +52,10 @@ const PEPPER: [u8; 32] = *b"canary-pepper-R7tYkW2xMqV5zN9bHd";
 const PASSWORD: &str = "canary-Plum-47-lantern-orbit";
 const NEW_PASSWORD: &str = "canary-Quartz!93-meadow-ferry";
 const WRONG_PASSWORD: &str = "canary-Velvet?18-harbour-sundial";
+const BAD_HASH: &str = "canary-Basalt.52-orchard-kestrel";
 const WEAK_PASSWORD: &str = "canarycanary";
 const ANN: &str = "ann@example.org";
 const BOB: &str = "bob@example.org";
-
-/// Everything that was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What must not be found, and where it was looked for.
-#[derive(Default)]
-struct Hunt {
-    needles: Vec<(String, Vec<String>)>,
-    haystacks: Vec<(String, String)>,
-}
-
-impl Hunt {
-    /// Looks for `secret` as it is, in base64 and in hex, and as `Debug` shows
-    /// bytes.
-    fn secret(&mut self, name: &str, secret: &[u8]) {
-        let mut forms = Vec::new();
-        forms.extend(String::from_utf8(secret.to_vec()));
-        // Base64 of a longer text that contains the secret, at each alignment:
-        // the characters that depend on it alone.
-        for skipped in 0..3 {
-            let whole = &secret[skipped..];
-            let whole = &whole[..whole.len() / 3 * 3];
-            forms.push(Base64::encode_string(whole));
-            forms.push(Base64Url::encode_string(whole));
-        }
-        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-        forms.push(hex.to_uppercase());
-        forms.push(hex);
-        let list = format!("{secret:?}");
-        forms.push(list.trim_matches(['[', ']']).to_owned());
-        self.needles.push((name.to_owned(), forms));
-    }
-
-    fn tokens(&mut self, name: &str, tokens: &Tokens) {
-        let token = tokens.token.expose_secret();
-        // The signature is what makes it a secret.
-        let signature = token.rsplit('.').next().unwrap();
-        self.secret(&format!("{name}: access token"), token.as_bytes());
-        self.secret(&format!("{name}: its signature"), signature.as_bytes());
-        let refresh = tokens.refresh_token.expose_secret();
-        self.secret(&format!("{name}: refresh token"), refresh.as_bytes());
-    }
-
-    fn hash(&mut self, name: &str, hash: &PasswordHash) {
-        let output = hash.expose_secret().rsplit('$').next().unwrap();
-        self.secret(&format!("{name}: password hash"), output.as_bytes());
-    }
-
-    fn look_in(&mut self, place: &str, text: impl Into<String>) {
-        self.haystacks.push((place.to_owned(), text.into()));
-    }
-
-    fn look_at(&mut self, place: &str, value: &dyn Debug) {
-        self.look_in(&format!("Debug of {place}"), format!("{value:?}"));
-        self.look_in(&format!("Debug of {place}"), format!("{value:#?}"));
-    }
-
-    fn look_at_error(&mut self, place: &str, error: &(dyn std::error::Error + 'static)) {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            self.look_in(&format!("error of {place}"), error.to_string());
-            self.look_at(place, &error);
-            next = error.source();
-        }
-    }
-
-    fn found(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        for (place, text) in &self.haystacks {
-            for (name, forms) in &self.needles {
-                if let Some(form) = forms.iter().find(|form| text.contains(*form)) {
-                    found.push(format!("{name} in {place}, as {form}"));
-                }
-            }
-        }
-        found
-    }
-}
 
 fn config() -> AuthConfig {
     let mut config = AuthConfig::new("Exam simulator");
@@ -182,16 +102,34 @@ fn builder<S>(store: S) -> admittance::service::AuthServiceBuilder<S, ManualCloc
         .random(SeededRandom::new(0xca))
 }
 
+/// All that a database holds.
+async fn contents(database: &Database) -> Vec<String> {
+    let mut all = Vec::new();
+    for name in database.list_collection_names().await.unwrap() {
+        let records = database.collection::<Document>(&name);
+        let mut records = records.find(doc! {}).await.unwrap();
+        while records.advance().await.unwrap() {
+            let record = records.deserialize_current().unwrap();
+            // As Rust shows it, and as other programs would.
+            all.push(format!("{name} {record:?}"));
+            let json = Bson::Document(record).into_canonical_extjson();
+            all.push(format!("{name} {json}"));
+        }
+    }
+    all
+}
+
 /// The service: everything that works and everything that is refused.
-async fn journey(hunt: &mut Hunt) {
-    let (store, events, clock) = (
-        MemoryStore::new(),
-        Events::default(),
-        ManualClock::default(),
-    );
+async fn journey<S: Store + Clone + Debug>(
+    hunt: &mut Hunt,
+    store: S,
+    contents: impl AsyncFn() -> Vec<String>,
+) {
+    let (events, clock) = (Events::default(), ManualClock::default());
     let auth = builder(store.clone())
         .clock(clock.clone())
         .events(events.clone())
+        .audit_log(store.clone(), AuditPolicy::default())
         .build()
         .unwrap();
     let here = RequestContext::from_ip([192, 0, 2, 1].into()).with_user_agent("test");
@@ -216,6 +154,7 @@ async fn journey(hunt: &mut Hunt) {
     }
     let ann = store.user(registered.user_id).await.unwrap().unwrap();
     hunt.hash("Ann", &ann.password_hash);
+    hunt.hash("Bob", &PasswordHash::new(BAD_HASH));
     hunt.look_at("User", &ann);
 
     let request = login(ANN, PASSWORD);
@@ -227,7 +166,7 @@ async fn journey(hunt: &mut Hunt) {
         id: UserId::from_bytes([7; 12]),
         email: Email::parse(BOB).unwrap(),
         status: UserStatus::Disabled,
-        password_hash: PasswordHash::new(format!("$argon2id${NEW_PASSWORD}")),
+        password_hash: PasswordHash::new(format!("$argon2id${BAD_HASH}")),
         ..ann.clone()
     };
     assert_eq!(store.insert_user(&bob).await.unwrap(), InsertUser::Inserted);
@@ -290,6 +229,21 @@ async fn journey(hunt: &mut Hunt) {
     {
         hunt.look_at("Session", &session);
     }
+    let page = ListEvents::default();
+    let list = auth.list_events(&who, page, &here).await.unwrap();
+    hunt.look_in("EventList", serde_json::to_string(&list).unwrap());
+    auth.flush_events().await;
+    let now = clock.now();
+    for record in store.events_of(ann.id, None, 1000, now).await.unwrap() {
+        hunt.look_at("AuditRecord", &record);
+        let refused = AuditRecord {
+            user_agent: None,
+            ..record
+        };
+        hunt.look_in("AuditRecord", serde_json::to_string(&refused).unwrap());
+    }
+    let said = [ANN, "$argon2id$", "change_password", "invalid_credentials"];
+    hunt.look_in_store("the store, at the height of it", contents().await, &said);
     hunt.look_at("LogoutResponse", &auth.logout(&who, &here).await.unwrap());
     clock.advance(Duration::from_secs(3600));
     let refused = auth.validate_token(token, &here).await;
@@ -300,7 +254,9 @@ async fn journey(hunt: &mut Hunt) {
         }
     }
 
-    hunt.look_at("MemoryStore", &store);
+    auth.flush_events().await;
+    hunt.look_in_store("the store, in the end", contents().await, &[ANN]);
+    hunt.look_at("the store", &store);
     hunt.look_at("AuthService", &auth);
     hunt.look_at("AuthApi", &AuthApi::new(auth.clone()));
     hunt.look_at("Jwks", &auth.jwks());
@@ -326,12 +282,17 @@ impl Mailer for FailingMailer {
 }
 
 /// Links in mails: made, mailed, refused, used.
-async fn mail(hunt: &mut Hunt) {
-    let (store, mailbox, events) = (MemoryStore::new(), Mailbox::new(), Events::default());
+async fn mail<S: Store + Clone>(
+    hunt: &mut Hunt,
+    store: S,
+    contents: impl AsyncFn() -> Vec<String>,
+) {
+    let (mailbox, events) = (Mailbox::new(), Events::default());
     let clock = ManualClock::default();
     let auth = builder(store.clone())
         .clock(clock.clone())
         .events(events.clone())
+        .audit_log(store.clone(), AuditPolicy::default())
         .mail(
             FailingMailer(mailbox.clone()),
             MailConfig::new("https://exam.example"),
@@ -370,6 +331,9 @@ async fn mail(hunt: &mut Hunt) {
         }
     }
     assert_eq!(links.len(), 4);
+    pending(hunt, store.clone()).await;
+    let said = [ANN, "reset_password", "complete_registration"];
+    hunt.look_in_store("the store, with links", contents().await, &said);
     for record in store.tokens_of(ann.user_id, clock.now()).await.unwrap() {
         hunt.look_at("OneTimeToken", &record);
         hunt.look_at("LinkView", &LinkView::from(&record));
@@ -402,9 +366,34 @@ async fn mail(hunt: &mut Hunt) {
     hunt.look_at("DeleteAccount", &request);
     let _ = auth.delete_account(&who, request, &here).await;
     auth.flush_mail().await;
+    auth.flush_events().await;
+    hunt.look_in_store("the store, after links", contents().await, &["send_mail"]);
     for event in events.all() {
         hunt.look_in("event, as JSON", serde_json::to_string(&event).unwrap());
     }
+}
+
+/// A registration that waits for its address to be confirmed.
+async fn pending<S: Store + Clone>(hunt: &mut Hunt, store: S) {
+    let mut settings = config();
+    settings.registration = RegistrationMode::VerifyFirst;
+    let mailbox = Mailbox::new();
+    let auth = builder(store)
+        .config(settings)
+        .random(SeededRandom::new(0xcb))
+        .mail(mailbox.clone(), MailConfig::new("https://exam.example"))
+        .build()
+        .unwrap();
+    let here = RequestContext::default();
+    let request = registration("eve@example.org", NEW_PASSWORD);
+    hunt.look_at(
+        "RegisterOutcome",
+        &auth.register(request, &here).await.unwrap(),
+    );
+    auth.flush_mail().await;
+    let mail = mailbox.take_last(MailKind::CompleteRegistration).unwrap();
+    let token = Mailbox::token(&mail).unwrap();
+    hunt.secret("pending link", &token.expose_secret().as_bytes()[4..]);
 }
 
 /// The settings and keys, and what is said when they are refused.
@@ -552,8 +541,24 @@ async fn asvs_16_2_5_canaries_are_found_nowhere() {
         hunt.secret(name, secret);
     }
     settings(&mut hunt);
-    journey(&mut hunt).await;
-    mail(&mut hunt).await;
+    let memory = MemoryStore::new();
+    journey(&mut hunt, memory.clone(), async || memory.dump()).await;
+    let memory = MemoryStore::new();
+    mail(&mut hunt, memory.clone(), async || memory.dump()).await;
+    for is_mail in [false, true] {
+        let options = mongo::options().await;
+        let client = Client::with_options(options).unwrap();
+        let database = client.default_database().unwrap();
+        let mut config = mongo::config();
+        // The service's clock is not the server's.
+        config.retention = None;
+        let store = MongoStore::new(database.clone(), config).await.unwrap();
+        let contents = async || contents(&database).await;
+        match is_mail {
+            false => journey(&mut hunt, store, contents).await,
+            true => mail(&mut hunt, store, contents).await,
+        }
+    }
     rubbish(&mut hunt).await;
     broken_store(&mut hunt).await;
 
@@ -571,26 +576,6 @@ async fn asvs_16_2_5_canaries_are_found_nowhere() {
 
     let found = hunt.found();
     assert!(found.is_empty(), "{}", found.join("\n"));
-    println!(
-        "{} secrets in 10 forms each, {} places, 0 found",
-        hunt.needles.len(),
-        hunt.haystacks.len()
-    );
-}
-
-#[test]
-fn the_hunt_finds_what_is_there() {
-    for shown in [
-        PASSWORD.to_owned(),
-        Base64::encode_string(format!("a:{PASSWORD}").as_bytes()),
-        Base64::encode_string(format!("ab:{PASSWORD}").as_bytes()),
-        Base64::encode_string(format!("abc:{PASSWORD}").as_bytes()),
-        format!("{:x?}", PASSWORD.as_bytes()).replace(", ", ""),
-        format!("{:?}", PASSWORD.as_bytes()),
-    ] {
-        let mut hunt = Hunt::default();
-        hunt.secret("password", PASSWORD.as_bytes());
-        hunt.look_in("text", shown.clone());
-        assert_eq!(hunt.found().len(), 1, "{shown}");
-    }
+    let (secrets, places) = hunt.size();
+    println!("{secrets} secrets in 10 forms each, {places} places, 0 found");
 }

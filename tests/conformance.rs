@@ -30,6 +30,8 @@ fn no_property_is_written_and_not_run() {
         include_str!("../src/store/conformance/administration.rs"),
         include_str!("../src/store/conformance/administration_races.rs"),
         include_str!("../src/store/conformance/attempts.rs"),
+        include_str!("../src/store/conformance/event_races.rs"),
+        include_str!("../src/store/conformance/events.rs"),
         include_str!("../src/store/conformance/limits.rs"),
         include_str!("../src/store/conformance/rotation.rs"),
         include_str!("../src/store/conformance/session_races.rs"),

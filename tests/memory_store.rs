@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admittance::audit::{AuditClass, AuditRecord};
 use admittance::email::Email;
-use admittance::id::{SessionId, UserId};
+use admittance::event::Operation;
+use admittance::id::{EventId, SessionId, UserId};
 use admittance::limit::{Decision, LimitKey, Quota};
 use admittance::lockout::{Attempt, LockoutPolicy};
 use admittance::preferences::Preferences;
 use admittance::secret::MailToken;
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{
-    Insert, InsertUser, LimitStore, MemoryCapacity, MemoryCounts, MemoryStore, SessionStore,
-    StoreError, TokenStore, UserStore,
+    AuditStore, Insert, InsertUser, LimitStore, MemoryCapacity, MemoryCounts, MemoryStore,
+    SessionStore, StoreError, TokenStore, UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
@@ -80,6 +82,27 @@ fn token(number: u32, made: u32) -> OneTimeToken {
     }
 }
 
+/// An event about one of ten users, kept from second `at` for 100 s.
+fn event(number: u32, at: u32) -> AuditRecord {
+    let mut id = [0; 12];
+    id[8..].copy_from_slice(&number.to_be_bytes());
+    AuditRecord {
+        id: EventId::from_bytes(id),
+        user_id: UserId::from_bytes(bytes(number % 10)),
+        class: AuditClass::Done,
+        at: self::at(at),
+        operation: Operation::Login,
+        refused: None,
+        notice: None,
+        actor_id: None,
+        session_id: None,
+        mail: None,
+        ip: None,
+        user_agent: Some("canary".to_owned()),
+        expires_at: self::at(at + 100),
+    }
+}
+
 fn key(number: u32) -> LimitKey {
     LimitKey::new("flood", &number.to_be_bytes())
 }
@@ -95,6 +118,7 @@ fn small(limits: usize) -> MemoryStore {
         sessions: 100,
         tokens: 100,
         limits,
+        events: 100,
     })
 }
 
@@ -206,6 +230,27 @@ async fn sessions_and_tokens_beyond_the_capacity_are_refused() {
 }
 
 #[tokio::test]
+async fn events_beyond_the_capacity_are_refused_but_not_to_who_makes_room() {
+    let store = small(1);
+    for number in 0..100 {
+        let appended = store.append_event(&event(number, 0), 10).await.unwrap();
+        assert_eq!(appended, Insert::Inserted);
+    }
+    let refused = store.append_event(&event(100, 99), 11).await;
+    assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+    let owner = event(100, 99).user_id;
+    let all = store.events_of(owner, None, 100, at(99)).await.unwrap();
+    assert_eq!(all.len(), 10, "a refused event is there, or made room");
+    // A user who has as many as are kept takes nobody's place.
+    let appended = store.append_event(&event(100, 99), 10).await.unwrap();
+    assert_eq!(appended, Insert::Inserted);
+    assert_eq!(store.counts().events, 100);
+    // What was there before has expired.
+    let appended = store.append_event(&event(101, 100), 11).await.unwrap();
+    assert_eq!(appended, Insert::Inserted);
+}
+
+#[tokio::test]
 async fn users_beyond_the_capacity_are_refused_and_leave_nothing_behind() {
     let store = small(1);
     for number in 0..3 {
@@ -232,11 +277,13 @@ async fn a_store_in_use_removes_by_itself_what_has_expired() {
         let _ = store.insert_session(&session).await.unwrap();
         let _ = store.insert_token(&token(second, second)).await.unwrap();
         let _ = store.hit(key(second), quota(), at(second)).await.unwrap();
+        let event = event(second, second);
+        let _ = store.append_event(&event, 1000).await.unwrap();
     }
-    // Sessions and tokens live for 100 s, a key for 10 s.
+    // Sessions, tokens and events live for 100 s, a key for 10 s.
     let counts = store.counts();
     assert!(
-        counts.sessions < 200 && counts.tokens < 200 && counts.limits < 20,
+        counts.sessions < 200 && counts.tokens < 200 && counts.events < 200 && counts.limits < 20,
         "{counts:?}"
     );
 }
@@ -263,11 +310,18 @@ async fn an_idle_store_is_emptied_of_what_has_expired_and_of_nothing_else() {
     let owner = session(1, 0).user_id;
     assert_eq!(store.sessions_of(owner, at(100)).await.unwrap().len(), 500);
     assert_eq!(store.remove_expired(at(150)), 2500 + 2500);
+    for number in 0..5000 {
+        let event = event(number, 200);
+        let _ = store.append_event(&event, 1000).await.unwrap();
+    }
+    assert_eq!(store.remove_expired(at(299)), 0);
+    assert_eq!(store.remove_expired(at(300)), 5000);
     let left = MemoryCounts {
         users: 1,
         sessions: 0,
         tokens: 0,
         limits: 0,
+        events: 0,
     };
     assert_eq!(store.counts(), left);
 }
@@ -296,9 +350,10 @@ async fn asvs_16_2_5_debug_shows_counts_only() {
     let _ = shared.insert_user(&user(1)).await.unwrap();
     let _ = shared.insert_session(&session(1, 0)).await.unwrap();
     let _ = shared.insert_token(&token(1, 0)).await.unwrap();
+    let _ = shared.append_event(&event(1, 0), 1).await.unwrap();
     let _ = shared.hit(key(1), quota(), at(0)).await.unwrap();
     assert_eq!(
         format!("{store:?}"),
-        "MemoryStore { users: 1, sessions: 1, tokens: 1, limits: 1 }"
+        "MemoryStore { users: 1, sessions: 1, tokens: 1, limits: 1, events: 1 }"
     );
 }

@@ -7,7 +7,7 @@ use admittance::id::UserId;
 use admittance::limit::{Decision, LimitKey, Quota};
 use admittance::lockout::LockoutPolicy;
 use admittance::store::{
-    InsertUser, LimitStore, MockUserStore, Store, StoreError, TokenStore, UserStore,
+    AuditStore, InsertUser, LimitStore, MockUserStore, Store, StoreError, TokenStore, UserStore,
 };
 use admittance::test_util::MockStore;
 use admittance::time::Timestamp;
@@ -54,6 +54,10 @@ async fn a_store_that_is_down_answers_every_call_with_an_error() {
     ));
     let ended = store.end_oldest_sessions(id, 0, 1, Timestamp::MIN).await;
     assert!(matches!(ended, Err(StoreError::Unavailable(_))));
+    let events = store.events_of(id, None, 1, Timestamp::MIN).await;
+    assert!(matches!(events, Err(StoreError::Unavailable(_))));
+    let removed = store.remove_events(id).await;
+    assert!(matches!(removed, Err(StoreError::Unavailable(_))));
     let removed = store.remove_tokens(id, None).await;
     assert!(matches!(removed, Err(StoreError::Unavailable(_))));
     let page = store.users(None, 10).await;

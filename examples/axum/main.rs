@@ -71,12 +71,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     )
     .with_graceful_shutdown(stopped())
     .await?;
-    // What is under way gets a moment; the rest can be asked for again.
-    if timeout(Duration::from_secs(5), service.flush_mail())
-        .await
-        .is_err()
-    {
-        tracing::warn!("some mail was not sent");
+    // What is under way gets a moment: mail that is lost can be asked for again,
+    // and events that are not kept stand in the log. A mail makes an event.
+    let flush = async {
+        service.flush_mail().await;
+        service.flush_events().await;
+    };
+    if timeout(Duration::from_secs(5), flush).await.is_err() {
+        tracing::warn!("some mail was not sent, or some events were not kept");
     }
     println!("Stopped.");
     Ok(())

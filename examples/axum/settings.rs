@@ -4,6 +4,7 @@ use std::env::{self, VarError};
 use std::error::Error;
 use std::sync::Arc;
 
+use admittance::audit::AuditPolicy;
 use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::config::{AuthConfig, LimitPolicy, RegistrationMode};
 use admittance::email::Email;
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     smtp_url: Option<String>,
     mail_from: String,
     admin: Option<String>,
+    audit: bool,
 }
 
 impl Settings {
@@ -50,6 +52,11 @@ impl Settings {
                 return Err("REGISTRATION is neither `open-session` nor `verify-first`".into());
             }
         };
+        let audit = match variable("AUDIT")?.as_deref() {
+            None | Some("on") => true,
+            Some("off") => false,
+            Some(_) => return Err("AUDIT is neither `on` nor `off`".into()),
+        };
         let addr = variable("ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned());
         Ok(Self {
             base_url: variable("BASE_URL")?.unwrap_or_else(|| format!("http://{addr}")),
@@ -57,6 +64,7 @@ impl Settings {
             smtp_url: variable("SMTP_URL")?,
             mail_from: variable("MAIL_FROM")?.unwrap_or_else(|| DEFAULT_FROM.to_owned()),
             admin: variable("ADMIN")?,
+            audit,
             registration,
             addr,
             secret: secret(variable("AUTH_SECRET")?)?,
@@ -96,7 +104,11 @@ impl Settings {
             .grant(Role::new("admin")?, [Permission::new("exam:grade")?])
             .administrator(Role::new("admin")?)
             .initial_role(Role::new("student")?);
-        let service = AuthService::builder(store)
+        let mut builder = AuthService::builder(Arc::clone(&store));
+        if self.audit {
+            builder = builder.audit_log(store, AuditPolicy::default());
+        }
+        let service = builder
             .config(config)
             .keyring(Keyring::from_secret(self.secret.clone())?)
             .mail(

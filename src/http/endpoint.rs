@@ -144,6 +144,12 @@ where
                 &service.export_account(&auth, context).await?,
             )
         }
+        Endpoint::ListEvents => {
+            let auth = authenticated().await?;
+            let page = request::events(parts.uri.query())?;
+            let answer = service.list_events(&auth, page, context).await?;
+            ok(StatusCode::OK, &answer)
+        }
         Endpoint::DeleteAccount => {
             let auth = authenticated().await?;
             let proof = read(&parts, &body)?;
@@ -153,7 +159,7 @@ where
         Endpoint::Jwks => ok(StatusCode::OK, &service.jwks()),
         Endpoint::ListUsers => {
             let auth = authenticated().await?;
-            let page = request::page(parts.uri.query().unwrap_or_default())?;
+            let page = request::users(parts.uri.query())?;
             ok(
                 StatusCode::OK,
                 &service.list_users(&auth, page, context).await?,

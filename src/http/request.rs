@@ -1,13 +1,14 @@
 //! What is read off a request's head.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::sync::Once;
 
 use http::{HeaderMap, header};
 
 use super::HttpConfig;
 use super::problem::{Problem, ProblemCode};
-use crate::service::{ListUsers, RequestContext};
+use crate::service::{ListEvents, ListUsers, RequestContext};
 
 /// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1).
 pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
@@ -78,20 +79,38 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// The page that a query asks for, by `after` and `limit`, each at most once
-/// and nothing else (ASVS 15.3.7).
-pub(super) fn page(query: &str) -> Result<ListUsers, Problem> {
-    let malformed = || {
-        Problem::new(ProblemCode::MalformedRequest)
-            .detail("The query takes `after`, an id, and `limit`, a number, each once.")
-    };
-    let mut page = ListUsers::default();
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        match (&*name, page.after, page.limit) {
-            ("after", None, _) => page.after = Some(value.parse().map_err(|_| malformed())?),
-            ("limit", _, None) => page.limit = Some(value.parse().map_err(|_| malformed())?),
-            _ => return Err(malformed()),
+/// The users that a query asks for, by `after` and `limit`.
+pub(super) fn users(query: Option<&str>) -> Result<ListUsers, Problem> {
+    let detail = "The query takes `after`, an id, and `limit`, a number, each once.";
+    let (after, limit) = page(query, "after", detail)?;
+    Ok(ListUsers { after, limit })
+}
+
+/// The events that a query asks for, by `before` and `limit`.
+pub(super) fn events(query: Option<&str>) -> Result<ListEvents, Problem> {
+    let detail = "The query takes `before`, an id, and `limit`, a number, each once.";
+    let (before, limit) = page(query, "before", detail)?;
+    Ok(ListEvents { before, limit })
+}
+
+/// The page that a query asks for: where it begins, by the parameter `cursor`,
+/// and by `limit` how long it is, each at most once and nothing else (ASVS
+/// 15.3.7).
+fn page<T: FromStr>(
+    query: Option<&str>,
+    cursor: &str,
+    detail: &'static str,
+) -> Result<(Option<T>, Option<u32>), Problem> {
+    let malformed = || Problem::new(ProblemCode::MalformedRequest).detail(detail);
+    let (mut begin, mut limit) = (None, None);
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if name == cursor && begin.is_none() {
+            begin = Some(value.parse().map_err(|_| malformed())?);
+        } else if name == "limit" && limit.is_none() {
+            limit = Some(value.parse().map_err(|_| malformed())?);
+        } else {
+            return Err(malformed());
         }
     }
-    Ok(page)
+    Ok((begin, limit))
 }

@@ -46,6 +46,8 @@ pub enum Endpoint {
     ConfirmEmailChange,
     /// `GET /account/export`
     ExportAccount,
+    /// `GET /account/events`
+    ListEvents,
     /// `DELETE /account`
     DeleteAccount,
     /// `GET /.well-known/jwks.json`
@@ -122,6 +124,7 @@ pub const ROUTES: &[Route] = &[
     ),
     route("/account", &[(Method::DELETE, Endpoint::DeleteAccount)]),
     route("/account/export", &[(Method::GET, Endpoint::ExportAccount)]),
+    route("/account/events", &[(Method::GET, Endpoint::ListEvents)]),
     route(
         "/sessions",
         &[

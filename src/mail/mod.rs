@@ -16,7 +16,7 @@ mod wording;
 use std::fmt;
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use config::link;
 pub use config::{MailConfig, MailPaths};
@@ -29,7 +29,7 @@ use crate::email::Email;
 use crate::store::Cause;
 
 /// What a mail is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MailKind {

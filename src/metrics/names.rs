@@ -29,6 +29,8 @@ pub const MAILS: &str = "admittance_mails_total";
 /// Jobs of the outbox that are under way (gauge): each makes and sends a mail,
 /// seldom more than one.
 pub const MAILS_PENDING: &str = "admittance_mails_pending";
+/// Events that wait to be written into the audit log (gauge).
+pub const EVENTS_PENDING: &str = "admittance_events_pending";
 /// How long acts of the store took (histogram, seconds), by `method` and
 /// `outcome`: `ok`, `unavailable`, `timeout`, `corrupt`, `full` or `other`.
 /// Measured by [`MeteredStore`](super::MeteredStore).
@@ -61,7 +63,7 @@ pub struct Metric {
 }
 
 /// Every metric there is.
-pub const ALL: [Metric; 11] = [
+pub const ALL: [Metric; 12] = [
     Metric {
         name: OPERATIONS,
         kind: Kind::Counter,
@@ -121,6 +123,12 @@ pub const ALL: [Metric; 11] = [
         kind: Kind::Gauge,
         labels: &[],
         description: "Mail jobs that are under way.",
+    },
+    Metric {
+        name: EVENTS_PENDING,
+        kind: Kind::Gauge,
+        labels: &[],
+        description: "Events that wait to be written into the audit log.",
     },
     Metric {
         name: STORE_SECONDS,

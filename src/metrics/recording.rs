@@ -101,6 +101,11 @@ pub(crate) fn mail_pends() -> Present {
     Present::in_gauge(MAILS_PENDING)
 }
 
+/// One event that waits to be written into the audit log.
+pub(crate) fn event_pends() -> Present {
+    Present::in_gauge(EVENTS_PENDING)
+}
+
 pub(crate) fn hashing_waited(time: Duration) {
     record(|| histogram!(HASHING_WAIT_SECONDS).record(time));
 }

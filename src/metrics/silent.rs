@@ -28,6 +28,10 @@ pub(crate) const fn mail_pends() -> Present {
     Present
 }
 
+pub(crate) const fn event_pends() -> Present {
+    Present
+}
+
 pub(crate) const fn hashing_waited(_: Duration) {}
 
 pub(crate) const fn hashing_took(_: Duration) {}

@@ -5,15 +5,16 @@ use async_trait::async_trait;
 
 use super::STORE_SECONDS;
 use super::recording::{Stopwatch, record};
+use crate::audit::AuditRecord;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
-use crate::id::{SessionId, UserId};
+use crate::id::{EventId, SessionId, UserId};
 use crate::limit::{Decision, LimitKey, Quota};
 use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::store::{
-    ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, RoleChange,
-    SessionStore, StoreError, TokenStore, UserStore,
+    AuditStore, ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal,
+    RoleChange, SessionStore, StoreError, TokenStore, UserStore,
 };
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
@@ -119,5 +120,10 @@ metered! {
         hit(key: LimitKey, quota: Quota, now: Timestamp) -> Decision;
         attempt(key: LimitKey, policy: &LockoutPolicy, now: Timestamp) -> Attempt;
         forgive(key: LimitKey) -> ();
+    }
+    AuditStore {
+        append_event(record: &AuditRecord, keep: usize) -> Insert;
+        events_of(user: UserId, before: Option<EventId>, limit: usize, now: Timestamp) -> Vec<AuditRecord>;
+        remove_events(user: UserId) -> u64;
     }
 }

@@ -36,9 +36,10 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
     async fn try_export(&self, auth: &Authenticated) -> Result<AccountExport, AuthError> {
         let (store, user, now) = (&self.inner.store, auth.user(), self.now());
         // Not `try_join`: it would drop the one that is still under way.
-        let (sessions, tokens) = tokio::join!(
+        let (sessions, tokens, events) = tokio::join!(
             store.sessions_of(user.id, now),
-            store.tokens_of(user.id, now)
+            store.tokens_of(user.id, now),
+            self.all_events_of(user.id),
         );
         let sessions = sessions?;
         let mine = sessions
@@ -56,6 +57,7 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
                 .map(|session| SessionView::of(session, auth.session().id))
                 .collect(),
             links: tokens?.iter().map(LinkView::from).collect(),
+            events: events?,
         })
     }
 

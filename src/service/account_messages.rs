@@ -1,8 +1,15 @@
 //! Bodies of what happens to an account after its first login.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::messages::{Accepted, LoginResponse, SessionView, present};
+use crate::audit::AuditRecord;
+use crate::error::ErrorCode;
+use crate::event::{Notice, Operation};
+use crate::id::{EventId, SessionId};
+use crate::mail::MailKind;
 use crate::secret::{MailToken, Password};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenPurpose};
@@ -98,6 +105,76 @@ pub struct AccountExport {
     pub sessions: Vec<SessionView>,
     /// The links that are still good.
     pub links: Vec<LinkView>,
+    /// What was kept of the user's events, the newest first; absent when the
+    /// service keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<Vec<EventView>>,
+}
+
+/// Asks for a page of the own events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListEvents {
+    /// The events before this one; `None`: the newest.
+    pub before: Option<EventId>,
+    /// How many, 1 to [`MAX_PAGE`](super::MAX_PAGE); `None`:
+    /// [`DEFAULT_PAGE`](super::DEFAULT_PAGE).
+    pub limit: Option<u32>,
+}
+
+/// A page of a user's events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EventList {
+    /// The newest first.
+    pub events: Vec<EventView>,
+    /// What [`ListEvents::before`] of the next page is; `None` on the last.
+    pub next: Option<EventId>,
+}
+
+/// What a user sees of an event that was kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EventView {
+    /// Its id.
+    pub event_id: EventId,
+    /// When it was.
+    pub at: Timestamp,
+    /// What was done.
+    pub operation: Operation,
+    /// Why it was refused; `None` when it succeeded.
+    pub refused: Option<ErrorCode>,
+    /// Something to know besides.
+    pub notice: Option<Notice>,
+    /// Whether somebody else did it, or tried to: an administrator. Which one,
+    /// users are not told.
+    pub by_other: bool,
+    /// Which session it was about.
+    pub session_id: Option<SessionId>,
+    /// Which mail it was about.
+    pub mail: Option<MailKind>,
+    /// Where it came from.
+    pub ip: Option<IpAddr>,
+    /// What it came with.
+    pub user_agent: Option<String>,
+}
+
+impl From<&AuditRecord> for EventView {
+    fn from(record: &AuditRecord) -> Self {
+        // Where an administrator works is not the user's to know.
+        let is_own = record.actor_id.is_none();
+        Self {
+            event_id: record.id,
+            at: record.at,
+            operation: record.operation,
+            refused: record.refused,
+            notice: record.notice,
+            by_other: !is_own,
+            session_id: record.session_id,
+            mail: record.mail,
+            ip: record.ip.filter(|_| is_own),
+            user_agent: record.user_agent.clone().filter(|_| is_own),
+        }
+    }
 }
 
 /// What a user sees of a link that was mailed.

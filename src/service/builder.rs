@@ -3,9 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::audit_log::{AuditLog, Recorder};
 use super::cache::SessionCache;
 use super::onboarding::RegistrationHook;
 use super::{AuthService, Inner};
+use crate::audit::AuditPolicy;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{AuthConfig, RegistrationMode, SessionCheck};
 use crate::error::{AuthError, ConfigError};
@@ -16,6 +18,7 @@ use crate::password::PasswordHasher;
 use crate::password::breach::BreachCheck;
 use crate::random::{OsRandom, SecureRandom};
 use crate::session::Session;
+use crate::store::AuditStore;
 use crate::time::Timestamp;
 use crate::token::Keyring;
 
@@ -30,6 +33,7 @@ pub struct AuthServiceBuilder<S, C = SystemClock> {
     random: Arc<dyn SecureRandom>,
     events: Arc<dyn EventSink>,
     mail: Option<(Arc<dyn Mailer>, MailConfig)>,
+    audit: Option<(Arc<dyn AuditStore>, AuditPolicy)>,
     hook: Option<Arc<dyn RegistrationHook>>,
     breach_check: Option<Arc<dyn BreachCheck>>,
 }
@@ -53,6 +57,7 @@ impl<S> AuthServiceBuilder<S> {
             random: Arc::new(OsRandom),
             events: Arc::new(TracingSink),
             mail: None,
+            audit: None,
             hook: None,
             breach_check: None,
         }
@@ -85,6 +90,7 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
             random: self.random,
             events: self.events,
             mail: self.mail,
+            audit: self.audit,
             hook: self.hook,
             breach_check: self.breach_check,
         }
@@ -109,6 +115,16 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
     #[must_use]
     pub fn mail(mut self, mailer: impl Mailer, config: MailConfig) -> Self {
         self.mail = Some((Arc::new(mailer), config));
+        self
+    }
+
+    /// Keeps events for the users whom they are about, in `store`: usually the
+    /// service's own, as a clone of its handle. They are written in the
+    /// background. Without it, none are kept, and who asks for them is refused
+    /// with [`AuthError::NoAuditLog`].
+    #[must_use]
+    pub fn audit_log(mut self, store: impl AuditStore + 'static, policy: AuditPolicy) -> Self {
+        self.audit = Some((Arc::new(store), policy));
         self
     }
 
@@ -145,10 +161,19 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
             return Err(missing("mail, which VerifyFirst needs,"));
         }
         let clock = Arc::new(self.clock);
+        let (mut events, mut audit) = (self.events, None);
+        if let Some((store, policy)) = self.audit {
+            policy.validate()?;
+            let time: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
+            let random = Arc::clone(&self.random);
+            let log = Arc::new(AuditLog::new(store, policy, events, time, random));
+            events = Arc::new(Recorder(Arc::clone(&log)));
+            audit = Some(log);
+        }
         let mut outbox = None;
         if let Some((mailer, mail)) = self.mail {
             let time: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-            let events = Arc::clone(&self.events);
+            let events = Arc::clone(&events);
             outbox = Some(Arc::new(Outbox::new(mail, mailer, time, events)?));
         }
         let hasher = PasswordHasher::new(config.hashing.clone(), Arc::clone(&self.random))?;
@@ -167,8 +192,9 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
                 keyring,
                 hasher,
                 random: self.random,
-                events: self.events,
+                events,
                 outbox,
+                audit,
                 hook: self.hook,
                 breach_check: self.breach_check,
                 cache,

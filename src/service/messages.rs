@@ -8,11 +8,13 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use crate::event::MAX_USER_AGENT_CHARS;
+use crate::event::kept_agent;
 use crate::id::{SessionId, UserId};
 use crate::secret::{AccessToken, Password, RefreshToken};
 use crate::session::Session;
 use crate::time::Timestamp;
-use crate::user::{DeviceDigest, is_unsafe};
+use crate::user::DeviceDigest;
 
 /// Where a request came from. It is kept with sessions and events, and the
 /// address is what limits count by.
@@ -23,9 +25,6 @@ pub struct RequestContext {
     /// The client's own description of itself.
     pub user_agent: Option<String>,
 }
-
-/// Longest user agent that is kept, in characters; the rest is cut.
-pub const MAX_USER_AGENT_CHARS: usize = 256;
 
 impl RequestContext {
     /// A request from `ip`.
@@ -81,12 +80,7 @@ impl RequestContext {
     /// and bidi overrides (ASVS 16.4.1).
     #[must_use]
     pub fn with_user_agent(mut self, text: &str) -> Self {
-        let kept: String = text
-            .chars()
-            .filter(|letter| !is_unsafe(*letter))
-            .take(MAX_USER_AGENT_CHARS)
-            .collect();
-        self.user_agent = Some(kept).filter(|text| !text.is_empty());
+        self.user_agent = kept_agent(text);
         self
     }
 }

@@ -9,11 +9,13 @@ mod account;
 mod account_messages;
 mod admin;
 mod attempt;
+mod audit_log;
 mod breach;
 mod builder;
 mod cache;
 mod confirm;
 mod email_change;
+mod events;
 mod login;
 mod mailing;
 mod messages;
@@ -38,6 +40,8 @@ pub use messages::*;
 pub use onboarding::MockRegistrationHook;
 pub use onboarding::RegistrationHook;
 pub use validate::Authenticated;
+
+use audit_log::AuditLog;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::AuthConfig;
@@ -73,6 +77,7 @@ struct Inner<S, C> {
     random: Arc<dyn SecureRandom>,
     events: Arc<dyn EventSink>,
     outbox: Option<Arc<Outbox>>,
+    audit: Option<Arc<AuditLog>>,
     hook: Option<Arc<dyn RegistrationHook>>,
     breach_check: Option<Arc<dyn BreachCheck>>,
     cache: Option<cache::SessionCache>,

@@ -22,9 +22,10 @@ use std::error::Error;
 
 use async_trait::async_trait;
 
+use crate::audit::AuditRecord;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
-use crate::id::{SessionId, UserId};
+use crate::id::{EventId, SessionId, UserId};
 use crate::limit::{Decision, LimitKey, Quota};
 use crate::lockout::{Attempt, LockoutPolicy};
 use crate::preferences::Preferences;
@@ -463,8 +464,52 @@ pub trait LimitStore: Send + Sync {
     async fn forgive(&self, key: LimitKey) -> Result<(), StoreError>;
 }
 
+/// Events that are kept for the users whom they are about. One that has expired
+/// is never returned.
+#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[async_trait]
+pub trait AuditStore: Send + Sync {
+    /// Adds `record`, unless its id is taken: a record that is appended again
+    /// is there once. In the same act drops the oldest of the same user and
+    /// class, so that of those up to this one the newest `keep` stay. A store
+    /// may let up to an eighth of `keep` more come together and drop them at
+    /// once. What is newer than `record` is neither counted nor dropped, so
+    /// that what a clock that was ahead has left behind costs nobody else's
+    /// place. `keep` is at least 1.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn append_event(&self, record: &AuditRecord, keep: usize) -> Result<Insert, StoreError>;
+
+    /// Up to `limit` of the user's events that are live at `now`, of both
+    /// classes, the greatest id first: all of them, or those below `before`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails or a record is corrupt.
+    async fn events_of(
+        &self,
+        user: UserId,
+        before: Option<EventId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<AuditRecord>, StoreError>;
+
+    /// Removes the user's events. Says how many there were; whether those count
+    /// that had expired is the store's own affair.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails; then some may be gone.
+    async fn remove_events(&self, user: UserId) -> Result<u64, StoreError>;
+}
+
 /// A store of everything, as one name. It is implemented by whatever
 /// implements its parts; `Arc<dyn Store>` is one too.
-pub trait Store: UserStore + SessionStore + TokenStore + LimitStore + 'static {}
+pub trait Store: UserStore + SessionStore + TokenStore + LimitStore + AuditStore + 'static {}
 
-impl<T: UserStore + SessionStore + TokenStore + LimitStore + ?Sized + 'static> Store for T {}
+impl<T> Store for T where
+    T: UserStore + SessionStore + TokenStore + LimitStore + AuditStore + ?Sized + 'static
+{
+}

@@ -199,3 +199,24 @@ impl<T: LimitStore + ?Sized> LimitStore for Arc<T> {
         (**self).forgive(key).await
     }
 }
+
+#[async_trait]
+impl<T: AuditStore + ?Sized> AuditStore for Arc<T> {
+    async fn append_event(&self, record: &AuditRecord, keep: usize) -> Result<Insert, StoreError> {
+        (**self).append_event(record, keep).await
+    }
+
+    async fn events_of(
+        &self,
+        user: UserId,
+        before: Option<EventId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        (**self).events_of(user, before, limit, now).await
+    }
+
+    async fn remove_events(&self, user: UserId) -> Result<u64, StoreError> {
+        (**self).remove_events(user).await
+    }
+}

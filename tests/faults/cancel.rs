@@ -32,6 +32,7 @@ async fn drop_after(op: Op, polls: usize) -> bool {
     let outcome = poll_at_most(scene.operation(), polls).await;
     // What is in the background by then is not dropped with it.
     scene.bed.auth.flush_mail().await;
+    scene.bed.auth.flush_events().await;
     scene.bed.store.calm();
     scene.check(&outcome).await;
     outcome.is_none()

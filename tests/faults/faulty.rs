@@ -2,15 +2,16 @@
 
 use std::sync::{Arc, Mutex};
 
+use admittance::audit::AuditRecord;
 use admittance::authz::Role;
 use admittance::email::{CanonicalEmail, Email};
-use admittance::id::{SessionId, UserId};
+use admittance::id::{EventId, SessionId, UserId};
 use admittance::limit::{Decision, LimitKey, Quota};
 use admittance::lockout::{Attempt, LockoutPolicy};
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{
-    ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, RoleChange,
-    SessionStore, Store, StoreError, TokenStore, UserStore,
+    AuditStore, ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal,
+    RoleChange, SessionStore, Store, StoreError, TokenStore, UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
@@ -392,5 +393,31 @@ impl<S: Store> LimitStore for FaultyStore<S> {
 
     async fn forgive(&self, key: LimitKey) -> Result<(), StoreError> {
         self.call("forgive", || self.inner.forgive(key)).await
+    }
+}
+
+#[async_trait]
+impl<S: Store> AuditStore for FaultyStore<S> {
+    async fn append_event(&self, record: &AuditRecord, keep: usize) -> Result<Insert, StoreError> {
+        self.call("append_event", || self.inner.append_event(record, keep))
+            .await
+    }
+
+    async fn events_of(
+        &self,
+        user: UserId,
+        before: Option<EventId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        self.call("events_of", || {
+            self.inner.events_of(user, before, limit, now)
+        })
+        .await
+    }
+
+    async fn remove_events(&self, user: UserId) -> Result<u64, StoreError> {
+        self.call("remove_events", || self.inner.remove_events(user))
+            .await
     }
 }

@@ -15,6 +15,7 @@
 mod support;
 
 mod asks;
+mod audit;
 mod cancel;
 mod clock;
 mod enumeration;

@@ -78,6 +78,11 @@ async fn asvs_16_5_3_randomness_that_fails_fails_closed() {
                         assert_eq!(dropped.notice, Some(Notice::MailDropped));
                         assert_eq!(mails, []);
                     }
+                    // The id under which the event would be kept.
+                    Some(Ok(_)) if op == Op::Export => {
+                        let lost = scene.bed.events.last();
+                        assert_eq!(lost.notice, Some(Notice::EventLost));
+                    }
                     // The salt of the hash that was to replace the old one.
                     Some(Ok(_)) => assert_eq!((op, draw), (Op::LoginRehash, 1)),
                     other => panic!("{other:?}"),

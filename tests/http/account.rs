@@ -131,7 +131,12 @@ async fn a_password_is_forgotten_and_reset() {
     assert_eq!(weak.body["errors"][0]["field"], "new_password");
     let reset = client.post("/password/reset", body(OTHER_PASSWORD)).await;
     message(&reset, StatusCode::OK);
-    for path in ["/profile", "/sessions", "/account/export"] {
+    for path in [
+        "/profile",
+        "/sessions",
+        "/account/export",
+        "/account/events",
+    ] {
         let refused = client.get(path, text(&ann, "token")).await;
         assert_eq!(refused.code(), (401, "invalid_token"), "ghsa_24");
     }

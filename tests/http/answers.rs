@@ -266,6 +266,7 @@ async fn asvs_6_3_4_the_routes_are_the_documented_ones() {
             "POST /email/change/confirm",
             "DELETE /account",
             "GET /account/export",
+            "GET /account/events",
             "GET /sessions",
             "DELETE /sessions",
             "DELETE /sessions/{id}",

@@ -63,7 +63,7 @@ impl Client {
         Self::over(Bed::mailing_with(config), http)
     }
 
-    fn over(bed: Bed, http: HttpConfig) -> Self {
+    pub(crate) fn over(bed: Bed, http: HttpConfig) -> Self {
         let api = AuthApi::with_config(bed.auth.clone(), http);
         let router = admittance::axum::router(&api);
         Self { bed, api, router }

@@ -15,5 +15,6 @@ mod account;
 mod administration;
 mod answers;
 mod client;
+mod events;
 mod extractors;
 mod robustness;

@@ -1,16 +1,19 @@
 //! What people do with a service, every operation of it.
 
+use admittance::audit::AuditPolicy;
 use admittance::authz::{Role, RolePolicy};
 use admittance::config::AuthConfig;
 use admittance::mail::MailKind;
-use admittance::service::{ChangeRoles, ListUsers, RequestContext, SetStatus, UpdateProfile};
+use admittance::service::{
+    ChangeRoles, ListEvents, ListUsers, RequestContext, SetStatus, UpdateProfile,
+};
 use admittance::store::Store;
 use admittance::user::UserStatus;
 
 use crate::asks::{
     change_email, confirm_email, confirm_password, delete, disown, forgot, resend, reset, verify,
 };
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
+use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
 
 const ANN: &str = "ann.canary@example.org";
 const BOB: &str = "bob.canary@example.org";
@@ -19,8 +22,12 @@ const ADA: &str = "ada.canary@example.org";
 const EVE: &str = "eve.canary@example.org";
 const AGENT: &str = "canary-browser";
 
-pub(crate) fn bed<S: Clone>(store: S) -> Bed<S> {
-    let mut bed = Bed::mailing_over(store, settings());
+pub(crate) fn bed<S: Store + Clone>(store: S) -> Bed<S> {
+    let log = store.clone();
+    let mut bed = Bed::built(store, settings(), |builder, mailbox| {
+        let builder = builder.mail(mailbox, mail_config());
+        builder.audit_log(log, AuditPolicy::default())
+    });
     bed.here = RequestContext::from_ip([203, 0, 113, 77].into()).with_user_agent(AGENT);
     bed
 }
@@ -53,6 +60,9 @@ pub(crate) async fn live<S: Store + Clone>(bed: &Bed<S>) {
         .unwrap();
     bed.auth.list_sessions(&ann, &bed.here).await.unwrap();
     drop(bed.auth.export_account(&ann, &bed.here).await.unwrap());
+    let page = ListEvents::default();
+    let events = bed.auth.list_events(&ann, page, &bed.here).await;
+    assert!(!events.unwrap().events.is_empty());
 
     let next = bed.refresh(&elsewhere).await.unwrap();
     bed.refresh(&next).await.unwrap();

@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use admittance::audit::AuditClass;
 use admittance::error::ErrorCode;
 use admittance::event::Operation;
 use admittance::metrics::{
-    HASHING_RUNS, MAILS, MAILS_PENDING, MeteredStore, NOTICES, OPERATION_SECONDS, OPERATIONS,
+    EVENTS_PENDING, HASHING_RUNS, MAILS, MAILS_PENDING, MeteredStore, NOTICES, OPERATION_SECONDS,
+    OPERATIONS, STORE_SECONDS,
 };
 use admittance::store::MemoryStore;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
@@ -19,6 +21,7 @@ async fn every_operation_and_outcome_is_counted_once() {
     let mut global = Global::take().await;
     let bed = bed(MeteredStore::new(MemoryStore::new()));
     live(&bed).await;
+    bed.auth.flush_events().await;
     let stats = bed.auth.hashing_stats();
     let seen = global.until(Recorded::is_quiet).await;
 
@@ -59,6 +62,11 @@ async fn every_operation_and_outcome_is_counted_once() {
     assert_eq!(seen.by_labels(NOTICES), notices);
     assert_eq!(seen.by_labels(MAILS), mails);
     assert_eq!(seen.number(MAILS_PENDING), 0.0);
+    assert_eq!(seen.number(EVENTS_PENDING), 0.0);
+    let appended = format!("{STORE_SECONDS}{{method=append_event,outcome=ok}}");
+    let kept = bed.events.all();
+    let kept = kept.iter().filter_map(AuditClass::of).count();
+    assert_eq!(seen.count(&appended), kept);
     for (name, count) in &timed {
         assert_eq!(seen.count(name), *count, "{name}");
     }
@@ -93,7 +101,7 @@ async fn every_operation_and_outcome_is_counted_once() {
     );
 }
 
-const ALL_OPERATIONS: [Operation; 31] = [
+const ALL_OPERATIONS: [Operation; 32] = [
     Operation::Register,
     Operation::Login,
     Operation::ValidateToken,
@@ -113,6 +121,7 @@ const ALL_OPERATIONS: [Operation; 31] = [
     Operation::ChangeEmail,
     Operation::ConfirmEmailChange,
     Operation::ExportAccount,
+    Operation::ListEvents,
     Operation::DeleteAccount,
     Operation::AppointAdministrator,
     Operation::ViewUser,

@@ -124,6 +124,18 @@ pub(crate) enum Act {
     Forgive {
         key: u32,
     },
+    AppendEvent {
+        number: u32,
+        user: u32,
+        keep: usize,
+    },
+    EventsOf {
+        user: u32,
+        before: Option<u32>,
+        limit: usize,
+        now: u32,
+    },
+    RemoveEvents(u32),
 }
 
 /// The state of a user whose email has the number `email`.
@@ -328,6 +340,23 @@ impl Act {
             Self::Forgive { key: number } => {
                 format!("{:?}", store.forgive(key(number)).await?)
             }
+            Self::AppendEvent { number, user, keep } => {
+                let event = event(number, user);
+                format!("{:?}", store.append_event(&event, keep).await?)
+            }
+            Self::EventsOf {
+                user,
+                before,
+                limit,
+                now,
+            } => {
+                let before = before.map(event_id);
+                let page = store.events_of(user_id(user), before, limit, at(now));
+                format!("{:?}", page.await?)
+            }
+            Self::RemoveEvents(user) => {
+                format!("{:?}", store.remove_events(user_id(user)).await?)
+            }
         })
     }
 }
@@ -349,6 +378,11 @@ pub(crate) async fn prepare(store: &(impl Store + ?Sized)) {
         Act::InsertToken { number: 1, user: 1 },
         Act::InsertToken { number: 2, user: 1 },
         Act::Attempt { key: 2, now: 0 },
+        Act::AppendEvent {
+            number: 1,
+            user: 1,
+            keep: 10,
+        },
     ];
     for act in users.into_iter().chain(others) {
         act.on(store).await.unwrap();
@@ -487,5 +521,15 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
         ("update", Act::Hit { key: 1, now: 1 }),
         ("insert", Act::Attempt { key: 1, now: 1 }),
         ("delete", Act::Forgive { key: 2 }),
+        (
+            "find",
+            Act::EventsOf {
+                user: 1,
+                before: Some(9),
+                limit: 10,
+                now: 1,
+            },
+        ),
+        ("delete", Act::RemoveEvents(1)),
     ]
 }

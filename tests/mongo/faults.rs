@@ -69,6 +69,12 @@ async fn seen(store: &(impl Store + ?Sized)) -> Vec<String> {
     let mut acts = vec![
         Act::SessionsOf { user: 1, now: 6 },
         Act::TokensOf { user: 1, now: 6 },
+        Act::EventsOf {
+            user: 1,
+            before: None,
+            limit: 10,
+            now: 6,
+        },
     ];
     acts.extend((1..8).flat_map(|number| [Act::User(number), Act::UserByEmail(number)]));
     acts.extend((1..4).map(|number| Act::Session { number, now: 6 }));
@@ -156,6 +162,14 @@ fn cases() -> Vec<(&'static str, Act)> {
         now: 1,
     };
     all.extend([("find", keep_one.clone()), ("delete", keep_one)]);
+    all.push((
+        "insert",
+        Act::AppendEvent {
+            number: 2,
+            user: 1,
+            keep: 10,
+        },
+    ));
     all
 }
 

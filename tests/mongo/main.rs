@@ -12,6 +12,7 @@ mod mongo;
 
 mod account;
 mod acts;
+mod audit;
 mod cost;
 mod crash;
 mod documents;

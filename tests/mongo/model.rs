@@ -105,6 +105,20 @@ fn acts() -> impl Strategy<Value = Act> {
         two.clone()
             .prop_map(|(except, role)| Act::HasOther { role, except }),
     ];
+    // Few are kept, so that both stores drop the same ones.
+    let events = prop_oneof![
+        3 => (0..12_u32, user.clone(), 1..4_usize)
+            .prop_map(|(number, user, keep)| Act::AppendEvent { number, user, keep }),
+        2 => (user.clone(), prop::option::of(0..12_u32), 0..5_usize, now.clone()).prop_map(
+            |(user, before, limit, now)| Act::EventsOf {
+                user,
+                before,
+                limit,
+                now
+            }
+        ),
+        1 => user.clone().prop_map(Act::RemoveEvents),
+    ];
     let id = |(user, number): (u32, u32)| number + user * 10;
     let sessions = prop_oneof![
         two.clone().prop_map(move |two| Act::InsertSession {
@@ -135,7 +149,7 @@ fn acts() -> impl Strategy<Value = Act> {
             counter,
             now,
         });
-    prop_oneof![3 => others, 2 => accounts, 2 => operations, 2 => sessions, 2 => rotations]
+    prop_oneof![3 => others, 2 => accounts, 2 => operations, 2 => sessions, 2 => rotations, 2 => events]
 }
 
 /// What is there before a sequence: two users with the own emails, and tokens
@@ -174,7 +188,8 @@ fn settle(time: Time, acts: Vec<(Act, u32)>) -> Vec<Act> {
                 | Act::Rotate { now, .. }
                 | Act::EndOldestSessions { now, .. }
                 | Act::Token { now, .. }
-                | Act::TokensOf { now, .. } => {
+                | Act::TokensOf { now, .. }
+                | Act::EventsOf { now, .. } => {
                     *now = match time {
                         Time::Jumps => 99.min(*now),
                         Time::Flows => clock,

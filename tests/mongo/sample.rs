@@ -3,11 +3,15 @@
 
 use std::time::Duration;
 
+use admittance::audit::{AuditClass, AuditRecord};
 use admittance::authz::Role;
 use admittance::email::Email;
-use admittance::id::{SessionId, UserId};
+use admittance::error::ErrorCode;
+use admittance::event::{Notice, Operation};
+use admittance::id::{EventId, SessionId, UserId};
 use admittance::limit::{LimitKey, Quota};
 use admittance::lockout::{LockoutPolicy, LockoutStep};
+use admittance::mail::MailKind;
 use admittance::preferences::Preferences;
 use admittance::secret::MailToken;
 use admittance::session::{RotationPolicy, Session};
@@ -130,6 +134,37 @@ pub(crate) fn token(number: u32, owner: u32) -> OneTimeToken {
         email: Email::parse(&format!("Mailed{number}@Example.org")).unwrap(),
         registration,
         created_at: Timestamp::from_millis(at(0).as_millis() + i64::from(number)),
+        expires_at: at(100),
+    }
+}
+
+/// A greater number is a greater id.
+pub(crate) fn event_id(number: u32) -> EventId {
+    let mut id = [0xe7; 12];
+    id[8..].copy_from_slice(&number.to_be_bytes());
+    EventId::from_bytes(id)
+}
+
+/// An event about `user`, kept for 100 s: of two, one was done and one was
+/// tried by an administrator.
+pub(crate) fn event(number: u32, user: u32) -> AuditRecord {
+    let is_done = number.is_multiple_of(2);
+    AuditRecord {
+        id: event_id(number),
+        user_id: user_id(user),
+        class: AuditClass::ALL[usize::from(!is_done)],
+        at: at(0),
+        operation: match is_done {
+            true => Operation::Login,
+            false => Operation::SendMail,
+        },
+        refused: (!is_done).then_some(ErrorCode::Internal),
+        notice: (!is_done).then_some(Notice::MailGivenUp),
+        actor_id: (!is_done).then(|| user_id(77)),
+        session_id: is_done.then(|| session_id(number)),
+        mail: (!is_done).then_some(MailKind::NewDevice),
+        ip: is_done.then(|| "2001:db8::7".parse().unwrap()),
+        user_agent: is_done.then(|| "Zoë's browser".to_owned()),
         expires_at: at(100),
     }
 }

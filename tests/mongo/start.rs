@@ -70,6 +70,10 @@ async fn with_a_unique_index_of_another_name_it_starts() {
         let command = doc! { "createIndexes": collection, "indexes": [index] };
         database.run_command(command).await.unwrap();
     }
+    let key = doc! { "user_id": 1, "_id": -1, "class": 1 };
+    let index = doc! { "key": key, "name": "mine" };
+    let command = doc! { "createIndexes": config.audit, "indexes": [index] };
+    let _ = database.run_command(command).await;
     MongoStore::new(database, only_verify()).await.unwrap();
 }
 
@@ -80,6 +84,7 @@ async fn without_an_index_it_would_search_by_it_does_not_start() {
         (&config.users, "roles"),
         (&config.sessions, "user_id"),
         (&config.tokens, "user_id"),
+        (&config.audit, "user_id_newest"),
     ] {
         let database = fresh().await;
         MongoStore::ensure_indexes(&database, &config)
@@ -202,6 +207,7 @@ async fn indexes_remove_garbage_only_when_that_is_wanted() {
             (&config.tokens, "expires_at"),
             (&config.limits, "full_at"),
             (&config.attempts, "forgotten_at"),
+            (&config.audit, "expires_at"),
         ] {
             let listed = database
                 .run_command(doc! { "listIndexes": collection })

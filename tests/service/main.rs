@@ -16,6 +16,8 @@ mod support;
 mod abuse_of_mail;
 mod account;
 mod administration;
+mod audit;
+mod audit_writing;
 mod authorization;
 mod email_change;
 mod events;

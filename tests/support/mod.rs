@@ -11,4 +11,5 @@
 )]
 
 pub(crate) mod bed;
+pub(crate) mod log;
 pub(crate) mod python;

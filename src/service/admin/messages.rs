@@ -9,9 +9,9 @@ use crate::id::UserId;
 use crate::time::Timestamp;
 use crate::user::{User, UserStatus};
 
-/// The most users on one page.
+/// The most users or events on one page.
 pub const MAX_PAGE: u32 = 200;
-/// How many users a page has when nothing is said.
+/// How many a page has when nothing is said.
 pub const DEFAULT_PAGE: u32 = 50;
 
 /// Asks for the account of an address.

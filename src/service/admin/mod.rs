@@ -23,6 +23,18 @@ use crate::id::UserId;
 use crate::store::UserStore;
 use crate::user::User;
 
+/// How many entries a page is to have.
+pub(super) fn page_limit(asked: Option<u32>) -> Result<usize, AuthError> {
+    let limit = asked.unwrap_or(DEFAULT_PAGE);
+    let mut violations = Violations::default();
+    if limit == 0 || limit > MAX_PAGE {
+        let message = format!("Ask for 1 to {MAX_PAGE} at a time.");
+        violations.push(Field::Limit, ViolationCode::OutOfRange, message);
+    }
+    violations.into_result()?;
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
 /// Who acts, and on whom.
 fn trail_of(auth: &Authenticated, user: Option<UserId>) -> Trail {
     Trail {
@@ -111,14 +123,7 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         request: ListUsers,
     ) -> Result<UserList, AuthError> {
         auth.require_permission(&AdminPermission::ReadUsers.into())?;
-        let limit = request.limit.unwrap_or(DEFAULT_PAGE);
-        let mut violations = Violations::default();
-        if limit == 0 || limit > MAX_PAGE {
-            let message = format!("Ask for 1 to {MAX_PAGE} at a time.");
-            violations.push(Field::Limit, ViolationCode::OutOfRange, message);
-        }
-        violations.into_result()?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let limit = page_limit(request.limit)?;
         // One more, which tells whether there is another page.
         let found = self
             .inner

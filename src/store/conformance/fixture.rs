@@ -10,9 +10,11 @@ use serde_json::json;
 use tokio::sync::Barrier;
 use tokio::task::JoinHandle;
 
+use crate::audit::{AuditClass, AuditRecord};
 use crate::authz::Role;
 use crate::email::Email;
-use crate::id::{SessionId, UserId};
+use crate::event::Operation;
+use crate::id::{EventId, SessionId, UserId};
 use crate::preferences::Preferences;
 use crate::random::{SecureRandom, SeededRandom};
 use crate::session::{RotationPolicy, Session};
@@ -156,6 +158,35 @@ pub(super) fn device(number: u32) -> DeviceDigest {
     let (_, tail) = bytes.split_at_mut(12);
     tail.copy_from_slice(&number.to_be_bytes());
     DeviceDigest::from_bytes(bytes)
+}
+
+/// The id of the event `number`; a greater number is a greater id.
+pub(super) fn event_id(number: u32) -> EventId {
+    let mut id = [0; 12];
+    let (millis, tail) = id.split_at_mut(6);
+    millis.copy_from_slice(b"\x03\xbb\x2c\xc3\xd8\x07");
+    let (_, tail) = tail.split_at_mut(2);
+    tail.copy_from_slice(&number.to_be_bytes());
+    EventId::from_bytes(id)
+}
+
+/// An ordinary event about the user `user`, kept for 100 s.
+pub(super) fn event(number: u32, user: u32, class: AuditClass) -> AuditRecord {
+    AuditRecord {
+        id: event_id(number),
+        user_id: user_id(user),
+        class,
+        at: NOW,
+        operation: Operation::Login,
+        refused: None,
+        notice: None,
+        actor_id: None,
+        session_id: None,
+        mail: None,
+        ip: None,
+        user_agent: None,
+        expires_at: at(100_000),
+    }
 }
 
 /// What the store answered; an error is a failure of the property.

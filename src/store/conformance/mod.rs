@@ -37,6 +37,8 @@ pub mod accounts;
 pub mod administration;
 pub mod administration_races;
 pub mod attempts;
+pub mod event_races;
+pub mod events;
 mod fixture;
 pub mod limits;
 pub mod rotation;
@@ -196,6 +198,16 @@ macro_rules! __store_properties {
                 a_clock_turned_back_locks_an_account_no_longer_than_the_table_says
                 parallel_attempts_get_exactly_what_the_table_lets_through
             }
+            events {
+                an_event_comes_back_as_stored
+                an_event_appended_again_is_there_once
+                events_are_listed_newest_first
+                pages_of_events_reach_each_once
+                an_event_ends_exactly_at_its_time
+                the_oldest_events_make_room
+                events_of_a_clock_ahead_take_no_place
+                events_are_removed_for_one_user_only
+            }
             user_races {
                 one_of_many_registrations_of_an_email_wins
                 one_of_many_case_variants_of_an_email_wins
@@ -218,6 +230,11 @@ macro_rules! __store_properties {
                 one_of_many_disablings_raises_the_epoch
                 no_login_is_recorded_once_a_user_is_disabled
                 no_password_is_reset_once_a_user_is_disabled
+            }
+            event_races {
+                one_of_many_events_with_an_id_is_kept
+                no_event_of_many_at_once_is_lost
+                many_events_at_once_leave_as_many_as_are_kept
             }
             session_races {
                 one_of_many_sessions_with_an_id_wins

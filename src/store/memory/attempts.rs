@@ -63,6 +63,11 @@ impl AttemptTable {
         attempt
     }
 
+    #[cfg(feature = "test-util")]
+    pub(super) fn all(&self) -> impl Iterator<Item = (LimitKey, Attempts)> {
+        self.entries.all().map(|record| (record.key, record.kept))
+    }
+
     pub(super) fn forgive(&mut self, key: LimitKey) {
         self.entries.remove(key);
     }

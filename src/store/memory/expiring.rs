@@ -56,6 +56,11 @@ impl<E: Entry> Expiring<E> {
         self.entries.len()
     }
 
+    #[cfg(feature = "test-util")]
+    pub(super) fn all(&self) -> impl Iterator<Item = &E> {
+        self.entries.iter()
+    }
+
     pub(super) fn get(&self, key: E::Key) -> Option<&E> {
         self.entries.get(*self.places.get(&key)?)
     }

@@ -43,6 +43,11 @@ impl Limits {
         self.entries.len()
     }
 
+    #[cfg(feature = "test-util")]
+    pub(super) fn all(&self) -> impl Iterator<Item = (LimitKey, Timestamp)> {
+        self.entries.all().map(|limit| (limit.key, limit.full_at))
+    }
+
     pub(super) fn hit(&mut self, key: LimitKey, quota: Quota, now: Timestamp) -> Decision {
         self.sweep(now, STEP);
         if let Some(limit) = self.entries.get_mut(key) {

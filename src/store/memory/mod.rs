@@ -2,6 +2,10 @@
 //! that may forget, and as the measure for other stores.
 
 mod attempts;
+mod audit;
+mod capacity;
+#[cfg(feature = "test-util")]
+mod dump;
 mod expiring;
 mod limits;
 mod owned;
@@ -28,53 +32,12 @@ use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, DeviceDigest, MAX_DEVICES, PasswordHash, User, UserStatus};
 use attempts::AttemptTable;
+use audit::Events;
+pub use capacity::{MemoryCapacity, MemoryCounts};
 use expiring::Entry;
 use limits::Limits;
 use owned::{Owned, OwnedEntry};
 use users::Users;
-
-/// How many of each a [`MemoryStore`] holds at most.
-///
-/// Users, sessions and tokens beyond it are refused with [`StoreError::Full`];
-/// of rate limits, those nearest to their whole budget make room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemoryCapacity {
-    /// Users. Default: 1,000,000, about 1 kB each.
-    pub users: usize,
-    /// Sessions that have not expired. Default: 1,000,000, about 0.5 kB each.
-    pub sessions: usize,
-    /// One-time tokens that have not expired. Default: 200,000.
-    pub tokens: usize,
-    /// Keys of rate limits that are not at their whole budget, and as many of
-    /// accounts with attempts that failed; at least one of each.
-    /// Default: 1,000,000, below 0.1 kB each.
-    pub limits: usize,
-}
-
-impl Default for MemoryCapacity {
-    fn default() -> Self {
-        Self {
-            users: 1_000_000,
-            sessions: 1_000_000,
-            tokens: 200_000,
-            limits: 1_000_000,
-        }
-    }
-}
-
-/// How many of each a [`MemoryStore`] holds now, expired ones included that
-/// were not removed yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemoryCounts {
-    /// Users.
-    pub users: usize,
-    /// Sessions.
-    pub sessions: usize,
-    /// One-time tokens.
-    pub tokens: usize,
-    /// Keys of rate limits.
-    pub limits: usize,
-}
 
 /// A [`Store`](super::Store) in memory. Clones share their contents, which end
 /// with the last of them.
@@ -93,6 +56,7 @@ struct Tables {
     sessions: RwLock<Owned<Session>>,
     tokens: Mutex<Owned<OneTimeToken>>,
     limits: Mutex<Limits>,
+    events: Mutex<Events>,
     attempts: Mutex<AttemptTable>,
 }
 
@@ -111,6 +75,7 @@ impl MemoryStore {
             sessions: RwLock::new(Owned::new(capacity.sessions)),
             tokens: Mutex::new(Owned::new(capacity.tokens)),
             limits: Mutex::new(Limits::new(capacity.limits)),
+            events: Mutex::new(Events::new(capacity.events)),
             attempts: Mutex::new(AttemptTable::new(capacity.limits)),
         }))
     }
@@ -123,6 +88,7 @@ impl MemoryStore {
             sessions: self.read_sessions().len(),
             tokens: self.tokens().len(),
             limits: self.limits().len() + self.attempts().len(),
+            events: self.events().len(),
         }
     }
 
@@ -141,11 +107,13 @@ impl MemoryStore {
         self.write_sessions().rewind();
         self.tokens().rewind();
         self.limits().rewind();
+        self.events().rewind();
         self.attempts().rewind();
         in_slices(counts.sessions, |steps| {
             self.write_sessions().sweep(now, steps)
         }) + in_slices(counts.tokens, |steps| self.tokens().sweep(now, steps))
             + in_slices(counts.limits, |steps| self.limits().sweep(now, steps))
+            + in_slices(counts.events, |steps| self.events().sweep(now, steps))
             + in_slices(counts.limits, |steps| self.attempts().sweep(now, steps))
     }
 
@@ -182,6 +150,10 @@ impl MemoryStore {
     fn limits(&self) -> MutexGuard<'_, Limits> {
         self.0.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn events(&self) -> MutexGuard<'_, Events> {
+        self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Goes over `total` entries so many at a time that no lock is held for long.
@@ -207,6 +179,7 @@ impl fmt::Debug for MemoryStore {
             .field("sessions", &counts.sessions)
             .field("tokens", &counts.tokens)
             .field("limits", &counts.limits)
+            .field("events", &counts.events)
             .finish()
     }
 }
@@ -482,7 +455,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::store::SessionStore;
+    use crate::store::{AuditStore, SessionStore};
 
     #[tokio::test]
     async fn asvs_16_5_4_a_panic_under_a_lock_leaves_the_store_usable() {
@@ -496,6 +469,7 @@ mod tests {
             let _sessions = store.write_sessions();
             let _tokens = store.tokens();
             let _limits = store.limits();
+            let _events = store.events();
             panic!("under all locks");
         }));
         assert!(poisoned.is_err() && store.0.users.is_poisoned());
@@ -503,6 +477,7 @@ mod tests {
         assert!(store.user_by_email(&email).await.unwrap().is_none());
         assert_eq!(store.end_sessions(id, None).await.unwrap(), 0);
         assert_eq!(store.remove_tokens(id, None).await.unwrap(), 0);
+        assert_eq!(store.remove_events(id).await.unwrap(), 0);
         let (key, quota) = (LimitKey::new("a", b"b"), Quota::new(1, Duration::MAX));
         let decision = store.hit(key, quota, Timestamp::MIN).await.unwrap();
         assert_eq!(decision, Decision::Allowed);

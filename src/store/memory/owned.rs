@@ -35,6 +35,11 @@ impl<E: OwnedEntry> Owned<E> {
         self.entries.len()
     }
 
+    #[cfg(feature = "test-util")]
+    pub(super) fn all(&self) -> impl Iterator<Item = &E> {
+        self.entries.all()
+    }
+
     pub(super) fn get(&self, key: E::Key) -> Option<&E> {
         self.entries.get(key)
     }

@@ -58,6 +58,11 @@ impl Users {
         Ok(InsertUser::Inserted)
     }
 
+    #[cfg(feature = "test-util")]
+    pub(super) fn all(&self) -> impl Iterator<Item = &User> {
+        self.by_id.values()
+    }
+
     pub(super) fn get(&self, id: UserId) -> Option<&User> {
         self.by_id.get(&id)
     }

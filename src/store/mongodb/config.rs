@@ -17,6 +17,8 @@ pub struct MongoConfig {
     pub tokens: String,
     /// The collection of rate limits.
     pub limits: String,
+    /// The collection of events that are kept.
+    pub audit: String,
     /// The collection of login attempts that failed.
     pub attempts: String,
     /// For how long a caller waits for one act.
@@ -44,6 +46,7 @@ impl Default for MongoConfig {
             sessions: "sessions".to_owned(),
             tokens: "one_time_tokens".to_owned(),
             limits: "rate_limits".to_owned(),
+            audit: "audit_log".to_owned(),
             attempts: "login_attempts".to_owned(),
             deadline: Duration::from_secs(5),
             max_in_flight: 4096,

@@ -96,6 +96,14 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The same, or `None` where it is null.
+    pub(super) fn optional_id(&self, field: &'static str) -> Result<Option<[u8; 12]>, StoreError> {
+        match self.fields.get(field) {
+            Some(Bson::Null) => Ok(None),
+            _ => self.id(field).map(Some),
+        }
+    }
+
     pub(super) fn bytes<const N: usize>(&self, field: &'static str) -> Result<[u8; N], StoreError> {
         let found = self.fields.get(field);
         found

@@ -17,9 +17,20 @@ struct Needed<'a> {
     kind: Kind,
 }
 
+impl Needed<'_> {
+    fn keys(&self) -> Document {
+        match self.kind {
+            Kind::Newest => doc! { self.field: 1, "_id": -1, "class": 1 },
+            _ => doc! { self.field: 1 },
+        }
+    }
+}
+
 enum Kind {
     Unique,
     Lookup,
+    /// By the field, then the newest first, of one class or of both.
+    Newest,
     /// Removes records this long after the date in the field.
     Garbage(Duration),
 }
@@ -41,12 +52,14 @@ fn needed(config: &MongoConfig) -> Vec<Needed<'_>> {
         index(&config.users, "roles", "roles", Kind::Lookup),
         index(&config.sessions, "user_id", "user_id", Kind::Lookup),
         index(&config.tokens, "user_id", "user_id", Kind::Lookup),
+        index(&config.audit, "user_id", "user_id_newest", Kind::Newest),
     ];
     if let Some(after) = config.retention {
         for (collection, field, name) in [
             (&config.sessions, "expires_at", "expires_at_garbage"),
             (&config.tokens, "expires_at", "expires_at_garbage"),
             (&config.limits, "full_at", "full_at_garbage"),
+            (&config.audit, "expires_at", "expires_at_garbage"),
             (&config.attempts, "forgotten_at", "forgotten_at_garbage"),
         ] {
             all.push(index(collection, field, name, Kind::Garbage(after)));
@@ -61,11 +74,11 @@ pub(super) async fn ensure(database: &Database, config: &MongoConfig) -> Result<
         let options = IndexOptions::builder().name(index.name.to_owned());
         let options = match index.kind {
             Kind::Unique => options.unique(true).build(),
-            Kind::Lookup => options.build(),
+            Kind::Lookup | Kind::Newest => options.build(),
             Kind::Garbage(after) => options.expire_after(after).build(),
         };
         let model = IndexModel::builder()
-            .keys(doc! { index.field: 1 })
+            .keys(index.keys())
             .options(options)
             .build();
         let collection: Collection<Document> = database.collection(index.collection);
@@ -112,11 +125,12 @@ async fn has(collection: &Collection<Document>, index: &Needed<'_>) -> Result<bo
     Ok(false)
 }
 
-/// Whether `found` covers every record of the collection under the field
-/// alone, under whatever name, and is unique if it has to be.
+/// Whether `found` covers every record of the collection under the index's
+/// fields first, under whatever name, and is unique if it has to be.
 fn fits(found: &IndexModel, index: &Needed<'_>) -> bool {
     let options = found.options.clone().unwrap_or_default();
-    let first = found.keys.keys().next().map(String::as_str) == Some(index.field);
+    let keys = index.keys();
+    let first = keys.keys().eq(found.keys.keys().take(keys.len()));
     let whole = options.partial_filter_expression.is_none()
         && options.sparse != Some(true)
         && options.collation.is_none();

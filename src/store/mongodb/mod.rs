@@ -3,14 +3,16 @@
 //! Every method is one act on one document, decided inside the server by the
 //! filter or the update that is sent. So no transaction is needed, a standalone
 //! server works as well as a sharded cluster, and an instance may die at any
-//! moment. (`end_sessions` and `remove_tokens` touch several documents; each
-//! goes by itself, and a call that failed half-way is simply made again.)
+//! moment. (`end_sessions`, `remove_tokens` and `remove_events` touch several documents; each
+//! goes by itself, and a call that failed half-way is simply made again. So does
+//! what `append_event` drops.)
 //!
 //! The driver's futures must not be dropped before they are done. So each act
 //! runs in a task of its own that owns its data, and the deadline is on waiting
 //! for that task: a caller who gives up never cuts an act off.
 
 mod attempt;
+mod audit;
 mod config;
 mod document;
 mod error;
@@ -50,6 +52,7 @@ struct Inner {
     sessions: Collection<Document>,
     tokens: Collection<Document>,
     limits: Collection<Document>,
+    audit: Collection<Document>,
     attempts: Collection<Document>,
     deadline: Duration,
     in_flight: Arc<Semaphore>,

@@ -15,6 +15,7 @@ pub(super) async fn install(database: &Database, config: &MongoConfig) -> Result
         (&config.sessions, sessions()),
         (&config.tokens, tokens()),
         (&config.limits, limits()),
+        (&config.audit, audit()),
         (&config.attempts, attempts()),
     ] {
         let validator = doc! {
@@ -124,6 +125,26 @@ fn attempts() -> Document {
         ("open_at", &["date"]),
         ("forgotten_at", &["date"]),
         ("decision", &["string"]),
+    ];
+    schema(fields, &[])
+}
+
+fn audit() -> Document {
+    let fields: &[Field] = &[
+        ("_id", &["objectId"]),
+        ("user_id", &["objectId"]),
+        ("class", &["string"]),
+        ("at", &["date"]),
+        ("operation", &["string"]),
+        ("refused", &["string", "null"]),
+        ("notice", &["string", "null"]),
+        ("actor_id", &["objectId", "null"]),
+        ("session_id", &["objectId", "null"]),
+        ("mail", &["string", "null"]),
+        ("ip", &["string", "null"]),
+        ("user_agent", &["string", "null"]),
+        ("expires_at", &["date"]),
+        ("schema", INTEGER),
     ];
     schema(fields, &[])
 }

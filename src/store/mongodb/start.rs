@@ -133,6 +133,7 @@ impl MongoStore {
             sessions: collection(&config.sessions),
             tokens: collection(&config.tokens),
             limits: collection(&config.limits),
+            audit: collection(&config.audit),
             attempts: collection(&config.attempts),
             deadline: config.deadline,
             in_flight: Arc::new(Semaphore::new(

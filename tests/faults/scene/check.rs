@@ -6,10 +6,11 @@ use admittance::authz::Role;
 use admittance::clock::Clock;
 use admittance::email::Email;
 use admittance::error::AuthError;
+use admittance::event::Operation;
 use admittance::mail::MailKind;
 use admittance::secret::MailToken;
 use admittance::service::Tokens;
-use admittance::store::{SessionStore, UserStore};
+use admittance::store::{AuditStore, SessionStore, UserStore};
 use admittance::test_util::Mailbox;
 use admittance::user::{User, UserStatus};
 
@@ -157,6 +158,15 @@ impl Scene {
         self.truth.user_by_email(email.canonical()).await.unwrap()
     }
 
+    /// How many events of Ann's about `operation` are kept.
+    pub(crate) async fn kept_events(&self, operation: Operation) -> usize {
+        let now = self.bed.clock.now();
+        let all = self.truth.events_of(self.before.id, None, 1000, now).await;
+        let all = all.unwrap();
+        let meant = all.iter().filter(|event| event.operation == operation);
+        meant.count()
+    }
+
     /// Ann's sessions that a token could be good for.
     pub(super) async fn usable_sessions(&self) -> usize {
         let epoch = self.stored(ANN).await.unwrap().auth_epoch;
@@ -180,6 +190,7 @@ impl Scene {
     /// Takes in all that was mailed until now.
     pub(super) async fn gather(&self) {
         self.bed.auth.flush_mail().await;
+        self.bed.auth.flush_events().await;
         self.mails.borrow_mut().extend(self.bed.mailbox.take());
     }
 

@@ -24,6 +24,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admittance::audit::AuditPolicy;
 use admittance::authz::Role;
 use admittance::config::AuthConfig;
 use admittance::error::{AuthError, ErrorCode};
@@ -121,7 +122,15 @@ impl Scene {
     ) -> Self {
         op.adjust(&mut config);
         let truth = MemoryStore::new();
-        let bed = Bed::built(FaultyStore::new(truth.clone()), config, add);
+        let store = FaultyStore::new(truth.clone());
+        let log = store.clone();
+        let bed = Bed::built(store, config, |builder, mailbox| {
+            let builder = match op.has_audit_log() {
+                true => builder.audit_log(log, audit_policy()),
+                false => builder,
+            };
+            add(builder, mailbox)
+        });
         Self::over(op, truth, bed).await
     }
 
@@ -221,7 +230,9 @@ impl Scene {
             | Op::DeleteWrong => {
                 self.check_refused(outcome).await;
             }
-            Op::Validate | Op::ListSessions | Op::Export => self.check_untouched(true).await,
+            Op::Validate | Op::ListSessions | Op::Export | Op::ListEvents => {
+                self.check_untouched(true).await
+            }
             Op::Refresh | Op::RefreshRepeated => self.check_refresh(outcome).await,
             Op::RefreshReused => self.check_reused(outcome).await,
             Op::Logout | Op::LogoutCached => self.check_logout(outcome).await,
@@ -277,6 +288,13 @@ async fn give_roles(truth: &MemoryStore, user: UserId, roles: &BTreeSet<Role>) {
     };
     let given = truth.change_roles(user, &change).await.unwrap();
     assert_eq!(given.unwrap().roles, *roles);
+}
+
+/// Events that are written again at once when that failed.
+pub(crate) fn audit_policy() -> AuditPolicy {
+    let mut policy = AuditPolicy::default();
+    policy.first_retry = Duration::ZERO;
+    policy
 }
 
 /// The link that `op` is about, other than the one that confirms Ann's address.

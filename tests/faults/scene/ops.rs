@@ -68,6 +68,7 @@ pub(crate) enum Op {
     /// The new address was registered by somebody else meanwhile.
     ConfirmEmailTaken,
     Export,
+    ListEvents,
     Delete,
     DeleteWrong,
     /// Bob is an administrator in this one and all that follow.
@@ -97,7 +98,7 @@ pub(crate) enum Op {
     AppointUnverified,
 }
 
-pub(crate) const OPS: [Op; 63] = [
+pub(crate) const OPS: [Op; 64] = [
     Op::Register,
     Op::RegisterTaken,
     Op::RegisterMailing,
@@ -142,6 +143,7 @@ pub(crate) const OPS: [Op; 63] = [
     Op::ConfirmEmail,
     Op::ConfirmEmailTaken,
     Op::Export,
+    Op::ListEvents,
     Op::Delete,
     Op::DeleteWrong,
     Op::ViewUser,
@@ -252,6 +254,11 @@ impl Op {
     /// Whether it is refused before the store is asked for anything.
     pub(crate) fn needs_no_store(self) -> bool {
         self == Op::GrantRoleDenied
+    }
+
+    /// Whether the service keeps events, in the same store.
+    pub(crate) fn has_audit_log(self) -> bool {
+        matches!(self, Op::Export | Op::ListEvents)
     }
 
     /// Whether accounts are made when their address is confirmed.

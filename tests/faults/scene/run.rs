@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use admittance::service::{RefreshRequest, UpdateProfile};
+use admittance::service::{ListEvents, RefreshRequest, UpdateProfile};
 use serde_json::json;
 
 use super::{ANN, BOB, EVE, NEW, Op, Scene, WRONG};
@@ -96,6 +96,14 @@ impl Scene {
                     let export = auth.export_account(&ann, here).await?;
                     assert_eq!((export.sessions.len(), export.links.len()), (3, 1));
                     assert_eq!(export.email_canonical, ANN);
+                    // Before the log was there none were kept.
+                    assert_eq!(export.events, Some(Vec::new()));
+                    Ok(None)
+                }
+                Op::ListEvents => {
+                    let page = ListEvents::default();
+                    let list = auth.list_events(&ann, page, here).await?;
+                    assert_eq!((list.events, list.next), (Vec::new(), None));
                     Ok(None)
                 }
                 Op::Delete => delete(&bed, &ann, PASSWORD).await,

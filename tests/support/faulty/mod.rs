@@ -1,5 +1,6 @@
 //! A simple store, right in everything but the one [`Fault`] it is given.
 
+mod events;
 mod limits;
 mod tokens;
 mod users;
@@ -7,8 +8,9 @@ mod users;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use admittance::audit::AuditRecord;
 use admittance::email::CanonicalEmail;
-use admittance::id::{SessionId, UserId};
+use admittance::id::{EventId, SessionId, UserId};
 use admittance::limit::LimitKey;
 use admittance::lockout::Attempts;
 use admittance::session::{Rotation, RotationPolicy, Session};
@@ -146,6 +148,25 @@ pub(crate) enum Fault {
     LockedAttemptsAreRemembered,
     KeepsFarLocks,
 
+    DropsActor,
+    OverwritesEvents,
+    ListsOldestEventsFirst,
+    ListsEventsOfAll,
+    PagesBeginAnew,
+    PagesRepeatAnEvent,
+    IgnoresEventLimit,
+    TakesZeroEventsForAll,
+    EventsExpireLate,
+    CutsPagesBeforeTheyAreSifted,
+    KeepsAllEvents,
+    KeepsOneEventMore,
+    DropsNewestEvents,
+    CountsClassesTogether,
+    CountsEventsOfAll,
+    CountsEventsAhead,
+    RemovesEventsOfAll,
+    RemovesNoEvents,
+
     ChecksThenInsertsUser,
     ChecksThenReplacesPassword,
     LoginWritesWholeUser,
@@ -165,6 +186,8 @@ pub(crate) enum Fault {
     ChecksThenDisables,
     StatusChangeWritesWholeUser,
     ReadsThenCountsAttempts,
+    ChecksThenAppends,
+    WritesAllEventsBack,
 }
 
 use Fault::*;
@@ -179,6 +202,7 @@ struct Tables {
     tokens: HashMap<TokenDigest, OneTimeToken>,
     limits: HashMap<LimitKey, Timestamp>,
     attempts: HashMap<LimitKey, Attempts>,
+    events: HashMap<EventId, AuditRecord>,
 }
 
 pub(crate) struct FaultyStore {

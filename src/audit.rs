@@ -1,0 +1,261 @@
+//! The audit log: events that are kept, for the user whom they are about.
+//!
+//! It is off until the service is given a place for it and an [`AuditPolicy`]
+//! ([`AuthServiceBuilder::audit_log`]). What is kept, for how long, and why not
+//! everything is, stands in `docs/decisions/0011-audit-log.md`.
+//!
+//! [`AuthServiceBuilder::audit_log`]: crate::service::AuthServiceBuilder::audit_log
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ConfigError, ErrorCode};
+use crate::event::{AuthEvent, Notice, Operation, kept_agent};
+use crate::id::{EventId, SessionId, UserId};
+use crate::mail::MailKind;
+use crate::time::Timestamp;
+
+/// How long an event is kept. Each class has room of its own for each user, so
+/// that what strangers can cause pushes out nothing of what was really done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditClass {
+    /// It was done, by somebody who had shown that they may.
+    Done,
+    /// It was refused, it changed nothing, or it is what anyone can ask for who
+    /// knows an address.
+    Tried,
+}
+
+impl AuditClass {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Done, Self::Tried];
+
+    /// The name, such as `done`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Tried => "tried",
+        }
+    }
+
+    /// The class of `event`; `None` when it is not kept: it is about no known
+    /// account, it comes in any number by itself or by a stranger's doing, or
+    /// it changed nothing.
+    #[must_use]
+    pub fn of(event: &AuthEvent) -> Option<Self> {
+        event.user_id?;
+        let is_remarkable = event.notice.is_some() || event.actor_id.is_some();
+        match (event.operation, event.refused) {
+            // Anyone who holds a dead token can have any number of them refused.
+            (Operation::ValidateToken | Operation::KeepEvent, _)
+            // A flood writes nothing.
+            | (_, Some(ErrorCode::RateLimited | ErrorCode::Overloaded)) => None,
+            // Whoever may not, or asks for an account that is not there, would
+            // make records of any account or of none.
+            (_, Some(ErrorCode::Forbidden | ErrorCode::NotFound)) if event.actor_id.is_some() => {
+                None
+            }
+            // A front end does these all the time.
+            (Operation::Refresh | Operation::ListSessions | Operation::ListEvents, _)
+                if !is_remarkable =>
+            {
+                None
+            }
+            // Only whoever had the tokens of a session can cause it, and once.
+            (Operation::Refresh, Some(_)) if event.notice == Some(Notice::RefreshTokenReused) => {
+                Some(Self::Done)
+            }
+            (
+                Operation::ForgotPassword
+                | Operation::ResendVerification
+                | Operation::SendMail
+                | Operation::ListSessions
+                | Operation::ListEvents
+                | Operation::ViewUser
+                | Operation::ListUserSessions,
+                _,
+            )
+            | (_, Some(_)) => Some(Self::Tried),
+            (_, None) => Some(Self::Done),
+        }
+    }
+}
+
+/// One event as it is kept: what an [`AuthEvent`] has, about a known user.
+/// No field ever holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditRecord {
+    /// Its id; ids are in the order of time.
+    pub id: EventId,
+    /// Whose account it was about.
+    pub user_id: UserId,
+    /// How long it is kept.
+    pub class: AuditClass,
+    /// When it ended.
+    pub at: Timestamp,
+    /// What was done.
+    pub operation: Operation,
+    /// `None` when it succeeded.
+    pub refused: Option<ErrorCode>,
+    /// Something to know besides.
+    pub notice: Option<Notice>,
+    /// Who did it, if it was somebody else than that user.
+    pub actor_id: Option<UserId>,
+    /// Which session it was about.
+    pub session_id: Option<SessionId>,
+    /// Which mail it was about.
+    pub mail: Option<MailKind>,
+    /// The client's address.
+    pub ip: Option<IpAddr>,
+    /// The client's description of itself, at most
+    /// [`MAX_USER_AGENT_CHARS`](crate::event::MAX_USER_AGENT_CHARS).
+    pub user_agent: Option<String>,
+    /// From then on it is not there any more.
+    pub expires_at: Timestamp,
+}
+
+impl AuditRecord {
+    /// The record of `event` under `id`; `None` when it is not kept.
+    #[must_use]
+    pub fn of(event: &AuthEvent, id: EventId, policy: &AuditPolicy) -> Option<Self> {
+        // An application that makes its contexts itself may have cut nothing.
+        let agent = event.user_agent.as_deref().unwrap_or_default();
+        Some(Self {
+            id,
+            user_id: event.user_id?,
+            class: AuditClass::of(event)?,
+            at: event.at,
+            operation: event.operation,
+            refused: event.refused,
+            notice: event.notice,
+            actor_id: event.actor_id,
+            session_id: event.session_id,
+            mail: event.mail,
+            ip: event.ip,
+            user_agent: kept_agent(agent),
+            expires_at: event.at.saturating_add(policy.max_age),
+        })
+    }
+
+    /// Whether it is there at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        now < self.expires_at
+    }
+}
+
+/// What becomes of a user's events when the account is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnDeletion {
+    /// They stay until they are too old: who deletes an account that is not
+    /// theirs does not delete the traces. They have a user's id, addresses and
+    /// descriptions of clients, but no name and no email address.
+    #[default]
+    Keep,
+    /// They are removed, and the deletion itself is not kept.
+    Remove,
+}
+
+/// What is kept of events, and how it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AuditPolicy {
+    /// How long an event is kept; one hour to ten years. Default 90 days.
+    pub max_age: Duration,
+    /// How many events of [`AuditClass::Done`] are kept for each user; 1 to
+    /// 10,000. Default 1,000.
+    pub done: usize,
+    /// How many events of [`AuditClass::Tried`] are kept for each user; 1 to
+    /// 10,000. Default 200.
+    pub tried: usize,
+    /// What becomes of them when the account is deleted. Default
+    /// [`OnDeletion::Keep`].
+    pub on_deletion: OnDeletion,
+    /// How many events may wait to be written; more are lost, and each is
+    /// reported. Default 10,000.
+    pub max_pending: usize,
+    /// How often writing an event is tried, in all; 1 to 20. Default 5.
+    pub attempts: u32,
+    /// How long one attempt may take. Default 10 seconds.
+    pub attempt_timeout: Duration,
+    /// The wait before the second attempt, at most a minute; it doubles each
+    /// time. Default 250 milliseconds.
+    pub first_retry: Duration,
+}
+
+impl Default for AuditPolicy {
+    fn default() -> Self {
+        Self {
+            max_age: Duration::from_secs(90 * 86_400),
+            done: 1000,
+            tried: 200,
+            on_deletion: OnDeletion::default(),
+            max_pending: 10_000,
+            attempts: 5,
+            attempt_timeout: Duration::from_secs(10),
+            first_retry: Duration::from_millis(250),
+        }
+    }
+}
+
+impl AuditPolicy {
+    /// How many events of `class` are kept for each user.
+    #[must_use]
+    pub const fn keep(&self, class: AuditClass) -> usize {
+        match class {
+            AuditClass::Done => self.done,
+            AuditClass::Tried => self.tried,
+        }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let caps = 1..=10_000;
+        for (setting, is_good, problem) in [
+            (
+                "audit.max_age",
+                (HOUR..=24 * 3650 * HOUR).contains(&self.max_age),
+                "is not between one hour and ten years",
+            ),
+            (
+                "audit.done",
+                caps.contains(&self.done),
+                "is not between 1 and 10,000",
+            ),
+            (
+                "audit.tried",
+                caps.contains(&self.tried),
+                "is not between 1 and 10,000",
+            ),
+            ("audit.max_pending", self.max_pending > 0, "is 0"),
+            (
+                "audit.attempts",
+                (1..=20).contains(&self.attempts),
+                "is not between 1 and 20",
+            ),
+            (
+                "audit.attempt_timeout",
+                !self.attempt_timeout.is_zero(),
+                "is 0",
+            ),
+            (
+                "audit.first_retry",
+                self.first_retry <= Duration::from_secs(60),
+                "is longer than a minute",
+            ),
+        ] {
+            if !is_good {
+                return Err(ConfigError::Invalid {
+                    setting,
+                    problem: problem.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}

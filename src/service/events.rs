@@ -1,0 +1,105 @@
+//! The audit log, as the user whom it is about reads it.
+
+use std::sync::Arc;
+
+use super::admin::page_limit;
+use super::audit_log::AuditLog;
+use super::report::Trail;
+use super::{AuthService, Authenticated, EventList, EventView, ListEvents, RequestContext};
+use crate::audit::AuditRecord;
+use crate::clock::Clock;
+use crate::error::AuthError;
+use crate::event::Operation;
+use crate::id::{EventId, UserId};
+
+impl<S, C: Clock> AuthService<S, C> {
+    /// Waits until no event waits to be written into the audit log any more:
+    /// for a server that is about to stop, which should not wait for it
+    /// without end, and for tests.
+    pub async fn flush_events(&self) {
+        if let Some(log) = &self.inner.audit {
+            log.idle().await;
+        }
+    }
+
+    /// What was kept of the user's own events, the newest first. An event
+    /// stands there a moment after it was answered.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::NoAuditLog`]; [`AuthError::Validation`] when the limit is
+    /// out of range; [`AuthError::Store`].
+    pub async fn list_events(
+        &self,
+        auth: &Authenticated,
+        page: ListEvents,
+        context: &RequestContext,
+    ) -> Result<EventList, AuthError> {
+        let trail = Trail::of(auth);
+        let result = self.try_list_events(auth, page).await;
+        self.report(Operation::ListEvents, &trail, context, &result);
+        result
+    }
+
+    async fn try_list_events(
+        &self,
+        auth: &Authenticated,
+        page: ListEvents,
+    ) -> Result<EventList, AuthError> {
+        let (events, next) = self.events_of_user(auth.user().id, page).await?;
+        Ok(EventList {
+            events: events.iter().map(EventView::from).collect(),
+            next,
+        })
+    }
+
+    /// One page of the events of `user`, and what to ask the next one for, if
+    /// there is one. Whether the caller may see it was decided before.
+    pub(super) async fn events_of_user(
+        &self,
+        user: UserId,
+        page: ListEvents,
+    ) -> Result<(Vec<AuditRecord>, Option<EventId>), AuthError> {
+        let log = self.audit_log()?;
+        let limit = page_limit(page.limit)?;
+        // One more than is shown says whether there is another page.
+        let found = log.events_of(user, page.before, limit.saturating_add(1), self.now());
+        let mut events = found.await?;
+        // A store gives back the user's own and no more than it was asked for;
+        // one that does not shows nobody else's.
+        events.retain(|event| event.user_id == user);
+        let is_last = events.len() <= limit;
+        events.truncate(limit);
+        let last = events.last().map(|event| event.id);
+        Ok((events, last.filter(|_| !is_last)))
+    }
+
+    /// All that was kept of the events of `user`; `None` when no log is kept.
+    pub(super) async fn all_events_of(
+        &self,
+        user: UserId,
+    ) -> Result<Option<Vec<EventView>>, AuthError> {
+        /// Above what [`AuditPolicy`](crate::audit::AuditPolicy) lets be kept,
+        /// in pages of this size.
+        const PAGES: usize = 32;
+        const PAGE: usize = 1000;
+        let Some(log) = &self.inner.audit else {
+            return Ok(None);
+        };
+        let (now, mut before, mut all) = (self.now(), None, Vec::new());
+        for _ in 0..PAGES {
+            let page = log.events_of(user, before, PAGE, now).await?;
+            let own = page.iter().filter(|event| event.user_id == user);
+            all.extend(own.map(EventView::from));
+            before = page.last().map(|event| event.id);
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        Ok(Some(all))
+    }
+
+    fn audit_log(&self) -> Result<&Arc<AuditLog>, AuthError> {
+        self.inner.audit.as_ref().ok_or(AuthError::NoAuditLog)
+    }
+}

@@ -1,0 +1,203 @@
+//! Events that are kept, in memory.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use super::expiring::{Entry, Expiring, STEP, shrink};
+use crate::audit::{AuditClass, AuditRecord};
+use crate::id::{EventId, UserId};
+use crate::store::{AuditStore, Insert, StoreError};
+use crate::time::Timestamp;
+
+/// How many entries are visited for one that has expired when the table is
+/// full: as many as take a few microseconds.
+const SEARCH: usize = 512;
+
+impl Entry for AuditRecord {
+    type Key = EventId;
+
+    fn key(&self) -> EventId {
+        self.id
+    }
+
+    fn has_expired(&self, now: Timestamp) -> bool {
+        !self.is_live(now)
+    }
+}
+
+/// The ids of a user's events, class by class.
+#[derive(Default)]
+struct Ids {
+    done: BTreeSet<EventId>,
+    tried: BTreeSet<EventId>,
+}
+
+impl Ids {
+    fn class(&mut self, class: AuditClass) -> &mut BTreeSet<EventId> {
+        match class {
+            AuditClass::Done => &mut self.done,
+            AuditClass::Tried => &mut self.tried,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.done.is_empty() && self.tried.is_empty()
+    }
+}
+
+/// The events of all users: appending one takes a time that depends on how
+/// many are newer, which is none unless clocks differ.
+pub(super) struct Events {
+    entries: Expiring<AuditRecord>,
+    by_user: HashMap<UserId, Ids>,
+    capacity: usize,
+}
+
+impl Events {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            entries: Expiring::default(),
+            by_user: HashMap::new(),
+            capacity,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Adds `record` unless its id is taken, and drops the oldest of its user
+    /// and class beyond `keep`.
+    pub(super) fn append(
+        &mut self,
+        record: AuditRecord,
+        keep: usize,
+    ) -> Result<Insert, StoreError> {
+        let (id, user, class, now) = (record.id, record.user_id, record.class, record.at);
+        self.sweep(now, STEP);
+        if self.entries.get(id).is_some() {
+            return Ok(Insert::Taken);
+        }
+        // Whoever has as many as are kept makes room by this very record.
+        let dropped = self.beyond(user, class, id, keep.saturating_sub(1));
+        if self.len().saturating_sub(dropped.len()) >= self.capacity {
+            self.sweep(now, SEARCH);
+        }
+        if self.len().saturating_sub(dropped.len()) >= self.capacity {
+            return Err(StoreError::Full);
+        }
+        for id in dropped {
+            if let Some(record) = self.entries.remove(id) {
+                forget(&mut self.by_user, &record);
+            }
+        }
+        self.entries.insert(record);
+        self.by_user
+            .entry(user)
+            .or_default()
+            .class(class)
+            .insert(id);
+        Ok(Insert::Inserted)
+    }
+
+    /// The ids below `id` that are not among the newest `keep` of those.
+    fn beyond(
+        &mut self,
+        user: UserId,
+        class: AuditClass,
+        id: EventId,
+        keep: usize,
+    ) -> Vec<EventId> {
+        let Some(ids) = self.by_user.get_mut(&user) else {
+            return Vec::new();
+        };
+        let ids = ids.class(class);
+        let newer = ids.range((Bound::Excluded(id), Bound::Unbounded)).count();
+        let excess = ids.len().saturating_sub(newer).saturating_sub(keep);
+        ids.iter().take(excess).copied().collect()
+    }
+
+    pub(super) fn of(
+        &self,
+        user: UserId,
+        before: Option<EventId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Vec<AuditRecord> {
+        let Some(ids) = self.by_user.get(&user) else {
+            return Vec::new();
+        };
+        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut found: Vec<&AuditRecord> = Vec::new();
+        for class in [&ids.done, &ids.tried] {
+            let newest = class.range((Bound::Unbounded, end)).rev();
+            let records = newest.filter_map(|id| self.entries.get(*id));
+            found.extend(records.filter(|record| record.is_live(now)).take(limit));
+        }
+        found.sort_unstable_by(|a, b| b.id.cmp(&a.id));
+        found.into_iter().take(limit).cloned().collect()
+    }
+
+    pub(super) fn remove_of(&mut self, user: UserId) -> u64 {
+        let ids = self.by_user.remove(&user).unwrap_or_default();
+        shrink(&mut self.by_user);
+        let ids = ids.done.into_iter().chain(ids.tried);
+        ids.filter_map(|id| self.entries.remove(id)).count() as u64
+    }
+
+    /// See [`Expiring::rewind`].
+    pub(super) fn rewind(&mut self) {
+        self.entries.rewind();
+    }
+
+    /// Visits `steps` entries and removes those that have expired. Says how
+    /// many.
+    pub(super) fn sweep(&mut self, now: Timestamp, steps: usize) -> usize {
+        let (mut removed, by_user) = (0, &mut self.by_user);
+        self.entries.sweep(now, steps, |record| {
+            forget(by_user, &record);
+            removed += 1;
+        });
+        removed
+    }
+
+    #[cfg(feature = "test-util")]
+    pub(super) fn all(&self) -> impl Iterator<Item = &AuditRecord> {
+        self.entries.all()
+    }
+}
+
+fn forget(by_user: &mut HashMap<UserId, Ids>, record: &AuditRecord) {
+    let Some(ids) = by_user.get_mut(&record.user_id) else {
+        return;
+    };
+    ids.class(record.class).remove(&record.id);
+    if ids.is_empty() {
+        by_user.remove(&record.user_id);
+        shrink(by_user);
+    }
+}
+
+#[async_trait]
+impl AuditStore for MemoryStore {
+    async fn append_event(&self, record: &AuditRecord, keep: usize) -> Result<Insert, StoreError> {
+        self.events().append(record.clone(), keep)
+    }
+
+    async fn events_of(
+        &self,
+        user: UserId,
+        before: Option<EventId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        Ok(self.events().of(user, before, limit, now))
+    }
+
+    async fn remove_events(&self, user: UserId) -> Result<u64, StoreError> {
+        Ok(self.events().remove_of(user))
+    }
+}

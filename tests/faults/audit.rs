@@ -1,0 +1,171 @@
+//! The audit log under each operation, with each fault of the store that it is
+//! written to: no answer changes, nothing is written twice, and nothing is lost
+//! without a word.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use admittance::audit::{AuditClass, AuditPolicy, AuditRecord};
+use admittance::clock::Clock;
+use admittance::event::{AuthEvent, Notice, Operation};
+use admittance::id::{EventId, UserId};
+use admittance::store::{AuditStore, Insert, MemoryStore, StoreError};
+use admittance::time::Timestamp;
+use async_trait::async_trait;
+
+use crate::faulty::{FAULTS, Fault, FaultyStore};
+use crate::scene::{OPS, Op, Scene, audit_policy, shape};
+use crate::support::bed::{Builder, config};
+
+/// An audit log that is never written, in one of three ways.
+#[derive(Clone, Copy, Debug)]
+enum Dead {
+    Fails,
+    Panics,
+    Hangs,
+}
+
+#[async_trait]
+impl AuditStore for Dead {
+    async fn append_event(&self, _: &AuditRecord, _: usize) -> Result<Insert, StoreError> {
+        match self {
+            Self::Fails => Err(StoreError::Timeout),
+            Self::Panics => panic!("the audit log was told to panic"),
+            Self::Hangs => std::future::pending().await,
+        }
+    }
+
+    async fn events_of(
+        &self,
+        _: UserId,
+        _: Option<EventId>,
+        _: usize,
+        _: Timestamp,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn remove_events(&self, _: UserId) -> Result<u64, StoreError> {
+        Err(StoreError::Timeout)
+    }
+}
+
+/// A scene whose events are kept by `log`.
+async fn scene_with(op: Op, log: impl AuditStore + 'static, policy: AuditPolicy) -> Scene {
+    let add = |builder: Builder<_>| builder.audit_log(log, policy);
+    Scene::with(op, config(), add).await
+}
+
+/// The events from the one with the number `first` on that are to be kept, and
+/// how many of the others say that one is not.
+fn expected(scene: &Scene, first: usize) -> (Vec<AuthEvent>, usize) {
+    let mut events = scene.bed.events.all().split_off(first);
+    let is_loss = |event: &AuthEvent| event.notice == Some(Notice::EventLost);
+    let lost = events.iter().filter(|event| is_loss(event)).count();
+    events.retain(|event| AuditClass::of(event).is_some());
+    (events, lost)
+}
+
+async fn kept(log: &MemoryStore, events: &[AuthEvent], now: Timestamp) -> Vec<Operation> {
+    let mut users: Vec<UserId> = events.iter().filter_map(|event| event.user_id).collect();
+    users.sort_unstable();
+    users.dedup();
+    let mut all = Vec::new();
+    for user in users {
+        all.extend(log.events_of(user, None, 1000, now).await.unwrap());
+    }
+    assert_eq!(all.len(), log.counts().events);
+    all.sort_by_key(|record| record.id);
+    all.iter().map(|record| record.operation).collect()
+}
+
+#[tokio::test]
+async fn asvs_16_3_1_each_operation_under_each_fault_of_the_audit_log() {
+    let (mut faults, mut written) = (0, 0);
+    // Those that read the log are in the sweep of the store.
+    for op in OPS.into_iter().filter(|op| !op.has_audit_log()) {
+        let undisturbed = Scene::new(op).await;
+        let usual = shape(&undisturbed.operation().await);
+        let mails = undisturbed.mails().await;
+        for fault in FAULTS {
+            println!("{op:?}: {fault:?}");
+            let records = MemoryStore::new();
+            let log = FaultyStore::new(records.clone());
+            let scene = scene_with(op, log.clone(), audit_policy()).await;
+            let first = scene.bed.events.all().len();
+            log.inject(1, fault);
+            let answer = scene.operation().await;
+            assert_eq!(shape(&answer), usual);
+            assert_eq!(scene.mails().await, mails);
+            scene.bed.auth.flush_events().await;
+            let calls = log.calm();
+            let (events, lost) = expected(&scene, first);
+            assert_eq!(lost, 0);
+            let operations: Vec<_> = events.iter().map(|event| event.operation).collect();
+            let now = scene.bed.clock.now();
+            assert_eq!(kept(&records, &events, now).await, operations);
+            if calls.contains(&"append_event") {
+                let fails = matches!(fault, Fault::ErrorBefore | Fault::ErrorAfter | Fault::Panic);
+                let appends = calls.iter().filter(|call| **call == "append_event");
+                assert_eq!(appends.count(), events.len() + usize::from(fails));
+                faults += 1;
+                written += events.len();
+            }
+            scene.check(&Some(answer)).await;
+        }
+    }
+    println!("{faults} faults, {written} events written once, 0 lost");
+    assert!(faults >= 120, "{faults}");
+}
+
+#[tokio::test]
+async fn asvs_16_5_3_an_audit_log_that_is_down_changes_no_answer_and_is_reported() {
+    let mut reported = 0;
+    for op in OPS {
+        let undisturbed = Scene::new(op).await;
+        let usual = shape(&undisturbed.operation().await);
+        let mails = undisturbed.mails().await;
+        for dead in [Dead::Fails, Dead::Panics, Dead::Hangs] {
+            println!("{op:?}: {dead:?}");
+            let mut policy = audit_policy();
+            policy.attempts = 2;
+            policy.attempt_timeout = Duration::from_millis(2);
+            let scene = scene_with(op, dead, policy).await;
+            let first = scene.bed.events.all().len();
+            let answer = scene.operation().await;
+            assert_eq!(shape(&answer), usual);
+            assert_eq!(scene.mails().await, mails);
+            scene.bed.auth.flush_events().await;
+            let (events, lost) = expected(&scene, first);
+            assert_eq!(lost, events.len());
+            reported += lost;
+            scene.check(&Some(answer)).await;
+        }
+    }
+    println!("{reported} events reported as lost");
+    assert!(reported >= 100, "{reported}");
+}
+
+#[tokio::test]
+async fn asvs_16_5_2_a_log_that_cannot_be_read_is_not_taken_for_an_empty_one() {
+    for op in [Op::ListEvents, Op::Export] {
+        let scene = Scene::new(op).await;
+        let calls = {
+            scene.bed.store.watch(0);
+            scene.operation().await.unwrap();
+            scene.bed.auth.flush_events().await;
+            scene.bed.store.calm()
+        };
+        let call = calls.iter().position(|call| *call == "events_of").unwrap() + 1;
+        scene.bed.store.inject(call, Fault::ErrorBefore);
+        let refused = scene.operation().await;
+        assert!(refused.is_err(), "{op:?}");
+    }
+}
+
+#[test]
+fn the_store_of_a_log_may_be_shared() {
+    fn takes(_: impl AuditStore + 'static) {}
+    let store: Arc<dyn admittance::store::Store> = Arc::new(MemoryStore::new());
+    takes(store);
+}
