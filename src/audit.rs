@@ -76,7 +76,8 @@ impl AuditClass {
                 | Operation::ListSessions
                 | Operation::ListEvents
                 | Operation::ViewUser
-                | Operation::ListUserSessions,
+                | Operation::ListUserSessions
+                | Operation::ListUserEvents,
                 _,
             )
             | (_, Some(_)) => Some(Self::Tried),

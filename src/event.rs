@@ -74,6 +74,8 @@ pub enum Operation {
     ChangeRoles,
     /// Listing an account's sessions.
     ListUserSessions,
+    /// Reading what was kept of an account's events.
+    ListUserEvents,
     /// Ending one of an account's sessions.
     EndUserSession,
     /// Ending all of an account's sessions.
@@ -120,6 +122,7 @@ impl Operation {
             Self::EnableUser => "enable_user",
             Self::ChangeRoles => "change_roles",
             Self::ListUserSessions => "list_user_sessions",
+            Self::ListUserEvents => "list_user_events",
             Self::EndUserSession => "end_user_session",
             Self::EndUserSessions => "end_user_sessions",
             Self::SendPasswordReset => "send_password_reset",

@@ -199,6 +199,12 @@ where
                 .await?;
             ok(StatusCode::OK, &answer)
         }
+        Endpoint::ListUserEvents => {
+            let (auth, id) = (authenticated().await?, parse(id)?);
+            let page = request::events(parts.uri.query())?;
+            let answer = service.list_user_events(&auth, id, page, context).await?;
+            ok(StatusCode::OK, &answer)
+        }
         Endpoint::EndUserSessions => {
             let auth = authenticated().await?;
             service

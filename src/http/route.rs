@@ -64,6 +64,8 @@ pub enum Endpoint {
     ChangeUserRoles,
     /// `GET /admin/users/{id}/sessions`
     ListUserSessions,
+    /// `GET /admin/users/{id}/events`
+    ListUserEvents,
     /// `DELETE /admin/users/{id}/sessions`
     EndUserSessions,
     /// `DELETE /admin/users/{id}/sessions/{session_id}`
@@ -160,6 +162,10 @@ pub const ADMIN_ROUTES: &[Route] = &[
     route(
         "/admin/users/{id}/sessions/{session_id}",
         &[(Method::DELETE, Endpoint::EndUserSession)],
+    ),
+    route(
+        "/admin/users/{id}/events",
+        &[(Method::GET, Endpoint::ListUserEvents)],
     ),
     route(
         "/admin/users/{id}/password-reset",

@@ -80,6 +80,7 @@ fn requests(id: &str) -> Vec<(Method, String, Value)> {
         (Method::GET, format!("{user}/sessions"), json!({})),
         (Method::DELETE, format!("{user}/sessions"), json!({})),
         (Method::DELETE, format!("{user}/sessions/{ID}"), json!({})),
+        (Method::GET, format!("{user}/events"), json!({})),
         (Method::POST, format!("{user}/password-reset"), json!({})),
     ]
 }
@@ -95,6 +96,7 @@ async fn asvs_6_3_4_and_8_2_1_the_routes_are_off_unless_asked_for() {
         "GET /admin/users/{id}/sessions",
         "DELETE /admin/users/{id}/sessions",
         "DELETE /admin/users/{id}/sessions/{session_id}",
+        "GET /admin/users/{id}/events",
         "POST /admin/users/{id}/password-reset",
     ];
     let there: Vec<_> = ADMIN_ROUTES

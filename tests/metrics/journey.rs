@@ -126,6 +126,9 @@ async fn administer<S: Store + Clone>(bed: &Bed<S>) {
         .unwrap();
     auth.view_user(&ada, id, here).await.unwrap();
     auth.list_user_sessions(&ada, id, here).await.unwrap();
+    auth.list_user_events(&ada, id, ListEvents::default(), here)
+        .await
+        .unwrap();
     auth.end_user_session(&ada, id, session, here)
         .await
         .unwrap();

@@ -101,7 +101,7 @@ async fn every_operation_and_outcome_is_counted_once() {
     );
 }
 
-const ALL_OPERATIONS: [Operation; 32] = [
+const ALL_OPERATIONS: [Operation; 33] = [
     Operation::Register,
     Operation::Login,
     Operation::ValidateToken,
@@ -130,6 +130,7 @@ const ALL_OPERATIONS: [Operation; 32] = [
     Operation::EnableUser,
     Operation::ChangeRoles,
     Operation::ListUserSessions,
+    Operation::ListUserEvents,
     Operation::EndUserSession,
     Operation::EndUserSessions,
     Operation::SendPasswordReset,

@@ -11,8 +11,8 @@ use admittance::event::Operation;
 use admittance::id::{SessionId, UserId};
 use admittance::mail::MailKind;
 use admittance::service::{
-    AuthService, Authenticated, ChangeRoles, DeleteAccount, EmailRequest, FindUser, ListUsers,
-    SetStatus, Tokens, UpdateProfile, UserView, VerifyEmail,
+    AuthService, Authenticated, ChangeRoles, DeleteAccount, EmailRequest, FindUser, ListEvents,
+    ListUsers, SetStatus, Tokens, UpdateProfile, UserView, VerifyEmail,
 };
 use admittance::store::{MemoryStore, RoleChange, UserStore};
 use admittance::user::UserStatus;
@@ -192,6 +192,12 @@ async fn asvs_8_2_1_each_act_asks_for_its_own_permission() {
             (
                 ReadUsers,
                 auth.list_user_sessions(&staff, ann, here).await.err(),
+            ),
+            (
+                ReadUsers,
+                auth.list_user_events(&staff, ann, ListEvents::default(), here)
+                    .await
+                    .err(),
             ),
             (
                 ChangeStatus,
@@ -636,4 +642,46 @@ async fn what_a_store_answers_for_another_user_is_not_taken() {
     let here = &bed.here;
     let refused = bed.auth.view_user(&office.ada, NOBODY, here).await;
     assert!(matches!(refused, Err(AuthError::NotFound)));
+}
+
+#[tokio::test]
+async fn asvs_16_2_1_an_administrator_reads_what_happened_to_an_account_and_who_did_it() {
+    let store = MemoryStore::new();
+    let bed = Bed::built(store.clone(), settings(), |builder, _| {
+        builder.audit_log(store, admittance::audit::AuditPolicy::default())
+    });
+    let office = Office::over(bed).await;
+    let (auth, here) = (office.auth(), &office.bed.here);
+    let (ada, ann) = (&office.ada, office.ann_id);
+    let _ = office.bed.login(ANN, "not the right one").await;
+    office.status(ada, ann, UserStatus::Disabled).await.unwrap();
+    let read = async |who: &Authenticated, before, limit| {
+        auth.flush_events().await;
+        let page = ListEvents { before, limit };
+        auth.list_user_events(who, ann, page, here).await
+    };
+    let list = read(ada, None, None).await.unwrap();
+    let seen: Vec<_> = list
+        .events
+        .iter()
+        .map(|event| (event.operation, event.refused, event.actor_id))
+        .collect();
+    let expected = [
+        (Operation::DisableUser, None, Some(ada.user().id)),
+        (Operation::Login, Some(ErrorCode::InvalidCredentials), None),
+        (Operation::Register, None, None),
+    ];
+    assert_eq!(seen, expected);
+    assert!(list.events.iter().all(|event| event.ip == here.ip));
+    // Page by page it is the same, and that it was read is kept, too.
+    let first = read(ada, None, Some(1)).await.unwrap();
+    assert_eq!(first.events[0].operation, Operation::ListUserEvents);
+    let next = read(ada, first.next, Some(1)).await.unwrap();
+    assert_eq!(next.events[0], list.events[0]);
+    let none = read(ada, None, Some(0)).await;
+    assert!(matches!(none, Err(AuthError::Validation(_))));
+    // Nobody without the permission reads any of it.
+    let clerk = office.staff("cle@example.org", &["clerk"]).await;
+    let refused = read(&clerk, None, None).await;
+    assert!(matches!(refused, Err(AuthError::Forbidden)));
 }

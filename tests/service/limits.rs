@@ -53,7 +53,7 @@ const PASSWORD_CHECKS: [&str; 5] = [
 
 /// The operations that check an access token at most, which cannot be guessed
 /// and whose bearer is known.
-const BY_ACCESS_TOKEN: [&str; 16] = [
+const BY_ACCESS_TOKEN: [&str; 17] = [
     "change_user_roles",
     "end_all_sessions",
     "end_session",
@@ -63,6 +63,7 @@ const BY_ACCESS_TOKEN: [&str; 16] = [
     "find_user",
     "list_sessions",
     "list_user_sessions",
+    "list_user_events",
     "list_users",
     "logout",
     "send_password_reset",

@@ -9,10 +9,48 @@ use crate::id::{SessionId, UserId};
 use crate::service::mailing::Asked;
 use crate::service::validate::is_usable;
 use crate::service::{
-    Accepted, AuthService, Authenticated, RequestContext, SessionList, SessionView,
+    Accepted, AuthService, Authenticated, ListEvents, RequestContext, SessionList, SessionView,
+    UserEventList, UserEventView,
 };
 use crate::store::{LimitStore, SessionStore, TokenStore, UserStore};
 use crate::user::UserStatus;
+
+impl<S, C: Clock> AuthService<S, C> {
+    /// What was kept of the events of an account, the newest first, also after
+    /// it was deleted. Needs `users:read`.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Forbidden`]; [`AuthError::NoAuditLog`];
+    /// [`AuthError::Validation`] when the limit is out of range;
+    /// [`AuthError::Store`].
+    pub async fn list_user_events(
+        &self,
+        auth: &Authenticated,
+        id: UserId,
+        page: ListEvents,
+        context: &RequestContext,
+    ) -> Result<UserEventList, AuthError> {
+        let trail = trail_of(auth, Some(id));
+        let result = self.try_list_user_events(auth, id, page).await;
+        self.report(Operation::ListUserEvents, &trail, context, &result);
+        result
+    }
+
+    async fn try_list_user_events(
+        &self,
+        auth: &Authenticated,
+        id: UserId,
+        page: ListEvents,
+    ) -> Result<UserEventList, AuthError> {
+        auth.require_permission(&AdminPermission::ReadUsers.into())?;
+        let (events, next) = self.events_of_user(id, page).await?;
+        Ok(UserEventList {
+            events: events.iter().map(UserEventView::from).collect(),
+            next,
+        })
+    }
+}
 
 impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
     /// The live sessions of an account. Needs `users:read`.

@@ -1,11 +1,16 @@
 //! What an administrator asks for, and what is answered.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit::AuditRecord;
 use crate::authz::Role;
-use crate::id::UserId;
+use crate::error::ErrorCode;
+use crate::event::{Notice, Operation};
+use crate::id::{EventId, SessionId, UserId};
+use crate::mail::MailKind;
 use crate::time::Timestamp;
 use crate::user::{User, UserStatus};
 
@@ -97,4 +102,58 @@ pub struct UserList {
     /// What to ask for as [`ListUsers::after`] to get the next page; `None` on
     /// the last one.
     pub next: Option<UserId>,
+}
+
+/// What an administrator sees of an event of somebody's account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct UserEventView {
+    /// Its id.
+    pub event_id: EventId,
+    /// When it was.
+    pub at: Timestamp,
+    /// What was done.
+    pub operation: Operation,
+    /// Why it was refused; `None` when it succeeded.
+    pub refused: Option<ErrorCode>,
+    /// Something to know besides.
+    pub notice: Option<Notice>,
+    /// Who did it, if that was somebody else: an administrator.
+    pub actor_id: Option<UserId>,
+    /// Which session it was about.
+    pub session_id: Option<SessionId>,
+    /// Which mail it was about.
+    pub mail: Option<MailKind>,
+    /// Where it came from.
+    pub ip: Option<IpAddr>,
+    /// What it came with.
+    pub user_agent: Option<String>,
+}
+
+impl From<&AuditRecord> for UserEventView {
+    fn from(record: &AuditRecord) -> Self {
+        Self {
+            event_id: record.id,
+            at: record.at,
+            operation: record.operation,
+            refused: record.refused,
+            notice: record.notice,
+            actor_id: record.actor_id,
+            session_id: record.session_id,
+            mail: record.mail,
+            ip: record.ip,
+            user_agent: record.user_agent.clone(),
+        }
+    }
+}
+
+/// A page of an account's events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct UserEventList {
+    /// The events, the newest first.
+    pub events: Vec<UserEventView>,
+    /// What to ask for as [`ListEvents::before`](crate::service::ListEvents::before)
+    /// to get the next page; `None` on the last one.
+    pub next: Option<EventId>,
 }

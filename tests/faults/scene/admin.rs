@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use admittance::error::AuthError;
-use admittance::service::{ChangeRoles, FindUser, ListUsers, SetStatus, UserView};
+use admittance::service::{ChangeRoles, FindUser, ListEvents, ListUsers, SetStatus, UserView};
 use admittance::user::UserStatus;
 
 use super::ops::clerk;
@@ -42,6 +42,10 @@ impl Scene {
                 Op::ListUserSessions => {
                     let list = auth.list_user_sessions(&admin, id, here).await?;
                     assert_eq!(list.sessions.len(), 3);
+                }
+                Op::ListUserEvents => {
+                    let page = ListEvents::default();
+                    drop(auth.list_user_events(&admin, id, page, here).await?);
                 }
                 Op::EndUserSession => auth.end_user_session(&admin, id, other, here).await?,
                 Op::EndUserSessions => drop(auth.end_user_sessions(&admin, id, here).await?),

@@ -258,7 +258,11 @@ impl Scene {
             Op::ConfirmEmail => self.check_confirm_email(outcome).await,
             Op::ConfirmEmailTaken => self.check_confirm_email_taken(outcome).await,
             Op::Delete => self.check_delete(outcome).await,
-            Op::ViewUser | Op::FindUser | Op::ListUsers | Op::ListUserSessions => {
+            Op::ViewUser
+            | Op::FindUser
+            | Op::ListUsers
+            | Op::ListUserSessions
+            | Op::ListUserEvents => {
                 self.check_seen().await;
             }
             Op::EndUserSession => self.check_session_ended(outcome).await,

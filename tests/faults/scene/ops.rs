@@ -76,6 +76,7 @@ pub(crate) enum Op {
     FindUser,
     ListUsers,
     ListUserSessions,
+    ListUserEvents,
     EndUserSession,
     EndUserSessions,
     SendReset,
@@ -98,7 +99,7 @@ pub(crate) enum Op {
     AppointUnverified,
 }
 
-pub(crate) const OPS: [Op; 64] = [
+pub(crate) const OPS: [Op; 65] = [
     Op::Register,
     Op::RegisterTaken,
     Op::RegisterMailing,
@@ -150,6 +151,7 @@ pub(crate) const OPS: [Op; 64] = [
     Op::FindUser,
     Op::ListUsers,
     Op::ListUserSessions,
+    Op::ListUserEvents,
     Op::EndUserSession,
     Op::EndUserSessions,
     Op::SendReset,
@@ -226,6 +228,7 @@ impl Op {
                 | Op::FindUser
                 | Op::ListUsers
                 | Op::ListUserSessions
+                | Op::ListUserEvents
                 | Op::EndUserSession
                 | Op::EndUserSessions
                 | Op::SendReset
@@ -258,7 +261,7 @@ impl Op {
 
     /// Whether the service keeps events, in the same store.
     pub(crate) fn has_audit_log(self) -> bool {
-        matches!(self, Op::Export | Op::ListEvents)
+        matches!(self, Op::Export | Op::ListEvents | Op::ListUserEvents)
     }
 
     /// Whether accounts are made when their address is confirmed.
