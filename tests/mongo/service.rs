@@ -246,9 +246,10 @@ async fn costs_of_administration(
     change(false).await.unwrap();
     takes("change_user_roles, of an administrator", 4, 4);
     let set = |status| auth.set_user_status(&admin, id, SetStatus { status }, here);
-    // The user, the act; then sessions and links at once.
+    // The user, the act, whether there is another administrator; then sessions
+    // and links at once.
     set(UserStatus::Disabled).await.unwrap();
-    takes("set_user_status, disabling", 4, 3);
+    takes("set_user_status, disabling", 5, 4);
     set(UserStatus::Active).await.unwrap();
     takes("set_user_status, enabling", 2, 2);
     auth.appoint_administrator(&email(), &role, here)

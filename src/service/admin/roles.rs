@@ -268,7 +268,11 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
         let store = &self.inner.store;
         let changed = store.set_status(id, status).await?;
         let changed = changed.ok_or(AuthError::NotFound)?;
-        let is_last = is_disabling && self.may_change_roles(&changed.roles);
+        // By what the act has found. When an administrator acts, whatever it has
+        // found: a request that has taken the role from this account may be about
+        // to give it back, because nobody else is left.
+        let is_last = is_disabling
+            && (self.may_change_roles(&changed.roles) || self.may_change_roles(&auth.user().roles));
         if is_last && let Err(refused) = self.another_administrator(id).await {
             store.set_status(id, user.status).await?;
             return Err(refused);

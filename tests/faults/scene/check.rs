@@ -35,7 +35,7 @@ impl Scene {
         assert_eq!(ann.status, self.before.status);
         // Who was disabled for a moment has to log in again.
         let is_same = ann.auth_epoch == self.before.auth_epoch;
-        assert!(is_same || self.op == Op::DisableAdministrator);
+        assert!(is_same || matches!(self.op, Op::Disable | Op::DisableAdministrator));
     }
 
     /// I9: no secret in an error, whatever way it is shown.
