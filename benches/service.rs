@@ -17,7 +17,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use admittance::clock::{Clock, ManualClock};
-use admittance::config::{AuthConfig, LimitPolicy};
+use admittance::config::{AuthConfig, LimitPolicy, SessionCheck};
 use admittance::email::Email;
 use admittance::id::{SessionId, UserId};
 use admittance::preferences::Preferences;
@@ -36,8 +36,11 @@ const SAMPLES: usize = 120;
 const HASHING_SAMPLES: usize = 25;
 const PASSWORD: &str = "plum-Orbit-47-lantern";
 const NAME: &str = "Exam simulator";
-const OPERATIONS: [&str; 8] = [
+/// Each has users of its own.
+const CLASSES: u32 = 9;
+const OPERATIONS: [&str; CLASSES as usize] = [
     "validate_token",
+    KEPT,
     "refresh",
     "update_profile",
     "list_sessions",
@@ -46,6 +49,9 @@ const OPERATIONS: [&str; 8] = [
     "login",
     "register",
 ];
+
+/// A check that asks no store, by [`SessionCheck::Cached`].
+const KEPT: &str = "validate_token, kept";
 
 type Service = AuthService<MemoryStore, ManualClock>;
 
@@ -67,8 +73,9 @@ fn keyring() -> Keyring {
     Keyring::from_secret(SecretBytes::new(*b"0123456789abcdefghijklmnopqrstuv")).unwrap()
 }
 
-fn service(store: MemoryStore, clock: ManualClock) -> Service {
+fn service(store: MemoryStore, clock: ManualClock, check: SessionCheck) -> Service {
     let mut config = AuthConfig::new(NAME);
+    config.session.check = check;
     config.limits = LimitPolicy::off();
     AuthService::builder(store)
         .clock(clock)
@@ -116,6 +123,7 @@ async fn populated(size: u32, clock: &ManualClock, hash: &PasswordHash) -> Memor
             last_seen_at: now,
             expires_at: end,
             absolute_expires_at: end,
+            short: false,
             refresh_counter: 0,
             ip: None,
             user_agent: Some("Mozilla/5.0".to_owned()),
@@ -155,6 +163,12 @@ async fn timed(operation: &str, number: u32, auth: &Service, clock: &ManualClock
             black_box(auth.validate_token(&token, &here).await.unwrap());
             start.elapsed()
         }
+        KEPT => {
+            auth.validate_token(&token, &here).await.unwrap();
+            let start = Instant::now();
+            black_box(auth.validate_token(&token, &here).await.unwrap());
+            start.elapsed()
+        }
         "refresh" => {
             let claims = RefreshClaims {
                 user: UserId::from_bytes(id(number)),
@@ -174,6 +188,7 @@ async fn timed(operation: &str, number: u32, auth: &Service, clock: &ManualClock
             let request = LoginRequest {
                 email,
                 password: PASSWORD.into(),
+                ..LoginRequest::default()
             };
             let start = Instant::now();
             black_box(auth.login(request, &here).await.unwrap());
@@ -217,7 +232,12 @@ async fn timed(operation: &str, number: u32, auth: &Service, clock: &ManualClock
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let clock = ManualClock::default();
-    let first = service(MemoryStore::new(), clock.clone());
+    let every = SessionCheck::EveryRequest;
+    let cached = SessionCheck::Cached {
+        max_staleness: Duration::from_secs(300),
+        capacity: SAMPLES,
+    };
+    let first = service(MemoryStore::new(), clock.clone(), every);
     let request = RegisterRequest {
         email: "ann@example.org".to_owned(),
         password: PASSWORD.into(),
@@ -243,7 +263,8 @@ async fn main() {
     let mut services = Vec::new();
     for size in SIZES {
         let store = populated(size, &clock, &hash).await;
-        services.push((size, service(store, clock.clone())));
+        let keeping = service(store.clone(), clock.clone(), cached);
+        services.push((size, service(store, clock.clone(), every), keeping));
     }
     let mut medians = vec![Vec::new(); OPERATIONS.len()];
     for (class, medians) in medians.iter_mut().enumerate() {
@@ -254,9 +275,11 @@ async fn main() {
         let mut seen = vec![BTreeSet::new(); services.len()];
         // The sizes take turns, so that what else the machine does hits all alike.
         for sample in 0.. {
-            for (at, (size, auth)) in services.iter().enumerate() {
+            for (at, (size, asking, keeping)) in services.iter().enumerate() {
                 // Each operation has users of its own, and each user one turn.
-                let number = turn(sample, size / 8) * 8 + u32::try_from(class).unwrap();
+                let class = u32::try_from(class).unwrap();
+                let number = turn(sample, size / CLASSES) * CLASSES + class;
+                let auth = if operation == KEPT { keeping } else { asking };
                 if times[at].len() < samples && seen[at].insert(number) {
                     times[at].push(timed(operation, number, auth, &clock).await);
                 }
@@ -275,7 +298,7 @@ async fn main() {
     for (operation, medians) in OPERATIONS.iter().zip(&medians) {
         let micros = |at: usize| medians[at].as_secs_f64() * 1e6;
         println!(
-            "{operation:<18} {:>9.1} {:>9.1} {:>9.1}  {:.2}x",
+            "{operation:<20} {:>9.1} {:>9.1} {:>9.1}  {:.2}x",
             micros(0),
             micros(1),
             micros(2),

@@ -40,6 +40,7 @@ const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$c29tZW
 const PURPOSE: TokenPurpose = TokenPurpose::ResetPassword;
 const POLICY: RotationPolicy = RotationPolicy {
     idle_timeout: Duration::from_secs(1 << 30),
+    short_idle_timeout: Duration::from_secs(1 << 30),
     grace: Duration::from_secs(10),
 };
 
@@ -116,6 +117,7 @@ fn session(number: u32, owner: u32) -> Session {
         last_seen_at: now(),
         expires_at: later(),
         absolute_expires_at: later(),
+        short: false,
         refresh_counter: 0,
         ip: None,
         user_agent: Some("Mozilla/5.0".to_owned()),
@@ -219,7 +221,7 @@ macro_rules! timed {
     }};
 }
 
-const OPERATIONS: [&str; 25] = [
+const OPERATIONS: [&str; 26] = [
     "insert_user",
     "user",
     "user_by_email",
@@ -236,6 +238,7 @@ const OPERATIONS: [&str; 25] = [
     "rotate",
     "end_session",
     "end_sessions",
+    "end_oldest_sessions",
     "insert_token",
     "token",
     "tokens_of",
@@ -367,7 +370,7 @@ async fn batch(
             ))
             .0
         }
-        "end_session" | "end_sessions" => {
+        "end_session" | "end_sessions" | "end_oldest_sessions" => {
             let sessions: Vec<Session> = new_sessions()
                 .map(|session| Session {
                     user_id: UserId::from_bytes(session.id.to_bytes()),
@@ -381,6 +384,15 @@ async fn batch(
                 "end_session" => {
                     timed!(sessions.into_iter(), |old| store
                         .end_session(old.user_id, old.id))
+                    .0
+                }
+                "end_oldest_sessions" => {
+                    timed!(sessions.into_iter(), |old| store.end_oldest_sessions(
+                        old.user_id,
+                        old.auth_epoch,
+                        0,
+                        now()
+                    ))
                     .0
                 }
                 _ => {

@@ -43,6 +43,7 @@ const BUDGET: Duration = Duration::from_secs(4);
 const RUNS: usize = 60;
 const POLICY: RotationPolicy = RotationPolicy {
     idle_timeout: Duration::from_secs(7 * 24 * 3600),
+    short_idle_timeout: Duration::from_secs(12 * 3600),
     grace: Duration::from_secs(10),
 };
 
@@ -83,6 +84,7 @@ fn session(number: u32) -> Session {
         last_seen_at: now(),
         expires_at: now().saturating_add(POLICY.idle_timeout),
         absolute_expires_at: now().saturating_add(POLICY.idle_timeout * 4),
+        short: false,
         refresh_counter: 0,
         ip: None,
         user_agent: None,
@@ -248,6 +250,14 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
         (
             "end_sessions",
             median(async |n| store.end_sessions(user(pick(n) + 1).id, None).await).await,
+        ),
+        (
+            "end_oldest_sessions",
+            median(async |n| {
+                let owner = user(pick(n) + 2).id;
+                store.end_oldest_sessions(owner, 0, 0, now()).await
+            })
+            .await,
         ),
         (
             "insert_token",

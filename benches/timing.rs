@@ -180,6 +180,7 @@ impl Subject {
                 let request = LoginRequest {
                     email,
                     password: password.into(),
+                    ..LoginRequest::default()
                 };
                 self.auth.login(request, &self.here).await.unwrap_err();
             }

@@ -55,6 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let login = LoginRequest {
         email: "ANN@example.org".into(),
         password: "plum-Orbit-47-lantern".into(),
+        ..LoginRequest::default()
     };
     let tokens = auth.login(login, &here).await?.tokens;
     let ann = auth

@@ -17,6 +17,7 @@
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
+use std::time::Duration;
 
 use ::axum::Router;
 use ::axum::body::Body;
@@ -167,6 +168,42 @@ where
             user,
             permission: PhantomData,
         })
+    }
+}
+
+/// The user, who has given the password within the last `MINUTES`; else the
+/// request is answered with 403 `password_required`, and `POST
+/// /password/confirm` is the way on. Without a live token it is 401.
+///
+/// ```
+/// use admittance::axum::RecentPassword;
+///
+/// async fn show_recovery_codes(user: RecentPassword<5>) -> String {
+///     format!("For {} only", user.user().name.as_str())
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RecentPassword<const MINUTES: u64>(pub CurrentUser);
+
+impl<const MINUTES: u64> Deref for RecentPassword<MINUTES> {
+    type Target = Authenticated;
+
+    fn deref(&self) -> &Authenticated {
+        &self.0
+    }
+}
+
+impl<const MINUTES: u64, St> FromRequestParts<St> for RecentPassword<MINUTES>
+where
+    St: Send + Sync,
+    Authenticator: FromRef<St>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
+        let user = CurrentUser::from_request_parts(parts, state).await?;
+        user.require_recent_password(Duration::from_secs(MINUTES.saturating_mul(60)))?;
+        Ok(Self(user))
     }
 }
 

@@ -112,6 +112,34 @@ impl AuthConfig {
         if session.refresh_grace > Duration::from_secs(60) {
             return invalid("session.refresh_grace", "is longer than a minute");
         }
+        if session.short.idle_timeout < Duration::from_secs(60) {
+            return invalid("session.short.idle_timeout", "is shorter than a minute");
+        }
+        if session.short.absolute_timeout < session.short.idle_timeout {
+            return invalid(
+                "session.short.absolute_timeout",
+                "is shorter than session.short.idle_timeout",
+            );
+        }
+        if session.max_per_user == Some(0) {
+            return invalid("session.max_per_user", "is 0");
+        }
+        if let SessionCheck::Cached {
+            max_staleness,
+            capacity,
+        } = session.check
+        {
+            let longest = Duration::from_secs(5 * 60).min(self.access_token_ttl);
+            if max_staleness < Duration::from_millis(1) || max_staleness > longest {
+                return invalid(
+                    "session.check.max_staleness",
+                    "is not between 1 millisecond and 5 minutes, or longer than access_token_ttl",
+                );
+            }
+            if !(1..=1_000_000).contains(&capacity) {
+                return invalid("session.check.capacity", "is not between 1 and 1,000,000");
+            }
+        }
         for (setting, ttl) in [
             ("links.verify_email_ttl", self.links.verify_email_ttl),
             ("links.change_email_ttl", self.links.change_email_ttl),
@@ -145,6 +173,54 @@ pub struct SessionPolicy {
     /// How long a refresh token that was just used gets the same successor
     /// again; at most a minute. Default 10 seconds.
     pub refresh_grace: Duration,
+    /// How long a session lasts whose login says that it is not to be
+    /// remembered ([`LoginRequest::remember`]); where this is longer than the
+    /// times above, those count. Default 12 hours idle, 24 in all.
+    ///
+    /// [`LoginRequest::remember`]: crate::service::LoginRequest::remember
+    pub short: SessionLifetime,
+    /// How many live sessions a user may have, at least one; a login beyond it
+    /// ends the oldest. Default: any number. Only the application knows how
+    /// many devices and programs of one person are usual, and a session that
+    /// ends unasked is a fault to whoever has not chosen the number.
+    ///
+    /// It is counted by when sessions were opened, so the clocks of several
+    /// instances should agree: one that is behind opens sessions that are the
+    /// first to end.
+    pub max_per_user: Option<u32>,
+    /// When a check of an access token asks the store. Default
+    /// [`SessionCheck::EveryRequest`].
+    pub check: SessionCheck,
+}
+
+/// When a check of an access token asks the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionCheck {
+    /// At every request: what ends a session anywhere acts at the next request.
+    #[default]
+    EveryRequest,
+    /// Unless this session was found good a short time ago. What was changed
+    /// through this instance of the service acts at once; what was changed
+    /// through others, or in the database, acts when `max_staleness` is over.
+    /// Operations that take the password, and what administrators change, ask
+    /// the store in any case.
+    Cached {
+        /// The age at which what was found is asked for again: above 0, at most
+        /// 5 minutes, and not longer than `access_token_ttl`.
+        max_staleness: Duration,
+        /// How many sessions are kept at most, 1 to 1,000,000: about 2 kB each,
+        /// and as much more as the user's preferences take.
+        capacity: usize,
+    },
+}
+
+/// How long a session lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLifetime {
+    /// From the last refresh (ASVS 7.3.1); at least a minute.
+    pub idle_timeout: Duration,
+    /// From the login (ASVS 7.3.2); not shorter than `idle_timeout`.
+    pub absolute_timeout: Duration,
 }
 
 impl Default for SessionPolicy {
@@ -153,6 +229,12 @@ impl Default for SessionPolicy {
             idle_timeout: Duration::from_secs(7 * 86_400),
             absolute_timeout: Duration::from_secs(30 * 86_400),
             refresh_grace: Duration::from_secs(10),
+            short: SessionLifetime {
+                idle_timeout: Duration::from_secs(12 * 3600),
+                absolute_timeout: Duration::from_secs(24 * 3600),
+            },
+            max_per_user: None,
+            check: SessionCheck::default(),
         }
     }
 }
@@ -163,7 +245,24 @@ impl SessionPolicy {
     pub fn rotation(&self) -> RotationPolicy {
         RotationPolicy {
             idle_timeout: self.idle_timeout,
+            short_idle_timeout: self.lifetime(true).idle_timeout,
             grace: self.refresh_grace,
+        }
+    }
+
+    /// How long a session lasts, a short one or any other.
+    #[must_use]
+    pub fn lifetime(&self, short: bool) -> SessionLifetime {
+        let longest = SessionLifetime {
+            idle_timeout: self.idle_timeout,
+            absolute_timeout: self.absolute_timeout,
+        };
+        if !short {
+            return longest;
+        }
+        SessionLifetime {
+            idle_timeout: self.short.idle_timeout.min(longest.idle_timeout),
+            absolute_timeout: self.short.absolute_timeout.min(longest.absolute_timeout),
         }
     }
 }
@@ -293,6 +392,10 @@ pub struct LimitPolicy {
     /// Credential checks from one network, links of mails included. Default 60,
     /// and one more every 2 seconds.
     pub login_by_address: Option<Quota>,
+    /// Refreshes from one network with tokens that were handed out; others are
+    /// refused before anything is counted or looked up. Default 600, and ten
+    /// more every second: a network of 9,000 people who are all at work.
+    pub refresh_by_address: Option<Quota>,
     /// Mails of one purpose to one address that somebody asked for who need not
     /// be its owner, whether there is such an account or not. Each purpose has
     /// a budget of its own, so that one that is used up means that such mails
@@ -312,6 +415,7 @@ impl Default for LimitPolicy {
             register_by_address: Some(Quota::new(60, Duration::from_secs(20))),
             login_by_account: Some(LockoutPolicy::default()),
             login_by_address: Some(Quota::new(60, Duration::from_secs(2))),
+            refresh_by_address: Some(Quota::new(600, Duration::from_millis(100))),
             mail_by_account: Some(Quota::new(3, Duration::from_secs(5 * 60))),
             mail_by_address: Some(Quota::new(20, Duration::from_secs(60))),
         }
@@ -327,6 +431,7 @@ impl LimitPolicy {
             register_by_address: None,
             login_by_account: None,
             login_by_address: None,
+            refresh_by_address: None,
             mail_by_account: None,
             mail_by_address: None,
         }

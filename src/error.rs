@@ -34,6 +34,12 @@ pub enum AuthError {
     /// password. The link was not used up.
     #[error("the link needs a proof that the account is one's own")]
     ProofRequired,
+    /// The password was given too long ago for what is asked; see
+    /// [`Authenticated::require_recent_password`].
+    ///
+    /// [`Authenticated::require_recent_password`]: crate::service::Authenticated::require_recent_password
+    #[error("the password has to be given again")]
+    PasswordRequired,
     /// The user lacks the permission.
     #[error("the permission for this is missing")]
     Forbidden,
@@ -101,6 +107,8 @@ pub enum ErrorCode {
     InvalidToken,
     /// See [`AuthError::ProofRequired`].
     ProofRequired,
+    /// See [`AuthError::PasswordRequired`].
+    PasswordRequired,
     /// See [`AuthError::Forbidden`].
     Forbidden,
     /// See [`AuthError::NotFound`], [`AuthError::NoMailer`] and
@@ -133,6 +141,7 @@ impl ErrorCode {
             Self::InvalidCredentials => "invalid_credentials",
             Self::InvalidToken => "invalid_token",
             Self::ProofRequired => "proof_required",
+            Self::PasswordRequired => "password_required",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::LastAdministrator => "last_administrator",
@@ -156,6 +165,7 @@ impl AuthError {
             Self::InvalidCredentials => ErrorCode::InvalidCredentials,
             Self::InvalidToken | Self::InvalidLink => ErrorCode::InvalidToken,
             Self::ProofRequired => ErrorCode::ProofRequired,
+            Self::PasswordRequired => ErrorCode::PasswordRequired,
             Self::Forbidden => ErrorCode::Forbidden,
             Self::NotFound | Self::NoMailer | Self::NoAuditLog => ErrorCode::NotFound,
             Self::LastAdministrator => ErrorCode::LastAdministrator,

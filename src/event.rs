@@ -32,6 +32,8 @@ pub enum Operation {
     UpdateProfile,
     /// Changing the own password.
     ChangePassword,
+    /// Giving the own password again, for a session in place of the present one.
+    ConfirmPassword,
     /// Listing the own sessions.
     ListSessions,
     /// Ending one of the own sessions.
@@ -97,6 +99,7 @@ impl Operation {
             Self::Refresh => "refresh",
             Self::UpdateProfile => "update_profile",
             Self::ChangePassword => "change_password",
+            Self::ConfirmPassword => "confirm_password",
             Self::ListSessions => "list_sessions",
             Self::EndSession => "end_session",
             Self::EndAllSessions => "end_all_sessions",

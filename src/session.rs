@@ -20,7 +20,9 @@ pub struct Session {
     /// The user's epoch under which it was made. Once the user's is higher,
     /// the session is dead.
     pub auth_epoch: u64,
-    /// When it was opened.
+    /// When it was opened, which is also when the password was last given in
+    /// it: a session is opened by a password, and giving it again opens a new
+    /// one in its place (ASVS 7.2.4).
     pub created_at: Timestamp,
     /// When it was opened or last refreshed.
     pub last_seen_at: Timestamp,
@@ -30,6 +32,9 @@ pub struct Session {
     /// The first instant at which it has ended whatever is done (absolute
     /// timeout, ASVS 7.3.2).
     pub absolute_expires_at: Timestamp,
+    /// Whether it has the shorter lifetime of a login that is not to be
+    /// remembered.
+    pub short: bool,
     /// The counter of the one refresh token that is live.
     pub refresh_counter: u64,
     /// Where it was opened from.
@@ -43,6 +48,8 @@ pub struct Session {
 pub struct RotationPolicy {
     /// How long a session lasts from its last refresh.
     pub idle_timeout: Duration,
+    /// The same for a [`short`](Session::short) one.
+    pub short_idle_timeout: Duration,
     /// For how long after a rotation the token before it gets the same
     /// successor again, so that a lost answer logs nobody out.
     pub grace: Duration,
@@ -71,6 +78,27 @@ impl Session {
         now < self.expires_at && now < self.absolute_expires_at
     }
 
+    /// The oldest of `sessions`, in the order of `created_at` and then of the
+    /// id, that have to end so that `keep` are left. Those that are not live at
+    /// `now`, or not of `epoch`, neither count nor end.
+    #[must_use]
+    pub fn oldest<'s>(
+        sessions: impl IntoIterator<Item = &'s Self>,
+        epoch: u64,
+        keep: u32,
+        now: Timestamp,
+    ) -> Vec<SessionId> {
+        let mut newest_first: Vec<(Timestamp, SessionId)> = sessions
+            .into_iter()
+            .filter(|session| session.is_live(now) && session.auth_epoch == epoch)
+            .map(|session| (session.created_at, session.id))
+            .collect();
+        newest_first.sort_unstable_by(|a, b| b.cmp(a));
+        let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+        let over = newest_first.into_iter().skip(keep);
+        over.map(|(_, id)| id).collect()
+    }
+
     /// Hands in the refresh token with counter `presented` at `now`.
     ///
     /// A successor counts as used as soon as it has been handed in itself:
@@ -84,8 +112,12 @@ impl Session {
         if presented == self.refresh_counter {
             self.refresh_counter += 1;
             self.last_seen_at = now;
+            let idle_timeout = match self.short {
+                true => policy.short_idle_timeout,
+                false => policy.idle_timeout,
+            };
             self.expires_at = now
-                .saturating_add(policy.idle_timeout)
+                .saturating_add(idle_timeout)
                 .min(self.absolute_expires_at);
             return Rotation::Rotated(self);
         }
@@ -106,6 +138,7 @@ mod tests {
 
     const POLICY: RotationPolicy = RotationPolicy {
         idle_timeout: Duration::from_secs(100),
+        short_idle_timeout: Duration::from_secs(30),
         grace: Duration::from_secs(10),
     };
 
@@ -122,6 +155,7 @@ mod tests {
             last_seen_at: at(0),
             expires_at: at(100),
             absolute_expires_at: at(150),
+            short: false,
             refresh_counter: 0,
             ip: None,
             user_agent: None,
@@ -141,6 +175,16 @@ mod tests {
         assert_eq!((first.refresh_counter, first.expires_at), (1, at(120)));
         let second = rotated(first.rotate(1, POLICY, at(90)));
         assert_eq!((second.refresh_counter, second.expires_at), (2, at(150)));
+    }
+
+    #[test]
+    fn a_short_session_is_prolonged_by_less() {
+        let short = Session {
+            short: true,
+            ..session()
+        };
+        let first = rotated(short.rotate(0, POLICY, at(20)));
+        assert_eq!((first.short, first.expires_at), (true, at(50)));
     }
 
     #[test]

@@ -116,6 +116,13 @@ mockall::mock! {
             user: UserId,
             except: Option<SessionId>,
         ) -> Result<u64, StoreError>;
+        async fn end_oldest_sessions(
+            &self,
+            user: UserId,
+            epoch: u64,
+            keep: u32,
+            now: Timestamp,
+        ) -> Result<u64, StoreError>;
     }
 
     #[async_trait]
@@ -206,6 +213,9 @@ impl MockStore {
         store.expect_rotate().returning(|_, _, _, _| Err(down()));
         store.expect_end_session().returning(|_, _| Err(down()));
         store.expect_end_sessions().returning(|_, _| Err(down()));
+        store
+            .expect_end_oldest_sessions()
+            .returning(|_, _, _, _| Err(down()));
         store.expect_insert_token().returning(|_| Err(down()));
         store.expect_token().returning(|_, _, _| Err(down()));
         store.expect_tokens_of().returning(|_, _| Err(down()));

@@ -230,7 +230,38 @@ const CAUGHT: &[(Fault, &str)] = &[
         CountsOneTooMany,
         "ending_all_sessions_spares_only_the_exception",
     ),
+    (
+        EndsNewestSessions,
+        "the_oldest_sessions_end_beyond_those_to_be_kept",
+    ),
+    (
+        EndsLeastSeenSessions,
+        "the_oldest_sessions_end_beyond_those_to_be_kept",
+    ),
+    (
+        IgnoresIdOfSessions,
+        "the_oldest_sessions_end_beyond_those_to_be_kept",
+    ),
+    (
+        CountsDeadSessions,
+        "the_oldest_sessions_end_beyond_those_to_be_kept",
+    ),
+    (
+        CountsEveryEpoch,
+        "the_oldest_sessions_end_beyond_those_to_be_kept",
+    ),
+    (
+        CountsSessionsOfAll,
+        "the_oldest_sessions_end_beyond_those_to_be_kept",
+    ),
+    (
+        KeepsOneTooMany,
+        "the_oldest_sessions_end_beyond_those_to_be_kept",
+    ),
+    (ForgetsShort, "a_session_comes_back_as_stored"),
     (GivesNoGrace, "a_rotation_has_four_outcomes"),
+    (RefreshForgetsShort, "a_short_session_stays_short"),
+    (ForgetsShort, "a_short_session_stays_short"),
     (
         KeepsReusedSession,
         "a_reused_refresh_token_ends_the_session",
@@ -505,6 +536,14 @@ const CAUGHT: &[(Fault, &str)] = &[
         "no_password_is_reset_once_a_user_is_disabled",
     ),
     (ListsThenEnds, "no_session_escapes_when_all_are_ended"),
+    (
+        CountsThenEndsOldest,
+        "parallel_openings_leave_no_more_than_the_cap",
+    ),
+    (
+        KeepsOneTooMany,
+        "parallel_openings_leave_no_more_than_the_cap",
+    ),
     (DropsActor, "an_event_comes_back_as_stored"),
     (ListsOldestEventsFirst, "an_event_comes_back_as_stored"),
     (OverwritesEvents, "an_event_appended_again_is_there_once"),

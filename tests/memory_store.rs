@@ -60,6 +60,7 @@ fn session(number: u32, opened: u32) -> Session {
         last_seen_at: at(opened),
         expires_at: at(opened + 100),
         absolute_expires_at: at(opened + 1000),
+        short: false,
         refresh_counter: 0,
         ip: None,
         user_agent: Some("canary".to_owned()),
@@ -330,6 +331,7 @@ async fn a_session_that_is_refreshed_is_not_removed() {
     let store = MemoryStore::new();
     let policy = RotationPolicy {
         idle_timeout: Duration::from_secs(100),
+        short_idle_timeout: Duration::from_secs(100),
         grace: Duration::ZERO,
     };
     let kept = session(0, 0);

@@ -52,6 +52,8 @@ async fn a_store_that_is_down_answers_every_call_with_an_error() {
         store.user(id).await,
         Err(StoreError::Unavailable(_))
     ));
+    let ended = store.end_oldest_sessions(id, 0, 1, Timestamp::MIN).await;
+    assert!(matches!(ended, Err(StoreError::Unavailable(_))));
     let events = store.events_of(id, None, 1, Timestamp::MIN).await;
     assert!(matches!(events, Err(StoreError::Unavailable(_))));
     let removed = store.remove_events(id).await;

@@ -69,6 +69,12 @@ where
             let answer = service.change_password(&auth, change, context).await?;
             ok(StatusCode::OK, &answer)
         }
+        Endpoint::ConfirmPassword => {
+            let auth = authenticated().await?;
+            let proof = read(&parts, &body)?;
+            let answer = service.confirm_password(&auth, proof, context).await?;
+            ok(StatusCode::OK, &answer)
+        }
         Endpoint::ListSessions => {
             let auth = authenticated().await?;
             ok(

@@ -23,6 +23,9 @@ pub enum ProblemCode {
     /// 401: the link of a mail needs a live session of the account, or its
     /// password.
     ProofRequired,
+    /// 403: the password was given too long ago; `POST /password/confirm` is the
+    /// way on.
+    PasswordRequired,
     /// 403: the permission is missing.
     Forbidden,
     /// 404: no such thing, or not the caller's.
@@ -64,6 +67,7 @@ impl ProblemCode {
             Self::InvalidCredentials => "invalid_credentials",
             Self::InvalidToken => "invalid_token",
             Self::ProofRequired => "proof_required",
+            Self::PasswordRequired => "password_required",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -89,7 +93,7 @@ impl ProblemCode {
             Self::InvalidCredentials | Self::InvalidToken | Self::ProofRequired => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::PasswordRequired | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::EmailTaken
@@ -113,6 +117,7 @@ impl ProblemCode {
             Self::ProofRequired => {
                 "Log in to this account first, or enter the password that it was registered with."
             }
+            Self::PasswordRequired => "Enter your password again to do this.",
             Self::Forbidden => "You may not do this.",
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This cannot be done here.",
@@ -222,6 +227,7 @@ impl From<AuthError> for Problem {
             ErrorCode::InvalidToken => Self::bad_token(),
             ErrorCode::ProofRequired => Self::new(ProblemCode::ProofRequired)
                 .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            ErrorCode::PasswordRequired => Self::new(ProblemCode::PasswordRequired),
             ErrorCode::Forbidden => Self::new(ProblemCode::Forbidden),
             ErrorCode::NotFound => Self::new(ProblemCode::NotFound),
             ErrorCode::LastAdministrator => Self::new(ProblemCode::LastAdministrator),

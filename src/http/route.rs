@@ -22,6 +22,8 @@ pub enum Endpoint {
     UpdateProfile,
     /// `POST /password/change`
     ChangePassword,
+    /// `POST /password/confirm`
+    ConfirmPassword,
     /// `GET /sessions`
     ListSessions,
     /// `DELETE /sessions`
@@ -96,6 +98,10 @@ pub const ROUTES: &[Route] = &[
     route(
         "/password/change",
         &[(Method::POST, Endpoint::ChangePassword)],
+    ),
+    route(
+        "/password/confirm",
+        &[(Method::POST, Endpoint::ConfirmPassword)],
     ),
     route(
         "/password/forgot",

@@ -35,6 +35,10 @@ pub struct MailConfig {
     /// seconds, so that a mail is given up after about 4 minutes of waiting
     /// besides what the attempts take.
     pub first_retry: Duration,
+    /// Whether the owner of an account gets a mail when it is logged in to from
+    /// a device that was not seen before (ASVS 6.3.5). Default yes. The event
+    /// of such a login says so in any case.
+    pub new_device: bool,
 }
 
 /// Where links in mails point to: the application's own pages, which take the
@@ -81,6 +85,7 @@ impl MailConfig {
             attempts: 8,
             attempt_timeout: Duration::from_secs(30),
             first_retry: Duration::from_secs(2),
+            new_device: true,
         }
     }
 

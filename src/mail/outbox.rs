@@ -87,6 +87,11 @@ impl Outbox {
         &self.links
     }
 
+    /// Whether owners are told of logins from new devices.
+    pub(crate) fn tells_of_new_devices(&self) -> bool {
+        self.config.new_device
+    }
+
     /// Does `job` in the background and sends the mails that it makes. When as
     /// much is under way as is allowed, the job is not done at all, and an
     /// event says so; `kind` is what it would have been about.

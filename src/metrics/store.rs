@@ -108,6 +108,7 @@ metered! {
         rotate(id: SessionId, presented: u64, policy: RotationPolicy, now: Timestamp) -> Rotation;
         end_session(user: UserId, id: SessionId) -> bool;
         end_sessions(user: UserId, except: Option<SessionId>) -> u64;
+        end_oldest_sessions(user: UserId, epoch: u64, keep: u32, now: Timestamp) -> u64;
     }
     TokenStore {
         insert_token(token: &OneTimeToken) -> Insert;

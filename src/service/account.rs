@@ -13,7 +13,6 @@ use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation};
 use crate::id::UserId;
 use crate::mail::MailKind;
-use crate::password::NormalizedPassword;
 use crate::store::{LimitStore, Removal, SessionStore, TokenStore, UserStore};
 use crate::user::User;
 
@@ -118,6 +117,7 @@ where
         context: &RequestContext,
         trail: &mut Trail,
     ) -> Result<(), AuthError> {
+        let auth = &*self.as_of_now(auth).await?;
         let user = auth.user();
         let mut violations = Violations::default();
         let current = typed_password(
@@ -127,11 +127,12 @@ where
         );
         violations.into_result()?;
         let current = current.ok_or(AuthError::InvalidCredentials)?;
-        self.confirm_password(user, &current, context, trail)
+        self.check_own_password(user, &current, context, trail)
             .await?;
         self.is_not_the_last(user).await?;
         self.limit_release(user).await?;
 
+        let _forgetting = self.forgetting(user.id);
         let state = user.state();
         let removed = self.inner.store.remove_user(&state, Removal::Any);
         if !removed.await? {
@@ -146,23 +147,6 @@ where
             trail.notice = Some(Notice::RowsLeftBehind);
         }
         self.notify(MailKind::AccountDeleted, user, &user.email, context);
-        Ok(())
-    }
-
-    /// Checks the password of a user who is logged in, after counting it.
-    pub(super) async fn confirm_password(
-        &self,
-        user: &User,
-        password: &NormalizedPassword,
-        context: &RequestContext,
-        trail: &mut Trail,
-    ) -> Result<(), AuthError> {
-        let now = self.now();
-        self.limit_address(context, now).await?;
-        let attempt = self.begin_own_attempt(user, context, now).await?;
-        let checked = self.check_hash(user.clone(), password, trail).await;
-        self.judge(&attempt, checked, Some(user), context, trail)?;
-        self.end_attempt(&attempt).await;
         Ok(())
     }
 

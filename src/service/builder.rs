@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::audit_log::{AuditLog, Recorder};
+use super::cache::SessionCache;
 use super::onboarding::RegistrationHook;
 use super::{AuthService, Inner};
 use crate::audit::AuditPolicy;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AuthConfig, RegistrationMode};
+use crate::config::{AuthConfig, RegistrationMode, SessionCheck};
 use crate::error::{AuthError, ConfigError};
 use crate::event::{EventSink, TracingSink};
 use crate::id::{SessionId, UserId};
@@ -176,6 +177,13 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
             outbox = Some(Arc::new(Outbox::new(mail, mailer, time, events)?));
         }
         let hasher = PasswordHasher::new(config.hashing.clone(), Arc::clone(&self.random))?;
+        let cache = match config.session.check {
+            SessionCheck::EveryRequest => None,
+            SessionCheck::Cached {
+                max_staleness,
+                capacity,
+            } => Some(SessionCache::new(max_staleness, capacity)),
+        };
         let service = AuthService {
             inner: Arc::new(Inner {
                 store: self.store,
@@ -189,6 +197,7 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
                 audit,
                 hook: self.hook,
                 breach_check: self.breach_check,
+                cache,
             }),
         };
         service.try_to_sign()?;
@@ -214,6 +223,7 @@ impl<S, C: Clock> AuthService<S, C> {
             last_seen_at: now,
             expires_at: Timestamp::MAX,
             absolute_expires_at: Timestamp::MAX,
+            short: false,
             refresh_counter: 0,
             ip: None,
             user_agent: None,

@@ -49,6 +49,7 @@ where
         trail: &mut Trail,
     ) -> Result<Accepted, AuthError> {
         let outbox = self.outbox()?;
+        let auth = &*self.as_of_now(auth).await?;
         let user = auth.user();
         let mut violations = Violations::default();
         let new = parse_email(&request.new_email, Field::NewEmail, &mut violations);
@@ -68,7 +69,7 @@ where
         let (Some(new), Some(current)) = (new, current) else {
             return Err(AuthError::InvalidCredentials);
         };
-        self.confirm_password(user, &current, context, trail)
+        self.check_own_password(user, &current, context, trail)
             .await?;
         self.limit_mail(Asked::Change, new.canonical(), context, self.now())
             .await?;
@@ -132,6 +133,7 @@ where
         let link = self
             .link_of(&request.token, TokenPurpose::ChangeEmail)
             .await?;
+        let auth = &*self.as_of_now(auth).await?;
         let user = auth.user();
         if link.account.id != user.id {
             return Err(AuthError::ProofRequired);
@@ -140,6 +142,7 @@ where
             return Err(AuthError::InvalidLink);
         }
         self.limit_release(user).await?;
+        let _forgetting = self.forgetting(user.id);
         match self
             .inner
             .store

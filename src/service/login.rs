@@ -74,9 +74,11 @@ where
         let checked = self.check_password(user.clone(), &password, trail).await;
         let user = self.judge(&attempt, checked, user.as_ref(), context, trail)?;
 
+        let _forgetting = self.forgetting(user.id);
         let now = self.now();
         let device = self.new_device(&user, context);
-        let session = self.new_session(&user, user.auth_epoch, context, now)?;
+        let short = request.remember == Some(false);
+        let session = self.new_session_of(short, &user, user.auth_epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
         let (opened, recorded, ()) = tokio::join!(
             self.open(&session),
@@ -96,11 +98,15 @@ where
                 return Err(error.into());
             }
         }
+        self.end_oldest_sessions(&session).await?;
         trail.session_id = Some(session.id);
         // An account without any is one of before devices were remembered.
         if device.is_some() && !user.devices.is_empty() {
             trail.notice.get_or_insert(Notice::NewDevice);
-            self.notify(MailKind::NewDevice, &user, &user.email, context);
+            let outbox = self.inner.outbox.as_ref();
+            if outbox.is_some_and(|outbox| outbox.tells_of_new_devices()) {
+                self.notify(MailKind::NewDevice, &user, &user.email, context);
+            }
         }
         Ok(self.login_response(&user, tokens, "You are logged in."))
     }
@@ -135,6 +141,7 @@ where
         password: &NormalizedPassword,
     ) -> Result<(), AuthError> {
         let new = self.inner.hasher.hash(password).await?;
+        let _forgetting = self.forgetting(user.id);
         let replaced = self
             .inner
             .store

@@ -167,6 +167,13 @@ pub struct LoginRequest {
     pub email: String,
     /// The password.
     pub password: Password,
+    /// `false` asks for a session that does not last long
+    /// ([`SessionPolicy::short`]), as on a device of somebody else's. `true`,
+    /// or nothing, for one of the usual lifetime.
+    ///
+    /// [`SessionPolicy::short`]: crate::config::SessionPolicy::short
+    #[serde(deserialize_with = "present")]
+    pub remember: Option<bool>,
 }
 
 /// A session was opened or goes on.
@@ -257,6 +264,14 @@ pub struct ChangePassword {
     pub new_password: Password,
     /// The new password once more.
     pub confirm_password: Password,
+}
+
+/// Gives the own password again.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfirmPassword {
+    /// The password.
+    pub current_password: Password,
 }
 
 /// The user's live sessions, the last seen first.

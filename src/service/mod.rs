@@ -12,6 +12,8 @@ mod attempt;
 mod audit_log;
 mod breach;
 mod builder;
+mod cache;
+mod confirm;
 mod email_change;
 mod events;
 mod login;
@@ -78,6 +80,7 @@ struct Inner<S, C> {
     audit: Option<Arc<AuditLog>>,
     hook: Option<Arc<dyn RegistrationHook>>,
     breach_check: Option<Arc<dyn BreachCheck>>,
+    cache: Option<cache::SessionCache>,
 }
 
 impl<S, C> Clone for AuthService<S, C> {
@@ -163,8 +166,20 @@ impl<S, C: Clock> AuthService<S, C> {
         context: &RequestContext,
         now: Timestamp,
     ) -> Result<Session, AuthError> {
-        let policy = self.config().session;
-        let absolute_expires_at = now.saturating_add(policy.absolute_timeout);
+        self.new_session_of(false, user, epoch, context, now)
+    }
+
+    /// The same, of the lifetime of a short one or of the usual one.
+    fn new_session_of(
+        &self,
+        short: bool,
+        user: &User,
+        epoch: u64,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<Session, AuthError> {
+        let lifetime = self.config().session.lifetime(short);
+        let absolute_expires_at = now.saturating_add(lifetime.absolute_timeout);
         Ok(Session {
             id: SessionId::generate(now, self.random())?,
             user_id: user.id,
@@ -172,9 +187,10 @@ impl<S, C: Clock> AuthService<S, C> {
             created_at: now,
             last_seen_at: now,
             expires_at: now
-                .saturating_add(policy.idle_timeout)
+                .saturating_add(lifetime.idle_timeout)
                 .min(absolute_expires_at),
             absolute_expires_at,
+            short,
             refresh_counter: 0,
             ip: context.ip,
             user_agent: context.user_agent.clone(),
@@ -186,7 +202,7 @@ impl<S, C: Clock> AuthService<S, C> {
     fn tokens(&self, session: &Session, now: Timestamp) -> Result<Tokens, AuthError> {
         let config = self.config();
         let issued_at = u64::try_from(now.as_secs()).unwrap_or(0);
-        let left = session.absolute_expires_at.saturating_since(now);
+        let left = session.expires_at.saturating_since(now);
         let expires_in = config.access_token_ttl.min(left).as_secs();
         let claims = Claims {
             iss: config.issuer.clone(),

@@ -93,6 +93,7 @@ impl<S: UserStore + 'static, C: Clock> AuthService<S, C> {
             name: None,
             preferences: Some(preferences.clone()),
         };
+        let _forgetting = self.forgetting(user.id);
         let changed = self.inner.store.update_profile(user.id, &change).await?;
         Ok(changed.map(|user| user.preferences))
     }

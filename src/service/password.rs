@@ -50,9 +50,9 @@ where
         context: &RequestContext,
         trail: &mut Trail,
     ) -> Result<LoginResponse, AuthError> {
+        self.limit_address(context, self.now()).await?;
+        let auth = &*self.as_of_now(auth).await?;
         let user = auth.user();
-        let now = self.now();
-        self.limit_address(context, now).await?;
 
         let mut violations = Violations::default();
         let current = typed_password(
@@ -93,9 +93,11 @@ where
 
         // The session is stored under the epoch to come and means nothing
         // until the one write below raises the user's to it.
+        let _forgetting = self.forgetting(user.id);
         let now = self.now();
         let epoch = user.auth_epoch.saturating_add(1);
-        let session = self.new_session(user, epoch, context, now)?;
+        let short = auth.session().short;
+        let session = self.new_session_of(short, user, epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
         self.open(&session).await?;
         let store = &self.inner.store;

@@ -56,6 +56,7 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         if change == ProfileChange::default() {
             return Ok(auth.profile());
         }
+        let _forgetting = self.forgetting(auth.user().id);
         let changed = self.inner.store.update_profile(auth.user().id, &change);
         let user = changed.await?.ok_or(AuthError::InvalidToken)?;
         Ok(Profile::of(&user, &self.config().onboarding))

@@ -130,6 +130,7 @@ where
         let new = new.ok_or(AuthError::InvalidLink)?;
         let hash = self.inner.hasher.hash(&new).await?;
 
+        let _forgetting = self.forgetting(user.id);
         // Known from now on, so that strangers cannot keep the owner out.
         let device = context.device(user.id);
         // The check of expiry was a while ago; what counts is when it happens.

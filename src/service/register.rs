@@ -284,6 +284,27 @@ impl<S: SessionStore, C: Clock> AuthService<S, C> {
         }
     }
 
+    /// Ends the oldest sessions of a user who has more of them than allowed
+    /// since `opened` was stored, whose tokens nobody has yet. When that fails,
+    /// the new session comes to nothing: else a store that fails would let
+    /// anybody past the cap.
+    pub(super) async fn end_oldest_sessions(
+        &self,
+        opened: &crate::session::Session,
+    ) -> Result<(), AuthError> {
+        let Some(keep) = self.config().session.max_per_user else {
+            return Ok(());
+        };
+        let (user, epoch) = (opened.user_id, opened.auth_epoch);
+        let store = &self.inner.store;
+        let ended = store.end_oldest_sessions(user, epoch, keep, opened.created_at);
+        if let Err(error) = ended.await {
+            self.discard(opened).await;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
     /// Removes a session that came to nothing. Nobody holds a token of it, so
     /// a failure leaves a row that means nothing and expires.
     pub(super) async fn discard(&self, session: &crate::session::Session) {

@@ -11,9 +11,9 @@ use crate::error::AuthError;
 use crate::event::{Notice, Operation};
 use crate::id::SessionId;
 use crate::session::Rotation;
-use crate::store::{SessionStore, UserStore};
+use crate::store::{LimitStore, SessionStore, UserStore};
 
-impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
+impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
     /// New tokens for a refresh token. Each is good once; handed in again
     /// within the grace, while its successor is unused, it gets the same
     /// successor, so that a lost answer logs nobody out. Anything older ends
@@ -22,8 +22,8 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::InvalidToken`]; [`AuthError::Store`], after which the same
-    /// token can be handed in again within the grace, and later too if the
+    /// [`AuthError::InvalidToken`]; [`AuthError::RateLimited`];
+    /// [`AuthError::Store`], after which the same token can be handed in again within the grace, and later too if the
     /// store did nothing.
     pub async fn refresh(
         &self,
@@ -31,7 +31,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         context: &RequestContext,
     ) -> Result<LoginResponse, AuthError> {
         let mut trail = Trail::default();
-        let result = self.try_refresh(request, &mut trail).await;
+        let result = self.try_refresh(request, context, &mut trail).await;
         self.report(Operation::Refresh, &trail, context, &result);
         result
     }
@@ -39,6 +39,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
     async fn try_refresh(
         &self,
         request: RefreshRequest,
+        context: &RequestContext,
         trail: &mut Trail,
     ) -> Result<LoginResponse, AuthError> {
         let presented = request.refresh_token.expose_secret();
@@ -49,11 +50,17 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
                 .verify_refresh(presented, &config.issuer, &config.audience)?;
         trail.session_id = Some(claims.session);
         trail.user_id = Some(claims.user);
+        // After the check of the token, which asks no store: what was never
+        // handed out costs nothing and leaves no trace.
+        let quota = config.limits.refresh_by_address;
+        self.limit("refresh:address", &context.network(), quota, self.now())
+            .await?;
         let store = &self.inner.store;
         // The user is read first, so that the rotation is the last act of the
         // store: once it is done, nothing of the store's can spoil the answer.
         let user = store.user(claims.user).await?;
         let now = self.now();
+        let _forgetting = self.forgetting(claims.user);
         let rotation = store.rotate(
             claims.session,
             claims.counter,
@@ -79,7 +86,9 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
             }
         }
     }
+}
 
+impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
     /// Ends the session that the token belongs to, and with it every token of
     /// it (ASVS 7.4.1).
     ///
@@ -92,6 +101,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         context: &RequestContext,
     ) -> Result<LogoutResponse, AuthError> {
         let trail = Trail::of(auth);
+        let _forgetting = self.forgetting(auth.user().id);
         let ended = self
             .inner
             .store
@@ -145,6 +155,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
     ) -> Result<(), AuthError> {
         let mut trail = Trail::of(auth);
         trail.session_id = Some(id);
+        let _forgetting = self.forgetting(auth.user().id);
         let result = match self.inner.store.end_session(auth.user().id, id).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(AuthError::NotFound),
@@ -165,6 +176,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         context: &RequestContext,
     ) -> Result<u64, AuthError> {
         let trail = Trail::of(auth);
+        let _forgetting = self.forgetting(auth.user().id);
         let result = self
             .inner
             .store

@@ -1,7 +1,10 @@
 //! Checking access tokens, and the proof that one was checked.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::cache::Identity;
 use super::report::Trail;
 use super::{AuthService, RequestContext};
 use crate::authz::Permission;
@@ -9,20 +12,25 @@ use crate::clock::Clock;
 use crate::config::AuthConfig;
 use crate::error::AuthError;
 use crate::event::Operation;
+use crate::id::{SessionId, UserId};
 use crate::metrics;
 use crate::session::Session;
 use crate::store::{SessionStore, UserStore};
 use crate::time::Timestamp;
+use crate::token::Claims;
 use crate::user::{Profile, User, UserStatus};
 
 /// The proof that a live access token was presented: only
 /// [`AuthService::validate_token`] makes one. It holds the user and the
-/// session as they were at that moment, and does not follow what happens to
-/// them later: make one for each request, and do not keep it.
+/// session as they were at that moment, or by [`SessionCheck::Cached`] a stated
+/// time before, and does not follow what happens to them later: make one for
+/// each request, and do not keep it.
+///
+/// [`SessionCheck::Cached`]: crate::config::SessionCheck::Cached
 #[derive(Clone, Debug)]
 pub struct Authenticated {
-    user: User,
-    session: Session,
+    identity: Arc<Identity>,
+    checked_at: Timestamp,
     config: Arc<AuthConfig>,
 }
 
@@ -30,25 +38,46 @@ impl Authenticated {
     /// The user.
     #[must_use]
     pub fn user(&self) -> &User {
-        &self.user
+        &self.identity.user
     }
 
     /// The session that the token belongs to.
     #[must_use]
     pub fn session(&self) -> &Session {
-        &self.session
+        &self.identity.session
     }
 
     /// What the user sees of the own account.
     #[must_use]
     pub fn profile(&self) -> Profile {
-        Profile::of(&self.user, &self.config.onboarding)
+        Profile::of(self.user(), &self.config.onboarding)
     }
 
     /// Whether one of the user's roles grants `permission`.
     #[must_use]
     pub fn has_permission(&self, permission: &Permission) -> bool {
-        self.config.roles.allows(&self.user.roles, permission)
+        self.config.roles.allows(&self.user().roles, permission)
+    }
+
+    /// Demands that the password was given within the last `max_age` before the
+    /// token was checked, for what a stolen or forgotten session must not do
+    /// (ASVS 7.5.3). Every way to open a session takes the password, a refresh
+    /// does not; [`AuthService::confirm_password`] takes it again.
+    ///
+    /// A session that seems to be opened later than now, since a clock was
+    /// turned back, is not taken for one of longer than `max_age` ahead.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::PasswordRequired`].
+    pub fn require_recent_password(&self, max_age: Duration) -> Result<(), AuthError> {
+        let (given, now) = (self.session().created_at, self.checked_at);
+        let distance = now.saturating_since(given).max(given.saturating_since(now));
+        if distance <= max_age {
+            Ok(())
+        } else {
+            Err(AuthError::PasswordRequired)
+        }
     }
 
     /// Denies unless one of the user's roles grants `permission` (ASVS 8.2.1).
@@ -108,24 +137,81 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         let claims = self.verify_offline(token)?;
         trail.user_id = Some(claims.sub);
         trail.session_id = Some(claims.sid);
+        let Some(cache) = &self.inner.cache else {
+            let now = self.now();
+            let identity = self.identity_of(claims.sid, claims.sub, now).await?;
+            return self.authenticated(&claims, Arc::new(identity), now);
+        };
+        let (kept, reading) = cache.look_up(claims.sid, claims.sub, &*self.inner.clock);
+        // What is kept never refuses: it may be the older one of the two.
+        if let Some(auth) = kept.and_then(|kept| self.authenticated(&claims, kept, reading.at).ok())
+        {
+            return Ok(auth);
+        }
+        let identity = self.identity_of(claims.sid, claims.sub, reading.at).await?;
+        let auth = self.authenticated(&claims, Arc::new(identity), reading.at)?;
+        cache.keep(&reading, &auth.identity, &*self.inner.clock);
+        Ok(auth)
+    }
+
+    /// The session and the user as the store has them now.
+    async fn identity_of(
+        &self,
+        session: SessionId,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Identity, AuthError> {
         let store = &self.inner.store;
-        let now = self.now();
         // Not `try_join`: it would drop the one that is still under way.
-        let (session, user) = tokio::join!(store.session(claims.sid, now), store.user(claims.sub),);
+        let (session, user) = tokio::join!(store.session(session, now), store.user(user));
         match (session?, user?) {
-            (Some(session), Some(user))
-                if session.id == claims.sid
-                    && user.id == claims.sub
-                    && is_usable(&session, &user, now)
-                    && claims.epoch == user.auth_epoch =>
-            {
-                Ok(Authenticated {
-                    user,
-                    session,
-                    config: Arc::clone(&self.inner.config),
-                })
-            }
+            (Some(session), Some(user)) => Ok(Identity { user, session }),
             _ => Err(AuthError::InvalidToken),
         }
+    }
+
+    fn authenticated(
+        &self,
+        claims: &Claims,
+        identity: Arc<Identity>,
+        now: Timestamp,
+    ) -> Result<Authenticated, AuthError> {
+        let Identity { user, session } = &*identity;
+        let is_good = session.id == claims.sid
+            && user.id == claims.sub
+            && is_usable(session, user, now)
+            && claims.epoch == user.auth_epoch;
+        if !is_good {
+            return Err(AuthError::InvalidToken);
+        }
+        Ok(Authenticated {
+            identity,
+            checked_at: now,
+            config: Arc::clone(&self.inner.config),
+        })
+    }
+
+    /// The same user and session as the store has them now, for operations
+    /// that must not go by what a [`SessionCheck::Cached`] has kept.
+    ///
+    /// [`SessionCheck::Cached`]: crate::config::SessionCheck::Cached
+    pub(super) async fn as_of_now<'a>(
+        &self,
+        auth: &'a Authenticated,
+    ) -> Result<Cow<'a, Authenticated>, AuthError> {
+        if self.inner.cache.is_none() {
+            return Ok(Cow::Borrowed(auth));
+        }
+        let (session, user, now) = (auth.session().id, auth.user().id, self.now());
+        let identity = self.identity_of(session, user, now).await?;
+        let is_the_one = identity.session.id == session && identity.user.id == user;
+        if !is_the_one || !is_usable(&identity.session, &identity.user, now) {
+            return Err(AuthError::InvalidToken);
+        }
+        Ok(Cow::Owned(Authenticated {
+            identity: Arc::new(identity),
+            checked_at: now,
+            config: Arc::clone(&auth.config),
+        }))
     }
 }

@@ -119,9 +119,11 @@ where
             self.discard(&session).await;
             return Err(error);
         }
+        self.end_oldest_sessions(&session).await?;
         user.is_verified = true;
         trail.session_id = Some(session.id);
         let device = self.new_device(&user, context);
+        let _forgetting = self.forgetting(user.id);
         let recorded = store
             .record_login(user.id, user.auth_epoch, device, now)
             .await;
@@ -134,6 +136,7 @@ where
 
     /// The one act that confirms an address, once.
     async fn confirm(&self, link: &OneTimeToken, trail: &mut Trail) -> Result<(), AuthError> {
+        let _forgetting = self.forgetting(link.account.id);
         if !self.inner.store.verify_email(&link.account).await? {
             return Err(AuthError::InvalidLink);
         }
@@ -334,6 +337,7 @@ where
             .link_of(&request.token, TokenPurpose::VerifyEmail)
             .await?;
         trail.user_id = Some(link.account.id);
+        let _forgetting = self.forgetting(link.account.id);
         let removed = store.remove_user(&link.account, Removal::Unverified);
         if !removed.await? {
             return Err(AuthError::InvalidLink);

@@ -352,6 +352,26 @@ pub trait SessionStore: Send + Sync {
         user: UserId,
         except: Option<SessionId>,
     ) -> Result<u64, StoreError>;
+
+    /// Ends the oldest of those sessions of `user` that are live at `now` and
+    /// of `epoch`, but for the `keep` newest, as [`Session::oldest`] says. Others
+    /// neither count nor end. Says how many it ended.
+    ///
+    /// Which are the oldest is decided by what is there at one moment of the
+    /// call, so every session whose insertion was acknowledged before the call
+    /// counts: whoever inserts one and then calls this leaves no more than
+    /// `keep`, however many do so at once.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails; then some may have ended.
+    async fn end_oldest_sessions(
+        &self,
+        user: UserId,
+        epoch: u64,
+        keep: u32,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
 }
 
 /// One-time tokens.

@@ -131,6 +131,16 @@ impl<T: SessionStore + ?Sized> SessionStore for Arc<T> {
     ) -> Result<u64, StoreError> {
         (**self).end_sessions(user, except).await
     }
+
+    async fn end_oldest_sessions(
+        &self,
+        user: UserId,
+        epoch: u64,
+        keep: u32,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        (**self).end_oldest_sessions(user, epoch, keep, now).await
+    }
 }
 
 #[async_trait]

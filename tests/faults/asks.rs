@@ -3,8 +3,8 @@
 use admittance::error::AuthError;
 use admittance::secret::MailToken;
 use admittance::service::{
-    Authenticated, ChangeEmail, ChangePassword, DeleteAccount, EmailRequest, LinkRequest,
-    ResetPassword, Tokens, VerifyEmail, VerifyOutcome,
+    Authenticated, ChangeEmail, ChangePassword, ConfirmPassword, DeleteAccount, EmailRequest,
+    LinkRequest, ResetPassword, Tokens, VerifyEmail, VerifyOutcome,
 };
 use admittance::store::Store;
 
@@ -113,6 +113,18 @@ pub(crate) async fn delete<S: Store + Clone>(
         .delete_account(who, request, &bed.here)
         .await
         .map(|()| None)
+}
+
+pub(crate) async fn confirm_password<S: Store + Clone>(
+    bed: &Bed<S>,
+    who: &Authenticated,
+    password: &str,
+) -> Answer {
+    let request = ConfirmPassword {
+        current_password: password.into(),
+    };
+    let confirmed = bed.auth.confirm_password(who, request, &bed.here).await?;
+    Ok(Some(confirmed.tokens))
 }
 
 fn email_request(email: &str) -> EmailRequest {

@@ -47,7 +47,10 @@ async fn asvs_2_3_3_each_operation_dropped_at_each_point_where_it_waits() {
             println!("{op:?}: dropped after poll {polls}");
             polls += 1;
         }
-        assert!(polls > 4, "{op:?} has no point to be dropped at");
+        assert!(
+            polls > 4 || op.needs_no_store(),
+            "{op:?} has no point to be dropped at"
+        );
         drops += polls - 1;
     }
     println!("{drops} drops of {} operations, 0 violations", OPS.len());

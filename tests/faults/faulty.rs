@@ -319,6 +319,19 @@ impl<S: Store> SessionStore for FaultyStore<S> {
         self.call("end_sessions", || self.inner.end_sessions(user, except))
             .await
     }
+
+    async fn end_oldest_sessions(
+        &self,
+        user: UserId,
+        epoch: u64,
+        keep: u32,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.call("end_oldest_sessions", || {
+            self.inner.end_oldest_sessions(user, epoch, keep, now)
+        })
+        .await
+    }
 }
 
 #[async_trait]

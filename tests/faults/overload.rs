@@ -1,5 +1,6 @@
 //! Hashing threads that have no room left.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -12,7 +13,7 @@ use admittance::id::UserId;
 use admittance::password::{ForeignScheme, NormalizedPassword};
 use admittance::random::{RandomError, SecureRandom, SeededRandom};
 use admittance::store::{InsertUser, UserStore};
-use admittance::user::{PasswordHash, User};
+use admittance::user::{PasswordHash, User, UserStatus};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
@@ -102,6 +103,8 @@ impl Busy {
             id: UserId::from_bytes([9; 12]),
             email: Email::parse(SLOW).unwrap(),
             password_hash: PasswordHash::new("gate"),
+            status: UserStatus::Active,
+            roles: BTreeSet::new(),
             ..template.unwrap().unwrap()
         };
         let planted = scene.truth.insert_user(&slow).await.unwrap();

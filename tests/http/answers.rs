@@ -256,6 +256,7 @@ async fn asvs_6_3_4_the_routes_are_the_documented_ones() {
             "GET /profile",
             "PUT /profile",
             "POST /password/change",
+            "POST /password/confirm",
             "POST /password/forgot",
             "POST /password/reset",
             "POST /email/verify",
@@ -341,4 +342,81 @@ async fn a_shared_secret_has_no_public_keys() {
         (answer.status, answer.body),
         (StatusCode::OK, json!({"keys": []}))
     );
+}
+
+#[tokio::test]
+async fn asvs_7_2_4_a_password_that_is_given_again_is_answered_with_new_tokens() {
+    let client = Client::new();
+    let ann = client.register("ann@example.org").await;
+    let confirm = async |token: &str, body: &str| {
+        let request = json_request(Method::POST, "/password/confirm", body);
+        client.send(with_token(request, token)).await
+    };
+    let good = json!({"current_password": PASSWORD}).to_string();
+    let wrong = json!({"current_password": OTHER_PASSWORD}).to_string();
+    let token = text(&ann, "token");
+    for (token, body, expected) in [
+        (token, wrong.as_str(), (401, "invalid_credentials")),
+        (token, "{}", (422, "validation_failed")),
+        (
+            token,
+            r#"{"current_password": "x", "email": "x"}"#,
+            (400, "malformed_request"),
+        ),
+        ("x", good.as_str(), (401, "invalid_token")),
+    ] {
+        assert_eq!(confirm(token, body).await.code(), expected, "{body}");
+    }
+    let confirmed = confirm(token, &good).await;
+    assert_eq!(
+        (confirmed.status, members(&confirmed.body)),
+        (StatusCode::OK, TOKENS.to_vec())
+    );
+    assert_eq!(
+        client.get("/profile", token).await.code(),
+        (401, "invalid_token")
+    );
+    let fresh = text(&confirmed.body, "token");
+    assert_eq!(client.get("/profile", fresh).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_login_may_say_whether_it_is_to_be_remembered_and_nothing_else() {
+    let client = Client::new();
+    client.register("ann@example.org").await;
+    for (remember, idle_hours) in [(json!(false), 12), (json!(true), 7 * 24)] {
+        let login = json!({"email": "ann@example.org", "password": PASSWORD, "remember": remember});
+        let answer = client.post("/login", login).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(members(&answer.body), TOKENS);
+        let refresh = json!({"refresh_token": answer.body["refresh_token"]});
+        let wait = std::time::Duration::from_secs(idle_hours * 3600);
+        client
+            .bed
+            .clock
+            .advance(wait - std::time::Duration::from_secs(1));
+        let refreshed = client.post("/refresh", refresh).await;
+        assert_eq!(refreshed.status, StatusCode::OK);
+        client.bed.clock.advance(wait);
+        let refresh = json!({"refresh_token": refreshed.body["refresh_token"]});
+        assert_eq!(
+            client.post("/refresh", refresh).await.code(),
+            (401, "invalid_token")
+        );
+    }
+    for (field, value) in [
+        ("remember", json!(null)),
+        ("remember", json!("yes")),
+        ("remember", json!(0)),
+        ("remember_me", json!(false)),
+    ] {
+        let mut login = json!({"email": "ann@example.org", "password": PASSWORD});
+        login[field] = value;
+        let refused = client.post("/login", login.clone()).await;
+        assert_eq!(refused.code(), (400, "malformed_request"), "{login}");
+    }
+    let mut register = registration("bob@example.org");
+    register["remember"] = json!(false);
+    let refused = client.post("/register", register).await;
+    assert_eq!(refused.code(), (400, "malformed_request"));
 }

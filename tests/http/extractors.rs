@@ -2,16 +2,18 @@
 
 use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::axum::{
-    Authenticator, CurrentUser, OptionalUser, RequirePermission, RequiredPermission,
+    Authenticator, CurrentUser, OptionalUser, RecentPassword, RequirePermission, RequiredPermission,
 };
 use admittance::http::HttpConfig;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::{Method, Request, StatusCode};
 use axum::routing::get;
+use serde_json::json;
+use std::time::Duration;
 
-use crate::client::{Client, bearer, send, text};
-use crate::support::bed::config;
+use crate::client::{Client, bearer, json_request, send, text, with_token};
+use crate::support::bed::{PASSWORD, config};
 
 #[derive(Clone, FromRef)]
 struct App {
@@ -44,12 +46,17 @@ async fn misnamed(_: RequirePermission<Misnamed>) -> &'static str {
     "in"
 }
 
+async fn careful(user: RecentPassword<5>) -> String {
+    user.profile().name
+}
+
 fn app(client: &Client) -> Router {
     Router::new()
         .route("/hello", get(hello))
         .route("/maybe", get(maybe))
         .route("/grade", get(grade))
         .route("/misnamed", get(misnamed))
+        .route("/careful", get(careful))
         .nest("/auth", admittance::axum::router(&client.api))
         .with_state(App {
             auth: Authenticator::from(&client.api),
@@ -130,4 +137,32 @@ async fn asvs_8_2_1_a_route_that_needs_a_permission_denies_by_default() {
             (401, "invalid_token")
         );
     }
+}
+
+#[tokio::test]
+async fn asvs_7_5_3_a_route_that_needs_a_recent_password_lets_in_whoever_gives_it_again() {
+    let client = Client::new();
+    let app = app(&client);
+    let ann = client.register("ann@example.org").await;
+    let token = text(&ann, "token");
+    let careful = async |token: &str| send(&app, bearer(Method::GET, "/careful", token)).await;
+    client.bed.clock.advance(Duration::from_secs(5 * 60));
+    assert_eq!(careful(token).await.body, "Ann");
+    client.bed.clock.advance(Duration::from_secs(1));
+    let refused = careful(token).await;
+    assert_eq!(refused.code(), (403, "password_required"));
+    assert_eq!(
+        refused.body["detail"],
+        "Enter your password again to do this."
+    );
+    // All else goes on.
+    let hello = send(&app, bearer(Method::GET, "/hello", token)).await;
+    assert_eq!(hello.body, "Ann");
+    assert_eq!(careful("x").await.code(), (401, "invalid_token"));
+
+    let body = json!({"current_password": PASSWORD}).to_string();
+    let request = json_request(Method::POST, "/auth/password/confirm", &body);
+    let confirmed = send(&app, with_token(request, token)).await;
+    assert_eq!(careful(text(&confirmed.body, "token")).await.body, "Ann");
+    assert_eq!(careful(token).await.code(), (401, "invalid_token"));
 }

@@ -10,7 +10,9 @@ use admittance::service::{
 use admittance::store::Store;
 use admittance::user::UserStatus;
 
-use crate::asks::{change_email, confirm_email, delete, disown, forgot, resend, reset, verify};
+use crate::asks::{
+    change_email, confirm_email, confirm_password, delete, disown, forgot, resend, reset, verify,
+};
 use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
 
 const ANN: &str = "ann.canary@example.org";
@@ -81,6 +83,9 @@ pub(crate) async fn live<S: Store + Clone>(bed: &Bed<S>) {
         .await
         .unwrap()
         .tokens;
+    let ann = bed.validate(&tokens).await.unwrap();
+    let confirmed = confirm_password(bed, &ann, OTHER_PASSWORD).await;
+    let tokens = confirmed.unwrap().unwrap();
     let ann = bed.validate(&tokens).await.unwrap();
     bed.auth.logout(&ann, &bed.here).await.unwrap();
 

@@ -90,6 +90,12 @@ pub(crate) enum Act {
         user: u32,
         except: Option<u32>,
     },
+    EndOldestSessions {
+        user: u32,
+        epoch: u64,
+        keep: u32,
+        now: u32,
+    },
     InsertToken {
         number: u32,
         user: u32,
@@ -295,6 +301,15 @@ impl Act {
                 let ended = store.end_sessions(user_id(user), except.map(session_id));
                 format!("{:?}", ended.await?)
             }
+            Self::EndOldestSessions {
+                user,
+                epoch,
+                keep,
+                now,
+            } => {
+                let ended = store.end_oldest_sessions(user_id(user), epoch, keep, at(now));
+                format!("{:?}", ended.await?)
+            }
             Self::InsertToken { number, user } => {
                 format!("{:?}", store.insert_token(&token(number, user)).await?)
             }
@@ -467,6 +482,15 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
                 number: 1,
                 counter: 0,
                 now: 5,
+            },
+        ),
+        (
+            "find",
+            Act::EndOldestSessions {
+                user: 1,
+                epoch: 0,
+                keep: 3,
+                now: 1,
             },
         ),
         ("delete", Act::EndSession { user: 1, number: 2 }),

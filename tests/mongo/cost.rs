@@ -56,6 +56,30 @@ async fn a_refusal_costs_one_command_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ending_the_oldest_sessions_costs_one_command_more_if_there_are_any() {
+    let mut options = mongo::options().await;
+    let commands = Commands::watch(&mut options);
+    let store = mongo::store_over(options).await;
+    prepare(&store).await;
+    commands.take();
+    for (keep, ended, sent) in [
+        (2, "0", &["find"][..]),
+        (1, "1", &["find", "delete"]),
+        (0, "1", &["find", "delete"]),
+        (0, "0", &["find"]),
+    ] {
+        let act = Act::EndOldestSessions {
+            user: 1,
+            epoch: 0,
+            keep,
+            now: 1,
+        };
+        assert_eq!(act.on(&store).await.unwrap(), ended, "{keep}");
+        assert_eq!(names(&commands.take()), sent, "{keep}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_act_on_an_account_costs_one_command_when_refused_too() {
     let mut options = mongo::options().await;
     let commands = Commands::watch(&mut options);
@@ -284,6 +308,12 @@ async fn every_filter_is_an_index_scan() {
         act.on(&store).await.unwrap();
     }
     for act in [
+        Act::EndOldestSessions {
+            user: 1,
+            epoch: 0,
+            keep: 0,
+            now: 1,
+        },
         Act::EndSessions {
             user: 1,
             except: None,
@@ -321,7 +351,7 @@ async fn every_filter_is_an_index_scan() {
         act.on(&store).await.unwrap();
     }
     let filters: Vec<_> = commands.take().iter().filter_map(filter).collect();
-    assert_eq!(filters.len(), 40, "{filters:?}");
+    assert_eq!(filters.len(), 42, "{filters:?}");
     for (collection, filter, order) in filters {
         let mut plan = plan(&database, &collection, filter.clone(), order.clone()).await;
         if plan.stand_in && filter.len() > 1 {

@@ -198,6 +198,49 @@ async fn a_corrupt_session_is_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_before_is_not_short_and_a_corrupt_one_is_reported() {
+    let (database, store) = prepared().await;
+    let sessions = database.collection::<Document>("sessions");
+    let whole = sessions.find_one(raw_session(1)).await.unwrap().unwrap();
+    assert_eq!(whole.get_bool("short"), Ok(false));
+    sessions
+        .update_one(raw_session(1), doc! { "$unset": { "short": "" } })
+        .await
+        .unwrap();
+    let found = store.session(session_id(1), at(1)).await.unwrap();
+    assert_eq!(found, Some(session(1, 1)));
+    let rotation = store.rotate(session_id(1), 0, POLICY, at(20)).await;
+    let Rotation::Rotated(rotated) = rotation.unwrap() else {
+        panic!("a session of before was not refreshed")
+    };
+    assert_eq!((rotated.short, rotated.expires_at), (false, at(120)));
+
+    sessions
+        .update_one(raw_session(1), doc! { "$set": { "short": "canary" } })
+        .await
+        .unwrap();
+    for act in [
+        Act::Session { number: 1, now: 1 },
+        Act::SessionsOf { user: 1, now: 1 },
+        Act::Rotate {
+            number: 1,
+            counter: 1,
+            now: 30,
+        },
+        Act::EndOldestSessions {
+            user: 1,
+            epoch: 0,
+            keep: 1,
+            now: 1,
+        },
+    ] {
+        assert_corrupt(&store, &act, "session f4f4", "short").await;
+    }
+    // What cannot be read is not ended either, nor is anything next to it.
+    assert_eq!(sessions.count_documents(doc! {}).await.unwrap(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_corrupt_token_is_reported_and_not_accepted() {
     let fields = [
         "purpose",

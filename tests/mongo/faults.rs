@@ -155,6 +155,13 @@ impl Case {
 fn cases() -> Vec<(&'static str, Act)> {
     let mut all = every_method();
     all.push(("findAndModify", Act::Attempt { key: 2, now: 1 }));
+    let keep_one = Act::EndOldestSessions {
+        user: 1,
+        epoch: 0,
+        keep: 1,
+        now: 1,
+    };
+    all.extend([("find", keep_one.clone()), ("delete", keep_one)]);
     all.push((
         "insert",
         Act::AppendEvent {

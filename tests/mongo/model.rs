@@ -134,6 +134,14 @@ fn acts() -> impl Strategy<Value = Act> {
             user: two.0,
             number: id(two)
         }),
+        (two.clone(), 0..2_u64, now.clone()).prop_map(|((user, keep), epoch, now)| {
+            Act::EndOldestSessions {
+                user,
+                epoch,
+                keep,
+                now,
+            }
+        }),
     ];
     let rotations =
         (two, counter, prop_oneof![early, now]).prop_map(move |(two, counter, now)| Act::Rotate {
@@ -178,6 +186,7 @@ fn settle(time: Time, acts: Vec<(Act, u32)>) -> Vec<Act> {
                 Act::Session { now, .. }
                 | Act::SessionsOf { now, .. }
                 | Act::Rotate { now, .. }
+                | Act::EndOldestSessions { now, .. }
                 | Act::Token { now, .. }
                 | Act::TokensOf { now, .. }
                 | Act::EventsOf { now, .. } => {

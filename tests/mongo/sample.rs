@@ -30,6 +30,7 @@ pub(crate) async fn fresh() -> MongoStore {
 
 pub(crate) const POLICY: RotationPolicy = RotationPolicy {
     idle_timeout: Duration::from_secs(100),
+    short_idle_timeout: Duration::from_secs(30),
     grace: Duration::from_secs(10),
 };
 
@@ -96,6 +97,7 @@ pub(crate) fn session(number: u32, owner: u32) -> Session {
         last_seen_at: at(0),
         expires_at: at(100),
         absolute_expires_at: at(150),
+        short: false,
         refresh_counter: 0,
         ip: Some("2001:db8::7".parse().unwrap()),
         user_agent: Some("a browser".to_owned()),

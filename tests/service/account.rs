@@ -4,10 +4,10 @@ use admittance::mail::MailKind;
 use admittance::service::{
     Authenticated, DeleteAccount, EmailRequest, RequestContext, UpdateProfile,
 };
-use admittance::store::UserStore;
+use admittance::store::{MemoryStore, UserStore};
 use serde_json::json;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
+use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config};
 
 const ANN: &str = "ann@example.org";
 
@@ -180,5 +180,28 @@ async fn asvs_6_3_5_a_login_with_a_new_device_is_reported_and_mailed() {
             let told = is_new.then(|| (MailKind::NewDevice, ANN.to_owned()));
             assert_eq!(mails, Vec::from_iter(told));
         }
+    }
+}
+
+#[tokio::test]
+async fn mail_at_a_login_from_a_new_device_can_be_switched_off() {
+    for is_on in [true, false] {
+        let bed = Bed::built(MemoryStore::new(), config(), |builder, mailbox| {
+            let mut mail = mail_config();
+            assert!(mail.new_device, "on by default");
+            mail.new_device = is_on;
+            builder.mail(mailbox, mail)
+        });
+        bed.register(ANN).await;
+        bed.mails().await;
+        let there = RequestContext::from_ip([198, 51, 100, 7].into());
+        let login = crate::support::bed::login(ANN, PASSWORD);
+        bed.auth.login(login, &there).await.unwrap();
+        // Whoever reads the events is told in any case.
+        let mut logins = bed.events.all().into_iter();
+        let reported = logins.rfind(|event| event.operation == Operation::Login);
+        assert_eq!(reported.unwrap().notice, Some(Notice::NewDevice));
+        let told = is_on.then(|| (MailKind::NewDevice, ANN.to_owned()));
+        assert_eq!(bed.mails().await, Vec::from_iter(told));
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use admittance::error::ErrorCode;
 use admittance::event::{AuthEvent, EventSink, Operation};
-use admittance::service::{AuthService, RequestContext, UpdateProfile};
+use admittance::service::{AuthService, ConfirmPassword, RequestContext, UpdateProfile};
 use admittance::store::MemoryStore;
 
 use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, keyring, registration};
@@ -42,6 +42,18 @@ async fn asvs_16_2_1_every_operation_and_outcome_is_one_event() {
         .unwrap()
         .tokens;
     let ann = bed.validate(&tokens).await.unwrap();
+    for password in [PASSWORD, OTHER_PASSWORD] {
+        let request = ConfirmPassword {
+            current_password: password.into(),
+        };
+        let _ = bed.auth.confirm_password(&ann, request, &bed.here).await;
+    }
+    let tokens = bed
+        .login("ann@example.org", OTHER_PASSWORD)
+        .await
+        .unwrap()
+        .tokens;
+    let ann = bed.validate(&tokens).await.unwrap();
     bed.auth.logout(&ann, &bed.here).await.unwrap();
     let _ = bed.validate(&tokens).await;
 
@@ -76,6 +88,12 @@ async fn asvs_16_2_1_every_operation_and_outcome_is_one_event() {
             (Operation::EndSession, Some(ErrorCode::NotFound)),
             (Operation::EndAllSessions, None),
             (Operation::ChangePassword, None),
+            (
+                Operation::ConfirmPassword,
+                Some(ErrorCode::InvalidCredentials),
+            ),
+            (Operation::ConfirmPassword, None),
+            (Operation::Login, None),
             (Operation::Logout, None),
             (Operation::ValidateToken, Some(ErrorCode::InvalidToken)),
         ]

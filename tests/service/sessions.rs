@@ -294,6 +294,9 @@ async fn a_refresh_that_fails_before_the_rotation_may_be_tried_later() {
     let mut store = MockStore::new();
     // No expectation for `rotate`: a call of it would panic.
     store
+        .expect_hit()
+        .returning(|_, _, _| Ok(admittance::limit::Decision::Allowed));
+    store
         .expect_user()
         .times(1)
         .returning(|_| Err(StoreError::Timeout));

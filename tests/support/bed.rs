@@ -144,6 +144,7 @@ pub(crate) fn login(email: &str, password: &str) -> LoginRequest {
     LoginRequest {
         email: email.into(),
         password: password.into(),
+        remember: None,
     }
 }
 

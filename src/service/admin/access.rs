@@ -78,7 +78,9 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         id: UserId,
         session: SessionId,
     ) -> Result<(), AuthError> {
+        let auth = &*self.as_of_now(auth).await?;
         self.may_end_sessions(auth, id).await?;
+        let _forgetting = self.forgetting(id);
         match self.inner.store.end_session(id, session).await? {
             true => Ok(()),
             false => Err(AuthError::NotFound),
@@ -111,7 +113,9 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         id: UserId,
     ) -> Result<u64, AuthError> {
+        let auth = &*self.as_of_now(auth).await?;
         self.may_end_sessions(auth, id).await?;
+        let _forgetting = self.forgetting(id);
         Ok(self.inner.store.end_sessions(id, None).await?)
     }
 
@@ -153,6 +157,7 @@ where
         auth: &Authenticated,
         id: UserId,
     ) -> Result<Accepted, AuthError> {
+        let auth = &*self.as_of_now(auth).await?;
         let needed = AdminPermission::ResetPassword;
         let user = self.find_by_id(auth, needed, id).await?;
         let outbox = self.outbox()?;

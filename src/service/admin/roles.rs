@@ -14,7 +14,7 @@ use crate::service::{AuthService, Authenticated, RequestContext};
 use crate::store::{RoleChange, SessionStore, TokenStore, UserStore};
 use crate::user::{User, UserStatus};
 
-impl<S: UserStore, C: Clock> AuthService<S, C> {
+impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
     /// Gives `role`, one that lets grant roles, to the account of `email`.
     ///
     /// This is how the first administrator is made: by a call of the
@@ -63,6 +63,7 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         if user.status != UserStatus::Active {
             return Err(AuthError::AccountDisabled);
         }
+        let _forgetting = self.forgetting(user.id);
         let change = RoleChange {
             grant: BTreeSet::from([role.clone()]),
             ..RoleChange::default()
@@ -100,6 +101,7 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         id: UserId,
         request: ChangeRoles,
     ) -> Result<UserView, AuthError> {
+        let auth = &*self.as_of_now(auth).await?;
         let needed = AdminPermission::ChangeRoles;
         auth.require_permission(&needed.into())?;
         let change = self.parse_roles(&request)?;
@@ -112,13 +114,25 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         let mut after = user.roles.clone();
         after.extend(change.grant.iter().cloned());
         after.retain(|role| !change.revoke.contains(role));
-        let is_last = self.takes_one_away(&user, &after, user.status);
-        if is_last {
+        if self.takes_one_away(&user, &after, user.status) {
             self.another_administrator(id).await?;
         }
+        // No more than that: what is not there now, because somebody else has
+        // just taken it away, may be put back, and would be taken away again
+        // without that being asked.
+        let change = RoleChange {
+            grant: after.difference(&user.roles).cloned().collect(),
+            revoke: user.roles.difference(&after).cloned().collect(),
+        };
+        if change == RoleChange::default() {
+            return Ok(UserView::from(&user));
+        }
+        let _forgetting = self.forgetting(id);
         let store = &self.inner.store;
         let changed = store.change_roles(id, &change).await?;
         let changed = changed.ok_or(AuthError::NotFound)?;
+        // What others have done since the user was read is in the answer.
+        let is_last = self.may_change_roles(&user.roles) && !self.may_change_roles(&changed.roles);
         if is_last && let Err(refused) = self.another_administrator(id).await {
             let back = RoleChange {
                 grant: user.roles.difference(&changed.roles).cloned().collect(),
@@ -165,11 +179,16 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
     /// Whether `user` is an administrator, and would not be one with `roles`
     /// and `status`.
     fn takes_one_away(&self, user: &User, roles: &BTreeSet<Role>, status: UserStatus) -> bool {
-        let needed = Permission::from(AdminPermission::ChangeRoles);
         let is_one = |roles: &BTreeSet<Role>, status| {
-            status == UserStatus::Active && self.config().roles.allows(roles, &needed)
+            status == UserStatus::Active && self.may_change_roles(roles)
         };
         is_one(&user.roles, user.status) && !is_one(roles, status)
+    }
+
+    /// Whether `roles` are those of an administrator.
+    fn may_change_roles(&self, roles: &BTreeSet<Role>) -> bool {
+        let needed = Permission::from(AdminPermission::ChangeRoles);
+        self.config().roles.allows(roles, &needed)
     }
 
     /// Refuses when no other active user may grant roles.
@@ -229,21 +248,32 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
         SetStatus { status }: SetStatus,
         trail: &mut Trail,
     ) -> Result<UserView, AuthError> {
+        let auth = &*self.as_of_now(auth).await?;
         let needed = AdminPermission::ChangeStatus;
         let user = self.find_by_id(auth, needed, id).await?;
         self.outranks(auth, &user.roles)?;
-        let is_last = self.takes_one_away(&user, &user.roles, status);
-        if is_last {
+        if self.takes_one_away(&user, &user.roles, status) {
             self.another_administrator(id).await?;
         }
+        let is_disabling = status == UserStatus::Disabled;
+        // As with roles: what is so already is not done again, but for rows that
+        // were left behind.
+        if user.status == status {
+            if is_disabling {
+                self.sweep_up(id, trail).await;
+            }
+            return Ok(UserView::from(&user));
+        }
+        let _forgetting = self.forgetting(id);
         let store = &self.inner.store;
         let changed = store.set_status(id, status).await?;
         let changed = changed.ok_or(AuthError::NotFound)?;
+        let is_last = is_disabling && self.may_change_roles(&changed.roles);
         if is_last && let Err(refused) = self.another_administrator(id).await {
             store.set_status(id, user.status).await?;
             return Err(refused);
         }
-        if status == UserStatus::Disabled {
+        if is_disabling {
             self.sweep_up(id, trail).await;
         }
         Ok(UserView::from(&changed))

@@ -31,6 +31,7 @@ pub(super) const GREATEST: u64 = (1 << 63) - 1;
 
 pub(super) const POLICY: RotationPolicy = RotationPolicy {
     idle_timeout: Duration::from_secs(100),
+    short_idle_timeout: Duration::from_secs(30),
     grace: Duration::from_secs(10),
 };
 
@@ -117,6 +118,7 @@ pub(super) fn session(number: u32, user_id: UserId) -> Session {
         last_seen_at: NOW,
         expires_at: at(100_000),
         absolute_expires_at: at(150_000),
+        short: false,
         refresh_counter: 0,
         ip: None,
         user_agent: None,

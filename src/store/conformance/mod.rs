@@ -163,11 +163,13 @@ macro_rules! __store_properties {
                 sessions_are_listed_last_seen_first
                 a_session_is_ended_by_its_owner_only
                 ending_all_sessions_spares_only_the_exception
+                the_oldest_sessions_end_beyond_those_to_be_kept
             }
             rotation {
                 a_rotation_has_four_outcomes
                 a_reused_refresh_token_ends_the_session
                 a_refresh_never_outlives_the_absolute_timeout
+                a_short_session_stays_short
                 a_rotation_equals_the_state_machine
             }
             tokens {
@@ -241,6 +243,7 @@ macro_rules! __store_properties {
                 one_of_many_refreshes_rotates
                 a_refresh_revives_no_ended_session
                 no_session_escapes_when_all_are_ended
+                parallel_openings_leave_no_more_than_the_cap
             }
         }
     };

@@ -133,6 +133,35 @@ pub async fn a_refresh_never_outlives_the_absolute_timeout(store: Arc<dyn Store>
     .await;
 }
 
+/// A refresh prolongs a short session by the idle timeout of short ones, each
+/// time, and leaves it a short one.
+pub async fn a_short_session_stays_short(store: Arc<dyn Store>) {
+    let short = Session {
+        short: true,
+        expires_at: at(30_000),
+        ..session(1, user_id(1))
+    };
+    insert(&*store, &short).await;
+    for counter in 0..3_i64 {
+        let now = at(20_000 * (counter + 1));
+        let presented = counter.unsigned_abs();
+        let Rotation::Rotated(rotated) = done(store.rotate(short.id, presented, POLICY, now).await)
+        else {
+            panic!("a short session was not refreshed")
+        };
+        assert!(
+            rotated.short,
+            "a refresh made a long session of a short one"
+        );
+        assert_eq!(
+            rotated.expires_at,
+            at(20_000 * (counter + 1) + 30_000),
+            "a refresh prolonged a short session by another time"
+        );
+        assert_kept(&*store, &rotated, "a refresh of a short session").await;
+    }
+}
+
 /// Whatever is handed in and when, the store does what [`Session::rotate`]
 /// says: long sequences, repeatable, with a clock that also goes back.
 pub async fn a_rotation_equals_the_state_machine(store: Arc<dyn Store>) {
@@ -140,10 +169,12 @@ pub async fn a_rotation_equals_the_state_machine(store: Arc<dyn Store>) {
         let draw = Draw::new(number.into());
         let policy = RotationPolicy {
             idle_timeout: Duration::from_millis(u64::from(20_000 + draw.below(60_000))),
+            short_idle_timeout: Duration::from_millis(u64::from(5_000 + draw.below(20_000))),
             grace: Duration::from_millis(u64::from(draw.below(15_000))),
         };
         let mut model = Session {
             refresh_counter: u64::from(draw.below(3)),
+            short: number % 3 == 0,
             ..session(number, user_id(number))
         };
         insert(&*store, &model).await;

@@ -230,3 +230,37 @@ pub async fn no_session_escapes_when_all_are_ended(store: Arc<dyn Store>) {
         );
     }
 }
+
+/// When sessions are opened in parallel and each opening ends the oldest ones
+/// beyond a cap, as many as the cap are left, the newest of all, and each of
+/// the others was ended and counted once.
+pub async fn parallel_openings_leave_no_more_than_the_cap(store: Arc<dyn Store>) {
+    const KEEP: u32 = 5;
+    for (racers, round) in rounds() {
+        let owner = user_id(round);
+        let session = |racer: u32| Session {
+            // Some in the same millisecond.
+            created_at: at(i64::from(racer / 4)),
+            ..session(round * 1000 + racer, owner)
+        };
+        let ended = race(racers, |racer| {
+            let (store, session) = (Arc::clone(&store), session(racer));
+            async move {
+                let inserted = done(store.insert_session(&session).await);
+                assert_eq!(inserted, Insert::Inserted, "a new session was refused");
+                let end = store.end_oldest_sessions(owner, 0, KEEP, at(100));
+                done(end.await)
+            }
+        })
+        .await;
+        let mut left = done(store.sessions_of(owner, at(100)).await);
+        left.sort_by_key(|session| session.id);
+        let newest: Vec<Session> = (racers - KEEP..racers).map(session).collect();
+        assert_eq!(left, newest, "what is left is not the newest");
+        assert_eq!(
+            ended.into_iter().sum::<u64>(),
+            u64::from(racers - KEEP),
+            "sessions were not ended once each"
+        );
+    }
+}

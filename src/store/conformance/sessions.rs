@@ -39,6 +39,7 @@ pub async fn a_session_comes_back_as_stored(store: Arc<dyn Store>) {
                 created_at: Timestamp::from_millis(-1),
                 last_seen_at: at(-1),
                 absolute_expires_at: Timestamp::MAX,
+                short: number % 2 == 0,
                 refresh_counter: (1 << 53) + u64::from(number),
                 ip,
                 user_agent: agent.map(str::to_owned),
@@ -233,5 +234,84 @@ pub async fn ending_all_sessions_spares_only_the_exception(store: Arc<dyn Store>
         );
         let ended = done(store.end_sessions(owner, None).await);
         assert_eq!(ended, 3 - count, "the spared session could not be ended");
+    }
+}
+
+/// Of a user's sessions that are live and of the epoch, the newest stay, as
+/// many as are to be kept: in the order of `created_at`, then of the id. No
+/// other session counts or ends, and the answer says how many ended.
+pub async fn the_oldest_sessions_end_beyond_those_to_be_kept(store: Arc<dyn Store>) {
+    let owner = user_id(1);
+    let opened = |number, created_at| Session {
+        created_at,
+        // Not the order that counts.
+        last_seen_at: at(1000 - i64::from(number)),
+        ..session(number, owner)
+    };
+    let oldest_first = [
+        opened(7, at(-5)),
+        opened(2, at(0)),
+        opened(9, at(0)),
+        opened(1, at(1)),
+        opened(3, at(2)),
+    ];
+    let others = [
+        // As many as would fill any cap, if they counted.
+        Session {
+            auth_epoch: 1,
+            ..opened(21, at(9))
+        },
+        Session {
+            auth_epoch: 1,
+            ..opened(22, at(-9))
+        },
+        session(31, user_id(2)),
+        session(32, user_id(2)),
+    ];
+    let over = [
+        Session {
+            expires_at: at(10),
+            ..opened(41, at(9))
+        },
+        Session {
+            absolute_expires_at: at(10),
+            ..opened(42, at(9))
+        },
+    ];
+    for index in [3, 0, 4, 1, 2] {
+        insert(&*store, &oldest_first[index]).await;
+    }
+    for session in others.iter().chain(&over) {
+        insert(&*store, session).await;
+    }
+    let now = at(10);
+    for (keep, ended, gone) in [
+        (9, 0, 0),
+        (5, 0, 0),
+        (4, 1, 1),
+        (2, 2, 3),
+        (2, 0, 3),
+        (1, 1, 4),
+    ] {
+        assert_eq!(
+            done(store.end_oldest_sessions(owner, 0, keep, now).await),
+            ended,
+            "another number of sessions was ended to keep {keep}"
+        );
+        for (index, session) in oldest_first.iter().enumerate() {
+            let found = done(store.session(session.id, now).await);
+            assert_eq!(
+                found.is_some(),
+                index >= gone,
+                "not the oldest were ended to keep {keep}: {index}"
+            );
+        }
+        for session in &others {
+            let found = done(store.session(session.id, now).await);
+            assert!(
+                found.is_some(),
+                "a session of another user or epoch was ended"
+            );
+        }
     }
 }

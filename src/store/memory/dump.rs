@@ -80,10 +80,11 @@ fn session(session: &Session) -> String {
         refresh_counter,
         ip,
         user_agent,
+        short,
     } = session;
     format!(
         "session {id} {user_id} {auth_epoch} {created_at} {last_seen_at} {expires_at} \
-         {absolute_expires_at} {refresh_counter} {ip:?} {}",
+         {absolute_expires_at} {refresh_counter} {short} {ip:?} {}",
         user_agent.as_deref().unwrap_or_default()
     )
 }

@@ -9,6 +9,7 @@ mod dump;
 mod expiring;
 mod limits;
 mod owned;
+mod sessions;
 mod users;
 
 use std::cmp::Reverse;
@@ -19,21 +20,21 @@ use async_trait::async_trait;
 
 use super::{
     ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, RoleChange,
-    SessionStore, StoreError, TokenStore, UserStore,
+    StoreError, TokenStore, UserStore,
 };
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::{SessionId, UserId};
 use crate::limit::{Decision, LimitKey, Quota};
 use crate::lockout::{Attempt, LockoutPolicy};
-use crate::session::{Rotation, RotationPolicy, Session};
+use crate::session::Session;
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, DeviceDigest, MAX_DEVICES, PasswordHash, User, UserStatus};
 use attempts::AttemptTable;
 use audit::Events;
 pub use capacity::{MemoryCapacity, MemoryCounts};
-use expiring::{Entry, STEP};
+use expiring::Entry;
 use limits::Limits;
 use owned::{Owned, OwnedEntry};
 use users::Users;
@@ -379,72 +380,6 @@ fn raised(epoch: u64) -> Result<u64, StoreError> {
 }
 
 #[async_trait]
-impl SessionStore for MemoryStore {
-    async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError> {
-        let now = session.created_at;
-        self.write_sessions().insert(session.clone(), now)
-    }
-
-    async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
-        let sessions = self.read_sessions();
-        let live = sessions.get(id).filter(|session| session.is_live(now));
-        Ok(live.cloned())
-    }
-
-    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-        let mut live: Vec<Session> = {
-            let sessions = self.read_sessions();
-            let all = sessions.of(user);
-            all.filter(|session| session.is_live(now))
-                .cloned()
-                .collect()
-        };
-        live.sort_unstable_by_key(|session| Reverse((session.last_seen_at, session.id)));
-        Ok(live)
-    }
-
-    async fn rotate(
-        &self,
-        id: SessionId,
-        presented: u64,
-        policy: RotationPolicy,
-        now: Timestamp,
-    ) -> Result<Rotation, StoreError> {
-        let mut sessions = self.write_sessions();
-        sessions.sweep(now, STEP);
-        let Some(session) = sessions.get_mut(id) else {
-            return Ok(Rotation::Gone);
-        };
-        let rotation = session.clone().rotate(presented, policy, now);
-        match &rotation {
-            Rotation::Rotated(next) => *session = next.clone(),
-            Rotation::Reused(_) => {
-                sessions.remove(id);
-            }
-            Rotation::Repeated(_) | Rotation::Gone => {}
-        }
-        Ok(rotation)
-    }
-
-    async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
-        let mut sessions = self.write_sessions();
-        let owned = sessions
-            .get(id)
-            .is_some_and(|session| session.user_id == user);
-        Ok(owned && sessions.remove(id).is_some())
-    }
-
-    async fn end_sessions(
-        &self,
-        user: UserId,
-        except: Option<SessionId>,
-    ) -> Result<u64, StoreError> {
-        let is_meant = |session: &Session| Some(session.id) != except;
-        Ok(self.write_sessions().remove_of(user, is_meant))
-    }
-}
-
-#[async_trait]
 impl TokenStore for MemoryStore {
     async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError> {
         self.tokens().insert(token.clone(), token.created_at)
@@ -520,7 +455,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::store::AuditStore;
+    use crate::store::{AuditStore, SessionStore};
 
     #[tokio::test]
     async fn asvs_16_5_4_a_panic_under_a_lock_leaves_the_store_usable() {

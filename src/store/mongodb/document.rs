@@ -168,6 +168,14 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The same, or `false` where records of before do not have it.
+    pub(super) fn optional_flag(&self, field: &'static str) -> Result<bool, StoreError> {
+        match self.fields.contains_key(field) {
+            true => self.flag(field),
+            false => Ok(false),
+        }
+    }
+
     pub(super) fn list(&self, field: &'static str) -> Result<&'a [Bson], StoreError> {
         match self.fields.get(field) {
             Some(Bson::Array(items)) => Ok(items),

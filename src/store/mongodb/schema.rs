@@ -94,7 +94,7 @@ fn sessions() -> Document {
         ("ended_at", &["date", "null"]),
         ("schema", INTEGER),
     ];
-    schema(fields, &[])
+    schema(fields, &[("short", &["bool"])])
 }
 
 fn tokens() -> Document {

@@ -1,7 +1,10 @@
 //! Sessions.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
+use ::mongodb::Collection;
+use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{Bson, Document, doc};
 use ::mongodb::options::ReturnDocument;
 use async_trait::async_trait;
@@ -34,6 +37,7 @@ fn to_document(session: &Session) -> Result<Document, StoreError> {
         "last_seen_at": date(session.last_seen_at),
         "expires_at": date(session.expires_at),
         "absolute_expires_at": date(session.absolute_expires_at),
+        "short": session.short,
         "refresh_counter": counter,
         "ip": session.ip.map(|ip| ip.to_string()),
         "user_agent": session.user_agent.as_deref(),
@@ -59,6 +63,7 @@ fn from_record(record: &Record<'_>) -> Result<Session, StoreError> {
         last_seen_at: record.instant("last_seen_at")?,
         expires_at: record.instant("expires_at")?,
         absolute_expires_at: record.instant("absolute_expires_at")?,
+        short: record.optional_flag("short")?,
         refresh_counter: record.count("refresh_counter")?,
         ip,
         user_agent: record.optional_text("user_agent")?.map(str::to_owned),
@@ -74,12 +79,29 @@ fn from_document(fields: &Document) -> Result<Option<Session>, StoreError> {
     }
 }
 
+/// The user's sessions that have not been ended.
+async fn all_of(
+    sessions: &Collection<Document>,
+    user: UserId,
+    deadline: Duration,
+) -> Result<Vec<Session>, StoreError> {
+    let find = sessions.find(by_user(user)).batch_size(1000);
+    let mut cursor = find.max_time(deadline).await.map_err(store_error)?;
+    let mut all = Vec::new();
+    while cursor.advance().await.map_err(store_error)? {
+        let fields = cursor.deserialize_current().map_err(store_error)?;
+        all.extend(from_document(&fields)?);
+    }
+    Ok(all)
+}
+
 /// What [`Session::rotate`] does, for the server to do, on the session that is
 /// live at `now` and has given out `presented`. The first stage decides; the
 /// decision stays in the record, which is how it comes back to the caller
 /// together with the record as it is after the act.
 fn rotation(presented: i64, next: i64, policy: RotationPolicy, now: Timestamp) -> Vec<Document> {
     let idle_end = now.saturating_add(policy.idle_timeout);
+    let short_end = now.saturating_add(policy.short_idle_timeout);
     // On both sides: a clock that was turned back does not stretch the grace.
     let grace_begin = now.saturating_sub(policy.grace);
     let grace_end = now.saturating_add(policy.grace);
@@ -88,6 +110,7 @@ fn rotation(presented: i64, next: i64, policy: RotationPolicy, now: Timestamp) -
         { "$eq": [{ "$type": "$last_seen_at" }, "date"] },
         { "$eq": [{ "$type": "$expires_at" }, "date"] },
         { "$eq": [{ "$type": "$absolute_expires_at" }, "date"] },
+        { "$in": [{ "$type": "$short" }, ["bool", "missing"]] },
     ] };
     let within_grace = doc! { "$and": [
         { "$eq": ["$refresh_counter", next] },
@@ -96,7 +119,9 @@ fn rotation(presented: i64, next: i64, policy: RotationPolicy, now: Timestamp) -
     ] };
     let rotated = doc! { "$eq": ["$rotation", "rotated"] };
     let reused = doc! { "$eq": ["$rotation", "reused"] };
-    let idle_end = doc! { "$min": [date(idle_end), "$absolute_expires_at"] };
+    let is_short = doc! { "$eq": ["$short", true] };
+    let idle_end = doc! { "$cond": [is_short, date(short_end), date(idle_end)] };
+    let idle_end = doc! { "$min": [idle_end, "$absolute_expires_at"] };
     vec![
         doc! { "$set": { "rotation": { "$switch": {
             "branches": [
@@ -157,17 +182,8 @@ impl SessionStore for MongoStore {
         let sessions = self.inner.sessions.clone();
         let deadline = self.inner.deadline;
         self.run(async move {
-            let mut cursor = sessions
-                .find(by_user(user))
-                .batch_size(1000)
-                .max_time(deadline)
-                .await
-                .map_err(store_error)?;
-            let mut live = Vec::new();
-            while cursor.advance().await.map_err(store_error)? {
-                let fields = cursor.deserialize_current().map_err(store_error)?;
-                live.extend(from_document(&fields)?.filter(|session| session.is_live(now)));
-            }
+            let mut live = all_of(&sessions, user, deadline).await?;
+            live.retain(|session| session.is_live(now));
             live.sort_by_key(|session| Reverse((session.last_seen_at, session.id)));
             Ok(live)
         })
@@ -236,6 +252,31 @@ impl SessionStore for MongoStore {
         }
         let sessions = self.inner.sessions.clone();
         self.run(async move {
+            let result = sessions.delete_many(filter).await.map_err(store_error)?;
+            Ok(result.deleted_count)
+        })
+        .await
+    }
+
+    async fn end_oldest_sessions(
+        &self,
+        user: UserId,
+        epoch: u64,
+        keep: u32,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let sessions = self.inner.sessions.clone();
+        let deadline = self.inner.deadline;
+        // What is read decides: a session does not change its owner, epoch or
+        // age, so one that is too old now is too old when it is removed.
+        self.run(async move {
+            let all = all_of(&sessions, user, deadline).await?;
+            let oldest = Session::oldest(&all, epoch, keep, now);
+            if oldest.is_empty() {
+                return Ok(0);
+            }
+            let ids: Vec<ObjectId> = oldest.iter().map(|id| object_id(id.to_bytes())).collect();
+            let filter = doc! { "_id": { "$in": ids }, "ended_at": Bson::Null };
             let result = sessions.delete_many(filter).await.map_err(store_error)?;
             Ok(result.deleted_count)
         })

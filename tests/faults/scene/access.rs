@@ -6,9 +6,10 @@ use admittance::mail::MailKind;
 use admittance::service::Tokens;
 use admittance::store::UserStore;
 
+use super::ops::CAP;
 use super::run::new_profile;
 use super::{ANN, NEW, Outcome, Scene};
-use crate::asks::{resend, verify};
+use crate::asks::{confirm_password, resend, verify};
 use crate::support::bed::{OTHER_PASSWORD, PASSWORD, registration};
 
 impl Scene {
@@ -67,6 +68,17 @@ impl Scene {
         self.log_in(PASSWORD).await.unwrap();
         let hash = self.stored(ANN).await.unwrap().password_hash;
         assert!(hash.expose_secret().contains("m=8,t=1,p=1"), "I10");
+    }
+
+    /// Whoever is told of a session has one of as many as are allowed.
+    pub(super) async fn check_login_capped(&self, outcome: &Outcome) {
+        if let Some(Ok(tokens)) = outcome {
+            self.assert_valid(tokens.as_ref().unwrap()).await;
+            assert_eq!(self.usable_sessions().await, CAP as usize, "I1");
+        }
+        let again = self.log_in(PASSWORD).await.unwrap();
+        self.assert_valid(&again).await;
+        assert!(self.usable_sessions().await <= CAP as usize, "I10");
     }
 
     pub(super) async fn check_refresh(&self, outcome: &Outcome) {
@@ -147,12 +159,32 @@ impl Scene {
             .bed
             .change_password(&self.ann, PASSWORD, OTHER_PASSWORD);
         let tokens = changed.await.unwrap().tokens;
-        self.count_verdict();
         self.assert_alive(&tokens).await;
         self.assert_dead(&self.asking).await;
         assert!(self.log_in(PASSWORD).await.is_err());
         // Not even what the first attempt left behind.
         assert_eq!(self.usable_sessions().await, 1);
+    }
+
+    pub(super) async fn check_confirm_password(&self, outcome: &Outcome) {
+        let (bed, ann) = (&self.bed, &self.ann);
+        match outcome {
+            Some(Ok(tokens)) => self.assert_alive(tokens.as_ref().unwrap()).await,
+            _ if self.is_valid(&self.asking).await => {
+                // I10: nothing has happened, and the same can be asked for again.
+                let again = confirm_password(bed, ann, PASSWORD).await;
+                self.assert_alive(&again.unwrap().unwrap()).await;
+            }
+            // The present session has ended, and nobody has another for it.
+            _ => {
+                let again = confirm_password(bed, ann, PASSWORD).await;
+                assert!(matches!(again, Err(AuthError::InvalidToken)), "I6");
+            }
+        }
+        self.assert_dead(&self.asking).await;
+        self.assert_alive(&self.other).await;
+        self.assert_alive(&self.chain[0]).await;
+        self.log_in(PASSWORD).await.unwrap();
     }
 
     pub(super) async fn check_ended(&self, outcome: &Outcome) {

@@ -11,10 +11,7 @@ use crate::support::bed::PASSWORD;
 impl Scene {
     pub(super) async fn check_change_email(&self) {
         assert!(self.stored(NEW).await.is_none(), "I7");
-        let ask = async {
-            self.count_verdict();
-            change_email(&self.bed, &self.ann, NEW, PASSWORD).await
-        };
+        let ask = change_email(&self.bed, &self.ann, NEW, PASSWORD);
         let kind = MailKind::ConfirmEmailChange;
         let link = self.link_or_ask(kind, NEW, ask).await;
         confirm_email(&self.bed, &self.ann, &link).await.unwrap();
@@ -92,12 +89,10 @@ impl Scene {
         if was_there {
             // I7, I10: the account is as it was, and so is the way to delete it.
             self.log_in(PASSWORD).await.unwrap();
-            self.count_verdict();
             let ann = self.bed.validate(&self.asking).await.unwrap();
             delete(&self.bed, &ann, PASSWORD).await.unwrap();
         } else {
             let again = delete(&self.bed, &self.ann, PASSWORD).await;
-            self.count_verdict();
             let is_refused = matches!(again, Err(AuthError::InvalidToken));
             assert!(is_refused || is_dead(&again), "I4: {again:?}");
         }

@@ -37,7 +37,6 @@ impl Scene {
         } else {
             // I10: the same link confirms, or has done so.
             let again = if is_opening {
-                self.count_verdict();
                 verify(bed, link, Some(PASSWORD), None).await
             } else {
                 verify(bed, link, None, Some(&self.ann)).await
@@ -66,7 +65,6 @@ impl Scene {
     pub(super) async fn check_verify_wrong(&self, outcome: &Outcome) {
         self.check_refused(outcome).await;
         // The link was not used up.
-        self.count_verdict();
         let opened = verify(&self.bed, &self.link, Some(PASSWORD), None).await;
         self.assert_alive(&opened.unwrap().unwrap()).await;
         self.count_verified(ANN);
@@ -231,7 +229,13 @@ impl Scene {
         assert!(ann.password_hash.is(&self.before.password_hash), "I7");
         self.check_untouched(true).await;
         let kind = MailKind::ResetPassword;
-        let link = self.link_or_ask(kind, ANN, forgot(&self.bed, ANN)).await;
+        let ask = async {
+            match self.op {
+                Op::SendReset => self.operation().await,
+                _ => forgot(&self.bed, ANN).await,
+            }
+        };
+        let link = self.link_or_ask(kind, ANN, ask).await;
         reset(&self.bed, &link, OTHER_PASSWORD).await.unwrap();
         self.check_is_reset(&link).await;
     }

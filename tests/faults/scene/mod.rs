@@ -4,34 +4,40 @@
 //! The letters are those of the invariants: I1 no acknowledged write is lost,
 //! I2 a user is wholly there or not at all, I3 one user for an email, I4 a link
 //! is good once, I5 one live refresh token for a session, I6 an acknowledged
-//! end ends every old credential, I7 an error gives no privilege, I8 no attempt
+//! end ends every old credential, I7 an error gives no privilege, I8 no failure
 //! goes uncounted, I9 no event or error shows a secret, I10 a retry converges:
 //! the same again, or what another link is asked for and used for, ends as was
 //! wished.
 
 mod access;
 mod account;
+mod admin;
 mod check;
 mod links;
+mod lockout;
 mod ops;
+mod roles;
 mod run;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use admittance::audit::AuditPolicy;
+use admittance::authz::Role;
 use admittance::config::AuthConfig;
 use admittance::error::{AuthError, ErrorCode};
+use admittance::id::UserId;
 use admittance::mail::{Mail, MailKind};
 use admittance::password::Argon2Params;
 use admittance::secret::MailToken;
 use admittance::service::{Authenticated, Tokens};
-use admittance::store::{MemoryStore, UserStore};
+use admittance::store::{MemoryStore, RoleChange, UserStore};
 use admittance::test_util::Mailbox;
-use admittance::user::User;
+use admittance::user::{User, UserStatus};
 
-pub(crate) use self::ops::{OPS, Op};
+pub(crate) use self::ops::{OPS, Op, administrator};
 use crate::asks::{Answer, change_email, forgot};
 use crate::faulty::FaultyStore;
 use crate::support::bed::{Bed, Builder, PASSWORD, config, mail_config, registration};
@@ -44,8 +50,6 @@ pub(crate) const SLOW: &str = "slow@example.org";
 /// Nobody.
 const EVE: &str = "eve@example.org";
 const WRONG: &str = "velvet?Harbour 18 sundial";
-/// What an account may be asked for at once, by the default limits.
-const BUDGET: u32 = 10;
 
 pub(crate) type Faulty = FaultyStore<MemoryStore>;
 
@@ -78,16 +82,18 @@ pub(crate) struct Scene {
     /// A third one, for refreshes: what it got one after the other.
     chain: Vec<Tokens>,
     bob: Tokens,
+    /// Bob, an administrator if the operation needs one.
+    admin: Authenticated,
     /// The link that the operation is about, if it is about one.
     link: MailToken,
     /// The link that confirms Ann's address.
     verify_link: MailToken,
     /// All that was mailed from the operation on.
     mails: RefCell<Vec<Mail>>,
-    /// Checks of Ann's credentials that were answered.
-    verdicts: Cell<u32>,
     /// The addresses that somebody has confirmed.
     verified: RefCell<Vec<&'static str>>,
+    /// The roles that somebody who may has given to Ann.
+    roles: RefCell<BTreeSet<Role>>,
 }
 
 impl Scene {
@@ -137,7 +143,7 @@ impl Scene {
         let past = Bed::mailing_over(truth.clone(), older);
         let registered = past.register(ANN).await;
         let verify_link = past.mailed(MailKind::VerifyEmail).await;
-        let bob = past.register(BOB).await.tokens;
+        let bob = past.register(BOB).await;
         let other = past.login(ANN, PASSWORD).await.unwrap();
         let third = past.login(ANN, PASSWORD).await.unwrap().tokens;
         let mut chain = vec![third];
@@ -155,7 +161,17 @@ impl Scene {
             .unwrap_or_else(|| verify_link.clone());
         // One second later, so that the times of new writes differ.
         bed.clock.advance(Duration::from_secs(1));
+        let roles: BTreeSet<Role> = op.role_of_ann().into_iter().collect();
+        give_roles(&truth, registered.user_id, &roles).await;
+        if op.has_administrator() {
+            give_roles(&truth, bob.user_id, &[administrator()].into()).await;
+        }
         let ann = bed.validate(&registered.tokens).await.unwrap();
+        let admin = bed.validate(&bob.tokens).await.unwrap();
+        if op == Op::Enable {
+            let disabled = truth.set_status(ann.user().id, UserStatus::Disabled);
+            assert!(disabled.await.unwrap().is_some());
+        }
         let before = truth.user(registered.user_id).await.unwrap().unwrap();
         let mut scene = Self {
             bed: Arc::new(bed),
@@ -167,12 +183,13 @@ impl Scene {
             asking: registered.tokens,
             other: other.tokens,
             chain,
-            bob,
+            bob: bob.tokens,
+            admin,
             link,
             verify_link,
             mails: RefCell::default(),
-            verdicts: Cell::new(2),
             verified: RefCell::default(),
+            roles: RefCell::new(roles),
         };
         scene.new_before = scene.stored(NEW).await;
         scene
@@ -197,15 +214,7 @@ impl Scene {
         if let Some(Err(error)) = outcome {
             self.check_error(error);
         }
-        use AuthError::{InvalidCredentials, ProofRequired};
-        if self.op.checks_ann()
-            && matches!(
-                outcome,
-                Some(Ok(_) | Err(InvalidCredentials | ProofRequired))
-            )
-        {
-            self.count_verdict();
-        }
+        self.check_wrong_was_counted(outcome).await;
         self.check_bystander().await;
         match self.op {
             Op::Register | Op::RegisterMailing => self.check_register(outcome).await,
@@ -213,7 +222,12 @@ impl Scene {
             Op::RegisterPending => self.check_register_pending(outcome).await,
             Op::RegisterPendingTaken => self.check_register_pending_taken(outcome).await,
             Op::Login | Op::LoginRehash => self.check_login(outcome).await,
-            Op::LoginWrong | Op::ChangePasswordWrong | Op::ChangeEmailWrong | Op::DeleteWrong => {
+            Op::LoginCapped => self.check_login_capped(outcome).await,
+            Op::LoginWrong
+            | Op::ChangePasswordWrong
+            | Op::ConfirmPasswordWrong
+            | Op::ChangeEmailWrong
+            | Op::DeleteWrong => {
                 self.check_refused(outcome).await;
             }
             Op::Validate | Op::ListSessions | Op::Export | Op::ListEvents => {
@@ -221,9 +235,12 @@ impl Scene {
             }
             Op::Refresh | Op::RefreshRepeated => self.check_refresh(outcome).await,
             Op::RefreshReused => self.check_reused(outcome).await,
-            Op::Logout => self.check_logout(outcome).await,
+            Op::Logout | Op::LogoutCached => self.check_logout(outcome).await,
             Op::UpdateProfile => self.check_profile(outcome).await,
             Op::ChangePassword => self.check_change(outcome).await,
+            Op::ConfirmPassword | Op::ConfirmPasswordCached => {
+                self.check_confirm_password(outcome).await;
+            }
             Op::EndSession | Op::EndAllSessions => self.check_ended(outcome).await,
             Op::VerifyBySession | Op::VerifyByPassword => self.check_verify(outcome).await,
             Op::VerifyWrong => self.check_verify_wrong(outcome).await,
@@ -241,11 +258,36 @@ impl Scene {
             Op::ConfirmEmail => self.check_confirm_email(outcome).await,
             Op::ConfirmEmailTaken => self.check_confirm_email_taken(outcome).await,
             Op::Delete => self.check_delete(outcome).await,
+            Op::ViewUser | Op::FindUser | Op::ListUsers | Op::ListUserSessions => {
+                self.check_seen().await;
+            }
+            Op::EndUserSession => self.check_session_ended(outcome).await,
+            Op::EndUserSessions => self.check_sessions_ended(outcome).await,
+            Op::SendReset => self.check_forgot().await,
+            Op::Disable | Op::DisableAdministrator => self.check_disabled(outcome).await,
+            Op::DisableLast => self.check_last_stays(outcome).await,
+            Op::Enable => self.check_enabled(outcome).await,
+            Op::GrantRole | Op::RevokeAdministrator | Op::Appoint => {
+                self.check_roles(outcome).await;
+            }
+            Op::GrantRoleDenied | Op::GrantRoleAbove | Op::AppointUnverified => {
+                self.check_roles_refused(outcome).await;
+            }
         }
         self.check_users().await;
-        self.check_counted().await;
+        self.check_guesses_end().await;
         self.check_events().await;
     }
+}
+
+/// Gives roles without asking anybody, as if they had been given long ago.
+async fn give_roles(truth: &MemoryStore, user: UserId, roles: &BTreeSet<Role>) {
+    let change = RoleChange {
+        grant: roles.clone(),
+        ..RoleChange::default()
+    };
+    let given = truth.change_roles(user, &change).await.unwrap();
+    assert_eq!(given.unwrap().roles, *roles);
 }
 
 /// Events that are written again at once when that failed.
@@ -258,7 +300,7 @@ pub(crate) fn audit_policy() -> AuditPolicy {
 /// The link that `op` is about, other than the one that confirms Ann's address.
 async fn link_for(op: Op, past: &Bed, truth: &MemoryStore, ann: &Tokens) -> Option<MailToken> {
     let kind = match op {
-        Op::Reset => {
+        Op::Reset | Op::Disable | Op::DisableAdministrator | Op::Enable => {
             forgot(past, ANN).await.unwrap();
             MailKind::ResetPassword
         }

@@ -1,8 +1,16 @@
 //! The operations that are put to the test.
 
-use admittance::config::{AuthConfig, RegistrationMode};
-use admittance::limit::Quota;
 use std::time::Duration;
+
+use admittance::authz::{AdminPermission, Role, RolePolicy};
+use admittance::config::{AuthConfig, RegistrationMode, SessionCheck};
+use admittance::limit::Quota;
+
+use super::{ANN, NEW};
+
+/// How many sessions a user may have, where it is one less than Ann has after
+/// the operation.
+pub(crate) const CAP: u32 = 3;
 
 /// An operation that is put to the test. It is Ann's where nothing else is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +26,8 @@ pub(crate) enum Op {
     Login,
     LoginWrong,
     LoginRehash,
+    /// Beyond the number of sessions that a user may have.
+    LoginCapped,
     Validate,
     Refresh,
     /// With a token that was just used, within the grace.
@@ -25,9 +35,14 @@ pub(crate) enum Op {
     /// With a token whose successor was used.
     RefreshReused,
     Logout,
+    /// With what was checked before being kept, as the next one.
+    LogoutCached,
+    ConfirmPasswordCached,
     UpdateProfile,
     ChangePassword,
     ChangePasswordWrong,
+    ConfirmPassword,
+    ConfirmPasswordWrong,
     ListSessions,
     EndSession,
     EndAllSessions,
@@ -56,9 +71,34 @@ pub(crate) enum Op {
     ListEvents,
     Delete,
     DeleteWrong,
+    /// Bob is an administrator in this one and all that follow.
+    ViewUser,
+    FindUser,
+    ListUsers,
+    ListUserSessions,
+    EndUserSession,
+    EndUserSessions,
+    SendReset,
+    Disable,
+    /// Ann is an administrator, too.
+    DisableAdministrator,
+    /// Bob disables himself, and nobody else is an administrator.
+    DisableLast,
+    /// Ann was disabled.
+    Enable,
+    GrantRole,
+    /// Ann asks for the role of an administrator, and may not change roles.
+    GrantRoleDenied,
+    /// She may, but may not do all that the role permits.
+    GrantRoleAbove,
+    /// Ann is an administrator, too.
+    RevokeAdministrator,
+    Appoint,
+    /// With a mailer, and nobody has confirmed the address.
+    AppointUnverified,
 }
 
-pub(crate) const OPS: [Op; 42] = [
+pub(crate) const OPS: [Op; 64] = [
     Op::Register,
     Op::RegisterTaken,
     Op::RegisterMailing,
@@ -68,14 +108,19 @@ pub(crate) const OPS: [Op; 42] = [
     Op::Login,
     Op::LoginWrong,
     Op::LoginRehash,
+    Op::LoginCapped,
     Op::Validate,
     Op::Refresh,
     Op::RefreshRepeated,
     Op::RefreshReused,
     Op::Logout,
+    Op::LogoutCached,
+    Op::ConfirmPasswordCached,
     Op::UpdateProfile,
     Op::ChangePassword,
     Op::ChangePasswordWrong,
+    Op::ConfirmPassword,
+    Op::ConfirmPasswordWrong,
     Op::ListSessions,
     Op::EndSession,
     Op::EndAllSessions,
@@ -101,31 +146,43 @@ pub(crate) const OPS: [Op; 42] = [
     Op::ListEvents,
     Op::Delete,
     Op::DeleteWrong,
+    Op::ViewUser,
+    Op::FindUser,
+    Op::ListUsers,
+    Op::ListUserSessions,
+    Op::EndUserSession,
+    Op::EndUserSessions,
+    Op::SendReset,
+    Op::Disable,
+    Op::DisableAdministrator,
+    Op::DisableLast,
+    Op::Enable,
+    Op::GrantRole,
+    Op::GrantRoleDenied,
+    Op::GrantRoleAbove,
+    Op::RevokeAdministrator,
+    Op::Appoint,
+    Op::AppointUnverified,
 ];
 
 impl Op {
-    /// Whether it checks credentials of Ann's.
-    pub(crate) fn checks_ann(self) -> bool {
-        matches!(
-            self,
-            Op::Login
-                | Op::LoginWrong
-                | Op::LoginRehash
-                | Op::ChangePassword
-                | Op::ChangePasswordWrong
-                | Op::VerifyByPassword
-                | Op::VerifyWrong
-                | Op::ChangeEmail
-                | Op::ChangeEmailTaken
-                | Op::ChangeEmailWrong
-                | Op::Delete
-                | Op::DeleteWrong
-        )
+    /// Whose account it tries with a wrong password.
+    pub(crate) fn guesses(self) -> Option<&'static str> {
+        match self {
+            Op::LoginWrong
+            | Op::ChangePasswordWrong
+            | Op::ConfirmPasswordWrong
+            | Op::VerifyWrong
+            | Op::ChangeEmailWrong
+            | Op::DeleteWrong => Some(ANN),
+            Op::CompleteWrong => Some(NEW),
+            _ => None,
+        }
     }
 
     /// Whether it hashes or scores passwords.
     pub(crate) fn hashes(self) -> bool {
-        self.checks_ann()
+        self.guesses().is_some()
             || self.is_pending() && !matches!(self, Op::ResendPending | Op::DisownPending)
             || matches!(
                 self,
@@ -133,13 +190,70 @@ impl Op {
                     | Op::RegisterTaken
                     | Op::RegisterMailing
                     | Op::RegisterTakenMailing
+                    | Op::Login
+                    | Op::LoginRehash
+                    | Op::LoginCapped
+                    | Op::ChangePassword
+                    | Op::ConfirmPassword
+                    | Op::ConfirmPasswordCached
+                    | Op::VerifyByPassword
                     | Op::Reset
+                    | Op::ChangeEmail
+                    | Op::ChangeEmailTaken
+                    | Op::Delete
             )
     }
 
     /// Whether the service has a mailer.
     pub(crate) fn has_mailer(self) -> bool {
-        !matches!(self, Op::Register | Op::RegisterTaken)
+        // Without one, nobody has to confirm an address to get a role.
+        !matches!(
+            self,
+            Op::Register
+                | Op::RegisterTaken
+                | Op::GrantRole
+                | Op::GrantRoleDenied
+                | Op::GrantRoleAbove
+                | Op::Appoint
+        )
+    }
+
+    /// Whether Bob is an administrator.
+    pub(crate) fn has_administrator(self) -> bool {
+        matches!(
+            self,
+            Op::ViewUser
+                | Op::FindUser
+                | Op::ListUsers
+                | Op::ListUserSessions
+                | Op::EndUserSession
+                | Op::EndUserSessions
+                | Op::SendReset
+                | Op::Disable
+                | Op::DisableAdministrator
+                | Op::DisableLast
+                | Op::Enable
+                | Op::GrantRole
+                | Op::GrantRoleDenied
+                | Op::GrantRoleAbove
+                | Op::RevokeAdministrator
+                | Op::Appoint
+                | Op::AppointUnverified
+        )
+    }
+
+    /// The role that Ann has before.
+    pub(super) fn role_of_ann(self) -> Option<Role> {
+        match self {
+            Op::DisableAdministrator | Op::RevokeAdministrator => Some(administrator()),
+            Op::GrantRoleAbove => Some(deputy()),
+            _ => None,
+        }
+    }
+
+    /// Whether it is refused before the store is asked for anything.
+    pub(crate) fn needs_no_store(self) -> bool {
+        self == Op::GrantRoleDenied
     }
 
     /// Whether the service keeps events, in the same store.
@@ -165,7 +279,39 @@ impl Op {
         if self.is_pending() {
             config.registration = RegistrationMode::VerifyFirst;
         }
+        if self == Op::LoginCapped {
+            config.session.max_per_user = Some(CAP);
+        }
+        if matches!(self, Op::LogoutCached | Op::ConfirmPasswordCached) {
+            config.session.check = SessionCheck::Cached {
+                max_staleness: Duration::from_secs(60),
+                capacity: 10,
+            };
+        }
+        if self.has_administrator() {
+            let read = AdminPermission::ReadUsers;
+            let change = AdminPermission::ChangeRoles;
+            config.roles = RolePolicy::new()
+                .administrator(administrator())
+                .grant(clerk(), [read.into()])
+                .grant(deputy(), [read.into(), change.into()]);
+        }
         // Enough for the retries, and counted all the same.
         config.limits.mail_by_account = Some(Quota::new(20, Duration::from_secs(300)));
     }
+}
+
+/// May do all that an administrator may.
+pub(crate) fn administrator() -> Role {
+    Role::new("administrator").unwrap()
+}
+
+/// May see accounts, and no more.
+pub(super) fn clerk() -> Role {
+    Role::new("clerk").unwrap()
+}
+
+/// May see accounts and change roles, and no more.
+fn deputy() -> Role {
+    Role::new("deputy").unwrap()
 }

@@ -7,13 +7,15 @@ use serde_json::json;
 
 use super::{ANN, BOB, EVE, NEW, Op, Scene, WRONG};
 use crate::asks::{
-    Answer, change, change_email, confirm_email, delete, disown, forgot, resend, reset, verify,
+    Answer, change, change_email, confirm_email, confirm_password, delete, disown, forgot, resend,
+    reset, verify,
 };
 use crate::support::bed::{OTHER_PASSWORD, PASSWORD, login, registration};
 
 impl Scene {
     /// The operation, ready to be run. It borrows nothing, so it may be spawned.
     pub(crate) fn operation(&self) -> impl Future<Output = Answer> + Send + use<> {
+        let administration = self.administration();
         let bed = Arc::clone(&self.bed);
         let (op, ann) = (self.op, self.ann.clone());
         let (asking, first) = (self.asking.clone(), self.chain[0].clone());
@@ -32,7 +34,7 @@ impl Scene {
                     let outcome = auth.register(registration(ANN), here).await?;
                     Ok(outcome.opened().map(|answer| answer.tokens))
                 }
-                Op::Login | Op::LoginRehash => {
+                Op::Login | Op::LoginRehash | Op::LoginCapped => {
                     Ok(Some(auth.login(login(ANN, PASSWORD), here).await?.tokens))
                 }
                 Op::LoginWrong => Ok(Some(auth.login(login(ANN, WRONG), here).await?.tokens)),
@@ -45,7 +47,7 @@ impl Scene {
                 Op::Refresh | Op::RefreshRepeated | Op::RefreshReused => {
                     Ok(Some(auth.refresh(refresh, here).await?.tokens))
                 }
-                Op::Logout => auth.logout(&ann, here).await.map(|_| None),
+                Op::Logout | Op::LogoutCached => auth.logout(&ann, here).await.map(|_| None),
                 Op::UpdateProfile => {
                     let profile = auth.update_profile(&ann, new_profile(), here).await?;
                     assert_eq!(profile.name.as_str(), "Ann Lee");
@@ -63,6 +65,10 @@ impl Scene {
                         auth.change_password(&ann, request, here).await?.tokens,
                     ))
                 }
+                Op::ConfirmPassword | Op::ConfirmPasswordCached => {
+                    confirm_password(&bed, &ann, PASSWORD).await
+                }
+                Op::ConfirmPasswordWrong => confirm_password(&bed, &ann, WRONG).await,
                 Op::ListSessions => {
                     let list = auth.list_sessions(&ann, here).await?;
                     assert_eq!(list.sessions.len(), 3);
@@ -102,6 +108,7 @@ impl Scene {
                 }
                 Op::Delete => delete(&bed, &ann, PASSWORD).await,
                 Op::DeleteWrong => delete(&bed, &ann, WRONG).await,
+                _ => administration.await,
             }
         }
     }

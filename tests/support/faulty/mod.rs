@@ -103,11 +103,20 @@ pub(crate) enum Fault {
     EndsSessionsOfOthers,
     IgnoresException,
     CountsOneTooMany,
+    EndsNewestSessions,
+    EndsLeastSeenSessions,
+    IgnoresIdOfSessions,
+    CountsDeadSessions,
+    CountsEveryEpoch,
+    CountsSessionsOfAll,
+    KeepsOneTooMany,
+    ForgetsShort,
 
     GivesNoGrace,
     KeepsReusedSession,
     RefreshOutlivesAbsoluteEnd,
     RefreshForgetsLastSeen,
+    RefreshForgetsShort,
 
     TakesTokenOut,
     DropsRegistration,
@@ -170,6 +179,7 @@ pub(crate) enum Fault {
     ChecksThenInsertsToken,
     ReadsThenRotates,
     ListsThenEnds,
+    CountsThenEndsOldest,
     ListsThenRemovesTokens,
     ReadsThenCounts,
     ReadsThenChangesRoles,
@@ -257,6 +267,7 @@ impl FaultyStore {
         let mut session = session.clone();
         session.refresh_counter = self.counter(session.refresh_counter);
         session.last_seen_at = self.time(session.last_seen_at);
+        session.short &= !self.has(ForgetsShort);
         if let Some(agent) = &mut session.user_agent {
             if self.has(CutsTextAtNul) {
                 agent.truncate(agent.find('\0').unwrap_or(agent.len()));
@@ -330,6 +341,9 @@ impl SessionStore for FaultyStore {
                 if self.has(RefreshForgetsLastSeen) {
                     session.last_seen_at = before.last_seen_at;
                 }
+                if self.has(RefreshForgetsShort) {
+                    session.short = false;
+                }
             }
             match rotation {
                 Rotation::Repeated(session) if self.has(GivesNoGrace) => Rotation::Reused(session),
@@ -377,5 +391,45 @@ impl SessionStore for FaultyStore {
             ids.len() as u64 + u64::from(self.has(CountsOneTooMany))
         };
         Ok(self.act(ListsThenEnds, list, write).await)
+    }
+
+    async fn end_oldest_sessions(
+        &self,
+        user: UserId,
+        epoch: u64,
+        keep: u32,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let counts = |session: &&Session| {
+            (session.user_id == user || self.has(CountsSessionsOfAll))
+                && (session.auth_epoch == epoch || self.has(CountsEveryEpoch))
+                && (session.is_live(now) || self.has(CountsDeadSessions))
+        };
+        let oldest_first = |tables: &Tables| {
+            let all = tables.sessions.values().filter(counts);
+            let mut all: Vec<Session> = all.cloned().collect();
+            all.sort_by_key(|session| match self.fault {
+                EndsLeastSeenSessions => (session.last_seen_at, session.id),
+                IgnoresIdOfSessions => (session.created_at, SessionId::from_bytes([0; 12])),
+                _ => (session.created_at, session.id),
+            });
+            if self.has(IgnoresIdOfSessions) {
+                all.dedup_by_key(|session| session.created_at);
+            }
+            if self.has(EndsNewestSessions) {
+                all.reverse();
+            }
+            all
+        };
+        let keep = keep as usize + usize::from(self.has(KeepsOneTooMany));
+        let count = |tables: &Tables| oldest_first(tables).len().saturating_sub(keep);
+        let write = |tables: &mut Tables, over: usize| {
+            let oldest = oldest_first(tables);
+            for session in oldest.iter().take(over) {
+                tables.sessions.remove(&session.id);
+            }
+            over.min(oldest.len()) as u64
+        };
+        Ok(self.act(CountsThenEndsOldest, count, write).await)
     }
 }

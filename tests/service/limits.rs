@@ -1,0 +1,294 @@
+//! Every operation that checks a credential passes a limiter.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use admittance::error::AuthError;
+use admittance::limit::{Decision, Quota};
+use admittance::lockout::Attempt;
+use admittance::mail::MailKind;
+use admittance::secret::MailToken;
+use admittance::service::{
+    Authenticated, ChangeEmail, ConfirmPassword, DeleteAccount, EmailRequest, LinkRequest,
+    ResetPassword, Tokens, VerifyEmail,
+};
+use admittance::test_util::MockStore;
+
+use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
+
+const ANN: &str = "ann@example.org";
+const NEW: &str = "new@example.org";
+const WAIT: Duration = Duration::from_secs(7);
+
+/// The operations that check a password, the token of a mail or a refresh
+/// token, or that anybody may ask a mail by.
+const LIMITED: [&str; 14] = [
+    "change_email",
+    "change_password",
+    "confirm_email_change",
+    "confirm_password",
+    "delete_account",
+    "disown_email",
+    "forgot_password",
+    "login",
+    "refresh",
+    "register",
+    "resend_verification",
+    "reset_password",
+    "verify_email",
+    "verify_email with a session",
+];
+
+/// Those of them that check a password.
+const PASSWORD_CHECKS: [&str; 5] = [
+    "change_email",
+    "change_password",
+    "confirm_password",
+    "delete_account",
+    "login",
+];
+
+/// The operations that check an access token at most, which cannot be guessed
+/// and whose bearer is known.
+const BY_ACCESS_TOKEN: [&str; 16] = [
+    "change_user_roles",
+    "end_all_sessions",
+    "end_session",
+    "end_user_session",
+    "end_user_sessions",
+    "export_account",
+    "find_user",
+    "list_sessions",
+    "list_user_sessions",
+    "list_users",
+    "logout",
+    "send_password_reset",
+    "set_user_status",
+    "update_profile",
+    "validate_token",
+    "view_user",
+];
+
+/// Calls of the application's own code, which nobody reaches from outside.
+const OF_THE_HOST: [&str; 2] = ["appoint_administrator", "flush_mail"];
+
+type MockBed = Bed<Arc<MockStore>>;
+
+/// What an attacker may hold when asking.
+struct Held {
+    tokens: Tokens,
+    link: MailToken,
+    store: MockStore,
+}
+
+/// All that is good, and a store that has Ann and her session but counts
+/// nothing and does nothing yet: what no expectation is set for panics.
+async fn held() -> Held {
+    let donor = Bed::mailing();
+    let tokens = donor.register(ANN).await.tokens;
+    let link = donor.mailed(MailKind::VerifyEmail).await;
+    let ann = donor.validate(&tokens).await.unwrap();
+    let (user, session) = (ann.user().clone(), ann.session().clone());
+    let mut store = MockStore::new();
+    let found = user.clone();
+    store
+        .expect_session()
+        .returning(move |_, _| Ok(Some(session.clone())));
+    store
+        .expect_user()
+        .returning(move |_| Ok(Some(found.clone())));
+    store
+        .expect_user_by_email()
+        .returning(move |_| Ok(Some(user.clone())));
+    Held {
+        tokens,
+        link,
+        store,
+    }
+}
+
+fn bed(store: MockStore) -> MockBed {
+    Bed::built(Arc::new(store), config(), |builder, mailbox| {
+        builder.mail(mailbox, mail_config())
+    })
+}
+
+async fn ask(
+    operation: &str,
+    bed: &MockBed,
+    ann: &Authenticated,
+    tokens: &Tokens,
+    link: &MailToken,
+) -> Result<(), AuthError> {
+    let (auth, here) = (&bed.auth, &bed.here);
+    let email = |email: &str| EmailRequest {
+        email: email.into(),
+    };
+    let verify = |password: Option<&str>| VerifyEmail {
+        token: link.clone(),
+        password: password.map(Into::into),
+    };
+    let link_request = LinkRequest {
+        token: link.clone(),
+    };
+    match operation {
+        "register" => auth.register(registration(NEW), here).await.map(drop),
+        "login" => bed.login(ANN, PASSWORD).await.map(drop),
+        "refresh" => bed.refresh(tokens).await.map(drop),
+        "change_password" => bed
+            .change_password(ann, PASSWORD, OTHER_PASSWORD)
+            .await
+            .map(drop),
+        "confirm_password" => {
+            let request = ConfirmPassword {
+                current_password: PASSWORD.into(),
+            };
+            auth.confirm_password(ann, request, here).await.map(drop)
+        }
+        "delete_account" => {
+            let request = DeleteAccount {
+                current_password: PASSWORD.into(),
+            };
+            auth.delete_account(ann, request, here).await
+        }
+        "change_email" => {
+            let request = ChangeEmail {
+                new_email: NEW.into(),
+                current_password: PASSWORD.into(),
+            };
+            auth.change_email(ann, request, here).await.map(drop)
+        }
+        "confirm_email_change" => auth
+            .confirm_email_change(ann, link_request, here)
+            .await
+            .map(drop),
+        "disown_email" => auth.disown_email(link_request, here).await.map(drop),
+        "forgot_password" => auth.forgot_password(email(ANN), here).await.map(drop),
+        "resend_verification" => auth.resend_verification(email(ANN), here).await.map(drop),
+        "reset_password" => {
+            let request = ResetPassword {
+                token: link.clone(),
+                new_password: OTHER_PASSWORD.into(),
+                confirm_password: OTHER_PASSWORD.into(),
+            };
+            auth.reset_password(request, here).await.map(drop)
+        }
+        "verify_email" => auth
+            .verify_email(verify(Some(PASSWORD)), None, here)
+            .await
+            .map(drop),
+        "verify_email with a session" => auth
+            .verify_email(verify(None), Some(ann), here)
+            .await
+            .map(drop),
+        other => panic!("{other}: say here how it is asked for"),
+    }
+}
+
+/// The names of all public asynchronous methods of the service.
+fn operations() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/service");
+    let mut found = BTreeSet::new();
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(path).unwrap();
+            let names = text.lines().filter_map(|line| {
+                let rest = line.trim_start().strip_prefix("pub async fn ")?;
+                rest.split(['(', '<']).next().map(str::to_owned)
+            });
+            found.extend(names);
+        }
+    }
+    found
+}
+
+#[test]
+fn ghsa_46_of_every_operation_it_is_known_whether_it_checks_a_credential() {
+    let limited = LIMITED.iter().filter_map(|name| name.split(' ').next());
+    let known = limited.chain(BY_ACCESS_TOKEN).chain(OF_THE_HOST);
+    let known: BTreeSet<String> = known.map(str::to_owned).collect();
+    // A new operation is added to one of the lists above; to those that are
+    // not limited only if it checks nothing that could be guessed.
+    assert_eq!(operations(), known);
+}
+
+#[tokio::test]
+async fn ghsa_46_every_path_that_checks_a_credential_passes_the_limiter() {
+    for operation in LIMITED {
+        let mut held = held().await;
+        let hit = held.store.expect_hit();
+        hit.times(1)
+            .returning(|_, _, _| Ok(Decision::Refused { retry_after: WAIT }));
+        let bed = bed(held.store);
+        let ann = bed.validate(&held.tokens).await.unwrap();
+        let refused = ask(operation, &bed, &ann, &held.tokens, &held.link).await;
+        assert!(
+            matches!(refused, Err(AuthError::RateLimited { retry_after: WAIT })),
+            "{operation}: {refused:?}"
+        );
+        assert_eq!(bed.auth.hashing_stats().runs, 0, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn ghsa_46_every_check_of_a_password_counts_as_an_attempt_at_the_account() {
+    for operation in PASSWORD_CHECKS {
+        let mut held = held().await;
+        held.store
+            .expect_hit()
+            .returning(|_, _, _| Ok(Decision::Allowed));
+        let attempt = held.store.expect_attempt();
+        attempt
+            .times(1)
+            .returning(|_, _, _| Ok(Attempt::Locked { retry_after: WAIT }));
+        let bed = bed(held.store);
+        let ann = bed.validate(&held.tokens).await.unwrap();
+        let refused = ask(operation, &bed, &ann, &held.tokens, &held.link).await;
+        assert!(
+            matches!(refused, Err(AuthError::RateLimited { retry_after: WAIT })),
+            "{operation}: {refused:?}"
+        );
+        assert_eq!(bed.auth.hashing_stats().runs, 0, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn refreshes_are_limited_by_network() {
+    let mut settings = config();
+    settings.limits.refresh_by_address = Some(Quota::new(3, WAIT));
+    let bed = Bed::with(settings);
+    let mut tokens = bed.register(ANN).await.tokens;
+    for _ in 0..3 {
+        tokens = bed.refresh(&tokens).await.unwrap();
+    }
+    // What was never handed out is refused without being counted.
+    let forged = admittance::secret::RefreshToken::new(format!("adr_{}", "A".repeat(72)));
+    let request = admittance::service::RefreshRequest {
+        refresh_token: forged,
+    };
+    assert!(matches!(
+        bed.auth.refresh(request, &bed.here).await,
+        Err(AuthError::InvalidToken)
+    ));
+    match bed.refresh(&tokens).await {
+        Err(AuthError::RateLimited { retry_after }) => assert_eq!(retry_after, WAIT),
+        other => panic!("{other:?}"),
+    }
+    // Elsewhere it works, and so it does here after the wait: nothing is lost.
+    let request = admittance::service::RefreshRequest {
+        refresh_token: tokens.refresh_token.clone(),
+    };
+    let there = admittance::service::RequestContext::from_ip([198, 51, 100, 7].into());
+    let next = bed.auth.refresh(request, &there).await.unwrap().tokens;
+    bed.clock.advance(WAIT);
+    assert!(bed.refresh(&next).await.is_ok());
+}
