@@ -3,7 +3,12 @@
 //! in errors, and not in anything that a store holds. This is a test binary of
 //! its own because it listens to everything that the process logs.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
 
 #[path = "support/hunt.rs"]
 mod hunt;

@@ -152,7 +152,10 @@ pub(crate) fn event(number: u32, user: u32) -> AuditRecord {
     AuditRecord {
         id: event_id(number),
         user_id: user_id(user),
-        class: AuditClass::ALL[usize::from(!is_done)],
+        class: match is_done {
+            true => AuditClass::Done,
+            false => AuditClass::Tried,
+        },
         at: at(0),
         operation: match is_done {
             true => Operation::Login,

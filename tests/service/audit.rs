@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
-use admittance::audit::{AuditPolicy, OnDeletion};
+use admittance::audit::{AuditPolicy, AuditRecord, OnDeletion};
 use admittance::authz::{Role, RolePolicy};
 use admittance::clock::Clock;
 use admittance::config::{AuthConfig, LimitPolicy};
 use admittance::error::{AuthError, ErrorCode};
 use admittance::event::Operation::{self, *};
-use admittance::id::UserId;
+use admittance::id::{EventId, UserId};
 use admittance::mail::MailKind;
 use admittance::service::{
     Authenticated, DeleteAccount, EmailRequest, EventView, LinkRequest, ListEvents, RequestContext,
     Tokens, UpdateProfile,
 };
-use admittance::store::{AuditStore, MemoryStore, RoleChange, UserStore};
+use admittance::store::{AuditStore, Insert, MemoryStore, RoleChange, StoreError, UserStore};
+use admittance::time::Timestamp;
+use async_trait::async_trait;
 
 use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login, mail_config};
 
@@ -504,4 +506,58 @@ async fn users_see_that_an_administrator_was_at_their_account_and_strangers_writ
     assert_eq!(stored(&bed, nobody).await, 0);
     let kept = bed.store.events_of(ann.user_id, None, 1, bed.clock.now());
     assert_eq!(kept.await.unwrap()[0].actor_id, Some(ada.user().id));
+}
+
+/// A store that gives out everybody's events, and more than it is asked for.
+#[derive(Clone)]
+struct Lies(MemoryStore, UserId);
+
+#[async_trait]
+impl AuditStore for Lies {
+    async fn append_event(&self, record: &AuditRecord, keep: usize) -> Result<Insert, StoreError> {
+        self.0.append_event(record, keep).await
+    }
+
+    async fn events_of(
+        &self,
+        user: UserId,
+        _: Option<EventId>,
+        _: usize,
+        now: Timestamp,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        let mut all = self.0.events_of(self.1, None, 1000, now).await?;
+        all.extend(self.0.events_of(user, None, 1000, now).await?);
+        Ok(all)
+    }
+
+    async fn remove_events(&self, user: UserId) -> Result<u64, StoreError> {
+        self.0.remove_events(user).await
+    }
+}
+
+#[tokio::test]
+async fn asvs_8_2_2_a_store_that_lies_shows_nobody_elses_events() {
+    let log = MemoryStore::new();
+    let other = Bed::built(MemoryStore::new(), config(), |builder, _| {
+        builder.audit_log(log.clone(), AuditPolicy::default())
+    });
+    let bob = other.register(BOB).await;
+    other.auth.flush_events().await;
+    let lies = Lies(log, bob.user_id);
+    let bed = Bed::built(MemoryStore::new(), config(), |builder, _| {
+        builder.audit_log(lies, AuditPolicy::default())
+    });
+    let ann = bed.register(ANN).await;
+    bed.login(ANN, PASSWORD).await.unwrap();
+    bed.auth.flush_events().await;
+    let who = bed.validate(&ann.tokens).await.unwrap();
+    let page = ListEvents {
+        before: None,
+        limit: Some(1),
+    };
+    let list = bed.auth.list_events(&who, page, &bed.here).await.unwrap();
+    assert_eq!(outcomes(&list.events), [(Login, None)]);
+    let export = bed.auth.export_account(&who, &bed.here).await.unwrap();
+    let seen = export.events.unwrap();
+    assert_eq!(outcomes(&seen), [(Register, None), (Login, None)]);
 }

@@ -1,5 +1,6 @@
 //! Events that are kept, in memory.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
@@ -137,7 +138,7 @@ impl Events {
             let records = newest.filter_map(|id| self.entries.get(*id));
             found.extend(records.filter(|record| record.is_live(now)).take(limit));
         }
-        found.sort_unstable_by(|a, b| b.id.cmp(&a.id));
+        found.sort_unstable_by_key(|record| Reverse(record.id));
         found.into_iter().take(limit).cloned().collect()
     }
 

@@ -103,8 +103,10 @@ impl AuditStore for FaultyStore {
             listed.truncate(limit);
         }
         listed.retain(is_live);
-        if !self.has(IgnoresEventLimit) && !(self.has(TakesZeroEventsForAll) && limit == 0) {
-            listed.truncate(limit);
+        match self.fault {
+            IgnoresEventLimit => {}
+            TakesZeroEventsForAll if limit == 0 => {}
+            _ => listed.truncate(limit),
         }
         Ok(listed)
     }
