@@ -25,7 +25,6 @@ use crate::user::User;
 #[derive(Debug)]
 pub(super) struct Attempt {
     key: LimitKey,
-    count: u32,
     /// Whether a failure now locks the account for some time.
     locks: bool,
     /// Whether it is the one that its owner is told of.
@@ -82,7 +81,6 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
         match self.inner.store.attempt(key, policy, now).await? {
             lockout::Attempt::Allowed { count, locks_for } => Ok(Some(Attempt {
                 key,
-                count,
                 locks: !locks_for.is_zero(),
                 tells: policy
                     .steps()
@@ -116,12 +114,10 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
         outcome
     }
 
-    /// An attempt succeeded: it and those before it are forgotten. A single one
-    /// is left, since it slows nobody down.
+    /// An attempt succeeded: it and those before it are forgotten.
     pub(super) async fn end_attempt(&self, attempt: &Option<Attempt>) {
-        match attempt {
-            Some(attempt) if attempt.count > 1 => self.forget(attempt.key).await,
-            _ => {}
+        if let Some(attempt) = attempt {
+            self.forget(attempt.key).await;
         }
     }
 

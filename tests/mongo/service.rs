@@ -141,11 +141,9 @@ async fn costs_of_every_operation(
     // The network, the user, the attempt; then what it opens and what is
     // recorded of it at once.
     let other = bed.login(email, PASSWORD).await.unwrap().tokens;
-    takes("login", 5, 4);
-    // The second attempt since none was kept: one command more to count it, and
-    // one to forget both, beside the last two.
+    takes("login", 6, 4);
     bed.login(email, PASSWORD).await.unwrap();
-    takes("login, the second", 7, 5);
+    takes("login, the second", 6, 4);
     let ann = bed.validate(&tokens).await.unwrap();
     takes("validate_token", 2, 1);
     let tokens = bed.refresh(&tokens).await.unwrap();
@@ -172,14 +170,14 @@ async fn costs_of_every_operation(
         .await
         .unwrap()
         .tokens;
-    takes("change_password", 7, 7);
+    takes("change_password", 6, 6);
     let ann = bed.validate(&fresh).await.unwrap();
     traffic.take();
     let request = ConfirmPassword {
         current_password: OTHER_PASSWORD.into(),
     };
     let confirmed = auth.confirm_password(&ann, request, here).await;
-    takes("confirm_password", 4, 4);
+    takes("confirm_password", 5, 5);
     let ann = bed.validate(&confirmed.unwrap().tokens).await.unwrap();
     traffic.take();
     auth.logout(&ann, here).await.unwrap();

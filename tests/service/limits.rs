@@ -53,7 +53,7 @@ const PASSWORD_CHECKS: [&str; 5] = [
 
 /// The operations that check an access token at most, which cannot be guessed
 /// and whose bearer is known.
-const BY_ACCESS_TOKEN: [&str; 17] = [
+const BY_ACCESS_TOKEN: [&str; 18] = [
     "change_user_roles",
     "end_all_sessions",
     "end_session",
@@ -61,6 +61,7 @@ const BY_ACCESS_TOKEN: [&str; 17] = [
     "end_user_sessions",
     "export_account",
     "find_user",
+    "list_events",
     "list_sessions",
     "list_user_sessions",
     "list_user_events",
@@ -74,7 +75,7 @@ const BY_ACCESS_TOKEN: [&str; 17] = [
 ];
 
 /// Calls of the application's own code, which nobody reaches from outside.
-const OF_THE_HOST: [&str; 2] = ["appoint_administrator", "flush_mail"];
+const OF_THE_HOST: [&str; 3] = ["appoint_administrator", "flush_events", "flush_mail"];
 
 type MockBed = Bed<Arc<MockStore>>;
 

@@ -113,6 +113,11 @@ async fn a_success_forgets_the_failures_before_it() {
         }
         bed.login(ANN, PASSWORD).await.unwrap();
     }
+    // All of them: she may fail five times again.
+    for _ in 0..5 {
+        assert_eq!(fail(&bed, &bed.here).await, None);
+    }
+    assert!(fail(&bed, &bed.here).await.is_some());
 }
 
 #[tokio::test]
