@@ -109,9 +109,11 @@ fn burst(
     body: impl Fn(usize) -> Value + Sync,
 ) -> Vec<u16> {
     let ask = |number: usize| {
-        let (status, answer) = instances[number % 2].ask(head, &body(number));
+        let [one, two] = instances;
+        let instance = if number.is_multiple_of(2) { one } else { two };
+        let (status, answer) = instance.ask(head, &body(number));
         if status == 429 {
-            assert_eq!(answer["code"], "rate_limited");
+            assert_eq!(answer.get("code"), Some(&json!("rate_limited")));
         }
         status
     };
@@ -142,12 +144,16 @@ async fn ghsa_40_bursts_of_four_times_a_budget_at_two_processes_stay_within_it()
 
     // Failed attempts at one account: 5, then 30 seconds without any.
     let began = Instant::now();
-    let spellings = ["ann@example.org", "ANN@example.org", "ann@EXAMPLE.org"];
+    let spelling = |number| match number % 3 {
+        0 => "ann@example.org",
+        1 => "ANN@example.org",
+        _ => "ann@EXAMPLE.org",
+    };
     let statuses = burst(
         both,
         20,
         "POST /login HTTP/1.1",
-        |number| json!({"email": spellings[number % 3], "password": "wrong-Orbit-47-lantern"}),
+        |number| json!({"email": spelling(number), "password": "wrong-Orbit-47-lantern"}),
     );
     let allowed = count(&statuses, 401);
     let regained = usize::try_from(began.elapsed().as_secs() / 30).unwrap();
