@@ -177,8 +177,8 @@ pub struct AuditPolicy {
     /// What becomes of them when the account is deleted. Default
     /// [`OnDeletion::Keep`].
     pub on_deletion: OnDeletion,
-    /// How many events may wait to be written; more are lost, and each is
-    /// reported. Default 10,000.
+    /// How many events may wait to be written, at most a tenth of them (or 16)
+    /// about one account; more are lost, and each is reported. Default 10,000.
     pub max_pending: usize,
     /// How often writing an event is tried, in all; 1 to 20. Default 5.
     pub attempts: u32,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::authz::RolePolicy;
+use crate::authz::{AdminPermission, RolePolicy};
 use crate::error::ConfigError;
 use crate::limit::Quota;
 use crate::lockout::LockoutPolicy;
@@ -83,6 +83,13 @@ impl AuthConfig {
         };
         if self.service_name.trim().is_empty() {
             return invalid("service_name", "is empty");
+        }
+        let is_administrator = |permission: AdminPermission| {
+            let roles = self.roles.initial_roles();
+            self.roles.allows(roles, &permission.into())
+        };
+        if AdminPermission::ALL.into_iter().any(is_administrator) {
+            return invalid("roles", "let everybody who registers manage the others");
         }
         for (setting, value) in [("issuer", &self.issuer), ("audience", &self.audience)] {
             if value.trim().is_empty() {

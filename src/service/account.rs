@@ -127,7 +127,7 @@ where
         );
         violations.into_result()?;
         let current = current.ok_or(AuthError::InvalidCredentials)?;
-        self.check_own_password(user, &current, context, trail)
+        self.check_own_password(auth, &current, context, trail)
             .await?;
         self.is_not_the_last(user).await?;
         self.limit_release(user).await?;

@@ -3,10 +3,9 @@
 //!
 //! Strangers share one count, so that guesses from many networks are seen
 //! together. A device that the account is known to be used with has a count of
-//! its own, on every path, and so have the account's live sessions on other
-//! devices together: strangers who lock an
-//! account do not lock its owner out of what they have. A reset by mail
-//! forgets what strangers have done.
+//! its own, and so has each live session and each mailed link, which nobody can
+//! pretend to have: strangers who lock an account do not lock its owner out of
+//! those. A reset by mail forgets what strangers have done.
 
 use super::report::Trail;
 use super::{AuthService, RequestContext};
@@ -14,12 +13,14 @@ use crate::clock::Clock;
 use crate::email::CanonicalEmail;
 use crate::error::AuthError;
 use crate::event::Notice;
+use crate::id::{SessionId, UserId};
 use crate::limit::LimitKey;
 use crate::lockout;
 use crate::mail::MailKind;
 use crate::store::LimitStore;
 use crate::time::Timestamp;
-use crate::user::User;
+use crate::token::OneTimeToken;
+use crate::user::{DeviceDigest, User};
 
 /// An attempt that may be made, and counts as failed so far.
 #[derive(Debug)]
@@ -35,13 +36,16 @@ fn strangers(account: &CanonicalEmail) -> LimitKey {
     LimitKey::new("attempt:stranger", account.as_str().as_bytes())
 }
 
+fn device_key(user: UserId, device: DeviceDigest) -> LimitKey {
+    let subject = [&user.to_bytes()[..], &device.to_bytes()].concat();
+    LimitKey::new("attempt:device", &subject)
+}
+
 /// The key of the device that `context` describes, if `user` is known to use it.
 fn known_device(user: &User, context: &RequestContext) -> Option<LimitKey> {
     let device = context.device(user.id);
-    user.devices.contains(&device).then(|| {
-        let subject = [&user.id.to_bytes()[..], &device.to_bytes()].concat();
-        LimitKey::new("attempt:device", &subject)
-    })
+    let is_known = user.devices.contains(&device);
+    is_known.then(|| device_key(user.id, device))
 }
 
 impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
@@ -58,15 +62,23 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
         self.count_attempt(key, now).await
     }
 
-    /// Counts an attempt at the account of `user` from a live session of it.
-    pub(super) async fn begin_own_attempt(
+    /// Counts an attempt from a live session.
+    pub(super) async fn begin_session_attempt(
         &self,
-        user: &User,
-        context: &RequestContext,
+        session: SessionId,
         now: Timestamp,
     ) -> Result<Option<Attempt>, AuthError> {
-        let session = || LimitKey::new("attempt:session", &user.id.to_bytes());
-        let key = known_device(user, context).unwrap_or_else(session);
+        let key = LimitKey::new("attempt:session", &session.to_bytes());
+        self.count_attempt(key, now).await
+    }
+
+    /// Counts an attempt by whoever has a mailed link.
+    pub(super) async fn begin_link_attempt(
+        &self,
+        link: &OneTimeToken,
+        now: Timestamp,
+    ) -> Result<Option<Attempt>, AuthError> {
+        let key = LimitKey::new("attempt:link", &link.digest.to_bytes());
         self.count_attempt(key, now).await
     }
 
@@ -101,7 +113,8 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
         context: &RequestContext,
         trail: &mut Trail,
     ) -> Result<T, AuthError> {
-        if let (Some(attempt), Err(AuthError::InvalidCredentials)) = (attempt, &outcome)
+        // Also one that was not looked at, by a server too busy to: it counts.
+        if let (Some(attempt), Err(_)) = (attempt, &outcome)
             && attempt.locks
         {
             trail.notice.get_or_insert(Notice::AccountLocked);
@@ -121,10 +134,14 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
         }
     }
 
-    /// The owner has shown the mailbox: what strangers did no longer counts.
-    pub(super) async fn forgive_strangers(&self, account: &CanonicalEmail) {
+    /// The owner has shown the mailbox: what others did no longer counts,
+    /// neither as strangers nor as the owner's device, which is `device`.
+    pub(super) async fn forgive_others(&self, user: &User, device: DeviceDigest) {
         if self.config().limits.login_by_account.is_some() {
-            self.forget(strangers(account)).await;
+            tokio::join!(
+                self.forget(strangers(user.email.canonical())),
+                self.forget(device_key(user.id, device))
+            );
         }
     }
 

@@ -143,6 +143,9 @@ impl AuditLog {
                 Ok(Some(_)) if queue.waiting.len() >= self.policy.max_pending => {
                     Some("too many wait".into())
                 }
+                Ok(Some(job)) if self.has_its_share(&queue, &job) => {
+                    Some("too many of one account wait".into())
+                }
                 Ok(Some(job)) => {
                     queue.waiting.push_back(Arc::new(job));
                     if self.start(&mut queue) {
@@ -158,6 +161,18 @@ impl AuditLog {
         if let Some(cause) = lost {
             self.lose(event, &*cause);
         }
+    }
+
+    /// Whether as much of the account that `job` is about waits as may: a tenth
+    /// of all, so that one account does not push out what others did.
+    fn has_its_share(&self, queue: &Queue, job: &Job) -> bool {
+        const AT_LEAST: usize = 16;
+        let share = (self.policy.max_pending / 10).max(AT_LEAST);
+        if queue.waiting.len() < share || matches!(job.act, Act::Remove(_)) {
+            return false;
+        }
+        let same = |other: &&Arc<Job>| other.event.user_id == job.event.user_id;
+        queue.waiting.iter().filter(same).count() >= share
     }
 
     fn job(&self, event: &AuthEvent, queue: &mut Queue) -> Result<Option<Job>, Cause> {

@@ -8,7 +8,6 @@ use crate::error::{AuthError, Field, Violations};
 use crate::event::Operation;
 use crate::password::NormalizedPassword;
 use crate::store::{LimitStore, SessionStore, UserStore};
-use crate::user::User;
 
 impl<S, C> AuthService<S, C>
 where
@@ -58,7 +57,7 @@ where
         let current = current.ok_or(AuthError::InvalidCredentials)?;
         let auth = &*self.as_of_now(auth).await?;
         let (user, present) = (auth.user(), auth.session());
-        self.check_own_password(user, &current, context, trail)
+        self.check_own_password(auth, &current, context, trail)
             .await?;
 
         // The new session is stored first and means nothing until its tokens
@@ -89,14 +88,15 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
     /// Checks the password of a user who is logged in, after counting it.
     pub(super) async fn check_own_password(
         &self,
-        user: &User,
+        auth: &Authenticated,
         password: &NormalizedPassword,
         context: &RequestContext,
         trail: &mut Trail,
     ) -> Result<(), AuthError> {
         let now = self.now();
         self.limit_address(context, now).await?;
-        let attempt = self.begin_own_attempt(user, context, now).await?;
+        let user = auth.user();
+        let attempt = self.begin_session_attempt(auth.session().id, now).await?;
         let checked = self.check_hash(user.clone(), password, trail).await;
         self.judge(&attempt, checked, Some(user), context, trail)?;
         self.end_attempt(&attempt).await;

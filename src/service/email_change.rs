@@ -69,7 +69,7 @@ where
         let (Some(new), Some(current)) = (new, current) else {
             return Err(AuthError::InvalidCredentials);
         };
-        self.check_own_password(user, &current, context, trail)
+        self.check_own_password(auth, &current, context, trail)
             .await?;
         self.limit_mail(Asked::Change, new.canonical(), context, self.now())
             .await?;

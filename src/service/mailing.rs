@@ -280,7 +280,7 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
         let now = self.now();
         let mut post = self.mail(kind, to.clone(), Some(user), now);
         if user.is_verified {
-            post.context.ip = context.ip.map(|ip| ip.to_canonical().to_string());
+            post.context.ip = context.address().map(|ip| ip.to_string());
             post.context.device = context.user_agent.as_deref().and_then(device_in_words);
             return Ok(Some(post));
         }

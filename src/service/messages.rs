@@ -36,13 +36,18 @@ impl RequestContext {
         }
     }
 
+    /// The client's address, one that is mapped into IPv6 as what it maps.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.ip.map(|ip| ip.to_canonical())
+    }
+
     /// What limits by address count by: an IPv4 address, also when it is
     /// mapped into IPv6, or the /64 network of an IPv6 address, which is what
     /// one customer gets (ASVS 2.4.1). Requests without an address count
     /// together, and are limited all the same.
     #[must_use]
     pub(crate) fn network(&self) -> Vec<u8> {
-        match self.ip.map(|ip| ip.to_canonical()) {
+        match self.address() {
             None => Vec::new(),
             Some(IpAddr::V4(ip)) => ip.octets().to_vec(),
             Some(IpAddr::V6(ip)) => ip.octets().into_iter().take(8).collect(),
@@ -54,7 +59,7 @@ impl RequestContext {
     /// of its provider (an IPv4 /16 or an IPv6 /32), since addresses within it
     /// change daily.
     pub(crate) fn device(&self, user: UserId) -> DeviceDigest {
-        let provider = match self.ip.map(|ip| ip.to_canonical()) {
+        let provider = match self.address() {
             None => Vec::new(),
             Some(IpAddr::V4(ip)) => ip.octets().into_iter().take(2).collect(),
             Some(IpAddr::V6(ip)) => ip.octets().into_iter().take(4).collect::<Vec<u8>>(),

@@ -192,7 +192,7 @@ impl<S, C: Clock> AuthService<S, C> {
             absolute_expires_at,
             short,
             refresh_counter: 0,
-            ip: context.ip,
+            ip: context.address(),
             user_agent: context.user_agent.clone(),
         })
     }

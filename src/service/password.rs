@@ -85,7 +85,9 @@ where
             return Err(AuthError::InvalidCredentials);
         };
 
-        let attempt = self.begin_own_attempt(user, context, self.now()).await?;
+        let attempt = self
+            .begin_session_attempt(auth.session().id, self.now())
+            .await?;
         let checked = self.check_hash(user.clone(), &current, trail).await;
         self.judge(&attempt, checked, Some(user), context, trail)?;
         self.end_attempt(&attempt).await;

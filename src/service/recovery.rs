@@ -138,7 +138,7 @@ where
             return Err(AuthError::InvalidLink);
         }
         self.sweep_up(user.id, trail).await;
-        self.forgive_strangers(user.email.canonical()).await;
+        self.forgive_others(&user, device).await;
         // The mailbox is the owner's, but as long as it was not confirmed the
         // name may be what a squatter wrote: this mail goes without it.
         self.notify(MailKind::PasswordChanged, &user, &user.email, context);

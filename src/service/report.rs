@@ -55,7 +55,7 @@ impl<S, C: Clock> AuthService<S, C> {
             actor_id: trail.actor_id,
             session_id: trail.session_id,
             mail: None,
-            ip: context.ip,
+            ip: context.address(),
             user_agent: context.user_agent.clone(),
         };
         emit(&*self.inner.events, &event);

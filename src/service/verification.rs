@@ -100,9 +100,7 @@ where
             .filter(|user| link.account.is_of(user) && !user.is_verified)
             .ok_or(AuthError::InvalidLink)?;
         trail.user_id = Some(user.id);
-        let attempt = self
-            .begin_attempt(user.email.canonical(), Some(&user), context, self.now())
-            .await?;
+        let attempt = self.begin_link_attempt(&link, self.now()).await?;
         let checked = self.check_password(Some(user.clone()), &password, trail);
         let checked = checked.await;
         let judged = self.judge(&attempt, checked, Some(&user), context, trail);
@@ -114,6 +112,7 @@ where
         let now = self.now();
         let session = self.new_session(&user, user.auth_epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
+        let _forgetting = self.forgetting(user.id);
         self.open(&session).await?;
         if let Err(error) = self.confirm(&link, trail).await {
             self.discard(&session).await;
@@ -123,7 +122,6 @@ where
         user.is_verified = true;
         trail.session_id = Some(session.id);
         let device = self.new_device(&user, context);
-        let _forgetting = self.forgetting(user.id);
         let recorded = store
             .record_login(user.id, user.auth_epoch, device, now)
             .await;
@@ -172,6 +170,8 @@ where
         trail: &mut Trail,
     ) -> Result<LoginResponse, AuthError> {
         let password = proof(password)?;
+        let now = self.now();
+        let attempt = self.begin_link_attempt(&link, now).await?;
         let Some(PendingRegistration {
             user_id,
             name,
@@ -180,10 +180,6 @@ where
         else {
             return Err(AuthError::InvalidLink);
         };
-        let now = self.now();
-        let attempt = self
-            .begin_attempt(link.email.canonical(), None, context, now)
-            .await?;
         let mut user = self.new_user(user_id, link.email, name, password_hash, context, now);
         user.is_verified = true;
         let checked = self.check_hash(user, &password, trail).await;

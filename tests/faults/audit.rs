@@ -9,13 +9,14 @@ use admittance::audit::{AuditClass, AuditPolicy, AuditRecord};
 use admittance::clock::Clock;
 use admittance::event::{AuthEvent, Notice, Operation};
 use admittance::id::{EventId, UserId};
+use admittance::service::UpdateProfile;
 use admittance::store::{AuditStore, Insert, MemoryStore, StoreError};
 use admittance::time::Timestamp;
 use async_trait::async_trait;
 
 use crate::faulty::{FAULTS, Fault, FaultyStore};
 use crate::scene::{OPS, Op, Scene, audit_policy, shape};
-use crate::support::bed::{Builder, config};
+use crate::support::bed::{Bed, Builder, PASSWORD, config};
 
 /// An audit log that is never written, in one of three ways.
 #[derive(Clone, Copy, Debug)]
@@ -168,4 +169,37 @@ fn the_store_of_a_log_may_be_shared() {
     fn takes(_: impl AuditStore + 'static) {}
     let store: Arc<dyn admittance::store::Store> = Arc::new(MemoryStore::new());
     takes(store);
+}
+
+#[tokio::test]
+async fn one_account_does_not_push_the_events_of_others_out_of_the_queue() {
+    let store = MemoryStore::new();
+    let bed = Bed::built(store.clone(), config(), |builder, _| {
+        builder.audit_log(store, AuditPolicy::default())
+    });
+    let mallory = bed.register("mallory@example.org").await.tokens;
+    let ann = bed.register("ann@example.org").await;
+    bed.auth.flush_events().await;
+    let mallory = bed.validate(&mallory).await.unwrap();
+    // Faster than one writer writes: it gets no turn in between.
+    for _ in 0..10_000 {
+        let nothing = UpdateProfile::default();
+        let changed = bed.auth.update_profile(&mallory, nothing, &bed.here);
+        changed.await.unwrap();
+    }
+    bed.login("ann@example.org", PASSWORD).await.unwrap();
+    bed.auth.flush_events().await;
+    let kept = bed.store.events_of(ann.user_id, None, 9, bed.clock.now());
+    let kept = kept.await.unwrap();
+    let kept: Vec<_> = kept.iter().map(|event| event.operation).collect();
+    assert_eq!(kept, [Operation::Login, Operation::Register]);
+    let lost = bed.events.all();
+    let lost = lost
+        .iter()
+        .filter(|event| event.operation == Operation::KeepEvent);
+    assert_eq!(
+        lost.count(),
+        9_000,
+        "a tenth of the room is for one account"
+    );
 }

@@ -79,7 +79,7 @@ async fn asvs_16_5_3_randomness_that_fails_fails_closed() {
                         assert_eq!(mails, []);
                     }
                     // The id under which the event would be kept.
-                    Some(Ok(_)) if op == Op::Export => {
+                    Some(Ok(_)) if matches!(op, Op::Export | Op::ListUserEvents) => {
                         let lost = scene.bed.events.last();
                         assert_eq!(lost.notice, Some(Notice::EventLost));
                     }

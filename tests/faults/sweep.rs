@@ -72,7 +72,11 @@ async fn run(op: Op, usual: &Usual, call: usize, fault: Fault) {
         if usual.calls[call - 1] == "append_event" {
             // Writing an event is tried again, and is done once.
             assert_eq!(mails, usual.mails);
-            assert_eq!(scene.kept_events(Operation::ExportAccount).await, 1);
+            let kept = match op {
+                Op::ListUserEvents => Operation::ListUserEvents,
+                _ => Operation::ExportAccount,
+            };
+            assert_eq!(scene.kept_events(kept).await, 1);
         } else if failed || fault == Fault::Panic {
             assert_eq!(dropped.collect::<Vec<_>>(), [Some(Notice::MailDropped)]);
             assert_eq!(mails, []);

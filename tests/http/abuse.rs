@@ -244,13 +244,17 @@ async fn asvs_8_2_2_somebody_elses_session_answers_as_one_that_is_not_there() {
 async fn asvs_3_5_3_get_and_head_change_nothing() {
     let mut settings = config();
     let admin = admittance::authz::Role::new("admin").unwrap();
-    settings.roles = admittance::authz::RolePolicy::new()
-        .administrator(admin.clone())
-        .initial_role(admin);
+    settings.roles = admittance::authz::RolePolicy::new().administrator(admin.clone());
     let mut http = HttpConfig::default();
     http.admin = true;
     let client = Client::with(settings, http);
     let ann = client.register("ann@example.org").await;
+    let appointed =
+        client
+            .bed
+            .auth
+            .appoint_administrator("ann@example.org", &admin, &client.bed.here);
+    appointed.await.unwrap();
     let token = text(&ann, "token");
     let before = (
         client.get("/profile", token).await.body,

@@ -217,13 +217,23 @@ async fn ghsa_41_one_counter_for_an_account_across_its_spellings_and_every_path(
         }
         assert_eq!(bed.auth.hashing_stats().runs, runs);
     }
-    // The other paths of the same device count with its logins.
+    // A session has a count of its own, over all that asks it for the password.
+    for turn in 0..5 {
+        let wrong = match turn % 2 {
+            0 => bed.change_password(&ann, "wrong", OTHER_PASSWORD).await,
+            _ => confirm(&bed, &ann, "wrong").await,
+        };
+        let wrong = wrong.unwrap_err();
+        assert!(matches!(wrong, AuthError::InvalidCredentials), "{wrong:?}");
+    }
     let runs = bed.auth.hashing_stats().runs;
-    let refused = bed.change_password(&ann, PASSWORD, OTHER_PASSWORD).await;
-    assert!(
-        matches!(refused, Err(AuthError::RateLimited { .. })),
-        "{refused:?}"
-    );
+    for refused in [
+        bed.change_password(&ann, PASSWORD, OTHER_PASSWORD).await,
+        confirm(&bed, &ann, PASSWORD).await,
+    ] {
+        let wait = refused.unwrap_err().retry_after();
+        assert_eq!(wait, Some(Duration::from_secs(30)));
+    }
     assert_eq!(bed.auth.hashing_stats().runs, runs);
 
     bed.clock.advance(Duration::from_secs(30));
@@ -371,4 +381,15 @@ async fn asvs_16_5_2_a_limiter_that_cannot_be_reached_refuses() {
     );
     assert_eq!(broken.auth.hashing_stats().runs, 0);
     assert_eq!(broken.events.last().refused, Some(ErrorCode::Internal));
+}
+
+async fn confirm(
+    bed: &Bed,
+    auth: &admittance::service::Authenticated,
+    password: &str,
+) -> Result<admittance::service::LoginResponse, AuthError> {
+    let request = admittance::service::ConfirmPassword {
+        current_password: password.into(),
+    };
+    bed.auth.confirm_password(auth, request, &bed.here).await
 }

@@ -19,6 +19,7 @@ mod administration;
 mod audit;
 mod audit_writing;
 mod authorization;
+mod besieged;
 mod email_change;
 mod events;
 mod limits;
