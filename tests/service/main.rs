@@ -25,6 +25,7 @@ mod events;
 mod limits;
 mod lockout;
 mod login;
+mod office;
 mod onboarding;
 mod password;
 mod profile;
