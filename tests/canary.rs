@@ -525,7 +525,7 @@ async fn broken_store(hunt: &mut Hunt) {
 }
 
 #[tokio::test]
-async fn asvs_16_2_5_canaries_are_found_nowhere() {
+async fn asvs_16_2_5_and_ghsa_58_canaries_are_found_nowhere() {
     let log = Log::default();
     let writer = log.clone();
     tracing_subscriber::fmt()
