@@ -393,8 +393,8 @@ pub struct LimitPolicy {
     pub register_by_address: Option<Quota>,
     /// Failed credential checks of one account, whether there is such an account
     /// or not: by all strangers together, by each device that the account is
-    /// known to be used with, and by its live sessions. Default: the table of
-    /// [`LockoutPolicy::default`].
+    /// known to be used with, from each live session, and with each mailed link.
+    /// Default: the table of [`LockoutPolicy::default`].
     pub login_by_account: Option<LockoutPolicy>,
     /// Credential checks from one network, links of mails included. Default 60,
     /// and one more every 2 seconds.

@@ -190,7 +190,8 @@ async fn asvs_6_2_10_a_password_does_not_expire() {
 }
 
 #[tokio::test]
-async fn ghsa_41_one_counter_for_an_account_across_its_spellings_and_every_path() {
+async fn ghsa_41_one_counter_for_an_account_across_its_spellings_and_one_for_a_session_over_its_paths()
+ {
     let bed = Bed::new();
     let ann = bed.register("ann@example.org").await;
     let ann = bed.validate(&ann.tokens).await.unwrap();

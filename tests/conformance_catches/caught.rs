@@ -1,18 +1,9 @@
-//! The suite is no formality: each of its properties is failed by a store with
-//! one mistake, and passed by the same store without it.
+//! Which mistake each property must notice.
 
-#[path = "support/faulty/mod.rs"]
-mod faulty;
-
-use std::sync::Arc;
-
-use admittance::store::Store;
-use admittance::store::conformance::{PROPERTIES, Property};
-use faulty::Fault::{self, *};
-use faulty::FaultyStore;
+use crate::faulty::Fault::{self, *};
 
 /// Each mistake, and a property that must notice it.
-const CAUGHT: &[(Fault, &str)] = &[
+pub(crate) const CAUGHT: &[(Fault, &str)] = &[
     (DropsPreferences, "a_user_comes_back_as_stored"),
     (CutsTimesToSeconds, "a_user_comes_back_as_stored"),
     (KeepsCountersAsDoubles, "a_user_comes_back_as_stored"),
@@ -573,44 +564,3 @@ const CAUGHT: &[(Fault, &str)] = &[
         "many_events_at_once_leave_as_many_as_are_kept",
     ),
 ];
-
-/// What the property says of a store with `fault`; `None` when it is content.
-async fn complaint(property: Property, fault: Fault) -> Option<String> {
-    let store: Arc<dyn Store> = Arc::new(FaultyStore::with(fault));
-    let task = tokio::spawn(async move { property.check(store).await });
-    let error = task.await.err()?;
-    assert!(error.is_panic());
-    let payload = error.into_panic();
-    let text = payload.downcast_ref::<String>().cloned();
-    text.or_else(|| payload.downcast_ref().map(|text: &&str| (*text).to_owned()))
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn each_mistake_is_noticed() {
-    let mut missed = Vec::new();
-    for (fault, name) in CAUGHT {
-        let named = |property: &&Property| property.name() == *name;
-        let property = PROPERTIES.iter().find(named).unwrap();
-        match complaint(*property, *fault).await {
-            Some(text) if !text.contains("the store failed") => {}
-            other => missed.push((fault, name, other)),
-        }
-    }
-    assert!(missed.is_empty(), "{missed:#?}");
-}
-
-#[test]
-fn each_property_is_failed_by_some_mistake() {
-    for property in PROPERTIES {
-        assert!(
-            CAUGHT.iter().any(|(_, name)| *name == property.name()),
-            "nothing shows that {property:?} can fail"
-        );
-    }
-}
-
-mod without_a_mistake {
-    use super::{Fault, FaultyStore};
-
-    admittance::store_conformance!(async { FaultyStore::with(Fault::Nothing) });
-}

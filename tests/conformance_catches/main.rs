@@ -1,0 +1,54 @@
+//! The suite is no formality: each of its properties is failed by a store with
+//! one mistake, and passed by the same store without it.
+
+mod caught;
+#[path = "../support/faulty/mod.rs"]
+mod faulty;
+
+use std::sync::Arc;
+
+use admittance::store::Store;
+use admittance::store::conformance::{PROPERTIES, Property};
+use caught::CAUGHT;
+use faulty::{Fault, FaultyStore};
+
+/// What the property says of a store with `fault`; `None` when it is content.
+async fn complaint(property: Property, fault: Fault) -> Option<String> {
+    let store: Arc<dyn Store> = Arc::new(FaultyStore::with(fault));
+    let task = tokio::spawn(async move { property.check(store).await });
+    let error = task.await.err()?;
+    assert!(error.is_panic());
+    let payload = error.into_panic();
+    let text = payload.downcast_ref::<String>().cloned();
+    text.or_else(|| payload.downcast_ref().map(|text: &&str| (*text).to_owned()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_mistake_is_noticed() {
+    let mut missed = Vec::new();
+    for (fault, name) in CAUGHT {
+        let named = |property: &&Property| property.name() == *name;
+        let property = PROPERTIES.iter().find(named).unwrap();
+        match complaint(*property, *fault).await {
+            Some(text) if !text.contains("the store failed") => {}
+            other => missed.push((fault, name, other)),
+        }
+    }
+    assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[test]
+fn each_property_is_failed_by_some_mistake() {
+    for property in PROPERTIES {
+        assert!(
+            CAUGHT.iter().any(|(_, name)| *name == property.name()),
+            "nothing shows that {property:?} can fail"
+        );
+    }
+}
+
+mod without_a_mistake {
+    use super::{Fault, FaultyStore};
+
+    admittance::store_conformance!(async { FaultyStore::with(Fault::Nothing) });
+}
