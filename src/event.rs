@@ -159,8 +159,8 @@ pub enum Notice {
     /// A login with a device, or from a network, that was not seen before
     /// (ASVS 6.3.5).
     NewDevice,
-    /// An account is locked for some time after failed attempts, by strangers,
-    /// for a device or for its sessions.
+    /// An account is locked for some time after failed attempts: for strangers,
+    /// a device, a session or a mailed link.
     AccountLocked,
     /// What was to be removed is dead, but some of its rows are left behind.
     RowsLeftBehind,
