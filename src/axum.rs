@@ -86,7 +86,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
         let peer = peer(&parts.extensions);
         Authenticator::from_ref(state)
-            .authenticate(&parts.headers, peer)
+            .authenticate(&parts.method, &parts.headers, peer)
             .await
             .map(Self)
     }

@@ -33,7 +33,7 @@ where
     let service = api.service();
     let context = request::context(headers, peer, api.config());
     let context = &context;
-    let authenticated = || api.authenticate(headers, peer);
+    let authenticated = || api.authenticate(&parts.method, headers, peer);
     let (id, second) = (segments.first(), segments.get(1));
 
     match endpoint {

@@ -171,16 +171,18 @@ where
         }
     }
 
-    /// The user behind the request with these headers.
+    /// The user behind the request with this method and these headers.
     ///
     /// # Errors
     ///
     /// The [`Problem`] to answer with: 401 unless a live access token is there.
     pub async fn authenticate(
         &self,
+        method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Authenticated, Problem> {
+        let _ = method;
         let token = AccessToken::new(request::bearer(headers)?);
         let context = request::context(headers, peer, &self.config);
         let service = self.service.clone();
@@ -204,17 +206,18 @@ impl fmt::Debug for Authenticator {
 }
 
 impl Authenticator {
-    /// The user behind the request with these headers.
+    /// The user behind the request with this method and these headers.
     ///
     /// # Errors
     ///
     /// The [`Problem`] to answer with: 401 unless a live access token is there.
     pub async fn authenticate(
         &self,
+        method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Authenticated, Problem> {
-        self.0.authenticate(headers, peer).await
+        self.0.authenticate(method, headers, peer).await
     }
 }
 
@@ -232,6 +235,7 @@ where
 trait Authenticate: Send + Sync {
     async fn authenticate(
         &self,
+        method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Authenticated, Problem>;
@@ -245,10 +249,11 @@ where
 {
     async fn authenticate(
         &self,
+        method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Authenticated, Problem> {
-        AuthApi::authenticate(self, headers, peer).await
+        AuthApi::authenticate(self, method, headers, peer).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! `METRICS_ADDR` of the axum example.
 
 #[expect(dead_code, reason = "its listener is tried by hand")]
-#[path = "../../examples/axum/metrics.rs"]
+#[path = "../../examples/shared/metrics.rs"]
 mod metrics;
 
 use axum::body::{Body, to_bytes};

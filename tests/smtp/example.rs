@@ -1,6 +1,6 @@
 //! The mailer that the examples choose by `SMTP_URL` and `MAIL_FROM`.
 
-#[path = "../../examples/axum/mail.rs"]
+#[path = "../../examples/shared/mail.rs"]
 mod mail;
 
 use admittance::mail::Mailer;

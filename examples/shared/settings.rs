@@ -18,7 +18,7 @@ use admittance::store::mongodb::{MongoConfig, MongoStore, StartError};
 use admittance::store::{MemoryStore, Store};
 use admittance::token::Keyring;
 
-use crate::mail::{DEFAULT_FROM, mailer};
+use super::mail::{DEFAULT_FROM, mailer};
 
 pub(crate) struct Settings {
     pub(crate) addr: String,

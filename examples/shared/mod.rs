@@ -1,0 +1,101 @@
+//! What the examples that serve HTTP have in common: the same environment, the
+//! same accounts, the same words, whatever the framework.
+
+#![expect(clippy::print_stdout, reason = "it talks to a person at a terminal")]
+
+mod admin;
+mod mail;
+mod metrics;
+mod settings;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use admittance::http::AuthApi;
+use admittance::service::AuthService;
+use admittance::store::Store;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+use settings::Settings;
+
+/// What a server is made of.
+pub(crate) struct Parts {
+    pub(crate) api: AuthApi<Arc<dyn Store>>,
+    pub(crate) listener: TcpListener,
+    greeting: String,
+}
+
+/// Everything but the framework, from the environment.
+pub(crate) async fn parts() -> Result<Parts, Box<dyn Error>> {
+    tracing_subscriber::fmt()
+        .with_env_filter(std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()))
+        .init();
+    let settings = Settings::from_env()?;
+    if let Some(addr) = &settings.metrics_addr {
+        // First, so that nothing is missed.
+        metrics::serve(addr).await?;
+    }
+    let (store, place) = settings.store().await?;
+    let service = settings.service(store)?;
+    let api = AuthApi::with_config(service.clone(), settings.http());
+    if let Some((email, role)) = settings.admin()? {
+        tokio::spawn(admin::appoint(service, email, role));
+    }
+    let listener = TcpListener::bind(&settings.addr).await?;
+    let addr = listener.local_addr()?;
+    Ok(Parts {
+        api,
+        listener,
+        greeting: greeting(addr, place, settings.mail_goes()),
+    })
+}
+
+fn greeting(addr: SocketAddr, place: &str, mail: &str) -> String {
+    format!(
+        r#"Listening on http://{addr} with accounts {place}; mail is {mail}. Try:
+  curl http://{addr}/register -H 'Content-Type: application/json' \
+    -d '{{"email":"ann@example.org","password":"plum-Orbit-47-lantern","confirm_password":"plum-Orbit-47-lantern","name":"Ann"}}'
+  then the README's next lines. Ctrl-C stops the server."#
+    )
+}
+
+impl Parts {
+    /// Tells the person at the terminal what to try.
+    pub(crate) fn greet(&self) {
+        println!("{}", self.greeting);
+    }
+}
+
+/// Ends when the process is asked to stop.
+pub(crate) async fn stopped() {
+    let interrupt = async { tokio::signal::ctrl_c().await.ok() };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    interrupt.await;
+}
+
+/// Gives what is under way a moment after the last request: mail that is lost
+/// can be asked for again, and events that are not kept stand in the log.
+pub(crate) async fn finish(service: &AuthService<Arc<dyn Store>>) {
+    let flush = async {
+        // In this order, since a mail makes an event.
+        service.flush_mail().await;
+        service.flush_events().await;
+    };
+    if timeout(Duration::from_secs(5), flush).await.is_err() {
+        tracing::warn!("some mail was not sent, or some events were not kept");
+    }
+    println!("Stopped.");
+}
