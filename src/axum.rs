@@ -24,7 +24,7 @@ use ::axum::body::Body;
 use ::axum::extract::{ConnectInfo, FromRef, FromRequestParts, Request};
 use ::axum::response::{IntoResponse, Response};
 use ::axum::routing::any;
-use ::http::{Extensions, header, request::Parts};
+use ::http::{Extensions, request::Parts};
 
 use crate::authz::Permission;
 use crate::clock::Clock;
@@ -92,9 +92,9 @@ where
     }
 }
 
-/// The user, or nobody when the request has no `Authorization` header. A token
-/// that is there and not live is answered with 401 all the same: a client that
-/// thinks it is logged in is told that it is not.
+/// The user, or nobody when the request has no token. One that is there and not
+/// live is answered with 401 all the same: a client that thinks it is logged in
+/// is told that it is not.
 #[derive(Clone, Debug)]
 pub struct OptionalUser(pub Option<CurrentUser>);
 
@@ -106,11 +106,11 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
-        if !parts.headers.contains_key(header::AUTHORIZATION) {
-            return Ok(Self(None));
-        }
-        let user = CurrentUser::from_request_parts(parts, state).await?;
-        Ok(Self(Some(user)))
+        let peer = peer(&parts.extensions);
+        Authenticator::from_ref(state)
+            .authenticate_optional(&parts.method, &parts.headers, peer)
+            .await
+            .map(|user| Self(user.map(CurrentUser)))
     }
 }
 

@@ -5,12 +5,16 @@
 //! body, bounded by [`HttpConfig::max_body_bytes`], and names the peer.
 
 mod client_ip;
+mod cookie;
+mod cors;
 mod endpoint;
 mod forwarded;
 mod json;
+mod origin;
 mod problem;
 mod request;
 mod route;
+mod transport;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,16 +23,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use serde::Serialize;
 use tracing::Instrument;
 
 pub use client_ip::{ForwardedHeader, ParseProxiesError, TrustedProxies};
+pub use cookie::CookieConfig;
+pub use origin::{AllowedOrigins, ParseOriginsError};
 pub use problem::{Problem, ProblemCode};
 pub use route::{ADMIN_ROUTES, Endpoint, ROUTES, Route};
 
 use crate::clock::{Clock, SystemClock};
-use crate::secret::AccessToken;
 use crate::service::{AuthService, Authenticated};
 use crate::store::Store;
+use transport::{Credential, Transport};
 
 /// Settings of the HTTP layer.
 #[derive(Clone, Debug)]
@@ -46,6 +53,17 @@ pub struct HttpConfig {
     /// each asks for. Default: no, so that an application that has no use for
     /// them exposes nothing.
     pub admin: bool,
+    /// Sessions in cookies, for clients that ask for them. Default: none, so
+    /// that no cookie is ever set or looked at.
+    ///
+    /// A browser's script asks with the request header `Admittance-Session:
+    /// cookie` when it registers, logs in or verifies an address with the
+    /// password. The answer then has no token in its body. From there on the
+    /// session is renewed by cookie too, `POST /refresh` being sent without a
+    /// body. A request that has the header `Authorization` goes by that.
+    pub cookies: Option<CookieConfig>,
+    /// Origins of other pages that may use the API. Default: none.
+    pub allowed_origins: AllowedOrigins,
 }
 
 impl Default for HttpConfig {
@@ -55,6 +73,8 @@ impl Default for HttpConfig {
             trusted_proxies: TrustedProxies::default(),
             forwarded: ForwardedHeader::default(),
             admin: false,
+            cookies: None,
+            allowed_origins: AllowedOrigins::default(),
         }
     }
 }
@@ -135,6 +155,7 @@ where
     pub async fn handle(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
         let api = self.clone();
         let is_head = request.method() == Method::HEAD;
+        let origin = request.headers().get(header::ORIGIN).cloned();
         let work = async move { endpoint::dispatch(&api, request, peer).await };
         let mut response = to_its_end(work)
             .await
@@ -142,6 +163,7 @@ where
         if is_head {
             *response.body_mut() = Bytes::new();
         }
+        cors::share(origin.as_ref(), &self.config, response.headers_mut());
         response
     }
 
@@ -154,41 +176,78 @@ where
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
-        match Limited::new(body, self.config.max_body_bytes)
+        let problem = match Limited::new(body, self.config.max_body_bytes)
             .collect()
             .await
         {
             Ok(body) => {
-                self.handle(Request::from_parts(parts, body.to_bytes()), peer)
-                    .await
+                let request = Request::from_parts(parts, body.to_bytes());
+                return self.handle(request, peer).await;
             }
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                Problem::new(ProblemCode::PayloadTooLarge).into_response()
+                Problem::new(ProblemCode::PayloadTooLarge)
             }
-            Err(_) => Problem::new(ProblemCode::MalformedRequest)
-                .detail("The request's body broke off.")
-                .into_response(),
-        }
+            Err(_) => {
+                Problem::new(ProblemCode::MalformedRequest).detail("The request's body broke off.")
+            }
+        };
+        let mut response = problem.into_response();
+        let origin = parts.headers.get(header::ORIGIN);
+        cors::share(origin, &self.config, response.headers_mut());
+        response
     }
 
     /// The user behind the request with this method and these headers.
     ///
     /// # Errors
     ///
-    /// The [`Problem`] to answer with: 401 unless a live access token is there.
+    /// The [`Problem`] to answer with: 401 unless a live access token is there;
+    /// 403 when it is in a cookie and the request, made by a page of another
+    /// site, could change something.
     pub async fn authenticate(
         &self,
         method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Authenticated, Problem> {
-        let _ = method;
-        let token = AccessToken::new(request::bearer(headers)?);
+        let user = self.authenticate_optional(method, headers, peer).await?;
+        user.ok_or_else(Problem::no_token)
+    }
+
+    /// The same, or `None` when the request has no access token at all.
+    ///
+    /// # Errors
+    ///
+    /// As for [`authenticate`](Self::authenticate): a token that is there and
+    /// not live is refused, so that a client that thinks it is logged in is told
+    /// that it is not.
+    pub async fn authenticate_optional(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Option<Authenticated>, Problem> {
+        let caller = self.caller(method, headers, peer).await?;
+        Ok(caller.map(|(user, _)| user))
+    }
+
+    /// The same, and how the token came.
+    async fn caller(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Option<(Authenticated, Transport)>, Problem> {
+        let Some(credential) = transport::credential(method, headers, &self.config)? else {
+            return Ok(None);
+        };
+        let Credential { token, transport } = credential;
         let context = request::context(headers, peer, &self.config);
         let service = self.service.clone();
         to_its_end(async move {
             let token = token.expose_secret();
-            Ok(service.validate_token(token, &context).await?)
+            let user = service.validate_token(token, &context).await?;
+            Ok(Some((user, transport)))
         })
         .await
     }
@@ -210,14 +269,31 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// The [`Problem`] to answer with: 401 unless a live access token is there.
+    /// The [`Problem`] to answer with: 401 unless a live access token is there;
+    /// 403 when it is in a cookie and the request, made by a page of another
+    /// site, could change something.
     pub async fn authenticate(
         &self,
         method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Authenticated, Problem> {
-        self.0.authenticate(method, headers, peer).await
+        let user = self.authenticate_optional(method, headers, peer).await?;
+        user.ok_or_else(Problem::no_token)
+    }
+
+    /// The same, or `None` when the request has no access token at all.
+    ///
+    /// # Errors
+    ///
+    /// As for [`authenticate`](Self::authenticate).
+    pub async fn authenticate_optional(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Option<Authenticated>, Problem> {
+        self.0.authenticate_optional(method, headers, peer).await
     }
 }
 
@@ -233,12 +309,12 @@ where
 
 #[async_trait::async_trait]
 trait Authenticate: Send + Sync {
-    async fn authenticate(
+    async fn authenticate_optional(
         &self,
         method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
-    ) -> Result<Authenticated, Problem>;
+    ) -> Result<Option<Authenticated>, Problem>;
 }
 
 #[async_trait::async_trait]
@@ -247,13 +323,13 @@ where
     S: Store,
     C: Clock,
 {
-    async fn authenticate(
+    async fn authenticate_optional(
         &self,
         method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
-    ) -> Result<Authenticated, Problem> {
-        AuthApi::authenticate(self, method, headers, peer).await
+    ) -> Result<Option<Authenticated>, Problem> {
+        AuthApi::authenticate_optional(self, method, headers, peer).await
     }
 }
 
@@ -284,4 +360,9 @@ fn respond(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Res
         HeaderValue::from_static("nosniff"),
     );
     response
+}
+
+/// An answer with a JSON body.
+fn json_answer(status: StatusCode, answer: &impl Serialize) -> Result<Response<Bytes>, Problem> {
+    Ok(respond(status, "application/json", json::write(answer)?))
 }

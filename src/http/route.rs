@@ -213,7 +213,7 @@ impl Route {
             })
     }
 
-    fn allow(&self) -> String {
+    pub(super) fn allow(&self) -> String {
         let names = self.methods.iter().flat_map(|(method, _)| {
             let head = (method == Method::GET).then_some("HEAD");
             std::iter::once(method.as_str()).chain(head)

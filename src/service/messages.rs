@@ -214,6 +214,19 @@ pub struct Tokens {
     pub expires_in: u64,
     /// Gets new tokens, once.
     pub refresh_token: RefreshToken,
+    /// How long a client may keep them.
+    #[serde(skip)]
+    pub(crate) keeping: Keeping,
+}
+
+/// How long a client keeps its tokens, if nothing refreshes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// Until the client is closed: the session is a [`short`](Session::short) one.
+    #[default]
+    Short,
+    /// For this many seconds, when the session ends unless it is refreshed.
+    Seconds(u64),
 }
 
 /// How a token is presented.

@@ -228,6 +228,10 @@ impl<S, C: Clock> AuthService<S, C> {
                 &config.issuer,
                 &config.audience,
             ),
+            keeping: match session.short {
+                true => Keeping::Short,
+                false => Keeping::Seconds(left.as_secs()),
+            },
         })
     }
 }
