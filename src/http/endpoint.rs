@@ -105,6 +105,11 @@ where
             let answer = service.confirm_password(&auth, proof, context).await?;
             transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)
         }
+        Endpoint::PasswordStrength => {
+            let typed = read(&parts, &body)?;
+            let answer = service.password_strength(typed, context).await?;
+            ok(StatusCode::OK, &answer)
+        }
         Endpoint::ListSessions => {
             let auth = authenticated().await?;
             ok(

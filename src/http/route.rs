@@ -30,6 +30,8 @@ pub enum Endpoint {
     EndAllSessions,
     /// `DELETE /sessions/{id}`
     EndSession,
+    /// `POST /password/strength`
+    PasswordStrength,
     /// `POST /password/forgot`
     ForgotPassword,
     /// `POST /password/reset`
@@ -104,6 +106,10 @@ pub const ROUTES: &[Route] = &[
     route(
         "/password/confirm",
         &[(Method::POST, Endpoint::ConfirmPassword)],
+    ),
+    route(
+        "/password/strength",
+        &[(Method::POST, Endpoint::PasswordStrength)],
     ),
     route(
         "/password/forgot",

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::error::Violation;
 pub use crate::event::MAX_USER_AGENT_CHARS;
 use crate::event::kept_agent;
 use crate::id::{SessionId, UserId};
@@ -162,6 +163,35 @@ impl Accepted {
             message: message.to_owned(),
         }
     }
+}
+
+/// Asks what a password is worth that is being typed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PasswordStrengthRequest {
+    /// The password so far.
+    pub password: Password,
+    /// The address, as far as it is known: a password made of it is weak.
+    pub email: String,
+    /// The name, as far as it is known.
+    pub name: String,
+}
+
+/// What a password is worth.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PasswordStrength {
+    /// zxcvbn's score: 0, among the first to be tried, to 4, out of reach.
+    pub score: u8,
+    /// Whether it breaks no rule. It may be refused all the same when it is
+    /// set, as one that has leaked somewhere.
+    pub acceptable: bool,
+    /// The rules that it breaks.
+    pub errors: Vec<Violation>,
+    /// What makes it easy to guess, in a sentence.
+    pub warning: Option<String>,
+    /// What would make it harder to guess, in sentences.
+    pub suggestions: Vec<String>,
 }
 
 /// Asks for a session.

@@ -26,6 +26,7 @@ mod recovery;
 mod register;
 mod report;
 mod session;
+mod strength;
 mod validate;
 mod verification;
 
