@@ -85,7 +85,8 @@ impl fmt::Display for AllowedOrigins {
 /// The origin of a web page, as browsers write it.
 fn web_origin(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
-    matches!(url.scheme(), "http" | "https").then(|| url.origin().ascii_serialization())
+    let is_web = matches!(url.scheme(), "http" | "https") && !text.contains('*');
+    is_web.then(|| url.origin().ascii_serialization())
 }
 
 /// Refuses a request that may change something unless a page of our own or of

@@ -257,6 +257,7 @@ async fn asvs_6_3_4_the_routes_are_the_documented_ones() {
             "PUT /profile",
             "POST /password/change",
             "POST /password/confirm",
+            "POST /password/strength",
             "POST /password/forgot",
             "POST /password/reset",
             "POST /email/verify",

@@ -13,7 +13,7 @@ use admittance::mail::MailKind;
 use admittance::secret::MailToken;
 use admittance::service::{
     Authenticated, ChangeEmail, ConfirmPassword, DeleteAccount, EmailRequest, LinkRequest,
-    ResetPassword, Tokens, VerifyEmail,
+    PasswordStrengthRequest, ResetPassword, Tokens, VerifyEmail,
 };
 use admittance::test_util::MockStore;
 
@@ -24,8 +24,8 @@ const NEW: &str = "new@example.org";
 const WAIT: Duration = Duration::from_secs(7);
 
 /// The operations that check a password, the token of a mail or a refresh
-/// token, or that anybody may ask a mail by.
-const LIMITED: [&str; 14] = [
+/// token, that anybody may ask a mail by, or that take a while.
+const LIMITED: [&str; 15] = [
     "change_email",
     "change_password",
     "confirm_email_change",
@@ -34,6 +34,7 @@ const LIMITED: [&str; 14] = [
     "disown_email",
     "forgot_password",
     "login",
+    "password_strength",
     "refresh",
     "register",
     "resend_verification",
@@ -140,6 +141,13 @@ async fn ask(
         "register" => auth.register(registration(NEW), here).await.map(drop),
         "login" => bed.login(ANN, PASSWORD).await.map(drop),
         "refresh" => bed.refresh(tokens).await.map(drop),
+        "password_strength" => {
+            let request = PasswordStrengthRequest {
+                password: PASSWORD.into(),
+                ..PasswordStrengthRequest::default()
+            };
+            auth.password_strength(request, here).await.map(drop)
+        }
         "change_password" => bed
             .change_password(ann, PASSWORD, OTHER_PASSWORD)
             .await

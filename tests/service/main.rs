@@ -38,4 +38,5 @@ mod session_lifetime;
 mod sessions;
 mod squatting;
 mod step_up;
+mod strength;
 mod verification;

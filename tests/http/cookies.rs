@@ -1,0 +1,365 @@
+//! Sessions in cookies.
+
+use std::time::Duration;
+
+use admittance::clock::Clock;
+use admittance::http::{CookieConfig, HttpConfig};
+use admittance::mail::MailKind;
+use axum::body::Body;
+use axum::http::{Method, Request, header};
+use serde_json::json;
+
+use crate::browser::{Browser, REFRESH, TOKEN, set_cookies, with_cookies};
+use crate::client::{Client, members, registration, text};
+use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+
+const ANN: &str = "ann@example.org";
+#[tokio::test]
+async fn asvs_3_3_1_and_3_3_2_and_3_3_3_and_3_3_4_every_cookie_has_its_attributes() {
+    let mut browser = Browser::new();
+    let answers = [
+        browser.register(ANN).await,
+        browser.ask("POST /refresh", None).await,
+        browser
+            .ask(
+                "POST /password/confirm",
+                json!({"current_password": PASSWORD}),
+            )
+            .await,
+        browser
+            .ask("POST /login", json!({"email": ANN, "password": PASSWORD}))
+            .await,
+        browser.ask("POST /logout", None).await,
+    ];
+    for answer in &answers {
+        let cookies = set_cookies(answer);
+        let names: Vec<_> = cookies.iter().map(|cookie| cookie.name.as_str()).collect();
+        assert_eq!(names, [TOKEN, REFRESH], "{answer:?}");
+        for cookie in cookies {
+            let wanted = ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"];
+            assert_eq!(cookie.attributes, wanted, "{cookie:?}");
+        }
+    }
+    let ages = |answer| -> Vec<_> {
+        let cookies = set_cookies(answer).into_iter();
+        cookies.map(|cookie| cookie.max_age).collect()
+    };
+    let [registered, .., left] = &answers;
+    assert_eq!(ages(registered), [Some(900), Some(7 * 24 * 3600)]);
+    assert_eq!(ages(left), [Some(0), Some(0)]);
+}
+
+#[tokio::test]
+async fn asvs_3_3_5_no_cookie_is_longer_than_browsers_keep() {
+    let mut browser = Browser::new();
+    let mut http = with_cookies();
+    let long = CookieConfig::new().named(&"n".repeat(40));
+    http.cookies = Some(long.unwrap());
+    let mut register_for = async |audience: &str| {
+        let mut config = config();
+        config.audience = audience.to_owned();
+        browser.client = Client::over(Bed::with(config), http.clone());
+        browser.jar.clear();
+        browser.ask("POST /register", registration(ANN)).await
+    };
+    let cookies = set_cookies(&register_for("x").await);
+    assert!(cookies.iter().all(|cookie| cookie.bytes <= 4096));
+
+    // The longest token that there is fits no cookie, with a long name. That is an
+    // error, not a cookie that a browser drops. Each of these takes six bytes of
+    // JSON.
+    let room = (4096 - cookies[0].value.len()) * 3 / 4;
+    let answer = register_for(&"\u{1}".repeat(room / 6 - 4)).await;
+    assert_eq!(answer.code(), (500, "internal"));
+    assert!(set_cookies(&answer).is_empty());
+    let less = register_for(&"\u{1}".repeat(room / 6 - 12)).await;
+    assert_eq!(less.status, 201);
+    let bytes = set_cookies(&less)[0].bytes;
+    assert!((4000..=4096).contains(&bytes), "{bytes}");
+}
+
+#[tokio::test]
+async fn the_setting_for_localhost_has_other_names_and_no_secure() {
+    let mut http = with_cookies();
+    let cookies = CookieConfig::insecure_for_localhost();
+    assert!(!cookies.is_secure());
+    http.cookies = Some(cookies.named("exam").unwrap());
+    let mut browser = Browser::at(http);
+    for cookie in set_cookies(&browser.register(ANN).await) {
+        assert_eq!(cookie.attributes, ["HttpOnly", "Path=/", "SameSite=Lax"]);
+    }
+    assert_eq!(browser.names(), ["exam_refresh", "exam_token"]);
+    assert_eq!(browser.ask("GET /profile", None).await.status, 200);
+    let with_prefix = CookieConfig::new().named("exam").unwrap();
+    assert_eq!(with_prefix.token_name(), "__Host-exam_token");
+    assert_eq!(with_prefix.refresh_name(), "__Host-exam_refresh");
+    for name in ["", "a b", "a;b", "a=b", "\u{e4}", &"x".repeat(41)] {
+        assert!(CookieConfig::new().named(name).is_err(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_script_never_sees_a_token() {
+    let mut browser = Browser::new();
+    let registered = browser.register(ANN).await;
+    let link = browser.client.bed.mailed(MailKind::VerifyEmail).await;
+    let link = link.expose_secret();
+    let proof = json!({"token": link, "password": PASSWORD});
+    browser.jar.clear();
+    let verified = browser.ask("POST /email/verify", proof).await;
+    let change = json!({"current_password": PASSWORD, "new_password": OTHER_PASSWORD, "confirm_password": OTHER_PASSWORD});
+    let answers = [
+        registered,
+        verified,
+        browser.ask("POST /refresh", None).await,
+        browser.ask("POST /password/change", change).await,
+        browser
+            .ask(
+                "POST /password/confirm",
+                json!({"current_password": OTHER_PASSWORD}),
+            )
+            .await,
+        browser
+            .ask(
+                "POST /login",
+                json!({"email": ANN, "password": OTHER_PASSWORD}),
+            )
+            .await,
+    ];
+    for answer in answers {
+        assert!(answer.status.is_success(), "{answer:?}");
+        assert_eq!(
+            members(&answer.body),
+            [
+                "email",
+                "expires_in",
+                "is_verified",
+                "message",
+                "missing",
+                "name",
+                "user_id"
+            ]
+        );
+        assert_eq!(set_cookies(&answer).len(), 2);
+        // Nor does a log that prints headers.
+        let printed = format!("{:?}", answer.headers);
+        assert!(
+            !printed.contains("eyJ") && !printed.contains("adr_"),
+            "{printed}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn whoever_does_not_ask_for_cookies_gets_none() {
+    let client = Client::mailing_at(config(), with_cookies());
+    let answer = client.post("/register", registration(ANN)).await;
+    assert!(set_cookies(&answer).is_empty());
+    let (token, refresh) = (
+        text(&answer.body, "token"),
+        text(&answer.body, "refresh_token"),
+    );
+    let renewed = client
+        .post("/refresh", json!({"refresh_token": refresh}))
+        .await;
+    assert!(set_cookies(&renewed).is_empty());
+    assert!(renewed.body["token"].is_string());
+    let left = client
+        .send(crate::client::bearer(Method::POST, "/logout", token))
+        .await;
+    assert_eq!(left.status, 200);
+    assert!(set_cookies(&left).is_empty());
+    assert_eq!(left.header("clear-site-data"), "");
+    // Neither a body nor a cookie: a body is what is missing.
+    let empty = client.send(Request::post("/refresh").body(Body::empty()).unwrap());
+    assert_eq!(empty.await.code(), (415, "unsupported_media_type"));
+}
+
+#[tokio::test]
+async fn where_cookies_are_off_none_is_set_or_looked_at() {
+    let mut browser = Browser::new();
+    browser.register(ANN).await;
+    let bed = std::mem::replace(&mut browser.client, Client::new()).bed;
+    browser.client = Client::over(bed, HttpConfig::default());
+    assert_eq!(
+        browser.ask("GET /profile", None).await.code(),
+        (401, "invalid_token")
+    );
+    let asked = json!({"email": ANN, "password": PASSWORD});
+    let answer = browser.ask("POST /login", asked).await;
+    assert_eq!(answer.code(), (400, "malformed_request"));
+}
+
+#[tokio::test]
+async fn only_the_word_cookie_asks_for_cookies() {
+    let browser = Browser::new();
+    for value in ["bearer", "Cookie", "", "cookie, cookie", "cookie;x"] {
+        let body = registration(ANN);
+        let mut request = browser.request("POST /register", Some(&body));
+        let headers = request.headers_mut();
+        headers.insert("admittance-session", value.parse().unwrap());
+        let answer = browser.client.send(request).await;
+        assert_eq!(answer.code(), (400, "malformed_request"), "{value}");
+    }
+}
+
+#[tokio::test]
+async fn ghsa_31_a_planted_cookie_is_not_taken_for_the_browsers_own() {
+    let mut browser = Browser::new();
+    browser.register(ANN).await;
+    let own = browser.jar.clone();
+    let mut other = Browser {
+        client: std::mem::replace(&mut browser.client, Client::new()),
+        jar: Vec::new(),
+    };
+    other.register("eve@example.org").await;
+    for planted in [[own.clone(), other.jar.clone()], [other.jar.clone(), own]] {
+        other.jar = planted.concat();
+        let profile = other.ask("GET /profile", None).await;
+        assert_eq!(profile.code(), (401, "invalid_token"));
+        let refreshed = other.ask("POST /refresh", None).await;
+        assert_eq!(refreshed.code(), (401, "invalid_token"));
+    }
+}
+
+#[tokio::test]
+async fn cookies_of_others_do_no_harm() {
+    let mut browser = Browser::new();
+    browser.register(ANN).await;
+    let mut request = browser.request("GET /profile", None);
+    let own = request.headers()[header::COOKIE].clone();
+    let headers = request.headers_mut();
+    headers.insert(
+        header::COOKIE,
+        "theme=dark; broken; =; a=\"b\"".parse().unwrap(),
+    );
+    let bytes = axum::http::HeaderValue::from_bytes(b"x=\xff\xfe").unwrap();
+    headers.append(header::COOKIE, bytes);
+    headers.append(header::COOKIE, own);
+    assert_eq!(browser.client.send(request).await.status, 200);
+}
+
+#[tokio::test]
+async fn asvs_7_2_4_a_login_ends_the_session_whose_place_it_takes() {
+    let mut browser = Browser::new();
+    browser.register(ANN).await;
+    let before = browser.jar.clone();
+    let login = json!({"email": ANN, "password": PASSWORD});
+    assert_eq!(browser.ask("POST /login", login).await.status, 200);
+    let after = std::mem::replace(&mut browser.jar, before);
+    assert_eq!(browser.ask("GET /profile", None).await.status, 401);
+    assert_eq!(browser.ask("POST /refresh", None).await.status, 401);
+    browser.jar = after;
+    let sessions = browser.ask("GET /sessions", None).await;
+    assert_eq!(sessions.body["sessions"].as_array().unwrap().len(), 1);
+    // A login that is refused ends nothing.
+    let wrong = json!({"email": ANN, "password": OTHER_PASSWORD});
+    assert_eq!(browser.ask("POST /login", wrong).await.status, 401);
+    assert_eq!(browser.ask("GET /profile", None).await.status, 200);
+    // Registering as somebody else is a change of user.
+    let session = browser.ask("GET /profile", None).await;
+    assert_eq!(text(&session.body, "email"), ANN);
+    let kept = browser.jar.clone();
+    browser.register("lee@example.org").await;
+    browser.jar = kept;
+    assert_eq!(browser.ask("GET /profile", None).await.status, 401);
+}
+
+#[tokio::test]
+async fn asvs_14_3_1_logout_forgets_what_the_browser_keeps() {
+    let mut browser = Browser::new();
+    let ends = [
+        ("POST /logout", None),
+        (
+            "DELETE /account",
+            Some(json!({"current_password": PASSWORD})),
+        ),
+    ];
+    for (line, body) in ends {
+        browser.register(ANN).await;
+        let kept = browser.jar.clone();
+        let answer = browser.ask(line, body).await;
+        assert!(answer.status.is_success(), "{line}: {answer:?}");
+        assert_eq!(answer.header("clear-site-data"), "\"cache\", \"storage\"");
+        assert!(browser.jar.is_empty(), "{line}");
+        browser.jar = kept;
+        assert_eq!(
+            browser.ask("GET /profile", None).await.status,
+            401,
+            "{line}"
+        );
+        assert_eq!(
+            browser.ask("POST /refresh", None).await.status,
+            401,
+            "{line}"
+        );
+        if line == "POST /logout" {
+            let login = json!({"email": ANN, "password": PASSWORD});
+            browser.ask("POST /login", login).await;
+            let proof = json!({"current_password": PASSWORD});
+            browser.ask("DELETE /account", proof).await;
+        }
+    }
+    // So does ending the own session among all.
+    browser.register(ANN).await;
+    let sessions = browser.ask("GET /sessions", None).await;
+    let id = text(&sessions.body["sessions"][0], "session_id").to_owned();
+    let answer = browser.ask(&format!("DELETE /sessions/{id}"), None).await;
+    assert_eq!(answer.status, 204);
+    assert!(browser.jar.is_empty());
+}
+
+#[tokio::test]
+async fn an_expired_access_token_is_renewed_without_a_script_that_sees_it() {
+    let mut browser = Browser::new();
+    browser.register(ANN).await;
+    browser.client.bed.clock.advance(Duration::from_secs(901));
+    assert_eq!(
+        browser.ask("GET /profile", None).await.code(),
+        (401, "invalid_token")
+    );
+    assert_eq!(
+        browser.names(),
+        [REFRESH, TOKEN],
+        "a refusal takes nothing away"
+    );
+    assert_eq!(browser.ask("POST /refresh", None).await.status, 200);
+    assert_eq!(browser.ask("GET /profile", None).await.status, 200);
+    // Once the session itself has ended, the browser forgets it.
+    let begin = browser.client.bed.clock.now();
+    browser
+        .client
+        .bed
+        .clock
+        .advance(Duration::from_secs(8 * 24 * 3600));
+    assert!(browser.client.bed.clock.now() > begin);
+    assert_eq!(
+        browser.ask("POST /refresh", None).await.code(),
+        (401, "invalid_token")
+    );
+    assert!(browser.jar.is_empty());
+    assert_eq!(
+        browser.ask("POST /refresh", None).await.code(),
+        (401, "invalid_token")
+    );
+}
+
+#[tokio::test]
+async fn a_login_that_is_not_to_be_remembered_ends_with_the_browser() {
+    let mut browser = Browser::new();
+    browser.register(ANN).await;
+    let login = json!({"email": ANN, "password": PASSWORD, "remember": false});
+    let opened = browser.ask("POST /login", login).await;
+    let confirmed = browser
+        .ask(
+            "POST /password/confirm",
+            json!({"current_password": PASSWORD}),
+        )
+        .await;
+    let renewed = browser.ask("POST /refresh", None).await;
+    for answer in [opened, confirmed, renewed] {
+        for cookie in set_cookies(&answer) {
+            assert_eq!(cookie.max_age, None, "{cookie:?}");
+        }
+    }
+}

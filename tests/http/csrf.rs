@@ -1,0 +1,214 @@
+//! What pages of other sites make a browser do with the cookies of a session.
+
+use admittance::axum::{Authenticator, CurrentUser, OptionalUser};
+use axum::Router;
+use axum::http::{HeaderMap, HeaderName, header};
+use axum::routing::any;
+use serde_json::{Value, json};
+
+use crate::browser::{Browser, LISTED, OWN, set_cookies};
+use crate::client::{registration, send, text};
+use crate::support::bed::PASSWORD;
+
+const ANN: &str = "ann@example.org";
+
+/// Headers that say where a request comes from.
+type Source = [(&'static str, &'static str)];
+
+/// Where a request comes from, and whether it is let through.
+const SOURCES: [(&str, &Source, bool); 16] = [
+    (
+        "a page of ours",
+        &[("sec-fetch-site", "same-origin"), ("origin", OWN)],
+        true,
+    ),
+    ("the person", &[("sec-fetch-site", "none")], true),
+    (
+        "a listed page",
+        &[("sec-fetch-site", "same-site"), ("origin", LISTED)],
+        true,
+    ),
+    (
+        "an old browser on a page of ours",
+        &[("origin", OWN), ("host", "exam.example")],
+        true,
+    ),
+    (
+        "the same, with the port",
+        &[("origin", OWN), ("host", "exam.example:443")],
+        true,
+    ),
+    (
+        "another site",
+        &[
+            ("sec-fetch-site", "cross-site"),
+            ("origin", "https://evil.example"),
+        ],
+        false,
+    ),
+    (
+        "a neighbour",
+        &[
+            ("sec-fetch-site", "same-site"),
+            ("origin", "https://blog.exam.example"),
+        ],
+        false,
+    ),
+    (
+        "a neighbour without an origin",
+        &[("sec-fetch-site", "same-site")],
+        false,
+    ),
+    (
+        "a sandbox",
+        &[("sec-fetch-site", "cross-site"), ("origin", "null")],
+        false,
+    ),
+    (
+        "an old browser elsewhere",
+        &[("origin", "https://evil.example"), ("host", "exam.example")],
+        false,
+    ),
+    (
+        "another port",
+        &[
+            ("origin", "https://exam.example:8443"),
+            ("host", "exam.example"),
+        ],
+        false,
+    ),
+    (
+        "an unencrypted page",
+        &[("origin", "http://exam.example"), ("host", "exam.example")],
+        false,
+    ),
+    (
+        "a longer name",
+        &[
+            ("origin", "https://exam.example.evil.example"),
+            ("host", "exam.example"),
+        ],
+        false,
+    ),
+    ("nobody says", &[("host", "exam.example")], false),
+    (
+        "two origins",
+        &[
+            ("origin", OWN),
+            ("origin", "https://evil.example"),
+            ("host", "exam.example"),
+        ],
+        false,
+    ),
+    (
+        "two sites",
+        &[
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-origin"),
+        ],
+        false,
+    ),
+];
+
+fn from(source: &Source, headers: &mut HeaderMap) {
+    for name in ["sec-fetch-site", "origin", "host"] {
+        headers.remove(name);
+    }
+    for (name, value) in source {
+        let name: HeaderName = name.parse().unwrap();
+        headers.append(name, value.parse().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn asvs_3_5_1_a_foreign_page_changes_nothing_with_the_cookies() {
+    for (name, source, allowed) in SOURCES {
+        let mut browser = Browser::new();
+        browser.register(ANN).await;
+        let send = async |line: &str, body: Option<Value>| {
+            let mut request = browser.request(line, body.as_ref());
+            from(source, request.headers_mut());
+            browser.client.send(request).await
+        };
+        // Reading is the same from everywhere: no script of theirs gets to see it.
+        assert_eq!(send("GET /profile", None).await.status, 200, "{name}");
+        let login = json!({"email": ANN, "password": PASSWORD});
+        let lines = [
+            ("PUT /profile", Some(json!({"name": "Eve"}))),
+            ("POST /refresh", None),
+            ("DELETE /sessions", None),
+            ("POST /logout", None),
+            ("POST /login", Some(login)),
+            ("POST /register", Some(registration("lee@example.org"))),
+        ];
+        for (line, body) in lines {
+            let answer = send(line, body).await;
+            if allowed {
+                assert!(answer.status.is_success(), "{name}: {line}: {answer:?}");
+            } else {
+                assert_eq!(answer.code(), (403, "forbidden"), "{name}: {line}");
+                assert!(set_cookies(&answer).is_empty(), "{name}: {line}");
+            }
+        }
+        if !allowed {
+            let profile = browser.ask("GET /profile", None).await;
+            assert_eq!(text(&profile.body, "name"), "Ann", "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn asvs_3_5_1_it_holds_for_the_applications_own_routes() {
+    async fn hello(user: CurrentUser) -> String {
+        user.user().name.as_str().to_owned()
+    }
+    async fn perhaps(OptionalUser(user): OptionalUser) -> String {
+        user.map_or("nobody", |_| "somebody").to_owned()
+    }
+    let mut browser = Browser::new();
+    let auth = Authenticator::from(&browser.client.api);
+    let app = Router::new()
+        .route("/hello", any(hello))
+        .route("/perhaps", any(perhaps))
+        .with_state(auth);
+    let nobody = send(&app, browser.request("GET /perhaps", None)).await;
+    assert_eq!(nobody.body, "nobody");
+    browser.register(ANN).await;
+    for path in ["/hello", "/perhaps"] {
+        for method in ["GET", "HEAD", "POST", "DELETE", "PATCH"] {
+            let mut request = browser.request(&format!("{method} {path}"), None);
+            assert_eq!(send(&app, request).await.status, 200, "{method}");
+            request = browser.request(&format!("{method} {path}"), None);
+            from(&[("sec-fetch-site", "cross-site")], request.headers_mut());
+            let wanted = if matches!(method, "GET" | "HEAD") {
+                200
+            } else {
+                403
+            };
+            assert_eq!(send(&app, request).await.status, wanted, "{method}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_authorization_header_goes_before_cookies() {
+    let mut browser = Browser::new();
+    browser.register(ANN).await;
+    let lee = browser.client.register("lee@example.org").await;
+    let mut request = browser.request("GET /profile", None);
+    let value = format!("Bearer {}", text(&lee, "token"));
+    request
+        .headers_mut()
+        .insert(header::AUTHORIZATION, value.parse().unwrap());
+    // It is no cookie, so where it comes from does not matter.
+    from(&[("sec-fetch-site", "cross-site")], request.headers_mut());
+    let profile = browser.client.send(request).await;
+    assert_eq!(text(&profile.body, "email"), "lee@example.org");
+    let mut broken = browser.request("GET /profile", None);
+    let headers = broken.headers_mut();
+    headers.insert(header::AUTHORIZATION, "Basic QTpC".parse().unwrap());
+    assert_eq!(
+        browser.client.send(broken).await.code(),
+        (401, "invalid_token")
+    );
+}
