@@ -34,6 +34,8 @@ pub enum Operation {
     ChangePassword,
     /// Giving the own password again, for a session in place of the present one.
     ConfirmPassword,
+    /// Asking what a password is worth. Reported when it is refused only.
+    PasswordStrength,
     /// Listing the own sessions.
     ListSessions,
     /// Ending one of the own sessions.
@@ -102,6 +104,7 @@ impl Operation {
             Self::UpdateProfile => "update_profile",
             Self::ChangePassword => "change_password",
             Self::ConfirmPassword => "confirm_password",
+            Self::PasswordStrength => "password_strength",
             Self::ListSessions => "list_sessions",
             Self::EndSession => "end_session",
             Self::EndAllSessions => "end_all_sessions",

@@ -1,8 +1,11 @@
 //! Advice on a password while somebody is choosing it.
 
+use super::report::Trail;
 use super::{AuthService, PasswordStrength, PasswordStrengthRequest, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
+use crate::event::Operation;
+use crate::metrics;
 use crate::password::NormalizedPassword;
 use crate::store::LimitStore;
 
@@ -12,13 +15,28 @@ impl<S: LimitStore, C: Clock> AuthService<S, C> {
     /// too, which are not looked up here: what somebody is still typing is
     /// nobody else's business.
     ///
-    /// Nothing is kept, and no event is made of it.
+    /// Nothing is kept, and only a refusal makes an event.
     ///
     /// # Errors
     ///
     /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
     /// [`AuthError::Store`] when the limiter cannot be reached.
     pub async fn password_strength(
+        &self,
+        request: PasswordStrengthRequest,
+        context: &RequestContext,
+    ) -> Result<PasswordStrength, AuthError> {
+        let trail = Trail::default();
+        let result = self.try_password_strength(request, context).await;
+        if result.is_ok() {
+            metrics::unreported(Operation::PasswordStrength, trail.since);
+        } else {
+            self.report(Operation::PasswordStrength, &trail, context, &result);
+        }
+        result
+    }
+
+    async fn try_password_strength(
         &self,
         request: PasswordStrengthRequest,
         context: &RequestContext,

@@ -5,7 +5,8 @@ use admittance::authz::{Role, RolePolicy};
 use admittance::config::AuthConfig;
 use admittance::mail::MailKind;
 use admittance::service::{
-    ChangeRoles, ListEvents, ListUsers, RequestContext, SetStatus, UpdateProfile,
+    ChangeRoles, ListEvents, ListUsers, PasswordStrengthRequest, RequestContext, SetStatus,
+    UpdateProfile,
 };
 use admittance::store::Store;
 use admittance::user::UserStatus;
@@ -96,6 +97,9 @@ pub(crate) async fn live<S: Store + Clone>(bed: &Bed<S>) {
     let ann = bed.validate(&tokens).await.unwrap();
     delete(bed, &ann, PASSWORD).await.unwrap();
 
+    let typed = PasswordStrengthRequest::default();
+    let told = bed.auth.password_strength(typed, &bed.here).await.unwrap();
+    assert!(!told.acceptable);
     bed.register(BOB).await;
     let link = bed.mailed(MailKind::VerifyEmail).await;
     disown(bed, &link).await.unwrap();

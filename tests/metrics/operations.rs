@@ -101,7 +101,7 @@ async fn every_operation_and_outcome_is_counted_once() {
     );
 }
 
-const ALL_OPERATIONS: [Operation; 33] = [
+const ALL_OPERATIONS: [Operation; 34] = [
     Operation::Register,
     Operation::Login,
     Operation::ValidateToken,
@@ -110,6 +110,7 @@ const ALL_OPERATIONS: [Operation; 33] = [
     Operation::UpdateProfile,
     Operation::ChangePassword,
     Operation::ConfirmPassword,
+    Operation::PasswordStrength,
     Operation::ListSessions,
     Operation::EndSession,
     Operation::EndAllSessions,

@@ -230,9 +230,11 @@ impl Scene {
             | Op::DeleteWrong => {
                 self.check_refused(outcome).await;
             }
-            Op::Validate | Op::ListSessions | Op::Export | Op::ListEvents => {
-                self.check_untouched(true).await
-            }
+            Op::Validate
+            | Op::PasswordStrength
+            | Op::ListSessions
+            | Op::Export
+            | Op::ListEvents => self.check_untouched(true).await,
             Op::Refresh | Op::RefreshRepeated => self.check_refresh(outcome).await,
             Op::RefreshReused => self.check_reused(outcome).await,
             Op::Logout | Op::LogoutCached => self.check_logout(outcome).await,

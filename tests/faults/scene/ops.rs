@@ -43,6 +43,7 @@ pub(crate) enum Op {
     ChangePasswordWrong,
     ConfirmPassword,
     ConfirmPasswordWrong,
+    PasswordStrength,
     ListSessions,
     EndSession,
     EndAllSessions,
@@ -99,7 +100,7 @@ pub(crate) enum Op {
     AppointUnverified,
 }
 
-pub(crate) const OPS: [Op; 65] = [
+pub(crate) const OPS: [Op; 66] = [
     Op::Register,
     Op::RegisterTaken,
     Op::RegisterMailing,
@@ -122,6 +123,7 @@ pub(crate) const OPS: [Op; 65] = [
     Op::ChangePasswordWrong,
     Op::ConfirmPassword,
     Op::ConfirmPasswordWrong,
+    Op::PasswordStrength,
     Op::ListSessions,
     Op::EndSession,
     Op::EndAllSessions,
@@ -182,6 +184,11 @@ impl Op {
         }
     }
 
+    /// Whether it is reported when it is refused only.
+    pub(crate) fn is_silent(self) -> bool {
+        matches!(self, Op::Validate | Op::PasswordStrength)
+    }
+
     /// Whether it hashes or scores passwords.
     pub(crate) fn hashes(self) -> bool {
         self.guesses().is_some()
@@ -192,6 +199,7 @@ impl Op {
                     | Op::RegisterTaken
                     | Op::RegisterMailing
                     | Op::RegisterTakenMailing
+                    | Op::PasswordStrength
                     | Op::Login
                     | Op::LoginRehash
                     | Op::LoginCapped

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use admittance::service::{ListEvents, RefreshRequest, UpdateProfile};
+use admittance::service::{ListEvents, PasswordStrengthRequest, RefreshRequest, UpdateProfile};
 use serde_json::json;
 
 use super::{ANN, BOB, EVE, NEW, Op, Scene, WRONG};
@@ -69,6 +69,12 @@ impl Scene {
                     confirm_password(&bed, &ann, PASSWORD).await
                 }
                 Op::ConfirmPasswordWrong => confirm_password(&bed, &ann, WRONG).await,
+                Op::PasswordStrength => {
+                    let typed = PasswordStrengthRequest::default();
+                    let told = auth.password_strength(typed, here).await?;
+                    assert!(!told.acceptable);
+                    Ok(None)
+                }
                 Op::ListSessions => {
                     let list = auth.list_sessions(&ann, here).await?;
                     assert_eq!(list.sessions.len(), 3);
