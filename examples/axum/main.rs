@@ -9,6 +9,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 
 use admittance::axum::{Authenticator, CurrentUser, RequirePermission, RequiredPermission};
+use admittance::http::{Problem, ProblemCode};
 use axum::extract::FromRef;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -27,6 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/hello", get(hello))
         .route("/exams", get(exams))
         .merge(admittance::axum::router(&parts.api))
+        .fallback(nothing_here)
         .with_state(App {
             auth: Authenticator::from(&parts.api),
         });
@@ -45,6 +47,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// A route of the application's own: only users who are logged in get in.
 async fn hello(user: CurrentUser) -> Json<Value> {
     Json(json!({ "hello": user.user().name.as_str() }))
+}
+
+/// Paths that are nobody's are answered as the library answers.
+async fn nothing_here() -> Problem {
+    Problem::new(ProblemCode::NotFound)
 }
 
 struct TakeExams;

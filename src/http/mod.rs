@@ -15,6 +15,7 @@ mod problem;
 mod request;
 mod route;
 mod transport;
+mod user;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -31,6 +32,7 @@ pub use cookie::CookieConfig;
 pub use origin::{AllowedOrigins, ParseOriginsError};
 pub use problem::{Problem, ProblemCode};
 pub use route::{ADMIN_ROUTES, Endpoint, ROUTES, Route};
+pub use user::{CurrentUser, OptionalUser};
 
 use crate::clock::{Clock, SystemClock};
 use crate::service::{AuthService, Authenticated};
@@ -134,6 +136,14 @@ impl<S, C> AuthApi<S, C> {
     pub fn routes(&self) -> impl Iterator<Item = &'static Route> + use<S, C> {
         let admin: &[Route] = if self.config.admin { ADMIN_ROUTES } else { &[] };
         ROUTES.iter().chain(admin)
+    }
+
+    /// Whether `path` is one of theirs, by whatever method: for a framework
+    /// that has to know before it takes the request. It is the path as it was
+    /// sent, without the query and without the prefix that the routes are at.
+    #[must_use]
+    pub fn has_route(&self, path: &str) -> bool {
+        self.routes().any(|route| route.matches(path).is_some())
     }
 }
 
