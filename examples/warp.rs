@@ -18,12 +18,13 @@ use warp::{Filter, Reply};
 async fn main() -> Result<(), Box<dyn Error>> {
     let parts = shared::parts().await?;
     let auth = Authenticator::from(&parts.api);
+    let get = warp::get().or(warp::head()).unify();
     let hello = warp::path!("hello")
-        .and(warp::get())
+        .and(get)
         .and(current_user(&auth))
         .map(hello);
     let exams = warp::path!("exams")
-        .and(warp::get())
+        .and(get)
         .and(require_permission(&auth, Permission::new("exam:take")?))
         .map(exams);
     let app = hello.or(exams).or(routes(&parts.api)).recover(recover_all);

@@ -24,11 +24,13 @@ struct App {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let parts = shared::parts().await?;
+    // What is nobody's is answered in the same form as the library answers.
     let app = Router::new()
         .route("/hello", get(hello))
         .route("/exams", get(exams))
         .merge(admittance::axum::router(&parts.api))
-        .fallback(nothing_here)
+        .fallback(async || Problem::new(ProblemCode::NotFound))
+        .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
         .with_state(App {
             auth: Authenticator::from(&parts.api),
         });
@@ -47,11 +49,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// A route of the application's own: only users who are logged in get in.
 async fn hello(user: CurrentUser) -> Json<Value> {
     Json(json!({ "hello": user.user().name.as_str() }))
-}
-
-/// Paths that are nobody's are answered as the library answers.
-async fn nothing_here() -> Problem {
-    Problem::new(ProblemCode::NotFound)
 }
 
 struct TakeExams;
