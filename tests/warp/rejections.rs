@@ -124,6 +124,10 @@ async fn every_rejection_can_be_answered_as_a_problem() {
         ),
         (request("GET", "/cookie"), (400, "malformed_request")),
         (
+            request("GET", "/cookie").header("cookie", "other=1"),
+            (400, "malformed_request"),
+        ),
+        (
             request("GET", "/shared").header("origin", "https://other.example"),
             (403, "forbidden"),
         ),
