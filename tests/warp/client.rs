@@ -67,6 +67,14 @@ impl Answer {
             .map_or("", |value| value.to_str().unwrap())
     }
 
+    /// Every value of a header that there may be more than one of.
+    pub(crate) fn all(&self, name: &str) -> Vec<String> {
+        let values = self.response.headers().get_all(name).iter();
+        values
+            .map(|value| value.to_str().unwrap().to_owned())
+            .collect()
+    }
+
     pub(crate) fn code(&self) -> (u16, &str) {
         (self.status, self.body["code"].as_str().unwrap_or(""))
     }

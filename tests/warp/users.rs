@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use admittance::authz::{Permission, Role, RolePolicy};
-use admittance::http::HttpConfig;
+use admittance::http::{CookieConfig, HttpConfig};
 use admittance::warp::{
     CurrentUser, OptionalUser, current_user, optional_user, recent_password, recover,
     require_permission, routes,
@@ -11,7 +11,7 @@ use admittance::warp::{
 use serde_json::json;
 use warp::Filter;
 
-use crate::client::{App, Client, app, bearer, request, send};
+use crate::client::{App, Client, app, bearer, registration, request, send};
 use crate::support::bed::{PASSWORD, config};
 
 fn name(user: CurrentUser) -> String {
@@ -120,4 +120,36 @@ async fn asvs_7_5_3_a_route_that_needs_a_recent_password_lets_in_whoever_gives_i
     let confirmed = send(&app, request).await;
     let token = confirmed.body["token"].as_str().unwrap();
     assert_eq!(careful(token).await.text(), (200, "Ann"));
+}
+
+#[tokio::test]
+async fn asvs_3_5_1_a_session_in_a_cookie_is_let_in_from_pages_of_the_own_site() {
+    let mut http = HttpConfig::default();
+    http.cookies = Some(CookieConfig::new());
+    let client = Client::with(config(), http);
+    let app = application(&client);
+    let request_session = request("POST", "/register")
+        .header("admittance-session", "cookie")
+        .header("sec-fetch-site", "same-origin")
+        .json(&registration("ann@example.org"));
+    let cookies = send(&app, request_session).await.all("set-cookie");
+    assert_eq!(cookies.len(), 2);
+    let pair = |cookie: &str| cookie.split(';').next().unwrap().to_owned();
+    let cookie = cookies
+        .iter()
+        .map(|cookie| pair(cookie))
+        .collect::<Vec<_>>();
+    let cookie = cookie.join("; ");
+
+    for path in ["/hello", "/maybe"] {
+        let ask = async |method: &str, site: &str| {
+            let asked = request(method, path)
+                .header("cookie", &*cookie)
+                .header("sec-fetch-site", site);
+            send(&app, asked).await
+        };
+        assert_eq!(ask("GET", "cross-site").await.text(), (200, "Ann"));
+        assert_eq!(ask("POST", "same-origin").await.text(), (200, "Ann"));
+        assert_eq!(ask("POST", "cross-site").await.code(), (403, "forbidden"));
+    }
 }
