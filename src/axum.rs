@@ -32,7 +32,7 @@ use crate::http::{AuthApi, Problem, ProblemCode};
 use crate::service::Authenticated;
 use crate::store::Store;
 
-pub use crate::http::Authenticator;
+pub use crate::http::{Authenticator, CurrentUser, OptionalUser};
 
 /// All endpoints of the contract, and those for administrators if
 /// [`HttpConfig::admin`](crate::http::HttpConfig::admin) says so, to be merged or nested into an application.
@@ -62,20 +62,7 @@ fn peer(extensions: &Extensions) -> Option<IpAddr> {
         .map(|ConnectInfo(address)| address.ip())
 }
 
-/// The user who presented a live access token; without one the request is
-/// answered with 401. The router's state must be an [`Authenticator`] or give
-/// one by [`FromRef`].
-#[derive(Clone, Debug)]
-pub struct CurrentUser(pub Authenticated);
-
-impl Deref for CurrentUser {
-    type Target = Authenticated;
-
-    fn deref(&self) -> &Authenticated {
-        &self.0
-    }
-}
-
+/// The router's state must be an [`Authenticator`] or give one by [`FromRef`].
 impl<St> FromRequestParts<St> for CurrentUser
 where
     St: Send + Sync,
@@ -91,12 +78,6 @@ where
             .map(Self)
     }
 }
-
-/// The user, or nobody when the request has no token. One that is there and not
-/// live is answered with 401 all the same: a client that thinks it is logged in
-/// is told that it is not.
-#[derive(Clone, Debug)]
-pub struct OptionalUser(pub Option<CurrentUser>);
 
 impl<St> FromRequestParts<St> for OptionalUser
 where

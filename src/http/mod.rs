@@ -2,7 +2,13 @@
 //!
 //! [`AuthApi::handle`] takes an `http::Request<Bytes>` and gives an
 //! `http::Response<Bytes>`. A framework's module only adapts: it collects the
-//! body, bounded by [`HttpConfig::max_body_bytes`], and names the peer.
+//! body, bounded by [`HttpConfig::max_body_bytes`] and
+//! [`HttpConfig::body_timeout`], and names the peer.
+//!
+//! How long a client may take for a request's head, and how many connections
+//! there may be, is the server's to bound: the request is not here before its
+//! head is. Neither `axum::serve` nor `warp::serve` bounds the head's time; a
+//! reverse proxy does, or hyper's `header_read_timeout` with a timer.
 
 mod client_ip;
 mod cookie;
@@ -15,15 +21,18 @@ mod problem;
 mod request;
 mod route;
 mod transport;
+mod user;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
+use tokio::time::timeout;
 use tracing::Instrument;
 
 pub use client_ip::{ForwardedHeader, ParseProxiesError, TrustedProxies};
@@ -31,6 +40,7 @@ pub use cookie::CookieConfig;
 pub use origin::{AllowedOrigins, ParseOriginsError};
 pub use problem::{Problem, ProblemCode};
 pub use route::{ADMIN_ROUTES, Endpoint, ROUTES, Route};
+pub use user::{CurrentUser, OptionalUser};
 
 use crate::clock::{Clock, SystemClock};
 use crate::service::{AuthService, Authenticated};
@@ -43,6 +53,9 @@ use transport::{Credential, Transport};
 pub struct HttpConfig {
     /// Largest request body, in bytes. Default 64 KiB.
     pub max_body_bytes: usize,
+    /// How long a client may take to send a request's body, in all, counted
+    /// from when its head is there. After it, the answer is 408. Default 30 s.
+    pub body_timeout: Duration,
     /// Proxies that are believed when they name the client. Default: none, so
     /// that a client is known by its peer address (ASVS 4.1.3).
     pub trusted_proxies: TrustedProxies,
@@ -70,6 +83,7 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             max_body_bytes: 64 * 1024,
+            body_timeout: Duration::from_secs(30),
             trusted_proxies: TrustedProxies::default(),
             forwarded: ForwardedHeader::default(),
             admin: false,
@@ -135,6 +149,14 @@ impl<S, C> AuthApi<S, C> {
         let admin: &[Route] = if self.config.admin { ADMIN_ROUTES } else { &[] };
         ROUTES.iter().chain(admin)
     }
+
+    /// Whether `path` is one of theirs, by whatever method: for a framework
+    /// that has to know before it takes the request. It is the path as it was
+    /// sent, without the query and without the prefix that the routes are at.
+    #[must_use]
+    pub fn has_route(&self, path: &str) -> bool {
+        self.routes().any(|route| route.matches(path).is_some())
+    }
 }
 
 impl<S, C> AuthApi<S, C>
@@ -161,14 +183,23 @@ where
             .await
             .unwrap_or_else(Problem::into_response);
         if is_head {
+            // What GET would say (RFC 9110 §8.6): a framework may take the
+            // missing body's.
+            let length = response.body().len();
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_LENGTH, length.into());
             *response.body_mut() = Bytes::new();
         }
         cors::share(origin.as_ref(), &self.config, response.headers_mut());
         response
     }
 
-    /// Collects `body` and answers; a body that is too large or breaks off is
-    /// answered without being read further.
+    /// Collects `body` and answers; a body that is too large, takes too long or
+    /// breaks off is answered without being read further.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime, or in one without timers.
     pub async fn handle_body<B>(&self, request: Request<B>, peer: Option<IpAddr>) -> Response<Bytes>
     where
         B: http_body::Body + Send,
@@ -176,20 +207,19 @@ where
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
-        let problem = match Limited::new(body, self.config.max_body_bytes)
-            .collect()
-            .await
-        {
-            Ok(body) => {
+        let body = Limited::new(body, self.config.max_body_bytes).collect();
+        let problem = match timeout(self.config.body_timeout, body).await {
+            Ok(Ok(body)) => {
                 let request = Request::from_parts(parts, body.to_bytes());
                 return self.handle(request, peer).await;
             }
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
                 Problem::new(ProblemCode::PayloadTooLarge)
             }
-            Err(_) => {
+            Ok(Err(_)) => {
                 Problem::new(ProblemCode::MalformedRequest).detail("The request's body broke off.")
             }
+            Err(_) => Problem::new(ProblemCode::RequestTimeout),
         };
         let mut response = problem.into_response();
         let origin = parts.headers.get(header::ORIGIN);
