@@ -24,7 +24,7 @@ use ::axum::body::Body;
 use ::axum::extract::{ConnectInfo, FromRef, FromRequestParts, Request};
 use ::axum::response::{IntoResponse, Response};
 use ::axum::routing::any;
-use ::http::{Extensions, header, request::Parts};
+use ::http::{Extensions, request::Parts};
 
 use crate::authz::Permission;
 use crate::clock::Clock;
@@ -32,7 +32,7 @@ use crate::http::{AuthApi, Problem, ProblemCode};
 use crate::service::Authenticated;
 use crate::store::Store;
 
-pub use crate::http::Authenticator;
+pub use crate::http::{Authenticator, CurrentUser, OptionalUser};
 
 /// All endpoints of the contract, and those for administrators if
 /// [`HttpConfig::admin`](crate::http::HttpConfig::admin) says so, to be merged or nested into an application.
@@ -62,20 +62,7 @@ fn peer(extensions: &Extensions) -> Option<IpAddr> {
         .map(|ConnectInfo(address)| address.ip())
 }
 
-/// The user who presented a live access token; without one the request is
-/// answered with 401. The router's state must be an [`Authenticator`] or give
-/// one by [`FromRef`].
-#[derive(Clone, Debug)]
-pub struct CurrentUser(pub Authenticated);
-
-impl Deref for CurrentUser {
-    type Target = Authenticated;
-
-    fn deref(&self) -> &Authenticated {
-        &self.0
-    }
-}
-
+/// The router's state must be an [`Authenticator`] or give one by [`FromRef`].
 impl<St> FromRequestParts<St> for CurrentUser
 where
     St: Send + Sync,
@@ -92,12 +79,6 @@ where
     }
 }
 
-/// The user, or nobody when the request has no `Authorization` header. A token
-/// that is there and not live is answered with 401 all the same: a client that
-/// thinks it is logged in is told that it is not.
-#[derive(Clone, Debug)]
-pub struct OptionalUser(pub Option<CurrentUser>);
-
 impl<St> FromRequestParts<St> for OptionalUser
 where
     St: Send + Sync,
@@ -106,11 +87,11 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
-        if !parts.headers.contains_key(header::AUTHORIZATION) {
-            return Ok(Self(None));
-        }
-        let user = CurrentUser::from_request_parts(parts, state).await?;
-        Ok(Self(Some(user)))
+        let peer = peer(&parts.extensions);
+        Authenticator::from_ref(state)
+            .authenticate_optional(&parts.method, &parts.headers, peer)
+            .await
+            .map(|user| Self(user.map(CurrentUser)))
     }
 }
 

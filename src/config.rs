@@ -403,6 +403,9 @@ pub struct LimitPolicy {
     /// refused before anything is counted or looked up. Default 600, and ten
     /// more every second: a network of 9,000 people who are all at work.
     pub refresh_by_address: Option<Quota>,
+    /// Questions from one network of what a password is worth, as forms ask
+    /// while it is typed. Default 300, and five more every second.
+    pub strength_by_address: Option<Quota>,
     /// Mails of one purpose to one address that somebody asked for who need not
     /// be its owner, whether there is such an account or not. Each purpose has
     /// a budget of its own, so that one that is used up means that such mails
@@ -423,6 +426,7 @@ impl Default for LimitPolicy {
             login_by_account: Some(LockoutPolicy::default()),
             login_by_address: Some(Quota::new(60, Duration::from_secs(2))),
             refresh_by_address: Some(Quota::new(600, Duration::from_millis(100))),
+            strength_by_address: Some(Quota::new(300, Duration::from_millis(200))),
             mail_by_account: Some(Quota::new(3, Duration::from_secs(5 * 60))),
             mail_by_address: Some(Quota::new(20, Duration::from_secs(60))),
         }
@@ -439,6 +443,7 @@ impl LimitPolicy {
             login_by_account: None,
             login_by_address: None,
             refresh_by_address: None,
+            strength_by_address: None,
             mail_by_account: None,
             mail_by_address: None,
         }

@@ -31,6 +31,8 @@ pub mod test_util;
 pub mod time;
 pub mod token;
 pub mod user;
+#[cfg(feature = "warp")]
+pub mod warp;
 
 pub use config::AuthConfig;
 pub use error::{AuthError, ConfigError};

@@ -9,6 +9,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 
 use admittance::axum::{Authenticator, CurrentUser, RequirePermission, RequiredPermission};
+use admittance::http::{Problem, ProblemCode};
 use axum::extract::FromRef;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -23,10 +24,13 @@ struct App {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let parts = shared::parts().await?;
+    // What is nobody's is answered in the same form as the library answers.
     let app = Router::new()
         .route("/hello", get(hello))
         .route("/exams", get(exams))
         .merge(admittance::axum::router(&parts.api))
+        .fallback(async || Problem::new(ProblemCode::NotFound))
+        .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
         .with_state(App {
             auth: Authenticator::from(&parts.api),
         });

@@ -8,7 +8,7 @@ use admittance::audit::AuditPolicy;
 use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::config::{AuthConfig, LimitPolicy, RegistrationMode};
 use admittance::email::Email;
-use admittance::http::{HttpConfig, TrustedProxies};
+use admittance::http::{AllowedOrigins, CookieConfig, HttpConfig, TrustedProxies};
 use admittance::mail::MailConfig;
 use admittance::metrics::MeteredStore;
 use admittance::random::{OsRandom, SecureRandom};
@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     secret: SecretBytes,
     mongodb_uri: Option<String>,
     trusted_proxies: TrustedProxies,
+    allowed_origins: AllowedOrigins,
     limits: LimitPolicy,
     registration: RegistrationMode,
     base_url: String,
@@ -70,6 +71,7 @@ impl Settings {
             secret: secret(variable("AUTH_SECRET")?)?,
             mongodb_uri: variable("MONGODB_URI")?,
             trusted_proxies: variable("TRUSTED_PROXIES")?.unwrap_or_default().parse()?,
+            allowed_origins: variable("ALLOWED_ORIGINS")?.unwrap_or_default().parse()?,
             limits,
         })
     }
@@ -153,6 +155,11 @@ impl Settings {
         let mut config = HttpConfig::default();
         config.trusted_proxies = self.trusted_proxies.clone();
         config.admin = self.admin.is_some();
+        config.allowed_origins = self.allowed_origins.clone();
+        config.cookies = Some(match self.base_url.starts_with("https:") {
+            true => CookieConfig::new(),
+            false => CookieConfig::insecure_for_localhost(),
+        });
         config
     }
 }

@@ -4,14 +4,16 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode};
 use serde::Serialize;
 
 use super::problem::{Problem, ProblemCode};
 use super::route::Endpoint;
-use super::{AuthApi, json, request, respond};
+use super::transport::{self, Transport};
+use super::{AuthApi, cors, json, json_answer, request, respond};
 use crate::clock::Clock;
-use crate::service::RegisterOutcome;
+use crate::error::AuthError;
+use crate::service::{RefreshRequest, RegisterOutcome, RequestContext, VerifyOutcome};
 use crate::store::Store;
 
 pub(super) async fn dispatch<S, C>(
@@ -28,30 +30,58 @@ where
         .routes()
         .find_map(|route| Some((route, route.matches(parts.uri.path())?)))
         .ok_or_else(|| Problem::new(ProblemCode::NotFound))?;
-    let endpoint = route.endpoint(&parts.method)?;
-    let headers = &parts.headers;
+    let (method, headers, config) = (&parts.method, &parts.headers, api.config());
+    if let Some(answer) = cors::preflight(method, headers, &route.allow(), config) {
+        return Ok(answer);
+    }
+    let endpoint = route.endpoint(method)?;
     let service = api.service();
-    let context = request::context(headers, peer, api.config());
+    let context = request::context(headers, peer, config);
     let context = &context;
-    let authenticated = || api.authenticate(&parts.method, headers, peer);
+    let authenticated = || api.authenticate(method, headers, peer);
+    let caller = async || {
+        let caller = api.caller(method, headers, peer).await?;
+        caller.ok_or_else(Problem::no_token)
+    };
+    let asked = || transport::asked(method, headers, config);
     let (id, second) = (segments.first(), segments.get(1));
 
     match endpoint {
-        Endpoint::Register => match service.register(read(&parts, &body)?, context).await? {
-            RegisterOutcome::Opened(answer) => ok(StatusCode::CREATED, &answer),
-            RegisterOutcome::Pending(answer) => ok(StatusCode::ACCEPTED, &answer),
-        },
+        Endpoint::Register => {
+            let to = asked()?;
+            match service.register(read(&parts, &body)?, context).await? {
+                RegisterOutcome::Opened(answer) => {
+                    supersede(api, to, headers, context).await?;
+                    transport::opened(to, StatusCode::CREATED, &answer, &answer.tokens, config)
+                }
+                RegisterOutcome::Pending(answer) => ok(StatusCode::ACCEPTED, &answer),
+            }
+        }
         Endpoint::Login => {
+            let to = asked()?;
             let answer = service.login(read(&parts, &body)?, context).await?;
-            ok(StatusCode::OK, &answer)
+            supersede(api, to, headers, context).await?;
+            transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)
         }
         Endpoint::Refresh => {
-            let answer = service.refresh(read(&parts, &body)?, context).await?;
-            ok(StatusCode::OK, &answer)
+            let kept = transport::cookie_refresh_token(method, headers, &body, config)?;
+            let (to, request) = match kept {
+                Some(refresh_token) => (Transport::Cookies, RefreshRequest { refresh_token }),
+                None => (asked()?, read(&parts, &body)?),
+            };
+            let answer = match service.refresh(request, context).await {
+                Err(AuthError::InvalidToken) => {
+                    let answer = Problem::bad_token().into_response();
+                    return transport::closed(to, answer, config);
+                }
+                result => result?,
+            };
+            transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)
         }
         Endpoint::Logout => {
-            let answer = service.logout(&authenticated().await?, context).await?;
-            ok(StatusCode::OK, &answer)
+            let (auth, transport) = caller().await?;
+            let answer = service.logout(&auth, context).await?;
+            transport::closed(transport, ok(StatusCode::OK, &answer)?, config)
         }
         Endpoint::Profile => {
             let auth = authenticated().await?;
@@ -64,15 +94,20 @@ where
             ok(StatusCode::OK, &answer)
         }
         Endpoint::ChangePassword => {
-            let auth = authenticated().await?;
+            let (auth, to) = caller().await?;
             let change = read(&parts, &body)?;
             let answer = service.change_password(&auth, change, context).await?;
-            ok(StatusCode::OK, &answer)
+            transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)
         }
         Endpoint::ConfirmPassword => {
-            let auth = authenticated().await?;
+            let (auth, to) = caller().await?;
             let proof = read(&parts, &body)?;
             let answer = service.confirm_password(&auth, proof, context).await?;
+            transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)
+        }
+        Endpoint::PasswordStrength => {
+            let typed = read(&parts, &body)?;
+            let answer = service.password_strength(typed, context).await?;
             ok(StatusCode::OK, &answer)
         }
         Endpoint::ListSessions => {
@@ -88,8 +123,12 @@ where
             no_content()
         }
         Endpoint::EndSession => {
-            let auth = authenticated().await?;
-            service.end_session(&auth, parse(id)?, context).await?;
+            let (auth, transport) = caller().await?;
+            let id = parse(id)?;
+            service.end_session(&auth, id, context).await?;
+            if id == auth.session().id {
+                return transport::closed(transport, no_content()?, config);
+            }
             no_content()
         }
         Endpoint::ForgotPassword => {
@@ -105,16 +144,16 @@ where
             )
         }
         Endpoint::VerifyEmail => {
+            let to = asked()?;
             let link = read(&parts, &body)?;
-            // A token that is there and not live is refused: a client that
-            // thinks it is logged in is told that it is not.
-            let auth = if headers.contains_key(header::AUTHORIZATION) {
-                Some(authenticated().await?)
-            } else {
-                None
-            };
-            let answer = service.verify_email(link, auth.as_ref(), context).await?;
-            ok(StatusCode::OK, &answer)
+            let auth = api.authenticate_optional(method, headers, peer).await?;
+            match service.verify_email(link, auth.as_ref(), context).await? {
+                VerifyOutcome::Opened(answer) => {
+                    supersede(api, to, headers, context).await?;
+                    transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)
+                }
+                VerifyOutcome::Verified(answer) => ok(StatusCode::OK, &answer),
+            }
         }
         Endpoint::ResendVerification => {
             let wanted = read(&parts, &body)?;
@@ -151,10 +190,10 @@ where
             ok(StatusCode::OK, &answer)
         }
         Endpoint::DeleteAccount => {
-            let auth = authenticated().await?;
+            let (auth, transport) = caller().await?;
             let proof = read(&parts, &body)?;
             service.delete_account(&auth, proof, context).await?;
-            no_content()
+            transport::closed(transport, no_content()?, config)
         }
         Endpoint::Jwks => ok(StatusCode::OK, &service.jwks()),
         Endpoint::ListUsers => {
@@ -229,6 +268,36 @@ where
     }
 }
 
+/// Ends the session whose place in a browser's cookies a new one is about to
+/// take: nobody would have its tokens any more, but whoever copied them (ASVS
+/// 7.2.4).
+async fn supersede<S, C>(
+    api: &AuthApi<S, C>,
+    to: Transport,
+    headers: &HeaderMap,
+    context: &RequestContext,
+) -> Result<(), Problem>
+where
+    S: Store,
+    C: Clock,
+{
+    let Transport::Cookies = to else {
+        return Ok(());
+    };
+    let Ok(Some(token)) = transport::cookie_token(headers, api.config()) else {
+        return Ok(());
+    };
+    let service = api.service();
+    match service.validate_token(token.expose_secret(), context).await {
+        Ok(previous) => {
+            service.logout(&previous, context).await?;
+            Ok(())
+        }
+        Err(AuthError::InvalidToken) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The id that a segment of the path is. Whatever is none does not exist.
 fn parse<T: FromStr>(segment: Option<&&str>) -> Result<T, Problem> {
     segment
@@ -249,5 +318,5 @@ fn no_content() -> Result<Response<Bytes>, Problem> {
 }
 
 fn ok(status: StatusCode, answer: &impl Serialize) -> Result<Response<Bytes>, Problem> {
-    Ok(respond(status, "application/json", json::write(answer)?))
+    json_answer(status, answer)
 }

@@ -2,33 +2,50 @@
 //!
 //! [`AuthApi::handle`] takes an `http::Request<Bytes>` and gives an
 //! `http::Response<Bytes>`. A framework's module only adapts: it collects the
-//! body, bounded by [`HttpConfig::max_body_bytes`], and names the peer.
+//! body, bounded by [`HttpConfig::max_body_bytes`] and
+//! [`HttpConfig::body_timeout`], and names the peer.
+//!
+//! How long a client may take for a request's head, and how many connections
+//! there may be, is the server's to bound: the request is not here before its
+//! head is. Neither `axum::serve` nor `warp::serve` bounds the head's time; a
+//! reverse proxy does, or hyper's `header_read_timeout` with a timer.
 
 mod client_ip;
+mod cookie;
+mod cors;
 mod endpoint;
 mod forwarded;
 mod json;
+mod origin;
 mod problem;
 mod request;
 mod route;
+mod transport;
+mod user;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use serde::Serialize;
+use tokio::time::timeout;
 use tracing::Instrument;
 
 pub use client_ip::{ForwardedHeader, ParseProxiesError, TrustedProxies};
+pub use cookie::CookieConfig;
+pub use origin::{AllowedOrigins, ParseOriginsError};
 pub use problem::{Problem, ProblemCode};
 pub use route::{ADMIN_ROUTES, Endpoint, ROUTES, Route};
+pub use user::{CurrentUser, OptionalUser};
 
 use crate::clock::{Clock, SystemClock};
-use crate::secret::AccessToken;
 use crate::service::{AuthService, Authenticated};
 use crate::store::Store;
+use transport::{Credential, Transport};
 
 /// Settings of the HTTP layer.
 #[derive(Clone, Debug)]
@@ -36,6 +53,9 @@ use crate::store::Store;
 pub struct HttpConfig {
     /// Largest request body, in bytes. Default 64 KiB.
     pub max_body_bytes: usize,
+    /// How long a client may take to send a request's body, in all, counted
+    /// from when its head is there. After it, the answer is 408. Default 30 s.
+    pub body_timeout: Duration,
     /// Proxies that are believed when they name the client. Default: none, so
     /// that a client is known by its peer address (ASVS 4.1.3).
     pub trusted_proxies: TrustedProxies,
@@ -46,15 +66,29 @@ pub struct HttpConfig {
     /// each asks for. Default: no, so that an application that has no use for
     /// them exposes nothing.
     pub admin: bool,
+    /// Sessions in cookies, for clients that ask for them. Default: none, so
+    /// that no cookie is ever set or looked at.
+    ///
+    /// A browser's script asks with the request header `Admittance-Session:
+    /// cookie` when it registers, logs in or verifies an address with the
+    /// password. The answer then has no token in its body. From there on the
+    /// session is renewed by cookie too, `POST /refresh` being sent without a
+    /// body. A request that has the header `Authorization` goes by that.
+    pub cookies: Option<CookieConfig>,
+    /// Origins of other pages that may use the API. Default: none.
+    pub allowed_origins: AllowedOrigins,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             max_body_bytes: 64 * 1024,
+            body_timeout: Duration::from_secs(30),
             trusted_proxies: TrustedProxies::default(),
             forwarded: ForwardedHeader::default(),
             admin: false,
+            cookies: None,
+            allowed_origins: AllowedOrigins::default(),
         }
     }
 }
@@ -115,6 +149,14 @@ impl<S, C> AuthApi<S, C> {
         let admin: &[Route] = if self.config.admin { ADMIN_ROUTES } else { &[] };
         ROUTES.iter().chain(admin)
     }
+
+    /// Whether `path` is one of theirs, by whatever method: for a framework
+    /// that has to know before it takes the request. It is the path as it was
+    /// sent, without the query and without the prefix that the routes are at.
+    #[must_use]
+    pub fn has_route(&self, path: &str) -> bool {
+        self.routes().any(|route| route.matches(path).is_some())
+    }
 }
 
 impl<S, C> AuthApi<S, C>
@@ -135,18 +177,29 @@ where
     pub async fn handle(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
         let api = self.clone();
         let is_head = request.method() == Method::HEAD;
+        let origin = request.headers().get(header::ORIGIN).cloned();
         let work = async move { endpoint::dispatch(&api, request, peer).await };
         let mut response = to_its_end(work)
             .await
             .unwrap_or_else(Problem::into_response);
         if is_head {
+            // What GET would say (RFC 9110 §8.6): a framework may take the
+            // missing body's.
+            let length = response.body().len();
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_LENGTH, length.into());
             *response.body_mut() = Bytes::new();
         }
+        cors::share(origin.as_ref(), &self.config, response.headers_mut());
         response
     }
 
-    /// Collects `body` and answers; a body that is too large or breaks off is
-    /// answered without being read further.
+    /// Collects `body` and answers; a body that is too large, takes too long or
+    /// breaks off is answered without being read further.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime, or in one without timers.
     pub async fn handle_body<B>(&self, request: Request<B>, peer: Option<IpAddr>) -> Response<Bytes>
     where
         B: http_body::Body + Send,
@@ -154,41 +207,77 @@ where
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
-        match Limited::new(body, self.config.max_body_bytes)
-            .collect()
-            .await
-        {
-            Ok(body) => {
-                self.handle(Request::from_parts(parts, body.to_bytes()), peer)
-                    .await
+        let body = Limited::new(body, self.config.max_body_bytes).collect();
+        let problem = match timeout(self.config.body_timeout, body).await {
+            Ok(Ok(body)) => {
+                let request = Request::from_parts(parts, body.to_bytes());
+                return self.handle(request, peer).await;
             }
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                Problem::new(ProblemCode::PayloadTooLarge).into_response()
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+                Problem::new(ProblemCode::PayloadTooLarge)
             }
-            Err(_) => Problem::new(ProblemCode::MalformedRequest)
-                .detail("The request's body broke off.")
-                .into_response(),
-        }
+            Ok(Err(_)) => {
+                Problem::new(ProblemCode::MalformedRequest).detail("The request's body broke off.")
+            }
+            Err(_) => Problem::new(ProblemCode::RequestTimeout),
+        };
+        let mut response = problem.into_response();
+        let origin = parts.headers.get(header::ORIGIN);
+        cors::share(origin, &self.config, response.headers_mut());
+        response
     }
 
     /// The user behind the request with this method and these headers.
     ///
     /// # Errors
     ///
-    /// The [`Problem`] to answer with: 401 unless a live access token is there.
+    /// The [`Problem`] to answer with: 401 unless a live access token is there;
+    /// 403 when it is in a cookie and the request, made by a page of another
+    /// site, could change something.
     pub async fn authenticate(
         &self,
         method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Authenticated, Problem> {
-        let _ = method;
-        let token = AccessToken::new(request::bearer(headers)?);
+        let user = self.authenticate_optional(method, headers, peer).await?;
+        user.ok_or_else(Problem::no_token)
+    }
+
+    /// The same, or `None` when the request has no access token at all.
+    ///
+    /// # Errors
+    ///
+    /// As for [`authenticate`](Self::authenticate): a token that is there and
+    /// not live is refused, so that a client that thinks it is logged in is told
+    /// that it is not.
+    pub async fn authenticate_optional(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Option<Authenticated>, Problem> {
+        let caller = self.caller(method, headers, peer).await?;
+        Ok(caller.map(|(user, _)| user))
+    }
+
+    /// The same, and how the token came.
+    async fn caller(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Option<(Authenticated, Transport)>, Problem> {
+        let Some(credential) = transport::credential(method, headers, &self.config)? else {
+            return Ok(None);
+        };
+        let Credential { token, transport } = credential;
         let context = request::context(headers, peer, &self.config);
         let service = self.service.clone();
         to_its_end(async move {
             let token = token.expose_secret();
-            Ok(service.validate_token(token, &context).await?)
+            let user = service.validate_token(token, &context).await?;
+            Ok(Some((user, transport)))
         })
         .await
     }
@@ -210,14 +299,31 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// The [`Problem`] to answer with: 401 unless a live access token is there.
+    /// The [`Problem`] to answer with: 401 unless a live access token is there;
+    /// 403 when it is in a cookie and the request, made by a page of another
+    /// site, could change something.
     pub async fn authenticate(
         &self,
         method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Authenticated, Problem> {
-        self.0.authenticate(method, headers, peer).await
+        let user = self.authenticate_optional(method, headers, peer).await?;
+        user.ok_or_else(Problem::no_token)
+    }
+
+    /// The same, or `None` when the request has no access token at all.
+    ///
+    /// # Errors
+    ///
+    /// As for [`authenticate`](Self::authenticate).
+    pub async fn authenticate_optional(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Option<Authenticated>, Problem> {
+        self.0.authenticate_optional(method, headers, peer).await
     }
 }
 
@@ -233,12 +339,12 @@ where
 
 #[async_trait::async_trait]
 trait Authenticate: Send + Sync {
-    async fn authenticate(
+    async fn authenticate_optional(
         &self,
         method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
-    ) -> Result<Authenticated, Problem>;
+    ) -> Result<Option<Authenticated>, Problem>;
 }
 
 #[async_trait::async_trait]
@@ -247,13 +353,13 @@ where
     S: Store,
     C: Clock,
 {
-    async fn authenticate(
+    async fn authenticate_optional(
         &self,
         method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
-    ) -> Result<Authenticated, Problem> {
-        AuthApi::authenticate(self, method, headers, peer).await
+    ) -> Result<Option<Authenticated>, Problem> {
+        AuthApi::authenticate_optional(self, method, headers, peer).await
     }
 }
 
@@ -284,4 +390,9 @@ fn respond(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Res
         HeaderValue::from_static("nosniff"),
     );
     response
+}
+
+/// An answer with a JSON body.
+fn json_answer(status: StatusCode, answer: &impl Serialize) -> Result<Response<Bytes>, Problem> {
+    Ok(respond(status, "application/json", json::write(answer)?))
 }

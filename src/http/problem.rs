@@ -32,6 +32,8 @@ pub enum ProblemCode {
     NotFound,
     /// 405: the path has other methods, listed in `Allow`.
     MethodNotAllowed,
+    /// 408: the body took too long.
+    RequestTimeout,
     /// 409: another account has this email address.
     EmailTaken,
     /// 409: nobody would be left who may grant roles.
@@ -71,6 +73,7 @@ impl ProblemCode {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::RequestTimeout => "request_timeout",
             Self::EmailTaken => "email_taken",
             Self::LastAdministrator => "last_administrator",
             Self::NotVerified => "not_verified",
@@ -96,6 +99,7 @@ impl ProblemCode {
             Self::PasswordRequired | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::EmailTaken
             | Self::LastAdministrator
             | Self::NotVerified
@@ -121,6 +125,7 @@ impl ProblemCode {
             Self::Forbidden => "You may not do this.",
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This cannot be done here.",
+            Self::RequestTimeout => "The request took too long. Try again.",
             Self::EmailTaken => "There is already an account with this email address.",
             Self::LastAdministrator => "Nobody would be left who may grant roles.",
             Self::NotVerified => "The address of this account is not confirmed yet.",

@@ -10,23 +10,6 @@ use super::HttpConfig;
 use super::problem::{Problem, ProblemCode};
 use crate::service::{ListEvents, ListUsers, RequestContext};
 
-/// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1).
-pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(value) = values.next() else {
-        return Err(Problem::no_token());
-    };
-    if values.next().is_some() {
-        return Err(Problem::bad_token());
-    }
-    let text = value.to_str().map_err(|_| Problem::bad_token())?;
-    let (scheme, token) = text.split_once(' ').ok_or_else(Problem::bad_token)?;
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.contains(' ') {
-        return Err(Problem::bad_token());
-    }
-    Ok(token)
-}
-
 /// Where the request came from.
 pub(super) fn context(
     headers: &HeaderMap,

@@ -30,6 +30,8 @@ pub enum Endpoint {
     EndAllSessions,
     /// `DELETE /sessions/{id}`
     EndSession,
+    /// `POST /password/strength`
+    PasswordStrength,
     /// `POST /password/forgot`
     ForgotPassword,
     /// `POST /password/reset`
@@ -104,6 +106,10 @@ pub const ROUTES: &[Route] = &[
     route(
         "/password/confirm",
         &[(Method::POST, Endpoint::ConfirmPassword)],
+    ),
+    route(
+        "/password/strength",
+        &[(Method::POST, Endpoint::PasswordStrength)],
     ),
     route(
         "/password/forgot",
@@ -213,7 +219,7 @@ impl Route {
             })
     }
 
-    fn allow(&self) -> String {
+    pub(super) fn allow(&self) -> String {
         let names = self.methods.iter().flat_map(|(method, _)| {
             let head = (method == Method::GET).then_some("HEAD");
             std::iter::once(method.as_str()).chain(head)

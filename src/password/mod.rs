@@ -19,4 +19,4 @@ pub use config::{AcceptedCost, Argon2Params, HashingConfig, Pepper};
 pub use foreign::ForeignScheme;
 pub use hasher::{HashError, HashingStats, PasswordHasher, Verdict};
 pub use normalized::{MAX_PASSWORD_BYTES, MAX_PASSWORD_CHARS, NormalizedPassword, PasswordTooLong};
-pub use policy::{PasswordFault, PasswordPolicy};
+pub use policy::{PasswordAssessment, PasswordFault, PasswordPolicy};

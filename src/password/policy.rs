@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use unicode_normalization::UnicodeNormalization;
-use zxcvbn::feedback::Warning;
+use zxcvbn::{Entropy, feedback::Warning};
 
 use super::common::is_common;
 use super::{MAX_PASSWORD_CHARS, NormalizedPassword};
@@ -49,6 +49,20 @@ pub struct PasswordFault {
     pub message: String,
 }
 
+/// What is known of a password before anybody has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PasswordAssessment {
+    /// zxcvbn's score: 0, among the first to be tried, to 4, out of reach.
+    pub score: u8,
+    /// All rules that it breaks; none when it may be used.
+    pub faults: Vec<PasswordFault>,
+    /// What makes it easy to guess, in a sentence.
+    pub warning: Option<String>,
+    /// What would make it harder to guess, in sentences.
+    pub suggestions: Vec<String>,
+}
+
 impl PasswordPolicy {
     /// For accounts that a password alone protects: at least 15 characters
     /// (NIST SP 800-63B-4 §3.1.1.2).
@@ -77,7 +91,15 @@ impl PasswordPolicy {
         Ok(())
     }
 
-    /// All rules that `password` breaks; none when it may be used.
+    /// All rules that `password` breaks; none when it may be used. The rest is
+    /// as for [`assess`](Self::assess).
+    #[must_use]
+    pub fn check(&self, password: &NormalizedPassword, context: &[&str]) -> Vec<PasswordFault> {
+        self.assess(password, context).faults
+    }
+
+    /// How hard `password` is to guess, which rules it breaks, and what would
+    /// make it better.
     ///
     /// `context` is what others know of the user and the application: email
     /// address, name, name of the service (ASVS 6.2.11). A password made of
@@ -86,26 +108,50 @@ impl PasswordPolicy {
     /// It takes milliseconds of CPU time; see
     /// [`PasswordHasher::run`](super::PasswordHasher::run).
     #[must_use]
-    pub fn check(&self, password: &NormalizedPassword, context: &[&str]) -> Vec<PasswordFault> {
+    pub fn assess(&self, password: &NormalizedPassword, context: &[&str]) -> PasswordAssessment {
         let text = password.expose_secret();
         if text.is_empty() {
-            return vec![fault(ViolationCode::Required, "Choose a password.")];
+            return PasswordAssessment {
+                score: 0,
+                faults: vec![fault(ViolationCode::Required, "Choose a password.")],
+                warning: None,
+                suggestions: Vec::new(),
+            };
         }
+        let words = words(context);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let estimate = zxcvbn::zxcvbn(scored_part(text), &words);
+        let feedback = estimate.feedback();
+        let warning = feedback.and_then(|feedback| feedback.warning());
+        let suggestions = feedback.map(|feedback| feedback.suggestions());
+        PasswordAssessment {
+            score: estimate.score().into(),
+            faults: self.faults(password, &estimate),
+            warning: warning.map(|warning| warning.to_string()),
+            suggestions: suggestions
+                .unwrap_or_default()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        }
+    }
+
+    fn faults(&self, password: &NormalizedPassword, estimate: &Entropy) -> Vec<PasswordFault> {
         let mut faults = Vec::new();
         if password.char_count() < self.min_chars {
             let message = format!("Use at least {} characters.", self.min_chars);
             faults.push(fault(ViolationCode::TooShort, message));
         }
-        let words = words(context);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let estimate = zxcvbn::zxcvbn(scored_part(text), &words);
-        let warning = estimate.feedback().and_then(|feedback| feedback.warning());
+        let feedback = estimate.feedback();
+        let warning = feedback.and_then(|feedback| feedback.warning());
         if u8::from(estimate.score()) < self.min_score {
-            let advice = estimate.feedback().map(ToString::to_string);
+            let advice = feedback.map(ToString::to_string);
             let message = advice.unwrap_or_else(|| "Add another word or two.".to_owned());
             let message = format!("This password is easy to guess. {message}");
             faults.push(fault(ViolationCode::TooWeak, message));
-        } else if is_common(text) || warning.is_some_and(is_about_common_passwords) {
+        } else if is_common(password.expose_secret())
+            || warning.is_some_and(is_about_common_passwords)
+        {
             let message = "This is a very common password. Choose another.";
             faults.push(fault(ViolationCode::TooCommon, message));
         }

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::error::Violation;
 pub use crate::event::MAX_USER_AGENT_CHARS;
 use crate::event::kept_agent;
 use crate::id::{SessionId, UserId};
@@ -164,6 +165,35 @@ impl Accepted {
     }
 }
 
+/// Asks what a password is worth that is being typed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PasswordStrengthRequest {
+    /// The password so far.
+    pub password: Password,
+    /// The address, as far as it is known: a password made of it is weak.
+    pub email: String,
+    /// The name, as far as it is known.
+    pub name: String,
+}
+
+/// What a password is worth.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PasswordStrength {
+    /// zxcvbn's score: 0, among the first to be tried, to 4, out of reach.
+    pub score: u8,
+    /// Whether it breaks no rule. It may be refused all the same when it is
+    /// set, as one that has leaked somewhere.
+    pub acceptable: bool,
+    /// The rules that it breaks.
+    pub errors: Vec<Violation>,
+    /// What makes it easy to guess, in a sentence.
+    pub warning: Option<String>,
+    /// What would make it harder to guess, in sentences.
+    pub suggestions: Vec<String>,
+}
+
 /// Asks for a session.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -214,6 +244,19 @@ pub struct Tokens {
     pub expires_in: u64,
     /// Gets new tokens, once.
     pub refresh_token: RefreshToken,
+    /// How long a client may keep them.
+    #[serde(skip)]
+    pub(crate) keeping: Keeping,
+}
+
+/// How long a client keeps its tokens, if nothing refreshes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// Until the client is closed: the session is a [`short`](Session::short) one.
+    #[default]
+    Short,
+    /// For this many seconds, when the session ends unless it is refreshed.
+    Seconds(u64),
 }
 
 /// How a token is presented.

@@ -26,6 +26,7 @@ mod recovery;
 mod register;
 mod report;
 mod session;
+mod strength;
 mod validate;
 mod verification;
 
@@ -228,6 +229,10 @@ impl<S, C: Clock> AuthService<S, C> {
                 &config.issuer,
                 &config.audience,
             ),
+            keeping: match session.short {
+                true => Keeping::Short,
+                false => Keeping::Seconds(left.as_secs()),
+            },
         })
     }
 }

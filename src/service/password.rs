@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::mail::MailKind;
-use crate::password::NormalizedPassword;
+use crate::password::{NormalizedPassword, PasswordAssessment};
 use crate::secret::{Password, constant_time_eq};
 use crate::store::{Epoch, LimitStore, SessionStore, UserStore};
 
@@ -140,7 +140,7 @@ impl<S, C: Clock> AuthService<S, C> {
                 None
             }
             Ok(password) => {
-                let faults = self.faults(&password, own_words).await?;
+                let faults = self.assess(&password, own_words).await?.faults;
                 let accepted = faults.is_empty();
                 for fault in faults {
                     violations.push(field, fault.code, fault.message);
@@ -174,11 +174,12 @@ impl<S, C: Clock> AuthService<S, C> {
         Ok(accepted)
     }
 
-    async fn faults(
+    /// What the policy says of `password`, found out on a hashing thread.
+    pub(super) async fn assess(
         &self,
         password: &NormalizedPassword,
         own_words: &[&str],
-    ) -> Result<Vec<crate::password::PasswordFault>, AuthError> {
+    ) -> Result<PasswordAssessment, AuthError> {
         let config = std::sync::Arc::clone(&self.inner.config);
         let password = password.clone();
         // What no field accepts is not worth comparing with.
@@ -189,7 +190,7 @@ impl<S, C: Clock> AuthService<S, C> {
         let work = move || {
             let mut context: Vec<&str> = words.iter().map(String::as_str).collect();
             context.push(&config.service_name);
-            config.password.check(&password, &context)
+            config.password.assess(&password, &context)
         };
         Ok(self.inner.hasher.run(work).await?)
     }

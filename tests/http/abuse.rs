@@ -1,9 +1,14 @@
 //! Hostile requests.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use admittance::http::{ForwardedHeader, HttpConfig};
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
+use futures_util::stream;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::client::{Client, bearer, json_request, registration, text, with_token};
 use crate::support::bed::{PASSWORD, config};
@@ -150,6 +155,24 @@ async fn ghsa_47_a_body_over_the_cap_is_not_read() {
         .send(json_request(Method::POST, "/login", &format!("{fits} ")))
         .await;
     assert_eq!(answer.code(), (413, "payload_too_large"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_trickles_in_is_waited_for_so_long_and_no_longer() {
+    let client = Client::new();
+    let silent = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+    let trickling = Body::from_stream(stream::unfold((), async |()| {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), ()))
+    }));
+    for body in [silent, trickling] {
+        let begun = Instant::now();
+        let mut request = json_request(Method::POST, "/login", "");
+        *request.body_mut() = body;
+        let answer = client.send(request).await;
+        assert_eq!(answer.code(), (408, "request_timeout"));
+        assert_eq!(begun.elapsed().as_secs(), 30);
+    }
 }
 
 #[tokio::test]

@@ -323,13 +323,16 @@ async fn asvs_4_1_1_and_14_3_2_no_answer_may_be_stored() {
 async fn head_is_answered_as_get_without_a_body() {
     let client = Client::new();
     let ann = client.register("ann@example.org").await;
-    let answer = client
-        .send(bearer(Method::HEAD, "/profile", text(&ann, "token")))
-        .await;
+    let token = text(&ann, "token");
+    let got = client.get("/profile", token).await;
+    let answer = client.send(bearer(Method::HEAD, "/profile", token)).await;
     assert_eq!(
         (answer.status, answer.body.is_null()),
         (StatusCode::OK, true)
     );
+    // The body's length is that which there would be, or not told.
+    assert_ne!(got.header("content-length"), "");
+    assert_eq!(answer.headers, got.headers);
     let refused = client.send(bearer(Method::HEAD, "/login", "x")).await;
     assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
 }

@@ -1,0 +1,50 @@
+//! The server of the axum example, over warp: `cargo run --example warp`.
+//!
+//! The environment variables are the same; the README lists them.
+
+#[path = "shared/mod.rs"]
+mod shared;
+
+use std::error::Error;
+
+use admittance::authz::Permission;
+use admittance::warp::{
+    Authenticator, CurrentUser, current_user, recover_all, require_permission, routes,
+};
+use serde_json::json;
+use warp::{Filter, Reply};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let parts = shared::parts().await?;
+    let auth = Authenticator::from(&parts.api);
+    let get = warp::get().or(warp::head()).unify();
+    let hello = warp::path!("hello")
+        .and(get)
+        .and(current_user(&auth))
+        .map(hello);
+    let exams = warp::path!("exams")
+        .and(get)
+        .and(require_permission(&auth, Permission::new("exam:take")?))
+        .map(exams);
+    let app = hello.or(exams).or(routes(&parts.api)).recover(recover_all);
+
+    parts.greet();
+    warp::serve(app)
+        .incoming(parts.listener)
+        .graceful(shared::stopped())
+        .run()
+        .await;
+    shared::finish(parts.api.service()).await;
+    Ok(())
+}
+
+/// A route of the application's own: only users who are logged in get in.
+fn hello(user: CurrentUser) -> impl Reply {
+    warp::reply::json(&json!({ "hello": user.user().name.as_str() }))
+}
+
+/// A route for users whose role grants `exam:take`: 403 for all others.
+fn exams(student: CurrentUser) -> impl Reply {
+    warp::reply::json(&json!({ "student": student.user().name.as_str(), "exams": [] }))
+}

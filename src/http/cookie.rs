@@ -1,0 +1,168 @@
+//! Sessions in cookies: for browsers, whose scripts then never see a token.
+
+use std::borrow::Cow;
+
+use cookie::{Cookie, SameSite, time::Duration};
+use http::{HeaderMap, HeaderValue, header};
+
+use super::problem::{Problem, ProblemCode};
+use crate::error::ConfigError;
+use crate::secret::{AccessToken, RefreshToken};
+use crate::service::{Keeping, Tokens};
+
+/// The largest cookie that every browser keeps, name and value together, in
+/// bytes (RFC 6265 §6.1, ASVS 3.3.5).
+const MAX_COOKIE_BYTES: usize = 4096;
+
+/// How sessions are kept in cookies.
+///
+/// There are two, one for each token. Both have `HttpOnly`, `SameSite=Lax`,
+/// `Path=/`, `Secure` and the prefix `__Host-`, so that no script reads them, no
+/// other host sets them and no unencrypted connection carries them (ASVS 3.3.1
+/// to 3.3.4). They are kept for as long as their tokens are good, those of a
+/// login with `remember: false` until the browser is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CookieConfig {
+    token: String,
+    refresh: String,
+    secure: bool,
+}
+
+impl Default for CookieConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl CookieConfig {
+    /// Cookies named `__Host-admittance_token` and `__Host-admittance_refresh`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(true, "admittance")
+    }
+
+    /// Cookies without `Secure` and without the prefix: for trying things out
+    /// on `http://localhost`, where some browsers keep no others. Whoever is on
+    /// the network between reads them.
+    #[must_use]
+    pub fn insecure_for_localhost() -> Self {
+        Self::with(false, "admittance")
+    }
+
+    /// With `name` in place of `admittance` in the cookies' names: for several
+    /// applications on one host, which share cookies whatever their ports.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] unless `name` is 1 to 40 ASCII letters, digits,
+    /// `-` or `_`.
+    pub fn named(self, name: &str) -> Result<Self, ConfigError> {
+        let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        if !(1..=40).contains(&name.len()) || !name.bytes().all(is_fit) {
+            return Err(ConfigError::Invalid {
+                setting: "cookies.name",
+                problem: "is not 1 to 40 ASCII letters, digits, `-` or `_`".to_owned(),
+            });
+        }
+        Ok(Self::with(self.secure, name))
+    }
+
+    fn with(secure: bool, name: &str) -> Self {
+        let prefix = if secure { "__Host-" } else { "" };
+        Self {
+            token: format!("{prefix}{name}_token"),
+            refresh: format!("{prefix}{name}_refresh"),
+            secure,
+        }
+    }
+
+    /// The name of the cookie that holds the access token.
+    #[must_use]
+    pub fn token_name(&self) -> &str {
+        &self.token
+    }
+
+    /// The name of the cookie that holds the refresh token.
+    #[must_use]
+    pub fn refresh_name(&self) -> &str {
+        &self.refresh
+    }
+
+    /// Whether the cookies are kept off unencrypted connections.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The access token that a request carries.
+    pub(super) fn token_in(&self, headers: &HeaderMap) -> Result<Option<AccessToken>, Problem> {
+        Ok(value(headers, &self.token)?.map(AccessToken::new))
+    }
+
+    /// The refresh token that a request carries.
+    pub(super) fn refresh_in(&self, headers: &HeaderMap) -> Result<Option<RefreshToken>, Problem> {
+        Ok(value(headers, &self.refresh)?.map(RefreshToken::new))
+    }
+
+    /// Has a browser keep `tokens`.
+    pub(super) fn keep(&self, tokens: &Tokens, headers: &mut HeaderMap) -> Result<(), Problem> {
+        let (token, refresh) = match tokens.keeping {
+            Keeping::Short => (None, None),
+            Keeping::Seconds(seconds) => (Some(tokens.expires_in), Some(seconds)),
+        };
+        self.add(&self.token, tokens.token.expose_secret(), token, headers)?;
+        let value = tokens.refresh_token.expose_secret();
+        self.add(&self.refresh, value, refresh, headers)
+    }
+
+    /// Has a browser forget its tokens.
+    pub(super) fn forget(&self, headers: &mut HeaderMap) -> Result<(), Problem> {
+        [&self.token, &self.refresh]
+            .into_iter()
+            .try_for_each(|name| self.add(name, "", Some(0), headers))
+    }
+
+    fn add(
+        &self,
+        name: &str,
+        value: &str,
+        seconds: Option<u64>,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Problem> {
+        if name.len() + value.len() > MAX_COOKIE_BYTES {
+            // A browser would drop it without a word.
+            tracing::error!(name, "a token is too long for a cookie");
+            return Err(Problem::new(ProblemCode::Internal));
+        }
+        let mut cookie = Cookie::build((name, value))
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(self.secure)
+            .build();
+        if let Some(seconds) = seconds {
+            let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+            cookie.set_max_age(Duration::seconds(seconds));
+        }
+        let mut header = HeaderValue::try_from(cookie.to_string())
+            .map_err(|_| Problem::new(ProblemCode::Internal))?;
+        header.set_sensitive(true);
+        headers.append(header::SET_COOKIE, header);
+        Ok(())
+    }
+}
+
+/// The value of the one cookie of this name. Two of them come from somebody who
+/// plants cookies, and which is the browser's own cannot be told.
+fn value(headers: &HeaderMap, name: &str) -> Result<Option<String>, Problem> {
+    let mut found = None;
+    for header in headers.get_all(header::COOKIE) {
+        let text: Cow<'_, str> = String::from_utf8_lossy(header.as_bytes());
+        for cookie in Cookie::split_parse(text.as_ref()).flatten() {
+            if cookie.name() == name && found.replace(cookie.value().to_owned()).is_some() {
+                return Err(Problem::bad_token());
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,163 @@
+//! How a session's tokens travel: in bodies and the header `Authorization`, or
+//! in cookies.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use serde::Serialize;
+
+use super::problem::{Problem, ProblemCode};
+use super::{HttpConfig, json_answer, origin};
+use crate::secret::{AccessToken, RefreshToken};
+use crate::service::Tokens;
+
+/// The request header by which a client asks for cookies: `cookie` is its only
+/// value. A page of another origin cannot send it without being asked first.
+pub(super) const SESSION_HEADER: &str = "admittance-session";
+
+/// What a browser forgets with the session (ASVS 14.3.1). Not `"cookies"`, which
+/// would take those of all hosts of the domain along; ours are removed one by one.
+const CLEAR_SITE_DATA: HeaderValue = HeaderValue::from_static("\"cache\", \"storage\"");
+
+/// Where a client keeps the tokens of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    /// It gets them in the body, and sends them in `Authorization`.
+    Body,
+    /// They are in cookies, and nowhere else.
+    Cookies,
+}
+
+/// A token of a request, and how it came.
+pub(super) struct Credential {
+    pub(super) token: AccessToken,
+    pub(super) transport: Transport,
+}
+
+/// What a request authenticates itself with; `None` when with nothing. The
+/// header `Authorization` goes before cookies.
+pub(super) fn credential(
+    method: &Method,
+    headers: &HeaderMap,
+    config: &HttpConfig,
+) -> Result<Option<Credential>, Problem> {
+    if let Some(token) = bearer(headers)? {
+        return Ok(Some(Credential {
+            token: AccessToken::new(token),
+            transport: Transport::Body,
+        }));
+    }
+    let Some(token) = cookie_token(headers, config)? else {
+        return Ok(None);
+    };
+    origin::require_own_page(method, headers, config)?;
+    Ok(Some(Credential {
+        token,
+        transport: Transport::Cookies,
+    }))
+}
+
+/// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1).
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(Problem::bad_token());
+    }
+    let text = value.to_str().map_err(|_| Problem::bad_token())?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(Problem::bad_token)?;
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.contains(' ') {
+        return Err(Problem::bad_token());
+    }
+    Ok(Some(token))
+}
+
+/// The access token in a request's cookies, where these are on.
+pub(super) fn cookie_token(
+    headers: &HeaderMap,
+    config: &HttpConfig,
+) -> Result<Option<AccessToken>, Problem> {
+    match &config.cookies {
+        Some(cookies) => cookies.token_in(headers),
+        None => Ok(None),
+    }
+}
+
+/// The refresh token in the cookies of a request that has no body. `None` where
+/// the body is what has to have it.
+pub(super) fn cookie_refresh_token(
+    method: &Method,
+    headers: &HeaderMap,
+    body: &[u8],
+    config: &HttpConfig,
+) -> Result<Option<RefreshToken>, Problem> {
+    let Some(cookies) = config.cookies.as_ref().filter(|_| body.is_empty()) else {
+        return Ok(None);
+    };
+    match cookies.refresh_in(headers)? {
+        Some(token) => {
+            origin::require_own_page(method, headers, config)?;
+            Ok(Some(token))
+        }
+        None if headers.contains_key(SESSION_HEADER) => Err(Problem::no_token()),
+        None => Ok(None),
+    }
+}
+
+/// Where the tokens of a session that is about to be opened shall go.
+pub(super) fn asked(
+    method: &Method,
+    headers: &HeaderMap,
+    config: &HttpConfig,
+) -> Result<Transport, Problem> {
+    let mut values = headers.get_all(SESSION_HEADER).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(Transport::Body),
+        (Some(value), None) if value == "cookie" && config.cookies.is_some() => {
+            origin::require_own_page(method, headers, config)?;
+            Ok(Transport::Cookies)
+        }
+        _ => Err(Problem::new(ProblemCode::MalformedRequest).detail(
+            "The header Admittance-Session says `cookie` or is absent, and where sessions in \
+             cookies are off it is absent.",
+        )),
+    }
+}
+
+/// An answer that hands out `tokens`.
+pub(super) fn opened(
+    transport: Transport,
+    status: StatusCode,
+    answer: &impl Serialize,
+    tokens: &Tokens,
+    config: &HttpConfig,
+) -> Result<Response<Bytes>, Problem> {
+    let (Transport::Cookies, Some(cookies)) = (transport, &config.cookies) else {
+        return json_answer(status, answer);
+    };
+    let mut body = serde_json::to_value(answer).map_err(|_| Problem::new(ProblemCode::Internal))?;
+    if let Some(members) = body.as_object_mut() {
+        for secret in ["token", "token_type", "refresh_token"] {
+            members.remove(secret);
+        }
+    }
+    let mut response = json_answer(status, &body)?;
+    cookies.keep(tokens, response.headers_mut())?;
+    Ok(response)
+}
+
+/// The answer that ends the client's session: one that keeps it in cookies
+/// forgets it.
+pub(super) fn closed(
+    transport: Transport,
+    mut response: Response<Bytes>,
+    config: &HttpConfig,
+) -> Result<Response<Bytes>, Problem> {
+    if let (Transport::Cookies, Some(cookies)) = (transport, &config.cookies) {
+        let headers = response.headers_mut();
+        cookies.forget(headers)?;
+        headers.insert("clear-site-data", CLEAR_SITE_DATA);
+    }
+    Ok(response)
+}

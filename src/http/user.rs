@@ -1,0 +1,24 @@
+//! Who asks, as an application's own routes see it.
+
+use std::ops::Deref;
+
+use crate::service::Authenticated;
+
+/// The user who presented a live access token; without one the request is
+/// answered with 401.
+#[derive(Clone, Debug)]
+pub struct CurrentUser(pub Authenticated);
+
+impl Deref for CurrentUser {
+    type Target = Authenticated;
+
+    fn deref(&self) -> &Authenticated {
+        &self.0
+    }
+}
+
+/// The user, or nobody when the request has no token. One that is there and not
+/// live is answered with 401 all the same: a client that thinks it is logged in
+/// is told that it is not.
+#[derive(Clone, Debug)]
+pub struct OptionalUser(pub Option<CurrentUser>);

@@ -1,0 +1,54 @@
+//! Advice on a password while somebody is choosing it.
+
+use super::{AuthService, PasswordStrength, PasswordStrengthRequest, RequestContext};
+use crate::clock::Clock;
+use crate::error::{AuthError, Field, ViolationCode, Violations};
+use crate::password::NormalizedPassword;
+use crate::store::LimitStore;
+
+impl<S: LimitStore, C: Clock> AuthService<S, C> {
+    /// What the policy says of a password that is being typed, for a form to
+    /// show. Whoever sets a password is judged again, and by breached passwords
+    /// too, which are not looked up here: what somebody is still typing is
+    /// nobody else's business.
+    ///
+    /// Nothing is kept, and no event is made of it.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::Store`] when the limiter cannot be reached.
+    pub async fn password_strength(
+        &self,
+        request: PasswordStrengthRequest,
+        context: &RequestContext,
+    ) -> Result<PasswordStrength, AuthError> {
+        let quota = self.config().limits.strength_by_address;
+        self.limit("strength:address", &context.network(), quota, self.now())
+            .await?;
+        let mut violations = Violations::default();
+        let field = Field::Password;
+        let password = match NormalizedPassword::new(&request.password) {
+            Ok(password) => password,
+            Err(error) => {
+                violations.push(field, ViolationCode::TooLong, error.to_string());
+                return Ok(PasswordStrength {
+                    errors: violations.as_slice().to_vec(),
+                    ..PasswordStrength::default()
+                });
+            }
+        };
+        let own_words = [request.email.as_str(), request.name.as_str()];
+        let assessment = self.assess(&password, &own_words).await?;
+        for fault in assessment.faults {
+            violations.push(field, fault.code, fault.message);
+        }
+        Ok(PasswordStrength {
+            score: assessment.score,
+            acceptable: violations.as_slice().is_empty(),
+            errors: violations.as_slice().to_vec(),
+            warning: assessment.warning,
+            suggestions: assessment.suggestions,
+        })
+    }
+}

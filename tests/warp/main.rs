@@ -1,0 +1,15 @@
+//! The warp filters.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod client;
+mod rejections;
+mod routes;
+mod users;
