@@ -7,6 +7,9 @@
 mod bed;
 #[path = "../support/commands.rs"]
 mod commands;
+#[path = "../support/example.rs"]
+#[expect(dead_code, reason = "other test files use more of it")]
+mod examples;
 #[path = "../support/mongo.rs"]
 mod mongo;
 

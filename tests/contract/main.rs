@@ -1,0 +1,211 @@
+//! The HTTP contract, over TCP, against the examples as they are: each
+//! framework with each store.
+//!
+//! The count of checks is printed for each of these combinations. A check is one
+//! demand on a status, a header or a body; one that fails does not keep the
+//! others from being made.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod account;
+mod administration;
+mod bodies;
+mod client;
+mod documented;
+#[path = "../support/example.rs"]
+mod examples;
+mod head;
+mod limits;
+mod links;
+mod login;
+#[path = "../support/mongo.rs"]
+#[expect(dead_code, reason = "other test files use more of it")]
+mod mongo;
+mod overload;
+mod passwords;
+mod paths;
+mod profile;
+mod protocol;
+mod record;
+mod registration;
+mod reply;
+mod request;
+mod scene;
+mod session;
+mod sessions;
+mod shape;
+mod slow;
+mod verify_first;
+mod wire;
+
+use std::io::Write;
+use std::sync::{Mutex, OnceLock};
+
+use record::Transcripts;
+use scene::{Combination, Scene, Topic};
+use session::Mode;
+
+/// What is tried out with sessions of each kind.
+const JOURNEYS: &[Topic] = &[
+    ("registration", registration::registration),
+    ("login", login::login),
+    ("refresh", sessions::refresh),
+    ("sessions", sessions::sessions),
+    ("own routes", sessions::own_routes),
+    ("profile", profile::profile),
+    ("passwords", passwords::change_and_confirm),
+    ("reset", passwords::reset),
+    ("verification", links::verification),
+    ("disown", links::disown),
+    ("change of address", links::change_of_address),
+    ("events", account::events),
+    ("export", account::export),
+    ("deletion", account::deletion),
+    ("administration", administration::administration),
+    ("administrators", administration::administrators),
+    ("verify first", verify_first::verify_first),
+];
+
+/// What has nothing to do with how sessions are held.
+const TOPICS: &[Topic] = &[
+    ("limits of accounts", limits::accounts),
+    ("methods", paths::methods),
+    ("no such path", paths::unknown),
+    ("queries", paths::queries),
+    ("head", head::head),
+    ("authorization", head::authorization),
+    ("malformed bodies", bodies::malformed),
+    ("media types", bodies::media_types),
+    ("sizes", bodies::sizes),
+    ("fields", bodies::fields),
+    ("connections", protocol::connections),
+    ("framing", protocol::framing),
+    ("broken requests", protocol::broken),
+    ("slow bodies", slow::slow),
+    ("given up", slow::given_up),
+];
+
+/// What is left of a combination when everything was tried out.
+struct Outcome {
+    summary: String,
+    failures: Vec<String>,
+    transcripts: Transcripts,
+}
+
+fn outcome(combination: Combination) -> Outcome {
+    let scene = Scene::set(combination);
+    let with = |mode: Mode, topics: &'static [Topic]| {
+        let named = move |(name, work): &Topic| (format!("{name} by {}", mode.name()), mode, *work);
+        topics.iter().map(named)
+    };
+    let plain = |(name, work): &Topic| ((*name).to_owned(), Mode::Bearer, *work);
+    let topics: Vec<_> = with(Mode::Bearer, JOURNEYS)
+        .chain(TOPICS.iter().map(plain))
+        .collect();
+    scene.try_out(&topics);
+    // What takes the place of others comes last, and alone.
+    scene.try_out(&[
+        (
+            "limits of networks".to_owned(),
+            Mode::Bearer,
+            limits::networks,
+        ),
+        ("overload".to_owned(), Mode::Bearer, overload::overload),
+    ]);
+    let summary = scene.recorder.summary();
+    // Not by `println!`, of which nothing is seen when a test passes.
+    writeln!(std::io::stdout(), "{summary}").unwrap();
+    Outcome {
+        summary,
+        failures: scene.recorder.failures(),
+        transcripts: scene.recorder.transcripts(),
+    }
+}
+
+const COMBINATIONS: [Combination; 2] = [
+    Combination {
+        framework: "axum",
+        store: "memory",
+    },
+    Combination {
+        framework: "axum",
+        store: "MongoDB",
+    },
+];
+
+/// Each combination is tried out once, for all tests that ask for it.
+fn tried_out(combination: Combination) -> &'static Outcome {
+    static OUTCOMES: [OnceLock<Outcome>; COMBINATIONS.len()] =
+        [const { OnceLock::new() }; COMBINATIONS.len()];
+    let index = COMBINATIONS.iter().position(|one| *one == combination);
+    let cell = index.and_then(|index| OUTCOMES.get(index)).unwrap();
+    cell.get_or_init(|| outcome(combination))
+}
+
+fn holds(framework: &'static str, store: &'static str) {
+    let outcome = tried_out(Combination { framework, store });
+    assert!(
+        outcome.failures.is_empty(),
+        "{}\n\n{}",
+        outcome.failures.join("\n\n"),
+        outcome.summary
+    );
+}
+
+#[test]
+fn axum_over_memory_keeps_the_contract() {
+    holds("axum", "memory");
+}
+
+#[test]
+fn axum_over_mongodb_keeps_the_contract() {
+    holds("axum", "MongoDB");
+}
+
+/// Which topic has an answer that differs, and how.
+fn differences(one: &Transcripts, other: &Transcripts) -> Vec<String> {
+    let mut found = Vec::new();
+    for topic in one.keys().chain(other.keys()) {
+        let lines = |of: &Transcripts| of.get(topic).cloned().unwrap_or_default();
+        let (left, right) = (lines(one), lines(other));
+        let first = left.iter().zip(&right).find(|(left, right)| left != right);
+        match first {
+            Some((left, right)) => found.push(format!("{topic}:\n  {left}\n  {right}")),
+            None if left.len() != right.len() => {
+                found.push(format!(
+                    "{topic}: {} or {} answers",
+                    left.len(),
+                    right.len()
+                ));
+            }
+            None => {}
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+#[test]
+fn every_combination_answers_alike() {
+    let [first, others @ ..] = COMBINATIONS;
+    let expected = &tried_out(first).transcripts;
+    assert!(expected.values().map(Vec::len).sum::<usize>() > 1000);
+    for combination in others {
+        let found = differences(expected, &tried_out(combination).transcripts);
+        assert!(
+            found.is_empty(),
+            "{} and {} answer differently:\n{}",
+            first.name(),
+            combination.name(),
+            found.join("\n")
+        );
+    }
+}
+
+/// Floods of two combinations at once would tell nothing about either.
+static FLOOD: Mutex<()> = Mutex::new(());

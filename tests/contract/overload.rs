@@ -1,0 +1,32 @@
+//! More passwords to check than can be checked in time: 503.
+
+use serde_json::json;
+
+use crate::FLOOD;
+use crate::client::{PASSWORD, credentials};
+use crate::request::post;
+use crate::scene::Place;
+
+/// More than may wait (256), and than are checked until all have come.
+const CLIENTS: usize = 500;
+
+pub(crate) fn overload(place: &Place<'_>) {
+    let _alone = FLOOD.lock();
+    let client = place.client();
+    let ann = client.register("ann");
+    let login = post("/login", credentials(&client.email("nobody"), PASSWORD));
+    let mut waiting: Vec<_> = (0..CLIENTS).map(|_| client.connect()).collect();
+    for connection in &mut waiting {
+        connection.send(&login.bytes());
+    }
+    // Who comes now is told to come again; who asks for something else is served.
+    let refused = client.quietly(|| {
+        let refused = std::iter::repeat_with(|| client.send(login.clone())).take(CLIENTS);
+        let mut refused = refused.skip_while(|reply| reply.answer().status != 503);
+        refused.next().unwrap()
+    });
+    refused
+        .problem(503, "overloaded")
+        .at("/title", &json!("Service Unavailable"));
+    client.is_live(&ann.session);
+}

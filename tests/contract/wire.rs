@@ -1,0 +1,247 @@
+//! HTTP/1.1 as bytes: a connection that sends exactly what it is told and reads
+//! answers strictly (RFC 9112).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Long enough for any machine: a test waits for it only when it fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection, and what has come in on it and was not read yet.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    come: Vec<u8>,
+}
+
+/// An answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) reason: String,
+    /// In the order in which they came, the names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    /// The body, when it is JSON; else `null`.
+    pub(crate) json: Value,
+}
+
+/// Why what came is no answer.
+pub(crate) type Wrong = String;
+
+impl Connection {
+    pub(crate) fn open(addr: &str) -> Self {
+        let stream = TcpStream::connect(addr).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self {
+            stream,
+            come: Vec::new(),
+        }
+    }
+
+    /// Sends `bytes`. A server that does not want them any more may have closed
+    /// the connection, and its answer can be read all the same.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        match self.stream.write_all(bytes) {
+            Ok(()) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
+                ) => {}
+            Err(error) => panic!("nothing can be sent: {error}"),
+        }
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn finish(&self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Reads one answer, to a request by `method`.
+    pub(crate) fn answer(&mut self, method: &str) -> Result<Answer, Wrong> {
+        let mut head = Vec::new();
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                break;
+            }
+            head.push(line);
+        }
+        let mut answer = read_head(&head)?;
+        self.read_body(&mut answer, method)?;
+        if answer.one("content-type")?.is_some_and(is_json) && !answer.body.is_empty() {
+            answer.json = serde_json::from_slice(&answer.body)
+                .map_err(|error| format!("the body is not the JSON it should be: {error}"))?;
+        }
+        Ok(answer)
+    }
+
+    /// Whether the server closes the connection now, without another byte.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.come.is_empty() && matches!(self.more(), Ok(0))
+    }
+
+    fn read_body(&mut self, answer: &mut Answer, method: &str) -> Result<(), Wrong> {
+        let length = answer.one("content-length")?.map(str::to_owned);
+        let coding = answer.one("transfer-encoding")?.map(str::to_owned);
+        let is_interim = (100..200).contains(&answer.status);
+        if is_interim || answer.status == 204 {
+            // RFC 9110 §8.6, RFC 9112 §6.1
+            return match (length, coding) {
+                (None, None) => Ok(()),
+                _ => Err(format!("a {} announces a body", answer.status)),
+            };
+        }
+        if method == "HEAD" || answer.status == 304 {
+            return Ok(());
+        }
+        answer.body = match (length, coding.as_deref()) {
+            (Some(length), None) => {
+                let length = length.parse().map_err(|_| "no length".to_owned())?;
+                self.exactly(length)?
+            }
+            (None, Some("chunked")) => self.chunks()?,
+            other => return Err(format!("the body ends nowhere: {other:?}")),
+        };
+        Ok(())
+    }
+
+    fn chunks(&mut self) -> Result<Vec<u8>, Wrong> {
+        let mut body = Vec::new();
+        loop {
+            let size = self.line()?;
+            let size = usize::from_str_radix(&size, 16).map_err(|_| "no size of a chunk")?;
+            if size == 0 {
+                return match self.line()?.as_str() {
+                    "" => Ok(body),
+                    trailer => Err(format!("a trailer: {trailer}")),
+                };
+            }
+            body.extend(self.exactly(size)?);
+            if !self.line()?.is_empty() {
+                return Err("a chunk is longer than it says".to_owned());
+            }
+        }
+    }
+
+    /// One line, which ends in CR LF and has neither within.
+    fn line(&mut self) -> Result<String, Wrong> {
+        let end = loop {
+            if let Some(end) = self.come.windows(2).position(|pair| pair == b"\r\n") {
+                break end;
+            }
+            if self.more()? == 0 {
+                return Err(format!("the connection ends within {:?}", self.rest()));
+            }
+        };
+        let line: Vec<u8> = self.come.drain(..end + 2).take(end).collect();
+        if line.iter().any(|byte| byte.is_ascii_control()) {
+            return Err(format!("control characters in {line:?}"));
+        }
+        String::from_utf8(line).map_err(|error| error.to_string())
+    }
+
+    fn exactly(&mut self, length: usize) -> Result<Vec<u8>, Wrong> {
+        while self.come.len() < length {
+            if self.more()? == 0 {
+                return Err(format!("the body breaks off after {:?}", self.rest()));
+            }
+        }
+        Ok(self.come.drain(..length).collect())
+    }
+
+    fn rest(&self) -> String {
+        String::from_utf8_lossy(&self.come).into_owned()
+    }
+
+    fn more(&mut self) -> Result<usize, Wrong> {
+        let mut bytes = [0; 8192];
+        let count = self.stream.read(&mut bytes);
+        let count = count.map_err(|error| format!("no answer: {error}"))?;
+        self.come.extend(bytes.iter().take(count));
+        Ok(count)
+    }
+}
+
+fn read_head(lines: &[String]) -> Result<Answer, Wrong> {
+    let (status_line, fields) = lines.split_first().ok_or("an empty head")?;
+    let rest = status_line
+        .strip_prefix("HTTP/1.1 ")
+        .or_else(|| status_line.strip_prefix("HTTP/1.0 "))
+        .ok_or_else(|| format!("no status line: {status_line}"))?;
+    let (status, reason) = rest.split_once(' ').ok_or("a status line without reason")?;
+    if status.len() != 3 {
+        return Err(format!("no status: {status}"));
+    }
+    let mut answer = Answer {
+        status: status.parse().map_err(|_| "no status")?,
+        reason: reason.to_owned(),
+        ..Answer::default()
+    };
+    for field in fields {
+        let (name, value) = field.split_once(':').ok_or("a header without colon")?;
+        let is_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return Err(format!("no name of a header: {name:?}"));
+        }
+        let value = value.trim_matches([' ', '\t']);
+        answer
+            .headers
+            .push((name.to_ascii_lowercase(), value.to_owned()));
+    }
+    Ok(answer)
+}
+
+fn is_json(content_type: &str) -> bool {
+    matches!(
+        content_type,
+        "application/json" | "application/problem+json"
+    )
+}
+
+impl Answer {
+    /// The value of a header that may be there once.
+    pub(crate) fn one(&self, name: &str) -> Result<Option<&str>, Wrong> {
+        let mut values = self.all(name);
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            _ => Err(format!("{name} is there twice")),
+        }
+    }
+
+    /// The values of a header.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let headers = self.headers.iter().filter(move |(given, _)| given == name);
+        headers.map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a header; of one that is there more than once, all of them.
+    pub(crate) fn header(&self, name: &str) -> String {
+        self.all(name).collect::<Vec<_>>().join(" & ")
+    }
+
+    /// Everything but what is new in every answer, for comparing two of them.
+    pub(crate) fn essence(&self) -> (u16, BTreeMap<&str, &str>, &[u8]) {
+        let headers = self.headers.iter().filter(|(name, _)| name != "date");
+        let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
+        (self.status, headers.collect(), &self.body)
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}", self.status, self.reason)?;
+        for (name, value) in &self.headers {
+            writeln!(f, "{name}: {value}")?;
+        }
+        write!(f, "\n{}", String::from_utf8_lossy(&self.body))
+    }
+}

@@ -1,0 +1,171 @@
+//! The examples that serve HTTP, each as a process of its own, and the mails
+//! that it prints.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// So that what was begun goes on after a restart.
+const SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=";
+/// Long enough for any machine: a test waits for it only when it fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The running example; it is killed when this is dropped.
+pub(crate) struct Example {
+    process: Child,
+    addr: String,
+    greeting: String,
+    mailbox: Arc<Mailbox>,
+}
+
+/// A mail that was printed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Printed {
+    pub(crate) to: String,
+    pub(crate) subject: String,
+    pub(crate) text: String,
+}
+
+#[derive(Default)]
+struct Mailbox {
+    mails: Mutex<Vec<Printed>>,
+    came: Condvar,
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Example {
+    /// Starts the example called `name` on a free port, with this environment
+    /// and no other, and waits until it listens.
+    pub(crate) fn start(name: &str, environment: &[(&str, &str)]) -> Self {
+        let mut process = Command::new(binary(name))
+            .env_clear()
+            .envs([("ADDR", "127.0.0.1:0"), ("AUTH_SECRET", SECRET)])
+            .env("RUST_LOG", "warn")
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
+        let greeting = lines
+            .by_ref()
+            .find(|line| line.contains("Listening on"))
+            .unwrap();
+        let mailbox = Arc::<Mailbox>::default();
+        // What it prints later must not fill the pipe.
+        std::thread::spawn({
+            let mailbox = Arc::clone(&mailbox);
+            move || mailbox.read(lines)
+        });
+        let (_, rest) = greeting.split_once("http://").unwrap();
+        let addr = rest.split_whitespace().next().unwrap();
+        let addr = addr.trim_end_matches('.').to_owned();
+        Self {
+            process,
+            addr,
+            greeting,
+            mailbox,
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> &str {
+        &self.addr
+    }
+
+    /// What it said when it listened.
+    pub(crate) fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
+    /// Takes the oldest mail to `to` whose subject begins with `subject`, and
+    /// waits for it if need be.
+    pub(crate) fn mail(&self, to: &str, subject: &str) -> Printed {
+        let begin = Instant::now();
+        let mut mails = self.mailbox.mails.lock().unwrap();
+        loop {
+            let is_it = |mail: &Printed| mail.to == to && mail.subject.starts_with(subject);
+            if let Some(index) = mails.iter().position(is_it) {
+                return mails.remove(index);
+            }
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "no mail to {to} about {subject:?} was printed"
+            );
+            let waited = self.mailbox.came.wait_timeout(mails, PATIENCE).unwrap();
+            mails = waited.0;
+        }
+    }
+
+    /// Mails to `to` that nobody took.
+    pub(crate) fn mails_left(&self, to: &str) -> Vec<Printed> {
+        let mails = self.mailbox.mails.lock().unwrap();
+        mails.iter().filter(|mail| mail.to == to).cloned().collect()
+    }
+}
+
+impl Printed {
+    /// The token of the link to `page`, which is in the mail once.
+    pub(crate) fn token(&self, page: &str) -> String {
+        let begin = format!("{page}#token=");
+        let mut links = self.text.split(&begin).skip(1);
+        let (Some(link), None) = (links.next(), links.next()) else {
+            panic!("not one link to {page} in {self:?}");
+        };
+        link.split_whitespace().next().unwrap().to_owned()
+    }
+}
+
+impl Mailbox {
+    /// Finds the mails between the dashes. Other lines are what was logged,
+    /// and go where the test's own errors go.
+    fn read(&self, lines: impl Iterator<Item = String>) {
+        let dashes = "-".repeat(72);
+        let mut open: Option<Vec<String>> = None;
+        for line in lines {
+            match (&mut open, line == dashes) {
+                (None, true) => open = Some(Vec::new()),
+                (None, false) => eprintln!("{line}"),
+                (Some(mail), false) => mail.push(line),
+                (Some(mail), true) => {
+                    self.mails.lock().unwrap().push(printed(mail));
+                    self.came.notify_all();
+                    open = None;
+                }
+            }
+        }
+    }
+}
+
+fn printed(lines: &[String]) -> Printed {
+    let value = |name: &str| {
+        let value = lines.iter().find_map(|line| line.strip_prefix(name));
+        value.unwrap_or_default().to_owned()
+    };
+    Printed {
+        to: value("To: "),
+        subject: value("Subject: "),
+        text: lines.join("\n"),
+    }
+}
+
+/// The example that `cargo test` built beside this test.
+fn binary(name: &str) -> PathBuf {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    let path = path.join("examples").join(name);
+    let tells = format!("build it first: cargo build --example {name} (a whole `cargo test` does)");
+    assert!(path.exists(), "{} is not there; {tells}", path.display());
+    path
+}
