@@ -93,25 +93,30 @@ impl RequestContext {
 
 /// Asks for an account.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RegisterRequest {
     /// The address, as the person writes it.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
     /// The password.
     pub password: Password,
     /// The password once more.
     pub confirm_password: Password,
     /// What the person wants to be called.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 100)))]
     pub name: String,
 }
 
 /// An account was made, and a session was opened for it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RegisterResponse {
     /// The new account's id.
     pub user_id: UserId,
     /// The address as it was given.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
     /// The name.
     pub name: String,
@@ -151,6 +156,7 @@ impl RegisterOutcome {
 
 /// It was taken in hand, and this is all there is to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Accepted {
     /// A sentence for a person.
@@ -196,9 +202,11 @@ pub struct PasswordStrength {
 
 /// Asks for a session.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LoginRequest {
     /// The address.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
     /// The password.
     pub password: Password,
@@ -213,11 +221,13 @@ pub struct LoginRequest {
 
 /// A session was opened or goes on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LoginResponse {
     /// The account's id.
     pub user_id: UserId,
     /// The address as it was given.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
     /// The name.
     pub name: String,
@@ -234,6 +244,7 @@ pub struct LoginResponse {
 
 /// What a client keeps of a session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Tokens {
     /// Authenticates requests.
@@ -261,6 +272,7 @@ pub(crate) enum Keeping {
 
 /// How a token is presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum TokenType {
     /// In the `Authorization` header (RFC 6750 §2.1).
     Bearer,
@@ -268,6 +280,7 @@ pub enum TokenType {
 
 /// Asks for new tokens.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RefreshRequest {
     /// The refresh token that was handed out last.
@@ -276,6 +289,7 @@ pub struct RefreshRequest {
 
 /// The session has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LogoutResponse {
     /// A sentence for a person.
@@ -285,12 +299,18 @@ pub struct LogoutResponse {
 /// Changes the own profile. What is absent stays as it is; nothing but these
 /// two can be changed.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct UpdateProfile {
     /// The new name.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 100)))]
     #[serde(deserialize_with = "present")]
     pub name: Option<String>,
     /// The new preferences, in place of all the old ones.
+    #[cfg_attr(
+        feature = "openapi",
+        schemars(with = "Option<crate::preferences::Preferences>")
+    )]
     #[serde(deserialize_with = "present")]
     pub preferences: Option<serde_json::Map<String, serde_json::Value>>,
 }
@@ -304,6 +324,7 @@ pub(super) fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
 
 /// Changes the own password.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ChangePassword {
     /// The password as it is.
@@ -316,6 +337,7 @@ pub struct ChangePassword {
 
 /// Gives the own password again.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ConfirmPassword {
     /// The password.
@@ -324,6 +346,7 @@ pub struct ConfirmPassword {
 
 /// The user's live sessions, the last seen first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionList {
     /// One entry each.
@@ -332,6 +355,7 @@ pub struct SessionList {
 
 /// What a user sees of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionView {
     /// Its id, to end it by.
