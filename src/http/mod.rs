@@ -10,9 +10,9 @@ mod cors;
 mod endpoint;
 mod forwarded;
 mod json;
-mod origin;
 #[cfg(feature = "openapi")]
 mod openapi;
+mod origin;
 mod problem;
 mod request;
 mod route;

@@ -14,6 +14,9 @@ use crate::service::Tokens;
 /// value. A page of another origin cannot send it without being asked first.
 pub(super) const SESSION_HEADER: &str = "admittance-session";
 
+/// What is in cookies instead of in the body of an answer.
+pub(super) const IN_COOKIES: [&str; 3] = ["token", "token_type", "refresh_token"];
+
 /// What a browser forgets with the session (ASVS 14.3.1). Not `"cookies"`, which
 /// would take those of all hosts of the domain along; ours are removed one by one.
 const CLEAR_SITE_DATA: HeaderValue = HeaderValue::from_static("\"cache\", \"storage\"");
@@ -138,7 +141,7 @@ pub(super) fn opened(
     };
     let mut body = serde_json::to_value(answer).map_err(|_| Problem::new(ProblemCode::Internal))?;
     if let Some(members) = body.as_object_mut() {
-        for secret in ["token", "token_type", "refresh_token"] {
+        for secret in IN_COOKIES {
             members.remove(secret);
         }
     }

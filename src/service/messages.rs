@@ -173,21 +173,26 @@ impl Accepted {
 
 /// Asks what a password is worth that is being typed.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct PasswordStrengthRequest {
     /// The password so far.
     pub password: Password,
     /// The address, as far as it is known: a password made of it is weak.
+    #[cfg_attr(feature = "openapi", schemars(extend("optional" = true)))]
     pub email: String,
     /// The name, as far as it is known.
+    #[cfg_attr(feature = "openapi", schemars(extend("optional" = true)))]
     pub name: String,
 }
 
 /// What a password is worth.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PasswordStrength {
     /// zxcvbn's score: 0, among the first to be tried, to 4, out of reach.
+    #[cfg_attr(feature = "openapi", schemars(range(max = 4)))]
     pub score: u8,
     /// Whether it breaks no rule. It may be refused all the same when it is
     /// set, as one that has leaked somewhere.

@@ -28,7 +28,8 @@ pub(super) fn register(facts: &Facts<'_>) -> Operation {
                 "The account is there at once, with a session. Its address is not confirmed \
                  before the link that is mailed to it is used.",
             )
-            .answers(201, "The account, and a session.", &examples::registered())
+            .opens_session()
+            .answers_tokens(201, "The account, and a session.", &examples::registered())
             .problem(EmailTaken),
         RegistrationMode::VerifyFirst => operation
             .description(
@@ -57,7 +58,8 @@ pub(super) fn login() -> Operation {
             "shared_computer",
             json!({ "email": EMAIL, "password": PASSWORD, "remember": false }),
         )
-        .answers(
+        .opens_session()
+        .answers_tokens(
             200,
             "A new session.",
             &examples::logged_in("You are logged in."),
@@ -78,7 +80,8 @@ pub(super) fn refresh() -> Operation {
              is used again later ends the session, since somebody has a copy of it.",
         )
         .takes::<RefreshRequest>(json!({ "refresh_token": examples::refresh_token() }))
-        .answers(
+        .refreshes_session()
+        .answers_tokens(
             200,
             "The session goes on.",
             &examples::logged_in("Your session goes on."),
@@ -90,6 +93,7 @@ pub(super) fn logout() -> Operation {
     Operation::new(Tag::Session, "Log out")
         .description("Ends the session, and with it every token of it.")
         .for_user()
+        .ends_session()
         .answers(200, "The session has ended.", &examples::logged_out())
 }
 
@@ -112,6 +116,7 @@ pub(super) fn end_session() -> Operation {
         .description("Somebody else's is not found.")
         .for_user()
         .id::<SessionId>("id", "The `session_id` in the list of sessions.")
+        .ends_session()
         .answers_nothing("It has ended.")
 }
 
@@ -172,6 +177,7 @@ pub(super) fn delete_account() -> Operation {
         )
         .for_user()
         .takes::<DeleteAccount>(json!({ "current_password": PASSWORD }))
+        .ends_session()
         .answers_nothing("It is gone.")
         .problems(&[
             ValidationFailed,

@@ -12,9 +12,9 @@ use crate::id::{EventId, SessionId, UserId};
 use crate::mail::MailKind;
 use crate::preferences::Preferences;
 use crate::service::{
-    Accepted, AccountExport, EventList, EventView, LinkView, LoginResponse, LogoutResponse,
-    RegisterResponse, SessionList, SessionView, TokenType, Tokens, UserEventList, UserEventView,
-    UserList, UserView,
+    Accepted, AccountExport, EventList, EventView, Keeping, LinkView, LoginResponse,
+    LogoutResponse, PasswordStrength, RegisterResponse, SessionList, SessionView, TokenType,
+    Tokens, UserEventList, UserEventView, UserList, UserView,
 };
 use crate::time::Timestamp;
 use crate::token::{Jwks, TokenPurpose};
@@ -50,6 +50,7 @@ fn tokens() -> Tokens {
         token_type: TokenType::Bearer,
         expires_in: 900,
         refresh_token: refresh_token().into(),
+        keeping: Keeping::default(),
     }
 }
 
@@ -234,6 +235,20 @@ pub(super) fn jwks() -> Jwks {
         "use": "sig",
     });
     serde_json::from_value(json!({ "keys": [key] })).unwrap_or_default()
+}
+
+pub(super) fn strength() -> PasswordStrength {
+    PasswordStrength {
+        score: 1,
+        acceptable: false,
+        errors: vec![Violation {
+            field: Field::Password,
+            code: ViolationCode::TooWeak,
+            message: "This password is easy to guess.".to_owned(),
+        }],
+        warning: Some("Sequences like abc or 6543 are easy to guess.".to_owned()),
+        suggestions: vec!["Add another word or two. Uncommon words are better.".to_owned()],
+    }
 }
 
 pub(super) fn violations() -> Vec<Violation> {

@@ -40,25 +40,26 @@ impl<S, C> AuthApi<S, C> {
     #[must_use]
     pub fn openapi(&self) -> Value {
         let service = self.service();
+        let cookies = self.config().cookies.as_ref();
         let facts = Facts {
             config: service.config(),
             sends_mail: service.sends_mail(),
             keeps_events: service.keeps_events(),
         };
-        let mut components = Components::default();
+        let mut components = Components::new(cookies.cloned());
         let mut paths = Map::new();
         for route in self.routes() {
             let methods = route.methods.iter().map(|(method, endpoint)| {
                 let operation = describe(*endpoint, &facts);
                 let name = method.as_str().to_ascii_lowercase();
-                (name, operation.written(*endpoint, &mut components))
+                (name, operation.written(method, *endpoint, &mut components))
             });
             let item = Value::Object(methods.collect());
             paths.insert(route.path.to_owned(), item);
         }
         json!({
             "openapi": "3.1.0",
-            "info": info(&facts),
+            "info": info(&facts, cookies.is_some()),
             "servers": [{ "url": ".", "description": "Where this document is from." }],
             "tags": self.tags(),
             "paths": paths,
@@ -97,6 +98,7 @@ fn describe(endpoint: Endpoint, facts: &Facts<'_>) -> Operation {
         Endpoint::DeleteAccount => accounts::delete_account(),
         Endpoint::ChangePassword => recovery::change_password(facts),
         Endpoint::ConfirmPassword => recovery::confirm_password(),
+        Endpoint::PasswordStrength => recovery::password_strength(),
         Endpoint::ForgotPassword => recovery::forgot_password(facts),
         Endpoint::ResetPassword => recovery::reset_password(facts),
         Endpoint::VerifyEmail => recovery::verify_email(),
@@ -134,13 +136,14 @@ fn document() -> Operation {
         .answers_with_object(200, "The document.", json!({ "openapi": "3.1.0" }))
 }
 
-fn info(facts: &Facts<'_>) -> Value {
+fn info(facts: &Facts<'_>, has_cookies: bool) -> Value {
     let (name, table) = (&facts.config.service_name, problems::table());
+    let cookies = if has_cookies { COOKIES } else { "" };
     json!({
         "title": format!("Accounts of {name}"),
         "version": env!("CARGO_PKG_VERSION"),
         "summary": "Registration, login, sessions, profiles and recovery.",
-        "description": format!("{CONVENTIONS}\n\n## Problems\n\n{PROBLEMS}\n\n{table}"),
+        "description": format!("{CONVENTIONS}{cookies}\n\n## Problems\n\n{PROBLEMS}\n\n{table}"),
         "license": { "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") },
     })
 }
@@ -151,6 +154,13 @@ that you do not know. `HEAD` goes wherever `GET` does.
 
 Send the `token` of a login as `Authorization: Bearer <token>`. When it has expired, `POST \
 /refresh` gets a new one for the `refresh_token`.";
+
+const COOKIES: &str = "
+
+A script of a web page asks for cookies instead, which it cannot read, by the request header \
+`Admittance-Session: cookie` when it registers, logs in or confirms an address with the password. \
+The browser sends them from there on, and `POST /refresh` needs no body. `Authorization` goes \
+before cookies.";
 
 const PROBLEMS: &str = "Whatever is refused is answered with problem details (RFC 9457). Programs \
 go by `code`, people read `detail`. `validation_failed` lists in `errors` all that is wrong, field \

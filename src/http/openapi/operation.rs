@@ -1,12 +1,13 @@
 //! One operation of the document.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::schemas::{Components, Refer};
 use crate::authz::AdminPermission;
+use crate::http::transport::{IN_COOKIES, SESSION_HEADER};
 use crate::http::{Endpoint, ProblemCode};
 use crate::id::{EventId, UserId};
 use crate::service::{DEFAULT_PAGE, MAX_PAGE};
@@ -63,6 +64,19 @@ enum Access {
     User,
 }
 
+/// What it does to the session that a client keeps, if in cookies.
+#[derive(PartialEq, Eq)]
+enum Cookies {
+    Untouched,
+    /// They are set for whoever asks for them.
+    SetIfAsked,
+    /// They are set for whoever has them.
+    Renewed,
+    /// The same, and the refresh token of the cookie may replace the body.
+    Refreshed,
+    Removed,
+}
+
 struct Body {
     refer: Refer,
     examples: Vec<(&'static str, Value)>,
@@ -72,6 +86,8 @@ struct Answer {
     status: u16,
     description: &'static str,
     bodies: Vec<(Refer, Value)>,
+    /// The body for a client that keeps its session in cookies.
+    in_cookies: Option<(Refer, Value)>,
 }
 
 /// What an endpoint takes and gives.
@@ -80,6 +96,7 @@ pub(super) struct Operation {
     summary: &'static str,
     description: String,
     access: Access,
+    cookies: Cookies,
     parameters: Vec<(Refer, Value)>,
     body: Option<Body>,
     answers: Vec<Answer>,
@@ -94,6 +111,7 @@ impl Operation {
             summary,
             description: String::new(),
             access: Access::Anyone,
+            cookies: Cookies::Untouched,
             parameters: Vec::new(),
             body: None,
             answers: Vec::new(),
@@ -120,6 +138,30 @@ impl Operation {
     pub(super) fn for_user_too(mut self) -> Self {
         self.access = Access::AnyoneOrUser;
         self.problem(ProblemCode::InvalidToken)
+    }
+
+    /// Opens a session, whose tokens go where the client wants them.
+    pub(super) fn opens_session(mut self) -> Self {
+        self.cookies = Cookies::SetIfAsked;
+        self
+    }
+
+    /// Gives a session in place of the present one, kept as that one is.
+    pub(super) fn renews_session(mut self) -> Self {
+        self.cookies = Cookies::Renewed;
+        self
+    }
+
+    /// Gives new tokens for the refresh token, which may be in a cookie.
+    pub(super) fn refreshes_session(mut self) -> Self {
+        self.cookies = Cookies::Refreshed;
+        self
+    }
+
+    /// Ends the session that the client keeps.
+    pub(super) fn ends_session(mut self) -> Self {
+        self.cookies = Cookies::Removed;
+        self
     }
 
     /// Only with a live session of a user whose role grants `permission`.
@@ -195,19 +237,32 @@ impl Operation {
         self.answer(status, description, vec![body])
     }
 
-    /// An answer with one of two bodies.
-    pub(super) fn answers_either<T: JsonSchema + Serialize, U: JsonSchema + Serialize>(
-        self,
+    /// An answer with a body that has tokens in it, unless they are in cookies.
+    pub(super) fn answers_tokens<T: JsonSchema + Serialize>(
+        mut self,
         status: u16,
         description: &'static str,
-        one: &T,
-        other: &U,
+        example: &T,
     ) -> Self {
-        let bodies = vec![
-            (Components::refer::<T> as Refer, written(one)),
-            (Components::refer::<U> as Refer, written(other)),
-        ];
-        self.answer(status, description, bodies)
+        let mut short = written(example);
+        if let Some(members) = short.as_object_mut() {
+            members.retain(|name, _| !IN_COOKIES.contains(&name.as_str()));
+        }
+        let body = (Components::refer::<T> as Refer, written(example));
+        self = self.answer(status, description, vec![body]);
+        if let Some(answer) = self.answers.last_mut() {
+            answer.in_cookies = Some((Components::refer_without_tokens::<T>, short));
+        }
+        self
+    }
+
+    /// Another body of the answer that was added last.
+    pub(super) fn or_answers<T: JsonSchema + Serialize>(mut self, example: &T) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            let body = (Components::refer::<T> as Refer, written(example));
+            answer.bodies.push(body);
+        }
+        self
     }
 
     /// An answer with an object that is not described further.
@@ -235,6 +290,7 @@ impl Operation {
             status,
             description,
             bodies,
+            in_cookies: None,
         });
         self
     }
@@ -255,14 +311,22 @@ impl Operation {
     }
 
     /// The operation object of the document (OpenAPI 3.1 §4.8.10).
-    pub(super) fn written(self, endpoint: Endpoint, components: &mut Components) -> Value {
+    pub(super) fn written(
+        mut self,
+        method: &Method,
+        endpoint: Endpoint,
+        components: &mut Components,
+    ) -> Value {
+        if components.has_cookies() {
+            self = self.with_cookies(method);
+        }
         let mut operation = Map::new();
         let mut put = |name: &str, value: Value| operation.insert(name.to_owned(), value);
         put("operationId", name_of(endpoint).into());
         put("tags", json!([self.tag.name()]));
         put("summary", self.summary.into());
-        put("description", self.description.into());
-        put("security", security(&self.access));
+        put("description", self.description.clone().into());
+        put("security", self.security(components.has_cookies()));
         if !self.parameters.is_empty() {
             let with_schema = |(refer, mut parameter): (Refer, Value)| {
                 if let Some(parameter) = parameter.as_object_mut() {
@@ -273,20 +337,23 @@ impl Operation {
             let parameters: Vec<_> = self.parameters.into_iter().map(with_schema).collect();
             put("parameters", parameters.into());
         }
+        let is_needed = !components.has_cookies() || self.cookies != Cookies::Refreshed;
         if let Some(body) = self.body {
             let examples = body.examples.into_iter();
             let examples: Map<_, _> = examples
                 .map(|(name, value)| (name.to_owned(), json!({ "value": value })))
                 .collect();
             let content = json!({ "schema": (body.refer)(components), "examples": examples });
+            let content = json!({ "application/json": content });
             put(
                 "requestBody",
-                json!({ "required": true, "content": { "application/json": content } }),
+                json!({ "required": is_needed, "content": content }),
             );
         }
         let mut responses = Map::new();
         for answer in self.answers {
-            responses.insert(answer.status.to_string(), answer.written(components));
+            let response = answer.written(&self.cookies, components);
+            responses.insert(answer.status.to_string(), response);
         }
         for (status, codes) in by_status(&self.problems) {
             let response = components.problem_response(&codes);
@@ -295,32 +362,75 @@ impl Operation {
         put("responses", responses.into());
         Value::Object(operation)
     }
+
+    /// What cookies add to it.
+    fn with_cookies(mut self, method: &Method) -> Self {
+        if matches!(self.cookies, Cookies::SetIfAsked | Cookies::Refreshed) {
+            let description = "Asks for cookies in place of tokens in the body. Such a request \
+                               must come from a page of this server or of an allowed origin.";
+            let header =
+                json!({ "name": SESSION_HEADER, "in": "header", "description": description });
+            self.parameters.push((only_cookie, header));
+            self = self
+                .problem(ProblemCode::MalformedRequest)
+                .problem(ProblemCode::Forbidden);
+        }
+        match self.access {
+            Access::AnyoneOrUser | Access::User if !method.is_safe() => {
+                self.problem(ProblemCode::Forbidden)
+            }
+            _ => self,
+        }
+    }
+
+    fn security(&self, has_cookies: bool) -> Value {
+        let mut ways = match self.access {
+            Access::Anyone => Vec::new(),
+            Access::AnyoneOrUser => vec![json!({}), json!({ "bearer": [] })],
+            Access::User => vec![json!({ "bearer": [] })],
+        };
+        if has_cookies && !ways.is_empty() {
+            ways.push(json!({ "cookie": [] }));
+        }
+        if has_cookies && self.cookies == Cookies::Refreshed {
+            ways = vec![json!({}), json!({ "refreshCookie": [] })];
+        }
+        ways.into()
+    }
 }
 
 impl Answer {
-    fn written(self, components: &mut Components) -> Value {
-        let mut response = json!({
-            "description": self.description,
-            "headers": { "Cache-Control": components.header("Cache-Control") },
-        });
-        let named = |(refer, example): (Refer, Value)| {
+    fn written(&self, cookies: &Cookies, components: &mut Components) -> Value {
+        let mut headers = vec!["Cache-Control"];
+        let mut bodies: Vec<_> = self.bodies.iter().collect();
+        if components.has_cookies() {
+            bodies.extend(&self.in_cookies);
+            match cookies {
+                Cookies::Removed => headers.extend(["Set-Cookie", "Clear-Site-Data"]),
+                _ if self.in_cookies.is_some() => headers.push("Set-Cookie"),
+                _ => {}
+            }
+        }
+        let headers: Map<_, _> = headers
+            .into_iter()
+            .map(|name| (name.to_owned(), components.header(name)))
+            .collect();
+        let mut response = json!({ "description": self.description, "headers": headers });
+        let named = |(refer, example): &(Refer, Value)| {
             let schema = refer(components);
             let name = schema["$ref"].as_str().unwrap_or("answer");
             let name = name.rsplit('/').next().unwrap_or(name).to_owned();
             (schema, (name, json!({ "value": example })))
         };
-        let (mut schemas, examples): (Vec<_>, Map<_, _>) =
-            self.bodies.into_iter().map(named).unzip();
+        let (mut schemas, examples): (Vec<_>, Map<_, _>) = bodies.into_iter().map(named).unzip();
         // Not `oneOf`: an answer may have more than its schema says.
         let schema = match schemas.len() {
             0 => return response,
             1 => schemas.remove(0),
             _ => json!({ "anyOf": schemas }),
         };
-        if let Some(response) = response.as_object_mut() {
-            let content = json!({ "schema": schema, "examples": examples });
-            response.insert("content".to_owned(), json!({ "application/json": content }));
-        }
+        let content = json!({ "schema": schema, "examples": examples });
+        response["content"] = json!({ "application/json": content });
         response
     }
 }
@@ -331,14 +441,6 @@ fn name_of(endpoint: Endpoint) -> String {
     let mut letters = name.chars();
     let first = letters.next().map(|first| first.to_ascii_lowercase());
     first.into_iter().chain(letters).collect()
-}
-
-fn security(access: &Access) -> Value {
-    match access {
-        Access::Anyone => json!([]),
-        Access::AnyoneOrUser => json!([{}, { "bearer": [] }]),
-        Access::User => json!([{ "bearer": [] }]),
-    }
 }
 
 fn by_status(problems: &[ProblemCode]) -> Vec<(StatusCode, Vec<ProblemCode>)> {
@@ -360,6 +462,10 @@ fn by_status(problems: &[ProblemCode]) -> Vec<(StatusCode, Vec<ProblemCode>)> {
 
 fn page_size(_: &mut Components) -> Value {
     json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE })
+}
+
+fn only_cookie(_: &mut Components) -> Value {
+    json!({ "type": "string", "const": "cookie" })
 }
 
 fn any_object(_: &mut Components) -> Value {

@@ -3,15 +3,15 @@
 use serde_json::json;
 
 use super::Facts;
-use super::examples::{self, EMAIL, NEW_PASSWORD, PASSWORD};
+use super::examples::{self, EMAIL, NAME, NEW_PASSWORD, PASSWORD};
 use super::operation::{Operation, Tag};
 use crate::http::ProblemCode::{
     EmailTaken, InvalidCredentials, InvalidToken, NotFound, Overloaded, ProofRequired, RateLimited,
     Unavailable, ValidationFailed,
 };
 use crate::service::{
-    ChangeEmail, ChangePassword, ConfirmPassword, EmailRequest, LinkRequest, ResetPassword,
-    VerifyEmail,
+    ChangeEmail, ChangePassword, ConfirmPassword, EmailRequest, LinkRequest,
+    PasswordStrengthRequest, ResetPassword, VerifyEmail,
 };
 use crate::token::TokenPurpose;
 
@@ -46,7 +46,8 @@ pub(super) fn change_password(facts: &Facts<'_>) -> Operation {
             "new_password": NEW_PASSWORD,
             "confirm_password": NEW_PASSWORD,
         }))
-        .answers(
+        .renews_session()
+        .answers_tokens(
             200,
             "A new session.",
             &examples::logged_in("Your password has been changed."),
@@ -69,7 +70,8 @@ pub(super) fn confirm_password() -> Operation {
         )
         .for_user()
         .takes::<ConfirmPassword>(json!({ "current_password": PASSWORD }))
-        .answers(
+        .renews_session()
+        .answers_tokens(
             200,
             "A new session.",
             &examples::logged_in("Your password is confirmed."),
@@ -80,6 +82,22 @@ pub(super) fn confirm_password() -> Operation {
             RateLimited,
             Overloaded,
         ])
+}
+
+pub(super) fn password_strength() -> Operation {
+    Operation::new(Tag::Password, "Ask what a password is worth")
+        .description(
+            "For a form, while somebody is typing it. Nothing is kept. Whether it has leaked \
+             somewhere is looked up only when it is set.",
+        )
+        .takes::<PasswordStrengthRequest>(json!({
+            "password": "ann-12345",
+            "email": EMAIL,
+            "name": NAME,
+        }))
+        .or_takes("password", json!({ "password": PASSWORD }))
+        .answers(200, "What it is worth.", &examples::strength())
+        .problems(&[RateLimited, Overloaded])
 }
 
 pub(super) fn forgot_password(facts: &Facts<'_>) -> Operation {
@@ -131,13 +149,14 @@ pub(super) fn verify_email() -> Operation {
         .for_user_too()
         .takes::<VerifyEmail>(json!({ "token": token, "password": PASSWORD }))
         .or_takes("with_a_session", json!({ "token": token }))
-        .answers_either(
+        .opens_session()
+        .answers_tokens(
             200,
             "The address is confirmed: with the password a session was opened, else the present \
              one goes on.",
             &examples::logged_in("Your address is confirmed. You are logged in."),
-            &examples::accepted("Your address is confirmed."),
         )
+        .or_answers(&examples::accepted("Your address is confirmed."))
         .problems(&[InvalidToken, ProofRequired, RateLimited, Overloaded])
 }
 
