@@ -87,8 +87,9 @@ pub(super) fn cookie_token(
     }
 }
 
-/// The refresh token in the cookies of a request that has no body. `None` where
-/// the body is what has to have it.
+/// The refresh token in the cookies of a request that has no body: one without
+/// either is that of a browser whose session is over. `None` where the body is
+/// what has to have it.
 pub(super) fn cookie_refresh_token(
     method: &Method,
     headers: &HeaderMap,
@@ -103,8 +104,7 @@ pub(super) fn cookie_refresh_token(
             origin::require_own_page(method, headers, config)?;
             Ok(Some(token))
         }
-        None if headers.contains_key(SESSION_HEADER) => Err(Problem::no_token()),
-        None => Ok(None),
+        None => Err(Problem::no_token()),
     }
 }
 

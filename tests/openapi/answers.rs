@@ -294,10 +294,8 @@ impl Server {
             if is_for_users {
                 self.ask(&line, "x", body.clone(), "invalid_token").await;
             }
-            if !body.is_null() {
-                self.what_no_body_is(&method, &with_ids(&path), &token)
-                    .await;
-            }
+            self.what_no_body_is(&method, &with_ids(&path), &token, !body.is_null())
+                .await;
             let parameters = operation["parameters"].to_string();
             if parameters.contains("limit") {
                 for (query, wanted) in [
@@ -313,6 +311,8 @@ impl Server {
             self.what_a_foreign_page_sends(&method, &with_ids(&path), operation)
                 .await;
         }
+        // A browser whose cookies are gone: it is not logged in any more.
+        self.ask("POST /refresh", "", NONE, "invalid_token").await;
         // A body that breaks the rules, where it is not the whole that is wrong.
         let address = json!({ "email": "no address" });
         for line in ["POST /password/forgot", "POST /email/resend"] {
@@ -342,7 +342,7 @@ impl Server {
         }
     }
 
-    async fn what_no_body_is(&self, method: &Method, path: &str, token: &str) {
+    async fn what_no_body_is(&self, method: &Method, path: &str, token: &str, is_read: bool) {
         let large = format!("{{\"x\":\"{}\"}}", "x".repeat(70_000));
         for (kind, body, wanted) in [
             ("application/json", "{", 400),
@@ -350,6 +350,9 @@ impl Server {
             ("text/plain", "{}", 415),
             ("application/json", &large, 413),
         ] {
+            if !is_read && wanted != 413 {
+                continue;
+            }
             let request = Request::builder()
                 .method(method)
                 .uri(path)
