@@ -52,6 +52,7 @@ described! {
         "description": "A password, as it was typed.",
         "type": "string",
         "format": "password",
+        "minLength": 1,
     }
     AccessToken: {
         "description": "A signed JWT that authenticates requests until it expires.",

@@ -177,6 +177,10 @@ impl Accepted {
 #[serde(deny_unknown_fields, default)]
 pub struct PasswordStrengthRequest {
     /// The password so far.
+    #[cfg_attr(
+        feature = "openapi",
+        schemars(with = "String", extend("format" = "password", "optional" = true))
+    )]
     pub password: Password,
     /// The address, as far as it is known: a password made of it is weak.
     #[cfg_attr(feature = "openapi", schemars(extend("optional" = true)))]

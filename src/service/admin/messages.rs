@@ -55,8 +55,10 @@ pub struct SetStatus {
 pub struct ChangeRoles {
     /// Names of roles to add. Each must be one that the application's
     /// [`RolePolicy`](crate::authz::RolePolicy) names.
+    #[cfg_attr(feature = "openapi", schemars(with = "Vec<Role>"))]
     pub grant: Vec<String>,
     /// Names of roles to take away.
+    #[cfg_attr(feature = "openapi", schemars(with = "Vec<Role>"))]
     pub revoke: Vec<String>,
 }
 
