@@ -219,11 +219,10 @@ pub struct LoginRequest {
     pub email: String,
     /// The password.
     pub password: Password,
-    /// `false` asks for a session that does not last long
-    /// ([`SessionPolicy::short`]), as on a device of somebody else's. `true`,
-    /// or nothing, for one of the usual lifetime.
+    /// `false` asks for a session that does not last long, as on a device of
+    /// somebody else's. `true`, or nothing, for one of the usual lifetime.
     ///
-    /// [`SessionPolicy::short`]: crate::config::SessionPolicy::short
+    /// How long each is says [`SessionPolicy`](crate::config::SessionPolicy).
     #[serde(deserialize_with = "present")]
     pub remember: Option<bool>,
 }

@@ -435,11 +435,11 @@ async fn every_answer_is_documented_and_every_documented_one_is_answered() {
     server.what_no_endpoint_takes().await;
     let seen = server.seen.lock().unwrap().clone();
     let elsewhere = [
-        // By the tests of what is out of order.
+        // Failures within, which no request provokes.
         "internal",
         "overloaded",
         "unavailable",
-        // By the test of limits, below.
+        // In the test of limits.
         "rate_limited",
     ];
     let missing: Vec<_> = documented(&server)

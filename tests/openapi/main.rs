@@ -14,5 +14,6 @@ mod support;
 mod answers;
 mod examples;
 mod limits;
+mod page;
 mod routes;
 mod server;
