@@ -22,6 +22,8 @@ mod metrics;
 pub mod password;
 pub mod preferences;
 pub mod random;
+#[cfg(feature = "openapi")]
+mod schema;
 pub mod secret;
 pub mod service;
 pub mod session;

@@ -127,6 +127,7 @@ impl DeviceDigest {
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UserStatus {
     /// It may.
@@ -241,11 +242,13 @@ pub(crate) fn is_unsafe(letter: char) -> bool {
 
 /// What a user sees of the own account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Profile {
     /// The account's id.
     pub user_id: UserId,
     /// The address as it was given.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
     /// The name.
     pub name: String,

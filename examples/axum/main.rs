@@ -10,10 +10,12 @@ use std::net::SocketAddr;
 
 use admittance::axum::{Authenticator, CurrentUser, RequirePermission, RequiredPermission};
 use admittance::http::{Problem, ProblemCode};
+use axum::body::Body;
 use axum::extract::FromRef;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use shared::docs;
 
 /// The application's own state; the extractors need only a part of it.
 #[derive(Clone, FromRef)]
@@ -29,6 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/hello", get(hello))
         .route("/exams", get(exams))
         .merge(admittance::axum::router(&parts.api))
+        .merge(docs())
         .fallback(async || Problem::new(ProblemCode::NotFound))
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
         .with_state(App {
@@ -44,6 +47,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     .await?;
     shared::finish(parts.api.service()).await;
     Ok(())
+}
+
+/// The page that shows `GET /openapi.json` to people.
+fn docs() -> Router<App> {
+    docs::FILES.into_iter().fold(Router::new(), |router, file| {
+        let answer = move || async move { file.response().map(Body::from) };
+        router.route(file.path, get(answer))
+    })
 }
 
 /// A route of the application's own: only users who are logged in get in.

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "it talks to a person at a terminal")]
 
 mod admin;
+pub(crate) mod docs;
 mod mail;
 mod metrics;
 mod settings;

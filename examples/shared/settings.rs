@@ -160,6 +160,7 @@ impl Settings {
             true => CookieConfig::new(),
             false => CookieConfig::insecure_for_localhost(),
         });
+        config.openapi = true;
         config
     }
 }

@@ -265,6 +265,11 @@ where
                 .await?;
             ok(StatusCode::ACCEPTED, &answer)
         }
+        #[cfg(feature = "openapi")]
+        Endpoint::OpenApi => {
+            let document = api.openapi_json();
+            Ok(respond(StatusCode::OK, "application/json", document))
+        }
     }
 }
 
@@ -314,7 +319,7 @@ fn read<T: serde::de::DeserializeOwned>(
 }
 
 fn no_content() -> Result<Response<Bytes>, Problem> {
-    Ok(respond(StatusCode::NO_CONTENT, "", Vec::new()))
+    Ok(respond(StatusCode::NO_CONTENT, "", Bytes::new()))
 }
 
 fn ok(status: StatusCode, answer: &impl Serialize) -> Result<Response<Bytes>, Problem> {

@@ -16,6 +16,8 @@ mod cors;
 mod endpoint;
 mod forwarded;
 mod json;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod origin;
 mod problem;
 mod request;
@@ -39,6 +41,8 @@ pub use client_ip::{ForwardedHeader, ParseProxiesError, TrustedProxies};
 pub use cookie::CookieConfig;
 pub use origin::{AllowedOrigins, ParseOriginsError};
 pub use problem::{Problem, ProblemCode};
+#[cfg(feature = "openapi")]
+pub use route::OPENAPI_ROUTES;
 pub use route::{ADMIN_ROUTES, Endpoint, ROUTES, Route};
 pub use user::{CurrentUser, OptionalUser};
 
@@ -77,6 +81,10 @@ pub struct HttpConfig {
     pub cookies: Option<CookieConfig>,
     /// Origins of other pages that may use the API. Default: none.
     pub allowed_origins: AllowedOrigins,
+    /// Whether [`OPENAPI_ROUTES`] are there, for anybody. Default: no; the
+    /// document is to be had by [`AuthApi::openapi`] all the same.
+    #[cfg(feature = "openapi")]
+    pub openapi: bool,
 }
 
 impl Default for HttpConfig {
@@ -89,6 +97,8 @@ impl Default for HttpConfig {
             admin: false,
             cookies: None,
             allowed_origins: AllowedOrigins::default(),
+            #[cfg(feature = "openapi")]
+            openapi: false,
         }
     }
 }
@@ -97,6 +107,8 @@ impl Default for HttpConfig {
 pub struct AuthApi<S, C = SystemClock> {
     service: AuthService<S, C>,
     config: Arc<HttpConfig>,
+    #[cfg(feature = "openapi")]
+    document: openapi::Kept,
 }
 
 impl<S, C> Clone for AuthApi<S, C> {
@@ -104,6 +116,8 @@ impl<S, C> Clone for AuthApi<S, C> {
         Self {
             service: self.service.clone(),
             config: Arc::clone(&self.config),
+            #[cfg(feature = "openapi")]
+            document: self.document.clone(),
         }
     }
 }
@@ -129,6 +143,8 @@ impl<S, C> AuthApi<S, C> {
         Self {
             service,
             config: Arc::new(config),
+            #[cfg(feature = "openapi")]
+            document: openapi::Kept::default(),
         }
     }
 
@@ -147,7 +163,15 @@ impl<S, C> AuthApi<S, C> {
     /// The routes that are there.
     pub fn routes(&self) -> impl Iterator<Item = &'static Route> + use<S, C> {
         let admin: &[Route] = if self.config.admin { ADMIN_ROUTES } else { &[] };
-        ROUTES.iter().chain(admin)
+        #[cfg(feature = "openapi")]
+        let openapi = if self.config.openapi {
+            OPENAPI_ROUTES
+        } else {
+            &[]
+        };
+        #[cfg(not(feature = "openapi"))]
+        let openapi: &[Route] = &[];
+        ROUTES.iter().chain(admin).chain(openapi)
     }
 
     /// Whether `path` is one of theirs, by whatever method: for a framework
@@ -377,8 +401,12 @@ async fn to_its_end<T: Send + 'static>(
 }
 
 /// An answer with a JSON body and the headers that every answer has.
-fn respond(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
+fn respond(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if !content_type.is_empty() {

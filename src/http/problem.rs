@@ -11,6 +11,8 @@ use crate::error::{AuthError, ErrorCode, Violation};
 
 /// The stable `code` of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ProblemCode {
     /// 400: not JSON, a duplicate or unknown field, a wrong type.
@@ -61,6 +63,29 @@ pub enum ProblemCode {
 }
 
 impl ProblemCode {
+    /// All of them.
+    pub const ALL: [Self; 19] = [
+        Self::MalformedRequest,
+        Self::InvalidCredentials,
+        Self::InvalidToken,
+        Self::ProofRequired,
+        Self::PasswordRequired,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::EmailTaken,
+        Self::LastAdministrator,
+        Self::NotVerified,
+        Self::AccountDisabled,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::ValidationFailed,
+        Self::RateLimited,
+        Self::Internal,
+        Self::Overloaded,
+        Self::Unavailable,
+    ];
+
     /// The code as it is sent, such as `email_taken`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -113,7 +138,7 @@ impl ProblemCode {
         }
     }
 
-    const fn detail(self) -> &'static str {
+    pub(super) const fn detail(self) -> &'static str {
         match self {
             Self::MalformedRequest => "The request could not be read.",
             Self::InvalidCredentials => "The email address or the password is wrong.",
@@ -195,29 +220,49 @@ impl Problem {
     /// The answer.
     #[must_use]
     pub fn into_response(self) -> Response<Bytes> {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            r#type: &'a str,
-            title: &'a str,
-            status: u16,
-            code: &'a str,
-            detail: &'a str,
-            #[serde(skip_serializing_if = "<[_]>::is_empty")]
-            errors: &'a [Violation],
-        }
         let status = self.code.status();
-        let body = serde_json::to_vec(&Body {
-            r#type: "about:blank",
-            title: status.canonical_reason().unwrap_or_default(),
-            status: status.as_u16(),
-            code: self.code.as_str(),
-            detail: self.detail.unwrap_or(self.code.detail()),
-            errors: &self.errors,
-        })
-        .unwrap_or_default();
+        let detail = self.detail.unwrap_or(self.code.detail());
+        let body = ProblemBody::new(self.code, detail, &self.errors);
+        let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = super::respond(status, "application/problem+json", body);
         response.headers_mut().extend(self.headers);
         response
+    }
+}
+
+/// Why a request was refused, or failed (RFC 9457).
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Problem"))]
+pub(super) struct ProblemBody<'a> {
+    /// Always `about:blank`: what kind of problem it is says `code`.
+    r#type: &'a str,
+    /// The status in words.
+    title: &'a str,
+    /// The status.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 400, max = 599)))]
+    status: u16,
+    /// What went wrong, for programs.
+    #[cfg_attr(feature = "openapi", schemars(with = "ProblemCode"))]
+    code: &'a str,
+    /// A sentence for a person.
+    detail: &'a str,
+    /// All broken rules, field by field. Only with `validation_failed`.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Violation],
+}
+
+impl<'a> ProblemBody<'a> {
+    pub(super) fn new(code: ProblemCode, detail: &'a str, errors: &'a [Violation]) -> Self {
+        let status = code.status();
+        Self {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            code: code.as_str(),
+            detail,
+            errors,
+        }
     }
 }
 

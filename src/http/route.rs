@@ -74,6 +74,9 @@ pub enum Endpoint {
     EndUserSession,
     /// `POST /admin/users/{id}/password-reset`
     SendPasswordReset,
+    /// `GET /openapi.json`
+    #[cfg(feature = "openapi")]
+    OpenApi,
 }
 
 /// A path and what its methods do.
@@ -178,6 +181,11 @@ pub const ADMIN_ROUTES: &[Route] = &[
         &[(Method::POST, Endpoint::SendPasswordReset)],
     ),
 ];
+
+/// The route of the OpenAPI document, which is there when
+/// [`HttpConfig::openapi`](super::HttpConfig::openapi) says so.
+#[cfg(feature = "openapi")]
+pub const OPENAPI_ROUTES: &[Route] = &[route("/openapi.json", &[(Method::GET, Endpoint::OpenApi)])];
 
 const fn route(path: &'static str, methods: &'static [(Method, Endpoint)]) -> Route {
     Route { path, methods }

@@ -14,6 +14,9 @@ use crate::service::Tokens;
 /// value. A page of another origin cannot send it without being asked first.
 pub(super) const SESSION_HEADER: &str = "admittance-session";
 
+/// What is in cookies instead of in the body of an answer.
+pub(super) const IN_COOKIES: [&str; 3] = ["token", "token_type", "refresh_token"];
+
 /// What a browser forgets with the session (ASVS 14.3.1). Not `"cookies"`, which
 /// would take those of all hosts of the domain along; ours are removed one by one.
 const CLEAR_SITE_DATA: HeaderValue = HeaderValue::from_static("\"cache\", \"storage\"");
@@ -84,8 +87,9 @@ pub(super) fn cookie_token(
     }
 }
 
-/// The refresh token in the cookies of a request that has no body. `None` where
-/// the body is what has to have it.
+/// The refresh token in the cookies of a request that has no body. One that has
+/// neither and declares no body is that of a browser whose session is over.
+/// `None` where the body is what has to have it.
 pub(super) fn cookie_refresh_token(
     method: &Method,
     headers: &HeaderMap,
@@ -100,8 +104,8 @@ pub(super) fn cookie_refresh_token(
             origin::require_own_page(method, headers, config)?;
             Ok(Some(token))
         }
-        None if headers.contains_key(SESSION_HEADER) => Err(Problem::no_token()),
-        None => Ok(None),
+        None if headers.contains_key(header::CONTENT_TYPE) => Ok(None),
+        None => Err(Problem::no_token()),
     }
 }
 
@@ -138,7 +142,7 @@ pub(super) fn opened(
     };
     let mut body = serde_json::to_value(answer).map_err(|_| Problem::new(ProblemCode::Internal))?;
     if let Some(members) = body.as_object_mut() {
-        for secret in ["token", "token_type", "refresh_token"] {
+        for secret in IN_COOKIES {
             members.remove(secret);
         }
     }

@@ -17,6 +17,7 @@ use crate::user::{Profile, UserStatus};
 
 /// Confirms an address by a mailed link.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct VerifyEmail {
     /// The token of the link: it shows that the mailbox is the caller's.
@@ -40,6 +41,7 @@ pub enum VerifyOutcome {
 
 /// Holds the token of a mailed link.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LinkRequest {
     /// The token of the link.
@@ -48,14 +50,17 @@ pub struct LinkRequest {
 
 /// Asks for a mail to the owner of an address.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct EmailRequest {
     /// The address.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
 }
 
 /// Sets a new password by a mailed link.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ResetPassword {
     /// The token of the link.
@@ -68,9 +73,11 @@ pub struct ResetPassword {
 
 /// Asks for another address.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ChangeEmail {
     /// The address as it shall be.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub new_email: String,
     /// The password.
     pub current_password: Password,
@@ -78,6 +85,7 @@ pub struct ChangeEmail {
 
 /// Deletes the own account.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct DeleteAccount {
     /// The password.
@@ -87,6 +95,7 @@ pub struct DeleteAccount {
 /// All that is stored of a user, but for what would let others in: of the
 /// password and of links only what kind they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AccountExport {
     /// When this was put together.
@@ -94,6 +103,7 @@ pub struct AccountExport {
     /// The profile.
     pub profile: Profile,
     /// The form of the address under which it is unique.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email_canonical: String,
     /// Whether the account may be used.
     pub status: UserStatus,
@@ -123,16 +133,19 @@ pub struct ListEvents {
 
 /// A page of a user's events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct EventList {
     /// The newest first.
     pub events: Vec<EventView>,
-    /// What [`ListEvents::before`] of the next page is; `None` on the last.
+    /// What to ask for as [`before`](ListEvents::before) to get the next page;
+    /// `None` on the last one.
     pub next: Option<EventId>,
 }
 
 /// What a user sees of an event that was kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct EventView {
     /// Its id.
@@ -179,11 +192,13 @@ impl From<&AuditRecord> for EventView {
 
 /// What a user sees of a link that was mailed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LinkView {
     /// What it is for.
     pub purpose: TokenPurpose,
     /// Where it was mailed to.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
     /// When it was made.
     pub created_at: Timestamp,

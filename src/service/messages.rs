@@ -93,25 +93,30 @@ impl RequestContext {
 
 /// Asks for an account.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RegisterRequest {
     /// The address, as the person writes it.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
     /// The password.
     pub password: Password,
     /// The password once more.
     pub confirm_password: Password,
     /// What the person wants to be called.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 100)))]
     pub name: String,
 }
 
 /// An account was made, and a session was opened for it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RegisterResponse {
     /// The new account's id.
     pub user_id: UserId,
     /// The address as it was given.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
     /// The name.
     pub name: String,
@@ -151,6 +156,7 @@ impl RegisterOutcome {
 
 /// It was taken in hand, and this is all there is to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Accepted {
     /// A sentence for a person.
@@ -167,21 +173,30 @@ impl Accepted {
 
 /// Asks what a password is worth that is being typed.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct PasswordStrengthRequest {
     /// The password so far.
+    #[cfg_attr(
+        feature = "openapi",
+        schemars(with = "String", extend("format" = "password", "optional" = true))
+    )]
     pub password: Password,
     /// The address, as far as it is known: a password made of it is weak.
+    #[cfg_attr(feature = "openapi", schemars(extend("optional" = true)))]
     pub email: String,
     /// The name, as far as it is known.
+    #[cfg_attr(feature = "openapi", schemars(extend("optional" = true)))]
     pub name: String,
 }
 
 /// What a password is worth.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PasswordStrength {
     /// zxcvbn's score: 0, among the first to be tried, to 4, out of reach.
+    #[cfg_attr(feature = "openapi", schemars(range(max = 4)))]
     pub score: u8,
     /// Whether it breaks no rule. It may be refused all the same when it is
     /// set, as one that has leaked somewhere.
@@ -196,28 +211,31 @@ pub struct PasswordStrength {
 
 /// Asks for a session.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LoginRequest {
     /// The address.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
     /// The password.
     pub password: Password,
-    /// `false` asks for a session that does not last long
-    /// ([`SessionPolicy::short`]), as on a device of somebody else's. `true`,
-    /// or nothing, for one of the usual lifetime.
+    /// `false` asks for a session that does not last long, as on a device of
+    /// somebody else's. `true`, or nothing, for one of the usual lifetime.
     ///
-    /// [`SessionPolicy::short`]: crate::config::SessionPolicy::short
+    /// How long each is says [`SessionPolicy`](crate::config::SessionPolicy).
     #[serde(deserialize_with = "present")]
     pub remember: Option<bool>,
 }
 
 /// A session was opened or goes on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LoginResponse {
     /// The account's id.
     pub user_id: UserId,
     /// The address as it was given.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
     /// The name.
     pub name: String,
@@ -234,6 +252,7 @@ pub struct LoginResponse {
 
 /// What a client keeps of a session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Tokens {
     /// Authenticates requests.
@@ -261,6 +280,7 @@ pub(crate) enum Keeping {
 
 /// How a token is presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum TokenType {
     /// In the `Authorization` header (RFC 6750 §2.1).
     Bearer,
@@ -268,6 +288,7 @@ pub enum TokenType {
 
 /// Asks for new tokens.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RefreshRequest {
     /// The refresh token that was handed out last.
@@ -276,6 +297,7 @@ pub struct RefreshRequest {
 
 /// The session has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LogoutResponse {
     /// A sentence for a person.
@@ -285,12 +307,18 @@ pub struct LogoutResponse {
 /// Changes the own profile. What is absent stays as it is; nothing but these
 /// two can be changed.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct UpdateProfile {
     /// The new name.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 100)))]
     #[serde(deserialize_with = "present")]
     pub name: Option<String>,
     /// The new preferences, in place of all the old ones.
+    #[cfg_attr(
+        feature = "openapi",
+        schemars(with = "Option<crate::preferences::Preferences>")
+    )]
     #[serde(deserialize_with = "present")]
     pub preferences: Option<serde_json::Map<String, serde_json::Value>>,
 }
@@ -304,6 +332,7 @@ pub(super) fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
 
 /// Changes the own password.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ChangePassword {
     /// The password as it is.
@@ -316,6 +345,7 @@ pub struct ChangePassword {
 
 /// Gives the own password again.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ConfirmPassword {
     /// The password.
@@ -324,6 +354,7 @@ pub struct ConfirmPassword {
 
 /// The user's live sessions, the last seen first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionList {
     /// One entry each.
@@ -332,6 +363,7 @@ pub struct SessionList {
 
 /// What a user sees of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionView {
     /// Its id, to end it by.

@@ -115,6 +115,18 @@ impl<S, C> AuthService<S, C> {
         &self.inner.config
     }
 
+    /// Whether mails are sent; else what would send one is not there.
+    #[must_use]
+    pub fn sends_mail(&self) -> bool {
+        self.inner.outbox.is_some()
+    }
+
+    /// Whether an audit log is kept; else what would read it is not there.
+    #[must_use]
+    pub fn keeps_events(&self) -> bool {
+        self.inner.audit.is_some()
+    }
+
     /// The store.
     #[must_use]
     pub fn store(&self) -> &S {

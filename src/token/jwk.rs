@@ -10,6 +10,7 @@ use crate::error::ConfigError;
 /// The public keys that access tokens are checked with, as other services
 /// read them (RFC 7517 §5). Never has a private or a symmetric key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Jwks {
     /// The keys, the active one first. Empty when tokens are signed by HS256.
     pub keys: Vec<Jwk>,
@@ -21,6 +22,7 @@ pub struct Jwks {
 /// public; [`VerifyingKey::from_jwk`](crate::token::VerifyingKey::from_jwk)
 /// says whether it is a key that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Jwk {
     kty: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -16,6 +16,7 @@ use crate::user::{AccountState, DisplayName, PasswordHash};
 /// What a one-time token may be used for. A token of one purpose never works
 /// for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TokenPurpose {
@@ -53,7 +54,7 @@ impl TokenPurpose {
     }
 
     /// What the text of a token of this purpose begins with.
-    const fn prefix(self) -> &'static str {
+    pub(crate) const fn prefix(self) -> &'static str {
         match self {
             Self::VerifyEmail => "adv_",
             Self::CompleteRegistration => "adn_",

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::support::bed::{Bed, PASSWORD, config};
+use crate::support::document::Document;
 
 pub(crate) type Api = AuthApi<MemoryStore, ManualClock>;
 
@@ -21,6 +22,7 @@ pub(crate) struct Client {
     pub(crate) bed: Bed,
     pub(crate) api: Api,
     pub(crate) router: Router,
+    document: Document,
 }
 
 #[derive(Debug)]
@@ -66,11 +68,24 @@ impl Client {
     pub(crate) fn over(bed: Bed, http: HttpConfig) -> Self {
         let api = AuthApi::with_config(bed.auth.clone(), http);
         let router = admittance::axum::router(&api);
-        Self { bed, api, router }
+        let document = Document::of(&api);
+        Self {
+            bed,
+            api,
+            router,
+            document,
+        }
     }
 
+    /// Asks, and fails unless the answer is one that the OpenAPI document
+    /// allows.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        send(&self.router, request).await
+        let (method, path) = (request.method().clone(), request.uri().to_string());
+        let answer = send(&self.router, request).await;
+        let (status, headers) = (answer.status.as_u16(), &answer.headers);
+        self.document
+            .accepts(&method, &path, status, headers, &answer.body);
+        answer
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {

@@ -170,9 +170,12 @@ async fn whoever_does_not_ask_for_cookies_gets_none() {
     assert_eq!(left.status, 200);
     assert!(set_cookies(&left).is_empty());
     assert_eq!(left.header("clear-site-data"), "");
-    // Neither a body nor a cookie: a body is what is missing.
-    let empty = client.send(Request::post("/refresh").body(Body::empty()).unwrap());
-    assert_eq!(empty.await.code(), (415, "unsupported_media_type"));
+    // Neither a body nor a cookie is nobody who is logged in; a body that is
+    // declared and empty is a mistake.
+    let nobody = client.send(Request::post("/refresh").body(Body::empty()).unwrap());
+    assert_eq!(nobody.await.code(), (401, "invalid_token"));
+    let empty = crate::client::json_request(Method::POST, "/refresh", "");
+    assert_eq!(client.send(empty).await.code(), (400, "malformed_request"));
 }
 
 #[tokio::test]

@@ -52,12 +52,14 @@ async fn every_operation_and_outcome_is_counted_once() {
                 .or_default() += 1.0;
         }
     }
-    // Tokens that are good make no event.
-    let good = "operation=validate_token,outcome=ok";
-    operations.insert(good.to_owned(), 8.0);
-    *timed
-        .entry(format!("{OPERATION_SECONDS}{{operation=validate_token}}"))
-        .or_default() += 8;
+    // Tokens that are good make no event, and neither does advice.
+    for (operation, times) in [("validate_token", 8), ("password_strength", 1)] {
+        let good = format!("operation={operation},outcome=ok");
+        operations.insert(good, f64::from(times));
+        *timed
+            .entry(format!("{OPERATION_SECONDS}{{operation={operation}}}"))
+            .or_default() += usize::try_from(times).unwrap();
+    }
     assert_eq!(seen.by_labels(OPERATIONS), operations);
     assert_eq!(seen.by_labels(NOTICES), notices);
     assert_eq!(seen.by_labels(MAILS), mails);

@@ -11,5 +11,6 @@
 )]
 
 pub(crate) mod bed;
+pub(crate) mod document;
 pub(crate) mod log;
 pub(crate) mod python;

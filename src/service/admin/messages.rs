@@ -21,9 +21,11 @@ pub const DEFAULT_PAGE: u32 = 50;
 
 /// Asks for the account of an address.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct FindUser {
     /// The address, in any spelling of it.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
 }
 
@@ -39,6 +41,7 @@ pub struct ListUsers {
 
 /// Asks for another status.
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetStatus {
     /// The status that the account is to have.
@@ -47,22 +50,27 @@ pub struct SetStatus {
 
 /// Asks for other roles. What is granted and revoked at once is revoked.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ChangeRoles {
     /// Names of roles to add. Each must be one that the application's
     /// [`RolePolicy`](crate::authz::RolePolicy) names.
+    #[cfg_attr(feature = "openapi", schemars(with = "Vec<Role>"))]
     pub grant: Vec<String>,
     /// Names of roles to take away.
+    #[cfg_attr(feature = "openapi", schemars(with = "Vec<Role>"))]
     pub revoke: Vec<String>,
 }
 
 /// What an administrator sees of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct UserView {
     /// The id.
     pub user_id: UserId,
     /// The address as it was given.
+    #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
     /// The name.
     pub name: String,
@@ -95,17 +103,19 @@ impl From<&User> for UserView {
 
 /// A page of users.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct UserList {
     /// The users.
     pub users: Vec<UserView>,
-    /// What to ask for as [`ListUsers::after`] to get the next page; `None` on
-    /// the last one.
+    /// What to ask for as [`after`](ListUsers::after) to get the next page;
+    /// `None` on the last one.
     pub next: Option<UserId>,
 }
 
 /// What an administrator sees of an event of somebody's account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct UserEventView {
     /// Its id.
@@ -149,11 +159,12 @@ impl From<&AuditRecord> for UserEventView {
 
 /// A page of an account's events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct UserEventList {
     /// The events, the newest first.
     pub events: Vec<UserEventView>,
-    /// What to ask for as [`ListEvents::before`](crate::service::ListEvents::before)
-    /// to get the next page; `None` on the last one.
+    /// What to ask for as [`before`](crate::service::ListEvents::before) to get
+    /// the next page; `None` on the last one.
     pub next: Option<EventId>,
 }

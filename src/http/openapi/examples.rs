@@ -1,0 +1,267 @@
+//! Examples of answers, made of the types themselves, and of what requests
+//! have in them.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::authz::Role;
+use crate::error::{Field, Violation, ViolationCode};
+use crate::event::{Notice, Operation};
+use crate::id::{EventId, SessionId, UserId};
+use crate::mail::MailKind;
+use crate::preferences::Preferences;
+use crate::service::{
+    Accepted, AccountExport, EventList, EventView, Keeping, LinkView, LoginResponse,
+    LogoutResponse, PasswordStrength, RegisterResponse, SessionList, SessionView, TokenType,
+    Tokens, UserEventList, UserEventView, UserList, UserView,
+};
+use crate::time::Timestamp;
+use crate::token::{Jwks, TokenPurpose};
+use crate::user::{Profile, UserStatus};
+
+pub(super) const EMAIL: &str = "ann@example.org";
+pub(super) const NAME: &str = "Ann";
+pub(super) const PASSWORD: &str = "plum-Orbit-47-lantern";
+pub(super) const NEW_PASSWORD: &str = "quartz!Meadow 93 ferry";
+/// What is 43 digits of base64url in a token that is real.
+const RANDOM: &str = "Zm9yLXRoZS1kb2N1bWVudC1vbmx5LW5vLXNlY3JldC4";
+
+const USER: UserId = UserId::from_bytes(*b"i\x25\xa0\x10\x5e\x0f\x3c\x8d\x41\x77\x0b\x92");
+const ADMIN: UserId = UserId::from_bytes(*b"i\x21\x00\x3b\xa1\x5d\x92\x0e\x6c\x38\xf4\x07");
+const SESSION: SessionId = SessionId::from_bytes(*b"i\x25\xa2\x40\x0c\x7e\x19\xd3\x58\xb6\x2a\xf1");
+const EVENT: EventId = EventId::from_bytes(*b"\x01\x9a\xbb\x1c\x8f\x40\x77\x12\x30\x9d\xe2\x5c");
+const CREATED: Timestamp = Timestamp::from_secs(1_764_073_488);
+const NOW: Timestamp = Timestamp::from_secs(1_764_074_048);
+const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+
+/// The token of a mailed link for `purpose`.
+pub(super) fn link(purpose: TokenPurpose) -> String {
+    format!("{}{RANDOM}", purpose.prefix())
+}
+
+pub(super) fn refresh_token() -> String {
+    format!("adr_{RANDOM}")
+}
+
+fn tokens() -> Tokens {
+    Tokens {
+        token: "eyJhbGciOiJIUzI1NiJ9.eyJleGFtcGxlIjp0cnVlfQ.c2lnbmF0dXJl".into(),
+        token_type: TokenType::Bearer,
+        expires_in: 900,
+        refresh_token: refresh_token().into(),
+        keeping: Keeping::default(),
+    }
+}
+
+fn missing() -> Vec<String> {
+    vec!["email_verification".to_owned()]
+}
+
+pub(super) fn registered() -> RegisterResponse {
+    RegisterResponse {
+        user_id: USER,
+        email: EMAIL.to_owned(),
+        name: NAME.to_owned(),
+        is_verified: false,
+        missing: missing(),
+        message: "Your account has been created.".to_owned(),
+        tokens: tokens(),
+    }
+}
+
+pub(super) fn logged_in(message: &str) -> LoginResponse {
+    LoginResponse {
+        user_id: USER,
+        email: EMAIL.to_owned(),
+        name: NAME.to_owned(),
+        is_verified: true,
+        missing: Vec::new(),
+        message: message.to_owned(),
+        tokens: tokens(),
+    }
+}
+
+pub(super) fn logged_out() -> LogoutResponse {
+    LogoutResponse {
+        message: "You are logged out.".to_owned(),
+    }
+}
+
+pub(super) fn accepted(message: &str) -> Accepted {
+    Accepted {
+        message: message.to_owned(),
+    }
+}
+
+/// What the application of the examples keeps as preferences.
+pub(super) fn preferences() -> Value {
+    json!({ "level": "B2", "topics": ["travel", "work"] })
+}
+
+fn roles() -> BTreeSet<Role> {
+    Role::new("student").into_iter().collect()
+}
+
+pub(super) fn profile() -> Profile {
+    let preferences = preferences().as_object().cloned().unwrap_or_default();
+    Profile {
+        user_id: USER,
+        email: EMAIL.to_owned(),
+        name: NAME.to_owned(),
+        created_at: CREATED,
+        last_login: Some(NOW),
+        is_verified: true,
+        roles: roles(),
+        preferences: Preferences::from_store(preferences),
+        missing: Vec::new(),
+    }
+}
+
+fn session() -> SessionView {
+    SessionView {
+        session_id: SESSION,
+        created_at: CREATED,
+        last_seen_at: NOW,
+        ip: Some([192, 0, 2, 7].into()),
+        user_agent: Some(AGENT.to_owned()),
+        current: true,
+    }
+}
+
+pub(super) fn sessions() -> SessionList {
+    SessionList {
+        sessions: vec![session()],
+    }
+}
+
+/// The sessions of somebody else.
+pub(super) fn their_sessions() -> SessionList {
+    SessionList {
+        sessions: vec![SessionView {
+            current: false,
+            ..session()
+        }],
+    }
+}
+
+fn event() -> EventView {
+    EventView {
+        event_id: EVENT,
+        at: NOW,
+        operation: Operation::Login,
+        refused: None,
+        notice: Some(Notice::NewDevice),
+        by_other: false,
+        session_id: Some(SESSION),
+        mail: None,
+        ip: Some([192, 0, 2, 7].into()),
+        user_agent: Some(AGENT.to_owned()),
+    }
+}
+
+pub(super) fn events() -> EventList {
+    EventList {
+        events: vec![event()],
+        next: Some(EVENT),
+    }
+}
+
+pub(super) fn their_events() -> UserEventList {
+    UserEventList {
+        events: vec![UserEventView {
+            event_id: EVENT,
+            at: NOW,
+            operation: Operation::SendPasswordReset,
+            refused: None,
+            notice: None,
+            actor_id: Some(ADMIN),
+            session_id: None,
+            mail: Some(MailKind::ResetPassword),
+            ip: Some([192, 0, 2, 80].into()),
+            user_agent: Some(AGENT.to_owned()),
+        }],
+        next: None,
+    }
+}
+
+pub(super) fn export() -> AccountExport {
+    AccountExport {
+        exported_at: NOW,
+        profile: profile(),
+        email_canonical: EMAIL.to_owned(),
+        status: UserStatus::Active,
+        password_scheme: "argon2id".to_owned(),
+        remembered_devices: 1,
+        sessions: vec![session()],
+        links: vec![LinkView {
+            purpose: TokenPurpose::ChangeEmail,
+            email: "ann.lee@example.org".to_owned(),
+            created_at: CREATED,
+            expires_at: NOW,
+        }],
+        events: Some(vec![event()]),
+    }
+}
+
+pub(super) fn user() -> UserView {
+    UserView {
+        user_id: USER,
+        email: EMAIL.to_owned(),
+        name: NAME.to_owned(),
+        created_at: CREATED,
+        last_login: Some(NOW),
+        is_verified: true,
+        status: UserStatus::Active,
+        roles: roles(),
+    }
+}
+
+pub(super) fn users() -> UserList {
+    UserList {
+        users: vec![user()],
+        next: Some(USER),
+    }
+}
+
+/// The key of RFC 8037, appendix A.
+pub(super) fn jwks() -> Jwks {
+    let key = json!({
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+        "alg": "EdDSA",
+        "use": "sig",
+    });
+    serde_json::from_value(json!({ "keys": [key] })).unwrap_or_default()
+}
+
+pub(super) fn strength() -> PasswordStrength {
+    PasswordStrength {
+        score: 1,
+        acceptable: false,
+        errors: vec![Violation {
+            field: Field::Password,
+            code: ViolationCode::TooWeak,
+            message: "This password is easy to guess.".to_owned(),
+        }],
+        warning: Some("Sequences like abc or 6543 are easy to guess.".to_owned()),
+        suggestions: vec!["Add another word or two. Uncommon words are better.".to_owned()],
+    }
+}
+
+pub(super) fn violations() -> Vec<Violation> {
+    vec![
+        Violation {
+            field: Field::Email,
+            code: ViolationCode::InvalidFormat,
+            message: "Enter an email address, such as name@example.org.".to_owned(),
+        },
+        Violation {
+            field: Field::Password,
+            code: ViolationCode::TooShort,
+            message: "Use at least 8 characters.".to_owned(),
+        },
+    ]
+}

@@ -1,0 +1,476 @@
+//! One operation of the document.
+
+use http::{Method, StatusCode};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::schemas::{Components, Refer};
+use crate::authz::AdminPermission;
+use crate::http::transport::{IN_COOKIES, SESSION_HEADER};
+use crate::http::{Endpoint, ProblemCode};
+use crate::id::{EventId, UserId};
+use crate::service::{DEFAULT_PAGE, MAX_PAGE};
+
+/// What an operation belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
+    Account,
+    Session,
+    Password,
+    Email,
+    Administration,
+    Service,
+}
+
+impl Tag {
+    pub(super) const ALL: [Self; 6] = [
+        Self::Account,
+        Self::Session,
+        Self::Password,
+        Self::Email,
+        Self::Administration,
+        Self::Service,
+    ];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Account => "Account",
+            Self::Session => "Sessions",
+            Self::Password => "Password",
+            Self::Email => "Email",
+            Self::Administration => "Administration",
+            Self::Service => "Service",
+        }
+    }
+
+    pub(super) const fn description(self) -> &'static str {
+        match self {
+            Self::Account => "The own account, from registration to deletion.",
+            Self::Session => "Logging in, staying logged in, logging out.",
+            Self::Password => "Changing a password, and getting in without it.",
+            Self::Email => "Confirming and changing the address.",
+            Self::Administration => "Other people's accounts, for those whose role permits it.",
+            Self::Service => "About this server.",
+        }
+    }
+}
+
+/// Who may ask.
+enum Access {
+    Anyone,
+    /// Anyone, and a session that is there is looked at.
+    AnyoneOrUser,
+    User,
+}
+
+/// What it does to the session that a client keeps, if in cookies.
+#[derive(PartialEq, Eq)]
+enum Cookies {
+    Untouched,
+    /// They are set for whoever asks for them.
+    SetIfAsked,
+    /// They are set for whoever has them.
+    Renewed,
+    /// The same, and the refresh token of the cookie may replace the body.
+    Refreshed,
+    Removed,
+}
+
+struct Body {
+    refer: Refer,
+    examples: Vec<(&'static str, Value)>,
+}
+
+struct Answer {
+    status: u16,
+    description: &'static str,
+    bodies: Vec<(Refer, Value)>,
+    /// The body for a client that keeps its session in cookies.
+    in_cookies: Option<(Refer, Value)>,
+}
+
+/// What an endpoint takes and gives.
+pub(super) struct Operation {
+    tag: Tag,
+    summary: &'static str,
+    description: String,
+    access: Access,
+    cookies: Cookies,
+    parameters: Vec<(Refer, Value)>,
+    body: Option<Body>,
+    answers: Vec<Answer>,
+    problems: Vec<ProblemCode>,
+}
+
+impl Operation {
+    /// One that anyone may ask for; what it answers is still to be said.
+    pub(super) fn new(tag: Tag, summary: &'static str) -> Self {
+        Self {
+            tag,
+            summary,
+            description: String::new(),
+            access: Access::Anyone,
+            cookies: Cookies::Untouched,
+            parameters: Vec::new(),
+            body: None,
+            answers: Vec::new(),
+            problems: vec![ProblemCode::PayloadTooLarge, ProblemCode::Internal],
+        }
+    }
+
+    /// Adds a paragraph for people.
+    pub(super) fn description(mut self, text: &str) -> Self {
+        if !self.description.is_empty() {
+            self.description.push_str("\n\n");
+        }
+        self.description.push_str(text);
+        self
+    }
+
+    /// Only with a live session.
+    pub(super) fn for_user(mut self) -> Self {
+        self.access = Access::User;
+        self.problem(ProblemCode::InvalidToken)
+    }
+
+    /// A live session is looked at, but not needed.
+    pub(super) fn for_user_too(mut self) -> Self {
+        self.access = Access::AnyoneOrUser;
+        self.problem(ProblemCode::InvalidToken)
+    }
+
+    /// Opens a session, whose tokens go where the client wants them.
+    pub(super) fn opens_session(mut self) -> Self {
+        self.cookies = Cookies::SetIfAsked;
+        self
+    }
+
+    /// Gives a session in place of the present one, kept as that one is.
+    pub(super) fn renews_session(mut self) -> Self {
+        self.cookies = Cookies::Renewed;
+        self
+    }
+
+    /// Gives new tokens for the refresh token, which may be in a cookie.
+    pub(super) fn refreshes_session(mut self) -> Self {
+        self.cookies = Cookies::Refreshed;
+        self
+    }
+
+    /// Ends the session that the client keeps.
+    pub(super) fn ends_session(mut self) -> Self {
+        self.cookies = Cookies::Removed;
+        self
+    }
+
+    /// Only with a live session of a user whose role grants `permission`.
+    pub(super) fn permitted(self, permission: AdminPermission) -> Self {
+        let name = permission.as_str();
+        self.for_user()
+            .description(&format!("Needs the permission `{name}`."))
+            .problem(ProblemCode::Forbidden)
+    }
+
+    /// An id in the path. Whatever is none does not exist.
+    pub(super) fn id<T: JsonSchema>(mut self, name: &str, description: &str) -> Self {
+        let parameter =
+            json!({ "name": name, "in": "path", "required": true, "description": description });
+        self.parameters.push((Components::refer::<T>, parameter));
+        self.problem(ProblemCode::NotFound)
+    }
+
+    /// A list in pages, each beginning `after` a user.
+    pub(super) fn paged_by_user(self) -> Self {
+        self.paged::<UserId>(
+            "after",
+            "The `next` of the page before; none for the first page.",
+        )
+    }
+
+    /// A list in pages, each ending `before` an event.
+    pub(super) fn paged_by_event(self) -> Self {
+        let description = "The `next` of the page before; none for the newest events.";
+        self.paged::<EventId>("before", description)
+    }
+
+    fn paged<T: JsonSchema>(mut self, cursor: &str, description: &str) -> Self {
+        let begin = json!({ "name": cursor, "in": "query", "description": description });
+        let limit = json!({
+            "name": "limit",
+            "in": "query",
+            "description": "How many at most.",
+        });
+        self.parameters.push((Components::refer::<T>, begin));
+        self.parameters.push((page_size, limit));
+        self.problem(ProblemCode::MalformedRequest)
+            .problem(ProblemCode::ValidationFailed)
+    }
+
+    /// The body that it takes, with an example.
+    pub(super) fn takes<T: JsonSchema>(mut self, example: Value) -> Self {
+        self.body = Some(Body {
+            refer: Components::refer_request::<T>,
+            examples: vec![("request", example)],
+        });
+        self.problem(ProblemCode::MalformedRequest)
+            .problem(ProblemCode::UnsupportedMediaType)
+    }
+
+    /// Another example of the body.
+    pub(super) fn or_takes(mut self, name: &'static str, example: Value) -> Self {
+        if let Some(body) = &mut self.body {
+            body.examples.push((name, example));
+        }
+        self
+    }
+
+    /// An answer with a body.
+    pub(super) fn answers<T: JsonSchema + Serialize>(
+        self,
+        status: u16,
+        description: &'static str,
+        example: &T,
+    ) -> Self {
+        let body = (Components::refer::<T> as Refer, written(example));
+        self.answer(status, description, vec![body])
+    }
+
+    /// An answer with a body that has tokens in it, unless they are in cookies.
+    pub(super) fn answers_tokens<T: JsonSchema + Serialize>(
+        mut self,
+        status: u16,
+        description: &'static str,
+        example: &T,
+    ) -> Self {
+        let mut short = written(example);
+        if let Some(members) = short.as_object_mut() {
+            members.retain(|name, _| !IN_COOKIES.contains(&name.as_str()));
+        }
+        let body = (Components::refer::<T> as Refer, written(example));
+        self = self.answer(status, description, vec![body]);
+        if let Some(answer) = self.answers.last_mut() {
+            answer.in_cookies = Some((Components::refer_without_tokens::<T>, short));
+        }
+        self
+    }
+
+    /// Another body of the answer that was added last.
+    pub(super) fn or_answers<T: JsonSchema + Serialize>(mut self, example: &T) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            let body = (Components::refer::<T> as Refer, written(example));
+            answer.bodies.push(body);
+        }
+        self
+    }
+
+    /// An answer with an object that is not described further.
+    pub(super) fn answers_with_object(
+        self,
+        status: u16,
+        description: &'static str,
+        example: Value,
+    ) -> Self {
+        self.answer(status, description, vec![(any_object, example)])
+    }
+
+    /// 204.
+    pub(super) fn answers_nothing(self, description: &'static str) -> Self {
+        self.answer(204, description, Vec::new())
+    }
+
+    fn answer(
+        mut self,
+        status: u16,
+        description: &'static str,
+        bodies: Vec<(Refer, Value)>,
+    ) -> Self {
+        self.answers.push(Answer {
+            status,
+            description,
+            bodies,
+            in_cookies: None,
+        });
+        self
+    }
+
+    /// A problem that may be answered.
+    pub(super) fn problem(mut self, code: ProblemCode) -> Self {
+        if !self.problems.contains(&code) {
+            self.problems.push(code);
+        }
+        self
+    }
+
+    /// That `problems` may be answered.
+    pub(super) fn problems(self, problems: &[ProblemCode]) -> Self {
+        problems
+            .iter()
+            .fold(self, |operation, code| operation.problem(*code))
+    }
+
+    /// The operation object of the document (OpenAPI 3.1 §4.8.10).
+    pub(super) fn written(
+        mut self,
+        method: &Method,
+        endpoint: Endpoint,
+        components: &mut Components,
+    ) -> Value {
+        if components.has_cookies() {
+            self = self.with_cookies(method);
+        }
+        let mut operation = Map::new();
+        let mut put = |name: &str, value: Value| operation.insert(name.to_owned(), value);
+        put("operationId", name_of(endpoint).into());
+        put("tags", json!([self.tag.name()]));
+        put("summary", self.summary.into());
+        put("description", self.description.clone().into());
+        put("security", self.security(components.has_cookies()));
+        if !self.parameters.is_empty() {
+            let with_schema = |(refer, mut parameter): (Refer, Value)| {
+                if let Some(parameter) = parameter.as_object_mut() {
+                    parameter.insert("schema".to_owned(), refer(components));
+                }
+                parameter
+            };
+            let parameters: Vec<_> = self.parameters.into_iter().map(with_schema).collect();
+            put("parameters", parameters.into());
+        }
+        let is_needed = !components.has_cookies() || self.cookies != Cookies::Refreshed;
+        if let Some(body) = self.body {
+            let examples = body.examples.into_iter();
+            let examples: Map<_, _> = examples
+                .map(|(name, value)| (name.to_owned(), json!({ "value": value })))
+                .collect();
+            let content = json!({ "schema": (body.refer)(components), "examples": examples });
+            let content = json!({ "application/json": content });
+            put(
+                "requestBody",
+                json!({ "required": is_needed, "content": content }),
+            );
+        }
+        let mut responses = Map::new();
+        for answer in self.answers {
+            let response = answer.written(&self.cookies, components);
+            responses.insert(answer.status.to_string(), response);
+        }
+        for (status, codes) in by_status(&self.problems) {
+            let response = components.problem_response(&codes);
+            responses.insert(status.as_u16().to_string(), response);
+        }
+        put("responses", responses.into());
+        Value::Object(operation)
+    }
+
+    /// What cookies add to it.
+    fn with_cookies(mut self, method: &Method) -> Self {
+        if matches!(self.cookies, Cookies::SetIfAsked | Cookies::Refreshed) {
+            let description = "Asks for cookies in place of tokens in the body. Such a request \
+                               must come from a page of this server or of an allowed origin.";
+            let header =
+                json!({ "name": SESSION_HEADER, "in": "header", "description": description });
+            self.parameters.push((only_cookie, header));
+            self = self
+                .problem(ProblemCode::MalformedRequest)
+                .problem(ProblemCode::Forbidden);
+        }
+        match self.access {
+            Access::AnyoneOrUser | Access::User if !method.is_safe() => {
+                self.problem(ProblemCode::Forbidden)
+            }
+            _ => self,
+        }
+    }
+
+    fn security(&self, has_cookies: bool) -> Value {
+        let mut ways = match self.access {
+            Access::Anyone => Vec::new(),
+            Access::AnyoneOrUser => vec![json!({}), json!({ "bearer": [] })],
+            Access::User => vec![json!({ "bearer": [] })],
+        };
+        if has_cookies && !ways.is_empty() {
+            ways.push(json!({ "cookie": [] }));
+        }
+        if has_cookies && self.cookies == Cookies::Refreshed {
+            ways = vec![json!({}), json!({ "refreshCookie": [] })];
+        }
+        ways.into()
+    }
+}
+
+impl Answer {
+    fn written(&self, cookies: &Cookies, components: &mut Components) -> Value {
+        let mut headers = vec!["Cache-Control"];
+        let mut bodies: Vec<_> = self.bodies.iter().collect();
+        if components.has_cookies() {
+            bodies.extend(&self.in_cookies);
+            match cookies {
+                Cookies::Removed => headers.extend(["Set-Cookie", "Clear-Site-Data"]),
+                _ if self.in_cookies.is_some() => headers.push("Set-Cookie"),
+                _ => {}
+            }
+        }
+        let headers: Map<_, _> = headers
+            .into_iter()
+            .map(|name| (name.to_owned(), components.header(name)))
+            .collect();
+        let mut response = json!({ "description": self.description, "headers": headers });
+        let named = |(refer, example): &(Refer, Value)| {
+            let schema = refer(components);
+            let name = schema["$ref"].as_str().unwrap_or("answer");
+            let name = name.rsplit('/').next().unwrap_or(name).to_owned();
+            (schema, (name, json!({ "value": example })))
+        };
+        let (mut schemas, examples): (Vec<_>, Map<_, _>) = bodies.into_iter().map(named).unzip();
+        // Not `oneOf`: an answer may have more than its schema says.
+        let schema = match schemas.len() {
+            0 => return response,
+            1 => schemas.remove(0),
+            _ => json!({ "anyOf": schemas }),
+        };
+        let content = json!({ "schema": schema, "examples": examples });
+        response["content"] = json!({ "application/json": content });
+        response
+    }
+}
+
+/// The name of the endpoint in the code, as a function of a generated client.
+fn name_of(endpoint: Endpoint) -> String {
+    let name = format!("{endpoint:?}");
+    let mut letters = name.chars();
+    let first = letters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}
+
+fn by_status(problems: &[ProblemCode]) -> Vec<(StatusCode, Vec<ProblemCode>)> {
+    let mut found: Vec<(StatusCode, Vec<ProblemCode>)> = Vec::new();
+    for code in ProblemCode::ALL {
+        if !problems.contains(&code) {
+            continue;
+        }
+        match found
+            .iter_mut()
+            .find(|(status, _)| *status == code.status())
+        {
+            Some((_, codes)) => codes.push(code),
+            None => found.push((code.status(), vec![code])),
+        }
+    }
+    found
+}
+
+fn page_size(_: &mut Components) -> Value {
+    json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE })
+}
+
+fn only_cookie(_: &mut Components) -> Value {
+    json!({ "type": "string", "const": "cookie" })
+}
+
+fn any_object(_: &mut Components) -> Value {
+    json!({ "type": "object" })
+}
+
+fn written(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}

@@ -1,0 +1,72 @@
+//! The problems of the document.
+
+use serde_json::{Map, Value, json};
+
+use super::examples;
+use super::schemas::Components;
+use crate::http::ProblemCode;
+use crate::http::problem::ProblemBody;
+
+/// All problem codes for people, in Markdown.
+pub(super) fn table() -> String {
+    let rows = ProblemCode::ALL.into_iter().map(|code| {
+        let (status, name, detail) = (code.status().as_u16(), code.as_str(), code.detail());
+        format!("| {status} | `{name}` | {detail} |\n")
+    });
+    let head = "| status | `code` | in words |\n|---|---|---|\n";
+    rows.fold(head.to_owned(), |table, row| table + &row)
+}
+
+impl Components {
+    /// A response with one of `codes`, which have the same status.
+    pub(super) fn problem_response(&mut self, codes: &[ProblemCode]) -> Value {
+        let names: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
+        let name = names.join("-or-");
+        let response = self.problem(codes, &names);
+        self.response(name, response)
+    }
+
+    fn problem(&mut self, codes: &[ProblemCode], names: &[&str]) -> Value {
+        let mut headers = vec!["Cache-Control"];
+        let mut restricted = json!({ "properties": { "code": { "enum": names } } });
+        if let Some(code) = codes.first() {
+            let status = code.status().as_u16();
+            restricted["properties"]["status"] = json!({ "const": status });
+            match status {
+                401 => headers.push("WWW-Authenticate"),
+                422 => restricted["required"] = json!(["errors"]),
+                429 | 503 => headers.push("Retry-After"),
+                _ => {}
+            }
+        }
+        let headers: Map<_, _> = headers
+            .into_iter()
+            .map(|name| (name.to_owned(), self.header(name)))
+            .collect();
+        let described = codes
+            .iter()
+            .map(|code| format!("`{}`: {}", code.as_str(), code.detail()));
+        let examples: Map<_, _> = codes
+            .iter()
+            .map(|code| (code.as_str().to_owned(), json!({ "value": example(*code) })))
+            .collect();
+        let schema = self.refer::<ProblemBody<'_>>();
+        json!({
+            "description": described.collect::<Vec<_>>().join("\n\n"),
+            "headers": headers,
+            "content": { "application/problem+json": {
+                "schema": { "allOf": [schema, restricted] },
+                "examples": examples,
+            } },
+        })
+    }
+}
+
+fn example(code: ProblemCode) -> Value {
+    let errors = match code {
+        ProblemCode::ValidationFailed => examples::violations(),
+        _ => Vec::new(),
+    };
+    let body = ProblemBody::new(code, code.detail(), &errors);
+    serde_json::to_value(body).unwrap_or_default()
+}

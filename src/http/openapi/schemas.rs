@@ -1,0 +1,222 @@
+//! The components of the document: schemas of the types that are read and
+//! written, and what operations have in common.
+
+use std::collections::BTreeMap;
+
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value, json};
+
+use super::wording::tidy;
+use crate::http::CookieConfig;
+use crate::http::transport::IN_COOKIES;
+
+/// Gives the reference to a schema, which is added if it is not there yet.
+pub(super) type Refer = fn(&mut Components) -> Value;
+
+pub(super) struct Components {
+    cookies: Option<CookieConfig>,
+    without_tokens: BTreeMap<String, String>,
+    read: SchemaGenerator,
+    written: SchemaGenerator,
+    responses: Map<String, Value>,
+    headers: Map<String, Value>,
+}
+
+impl Components {
+    /// None yet. `cookies` says how sessions are kept in cookies, if they are.
+    pub(super) fn new(cookies: Option<CookieConfig>) -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+        });
+        Self {
+            cookies,
+            without_tokens: BTreeMap::new(),
+            read: settings.clone().for_deserialize().into_generator(),
+            written: settings.for_serialize().into_generator(),
+            responses: Map::new(),
+            headers: Map::new(),
+        }
+    }
+
+    /// Whether sessions may be kept in cookies.
+    pub(super) fn has_cookies(&self) -> bool {
+        self.cookies.is_some()
+    }
+
+    /// The schema of what `T` is written as.
+    pub(super) fn refer<T: JsonSchema>(&mut self) -> Value {
+        Schema::into(self.written.subschema_for::<T>())
+    }
+
+    /// The schema of what `T` is read from.
+    pub(super) fn refer_request<T: JsonSchema>(&mut self) -> Value {
+        Schema::into(self.read.subschema_for::<T>())
+    }
+
+    /// The same with its tokens in cookies.
+    pub(super) fn refer_without_tokens<T: JsonSchema>(&mut self) -> Value {
+        self.refer::<T>();
+        let whole = T::schema_name().into_owned();
+        let name = format!("{whole}WithCookies");
+        let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
+        self.without_tokens.insert(name, whole);
+        reference
+    }
+
+    /// The reference to a response.
+    pub(super) fn response(&mut self, name: String, response: Value) -> Value {
+        let reference = json!({ "$ref": format!("#/components/responses/{name}") });
+        self.responses.insert(name, response);
+        reference
+    }
+
+    /// The reference to one of the headers that answers have.
+    pub(super) fn header(&mut self, name: &'static str) -> Value {
+        let (description, is_always_there, schema) = match name {
+            "Retry-After" => (
+                "After how many seconds another attempt makes sense.",
+                true,
+                json!({ "type": "integer", "minimum": 1 }),
+            ),
+            "WWW-Authenticate" => (
+                "How to authenticate (RFC 6750).",
+                true,
+                json!({ "type": "string", "pattern": "^Bearer" }),
+            ),
+            "Set-Cookie" => (
+                "The cookies of the session, for whoever asked for them or has them; without a \
+                 value where the session has ended. One header each.",
+                false,
+                json!({ "type": "string" }),
+            ),
+            "Clear-Site-Data" => (
+                "What a browser forgets with the session, where that was in cookies.",
+                false,
+                json!({ "type": "string" }),
+            ),
+            _ => (
+                "No answer may be kept.",
+                true,
+                json!({ "type": "string", "const": "no-store" }),
+            ),
+        };
+        let header =
+            json!({ "description": description, "required": is_always_there, "schema": schema });
+        self.headers.insert(name.to_owned(), header);
+        json!({ "$ref": format!("#/components/headers/{name}") })
+    }
+
+    /// The components object of the document (OpenAPI 3.1 §4.8.7).
+    pub(super) fn written(mut self) -> Value {
+        let mut schemas = self.read.take_definitions(true);
+        schemas.values_mut().for_each(require_what_is_needed);
+        let mut written = self.written.take_definitions(true);
+        written.values_mut().for_each(leave_out_instead_of_null);
+        for (name, whole) in self.without_tokens {
+            let schema = written.get(&whole).cloned().unwrap_or_default();
+            written.insert(name, without_tokens(schema));
+        }
+        schemas.extend(written);
+        schemas.values_mut().for_each(tidy);
+        json!({
+            "schemas": schemas,
+            "responses": self.responses,
+            "headers": self.headers,
+            "securitySchemes": security_schemes(self.cookies.as_ref()),
+        })
+    }
+}
+
+fn security_schemes(cookies: Option<&CookieConfig>) -> Value {
+    let mut schemes = json!({ "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The `token` that a login answered.",
+    } });
+    if let Some(cookies) = cookies {
+        let cookie = |name: &str, description: &str| json!({ "type": "apiKey", "in": "cookie", "name": name, "description": description });
+        schemes["cookie"] = cookie(
+            cookies.token_name(),
+            "Set by a login that asked for it. A request that may change something must come \
+             from a page of this server or of an allowed origin.",
+        );
+        schemes["refreshCookie"] = cookie(
+            cookies.refresh_name(),
+            "Set beside the other, for `POST /refresh`.",
+        );
+    }
+    schemes
+}
+
+/// The schema of an answer whose tokens are in cookies.
+fn without_tokens(mut schema: Value) -> Value {
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.retain(|name, _| !IN_COOKIES.contains(&name.as_str()));
+    }
+    if let Some(Value::Array(required)) = schema.get_mut("required") {
+        required.retain(|name| !IN_COOKIES.iter().any(|one| name == one));
+    }
+    schema
+}
+
+/// Says of a request what one needs that has a chance. The types read one
+/// without any field, so that validation can name them all, and refuse it
+/// then. What is an `Option` may be absent but not null, a list that is absent
+/// is empty, and some fields are said to be optional; all else is needed.
+fn require_what_is_needed(schema: &mut Value) {
+    let Some(Value::Object(properties)) = schema.get_mut("properties") else {
+        return;
+    };
+    let mut required = Vec::new();
+    for (name, property) in properties {
+        let mut is_optional = take_null(property) || property["type"] == "array";
+        if let Some(property) = property.as_object_mut() {
+            property.remove("default");
+            is_optional |= property.remove("optional").is_some();
+        }
+        if !is_optional {
+            required.push(name.clone());
+        }
+    }
+    if !required.is_empty() {
+        schema["required"] = required.into();
+    }
+}
+
+/// In an answer, what may be absent is absent instead of null.
+fn leave_out_instead_of_null(schema: &mut Value) {
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    let Some(Value::Object(properties)) = schema.get_mut("properties") else {
+        return;
+    };
+    for (name, property) in properties {
+        if !required.iter().any(|one| one == name) {
+            take_null(property);
+        }
+    }
+}
+
+/// Takes `null` out of what `schema` allows, if it was there.
+fn take_null(schema: &mut Value) -> bool {
+    let Some(schema) = schema.as_object_mut() else {
+        return false;
+    };
+    if let Some(Value::Array(kinds)) = schema.get_mut("type") {
+        kinds.retain(|kind| kind != "null");
+        if let [only] = kinds.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+        return true;
+    }
+    if let Some(Value::Array(mut choices)) = schema.remove("anyOf") {
+        choices.retain(|choice| choice["type"] != "null");
+        if let [Value::Object(only)] = choices.as_slice() {
+            schema.extend(only.clone());
+        }
+        return true;
+    }
+    false
+}

@@ -1,0 +1,81 @@
+//! How values that are not plain structs are described in JSON Schema.
+//!
+//! Each is what its `Serialize` and `Deserialize` write and read, which is not
+//! derived either.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::authz::Role;
+use crate::id::{EventId, SessionId, UserId};
+use crate::preferences::{MAX_PREFERENCES_VALUES, Preferences};
+use crate::secret::{AccessToken, MailToken, Password, RefreshToken};
+use crate::time::Timestamp;
+
+macro_rules! described {
+    ($($name:ident: $schema:tt)*) => {$(
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                Cow::Borrowed(stringify!($name))
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )*};
+}
+
+described! {
+    UserId: {
+        "description": "Identifies a user, for good.",
+        "type": "string",
+        "pattern": "^[0-9a-f]{24}$",
+    }
+    SessionId: {
+        "description": "Identifies a session. It is not a secret.",
+        "type": "string",
+        "pattern": "^[0-9a-f]{24}$",
+    }
+    EventId: {
+        "description": "Identifies an event. Later ones have greater ids.",
+        "type": "string",
+        "pattern": "^[0-9a-f]{24}$",
+    }
+    Timestamp: {
+        "description": "A moment in UTC, in milliseconds (RFC 3339).",
+        "type": "string",
+        "format": "date-time",
+    }
+    Password: {
+        "description": "A password, as it was typed.",
+        "type": "string",
+        "format": "password",
+        "minLength": 1,
+    }
+    AccessToken: {
+        "description": "A signed JWT that authenticates requests until it expires.",
+        "type": "string",
+    }
+    RefreshToken: {
+        "description": "Gets new tokens, once.",
+        "type": "string",
+    }
+    MailToken: {
+        "description": "What stands after `#token=` in a mailed link. Good for one use.",
+        "type": "string",
+    }
+    Role: {
+        "description": "What a user is. Roles grant permissions.",
+        "type": "string",
+        "pattern": "^[a-z][a-z0-9.:_-]{0,63}$",
+    }
+    Preferences: {
+        "description": "An object of the application's own: at most 16 KiB, 32 levels deep. Keys \
+                        have neither `$` nor `.`, and integers have 64 bits.",
+        "type": "object",
+        "propertyNames": { "pattern": "^[^$.]+$" },
+        "maxProperties": MAX_PREFERENCES_VALUES,
+    }
+}
