@@ -9,7 +9,10 @@ use std::error::Error;
 use std::net::SocketAddr;
 
 use admittance::axum::{Authenticator, CurrentUser, RequirePermission, RequiredPermission};
-use axum::extract::FromRef;
+use axum::body::Body;
+use axum::extract::{FromRef, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -27,6 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/hello", get(hello))
         .route("/exams", get(exams))
         .merge(admittance::axum::router(&parts.api))
+        .layer(from_fn(pages))
         .with_state(App {
             auth: Authenticator::from(&parts.api),
         });
@@ -40,6 +44,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     .await?;
     shared::finish(parts.api.service()).await;
     Ok(())
+}
+
+/// The browser pages, in front of the API: they share some of its paths.
+async fn pages(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method(), request.uri().path());
+    match shared::pages::answer(method, path, request.headers()) {
+        Some(page) => page.map(Body::from),
+        None => next.run(request).await,
+    }
 }
 
 /// A route of the application's own: only users who are logged in get in.

@@ -6,6 +6,7 @@
 mod admin;
 mod mail;
 mod metrics;
+pub(crate) mod pages;
 mod settings;
 
 use std::error::Error;
