@@ -144,22 +144,26 @@ static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
 /// The answer to a request for a page or a file of one; `None` when it is not
 /// for the pages. It depends on nothing but what is given, reads no cookie and
 /// changes nothing.
-pub(crate) fn answer(
-    method: &Method,
-    path: &str,
-    headers: &HeaderMap,
-) -> Option<Response<Bytes>> {
+pub(crate) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Bytes>> {
     let is_reading = matches!(*method, Method::GET | Method::HEAD);
     let found = PAGES.iter().zip(RENDERED.iter());
     for (page, text) in found.filter(|(page, _)| page.path == path) {
         if !page.shared_with_api {
-            return Some(if is_reading { html(page, text) } else { not_allowed() });
+            return Some(if is_reading {
+                html(page, text)
+            } else {
+                not_allowed()
+            });
         }
         return (is_reading && wants_html(headers)).then(|| html(page, text));
     }
     let found = ASSETS.iter().zip(TAGS.iter());
     for (asset, tag) in found.filter(|(asset, _)| asset.path == path) {
-        return Some(if is_reading { file(asset, tag, headers) } else { not_allowed() });
+        return Some(if is_reading {
+            file(asset, tag, headers)
+        } else {
+            not_allowed()
+        });
     }
     None
 }
@@ -176,25 +180,39 @@ fn wants_html(headers: &HeaderMap) -> bool {
             let is_html = parts
                 .next()
                 .is_some_and(|name| name.eq_ignore_ascii_case("text/html"));
-            let is_refused = parts
-                .filter_map(|parameter| parameter.split_once('='))
-                .any(|(name, value)| {
-                    name.trim().eq_ignore_ascii_case("q")
-                        && value.trim().parse::<f32>().is_ok_and(|weight| weight <= 0.0)
-                });
+            let is_refused =
+                parts
+                    .filter_map(|parameter| parameter.split_once('='))
+                    .any(|(name, value)| {
+                        name.trim().eq_ignore_ascii_case("q")
+                            && value
+                                .trim()
+                                .parse::<f32>()
+                                .is_ok_and(|weight| weight <= 0.0)
+                    });
             is_html && !is_refused
         })
 }
 
 fn html(page: &Page, text: &Bytes) -> Response<Bytes> {
     let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", text.clone());
-    let mut set = |name, value| response.headers_mut().insert(name, HeaderValue::from_static(value));
+    let mut set = |name, value| {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value))
+    };
     set(header::CONTENT_SECURITY_POLICY, POLICY);
     // The back button after a logout finds nothing.
     set(header::CACHE_CONTROL, "no-store");
     set(header::X_FRAME_OPTIONS, "DENY");
-    set(header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
-    set(header::HeaderName::from_static("permissions-policy"), PERMISSIONS);
+    set(
+        header::HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    );
+    set(
+        header::HeaderName::from_static("permissions-policy"),
+        PERMISSIONS,
+    );
     if page.shared_with_api {
         set(header::VARY, "Accept");
     }
@@ -212,7 +230,11 @@ fn file(asset: &Asset, tag: &str, headers: &HeaderMap) -> Response<Bytes> {
     } else {
         (StatusCode::OK, asset.text)
     };
-    let mut response = respond(status, asset.content_type, Bytes::from_static(text.as_bytes()));
+    let mut response = respond(
+        status,
+        asset.content_type,
+        Bytes::from_static(text.as_bytes()),
+    );
     let headers = response.headers_mut();
     // Asked for again each time, so that pages and files are of one version.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

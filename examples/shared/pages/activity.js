@@ -6,7 +6,7 @@ import { inWords } from "./form.js";
 import { leave } from "./session.js";
 import { device, moment, notice, operation } from "./words.js";
 
-const PAGE = 10;
+const PAGE = 5;
 let before = null;
 
 /** Shows the newest events; none at all when the server keeps none. */

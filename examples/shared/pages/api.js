@@ -93,8 +93,8 @@ const RENEWED_AT = "admittance-renewed-at";
 async function renew(started) {
   await alone(async () => {
     if (renewedAt() > started) return;
-    const answer = await send("POST", "/refresh", undefined, false, undefined);
-    if (answer.status === 401 || answer.status === 400) throw new SessionOver();
+    const answer = await send("POST", "/refresh", undefined, true, undefined);
+    if (answer.status === 401) throw new SessionOver();
     if (answer.status >= 400) throw new Problem(answer.status, answer.body, answer.wait);
     remember(Date.now());
   });

@@ -103,15 +103,16 @@ export function showErrors(form, errors) {
     else if (fields.has(input)) fields.get(input).message += ` ${message}`;
     else fields.set(input, { message, more });
   }
-  for (const [input, { message, more }] of fields) showError(input, message, more);
+  const ordered = [...form.elements].filter((input) => fields.has(input));
+  for (const input of ordered) showError(input, fields.get(input).message, fields.get(input).more);
   const messages = find(".messages", form);
   if (others.length) {
     alertIn(messages, others.join(" "));
-  } else if (fields.size > 1) {
-    messages.replaceChildren(summary(fields));
+  } else if (ordered.length > 1) {
+    messages.replaceChildren(summary(ordered.map((input) => [input, fields.get(input).message])));
     messages.firstChild.focus();
   } else {
-    [...fields.keys()][0]?.focus();
+    ordered[0]?.focus();
   }
 }
 
@@ -131,8 +132,8 @@ function showError(input, message, more) {
 
 const hintOf = (input) => find(".hint", input.closest(".field"))?.id;
 
-function summary(fields) {
-  const items = [...fields].map(([input, { message }]) => {
+function summary(errors) {
+  const items = errors.map(([input, message]) => {
     const link = element("a", { href: `#${input.id}` }, message);
     link.addEventListener("click", (event) => {
       event.preventDefault();
