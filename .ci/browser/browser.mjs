@@ -52,6 +52,11 @@ export class Browser {
     return context.newPage();
   }
 
+  /** Takes the errors out that a journey has made on purpose and looked at. */
+  errors() {
+    return this.#seen.errors.splice(0);
+  }
+
   #watch(context, server) {
     const seen = this.#seen;
     context.on("weberror", (error) => seen.errors.push(String(error.error())));

@@ -19,7 +19,12 @@ for (const { name, environment, run } of journeys) {
   checks.begin(name);
   const server = await Server.start(environment);
   try {
-    await run({ server, checks, open: (settings) => browser.open(server, settings) });
+    await run({
+      server,
+      checks,
+      open: (ours, settings) => browser.open(ours, settings),
+      errors: () => browser.errors(),
+    });
     await browser.conclude(checks);
   } catch (error) {
     checks.fail(`stopped: ${error.stack}`);
