@@ -9,7 +9,9 @@ import { Server } from "./server.mjs";
 
 const folder = new URL("journeys/", import.meta.url);
 const files = (await readdir(folder)).filter((name) => name.endsWith(".mjs")).sort();
-const found = await Promise.all(files.map((name) => import(new URL(name, folder))));
+const urls = files.map((name) => new URL(name, folder));
+if (process.env.SCREENSHOTS) urls.push(new URL("pictures.mjs", import.meta.url));
+const found = await Promise.all(urls.map((url) => import(url)));
 const only = process.env.BROWSER_ONLY ?? "";
 const journeys = found.flatMap((file) => file.default).filter(({ name }) => name.includes(only));
 

@@ -59,6 +59,26 @@ async function expired({ server, checks, open }) {
   await page.getByRole("link", { name: "Create an account" }).waitFor();
 }
 
+async function expiredAtALink({ server, checks, open }) {
+  const page = await open(server);
+  await person.register(page, ANN);
+  const link = await server.link(ANN, ...MAIL.verify);
+  await page.goto(link);
+  await page.getByText(`You are logged in as ${ANN}`).waitFor();
+  await page.context().clearCookies();
+  await press(page, "Confirm the address");
+  await field(page, "Password").waitFor();
+  checks.equal("without a session the password does", await person.focused(page), "Password");
+
+  await person.logIn(page, ANN);
+  await page.goto(link);
+  await page.getByText(`You are logged in as ${ANN}`).waitFor();
+  await page.context().clearCookies({ name: TOKEN });
+  await press(page, "Confirm the address");
+  await page.getByRole("heading", { name: "Your address is confirmed" }).waitFor();
+  checks.that("a session that can be renewed is", await page.getByText("or go on").isVisible());
+}
+
 async function untilTheBrowserCloses({ server, checks, open }) {
   const page = await open(server);
   await person.register(page, ANN);
@@ -179,6 +199,7 @@ async function disabled({ server, checks, open }) {
 
 export default [
   { name: "a session that runs out", run: expired },
+  { name: "a session that runs out at a link", run: expiredAtALink },
   { name: "a session until the browser closes", run: untilTheBrowserCloses },
   { name: "two tabs", run: twoTabs },
   { name: "the back button after a logout", run: backButton },

@@ -134,7 +134,9 @@ const hintOf = (input) => find(".hint", input.closest(".field"))?.id;
 
 function summary(errors) {
   const items = errors.map(([input, message]) => {
-    const link = element("a", { href: `#${input.id}` }, message);
+    // The rest stands beside the field.
+    const [sentence] = /^.*?[.!?](?=\s|$)/.exec(message) ?? [message];
+    const link = element("a", { href: `#${input.id}` }, sentence);
     link.addEventListener("click", (event) => {
       event.preventDefault();
       input.focus();

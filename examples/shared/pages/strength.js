@@ -3,7 +3,9 @@
 import { call } from "./api.js";
 import { element, find } from "./dom.js";
 
-const LABELS = ["Very weak", "Weak", "Not strong enough yet", "Strong", "Very strong"];
+/** Of a password that may be used, and of one that may not, by its score. */
+const GOOD = ["Good enough", "Good enough", "Good enough", "Strong", "Very strong"];
+const BAD = ["Very weak", "Weak", "Not strong enough yet", "Not good enough yet", "Not good enough yet"];
 /** Long enough not to ask for, or to read out, every letter. */
 const PAUSE_MS = 350;
 
@@ -51,17 +53,14 @@ const known = (context) =>
 
 function show(place, words, judged) {
   if (!judged) {
-    delete place.dataset.score;
-    delete place.dataset.acceptable;
+    delete place.dataset.bars;
     words.replaceChildren();
     return;
   }
-  place.dataset.score = judged.score;
-  place.dataset.acceptable = judged.acceptable ? "yes" : "no";
-  const label = judged.acceptable
-    ? LABELS[Math.max(3, judged.score)]
-    : LABELS[Math.min(2, judged.score)];
-  const advice = judged.acceptable ? [] : adviceOf(judged);
+  const { acceptable, score } = judged;
+  place.dataset.bars = acceptable ? Math.max(3, score) : Math.min(2, Math.max(1, score));
+  const label = (acceptable ? GOOD : BAD)[score];
+  const advice = acceptable ? [] : adviceOf(judged);
   const list = advice.map((text) => element("li", {}, text));
   words.replaceChildren(
     element("p", {}, "Strength: ", element("strong", {}, label)),

@@ -14,6 +14,10 @@ let profile = null;
 
 async function verify({ password }) {
   if (password === undefined) {
+    // Renews a session that has run out, without which this would look like
+    // the link of another account.
+    profile = await whoIsHere();
+    if (!profile) throw new SessionOver();
     await call("POST", "/email/verify", { token });
     done("You can close this page, or go on.");
     return;
