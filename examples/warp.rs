@@ -12,7 +12,9 @@ use admittance::warp::{
     Authenticator, CurrentUser, current_user, recover_all, require_permission, routes,
 };
 use serde_json::json;
-use warp::{Filter, Reply};
+use warp::http::{HeaderMap, Method};
+use warp::path::FullPath;
+use warp::{Filter, Rejection, Reply};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -27,7 +29,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .and(get)
         .and(require_permission(&auth, Permission::new("exam:take")?))
         .map(exams);
-    let app = hello.or(exams).or(routes(&parts.api)).recover(recover_all);
+    let app = pages()
+        .or(hello)
+        .or(exams)
+        .or(routes(&parts.api))
+        .recover(recover_all);
 
     parts.greet();
     warp::serve(app)
@@ -37,6 +43,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await;
     shared::finish(parts.api.service()).await;
     Ok(())
+}
+
+/// The browser pages, in front of the API: they share some of its paths.
+fn pages() -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
+    warp::method()
+        .and(warp::path::full())
+        .and(warp::header::headers_cloned())
+        .and_then(async |method: Method, path: FullPath, headers: HeaderMap| {
+            let page = shared::page(&method, path.as_str(), &headers);
+            page.map(|page| page.map(Vec::from))
+                .ok_or_else(warp::reject::not_found)
+        })
 }
 
 /// A route of the application's own: only users who are logged in get in.

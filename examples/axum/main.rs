@@ -11,11 +11,12 @@ use std::net::SocketAddr;
 use admittance::axum::{Authenticator, CurrentUser, RequirePermission, RequiredPermission};
 use admittance::http::{Problem, ProblemCode};
 use axum::body::Body;
-use axum::extract::FromRef;
+use axum::extract::{FromRef, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use shared::docs;
 
 /// The application's own state; the extractors need only a part of it.
 #[derive(Clone, FromRef)]
@@ -31,9 +32,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/hello", get(hello))
         .route("/exams", get(exams))
         .merge(admittance::axum::router(&parts.api))
-        .merge(docs())
         .fallback(async || Problem::new(ProblemCode::NotFound))
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
+        .layer(from_fn(pages))
         .with_state(App {
             auth: Authenticator::from(&parts.api),
         });
@@ -49,12 +50,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The page that shows `GET /openapi.json` to people.
-fn docs() -> Router<App> {
-    docs::FILES.into_iter().fold(Router::new(), |router, file| {
-        let answer = move || async move { file.response().map(Body::from) };
-        router.route(file.path, get(answer))
-    })
+/// The browser pages, in front of the API: they share some of its paths.
+async fn pages(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method(), request.uri().path());
+    match shared::page(method, path, request.headers()) {
+        Some(page) => page.map(Body::from),
+        None => next.run(request).await,
+    }
 }
 
 /// A route of the application's own: only users who are logged in get in.

@@ -1,19 +1,18 @@
 //! A page that shows the OpenAPI document to people: all of it is served from
 //! here, and nothing is loaded from elsewhere.
 
-use http::{HeaderValue, Response, header};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, header};
 
 /// A file of the page.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct File {
-    /// Where it is.
-    pub(crate) path: &'static str,
+struct File {
+    path: &'static str,
     content_type: &'static str,
     text: &'static str,
 }
 
 /// All of them, the page itself first.
-pub(crate) const FILES: [File; 3] = [
+const FILES: [File; 3] = [
     File {
         path: "/docs",
         content_type: "text/html; charset=utf-8",
@@ -36,20 +35,20 @@ pub(crate) const FILES: [File; 3] = [
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-impl File {
-    /// The answer to whoever asks for it.
-    pub(crate) fn response(self) -> Response<&'static str> {
-        let mut response = Response::new(self.text);
-        for (name, value) in [
-            (header::CONTENT_TYPE, self.content_type),
-            (header::CONTENT_SECURITY_POLICY, POLICY),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (header::REFERRER_POLICY, "no-referrer"),
-            (header::CACHE_CONTROL, "no-cache"),
-        ] {
-            let value = HeaderValue::from_static(value);
-            response.headers_mut().insert(name, value);
-        }
-        response
+/// The answer to who reads the page or a file of it; other requests are nobody's.
+pub(crate) fn answer(method: &Method, path: &str) -> Option<Response<Bytes>> {
+    let is_reading = matches!(*method, Method::GET | Method::HEAD);
+    let file = FILES.iter().find(|file| is_reading && file.path == path)?;
+    let mut response = Response::new(Bytes::from_static(file.text.as_bytes()));
+    for (name, value) in [
+        (header::CONTENT_TYPE, file.content_type),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ] {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
     }
+    Some(response)
 }

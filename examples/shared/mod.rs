@@ -4,9 +4,10 @@
 #![expect(clippy::print_stdout, reason = "it talks to a person at a terminal")]
 
 mod admin;
-pub(crate) mod docs;
+mod docs;
 mod mail;
 mod metrics;
+mod pages;
 mod settings;
 
 use std::error::Error;
@@ -17,6 +18,8 @@ use std::time::Duration;
 use admittance::http::AuthApi;
 use admittance::service::AuthService;
 use admittance::store::Store;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -68,6 +71,12 @@ impl Parts {
     pub(crate) fn greet(&self) {
         println!("{}", self.greeting);
     }
+}
+
+/// The answer of the browser pages, which share some of the API's paths and are
+/// asked first; `None` when the request is not for them.
+pub(crate) fn page(method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Bytes>> {
+    pages::answer(method, path, headers).or_else(|| docs::answer(method, path))
 }
 
 /// Ends when the process is asked to stop.

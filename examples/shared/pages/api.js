@@ -1,0 +1,125 @@
+// Requests to the API. The session is in cookies that no script can read; a
+// request that finds it run out has it renewed once, and is then repeated.
+
+/** An answer that is a problem (RFC 9457). `wait` is in seconds, 0 if unknown. */
+export class Problem extends Error {
+  constructor(status, body, wait) {
+    super(body.detail ?? "Something went wrong. Try again later.");
+    this.status = status;
+    this.code = body.code ?? "internal";
+    this.errors = Array.isArray(body.errors) ? body.errors : [];
+    this.wait = wait;
+  }
+}
+
+/** No answer at all. */
+export class Unreachable extends Error {
+  constructor() {
+    super("The server cannot be reached. Nothing that you typed is lost: check the connection and try again.");
+  }
+}
+
+/** The session has ended and cannot be renewed. */
+export class SessionOver extends Error {
+  constructor() {
+    super("Your session has ended. Log in again.");
+  }
+}
+
+const PATIENCE_MS = 30_000;
+
+/**
+ * Sends a request and gives the answer's body.
+ *
+ * `session`: whether it is about the session, which is then renewed when it has
+ * run out. `opens`: whether the answer may open a session, to be kept in cookies.
+ * Throws `Problem`, `Unreachable`, `SessionOver`, or what `signal` is aborted with.
+ */
+export async function call(method, path, body, { session = true, opens = false, signal } = {}) {
+  const started = Date.now();
+  let answer = await send(method, path, body, opens, signal);
+  if (session && isOver(answer)) {
+    await renew(started);
+    answer = await send(method, path, body, opens, signal);
+  }
+  if (answer.status >= 400) throw new Problem(answer.status, answer.body, answer.wait);
+  return answer.body;
+}
+
+const isOver = (answer) => answer.status === 401 && answer.body.code === "invalid_token";
+
+async function send(method, path, body, opens, signal) {
+  const headers = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (opens) headers["Admittance-Session"] = "cookie";
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  try {
+    const response = await fetch(path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "error",
+      signal: signal ? AbortSignal.any([signal, patience]) : patience,
+    });
+    return {
+      status: response.status,
+      wait: Number.parseInt(response.headers.get("Retry-After") ?? "", 10) || 0,
+      body: parsed(await response.text()),
+    };
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Unreachable();
+  }
+}
+
+/** A proxy in between may answer with something else than JSON. */
+function parsed(text) {
+  try {
+    const value = JSON.parse(text);
+    return value !== null && typeof value === "object" ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+const RENEWED_AT = "admittance-renewed-at";
+
+/**
+ * Renews the session, one tab at a time: whoever waited for another tab that
+ * has done it since `started` has nothing left to do.
+ */
+async function renew(started) {
+  await alone(async () => {
+    if (renewedAt() > started) return;
+    const answer = await send("POST", "/refresh", undefined, true, undefined);
+    if (answer.status === 401) throw new SessionOver();
+    if (answer.status >= 400) throw new Problem(answer.status, answer.body, answer.wait);
+    remember(Date.now());
+  });
+}
+
+/** Locks are there on https and on localhost only; else the server's grace for a repeated refresh has to do. */
+const alone = (work) =>
+  navigator.locks ? navigator.locks.request("admittance-renewal", work) : work();
+
+let last = 0;
+
+// When, not what: the storage may be closed to this page, too.
+function renewedAt() {
+  try {
+    return Math.max(last, Number(localStorage.getItem(RENEWED_AT)) || 0);
+  } catch {
+    return last;
+  }
+}
+
+function remember(now) {
+  last = now;
+  try {
+    localStorage.setItem(RENEWED_AT, String(now));
+  } catch {
+    // Each tab knows for itself then.
+  }
+}
