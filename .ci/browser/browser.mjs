@@ -27,28 +27,31 @@ const ANSWERED = /^Failed to load resource: the server responded with a status o
 /** The same when a journey has taken the server away. */
 const UNANSWERED = /^Failed to load resource: /;
 
-export class Browser {
-  #browser;
-  #contexts = [];
-  #seen = nothing();
+export const launch = () => chromium.launch({ executablePath: "/usr/bin/chromium", args: SWITCHES });
 
-  static async launch() {
-    const browser = new Browser();
-    browser.#browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: SWITCHES });
-    return browser;
+/** What one journey does with the browser. */
+export class Visit {
+  #browser;
+  #server;
+  #contexts = [];
+  #seen = { requests: 0, looks: 0, errors: [], foreign: [], leaks: [] };
+
+  constructor(browser, server) {
+    this.#browser = browser;
+    this.#server = server;
   }
 
   /** A page in a browser profile of its own. */
-  async open(server, { width = 1280, height = 900, ...settings } = {}) {
+  async open({ width = 1280, height = 900, ...settings } = {}) {
     const context = await this.#browser.newContext({
-      baseURL: server.origin,
+      baseURL: this.#server.origin,
       viewport: { width, height },
       locale: "en-GB",
       ...settings,
     });
     context.setDefaultTimeout(20_000);
     this.#contexts.push(context);
-    this.#watch(context, server);
+    this.#watch(context, this.#server);
     return context.newPage();
   }
 
@@ -100,7 +103,7 @@ export class Browser {
     }
   }
 
-  /** What a journey left behind, in four checks; then everything is closed. */
+  /** What the journey left behind, in four checks. */
   async conclude(checks) {
     await this.#sweep();
     const { errors, foreign, leaks, requests, looks } = this.#seen;
@@ -108,21 +111,12 @@ export class Browser {
     checks.equal("no error, and nothing against the security policy", errors, []);
     checks.equal(`all ${requests} requests go to the server`, foreign, []);
     checks.equal(`no secret where it could be seen, in ${looks} looks`, leaks, []);
-    await this.closeAll();
   }
 
-  async closeAll() {
+  async close() {
     await Promise.all(this.#contexts.map((context) => context.close()));
-    this.#contexts = [];
-    this.#seen = nothing();
-  }
-
-  close() {
-    return this.#browser.close();
   }
 }
-
-const nothing = () => ({ requests: 0, looks: 0, errors: [], foreign: [], leaks: [] });
 
 /** A page that went on to the next one before it was looked at; that one is. */
 const GONE = () => {};

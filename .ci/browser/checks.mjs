@@ -1,21 +1,13 @@
-// Counts what was checked, and says what does not hold.
+// Counts what was checked in a journey, and says what does not hold.
 
 export class Checks {
   done = 0;
   failed = 0;
-  #journey = "";
-  #started = 0;
-  #before = 0;
+  #journey;
+  #started = Date.now();
 
-  begin(journey) {
+  constructor(journey) {
     this.#journey = journey;
-    this.#started = Date.now();
-    this.#before = this.done;
-  }
-
-  end() {
-    const seconds = ((Date.now() - this.#started) / 1000).toFixed(1);
-    console.log(`  ${this.#journey}: ${this.done - this.#before} checks, ${seconds} s`);
   }
 
   /** `holds` is said of something in a sentence; `found` is shown when it does not hold. */
@@ -32,6 +24,12 @@ export class Checks {
   fail(sentence) {
     this.done += 1;
     this.#report(sentence);
+  }
+
+  /** What there is to say at the end. */
+  summary() {
+    const seconds = ((Date.now() - this.#started) / 1000).toFixed(1);
+    return `  ${this.#journey}: ${this.done} checks, ${seconds} s`;
   }
 
   #report(sentence) {

@@ -39,7 +39,7 @@ async function run({ server, checks, open }) {
   };
 
   for (const [device, settings] of Object.entries({ desktop: DESK, phone: PHONE })) {
-    const page = await open(server, settings);
+    const page = await open(settings);
     await registering(page, "annlee2024");
     await page.getByText("Your name", { exact: true }).click();
     await full(page, `register-strength-${device}`);
@@ -51,15 +51,15 @@ async function run({ server, checks, open }) {
     await full(page, `login-${device}`);
   }
 
-  const page = await open(server, DESK);
+  const page = await open(DESK);
   await person.register(page, ANN);
-  const stranger = await open(server, PHONE);
+  const stranger = await open(PHONE);
   await stranger.goto(await server.link(ANN, ...MAIL.verify));
   await stranger.locator("#proof").waitFor();
   await full(stranger, "verify-phone");
 
   for (const userAgent of Object.values(AGENTS)) {
-    await person.logIn(await open(server, { userAgent }), ANN);
+    await person.logIn(await open({ userAgent }), ANN);
   }
   await page.reload();
   await page.locator("#event-list li").first().waitFor();
@@ -74,13 +74,13 @@ async function run({ server, checks, open }) {
   const [{ cookies }] = [await page.context().storageState()];
   const looks = { "account-phone": { ...PHONE }, "account-dark-desktop": { ...DESK, colorScheme: "dark" } };
   for (const [name, settings] of Object.entries(looks)) {
-    const other = await open(server, { ...settings, storageState: { cookies, origins: [] } });
+    const other = await open({ ...settings, storageState: { cookies, origins: [] } });
     await other.goto("/app/account");
     await other.locator("#event-list li").first().waitFor();
     await other.locator("#device-list li").nth(2).waitFor();
     await full(other, name, 1250);
   }
-  const dark = await open(server, { ...PHONE, colorScheme: "dark" });
+  const dark = await open({ ...PHONE, colorScheme: "dark" });
   await registering(dark, PASSWORD);
   await full(dark, "register-dark-phone");
 }

@@ -39,7 +39,7 @@ async function inspect(page, checks, what) {
 async function strangers({ server, checks, open }) {
   const verify = `/email/verify#token=adv_${"A".repeat(43)}`;
   for (const look of LOOKS) {
-    const page = await open(server, look);
+    const page = await open(look);
     const at = (state) => inspect(page, checks, `${state} (${look.name})`);
     await page.goto("/");
     await page.getByRole("link", { name: "Log in" }).waitFor();
@@ -80,12 +80,12 @@ async function strangers({ server, checks, open }) {
 }
 
 async function accounts({ server, checks, open }) {
-  const first = await open(server);
+  const first = await open();
   await person.register(first, ANN);
   const state = await first.context().storageState();
   for (const look of LOOKS) {
     // Everybody with a session of their own would be too many logins.
-    const page = await open(server, { ...look, storageState: state });
+    const page = await open({ ...look, storageState: state });
     const at = (what) => inspect(page, checks, `${what} (${look.name})`);
     await page.goto("/app/account");
     await page.locator("#event-list li").first().waitFor();
@@ -106,7 +106,7 @@ async function accounts({ server, checks, open }) {
 
 /** Structure that axe-core does not ask for. */
 async function structure({ server, checks, open }) {
-  const page = await open(server, { reducedMotion: "reduce" });
+  const page = await open({ reducedMotion: "reduce" });
   const titles = new Set();
   const paths = ["/app/register", "/app/login", "/app/forgot", "/email/verify", "/password/reset"];
   for (const path of paths) {
@@ -125,7 +125,7 @@ async function structure({ server, checks, open }) {
   }));
   checks.equal("nothing moves for whoever does not want it", moves, { scroll: "auto", button: "0s" });
 
-  const plain = await open(server, { javaScriptEnabled: false });
+  const plain = await open({ javaScriptEnabled: false });
   await plain.goto("/app/login");
   const words = await plain.locator("noscript").innerText();
   checks.that("without scripts it says what is missing", words.includes("JavaScript"), words);

@@ -16,7 +16,7 @@ const NAMES = [
 ];
 
 async function names({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   page.on("dialog", () => checks.fail("a script of a stranger ran"));
   await person.register(page, "ann@example.org");
   for (const name of NAMES) {
@@ -39,7 +39,7 @@ async function names({ server, checks, open }) {
   const isolated = await page.locator("#who-name").evaluate((node) => getComputedStyle(node).unicodeBidi);
   checks.equal("its direction stays its own", isolated, "isolate");
 
-  const other = await open(server, { userAgent: "<img src=x onerror=alert(2)> Mozilla" });
+  const other = await open({ userAgent: "<img src=x onerror=alert(2)> Mozilla" });
   await person.logIn(other, "ann@example.org");
   await page.reload();
   await page.locator("#device-list").getByText("<img src=x onerror=alert(2)> Mozilla", { exact: true }).waitFor();
@@ -47,7 +47,7 @@ async function names({ server, checks, open }) {
 }
 
 async function targets({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await page.goto("/app/login");
   const found = await page.evaluate(async (urls) => {
     const { nextTarget } = await import("/app/assets/next.js");
@@ -124,7 +124,7 @@ async function contract({ server, checks, open, errors }) {
   checks.equal("nor another page", (await ask("/app/other", BROWSER)).status, 404);
 
   // The policy at work: what an injected script could try.
-  const page = await open(server);
+  const page = await open();
   await page.goto("/app/login");
   const tried = await page.evaluate(() => {
     const refused = [];

@@ -21,7 +21,7 @@ async function expectErrors(page, checks, form, submit, expected) {
 }
 
 async function registration({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await page.goto("/app/register");
   const form = page.locator("#register");
   const submit = "Create the account";
@@ -67,7 +67,7 @@ async function registration({ server, checks, open }) {
 }
 
 async function login({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   await person.logOut(page);
   const form = page.locator("#login");
@@ -82,7 +82,7 @@ async function login({ server, checks, open }) {
 }
 
 async function recovery({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   await person.logOut(page);
   await page.goto("/app/forgot");
@@ -119,7 +119,7 @@ async function recovery({ server, checks, open }) {
 }
 
 async function account({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   const profile = page.locator("#profile-form");
   await field(profile, "Your name").fill("");

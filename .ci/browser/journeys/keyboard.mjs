@@ -26,7 +26,7 @@ async function tabTo(page, checks, name) {
 }
 
 async function run({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   const { keyboard } = page;
   const type = async (label, text) => {
     await tabTo(page, checks, label);

@@ -10,11 +10,11 @@ const BOB = "bob@example.org";
 const heading = (page, name) => page.getByRole("heading", { name }).waitFor();
 
 async function withoutSession({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   const link = await server.link(ANN, ...MAIL.verify);
 
-  const elsewhere = await open(server);
+  const elsewhere = await open();
   await elsewhere.goto(link);
   await field(elsewhere, "Password").waitFor();
   checks.equal("the token leaves the address bar", elsewhere.url(), `${server.origin}/email/verify`);
@@ -29,7 +29,7 @@ async function withoutSession({ server, checks, open }) {
   await elsewhere.getByRole("link", { name: "To your account" }).click();
   await person.atAccount(elsewhere);
 
-  const again = await open(server);
+  const again = await open();
   await again.goto(link);
   await fill(again, { Password: PASSWORD });
   await press(again, "Confirm the address");
@@ -40,7 +40,7 @@ async function withoutSession({ server, checks, open }) {
 }
 
 async function withAnothersSession({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   const link = await server.link(ANN, ...MAIL.verify);
   await person.logOut(page);
@@ -61,14 +61,14 @@ async function withAnothersSession({ server, checks, open }) {
 }
 
 async function openedByAProgram({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   const links = {
     verify: await server.link(ANN, ...MAIL.verify),
   };
   const [mail] = server.mails();
   links.disown = /http\S+\/email\/disown#token=\S+/.exec(mail.text)[0];
-  const scanner = await open(server);
+  const scanner = await open();
   const sent = [];
   scanner.on("request", (request) => sent.push(`${request.method()} ${new URL(request.url()).pathname}`));
   for (const link of Object.values(links)) {
@@ -84,12 +84,12 @@ async function openedByAProgram({ server, checks, open }) {
 }
 
 async function squatted({ server, checks, open }) {
-  const squatter = await open(server);
+  const squatter = await open();
   await person.register(squatter, ANN, { name: "Mallory", password: OTHER });
   const disown = await server.link(ANN, ...MAIL.disown);
   const verify = disown.replace("/email/disown", "/email/verify");
 
-  const owner = await open(server);
+  const owner = await open();
   await owner.goto(verify);
   await fill(owner, { Password: PASSWORD });
   await press(owner, "Confirm the address");
@@ -113,7 +113,7 @@ async function squatted({ server, checks, open }) {
 }
 
 async function anotherAddress({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   const form = page.locator("#address-form");
   const ask = async (address) => {
@@ -126,7 +126,7 @@ async function anotherAddress({ server, checks, open }) {
   const link = await ask("ann.lee@example.org");
   checks.equal("nothing has changed yet", await page.locator("#who-email").textContent(), ANN);
 
-  const elsewhere = await open(server);
+  const elsewhere = await open();
   await person.register(elsewhere, BOB, { name: "Bob" });
   await elsewhere.goto(link);
   await press(elsewhere, "Use the new address");
@@ -143,7 +143,7 @@ async function anotherAddress({ server, checks, open }) {
 
   await page.reload();
   await person.atAccount(page);
-  const stranger = await open(server);
+  const stranger = await open();
   await stranger.goto(await ask("ann.3@example.org"));
   await heading(stranger, "Log in to confirm your new address");
   await person.tryLogin(stranger, "ann.lee@example.org", OTHER);
@@ -157,7 +157,7 @@ async function anotherAddress({ server, checks, open }) {
 }
 
 async function verifyFirst({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   const register = async () => {
     await page.goto("/app/register");
     await fill(page, {

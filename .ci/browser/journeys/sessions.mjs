@@ -17,7 +17,7 @@ const sent = (page, line) => {
 };
 
 async function expired({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   const renewals = sent(page, "POST /refresh");
   await page.context().clearCookies({ name: TOKEN });
@@ -60,7 +60,7 @@ async function expired({ server, checks, open }) {
 }
 
 async function expiredAtALink({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   const link = await server.link(ANN, ...MAIL.verify);
   await page.goto(link);
@@ -80,7 +80,7 @@ async function expiredAtALink({ server, checks, open }) {
 }
 
 async function untilTheBrowserCloses({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   const days = async () => {
     const cookies = await page.context().cookies();
@@ -96,7 +96,7 @@ async function untilTheBrowserCloses({ server, checks, open }) {
 }
 
 async function twoTabs({ server, checks, open }) {
-  const one = await open(server);
+  const one = await open();
   await person.register(one, ANN);
   const two = await one.context().newPage();
   await two.goto("/app/account");
@@ -136,7 +136,7 @@ async function twoTabs({ server, checks, open }) {
 }
 
 async function backButton({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN, { name: "Ann Unforgettable" });
   await page.goto("/app/register");
   await page.getByText("You are logged in as").waitFor();
@@ -158,7 +158,7 @@ async function backButton({ server, checks, open }) {
 
 /** A page that is brought back as it was, which `no-store` leaves to the browser. */
 async function revived({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })));
   const main = page.locator("main");
@@ -170,13 +170,13 @@ async function revived({ server, checks, open }) {
 }
 
 async function disabled({ server, checks, open }) {
-  const admin = await open(server);
+  const admin = await open();
   await person.register(admin, "root@example.org", { name: "Root" });
   await admin.goto(await server.link("root@example.org", ...MAIL.verify));
   await press(admin, "Confirm the address");
   await server.says("root@example.org is an administrator");
 
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   const id = await page.evaluate(async () => (await (await fetch("/profile")).json()).user_id);
   const status = await admin.evaluate(async (user) => {

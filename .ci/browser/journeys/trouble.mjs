@@ -6,7 +6,7 @@ const { PASSWORD, OTHER, MAIL, field, fill, press } = person;
 const ANN = "ann@example.org";
 
 async function limited({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await page.clock.install();
   await page.goto("/app/login");
   for (let attempt = 0; attempt < 5; attempt += 1) {
@@ -31,7 +31,7 @@ async function limited({ server, checks, open }) {
 }
 
 async function mailLimited({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   await server.link(ANN, ...MAIL.verify);
   const ask = page.locator("#resend");
@@ -56,7 +56,7 @@ async function mailLimited({ server, checks, open }) {
 }
 
 async function gone({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await page.goto("/app/register");
   const typed = {
     "Your name": "Ann",
@@ -89,7 +89,7 @@ async function gone({ server, checks, open }) {
 }
 
 async function unavailable({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await person.register(page, ANN);
   server.isDown = true;
   await page.route("**/profile", (route) => route.abort());
@@ -113,7 +113,7 @@ async function unavailable({ server, checks, open }) {
 }
 
 async function outOfOrder({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await page.goto("/app/register");
   let release;
   const held = new Promise((resolve) => {

@@ -8,7 +8,7 @@ const { PASSWORD, OTHER, MAIL, button, field, fill, press } = person;
 const ANN = "ann@example.org";
 
 async function run({ server, checks, open }) {
-  const page = await open(server);
+  const page = await open();
   await page.goto("/");
   await page.getByRole("link", { name: "Create an account" }).click();
   await chooseAPassword(page, checks);
@@ -96,9 +96,9 @@ async function devices(page, checks, server, open) {
   checks.equal("one device at first", await rows.count(), 1);
   checks.that("it is this one", (await rows.first().textContent()).includes("This device"));
 
-  const phone = await open(server, { width: 390, height: 844 });
+  const phone = await open({ width: 390, height: 844 });
   await person.logIn(phone, ANN);
-  const tablet = await open(server);
+  const tablet = await open();
   await person.logIn(tablet, ANN);
   await page.reload();
   await rows.nth(2).waitFor();
