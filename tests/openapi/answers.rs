@@ -439,7 +439,8 @@ async fn every_answer_is_documented_and_every_documented_one_is_answered() {
         "internal",
         "overloaded",
         "unavailable",
-        // In the test of limits.
+        // In tests of their own.
+        "request_timeout",
         "rate_limited",
     ];
     let missing: Vec<_> = documented(&server)
@@ -514,4 +515,31 @@ async fn the_answers_of_a_session_in_cookies_are_documented() {
         (status, text(&body, "code").as_str()),
         (422, "validation_failed")
     );
+}
+
+/// A body that never comes.
+struct Never;
+
+impl http_body::Body for Never {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_a_documented_problem_of_each_endpoint() {
+    let mut http = everything();
+    http.body_timeout = std::time::Duration::from_millis(1);
+    let server = Server::new(whole(settings()), http);
+    for (method, path, _) in server.operations() {
+        let request = Request::builder().method(method).uri(with_ids(&path));
+        let answer = server.send_body(request.body(Never).unwrap()).await;
+        assert_eq!(text(&answer.body, "code"), "request_timeout", "{path}");
+    }
 }

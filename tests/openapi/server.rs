@@ -87,10 +87,17 @@ impl Server {
 
     /// Asks, and fails unless the document allows the answer.
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Answer {
+        self.send_body(request.map(http_body_util::Full::new)).await
+    }
+
+    pub(crate) async fn send_body<B>(&self, request: Request<B>) -> Answer
+    where
+        B: http_body::Body + Send,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let (method, path) = (request.method().clone(), request.uri().to_string());
         let peer = "192.0.2.7".parse().ok();
-        let body = http_body_util::Full::new(request.body().clone());
-        let request = request.map(|_| body);
         let response = self.api.handle_body(request, peer).await;
         let (parts, body) = response.into_parts();
         let body = match body.is_empty() {

@@ -115,7 +115,12 @@ impl Operation {
             parameters: Vec::new(),
             body: None,
             answers: Vec::new(),
-            problems: vec![ProblemCode::PayloadTooLarge, ProblemCode::Internal],
+            // Whatever has a body is read to its end, also where nothing is in it.
+            problems: vec![
+                ProblemCode::RequestTimeout,
+                ProblemCode::PayloadTooLarge,
+                ProblemCode::Internal,
+            ],
         }
     }
 
@@ -355,7 +360,10 @@ impl Operation {
             responses.insert(answer.status.to_string(), response);
         }
         for (status, codes) in by_status(&self.problems) {
-            let response = components.problem_response(&codes);
+            let ends_session = components.has_cookies()
+                && self.cookies == Cookies::Refreshed
+                && status == StatusCode::UNAUTHORIZED;
+            let response = components.problem_response(&codes, ends_session);
             responses.insert(status.as_u16().to_string(), response);
         }
         put("responses", responses.into());

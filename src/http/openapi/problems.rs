@@ -18,16 +18,27 @@ pub(super) fn table() -> String {
 }
 
 impl Components {
-    /// A response with one of `codes`, which have the same status.
-    pub(super) fn problem_response(&mut self, codes: &[ProblemCode]) -> Value {
+    /// A response with one of `codes`, which have the same status. By
+    /// `ends_session` a client that keeps its session in cookies is told to
+    /// forget it.
+    pub(super) fn problem_response(&mut self, codes: &[ProblemCode], ends_session: bool) -> Value {
         let names: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
-        let name = names.join("-or-");
-        let response = self.problem(codes, &names);
+        let mut name = names.join("-or-");
+        let mut headers = vec!["Cache-Control"];
+        if ends_session {
+            name.push_str("-and-no-session");
+            headers.extend(["Set-Cookie", "Clear-Site-Data"]);
+        }
+        let response = self.problem(codes, &names, headers);
         self.response(name, response)
     }
 
-    fn problem(&mut self, codes: &[ProblemCode], names: &[&str]) -> Value {
-        let mut headers = vec!["Cache-Control"];
+    fn problem(
+        &mut self,
+        codes: &[ProblemCode],
+        names: &[&str],
+        mut headers: Vec<&'static str>,
+    ) -> Value {
         let mut restricted = json!({ "properties": { "code": { "enum": names } } });
         if let Some(code) = codes.first() {
             let status = code.status().as_u16();
