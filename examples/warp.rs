@@ -47,11 +47,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// The browser pages, in front of the API: they share some of its paths.
 fn pages() -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
+    // `full` panics for a request without any path, such as `CONNECT localhost:80`.
+    let path = warp::path::end()
+        .map(|| "/".to_owned())
+        .or(warp::path::full().map(|path: FullPath| path.as_str().to_owned()))
+        .unify();
     warp::method()
-        .and(warp::path::full())
+        .and(path)
         .and(warp::header::headers_cloned())
-        .and_then(async |method: Method, path: FullPath, headers: HeaderMap| {
-            let page = shared::page(&method, path.as_str(), &headers);
+        .and_then(async |method: Method, path: String, headers: HeaderMap| {
+            let page = shared::page(&method, &path, &headers);
             page.map(|page| page.map(Vec::from))
                 .ok_or_else(warp::reject::not_found)
         })

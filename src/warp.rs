@@ -64,14 +64,16 @@ where
     C: Clock,
 {
     let (ours, api) = (api.clone(), api.clone());
-    let path = ::warp::path::peek().and_then(move |rest: Peek| {
-        let path = format!("/{}", rest.as_str());
-        ready(if ours.has_route(&path) {
-            Ok(path)
-        } else {
-            Err(::warp::reject::not_found())
-        })
-    });
+    let path = is_left()
+        .and(::warp::path::peek())
+        .and_then(move |rest: Peek| {
+            let path = format!("/{}", rest.as_str());
+            ready(if ours.has_route(&path) {
+                Ok(path)
+            } else {
+                Err(::warp::reject::not_found())
+            })
+        });
     let query = ::warp::query::raw()
         .map(Some)
         .or(::warp::any().map(|| None))
@@ -91,6 +93,23 @@ where
             }
         })
         .boxed()
+}
+
+/// Lets through what has something left of its path. [`warp::path::peek`] panics
+/// for a request without any path, such as `CONNECT example.org:80`.
+fn is_left() -> impl Filter<Extract = (), Error = Rejection> + Clone {
+    ::warp::path::end()
+        .map(|| false)
+        .or(::warp::any().map(|| true))
+        .unify()
+        .and_then(|is_left| {
+            ready(if is_left {
+                Ok(())
+            } else {
+                Err(::warp::reject::not_found())
+            })
+        })
+        .untuple_one()
 }
 
 /// The request as it came, its body still to be read.

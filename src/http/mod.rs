@@ -219,7 +219,9 @@ where
     }
 
     /// Collects `body` and answers; a body that is too large, takes too long or
-    /// breaks off is answered without being read further.
+    /// breaks off is answered without being read further. A client that asks
+    /// before it sends one that is too large (`Expect: 100-continue`) is refused
+    /// before anything of it is read.
     ///
     /// # Panics
     ///
@@ -231,24 +233,41 @@ where
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
-        let body = Limited::new(body, self.config.max_body_bytes).collect();
-        let problem = match timeout(self.config.body_timeout, body).await {
-            Ok(Ok(body)) => {
-                let request = Request::from_parts(parts, body.to_bytes());
-                return self.handle(request, peer).await;
-            }
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                Problem::new(ProblemCode::PayloadTooLarge)
-            }
-            Ok(Err(_)) => {
-                Problem::new(ProblemCode::MalformedRequest).detail("The request's body broke off.")
-            }
-            Err(_) => Problem::new(ProblemCode::RequestTimeout),
+        let problem = match self.collect(&parts.headers, body).await {
+            Ok(body) => return self.handle(Request::from_parts(parts, body), peer).await,
+            Err(problem) => problem,
         };
         let mut response = problem.into_response();
         let origin = parts.headers.get(header::ORIGIN);
         cors::share(origin, &self.config, response.headers_mut());
         response
+    }
+
+    async fn collect<B>(&self, headers: &HeaderMap, body: B) -> Result<Bytes, Problem>
+    where
+        B: http_body::Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let longest = self.config.max_body_bytes;
+        // Who does not ask is sending already: one that is a little too large is
+        // read up to the limit, so that the answer is not lost on its way.
+        if headers.contains_key(header::EXPECT)
+            && request::content_length(headers).is_some_and(|length| length > longest)
+        {
+            return Err(Problem::new(ProblemCode::PayloadTooLarge));
+        }
+        let collected = Limited::new(body, longest).collect();
+        match timeout(self.config.body_timeout, collected).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+                Err(Problem::new(ProblemCode::PayloadTooLarge))
+            }
+            Ok(Err(_)) => {
+                Err(Problem::new(ProblemCode::MalformedRequest)
+                    .detail("The request's body broke off."))
+            }
+            Err(_) => Err(Problem::new(ProblemCode::RequestTimeout)),
+        }
     }
 
     /// The user behind the request with this method and these headers.

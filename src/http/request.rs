@@ -35,6 +35,14 @@ pub(super) fn context(
     .with_user_agent(&agent)
 }
 
+/// How long the body is going to be, in bytes, if the client says so.
+pub(super) fn content_length(headers: &HeaderMap) -> Option<usize> {
+    let value = headers.get(header::CONTENT_LENGTH)?;
+    // One that is too long for a number is too long for everything else.
+    let length = value.to_str().ok()?.parse();
+    Some(length.unwrap_or(usize::MAX))
+}
+
 /// Refuses a body that is not declared as JSON in UTF-8. A form or plain text,
 /// which a foreign page can send without asking, never gets through (ASVS 3.5.2).
 pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {

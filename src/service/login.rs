@@ -1,12 +1,13 @@
 //! Login, and the check of a password that other operations share.
 
+use super::password::TOO_LONG;
 use super::report::Trail;
 use super::{AuthService, LoginRequest, LoginResponse, RequestContext, Tokens};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::{Notice, Operation};
 use crate::mail::MailKind;
-use crate::password::{HashError, NormalizedPassword};
+use crate::password::{HashError, NormalizedPassword, PasswordTooLong};
 use crate::secret::Password;
 use crate::store::{Epoch, LimitStore, SessionStore, UserStore};
 use crate::time::Timestamp;
@@ -252,7 +253,7 @@ pub(super) fn typed_password(
         return None;
     }
     NormalizedPassword::new(typed)
-        .map_err(|error| violations.push(field, ViolationCode::TooLong, error.to_string()))
+        .map_err(|PasswordTooLong| violations.push(field, ViolationCode::TooLong, TOO_LONG))
         .ok()
 }
 

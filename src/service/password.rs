@@ -7,9 +7,12 @@ use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::mail::MailKind;
-use crate::password::{NormalizedPassword, PasswordAssessment};
+use crate::password::{NormalizedPassword, PasswordAssessment, PasswordTooLong};
 use crate::secret::{Password, constant_time_eq};
 use crate::store::{Epoch, LimitStore, SessionStore, UserStore};
+
+/// What a person is told of a [`PasswordTooLong`].
+pub(super) const TOO_LONG: &str = "This password is too long: at most 128 characters are allowed.";
 
 impl<S, C> AuthService<S, C>
 where
@@ -135,8 +138,8 @@ impl<S, C: Clock> AuthService<S, C> {
         trail: &mut Trail,
     ) -> Result<Option<NormalizedPassword>, AuthError> {
         let accepted = match NormalizedPassword::new(typed) {
-            Err(error) => {
-                violations.push(field, ViolationCode::TooLong, error.to_string());
+            Err(PasswordTooLong) => {
+                violations.push(field, ViolationCode::TooLong, TOO_LONG);
                 None
             }
             Ok(password) => {

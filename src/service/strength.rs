@@ -1,12 +1,13 @@
 //! Advice on a password while somebody is choosing it.
 
+use super::password::TOO_LONG;
 use super::report::Trail;
 use super::{AuthService, PasswordStrength, PasswordStrengthRequest, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::metrics;
-use crate::password::NormalizedPassword;
+use crate::password::{NormalizedPassword, PasswordTooLong};
 use crate::store::LimitStore;
 
 impl<S: LimitStore, C: Clock> AuthService<S, C> {
@@ -48,8 +49,8 @@ impl<S: LimitStore, C: Clock> AuthService<S, C> {
         let field = Field::Password;
         let password = match NormalizedPassword::new(&request.password) {
             Ok(password) => password,
-            Err(error) => {
-                violations.push(field, ViolationCode::TooLong, error.to_string());
+            Err(PasswordTooLong) => {
+                violations.push(field, ViolationCode::TooLong, TOO_LONG);
                 return Ok(PasswordStrength {
                     errors: violations.as_slice().to_vec(),
                     ..PasswordStrength::default()

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, OTHER_PASSWORD, PASSWORD, credentials};
 use crate::request::{Request, delete, get, post, put};
-use crate::scene::{ADMIN, Place};
+use crate::scene::Place;
 use crate::session::Session;
 use crate::sessions::SESSION;
 
@@ -58,10 +58,14 @@ pub(crate) fn administration(place: &Place<'_>) {
     }
     for request in requests(NO_ID).into_iter().skip(2) {
         let is_log = request.target.ends_with("/events");
-        let reply = client.send(request.by(&admin));
+        let ask = || client.send(request.by(&admin));
+        let reply = match is_log {
+            true => client.quietly(ask),
+            false => ask(),
+        };
         match is_log {
-            // Those of an account that is gone are kept.
-            true => reply.status(200).at("/events", &json!([])),
+            // Those of an account that is gone are kept, and so is who asked.
+            true => reply.status(200).members("", &["events", "next"]),
             false => reply.problem(404, "not_found"),
         };
     }
@@ -118,13 +122,13 @@ pub(crate) fn administration(place: &Place<'_>) {
 /// Every account is on one of the pages, once.
 fn pages(client: &Client<'_>, admin: &Session, id: &str) {
     let page = |query: &str| client.send(get(&format!("/admin/users?{query}")).by(admin));
-    let first = page("limit=1");
+    // Whoever was the first.
+    let first = client.quietly(|| page("limit=1"));
     first
         .status(200)
         .members("", &["next", "users"])
         .count("/users", 1)
         .members("/users/0", &USER)
-        .at("/users/0/email", &json!(ADMIN))
         .at("/next", &json!(first.text("/users/0/user_id")));
     let mut seen = 0;
     client.quietly(|| {
@@ -225,9 +229,9 @@ fn events(client: &Client<'_>, admin: &Session, user: &str) {
     ] {
         has(operation);
     }
-    client
-        .send(get(&format!("{events}?limit=1")).by(admin))
-        .status(200)
+    // Whichever is the last.
+    let last = client.quietly(|| client.send(get(&format!("{events}?limit=1")).by(admin)));
+    last.status(200)
         .members("", &["events", "next"])
         .count("/events", 1)
         .members(

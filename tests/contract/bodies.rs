@@ -154,10 +154,12 @@ pub(crate) fn media_types(place: &Place<'_>) {
             .header("Content-Type", "application/json")
             .header("Content-Type", "application/json");
         client.send(twice).problem(415, "unsupported_media_type");
-        // Nothing at all is not JSON either.
-        client
-            .send(people.request(endpoint))
-            .problem(415, "unsupported_media_type");
+        // Nothing at all is not JSON either; or is a browser whose cookies are gone.
+        let reply = client.send(people.request(endpoint));
+        match endpoint.path {
+            "/refresh" => reply.refused("invalid_token", "Bearer"),
+            _ => reply.problem(415, "unsupported_media_type"),
+        };
     }
     for content_type in [
         "application/json",

@@ -22,6 +22,9 @@ pub(crate) struct Desk<'s> {
     pub(crate) recorder: &'s Recorder,
     pub(crate) topic: &'s str,
     pub(crate) mode: Mode,
+    /// Whether it is about the server that is reached by https, where cookies are
+    /// safer and a page of another origin may ask.
+    pub(crate) is_https: bool,
 }
 
 /// A client, which keeps its connection as long as the server does.
@@ -62,7 +65,8 @@ impl<'s> Client<'s> {
         let connection = kept.get_or_insert_with(|| self.connect());
         connection.send(&request.bytes());
         let reply = self.read_plain(connection, request);
-        if reply.answer().header("connection") == "close" {
+        // Whoever has sent more than was read is not listened to any longer.
+        if reply.answer().header("connection") == "close" || reply.answer().status == 413 {
             *kept = None;
         }
         reply
@@ -105,7 +109,7 @@ impl<'s> Client<'s> {
         is_done: impl Fn(&Reply<'s>) -> bool,
     ) {
         self.quietly(|| {
-            for _ in 0..6000 {
+            for _ in 0..3000 {
                 if is_done(&self.send(request())) {
                     return;
                 }
@@ -143,6 +147,22 @@ impl<'s> Client<'s> {
         account
     }
 
+    /// Registers an account where it begins with a mail.
+    pub(crate) fn complete_registration(&self, name: &str) -> Account {
+        let email = self.email(name);
+        self.send(post("/register", registration(&email, name)))
+            .message(202);
+        let mail = self.server.mail(&email, "Complete your registration");
+        let proof = json!({"token": mail.token("/email/verify"), "password": PASSWORD});
+        let reply = self.send(self.desk.mode.opening(post("/email/verify", proof)));
+        let session = reply.opens_a_session(200);
+        Account {
+            user_id: reply.text("/user_id"),
+            email,
+            session,
+        }
+    }
+
     /// The token of the link that confirms an address.
     pub(crate) fn verification(&self, email: &str) -> String {
         let mail = self.server.mail(email, "Confirm your email address");
@@ -160,7 +180,8 @@ impl<'s> Client<'s> {
     pub(crate) fn is_dead(&self, session: &Session) {
         let profile = crate::request::get("/profile").by(session);
         self.send(profile).problem(401, "invalid_token");
-        self.send(session.refresh()).problem(401, "invalid_token");
+        let reply = self.send(session.refresh());
+        reply.problem(401, "invalid_token").closes();
     }
 
     /// Checks that `session` goes on.

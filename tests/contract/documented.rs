@@ -1,7 +1,7 @@
 //! The endpoints, as they are documented: what else is checked of each of them
 //! goes by this table.
 
-use admittance::http::{ADMIN_ROUTES, ROUTES};
+use admittance::http::{ADMIN_ROUTES, OPENAPI_ROUTES, ROUTES};
 
 /// Who may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,12 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     ),
     endpoint("POST", "/password/change", User, NEW_PASSWORD),
     endpoint("POST", "/password/confirm", User, PASSWORD),
+    endpoint(
+        "POST",
+        "/password/strength",
+        Anybody,
+        r#"{"password": "", "email": "", "name": ""}"#,
+    ),
     endpoint("POST", "/password/forgot", Anybody, EMAIL),
     endpoint("POST", "/password/reset", Anybody, RESET),
     endpoint(
@@ -87,6 +93,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     endpoint("DELETE", "/sessions/{id}", User, ""),
     endpoint("DELETE", "/sessions", User, ""),
     endpoint("GET", "/.well-known/jwks.json", Anybody, ""),
+    endpoint("GET", "/openapi.json", Anybody, ""),
     endpoint("GET", "/admin/users", Administrator, ""),
     endpoint("POST", "/admin/users/find", Administrator, EMAIL),
     endpoint("GET", "/admin/users/{id}", Administrator, ""),
@@ -141,6 +148,7 @@ fn asvs_6_3_4_every_route_is_in_the_table_of_the_contract_suite() {
     let mut routes: Vec<_> = ROUTES
         .iter()
         .chain(ADMIN_ROUTES)
+        .chain(OPENAPI_ROUTES)
         .flat_map(|route| {
             let methods = route.methods.iter();
             methods.map(|(method, _)| format!("{method} {}", route.path))

@@ -121,6 +121,9 @@ pub(crate) fn networks(place: &Place<'_>) {
         client.send(post(path, body)).problem(429, "rate_limited");
     }
 
+    let strength = |_| post("/password/strength", json!({"password": "x"}));
+    is_limited(until_refused(&client, strength), 300, 1);
+
     let register = |_| post("/register", json!({}));
     is_limited(until_refused(&client, register), 40, 20);
 

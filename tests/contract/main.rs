@@ -15,6 +15,8 @@ mod account;
 mod administration;
 mod bodies;
 mod client;
+mod cookies;
+mod cors;
 mod documented;
 #[path = "../support/example.rs"]
 mod examples;
@@ -37,6 +39,7 @@ mod request;
 mod scene;
 mod session;
 mod sessions;
+mod set_cookie;
 mod shape;
 mod slow;
 mod verify_first;
@@ -73,6 +76,8 @@ const JOURNEYS: &[Topic] = &[
 /// What has nothing to do with how sessions are held.
 const TOPICS: &[Topic] = &[
     ("limits of accounts", limits::accounts),
+    ("strength", passwords::strength),
+    ("origins", cors::cors),
     ("methods", paths::methods),
     ("no such path", paths::unknown),
     ("queries", paths::queries),
@@ -89,25 +94,37 @@ const TOPICS: &[Topic] = &[
     ("given up", slow::given_up),
 ];
 
+/// What there is with cookies only.
+const COOKIES: &[Topic] = &[
+    ("pages of others", cookies::foreign_pages),
+    ("cookies", cookies::cookies),
+    ("browsers", cookies::kept_in_cookies),
+];
+
 /// What is left of a combination when everything was tried out.
 struct Outcome {
     summary: String,
+    count: (usize, usize),
     failures: Vec<String>,
     transcripts: Transcripts,
 }
 
 fn outcome(combination: Combination) -> Outcome {
     let scene = Scene::set(combination);
+    let stopped = slow::stop(&scene);
     let with = |mode: Mode, topics: &'static [Topic]| {
         let named = move |(name, work): &Topic| (format!("{name} by {}", mode.name()), mode, *work);
         topics.iter().map(named)
     };
     let plain = |(name, work): &Topic| ((*name).to_owned(), Mode::Bearer, *work);
     let topics: Vec<_> = with(Mode::Bearer, JOURNEYS)
+        .chain(with(Mode::Cookie, JOURNEYS))
+        .chain(with(Mode::Cookie, COOKIES))
         .chain(TOPICS.iter().map(plain))
         .collect();
     scene.try_out(&topics);
     // What takes the place of others comes last, and alone.
+    slow::is_told(&scene, stopped);
     scene.try_out(&[
         (
             "limits of networks".to_owned(),
@@ -121,18 +138,27 @@ fn outcome(combination: Combination) -> Outcome {
     writeln!(std::io::stdout(), "{summary}").unwrap();
     Outcome {
         summary,
+        count: scene.recorder.count(),
         failures: scene.recorder.failures(),
         transcripts: scene.recorder.transcripts(),
     }
 }
 
-const COMBINATIONS: [Combination; 2] = [
+const COMBINATIONS: [Combination; 4] = [
     Combination {
         framework: "axum",
         store: "memory",
     },
     Combination {
         framework: "axum",
+        store: "MongoDB",
+    },
+    Combination {
+        framework: "warp",
+        store: "memory",
+    },
+    Combination {
+        framework: "warp",
         store: "MongoDB",
     },
 ];
@@ -166,6 +192,16 @@ fn axum_over_mongodb_keeps_the_contract() {
     holds("axum", "MongoDB");
 }
 
+#[test]
+fn warp_over_memory_keeps_the_contract() {
+    holds("warp", "memory");
+}
+
+#[test]
+fn warp_over_mongodb_keeps_the_contract() {
+    holds("warp", "MongoDB");
+}
+
 /// Which topic has an answer that differs, and how.
 fn differences(one: &Transcripts, other: &Transcripts) -> Vec<String> {
     let mut found = Vec::new();
@@ -190,13 +226,19 @@ fn differences(one: &Transcripts, other: &Transcripts) -> Vec<String> {
     found
 }
 
+/// By its name the first to be started, so that it starts all of them at once.
 #[test]
-fn every_combination_answers_alike() {
+fn all_combinations_answer_alike() {
+    std::thread::scope(|scope| {
+        for combination in COMBINATIONS {
+            scope.spawn(move || tried_out(combination));
+        }
+    });
     let [first, others @ ..] = COMBINATIONS;
-    let expected = &tried_out(first).transcripts;
-    assert!(expected.values().map(Vec::len).sum::<usize>() > 1000);
+    let expected = tried_out(first);
     for combination in others {
-        let found = differences(expected, &tried_out(combination).transcripts);
+        let outcome = tried_out(combination);
+        let found = differences(&expected.transcripts, &outcome.transcripts);
         assert!(
             found.is_empty(),
             "{} and {} answer differently:\n{}",
@@ -204,6 +246,7 @@ fn every_combination_answers_alike() {
             combination.name(),
             found.join("\n")
         );
+        assert_eq!(outcome.count, expected.count, "{}", combination.name());
     }
 }
 

@@ -19,14 +19,18 @@ pub(crate) fn overload(place: &Place<'_>) {
     for connection in &mut waiting {
         connection.send(&login.bytes());
     }
-    // Who comes now is told to come again; who asks for something else is served.
+    // Who asks for something else is served meanwhile.
+    client.is_live(&ann.session);
+    // Of those who came last, some are told to come again.
     let refused = client.quietly(|| {
-        let refused = std::iter::repeat_with(|| client.send(login.clone())).take(CLIENTS);
-        let mut refused = refused.skip_while(|reply| reply.answer().status != 503);
+        let answers = waiting
+            .iter_mut()
+            .rev()
+            .map(|connection| client.read(connection, login.clone()));
+        let mut refused = answers.skip_while(|reply| reply.answer().status != 503);
         refused.next().unwrap()
     });
     refused
         .problem(503, "overloaded")
         .at("/title", &json!("Service Unavailable"));
-    client.is_live(&ann.session);
 }

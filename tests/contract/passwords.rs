@@ -21,7 +21,7 @@ pub(crate) fn change_and_confirm(place: &Place<'_>) {
         ("confirm_password", "required"),
     ]);
     client
-        .send(change(PASSWORD, "password", "passwort"))
+        .send(change(PASSWORD, "123admin321", "123admin322"))
         .violates(&[
             ("new_password", "too_common"),
             ("confirm_password", "mismatch"),
@@ -61,6 +61,51 @@ pub(crate) fn change_and_confirm(place: &Place<'_>) {
     client.is_live(&confirmed);
     client.is_live(&another);
     client.is_dead(&session);
+}
+
+/// `POST /password/strength`: what a password is worth while it is typed.
+pub(crate) fn strength(place: &Place<'_>) {
+    let client = place.client();
+    let ask = |password: &str, more: Value| {
+        let mut body = json!({ "password": password });
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let reply = client.send(post("/password/strength", body));
+        reply
+            .status(200)
+            .members(
+                "",
+                &["acceptable", "errors", "score", "suggestions", "warning"],
+            )
+            .form("/score", "number")
+            .form("/errors", "list")
+            .form("/suggestions", "list");
+        reply
+    };
+    ask(PASSWORD, json!({}))
+        .at("/score", &json!(4))
+        .at("/acceptable", &json!(true))
+        .at("/errors", &json!([]))
+        .at("/warning", &Value::Null)
+        .at("/suggestions", &json!([]));
+    for (password, code) in [
+        ("", "required"),
+        ("password1", "too_weak"),
+        ("123admin321", "too_common"),
+        ("aaaaaaaaaaaaaaaa", "too_weak"),
+        (&"x".repeat(129), "too_long"),
+    ] {
+        let reply = ask(password, json!({}));
+        reply
+            .at("/acceptable", &json!(false))
+            .count("/errors", 1)
+            .members("/errors/0", &["code", "field", "message"])
+            .at("/errors/0/field", &json!("password"))
+            .at("/errors/0/code", &json!(code));
+    }
+    // What is known of the person counts against it.
+    ask("lena-vogelsang", json!({"name": "Lena Vogelsang"})).at("/acceptable", &json!(false));
 }
 
 pub(crate) fn reset(place: &Place<'_>) {
@@ -110,7 +155,7 @@ pub(crate) fn reset(place: &Place<'_>) {
     let verify = client.verification(&ann.email);
     reset(&verify, OTHER_PASSWORD).refused("invalid_token", "Bearer");
     // Nor is it used up by a password that is refused.
-    reset(&first, "password").violates(&[("new_password", "too_common")]);
+    reset(&first, "password").violates(&[("new_password", "too_weak")]);
     let differ =
         json!({"token": first, "new_password": OTHER_PASSWORD, "confirm_password": PASSWORD});
     client

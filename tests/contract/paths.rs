@@ -7,7 +7,6 @@ use serde_json::json;
 use crate::documented::{ENDPOINTS, Endpoint};
 use crate::request::{Request, get, post};
 use crate::scene::Place;
-use crate::session::Session;
 
 const NO_ID: &str = "0123456789abcdef01234567";
 
@@ -93,7 +92,11 @@ pub(crate) fn unknown(place: &Place<'_>) {
     ] {
         for method in ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "BREW"] {
             let request = Request::new(method, target).json(&json!({}));
-            client.send_plain(request.by(&ann.session)).status(404);
+            let reply = client.send(request.by(&ann.session));
+            match method {
+                "HEAD" => reply.status(404),
+                _ => reply.problem(404, "not_found"),
+            };
         }
     }
     // What stands for an id and is none does not exist; who asks is looked at first.
@@ -144,7 +147,7 @@ pub(crate) fn queries(place: &Place<'_>) {
         .same_as(&keys);
     let refused = client.send(get("/profile"));
     refused.refused("invalid_token", "Bearer");
-    let Session::Bearer { token, .. } = &ann.session;
+    let token = ann.session.token();
     for name in ["access_token", "token", "Authorization"] {
         client
             .send(get(&format!("/profile?{name}={token}")))

@@ -39,6 +39,7 @@ pub(crate) fn registration(place: &Place<'_>) {
         .violates(&[
             ("email", "invalid_format"),
             ("password", "too_short"),
+            ("password", "too_weak"),
             ("confirm_password", "mismatch"),
             ("name", "required"),
         ]);
@@ -69,8 +70,8 @@ pub(crate) fn registration(place: &Place<'_>) {
         open(wrong).violates(&[(field, code)]);
     }
     for (password, code) in [
-        ("1a!B".to_owned(), "too_short"),
-        ("password1".to_owned(), "too_common"),
+        ("password1".to_owned(), "too_weak"),
+        ("123admin321".to_owned(), "too_common"),
         ("aaaaaaaaaaaaaaaa".to_owned(), "too_weak"),
         ("x".repeat(129), "too_long"),
     ] {

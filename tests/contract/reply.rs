@@ -1,10 +1,14 @@
 //! An answer, and what can be demanded of it.
 
+use std::cell::Cell;
+
 use serde_json::{Value, json};
 
 use crate::client::Desk;
+use crate::cors::{LISTED_ORIGIN, SHARED};
 use crate::request::Request;
 use crate::session::{Mode, Session};
+use crate::set_cookie::{SetCookie, set_cookies};
 use crate::shape;
 use crate::wire::Answer;
 
@@ -21,6 +25,19 @@ pub(crate) const TOKENS: [&str; 10] = [
     "token_type",
     "user_id",
 ];
+
+/// Those of them that are in cookies instead, for who asks for that.
+const IN_COOKIES: [&str; 3] = ["refresh_token", "token", "token_type"];
+
+/// How long the tokens of a session are good, in seconds.
+const GOOD_FOR: [Option<u64>; 2] = [Some(900), Some(7 * 24 * 3600)];
+/// How long a token is given again to who has lost the answer, in seconds.
+const GRACE: u64 = 10;
+/// As long as the browser is open.
+const WHILE_OPEN: [Option<u64>; 2] = [None, None];
+
+/// What browsers keep of a cookie, at most (RFC 6265 §6.1, ASVS 3.3.5).
+const LONGEST_COOKIE: usize = 4096;
 
 /// The members of a profile.
 pub(crate) const PROFILE: [&str; 9] = [
@@ -40,12 +57,14 @@ pub(crate) struct Reply<'s> {
     desk: Desk<'s>,
     request: Request,
     answer: Answer,
+    is_noted: bool,
+    is_counted: Cell<bool>,
 }
 
 impl<'s> Reply<'s> {
     pub(crate) fn new(desk: Desk<'s>, request: Request, answer: Answer, is_noted: bool) -> Self {
-        desk.recorder.count_answer();
         if is_noted {
+            desk.recorder.count_answer();
             let line = shape::line(&request, &answer);
             desk.recorder.note(desk.topic, line);
         }
@@ -53,6 +72,8 @@ impl<'s> Reply<'s> {
             desk,
             request,
             answer,
+            is_noted,
+            is_counted: Cell::new(true),
         }
     }
 
@@ -62,15 +83,16 @@ impl<'s> Reply<'s> {
 
     /// One check: that `holds`, which `what` says in words.
     pub(crate) fn check(&self, holds: bool, what: impl FnOnce() -> String) -> &Self {
-        self.desk.recorder.check(holds, || {
-            format!(
-                "{}: {}\n--- request\n{}\n--- answer\n{}\n---",
-                self.desk.topic,
-                what(),
-                self.request,
-                self.answer
-            )
-        });
+        if self.is_counted.get() {
+            self.desk.recorder.count_check();
+        }
+        if !holds {
+            let (topic, what) = (self.desk.topic, what());
+            let (request, answer) = (&self.request, &self.answer);
+            let failure =
+                format!("{topic}: {what}\n--- request\n{request}\n--- answer\n{answer}\n---");
+            self.desk.recorder.fail(&failure);
+        }
         self
     }
 
@@ -210,13 +232,21 @@ impl<'s> Reply<'s> {
     /// Checks the members, types and forms of an answer that opens a session or
     /// goes on with it, and gives the session.
     pub(crate) fn opens_a_session(&self, status: u16) -> Session {
+        self.opens(status, GOOD_FOR)
+    }
+
+    /// The same of a session that is over when the browser is closed.
+    pub(crate) fn opens_a_short_session(&self, status: u16) -> Session {
+        self.opens(status, WHILE_OPEN)
+    }
+
+    fn opens(&self, status: u16, good_for: [Option<u64>; 2]) -> Session {
         self.status(status)
             .form("/user_id", "id")
             .form("/email", "text")
             .form("/name", "text")
             .form("/is_verified", "boolean")
             .form("/message", "text")
-            .at("/token_type", &json!("Bearer"))
             .at("/expires_in", &json!(900));
         let is_verified = self.answer.json.get("is_verified") == Some(&json!(true));
         let missing = match is_verified {
@@ -228,18 +258,92 @@ impl<'s> Reply<'s> {
             Mode::Bearer => {
                 self.members("", &TOKENS)
                     .form("/token", "access token")
-                    .form("/refresh_token", "refresh token");
+                    .form("/refresh_token", "refresh token")
+                    .at("/token_type", &json!("Bearer"));
                 Session::Bearer {
                     token: self.text("/token"),
                     refresh: self.text("/refresh_token"),
                 }
             }
+            Mode::Cookie => self.opens_in_cookies(good_for),
         }
+    }
+
+    fn opens_in_cookies(&self, good_for: [Option<u64>; 2]) -> Session {
+        let is_in_body = |name: &&str| !IN_COOKIES.contains(name);
+        let members: Vec<_> = TOKENS.into_iter().filter(is_in_body).collect();
+        self.members("", &members)
+            .header("clear-site-data", "")
+            .has_cookies(good_for);
+        let Ok([token, refresh]) = <[SetCookie; 2]>::try_from(set_cookies(&self.answer)) else {
+            panic!("no two cookies:\n{}\n---\n{}", self.request, self.answer);
+        };
+        let forms = [&token, &refresh].map(|cookie| shape::form(&json!(cookie.value)));
+        self.check(forms == ["access token", "refresh token"], || {
+            format!("the tokens are in the cookies, not {forms:?}")
+        });
+        let body = String::from_utf8_lossy(&self.answer.body);
+        self.check(
+            !body.contains(&token.value) && !body.contains(&refresh.value),
+            || "no token is in the body".to_owned(),
+        );
+        Session::Cookie {
+            token: (token.name, token.value),
+            refresh: (refresh.name, refresh.value),
+        }
+    }
+
+    /// That the session of who asked has ended, and is forgotten where it was
+    /// kept in cookies (ASVS 14.3.1).
+    pub(crate) fn closes(&self) -> &Self {
+        match self.desk.mode {
+            Mode::Bearer => self.header("set-cookie", "").header("clear-site-data", ""),
+            Mode::Cookie => {
+                let cookies = set_cookies(&self.answer);
+                self.has_cookies([Some(0), Some(0)])
+                    .check(cookies.iter().all(|cookie| cookie.value.is_empty()), || {
+                        "the cookies are empty".to_owned()
+                    })
+                    .header("clear-site-data", "\"cache\", \"storage\"")
+            }
+        }
+    }
+
+    /// The names, the order and the ages of both cookies. Their attributes are
+    /// checked of every answer.
+    fn has_cookies(&self, ages: [Option<u64>; 2]) -> &Self {
+        let cookies = set_cookies(&self.answer);
+        let prefix = if self.desk.is_https { "__Host-" } else { "" };
+        let names =
+            ["admittance_token", "admittance_refresh"].map(|name| format!("{prefix}{name}"));
+        let found: Vec<_> = cookies.iter().map(|cookie| &cookie.name).collect();
+        self.check(found == names.each_ref(), || {
+            format!("the cookies are {names:?}")
+        });
+        // A refresh that is asked again may be as old as the grace is long.
+        let is_kept = |(cookie, age): (&SetCookie, Option<u64>)| match (cookie.max_age, age) {
+            (Some(found), Some(age)) => found <= age && found + GRACE >= age,
+            (found, age) => found == age,
+        };
+        let are_kept = cookies.iter().zip(ages).all(is_kept);
+        self.check(are_kept, || format!("they are kept for {ages:?}"))
     }
 
     /// What every answer of the contract must have: each header once, none that
     /// is not expected, and problems in the one form (RFC 9457).
+    ///
+    /// How often something is asked again until it has come about is a matter of
+    /// time, so of those answers this is checked and not counted.
     pub(crate) fn has_what_every_answer_has(&self) {
+        self.is_counted.set(self.is_noted);
+        self.has_headers();
+        if self.answer.status >= 400 && self.request.method != "HEAD" {
+            self.is_a_problem();
+        }
+        self.is_counted.set(true);
+    }
+
+    fn has_headers(&self) {
         let status = self.answer.status;
         self.header("cache-control", "no-store")
             .header("x-content-type-options", "nosniff");
@@ -261,8 +365,15 @@ impl<'s> Reply<'s> {
                 "Retry-After is a number of seconds above 0".to_owned()
             });
         }
-        if status >= 400 && self.request.method != "HEAD" {
-            self.is_a_problem();
+        for cookie in set_cookies(&self.answer) {
+            let https: &[_] = if self.desk.is_https { &["Secure"] } else { &[] };
+            let attributes = [&["HttpOnly", "Path=/", "SameSite=Lax"], https].concat();
+            self.check(cookie.attributes == attributes, || {
+                format!("the attributes of {} are {attributes:?}", cookie.name)
+            });
+            self.check(cookie.bytes <= LONGEST_COOKIE, || {
+                format!("{} is not too long", cookie.name)
+            });
         }
     }
 
@@ -273,6 +384,18 @@ impl<'s> Reply<'s> {
             _ => &["content-length", "content-type"],
         };
         names.extend(own);
+        // Only who keeps a session in cookies is sent any, and both or none; they
+        // are forgotten together with everything else.
+        let has = |name: &str| self.answer.all(name).next().is_some();
+        if self.request.has_cookies() && has("set-cookie") {
+            names.extend(["set-cookie", "set-cookie"]);
+            names.extend(has("clear-site-data").then_some("clear-site-data"));
+        }
+        if self.desk.is_https {
+            names.push("vary");
+            let is_listed = self.request.header_is("Origin", LISTED_ORIGIN);
+            names.extend(is_listed.then_some(SHARED).into_iter().flatten());
+        }
         names.extend(match self.answer.status {
             401 => Some("www-authenticate"),
             405 => Some("allow"),

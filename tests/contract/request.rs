@@ -70,6 +70,19 @@ impl Request {
         self.header("Authorization", &format!("Bearer {token}"))
     }
 
+    /// Whether it comes from a client that keeps its session in cookies.
+    pub(crate) fn has_cookies(&self) -> bool {
+        let names = ["Cookie", "Admittance-Session"];
+        let mut headers = self.headers.iter();
+        headers.any(|(name, _)| names.contains(&name.as_str()))
+    }
+
+    /// Whether it has a header `name` of this value.
+    pub(crate) fn header_is(&self, name: &str, value: &str) -> bool {
+        let mut headers = self.headers.iter();
+        headers.any(|(given, of)| given == name && of == value)
+    }
+
     /// As it goes over the wire.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.head().into_bytes();

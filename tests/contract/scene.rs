@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::json;
 
 use crate::client::{Client, Desk, PASSWORD, registration};
+use crate::cors::LISTED_ORIGIN;
 use crate::examples::Example;
 use crate::mongo;
 use crate::record::Recorder;
@@ -72,6 +73,7 @@ impl Scene {
                 ("REGISTRATION", "verify-first"),
                 ("AUDIT", "off"),
                 ("BASE_URL", "https://exam.example"),
+                ("ALLOWED_ORIGINS", LISTED_ORIGIN),
             ]),
             office: Mutex::default(),
         };
@@ -87,11 +89,12 @@ impl Scene {
         scene
     }
 
-    fn place<'s>(&'s self, topic: &'s str, mode: Mode) -> Place<'s> {
+    pub(crate) fn place<'s>(&'s self, topic: &'s str, mode: Mode) -> Place<'s> {
         let desk = Desk {
             recorder: &self.recorder,
             topic,
             mode,
+            is_https: false,
         };
         Place { scene: self, desk }
     }
@@ -111,8 +114,9 @@ impl Scene {
                         let place = self.place(name, *mode);
                         let went = catch_unwind(AssertUnwindSafe(|| work(&place)));
                         if let Err(panic) = went {
-                            let why = panic.downcast_ref::<String>().cloned();
-                            let why = why.unwrap_or_else(|| format!("{:?}", panic.type_id()));
+                            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                            let why = panic.downcast_ref::<String>().cloned().or(text);
+                            let why = why.unwrap_or_default();
                             self.recorder.fail(&format!("{name}: cannot go on: {why}"));
                         }
                     }
@@ -133,10 +137,15 @@ impl<'s> Place<'s> {
         Client::new(self.desk, &self.scene.limited)
     }
 
-    /// A client of the server whose accounts begin with a mail. It has neither
-    /// limits nor administrators, and keeps no events.
+    /// A client of the server whose accounts begin with a mail. It is reached by
+    /// https, has a list of origins, neither limits nor administrators, and keeps
+    /// no events.
     pub(crate) fn verify_first(&self) -> Client<'s> {
-        Client::new(self.desk, &self.scene.verify_first)
+        let desk = Desk {
+            is_https: true,
+            ..self.desk
+        };
+        Client::new(desk, &self.scene.verify_first)
     }
 
     /// A session of the administrator, once there is one.

@@ -115,7 +115,7 @@ pub(crate) fn sessions(place: &Place<'_>) {
         .at("/sessions/0/current", &json!(true));
     client.is_live(&bob.session);
     // And this one.
-    client.send(end(&mine).by(&second)).no_content();
+    client.send(end(&mine).by(&second)).no_content().closes();
     client.is_dead(&second);
 }
 

@@ -125,21 +125,25 @@ pub(crate) fn line(request: &Request, answer: &Answer) -> String {
     format!(
         "{} {} -> {} ({}) {body}",
         request.method,
-        without_ids(&request.target),
+        without_secrets(&request.target),
         answer.status,
         headers.join("; "),
     )
 }
 
-/// `target` with `{id}` in place of ids.
-fn without_ids(target: &str) -> String {
+/// `target` with names in place of ids and tokens.
+fn without_secrets(target: &str) -> String {
     let mut shown = String::new();
     for part in target.split_inclusive(['/', '=', '&', '?']) {
         let end = part.trim_end_matches(['/', '=', '&', '?']);
-        match is_id(end) {
-            true => shown.push_str(&part.replace(end, "{id}")),
-            false => shown.push_str(part),
-        }
+        let name = if is_id(&end.to_ascii_lowercase()) {
+            "{id}"
+        } else if end.starts_with("eyJ") || end.starts_with("adv_") {
+            "{token}"
+        } else {
+            end
+        };
+        shown.push_str(&part.replace(end, name));
     }
     shown
 }

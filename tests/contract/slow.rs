@@ -6,10 +6,41 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::client::{PASSWORD, credentials, registration};
-use crate::request::{Request, get, post};
-use crate::scene::Place;
+use crate::request::{Request, post};
+use crate::scene::{Place, Scene};
+use crate::session::Mode;
+use crate::wire::Connection;
 
 const SHORT: Duration = Duration::from_millis(20);
+
+/// A request whose body stops, sent before everything else: the server waits for
+/// the rest of it for half a minute, in which the rest is tried out.
+pub(crate) fn stop(scene: &Scene) -> Connection {
+    let place = scene.place(STOPPED, Mode::Bearer);
+    let request = stopping();
+    let mut connection = place.client().connect();
+    connection.send(request.head().as_bytes());
+    connection.send(b"{");
+    connection
+}
+
+/// Who stopped is told so, and that the connection is of no use any more.
+pub(crate) fn is_told(scene: &Scene, mut connection: Connection) {
+    let place = scene.place(STOPPED, Mode::Bearer);
+    let reply = place.client().read(&mut connection, stopping());
+    reply
+        .problem(408, "request_timeout")
+        .check(connection.is_closed(), || {
+            "the connection is closed".to_owned()
+        });
+}
+
+const STOPPED: &str = "a body that stops";
+
+fn stopping() -> Request {
+    let body = vec![b' '; 1000];
+    Request::new("POST", "/login").text("application/json", body)
+}
 
 pub(crate) fn slow(place: &Place<'_>) {
     let client = place.client();
@@ -71,21 +102,29 @@ pub(crate) fn given_up(place: &Place<'_>) {
         .send(log_in())
         .refused("invalid_credentials", "Bearer");
 
-    // One that is complete is done to its end, whether anybody waits for the
-    // answer or not.
-    let mut connection = client.connect();
-    connection.send(&bytes);
-    drop(connection);
-    client.until(log_in, |reply| reply.answer().status == 200);
-    client.send(register).problem(409, "email_taken");
-    let ann = client.log_in(&email, PASSWORD);
-    let logout = Request::new("POST", "/logout").by(&ann);
-    let mut connection = client.connect();
-    connection.send(&logout.bytes());
-    drop(connection);
-    client.until(
-        || get("/profile").by(&ann),
-        |reply| reply.answer().status == 401,
-    );
-    client.is_dead(&ann);
+    // One that is complete is done wholly or not at all, as the client goes away
+    // sooner or later: who asks again finds one account, and can log in to it.
+    for wait in [0, 1, 10, 50] {
+        let email = client.email(&format!("user{wait}"));
+        let register = post("/register", registration(&email, "ann"));
+        let mut connection = client.connect();
+        connection.send(&register.bytes());
+        sleep(Duration::from_millis(wait));
+        drop(connection);
+        let again = client.quietly(|| client.send(register));
+        again.check(matches!(again.answer().status, 201 | 409), || {
+            "it is registered now or was before".to_owned()
+        });
+        let session = client.log_in(&email, PASSWORD);
+        let logout = Request::new("POST", "/logout").by(&session);
+        let mut connection = client.connect();
+        connection.send(&logout.bytes());
+        sleep(Duration::from_millis(wait));
+        drop(connection);
+        let again = client.quietly(|| client.send(logout));
+        again.check(matches!(again.answer().status, 200 | 401), || {
+            "it is logged out now or was before".to_owned()
+        });
+        client.is_dead(&session);
+    }
 }

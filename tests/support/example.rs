@@ -127,15 +127,16 @@ impl Printed {
 }
 
 impl Mailbox {
-    /// Finds the mails between the dashes. Other lines are what was logged,
-    /// and go where the test's own errors go.
+    /// Finds the mails between the dashes. Of the other lines errors go where the
+    /// test's own errors go.
     fn read(&self, lines: impl Iterator<Item = String>) {
         let dashes = "-".repeat(72);
         let mut open: Option<Vec<String>> = None;
         for line in lines {
             match (&mut open, line == dashes) {
                 (None, true) => open = Some(Vec::new()),
-                (None, false) => eprintln!("{line}"),
+                (None, false) if line.contains("ERROR") => eprintln!("{line}"),
+                (None, false) => {}
                 (Some(mail), false) => mail.push(line),
                 (Some(mail), true) => {
                     self.mails.lock().unwrap().push(printed(mail));
