@@ -45,11 +45,11 @@ def main() -> None:
             st.caption("Logged in as")
             st.text(access.profile.name)
             st.button("Log out", icon=":material/logout:", on_click=gate.log_out)
+    if access is not None and page in public[:3]:
+        st.switch_page(EXAM)
     gate.show_notices()
     if access is None and page in private:
         show_login()
-    elif access is not None and page in public[:3]:
-        st.switch_page(EXAM)
     else:
         page.run()
 

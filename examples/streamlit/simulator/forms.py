@@ -24,11 +24,11 @@ class Form:
     """The form `name`. Its fields are named as the account server names them."""
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self.name = name
 
     def key(self, field: str) -> str:
         """The key of a field in `st.session_state`."""
-        return f"{self._name}.{field}"
+        return f"{self.name}.{field}"
 
     def value(self, field: str) -> str:
         """What was typed into a field."""
@@ -41,7 +41,7 @@ class Form:
 
     @property
     def _problems(self) -> _Problems:
-        kept = st.session_state.get(f"{self._name}!")
+        kept = st.session_state.get(f"{self.name}!")
         return kept if isinstance(kept, _Problems) else _Problems()
 
     def attempt(self, action: Callable[[], None]) -> bool:
@@ -61,9 +61,9 @@ class Form:
         except AdmittanceError as error:
             problems.general = reason(error)
         else:
-            st.session_state.pop(f"{self._name}!", None)
+            st.session_state.pop(f"{self.name}!", None)
             return True
-        st.session_state[f"{self._name}!"] = problems
+        st.session_state[f"{self.name}!"] = problems
         return False
 
     def show_trouble(self) -> None:

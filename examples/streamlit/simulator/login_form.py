@@ -16,7 +16,7 @@ def show_login() -> None:
     st.caption("Practise speaking exams at every level from A1 to C2.")
     with st.form("login", enter_to_submit=True):
         _FORM.show_trouble()
-        _FORM.text("Email address", "email", type="email", autocomplete="username")
+        _FORM.text("Email address", "email", autocomplete="username")
         _FORM.password("Password", "password")
         st.checkbox(
             "Stay logged in on this device", key=_FORM.key("remember"), help="Not on a shared one."

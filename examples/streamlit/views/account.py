@@ -102,7 +102,7 @@ with name, st.form("name"):
     st.form_submit_button("Save", type="primary", on_click=rename)
 with email, st.form("change-email"):
     EMAIL.show_trouble()
-    EMAIL.text("New email address", "new_email", type="email", autocomplete="email")
+    EMAIL.text("New email address", "new_email", autocomplete="email")
     EMAIL.password("Your password", "current_password")
     st.form_submit_button("Send a link there", type="primary", on_click=change_email)
 with email:

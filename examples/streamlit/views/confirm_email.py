@@ -5,27 +5,26 @@ from __future__ import annotations
 import streamlit as st
 
 from simulator import gate
-from simulator.forms import Form
-from simulator.link import link_field
+from simulator.link import LinkForm
 
-FORM = Form("confirm-email")
+FORM = LinkForm("confirm-email")
 
 
-def confirm(token: str) -> None:
+def confirm() -> None:
     """Takes the new address over."""
 
     def action() -> None:
-        answer = gate.user().session.confirm_email_change(token)
+        answer = gate.user().session.confirm_email_change(FORM.token())
         st.session_state["notice"] = answer.message
-        FORM.clear("token")
+        FORM.used_up()
 
     FORM.attempt(action)
 
 
 st.title("Confirm the new address")
 FORM.show_trouble()
-token = link_field(FORM, "confirm-email")
+FORM.link_field()
 if gate.current() is None:
     st.info("Log in to your account in another tab, then open the link again.")
 else:
-    st.button("Confirm", type="primary", on_click=confirm, args=(token,))
+    st.button("Confirm", type="primary", on_click=confirm)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import streamlit as st
 
 from simulator import gate
-from simulator.forms import Form
-from simulator.link import link_field
+from simulator.link import LinkForm
 
-FORM = Form("disown")
+FORM = LinkForm("disown")
 
 
-def disown(token: str) -> None:
+def disown() -> None:
     """Removes the account that nobody has confirmed."""
 
     def action() -> None:
-        st.session_state["notice"] = gate.server().disown_email(token).message
-        FORM.clear("token")
+        st.session_state["notice"] = gate.server().disown_email(FORM.token()).message
+        FORM.used_up()
 
     FORM.attempt(action)
 
@@ -24,5 +23,5 @@ def disown(token: str) -> None:
 st.title("This was not me")
 st.write("Somebody registered your address. Remove that account here; nothing else happens.")
 FORM.show_trouble()
-token = link_field(FORM, "disown")
-st.button("Remove the account", type="primary", on_click=disown, args=(token,))
+FORM.link_field()
+st.button("Remove the account", type="primary", on_click=disown)

@@ -27,6 +27,11 @@ def stop() -> None:
     st.session_state.pop("run", None)
 
 
+def keep_draft(run: Run, key: str) -> None:
+    """Keeps what was typed, before anything is asked that could send the student away."""
+    run.draft = st.session_state.get(f"{key}.text") or ""
+
+
 def hand_in(run: Run, prompt: Prompt, key: str) -> None:
     """Keeps the answer, if the server still knows the student."""
 
@@ -69,9 +74,12 @@ def clock(run: Run) -> None:
 def show_start(preferences: Preferences) -> None:
     """The choice of an exam."""
     st.title("Take an exam")
-    level = st.select_slider("Level", LEVELS, preferences.level, key=FORM.key("level"))
+    level = st.radio(
+        "Level", LEVELS, LEVELS.index(preferences.level), key=FORM.key("level"), horizontal=True
+    )
     st.info(DESCRIPTORS[level], icon=":material/flag:")
-    st.slider("Prompts", 1, MAX_PROMPTS, preferences.prompts, key=FORM.key("prompts"))
+    counts = range(1, MAX_PROMPTS + 1)
+    st.radio("Prompts", counts, preferences.prompts - 1, key=FORM.key("prompts"), horizontal=True)
     st.button("Start the exam", type="primary", on_click=begin, disabled=not gate.user().live)
 
 
@@ -98,14 +106,15 @@ def show_answer(run: Run, prompt: Prompt) -> None:
     """Where the answer is recorded or typed."""
     key = f"answer-{run.run_id}-{run.index}"
     st.audio_input("Record your answer", key=f"{key}.audio")
-    text = st.text_area(
+    st.text_area(
         "Or type what you say",
         run.draft,
         key=f"{key}.text",
         height=160,
         max_chars=MAX_TRANSCRIPT,
+        on_change=keep_draft,
+        args=(run, key),
     )
-    run.draft = text or ""
     st.button("Hand in the answer", type="primary", on_click=hand_in, args=(run, prompt, key))
 
 

@@ -22,6 +22,6 @@ def ask() -> None:
 st.title("Forgotten password")
 with st.form("forgot"):
     FORM.show_trouble()
-    FORM.text("Email address", "email", type="email", autocomplete="username")
+    FORM.text("Email address", "email", autocomplete="username")
     st.form_submit_button("Send me a link", type="primary", on_click=ask)
 st.page_link("views/reset.py", label="I have a link")

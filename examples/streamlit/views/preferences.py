@@ -30,8 +30,15 @@ def save() -> None:
 st.title("Preferences")
 kept = Preferences.read(gate.user().profile.preferences)
 FORM.show_trouble()
-level = st.select_slider("The level that you aim at", LEVELS, kept.level, key=FORM.key("level"))
+level = st.radio(
+    "The level that you aim at",
+    LEVELS,
+    LEVELS.index(kept.level),
+    key=FORM.key("level"),
+    horizontal=True,
+)
 st.caption(DESCRIPTORS[level])
-st.slider("Prompts in a session", 1, MAX_PROMPTS, kept.prompts, key=FORM.key("prompts"))
+counts = range(1, MAX_PROMPTS + 1)
+st.radio("Prompts in a session", counts, kept.prompts - 1, key=FORM.key("prompts"), horizontal=True)
 FORM.show_errors("preferences")
 st.button("Save", type="primary", on_click=save)

@@ -37,7 +37,7 @@ st.title("Register")
 with st.form("register"):
     FORM.show_trouble()
     FORM.text("Name", "name", autocomplete="name")
-    FORM.text("Email address", "email", type="email", autocomplete="username")
+    FORM.text("Email address", "email", autocomplete="username")
     FORM.password("Password", "password", new=True)
     st.caption("A few uncommon words make a good password. Any character is allowed.")
     FORM.password("Password, once more", "confirm_password", new=True)

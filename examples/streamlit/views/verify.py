@@ -7,26 +7,26 @@ import streamlit as st
 from admittance_client import Accepted, Opened
 from simulator import gate
 from simulator.forms import Form
-from simulator.link import link_field
+from simulator.link import LinkForm
 
-FORM = Form("verify")
+FORM = LinkForm("verify")
 RESEND = Form("resend")
 
 
-def verify(token: str) -> None:
+def verify() -> None:
     """Confirms the address: by the session, or by the password."""
 
     def action() -> None:
         access = gate.current()
         answer: Accepted | Opened
         if access is not None:
-            answer = access.session.verify_email(token)
+            answer = access.session.verify_email(FORM.token())
         else:
-            answer = gate.server().verify_email(token, FORM.value("password") or None)
+            answer = gate.server().verify_email(FORM.token(), FORM.value("password") or None)
         if isinstance(answer, Opened):
             gate.log_in(answer)
         else:
-            FORM.clear("token")
+            FORM.used_up()
         st.session_state["notice"] = answer.message
 
     FORM.attempt(action)
@@ -49,12 +49,12 @@ if access is not None and access.profile.is_verified:
     st.success("Your address is confirmed.")
     st.stop()
 FORM.show_trouble()
-token = link_field(FORM, "verify")
+FORM.link_field()
 if access is None:
     FORM.password("The password that you registered with", "password")
-st.button("Confirm", type="primary", on_click=verify, args=(token,))
+st.button("Confirm", type="primary", on_click=verify)
 with st.expander("No mail has come?"):
     RESEND.show_trouble()
     if access is None:
-        RESEND.text("Email address", "email", type="email", autocomplete="username")
+        RESEND.text("Email address", "email", autocomplete="username")
     st.button("Send it again", on_click=resend)
