@@ -68,20 +68,26 @@ class Form:
 
     def show_trouble(self) -> None:
         """What is wrong with the whole of it."""
+        access = gate.current()
+        if access is not None and not access.live:
+            return  # It has been said at the top of the page.
         if general := self._problems.general:
             st.error(plain(general))
 
-    def show_errors(self, field: str) -> None:
-        """What is wrong with one field."""
-        for message in self._problems.by_field.get(field, []):
+    def show_errors(self, field: str, hint: str = "") -> None:
+        """What is wrong with one field, or what to know of it."""
+        messages = self._problems.by_field.get(field, [])
+        for message in messages:
             st.markdown(f":red[{plain(message)}]")
+        if hint and not messages:
+            st.caption(hint)
 
-    def text(self, label: str, field: str, **options: Any) -> None:
+    def text(self, label: str, field: str, *, hint: str = "", **options: Any) -> None:
         """A line of text, with its errors below."""
         st.text_input(label, key=self.key(field), **options)
-        self.show_errors(field)
+        self.show_errors(field, hint)
 
-    def password(self, label: str, field: str, *, new: bool = False) -> None:
+    def password(self, label: str, field: str, *, new: bool = False, hint: str = "") -> None:
         """A password, in words that password managers know."""
         autocomplete = "new-password" if new else "current-password"
-        self.text(label, field, type="password", autocomplete=autocomplete)
+        self.text(label, field, hint=hint, type="password", autocomplete=autocomplete)

@@ -9,9 +9,14 @@ from admittance_client import AdmittanceError, RateLimited, Unavailable
 
 
 def plain(text: str) -> str:
-    """`text` so that Markdown shows it as it is: what people typed is never markup."""
+    """`text` so that Markdown shows it as it is: what people typed is never markup.
+
+    Addresses are made links whatever is escaped in them, unless an invisible character (U+2060)
+    takes them apart.
+    """
     one_line = " ".join(text.split())
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>$:~&])", r"\\\1", one_line)
+    apart = re.sub(r"(?i)(@|://|www(?=\.))", "\\1\u2060", one_line)
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>$:~&])", r"\\\1", apart)
 
 
 def when(time: datetime) -> str:

@@ -81,8 +81,8 @@ const browser = await chromium.launch({
 });
 const requested = [];
 
-async function person(viewport = { width: 1280, height: 800 }) {
-  const context = await browser.newContext({ viewport, locale: "en-GB" });
+async function person(viewport = { width: 1280, height: 800 }, settings = {}) {
+  const context = await browser.newContext({ viewport, locale: "en-GB", ...settings });
   context.setDefaultTimeout(60_000);
   context.on("request", (request) => requested.push(request.url()));
   return context;
@@ -120,6 +120,8 @@ async function register(page, name, email, broken = false) {
     await shows(page, "The two passwords differ.");
     assert.equal(await page.getByLabel("Email address", { exact: true }).inputValue(), "ann@");
     assert.equal(await page.getByLabel("Password", { exact: true }).inputValue(), "password1");
+    // The address in the message is an example and no link.
+    assert.equal(await page.locator("a[href^='mailto:']").count(), 0);
     await picture(page, "register");
   }
   await fill(page, "Name", name);
@@ -232,7 +234,10 @@ async function journey() {
   await picture(first, "history");
   console.log("an examiner graded, and the student reads it");
 
-  const phone = await person({ width: 390, height: 844 });
+  const phone = await person(
+    { width: 390, height: 844 },
+    { userAgent: "Mozilla/5.0 (Linux; Android 15) Chrome/131.0.0.0 Mobile Safari/537.36" },
+  );
   const small = await phone.newPage();
   await small.goto(app);
   await fill(small, "Email address", "ann@example.org");
@@ -253,6 +258,7 @@ async function journey() {
   await phone.close();
   await go(first, "Devices");
   await shows(first, "this device");
+  await shows(first, "Chrome on Android");
   await picture(first, "devices");
   console.log("recorded on a phone, and both devices are listed");
 

@@ -49,7 +49,7 @@ class Tab:
     @property
     def title(self) -> str:
         """The title of the page that is shown."""
-        return str(self.app.title[0].value)
+        return str((self.app.title or self.app.header)[0].value)
 
     @property
     def buttons(self) -> list[str]:
@@ -63,7 +63,7 @@ class Tab:
         groups = (at.title, at.error, at.info, at.success, at.markdown, at.caption, at.text)
         said = [str(element.value) for group in groups for element in group]
         said += [expander.label for expander in at.expander]
-        return "\n".join(said).replace("\\", "")
+        return "\n".join(said).replace("\\", "").replace("\u2060", "")
 
     def value(self, key: str) -> str:
         """What stands in a field."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from simulator import gate
 from simulator.answers import Answers
 from simulator.logins import LOGINS, Logins
 from simulator.prompts import LEVELS, PROMPTS, of_level
+from simulator.text import plain
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(28)
 
@@ -207,6 +209,15 @@ def test_what_a_student_typed_is_never_markup_for_an_examiner(
     assert trap in [text.value for text in at.text]
     markup = [e.value for e in (*at.markdown, *at.caption)] + [e.label for e in at.expander]
     assert markup and not any("](https" in text or "<img" in text for text in markup)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://a.example", "WWW.a.example", "ann@a.example", "[x](//a.example)", "<b>*b*"]
+)
+def test_plain_text_holds_nothing_that_becomes_a_link_or_markup(text: str) -> None:
+    shown = plain(text)
+    assert shown.replace("\\", "").replace("\u2060", "") == text
+    assert not re.search(r"(?i)://[\w\\]|www[\\.]|@\w|(?<!\\)[*<\[(]", shown), shown
 
 
 def test_two_people_in_one_process_see_nothing_of_each_other(

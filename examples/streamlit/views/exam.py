@@ -86,8 +86,8 @@ def show_start(preferences: Preferences) -> None:
 def show_prompt(run: Run, prompt: Prompt) -> None:
     """One prompt, in the phase that it is in."""
     st.caption(f"Prompt {run.index + 1} of {len(run.prompts)} · {prompt.level} · {prompt.kind}")
-    st.title(prompt.title)
-    st.subheader(prompt.task)
+    st.header(prompt.title)
+    st.markdown(f"##### {prompt.task}")
     FORM.show_trouble()
     if run.phase == "ready":
         st.write(f"{prompt.preparation} seconds to prepare, {prompt.speaking} to speak.")

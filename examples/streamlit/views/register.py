@@ -38,8 +38,8 @@ with st.form("register"):
     FORM.show_trouble()
     FORM.text("Name", "name", autocomplete="name")
     FORM.text("Email address", "email", autocomplete="username")
-    FORM.password("Password", "password", new=True)
-    st.caption("A few uncommon words make a good password. Any character is allowed.")
+    hint = "A few uncommon words make a good password. Any character is allowed."
+    FORM.password("Password", "password", new=True, hint=hint)
     FORM.password("Password, once more", "confirm_password", new=True)
     st.form_submit_button("Register", type="primary", on_click=register)
 st.page_link("views/login.py", label="Already registered? Log in")
