@@ -117,6 +117,19 @@ def test_an_answer_is_kept_in_the_tab_while_the_server_is_down(
     assert not list(data.glob("answers.sqlite3"))
 
 
+def test_no_answers_are_shown_while_the_server_cannot_be_asked(
+    own_server: ExampleServer, person: Person, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADMITTANCE_URL", own_server.url)
+    session = own_server.student()
+    person.has(session)
+    add(data, session, "Kept")
+    tab = person.tab().open("history")
+    assert "Kept" in tab.words
+    own_server.stop()
+    assert gate.DOWN in tab.again().words and "Kept" not in tab.words
+
+
 def test_an_exam_waits_for_who_was_thrown_out_and_for_nobody_else(
     server: ExampleServer, person: Person
 ) -> None:
@@ -252,6 +265,7 @@ def test_another_person_in_the_same_tab_finds_nothing_of_the_first(
     tab = begin(person.tab())
     tab.app.text_area[0].input("Draft of Ann")
     tab.again().press("Log out")
+    assert "Draft of Ann" not in str(tab.app.session_state.to_dict())
     email, _ = server.register("Bob")
     tab.type(login__email=email, login__password=PASSWORD).press("Log in").open("exam")
     assert "Draft of Ann" not in str(tab.app.session_state.to_dict())
