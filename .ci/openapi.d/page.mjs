@@ -41,7 +41,7 @@ for (const { summary, operationId } of operations) {
 // By keyboard alone: find, go there, open, follow a link into the schemas.
 await page.locator("#filter").focus();
 await page.keyboard.type("post /email/verify");
-assert.equal(await page.locator("#found").innerText(), "1 found");
+await page.getByText("1 found").waitFor();
 await page.keyboard.press("Tab");
 await page.keyboard.press("Enter");
 const verify = page.locator("#verifyEmail[open]");
@@ -49,7 +49,7 @@ await verify.waitFor();
 await verify.getByText("proof_required").first().waitFor();
 await verify.getByRole("link", { name: "VerifyEmail" }).press("Enter");
 await page.locator("#schema-VerifyEmail[open]").waitFor();
-assert.ok(page.url().endsWith("#schema-VerifyEmail"));
+await page.waitForURL(/#schema-VerifyEmail$/);
 await fits(page);
 
 // An address that points to an operation, on a phone, in the dark.
