@@ -29,9 +29,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .and(get)
         .and(require_permission(&auth, Permission::new("exam:take")?))
         .map(exams);
+    let grading = warp::path!("grading")
+        .and(get)
+        .and(require_permission(&auth, Permission::new("exam:grade")?))
+        .map(grading);
     let app = pages()
         .or(hello)
         .or(exams)
+        .or(grading)
         .or(routes(&parts.api))
         .recover(recover_all);
 
@@ -70,4 +75,13 @@ fn hello(user: CurrentUser) -> impl Reply {
 /// A route for users whose role grants `exam:take`: 403 for all others.
 fn exams(student: CurrentUser) -> impl Reply {
     warp::reply::json(&json!({ "student": student.user().name.as_str(), "exams": [] }))
+}
+
+/// Who may grade. A front end that keeps the answers itself asks here before
+/// each act of an examiner, so that a role that was taken away counts at once.
+fn grading(examiner: CurrentUser) -> impl Reply {
+    let user = examiner.user();
+    warp::reply::json(
+        &json!({ "examiner_id": user.id.to_string(), "examiner": user.name.as_str() }),
+    )
 }

@@ -1,4 +1,4 @@
-// The axum example as a process of its own, and the mails that it prints.
+// The example as a process of its own, and the mails that it prints.
 
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";

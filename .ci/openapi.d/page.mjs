@@ -41,21 +41,21 @@ for (const { summary, operationId } of operations) {
 // By keyboard alone: find, go there, open, follow a link into the schemas.
 await page.locator("#filter").focus();
 await page.keyboard.type("post /email/verify");
-assert.equal(await page.locator("#found").innerText(), "1 found");
+await page.getByText("1 found").waitFor();
 await page.keyboard.press("Tab");
 await page.keyboard.press("Enter");
-const verify = page.locator("#verifyEmail");
-assert.equal(await verify.getAttribute("open"), "");
+const verify = page.locator("#verifyEmail[open]");
+await verify.waitFor();
 await verify.getByText("proof_required").first().waitFor();
 await verify.getByRole("link", { name: "VerifyEmail" }).press("Enter");
-assert.equal(await page.locator("#schema-VerifyEmail").getAttribute("open"), "");
-assert.ok(page.url().endsWith("#schema-VerifyEmail"));
+await page.locator("#schema-VerifyEmail[open]").waitFor();
+await page.waitForURL(/#schema-VerifyEmail$/);
 await fits(page);
 
 // An address that points to an operation, on a phone, in the dark.
 const phone = { viewport: { width: 360, height: 740 }, colorScheme: "dark" };
 const small = await opened("#register", phone);
-assert.equal(await small.locator("#register").getAttribute("open"), "");
+await small.locator("#register[open]").waitFor();
 for (const details of await small.locator("details").all()) {
   await details.evaluate((one) => { one.open = true; });
 }

@@ -31,6 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = Router::new()
         .route("/hello", get(hello))
         .route("/exams", get(exams))
+        .route("/grading", get(grading))
         .merge(admittance::axum::router(&parts.api))
         .fallback(async || Problem::new(ProblemCode::NotFound))
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
@@ -73,4 +74,17 @@ impl RequiredPermission for TakeExams {
 /// A route for users whose role grants `exam:take`: 403 for all others.
 async fn exams(student: RequirePermission<TakeExams>) -> Json<Value> {
     Json(json!({ "student": student.user().name.as_str(), "exams": [] }))
+}
+
+struct GradeExams;
+
+impl RequiredPermission for GradeExams {
+    const NAME: &'static str = "exam:grade";
+}
+
+/// Who may grade. A front end that keeps the answers itself asks here before
+/// each act of an examiner, so that a role that was taken away counts at once.
+async fn grading(examiner: RequirePermission<GradeExams>) -> Json<Value> {
+    let user = examiner.user();
+    Json(json!({ "examiner_id": user.id.to_string(), "examiner": user.name.as_str() }))
 }

@@ -146,26 +146,20 @@ static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
 /// changes nothing.
 pub(crate) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Bytes>> {
     let is_reading = matches!(*method, Method::GET | Method::HEAD);
-    let found = PAGES.iter().zip(RENDERED.iter());
-    for (page, text) in found.filter(|(page, _)| page.path == path) {
-        if !page.shared_with_api {
-            return Some(if is_reading {
-                html(page, text)
-            } else {
-                not_allowed()
-            });
-        }
-        return (is_reading && wants_html(headers)).then(|| html(page, text));
+    let mut pages = PAGES.iter().zip(RENDERED.iter());
+    if let Some((page, text)) = pages.find(|(page, _)| page.path == path) {
+        return match page.shared_with_api {
+            true => (is_reading && wants_html(headers)).then(|| html(page, text)),
+            false if is_reading => Some(html(page, text)),
+            false => Some(not_allowed()),
+        };
     }
-    let found = ASSETS.iter().zip(TAGS.iter());
-    for (asset, tag) in found.filter(|(asset, _)| asset.path == path) {
-        return Some(if is_reading {
-            file(asset, tag, headers)
-        } else {
-            not_allowed()
-        });
-    }
-    None
+    let mut assets = ASSETS.iter().zip(TAGS.iter());
+    let (asset, tag) = assets.find(|(asset, _)| asset.path == path)?;
+    Some(match is_reading {
+        true => file(asset, tag, headers),
+        false => not_allowed(),
+    })
 }
 
 /// Whether `Accept` names HTML, as browsers do when they navigate. A client of

@@ -265,6 +265,10 @@ pub struct Tokens {
     pub refresh_token: RefreshToken,
     /// How long a client may keep them.
     #[serde(skip)]
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "only cookies are kept for a time")
+    )]
     pub(crate) keeping: Keeping,
 }
 

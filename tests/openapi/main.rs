@@ -1,10 +1,9 @@
 //! The OpenAPI document says what the server does, and all of it.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
+#![expect(
+    clippy::indexing_slicing,
     clippy::panic,
-    clippy::allow_attributes,
+    clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
 

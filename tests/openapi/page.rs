@@ -3,7 +3,13 @@
 #[path = "../../examples/shared/docs.rs"]
 mod docs;
 
-use docs::FILES;
+use http::{Method, Response};
+
+const PATHS: [&str; 3] = ["/docs", "/docs/style.css", "/docs/script.js"];
+
+fn served(path: &str) -> Response<bytes::Bytes> {
+    docs::answer(&Method::GET, path).unwrap()
+}
 
 /// The texts in quotation marks after `name=`.
 fn attributes<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
@@ -14,15 +20,15 @@ fn attributes<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
 
 #[test]
 fn the_page_loads_nothing_from_elsewhere_and_runs_nothing_of_its_own_text() {
-    let [page, style, script] = FILES.map(|file| file.response().into_body());
-    let served: Vec<_> = FILES.iter().map(|file| file.path).collect();
+    let texts = PATHS.map(|path| String::from_utf8(served(path).into_body().into()).unwrap());
+    let [page, style, script] = &texts;
     let mut links = attributes(page, "href");
     links.extend(attributes(page, "src"));
     assert!(links.len() > 3);
     for link in links {
         let is_here = link.starts_with('#') || link == "data:," || link == "openapi.json";
         assert!(
-            is_here || served.contains(&format!("/{link}").as_str()),
+            is_here || PATHS.contains(&format!("/{link}").as_str()),
             "{link}"
         );
     }
@@ -48,8 +54,8 @@ fn the_page_loads_nothing_from_elsewhere_and_runs_nothing_of_its_own_text() {
 
 #[test]
 fn the_pages_policy_allows_no_inline_script_and_no_other_host() {
-    for file in FILES {
-        let response = file.response();
+    for path in PATHS {
+        let response = served(path);
         let policy = response.headers()["content-security-policy"]
             .to_str()
             .unwrap();
@@ -68,4 +74,11 @@ fn the_pages_policy_allows_no_inline_script_and_no_other_host() {
         assert!(!policy.contains("unsafe"));
         assert_eq!(response.headers()["x-content-type-options"], "nosniff");
     }
+}
+
+#[test]
+fn the_page_is_only_read() {
+    assert!(docs::answer(&Method::HEAD, "/docs").is_some());
+    assert!(docs::answer(&Method::POST, "/docs").is_none());
+    assert!(docs::answer(&Method::GET, "/docs/").is_none());
 }

@@ -45,7 +45,10 @@ impl Document {
     /// What a reference, if it is one, refers to.
     pub(crate) fn resolved<'d>(&'d self, value: &'d Value) -> &'d Value {
         match value["$ref"].as_str() {
-            Some(reference) => self.0.pointer(&reference[1..]).unwrap(),
+            Some(reference) => {
+                let pointer = reference.strip_prefix('#').unwrap();
+                self.0.pointer(pointer).unwrap()
+            }
             None => value,
         }
     }

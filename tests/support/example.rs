@@ -1,7 +1,7 @@
 //! The examples that serve HTTP, each as a process of its own, and the mails
 //! that it prints.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -135,7 +135,9 @@ impl Mailbox {
         for line in lines {
             match (&mut open, line == dashes) {
                 (None, true) => open = Some(Vec::new()),
-                (None, false) if line.contains("ERROR") => eprintln!("{line}"),
+                (None, false) if line.contains("ERROR") => {
+                    drop(writeln!(std::io::stderr(), "{line}"));
+                }
                 (None, false) => {}
                 (Some(mail), false) => mail.push(line),
                 (Some(mail), true) => {

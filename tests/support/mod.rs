@@ -4,6 +4,7 @@
     dead_code,
     missing_docs,
     missing_debug_implementations,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     clippy::panic,
     clippy::allow_attributes,

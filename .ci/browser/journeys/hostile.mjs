@@ -93,7 +93,7 @@ async function contract({ server, checks, open, errors }) {
     const policy = headers.get("content-security-policy");
     for (const directive of [
       "default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "form-action 'none'",
-      "base-uri 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'",
+      "base-uri 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
     ]) {
       checks.that(`${path}: ${directive}`, policy?.split(/;\s*/).includes(directive), policy);
     }

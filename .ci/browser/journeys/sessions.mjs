@@ -37,7 +37,19 @@ async function expired({ server, checks, open }) {
   await other.locator("#event-list li").first().waitFor();
   const others = sent(other, "POST /refresh");
   await page.context().clearCookies({ name: TOKEN });
-  await Promise.all([press(page, "Save"), press(other, "Save")]);
+  let release;
+  const held = new Promise((resolve) => {
+    release = resolve;
+  });
+  await page.context().route("**/refresh", async (route) => {
+    await held;
+    await route.continue();
+  });
+  const save = (tab) => tab.locator("#profile-form").evaluate((form) => form.requestSubmit());
+  await Promise.all([page, other].map(save));
+  // One renews, and the other has come to where it waits.
+  await page.waitForFunction(async () => (await navigator.locks.query()).pending.length === 1);
+  release();
   await Promise.all([page, other].map((tab) => tab.getByText("Saved.").waitFor()));
   checks.equal("two tabs need one renewal", renewals.length - 2 + others.length, 1);
   await other.close();

@@ -36,11 +36,15 @@ const PATIENCE_MS = 30_000;
  * Throws `Problem`, `Unreachable`, `SessionOver`, or what `signal` is aborted with.
  */
 export async function call(method, path, body, { session = true, opens = false, signal } = {}) {
-  const started = Date.now();
   let answer = await send(method, path, body, opens, signal);
   if (session && isOver(answer)) {
-    await renew(started);
-    answer = await send(method, path, body, opens, signal);
+    answer = await alone(async () => {
+      // Another tab may have renewed the session while this one waited for its turn.
+      const again = await send(method, path, body, opens, signal);
+      if (!isOver(again)) return again;
+      await renew();
+      return send(method, path, body, opens, signal);
+    });
   }
   if (answer.status >= 400) throw new Problem(answer.status, answer.body, answer.wait);
   return answer.body;
@@ -84,42 +88,15 @@ function parsed(text) {
   }
 }
 
-const RENEWED_AT = "admittance-renewed-at";
+async function renew() {
+  const answer = await send("POST", "/refresh", undefined, true);
+  if (answer.status === 401) throw new SessionOver();
+  if (answer.status >= 400) throw new Problem(answer.status, answer.body, answer.wait);
+}
 
 /**
- * Renews the session, one tab at a time: whoever waited for another tab that
- * has done it since `started` has nothing left to do.
+ * Does `work` while no other tab does the like. There are locks on https and on
+ * localhost only; elsewhere the server's grace for a repeated refresh has to do.
  */
-async function renew(started) {
-  await alone(async () => {
-    if (renewedAt() > started) return;
-    const answer = await send("POST", "/refresh", undefined, true, undefined);
-    if (answer.status === 401) throw new SessionOver();
-    if (answer.status >= 400) throw new Problem(answer.status, answer.body, answer.wait);
-    remember(Date.now());
-  });
-}
-
-/** Locks are there on https and on localhost only; else the server's grace for a repeated refresh has to do. */
 const alone = (work) =>
   navigator.locks ? navigator.locks.request("admittance-renewal", work) : work();
-
-let last = 0;
-
-// When, not what: the storage may be closed to this page, too.
-function renewedAt() {
-  try {
-    return Math.max(last, Number(localStorage.getItem(RENEWED_AT)) || 0);
-  } catch {
-    return last;
-  }
-}
-
-function remember(now) {
-  last = now;
-  try {
-    localStorage.setItem(RENEWED_AT, String(now));
-  } catch {
-    // Each tab knows for itself then.
-  }
-}

@@ -18,7 +18,6 @@ export function meter(input, place, context) {
   let timer;
   let asked = new AbortController();
   const ask = async () => {
-    asked.abort();
     asked = new AbortController();
     const { signal } = asked;
     const password = input.value;

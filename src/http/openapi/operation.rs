@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::schemas::{Components, Refer};
+use super::schemas::{Components, Refer, put};
 use crate::authz::AdminPermission;
 use crate::http::transport::{IN_COOKIES, SESSION_HEADER};
 use crate::http::{Endpoint, ProblemCode};
@@ -325,21 +325,19 @@ impl Operation {
             self = self.with_cookies(method);
         }
         let mut operation = Map::new();
-        let mut put = |name: &str, value: Value| operation.insert(name.to_owned(), value);
-        put("operationId", name_of(endpoint).into());
-        put("tags", json!([self.tag.name()]));
-        put("summary", self.summary.into());
-        put("description", self.description.clone().into());
-        put("security", self.security(components.has_cookies()));
+        let mut add = |name: &str, value: Value| operation.insert(name.to_owned(), value);
+        add("operationId", name_of(endpoint).into());
+        add("tags", json!([self.tag.name()]));
+        add("summary", self.summary.into());
+        add("description", self.description.clone().into());
+        add("security", self.security(components.has_cookies()));
         if !self.parameters.is_empty() {
             let with_schema = |(refer, mut parameter): (Refer, Value)| {
-                if let Some(parameter) = parameter.as_object_mut() {
-                    parameter.insert("schema".to_owned(), refer(components));
-                }
+                put(&mut parameter, "schema", refer(components));
                 parameter
             };
             let parameters: Vec<_> = self.parameters.into_iter().map(with_schema).collect();
-            put("parameters", parameters.into());
+            add("parameters", parameters.into());
         }
         let is_needed = !components.has_cookies() || self.cookies != Cookies::Refreshed;
         if let Some(body) = self.body {
@@ -349,7 +347,7 @@ impl Operation {
                 .collect();
             let content = json!({ "schema": (body.refer)(components), "examples": examples });
             let content = json!({ "application/json": content });
-            put(
+            add(
                 "requestBody",
                 json!({ "required": is_needed, "content": content }),
             );
@@ -366,7 +364,7 @@ impl Operation {
             let response = components.problem_response(&codes, ends_session);
             responses.insert(status.as_u16().to_string(), response);
         }
-        put("responses", responses.into());
+        add("responses", responses.into());
         Value::Object(operation)
     }
 
@@ -425,8 +423,9 @@ impl Answer {
         let mut response = json!({ "description": self.description, "headers": headers });
         let named = |(refer, example): &(Refer, Value)| {
             let schema = refer(components);
-            let name = schema["$ref"].as_str().unwrap_or("answer");
-            let name = name.rsplit('/').next().unwrap_or(name).to_owned();
+            let reference = schema.get("$ref").and_then(Value::as_str);
+            let name = reference.and_then(|reference| reference.rsplit('/').next());
+            let name = name.unwrap_or("answer").to_owned();
             (schema, (name, json!({ "value": example })))
         };
         let (mut schemas, examples): (Vec<_>, Map<_, _>) = bodies.into_iter().map(named).unzip();
@@ -437,7 +436,11 @@ impl Answer {
             _ => json!({ "anyOf": schemas }),
         };
         let content = json!({ "schema": schema, "examples": examples });
-        response["content"] = json!({ "application/json": content });
+        put(
+            &mut response,
+            "content",
+            json!({ "application/json": content }),
+        );
         response
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::examples;
-use super::schemas::Components;
+use super::schemas::{Components, put};
 use crate::http::ProblemCode;
 use crate::http::problem::ProblemBody;
 
@@ -39,16 +39,14 @@ impl Components {
         names: &[&str],
         mut headers: Vec<&'static str>,
     ) -> Value {
-        let mut restricted = json!({ "properties": { "code": { "enum": names } } });
-        if let Some(code) = codes.first() {
-            let status = code.status().as_u16();
-            restricted["properties"]["status"] = json!({ "const": status });
-            match status {
-                401 => headers.push("WWW-Authenticate"),
-                422 => restricted["required"] = json!(["errors"]),
-                429 | 503 => headers.push("Retry-After"),
-                _ => {}
-            }
+        let status = codes.first().map(|code| code.status().as_u16());
+        let mut restricted =
+            json!({ "properties": { "code": { "enum": names }, "status": { "const": status } } });
+        match status {
+            Some(401) => headers.push("WWW-Authenticate"),
+            Some(422) => put(&mut restricted, "required", json!(["errors"])),
+            Some(429 | 503) => headers.push("Retry-After"),
+            _ => {}
         }
         let headers: Map<_, _> = headers
             .into_iter()

@@ -135,19 +135,34 @@ fn security_schemes(cookies: Option<&CookieConfig>) -> Value {
         "bearerFormat": "JWT",
         "description": "The `token` that a login answered.",
     } });
-    if let Some(cookies) = cookies {
-        let cookie = |name: &str, description: &str| json!({ "type": "apiKey", "in": "cookie", "name": name, "description": description });
-        schemes["cookie"] = cookie(
+    let Some(cookies) = cookies else {
+        return schemes;
+    };
+    for (scheme, name, description) in [
+        (
+            "cookie",
             cookies.token_name(),
             "Set by a login that asked for it. A request that may change something must come \
              from a page of this server or of an allowed origin.",
-        );
-        schemes["refreshCookie"] = cookie(
+        ),
+        (
+            "refreshCookie",
             cookies.refresh_name(),
             "Set beside the other, for `POST /refresh`.",
-        );
+        ),
+    ] {
+        let cookie =
+            json!({ "type": "apiKey", "in": "cookie", "name": name, "description": description });
+        put(&mut schemes, scheme, cookie);
     }
     schemes
+}
+
+/// Adds a member to `object`.
+pub(super) fn put(object: &mut Value, name: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
 }
 
 /// The schema of an answer whose tokens are in cookies.
@@ -181,7 +196,7 @@ fn require_what_is_needed(schema: &mut Value) {
         }
     }
     if !required.is_empty() {
-        schema["required"] = required.into();
+        put(schema, "required", required.into());
     }
 }
 

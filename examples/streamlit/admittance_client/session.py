@@ -1,0 +1,235 @@
+"""Calls of a session."""
+
+from __future__ import annotations
+
+import threading
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .answers import (
+    Accepted,
+    Event,
+    Opened,
+    Page,
+    Profile,
+    SessionInfo,
+    Tokens,
+    User,
+    read,
+    read_list,
+    read_opened,
+    read_page,
+)
+from .errors import InvalidLink, SessionEnded
+
+if TYPE_CHECKING:
+    from .server import Admittance
+
+
+class Session:
+    """The session of a user who is logged in. Safe to share by threads.
+
+    An access token that has run out is renewed once, by one thread while the others wait, and
+    the call is made again. When the server says that the session is over, `SessionEnded` is
+    raised then and ever after, and the tokens are forgotten.
+    """
+
+    def __init__(self, server: Admittance, tokens: Tokens) -> None:
+        self._server = server
+        self._tokens: Tokens | None = tokens
+        # Held by whoever replaces the tokens, from before the request until the answer is kept.
+        self._renewing = threading.RLock()
+
+    def __repr__(self) -> str:
+        return f"<Session {'ended' if self.ended else 'open'}>"
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is known that the session is over."""
+        return self._tokens is None
+
+    @property
+    def tokens(self) -> Tokens:
+        """The tokens as they are now. Raises `SessionEnded`."""
+        tokens = self._tokens
+        if tokens is None:
+            raise SessionEnded("Log in to continue.", code="invalid_token", status=401)
+        return tokens
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Makes one request with the session's token, also to a route of the application's own."""
+        renewed: Tokens | None = None
+        while True:
+            used = self.tokens
+            try:
+                return self._server.call(method, path, body, token=used.access)
+            except SessionEnded:
+                # A token that is refused has done nothing: the request can be made again.
+                if used is renewed:
+                    self._forget(used)
+                else:
+                    renewed = self._renew(used)
+
+    def refresh(self) -> None:
+        """Renews the tokens now; calls do so by themselves."""
+        self._renew(self.tokens)
+
+    def _renew(self, used: Tokens) -> Tokens:
+        """The tokens that follow `used`, which another thread may have got already."""
+        with self._renewing:
+            if self.tokens is not used:
+                return self.tokens
+            try:
+                answer = self._server.call("POST", "/refresh", {"refresh_token": used.refresh})
+            except (SessionEnded, InvalidLink):
+                self._tokens = None
+                return self.tokens
+            # An answer that is lost raises `Unavailable` and leaves the old tokens: the server
+            # gives the same successor again for a short while.
+            self._tokens = read_opened(answer).tokens
+            return self._tokens
+
+    def _end(self) -> None:
+        # Behind a renewal that is under way, which would bring tokens back.
+        with self._renewing:
+            self._tokens = None
+
+    def _forget(self, used: Tokens) -> None:
+        with self._renewing:
+            if self._tokens is used:
+                self._tokens = None
+
+    def _replace(self, path: str, body: Mapping[str, Any]) -> Opened:
+        """A call whose answer holds new tokens, with which every older one is dead."""
+        with self._renewing:
+            opened = read_opened(self.call("POST", path, body))
+            self._tokens = opened.tokens
+            return opened
+
+    # The account.
+
+    def logout(self) -> None:
+        """Ends the session. It is over also when the server says that it was before."""
+        try:
+            self.call("POST", "/logout")
+        except SessionEnded:
+            pass
+        self._end()
+
+    def profile(self) -> Profile:
+        """The own profile."""
+        return read(Profile, self.call("GET", "/profile"))
+
+    def update_profile(
+        self, *, name: str | None = None, preferences: Mapping[str, Any] | None = None
+    ) -> Profile:
+        """Changes the name, or replaces all preferences. Raises `ValidationFailed`."""
+        body: dict[str, Any] = {}
+        if name is not None:
+            body["name"] = name
+        if preferences is not None:
+            body["preferences"] = dict(preferences)
+        return read(Profile, self.call("PUT", "/profile", body))
+
+    def change_password(
+        self, current_password: str, new_password: str, confirm_password: str
+    ) -> Opened:
+        """Changes the password; this session goes on, every other one ends.
+
+        Raises `InvalidCredentials`, `ValidationFailed`, `RateLimited`.
+        """
+        body = {"current_password": current_password, "new_password": new_password}
+        return self._replace("/password/change", {**body, "confirm_password": confirm_password})
+
+    def confirm_password(self, current_password: str) -> Opened:
+        """Gives the password again, for what asks for a recent one. Raises `InvalidCredentials`."""
+        return self._replace("/password/confirm", {"current_password": current_password})
+
+    def verify_email(self, token: str) -> Accepted:
+        """Confirms the own address by a mailed link. Raises `InvalidLink`, `ProofRequired`."""
+        return read(Accepted, self.call("POST", "/email/verify", {"token": token}))
+
+    def change_email(self, new_email: str, current_password: str) -> Accepted:
+        """Has a link mailed to the new address. Raises `InvalidCredentials`, `EmailTaken`."""
+        body = {"new_email": new_email, "current_password": current_password}
+        return read(Accepted, self.call("POST", "/email/change", body))
+
+    def confirm_email_change(self, token: str) -> Accepted:
+        """Takes the new address over by the mailed link. Raises `InvalidLink`."""
+        return read(Accepted, self.call("POST", "/email/change/confirm", {"token": token}))
+
+    def sessions(self) -> list[SessionInfo]:
+        """The user's live sessions, the last seen first."""
+        return read_list(self.call("GET", "/sessions"), "sessions", SessionInfo)
+
+    def end_session(self, session_id: str) -> None:
+        """Ends one of the user's sessions. Raises `NotFound`."""
+        self.call("DELETE", f"/sessions/{_segment(session_id)}")
+
+    def end_other_sessions(self) -> None:
+        """Ends all of the user's sessions but this one."""
+        self.call("DELETE", "/sessions")
+
+    def events(self, *, before: str | None = None, limit: int = 50) -> Page[Event]:
+        """What was done and tried with the account, the newest first."""
+        answer = self.call("GET", _query("/account/events", before=before, limit=limit))
+        return read_page(answer, "events", Event)
+
+    def export_account(self) -> dict[str, Any]:
+        """All that the server keeps of the user."""
+        return self.call("GET", "/account/export")
+
+    def delete_account(self, current_password: str) -> None:
+        """Deletes the account, for good. Raises `InvalidCredentials`."""
+        self.call("DELETE", "/account", {"current_password": current_password})
+        self._end()
+
+    # Administration, for users whose roles permit it: `Forbidden` for all others.
+
+    def users(self, *, after: str | None = None, limit: int = 50) -> Page[User]:
+        """A page of users, the oldest accounts first. Needs `users:read`."""
+        answer = self.call("GET", _query("/admin/users", after=after, limit=limit))
+        return read_page(answer, "users", User)
+
+    def find_user(self, email: str) -> User:
+        """The account of an address. Needs `users:read`. Raises `NotFound`."""
+        return read(User, self.call("POST", "/admin/users/find", {"email": email}))
+
+    def user(self, user_id: str) -> User:
+        """The account of an id. Needs `users:read`. Raises `NotFound`."""
+        return read(User, self.call("GET", f"/admin/users/{_segment(user_id)}"))
+
+    def change_roles(
+        self, user_id: str, *, grant: Sequence[str] = (), revoke: Sequence[str] = ()
+    ) -> User:
+        """Grants and revokes roles, in effect at the user's next request. Needs `users:roles`."""
+        body = {"grant": list(grant), "revoke": list(revoke)}
+        return read(User, self.call("POST", f"/admin/users/{_segment(user_id)}/roles", body))
+
+    def set_user_status(self, user_id: str, status: str) -> User:
+        """Makes an account `active` or `disabled`. Needs `users:status`."""
+        path = f"/admin/users/{_segment(user_id)}/status"
+        return read(User, self.call("PUT", path, {"status": status}))
+
+    def user_sessions(self, user_id: str) -> list[SessionInfo]:
+        """A user's live sessions. Needs `users:read`."""
+        answer = self.call("GET", f"/admin/users/{_segment(user_id)}/sessions")
+        return read_list(answer, "sessions", SessionInfo)
+
+    def end_user_sessions(self, user_id: str) -> None:
+        """Ends all of a user's sessions. Needs `users:sessions`."""
+        self.call("DELETE", f"/admin/users/{_segment(user_id)}/sessions")
+
+    def send_password_reset(self, user_id: str) -> Accepted:
+        """Has a link to a new password mailed to the owner. Needs `users:reset`."""
+        return read(Accepted, self.call("POST", f"/admin/users/{_segment(user_id)}/password-reset"))
+
+
+def _segment(text: str) -> str:
+    return urllib.parse.quote(text, safe="")
+
+
+def _query(path: str, **parameters: object) -> str:
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return f"{path}?{urllib.parse.urlencode(given)}"

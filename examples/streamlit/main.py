@@ -1,0 +1,70 @@
+"""The script that Streamlit runs for each tab, at every turn."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from simulator import gate
+from simulator.login_form import show_login
+
+EXAM, LOGIN = "views/exam.py", "views/login.py"
+
+
+def main() -> None:
+    """Finds out who is there, and shows the page that they asked for."""
+    st.set_page_config(page_title="Speaking exam", page_icon=":material/record_voice_over:")
+    access = gate.enter()
+    roles = access.profile.roles if access else ()
+    # What is offered goes by the profile; what may be done is asked at the page itself.
+    grades = "examiner" in roles or "admin" in roles
+
+    private = [
+        _page(EXAM, "Take an exam", "mic", "exam", access is not None, default=True),
+        _page("views/history.py", "My answers", "history", "history", access is not None),
+        _page("views/grading.py", "Grade answers", "grading", "grading", grades),
+        _page("views/preferences.py", "Preferences", "tune", "preferences", access is not None),
+        _page("views/account.py", "Account", "person", "account", access is not None),
+        _page("views/devices.py", "Devices", "devices", "devices", access is not None),
+    ]
+    public = [
+        _page(LOGIN, "Log in", "login", "login", access is None),
+        _page("views/register.py", "Register", "person_add", "register", access is None),
+        _page("views/forgot.py", "Forgotten password", "help", "forgot", access is None),
+        _page("views/verify.py", "Confirm your address", "mark_email_read", "verify", True),
+        _page("views/reset.py", "New password", "key", "reset", False),
+        _page("views/confirm_email.py", "Confirm the new address", "mail", "confirm-email", False),
+        _page("views/disown.py", "This was not me", "block", "disown", False),
+    ]
+    if access is not None and access.profile.is_verified:
+        public[3] = _page(
+            "views/verify.py", "Confirm your address", "mark_email_read", "verify", False
+        )
+    page = st.navigation([*private, *public])
+    if access is not None:
+        with st.sidebar:
+            st.caption("Logged in as")
+            st.text(access.profile.name)
+            st.button("Log out", icon=":material/logout:", on_click=gate.log_out)
+    if access is not None and page in public[:3]:
+        st.switch_page(EXAM)
+    gate.show_notices()
+    if access is None and page in private:
+        show_login()
+    else:
+        page.run()
+
+
+def _page(
+    path: str, title: str, icon: str, url_path: str, shown: bool, *, default: bool = False
+) -> st.Page:
+    return st.Page(
+        path,
+        title=title,
+        icon=f":material/{icon}:",
+        url_path=None if default else url_path,
+        default=default,
+        visibility="visible" if shown else "hidden",
+    )
+
+
+main()

@@ -1,0 +1,172 @@
+"""Who is at the other end of this tab: asked of the account server at every run of the script.
+
+What is in `st.session_state` belongs to one tab, and is emptied when another person logs in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from admittance_client import (
+    Admittance,
+    AdmittanceError,
+    Opened,
+    Profile,
+    Session,
+    SessionEnded,
+    Unavailable,
+)
+
+from . import browser
+from .logins import LOGINS
+from .settings import settings
+from .text import reason
+
+ENDED = "Your session has ended: you logged out elsewhere, or it was ended. Log in to go on."
+DOWN = "The account server cannot be reached. What you typed is still here."
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A user who is logged in. `live` is whether the server has just said so; when it could not
+    be asked, only what the person types in this tab may be shown, and nothing that is kept."""
+
+    session: Session
+    profile: Profile
+    live: bool
+
+
+def server() -> Admittance:
+    """The account server, called for the person of this tab."""
+    return Admittance(settings().auth_url, caller=browser.caller())
+
+
+def enter() -> Access | None:
+    """The user of this tab, or `None`. Called once a run, before anything is shown."""
+    state = st.session_state
+    session: Session | None = state.get("session")
+    if session is None and not state.get("asked"):
+        # The cookie counts when the tab is opened, and not after a logout in it.
+        handle = browser.handle()
+        session = LOGINS.find(handle) if handle else None
+        if handle and session is None:
+            state["notice"] = ENDED
+        state["session"] = session
+    state["asked"] = True
+    state["access"] = None
+    if session is None:
+        return None
+    try:
+        state["profile"] = session.profile()
+        state["access"] = Access(session, state["profile"], live=True)
+    except SessionEnded:
+        leave(ENDED)
+    except AdmittanceError as error:
+        state["trouble"] = DOWN if isinstance(error, Unavailable) else reason(error)
+        if "profile" in state:
+            state["access"] = Access(session, state["profile"], live=False)
+        else:
+            st.error(state.pop("trouble"))
+            st.button("Try again")
+            st.stop()
+    return current()
+
+
+def current() -> Access | None:
+    """The user as `enter` found them in this run."""
+    access: Access | None = st.session_state.get("access")
+    return access
+
+
+def user() -> Access:
+    """The user, on a page that is only for users."""
+    access = current()
+    if access is None:
+        st.stop()
+    return access
+
+
+def live_user() -> Access:
+    """The user, on a page that shows what is kept: nothing while the server cannot be asked."""
+    access = user()
+    if not access.live:
+        st.stop()
+    return access
+
+
+def log_in(opened: Opened, *, remember: bool = True) -> None:
+    """Makes this tab, and after a reload this browser, the new session's."""
+    state = st.session_state
+    run = state.get("run")
+    _forget_all()
+    # Whoever was thrown out during an exam goes on with it; nobody else does.
+    if run is not None and run.user_id == opened.user_id:
+        state["run"] = run
+    session = server().session(opened.tokens)
+    state["session"], state["asked"] = session, True
+    state["ticket"] = LOGINS.ticket(session, remember=remember)
+
+
+def log_out() -> None:
+    """Ends the session, in every tab that has it."""
+    access = current()
+    if access is None:
+        return
+    try:
+        access.session.logout()
+    except AdmittanceError as error:
+        st.session_state["trouble"] = f"You are still logged in. {reason(error)}"
+        return
+    leave("You are logged out.")
+    st.session_state.pop("run", None)
+
+
+def leave(notice: str) -> None:
+    """Forgets the session in this process and this tab; a run of an exam waits for its owner."""
+    state = st.session_state
+    session: Session | None = state.get("session")
+    if session is not None:
+        LOGINS.end(session)
+    run = state.get("run")
+    _forget_all()
+    if run is not None:
+        state["run"] = run
+    state["asked"], state["notice"], state["drop_cookie"] = True, notice, True
+
+
+def _forget_all() -> None:
+    for key in list(st.session_state):
+        del st.session_state[key]
+
+
+def show(page: Callable[[], None]) -> None:
+    """Draws what has to be asked of the server, or says why it cannot be."""
+    try:
+        page()
+    except SessionEnded:
+        leave(ENDED)
+        st.rerun()
+    except AdmittanceError as error:
+        st.error(reason(error))
+        st.button("Try again")
+
+
+def show_notices() -> None:
+    """Shows what has happened, and moves the cookie."""
+    state = st.session_state
+    ticket = state.get("ticket")
+    if ticket is not None:
+        if LOGINS.is_waiting(ticket):
+            browser.set_cookie(ticket)
+        else:
+            del state["ticket"]
+    elif state.pop("drop_cookie", False):
+        browser.drop_cookie()
+    if notice := state.pop("notice", None):
+        st.info(notice)
+    if trouble := state.pop("trouble", None):
+        st.error(trouble)
+        st.button("Try again")

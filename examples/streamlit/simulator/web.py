@@ -1,0 +1,109 @@
+"""What the app answers over HTTP besides Streamlit's pages: the cookie, and links from mails."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .logins import IDLE_SECONDS, LOGINS
+from .settings import settings
+
+#: Where the links in the server's mails point, and which page of this app is meant.
+MAIL_LINKS = {
+    "/email/verify": "/verify",
+    "/email/disown": "/disown",
+    "/email/change/confirm": "/confirm-email",
+    "/password/reset": "/reset",
+}
+
+
+def cookie_name() -> str:
+    """The name of the cookie. By the prefix no neighbouring host can set it (RFC 6265bis)."""
+    return "__Host-exam_session" if settings().is_https else "exam_session"
+
+
+def is_own_page(request: Request) -> bool:
+    """Whether a page of this app sent `request`, by what the browser says of it."""
+    origin = request.headers.get("origin", "")
+    own = origin != "" and urlsplit(origin).netloc == request.headers.get("host")
+    return own and request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+
+
+async def open_session(request: Request) -> Response:
+    """`POST /session`: exchanges the ticket of a login for the cookie."""
+    if not is_own_page(request):
+        return Response(status_code=403)
+    raw = bytearray()
+    async for piece in request.stream():
+        raw += piece
+        if len(raw) > 1000:
+            return Response(status_code=413)
+    try:
+        ticket = json.loads(raw)["ticket"]
+    except (ValueError, TypeError, KeyError):
+        return Response(status_code=400)
+    old = request.cookies.get(cookie_name())
+    redeemed = LOGINS.redeem(ticket, replaces=old) if isinstance(ticket, str) else None
+    if redeemed is None:
+        return Response(status_code=404)
+    answer = Response(status_code=204, headers={"Cache-Control": "no-store"})
+    answer.set_cookie(
+        cookie_name(),
+        redeemed.handle,
+        max_age=int(IDLE_SECONDS) if redeemed.remember else None,
+        path="/",
+        secure=settings().is_https,
+        httponly=True,
+        samesite="strict",
+    )
+    return answer
+
+
+async def close_session(request: Request) -> Response:
+    """`DELETE /session`: takes the cookie away after a logout."""
+    if not is_own_page(request):
+        return Response(status_code=403)
+    answer = Response(status_code=204, headers={"Cache-Control": "no-store"})
+    answer.delete_cookie(
+        cookie_name(), path="/", secure=settings().is_https, httponly=True, samesite="strict"
+    )
+    return answer
+
+
+async def mail_link(request: Request) -> Response:
+    """Leads to the page that a mailed link means. The browser keeps the fragment, which holds the
+    token, so that the token is in no URL that a server sees."""
+    return RedirectResponse(MAIL_LINKS[request.url.path], status_code=303)
+
+
+ROUTES = [
+    Route("/session", open_session, methods=["POST"]),
+    Route("/session", close_session, methods=["DELETE"]),
+    *(Route(path, mail_link, methods=["GET"]) for path in MAIL_LINKS),
+]
+
+
+class SecurityHeaders:
+    """Keeps foreign pages from framing the app, and its addresses from foreign pages."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Adds the headers to an HTTP answer."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = "frame-ancestors 'none'; base-uri 'self'"
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "same-origin"
+            await send(message)
+
+        await self._app(scope, receive, with_headers)

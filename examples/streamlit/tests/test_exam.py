@@ -1,0 +1,340 @@
+"""Exams, answers and grades, and who sees what of whom."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+from example_server import PASSWORD, ExampleServer
+from person import Person, Tab
+
+from admittance_client import Session
+from simulator import gate
+from simulator.answers import Answers
+from simulator.logins import LOGINS, Logins
+from simulator.prompts import LEVELS, PROMPTS, of_level
+from simulator.text import plain
+
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(28)
+
+
+def begin(tab: Tab, level: str = "B1", prompts: int = 1) -> Tab:
+    tab.open("exam")
+    tab.app.radio(key="exam.level").set_value(level)
+    tab.app.radio(key="exam.prompts").set_value(prompts)
+    return tab.press("Start the exam").press("Begin").press("I am ready to speak")
+
+
+def answer(tab: Tab, text: str) -> Tab:
+    tab.app.text_area[0].input(text)
+    return tab.press("Hand in the answer")
+
+
+def add(data: Path, session: Session, text: str, level: str = "B1") -> str:
+    profile = session.profile()
+    return Answers(data).add(
+        user_id=profile.user_id,
+        student=profile.name,
+        prompt_id=f"{level}-1",
+        level=level,
+        transcript=text,
+        recording=None,
+        seconds=42,
+    )
+
+
+def test_every_level_has_four_prompts_of_both_kinds() -> None:
+    assert len(PROMPTS) == 24
+    for level in LEVELS:
+        kinds = [prompt.kind for prompt in of_level(level)]
+        assert sorted(kinds) == ["interaction"] * 2 + ["production"] * 2
+        assert all(p.preparation >= 30 and p.speaking >= 45 for p in of_level(level))
+
+
+def test_an_exam_is_taken_and_found_in_the_history(
+    server: ExampleServer, person: Person, data: Path
+) -> None:
+    person.has(server.student())
+    tab = begin(person.tab(), "A2", 2)
+    assert "Prompt 1 of 2" in tab.words
+    answer(tab, "Yesterday I cooked soup.")
+    assert "Prompt 2 of 2" in tab.words
+    tab.press("Begin").press("I am ready to speak")
+    tab.app.audio_input[0].set_value(("../../evil.wav", WAV, "audio/wav"))
+    assert tab.press("Hand in the answer").title == "Done"
+
+    tab.open("history")
+    assert "2 of 2 answers" in tab.words and "Yesterday I cooked soup." in tab.words
+    # The name of a recording is drawn here, whatever the browser calls it.
+    files = [path for path in data.rglob("*") if path.is_file() and path.suffix == ".wav"]
+    assert len(files) == 1 and files[0].parent == data / "recordings"
+    assert files[0].read_bytes() == WAV and len(files[0].stem) == 32
+    assert os.stat(files[0]).st_mode & 0o077 == 0 and os.stat(data).st_mode & 0o077 == 0
+
+
+def test_an_empty_answer_is_not_handed_in(server: ExampleServer, person: Person) -> None:
+    person.has(server.student())
+    tab = begin(person.tab())
+    assert "Record your answer, or type what you said." in answer(tab, "  ").words
+    assert "Prompt 1 of 1" in tab.words
+
+
+def test_preparation_leads_to_speaking_and_the_clock_counts(
+    server: ExampleServer, person: Person
+) -> None:
+    person.has(server.student())
+    tab = person.tab().open("exam").press("Start the exam").press("Begin")
+    run = tab.app.session_state["run"]
+    assert run.phase == "prepare" and 0 < run.left() <= run.prompt.preparation
+    run.since -= run.prompt.preparation
+    assert tab.again().app.session_state["run"].phase == "speak"
+    run.since -= run.prompt.speaking
+    assert run.left() == 0
+
+
+def test_a_draft_outlives_a_visit_to_another_page(server: ExampleServer, person: Person) -> None:
+    person.has(server.student())
+    tab = begin(person.tab())
+    tab.app.text_area[0].input("Half a sentence")
+    tab.again().open("preferences").open("exam")
+    assert tab.app.text_area[0].value == "Half a sentence"
+
+
+def test_an_answer_is_kept_in_the_tab_while_the_server_is_down(
+    own_server: ExampleServer, person: Person, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADMITTANCE_URL", own_server.url)
+    person.has(own_server.student())
+    tab = begin(person.tab())
+    own_server.stop()
+    answer(tab, "A long answer.")
+    assert "The account server cannot be reached." in tab.words and "Try again" in tab.buttons
+    assert tab.app.text_area[0].value == "A long answer."
+    assert not list(data.glob("answers.sqlite3"))
+
+
+def test_no_answers_are_shown_while_the_server_cannot_be_asked(
+    own_server: ExampleServer, person: Person, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADMITTANCE_URL", own_server.url)
+    session = own_server.student()
+    person.has(session)
+    add(data, session, "Kept")
+    tab = person.tab().open("history")
+    assert "Kept" in tab.words
+    own_server.stop()
+    assert gate.DOWN in tab.again().words and "Kept" not in tab.words
+
+
+def test_an_exam_waits_for_who_was_thrown_out_and_for_nobody_else(
+    server: ExampleServer, person: Person
+) -> None:
+    email, opened = server.register()
+    session = server.client().session(opened.tokens)
+    person.has(session)
+    tab = begin(person.tab())
+    session.logout()
+    answer(tab, "Mine.")
+    assert tab.title == "Log in" and gate.ENDED in tab.words
+    other, _ = server.register("Bob")
+    for address, draft in ((email, "Mine."), (other, None)):
+        tab.type(login__email=address, login__password=PASSWORD).press("Log in")
+        areas = tab.app.text_area
+        assert (areas[0].value if len(areas) else None) == draft
+        if draft:
+            tab.app.session_state["session"].logout()
+            tab.again()
+
+
+def test_the_history_is_filtered(server: ExampleServer, person: Person, data: Path) -> None:
+    session = server.student()
+    person.has(session)
+    add(data, session, "Soup with dumplings", "A2")
+    graded = add(data, session, "A train to Lyon", "B1")
+    Answers(data).grade(graded, grade="B2", comment="Well told", examiner_id="0", examiner="Eve")
+    tab = person.tab().open("history")
+    assert "2 of 2 answers" in tab.words
+    tab.app.multiselect(key="history.levels").set_value(["A2"])
+    assert "Soup" in tab.again().words and "Lyon" not in tab.words
+    tab.app.multiselect(key="history.levels").set_value([])
+    tab.app.button_group(key="history.state").set_value("Graded")
+    assert "Lyon" in tab.again().words and "Soup" not in tab.words
+    assert "Graded **B2** by Eve" in tab.words and "Well told" in tab.words
+    tab.app.button_group(key="history.state").set_value("All")
+    assert "1 of 2 answers" in tab.type(history__text="dumplings").again().words
+
+
+def test_an_examiner_grades_and_the_student_reads_it(
+    server: ExampleServer, person: Person, data: Path
+) -> None:
+    student, examiner = server.student("Sue"), server.examiner("Eve")
+    answer_id = add(data, student, "I have been to Lyon.")
+    person.has(examiner)
+    tab = person.tab().open("grading")
+    assert "Sue" in tab.words and "I have been to Lyon." in tab.words
+    tab.app.selectbox(key=f"grading.{answer_id}.level").set_value("B2")
+    tab.app.text_area(key=f"grading.{answer_id}.comment").input("Clear and lively.")
+    assert "The grade is saved." in tab.press("Save the grade").words
+    assert "Nothing is waiting." in tab.words
+    person.has(student)
+    words = person.tab().open("history").words
+    assert "Graded **B2** by Eve" in words and "Clear and lively." in words
+
+
+def test_a_student_is_refused_by_the_server_on_the_page_of_examiners(
+    server: ExampleServer, person: Person, data: Path
+) -> None:
+    add(data, server.student("Sue"), "Something private")
+    person.has(server.student("Ann"))
+    tab = person.tab().open("grading")
+    assert "Your account may not grade." in tab.words
+    assert "private" not in tab.words and "Save the grade" not in tab.buttons
+
+
+def test_an_examiner_whose_role_was_taken_away_cannot_save(
+    server: ExampleServer, person: Person, data: Path
+) -> None:
+    examiner = server.examiner("Eve")
+    answer_id = add(data, server.student("Sue"), "An answer")
+    person.has(examiner)
+    tab = person.tab().open("grading")
+    user_id = examiner.profile().user_id
+    server.administrator().change_roles(user_id, revoke=["examiner"])
+    tab.press("Save the grade")
+    assert "You may not do this." in tab.words and "An answer" not in tab.words
+    waiting = Answers(data).for_grading(graded=False)
+    assert [answer.answer_id for answer in waiting] == [answer_id]
+
+
+def test_what_a_student_typed_is_never_markup_for_an_examiner(
+    server: ExampleServer, person: Person, data: Path
+) -> None:
+    trap = "![x](https://elsewhere.example/x.png) <img src=x onerror=alert(1)>"
+    student = server.student()
+    student.update_profile(name="[Ann](https://elsewhere.example)")
+    add(data, student, trap)
+    person.has(server.examiner("Eve"))
+    at = person.tab().open("grading").app
+    assert trap in [text.value for text in at.text]
+    markup = [e.value for e in (*at.markdown, *at.caption)] + [e.label for e in at.expander]
+    assert markup and not any("](https" in text or "<img" in text for text in markup)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://a.example", "WWW.a.example", "ann@a.example", "[x](//a.example)", "<b>*b*"]
+)
+def test_plain_text_holds_nothing_that_becomes_a_link_or_markup(text: str) -> None:
+    shown = plain(text)
+    assert shown.replace("\\", "").replace("\u2060", "") == text
+    assert not re.search(r"(?i)://[\w\\]|www[\\.]|@\w|(?<!\\)[*<\[(]", shown), shown
+
+
+def test_two_people_in_one_process_see_nothing_of_each_other(
+    server: ExampleServer, person: Person, data: Path, jar: dict[str, str]
+) -> None:
+    sessions = {name: server.student(name) for name in ("Ann", "Bob")}
+    tabs = {}
+    for name, session in sessions.items():
+        jar.clear()
+        person.has(session)
+        tabs[name] = begin(person.tab())
+        tabs[name].app.text_area[0].input(f"Draft of {name}")
+        tabs[name].again()
+    # Turn by turn in the same process, as Streamlit runs them.
+    for name, other in (("Ann", "Bob"), ("Bob", "Ann")):
+        state = tabs[name].again().app.session_state
+        assert state["session"] is sessions[name]
+        assert tabs[name].app.text_area[0].value == f"Draft of {name}"
+        assert sessions[other].tokens.access not in str(state.to_dict())
+        assert sessions[name].tokens.access not in str(state.to_dict())
+        answer(tabs[name], f"Answer of {name}")
+    for name, other in (("Ann", "Bob"), ("Bob", "Ann")):
+        words = tabs[name].open("history").words
+        assert f"Answer of {name}" in words and other not in words
+        assert "1 of 1 answers" in words
+
+
+def test_another_person_in_the_same_tab_finds_nothing_of_the_first(
+    server: ExampleServer, person: Person
+) -> None:
+    person.has(server.student("Ann"))
+    tab = begin(person.tab())
+    tab.app.text_area[0].input("Draft of Ann")
+    tab.again().press("Log out")
+    assert "Draft of Ann" not in str(tab.app.session_state.to_dict())
+    email, _ = server.register("Bob")
+    tab.type(login__email=email, login__password=PASSWORD).press("Log in").open("exam")
+    assert "Draft of Ann" not in str(tab.app.session_state.to_dict())
+    assert tab.title == "Take an exam"
+
+
+def test_a_deleted_account_leaves_no_answers(
+    server: ExampleServer, person: Person, data: Path
+) -> None:
+    session, other = server.student("Ann"), server.student("Bob")
+    person.has(session)
+    answer(begin(person.tab()), "To be forgotten")
+    add(data, other, "To be kept")
+    tab = person.tab().open("account")
+    tab.press("Put my data together")
+    export = json.loads(tab.app.session_state["export"])
+    assert export["answers"][0]["transcript"] == "To be forgotten"
+    assert "refresh_token" not in json.dumps(export)
+    tab.type(delete__current_password="wrong").press("Delete my account")
+    assert "the password is wrong" in tab.words
+    tab.type(delete__current_password=PASSWORD).press("Delete my account")
+    assert tab.title == "Log in" and "deleted" in tab.words
+    left = sqlite3.connect(data / "answers.sqlite3").execute("SELECT transcript FROM answers")
+    assert [row[0] for row in left] == ["To be kept"]
+
+
+def test_hostile_text_is_kept_as_text(server: ExampleServer, data: Path) -> None:
+    session = server.student()
+    hostile = "'); DROP TABLE answers; --"
+    add(data, session, hostile)
+    answers = Answers(data)
+    assert [a.transcript for a in answers.of_user(session.profile().user_id)] == [hostile]
+    assert answers.of_user("' OR '1'='1") == []
+
+
+@pytest.mark.parametrize("recording", [b"MZ\x90", b"RIFF....AVI ", WAV + bytes(20 * 1024 * 1024)])
+def test_what_is_no_recording_is_refused(data: Path, recording: bytes) -> None:
+    answers = Answers(data)
+    with pytest.raises(ValueError):
+        answers.add(
+            user_id="a",
+            student="Ann",
+            prompt_id="A1-1",
+            level="A1",
+            transcript="",
+            recording=recording,
+            seconds=1,
+        )
+    assert not list((data / "recordings").iterdir())
+
+
+def test_logins_are_bounded_and_end(server: ExampleServer) -> None:
+    now = 0.0
+    logins = Logins(capacity=2, clock=lambda: now)
+    sessions = [server.student() for _ in range(3)]
+    handles = []
+    for session in sessions:
+        redeemed = logins.redeem(logins.ticket(session, remember=False), replaces=None)
+        assert redeemed is not None and redeemed.handle not in repr(redeemed)
+        handles.append(redeemed.handle)
+    assert logins.find(handles[0]) is None and logins.find(handles[1]) is sessions[1]
+    # The handle of a new login replaces the browser's old one.
+    again = logins.redeem(logins.ticket(sessions[2], remember=False), replaces=handles[2])
+    assert again is not None and logins.find(handles[2]) is None
+    stale = logins.ticket(sessions[1], remember=True)
+    now += 61
+    assert logins.redeem(stale, replaces=None) is None
+    now += 8 * 24 * 3600
+    assert logins.find(handles[1]) is None
+    kept = f"{vars(logins)}"
+    assert not any(handle in kept for handle in [*handles, again.handle])
+    assert repr(LOGINS).startswith("<Logins ")

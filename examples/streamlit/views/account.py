@@ -1,0 +1,127 @@
+"""The page for the account: name, address, password, what happened, and the data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import streamlit as st
+
+from simulator import gate
+from simulator.answers import Answers
+from simulator.forms import Form
+from simulator.settings import settings
+from simulator.text import plain, when
+
+NAME, EMAIL, PASSWORD = Form("name"), Form("change-email"), Form("change-password")
+DATA = Form("delete")
+
+
+def rename() -> None:
+    """Changes the name."""
+
+    def action() -> None:
+        gate.user().session.update_profile(name=NAME.value("name"))
+        st.session_state["notice"] = "Your name is changed."
+
+    NAME.attempt(action)
+
+
+def change_email() -> None:
+    """Has a link mailed to the new address."""
+
+    def action() -> None:
+        answer = gate.user().session.change_email(
+            EMAIL.value("new_email"), EMAIL.value("current_password")
+        )
+        st.session_state["notice"] = answer.message
+        EMAIL.clear("current_password")
+
+    EMAIL.attempt(action)
+
+
+def change_password() -> None:
+    """Changes the password; every other device is logged out."""
+
+    def action() -> None:
+        fields = ("current_password", "new_password", "confirm_password")
+        answer = gate.user().session.change_password(*(PASSWORD.value(f) for f in fields))
+        st.session_state["notice"] = answer.message
+        PASSWORD.clear(*fields)
+
+    PASSWORD.attempt(action)
+
+
+def delete() -> None:
+    """Deletes the account on the server, then what is kept here."""
+
+    def action() -> None:
+        access = gate.user()
+        access.session.delete_account(DATA.value("current_password"))
+        Answers(settings().data).delete_user(access.profile.user_id)
+        gate.leave("Your account and your answers are deleted.")
+        st.session_state.pop("run", None)
+
+    DATA.attempt(action)
+
+
+def show_events() -> None:
+    """Lists what was done and tried lately."""
+    for event in gate.live_user().session.events(limit=20).items:
+        what = event.operation.replace("_", " ")
+        outcome = f":red[refused: {plain(event.refused)}]" if event.refused else "done"
+        whom = " by an administrator" if event.by_other else ""
+        st.markdown(f"{when(event.at)} · **{plain(what)}** · {outcome}{whom}")
+
+
+def prepare_export() -> None:
+    """Puts together all that is kept of the user, there and here."""
+
+    def action() -> None:
+        access = gate.user()
+        account = access.session.export_account()
+        answers = Answers(settings().data).of_user(access.profile.user_id)
+        export = {"account": account, "answers": [asdict(answer) for answer in answers]}
+        st.session_state["export"] = json.dumps(export, indent=2, default=str)
+
+    DATA.attempt(action)
+
+
+st.title("Account")
+profile = gate.user().profile
+confirmed = "confirmed" if profile.is_verified else "not confirmed yet"
+st.markdown(
+    f"{plain(profile.email)} · {confirmed} · {plain(', '.join(profile.roles) or 'no role')}"
+)
+name, email, password, events, data = st.tabs(
+    ["Name", "Address", "Password", "What happened", "Your data"]
+)
+with name, st.form("name"):
+    NAME.show_trouble()
+    NAME.text("Name", "name", value=profile.name, autocomplete="name")
+    st.form_submit_button("Save", type="primary", on_click=rename)
+with email, st.form("change-email"):
+    EMAIL.show_trouble()
+    EMAIL.text("New email address", "new_email", autocomplete="email")
+    EMAIL.password("Your password", "current_password")
+    st.form_submit_button("Send a link there", type="primary", on_click=change_email)
+with email:
+    st.page_link("views/confirm_email.py", label="I have the link")
+with password, st.form("change-password"):
+    PASSWORD.show_trouble()
+    PASSWORD.password("Your password", "current_password")
+    PASSWORD.password("New password", "new_password", new=True)
+    PASSWORD.password("New password, once more", "confirm_password", new=True)
+    st.form_submit_button("Change", type="primary", on_click=change_password)
+with events:
+    if gate.user().live:
+        gate.show(show_events)
+with data:
+    st.button("Put my data together", on_click=prepare_export)
+    if export := st.session_state.get("export"):
+        st.download_button("Download", export, "account.json", "application/json")
+    with st.form("delete"):
+        DATA.show_trouble()
+        st.write("Delete the account with all answers. This cannot be undone.")
+        DATA.password("Your password", "current_password")
+        st.form_submit_button("Delete my account", on_click=delete)

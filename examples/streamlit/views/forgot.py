@@ -1,0 +1,27 @@
+"""The page to ask for a new password."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from simulator import gate
+from simulator.forms import Form
+
+FORM = Form("forgot")
+
+
+def ask() -> None:
+    """Has the link mailed."""
+
+    def action() -> None:
+        st.session_state["notice"] = gate.server().forgot_password(FORM.value("email")).message
+
+    FORM.attempt(action)
+
+
+st.title("Forgotten password")
+with st.form("forgot"):
+    FORM.show_trouble()
+    FORM.text("Email address", "email", autocomplete="username")
+    st.form_submit_button("Send me a link", type="primary", on_click=ask)
+st.page_link("views/reset.py", label="I have a link")

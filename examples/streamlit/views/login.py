@@ -1,0 +1,5 @@
+"""The page to log in."""
+
+from simulator.login_form import show_login
+
+show_login()
