@@ -49,7 +49,7 @@ use std::io::Write;
 use std::sync::{Mutex, OnceLock};
 
 use record::Transcripts;
-use scene::{Combination, Scene, Topic};
+use scene::{Combination, Scene, Task, Topic};
 use session::Mode;
 
 /// What is tried out with sessions of each kind.
@@ -101,6 +101,12 @@ const COOKIES: &[Topic] = &[
     ("browsers", cookies::kept_in_cookies),
 ];
 
+/// What takes the place of others.
+const LAST: &[Topic] = &[
+    ("limits of networks", limits::networks),
+    ("overload", overload::overload),
+];
+
 /// What is left of a combination when everything was tried out.
 struct Outcome {
     summary: String,
@@ -112,30 +118,31 @@ struct Outcome {
 fn outcome(combination: Combination) -> Outcome {
     let scene = Scene::set(combination);
     let stopped = slow::stop(&scene);
-    let with = |mode: Mode, topics: &'static [Topic]| {
-        let named = move |(name, work): &Topic| (format!("{name} by {}", mode.name()), mode, *work);
-        topics.iter().map(named)
+    let by = |mode: Mode, topics: &'static [Topic]| {
+        topics.iter().map(move |(name, work)| Task {
+            name: format!("{name} by {}", mode.name()),
+            mode,
+            work: *work,
+        })
     };
-    let plain = |(name, work): &Topic| ((*name).to_owned(), Mode::Bearer, *work);
-    let topics: Vec<_> = with(Mode::Bearer, JOURNEYS)
-        .chain(with(Mode::Cookie, JOURNEYS))
-        .chain(with(Mode::Cookie, COOKIES))
+    let plain = |(name, work): &Topic| Task {
+        name: (*name).to_owned(),
+        mode: Mode::Bearer,
+        work: *work,
+    };
+    let tasks: Vec<_> = by(Mode::Bearer, JOURNEYS)
+        .chain(by(Mode::Cookie, JOURNEYS))
+        .chain(by(Mode::Cookie, COOKIES))
         .chain(TOPICS.iter().map(plain))
         .collect();
-    scene.try_out(&topics);
-    // What takes the place of others comes last, and alone.
+    scene.try_out(&tasks);
     slow::is_told(&scene, stopped);
-    scene.try_out(&[
-        (
-            "limits of networks".to_owned(),
-            Mode::Bearer,
-            limits::networks,
-        ),
-        ("overload".to_owned(), Mode::Bearer, overload::overload),
-    ]);
+    let last: Vec<_> = LAST.iter().map(plain).collect();
+    scene.try_out(&last);
     let summary = scene.recorder.summary();
     // Not by `println!`, of which nothing is seen when a test passes.
-    writeln!(std::io::stdout(), "{summary}").unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "{summary}").unwrap();
     Outcome {
         summary,
         count: scene.recorder.count(),

@@ -28,6 +28,13 @@ pub(crate) struct Combination {
 /// One thing that is tried out in every combination.
 pub(crate) type Topic = (&'static str, fn(&Place<'_>));
 
+/// A topic, and how the sessions in it are held.
+pub(crate) struct Task {
+    pub(crate) name: String,
+    pub(crate) mode: Mode,
+    pub(crate) work: fn(&Place<'_>),
+}
+
 /// Servers of one combination, each with accounts of its own.
 pub(crate) struct Scene {
     pub(crate) recorder: Recorder,
@@ -99,16 +106,16 @@ impl Scene {
         Place { scene: self, desk }
     }
 
-    /// Tries out `topics`, several at a time. One that cannot go on is a
+    /// Does `tasks`, several at a time. One that cannot go on is a
     /// failure, and the others go on.
-    pub(crate) fn try_out(&self, topics: &[(String, Mode, fn(&Place<'_>))]) {
-        let next = Mutex::new(topics.iter());
+    pub(crate) fn try_out(&self, tasks: &[Task]) {
+        let next = Mutex::new(tasks.iter());
         std::thread::scope(|scope| {
             for _ in 0..WORKERS {
                 scope.spawn(|| {
                     loop {
-                        let topic = next.lock().unwrap().next();
-                        let Some((name, mode, work)) = topic else {
+                        let task = next.lock().unwrap().next();
+                        let Some(Task { name, mode, work }) = task else {
                             return;
                         };
                         let place = self.place(name, *mode);
