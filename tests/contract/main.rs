@@ -135,7 +135,8 @@ fn outcome(combination: Combination) -> Outcome {
     ]);
     let summary = scene.recorder.summary();
     // Not by `println!`, of which nothing is seen when a test passes.
-    writeln!(std::io::stdout(), "{summary}").unwrap();
+    let told = writeln!(std::io::stdout(), "{summary}");
+    assert!(told.is_ok());
     Outcome {
         summary,
         count: scene.recorder.count(),

@@ -359,7 +359,7 @@ impl<'s> Reply<'s> {
         self.check(names == expected, || {
             format!("the headers are {expected:?}, each once")
         });
-        if self.answer.header("retry-after") != "" {
+        if !self.answer.header("retry-after").is_empty() {
             let wait = self.answer.header("retry-after").parse::<u32>();
             self.check(wait.is_ok_and(|wait| wait > 0), || {
                 "Retry-After is a number of seconds above 0".to_owned()

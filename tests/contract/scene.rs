@@ -27,6 +27,8 @@ pub(crate) struct Combination {
 
 /// One thing that is tried out in every combination.
 pub(crate) type Topic = (&'static str, fn(&Place<'_>));
+/// The same under the name that it has in one mode.
+pub(crate) type NamedTopic = (String, Mode, fn(&Place<'_>));
 
 /// Servers of one combination, each with accounts of its own.
 pub(crate) struct Scene {
@@ -101,7 +103,7 @@ impl Scene {
 
     /// Tries out `topics`, several at a time. One that cannot go on is a
     /// failure, and the others go on.
-    pub(crate) fn try_out(&self, topics: &[(String, Mode, fn(&Place<'_>))]) {
+    pub(crate) fn try_out(&self, topics: &[NamedTopic]) {
         let next = Mutex::new(topics.iter());
         std::thread::scope(|scope| {
             for _ in 0..WORKERS {
