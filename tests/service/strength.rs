@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use admittance::error::{AuthError, ViolationCode};
+use admittance::error::{AuthError, ErrorCode, ViolationCode};
 use admittance::limit::Quota;
 use admittance::secret::Password;
 use admittance::service::{PasswordStrength, PasswordStrengthRequest};
@@ -91,7 +91,7 @@ async fn what_the_form_tells_is_what_registration_says() {
 }
 
 #[tokio::test]
-async fn it_counts_by_network_and_makes_no_event() {
+async fn it_counts_by_network_and_only_a_refusal_makes_an_event() {
     let mut settings = config();
     let wait = Duration::from_secs(7);
     settings.limits.strength_by_address = Some(Quota::new(2, wait));
@@ -99,12 +99,15 @@ async fn it_counts_by_network_and_makes_no_event() {
     for _ in 0..2 {
         strength(&bed, "qwerty", "", "").await;
     }
+    assert!(bed.events.all().is_empty());
     let request = PasswordStrengthRequest::default();
     match bed.auth.password_strength(request.clone(), &bed.here).await {
         Err(AuthError::RateLimited { retry_after }) => assert_eq!(retry_after, wait),
         other => panic!("{other:?}"),
     }
-    assert!(bed.events.all().is_empty());
+    let events = bed.events.all();
+    let refused: Vec<_> = events.iter().map(|event| event.refused).collect();
+    assert_eq!(refused, [Some(ErrorCode::RateLimited)]);
     bed.clock.advance(wait);
     let again = bed.auth.password_strength(request, &bed.here).await;
     assert!(again.is_ok());
