@@ -101,8 +101,9 @@ const COOKIES: &[Topic] = &[
     ("browsers", cookies::kept_in_cookies),
 ];
 
-/// What takes the place of others.
+/// What takes time, or the place of others.
 const LAST: &[Topic] = &[
+    ("a body that stops", slow::stopped),
     ("limits of networks", limits::networks),
     ("overload", overload::overload),
 ];
@@ -117,7 +118,6 @@ struct Outcome {
 
 fn outcome(combination: Combination) -> Outcome {
     let scene = Scene::set(combination);
-    let stopped = slow::stop(&scene);
     let by = |mode: Mode, topics: &'static [Topic]| {
         topics.iter().map(move |(name, work)| Task {
             name: format!("{name} by {}", mode.name()),
@@ -136,7 +136,6 @@ fn outcome(combination: Combination) -> Outcome {
         .chain(TOPICS.iter().map(plain))
         .collect();
     scene.try_out(&tasks);
-    slow::is_told(&scene, stopped);
     let last: Vec<_> = LAST.iter().map(plain).collect();
     scene.try_out(&last);
     let summary = scene.recorder.summary();

@@ -99,6 +99,9 @@ pub(crate) fn unknown(place: &Place<'_>) {
             };
         }
     }
+    client
+        .send(Request::new("OPTIONS", "*"))
+        .problem(404, "not_found");
     // What stands for an id and is none does not exist; who asks is looked at first.
     for id in [
         "x",
@@ -145,6 +148,12 @@ pub(crate) fn queries(place: &Place<'_>) {
     client
         .send(get("/.well-known/jwks.json?x=1"))
         .same_as(&keys);
+    let document = client.send(get("/openapi.json"));
+    document
+        .status(200)
+        .at("/openapi", &json!("3.1.0"))
+        .form("/paths", "object");
+    client.send(get("/openapi.json?x=1")).same_as(&document);
     let refused = client.send(get("/profile"));
     refused.refused("invalid_token", "Bearer");
     let token = ann.session.token();

@@ -12,6 +12,8 @@ use crate::mongo;
 use crate::record::Recorder;
 use crate::request::{get, post};
 use crate::session::{Mode, Session};
+use crate::slow;
+use crate::wire::Connection;
 
 /// Who is an administrator on the servers that have the routes for them.
 pub(crate) const ADMIN: &str = "admin@example.org";
@@ -42,6 +44,8 @@ pub(crate) struct Scene {
     limited: Example,
     verify_first: Example,
     office: Mutex<()>,
+    /// Where the body of a request has stopped.
+    pub(crate) stopped: Mutex<Connection>,
 }
 
 /// Where a topic is tried out.
@@ -71,9 +75,12 @@ impl Combination {
 
 impl Scene {
     pub(crate) fn set(combination: Combination) -> Self {
+        let main = combination.serve(&[("RATE_LIMITS", "off"), ("ADMIN", ADMIN)]);
+        let mut stopped = Connection::open(main.addr());
+        slow::stop(&mut stopped);
         let scene = Self {
             recorder: Recorder::new(combination.name()),
-            main: combination.serve(&[("RATE_LIMITS", "off"), ("ADMIN", ADMIN)]),
+            main,
             limited: combination.serve(&[("ADMIN", ADMIN)]),
             verify_first: combination.serve(&[
                 ("RATE_LIMITS", "off"),
@@ -83,6 +90,7 @@ impl Scene {
                 ("ALLOWED_ORIGINS", LISTED_ORIGIN),
             ]),
             office: Mutex::default(),
+            stopped: Mutex::new(stopped),
         };
         for server in [&scene.main, &scene.limited] {
             let place = scene.place("the first administrator", Mode::Bearer);

@@ -7,35 +7,29 @@ use serde_json::json;
 
 use crate::client::{PASSWORD, credentials, registration};
 use crate::request::{Request, post};
-use crate::scene::{Place, Scene};
-use crate::session::Mode;
+use crate::scene::Place;
 use crate::wire::Connection;
 
 const SHORT: Duration = Duration::from_millis(20);
 
-/// A request whose body stops, sent before everything else: the server waits for
-/// the rest of it for half a minute, in which the rest is tried out.
-pub(crate) fn stop(scene: &Scene) -> Connection {
-    let place = scene.place(STOPPED, Mode::Bearer);
-    let request = stopping();
-    let mut connection = place.client().connect();
-    connection.send(request.head().as_bytes());
+/// A request whose body stops. It is sent before everything else: the server
+/// waits for the rest of it for half a minute, in which the rest is tried out.
+pub(crate) fn stop(connection: &mut Connection) {
+    connection.send(stopping().head().as_bytes());
     connection.send(b"{");
-    connection
 }
 
 /// Who stopped is told so, and that the connection is of no use any more.
-pub(crate) fn is_told(scene: &Scene, mut connection: Connection) {
-    let place = scene.place(STOPPED, Mode::Bearer);
-    let reply = place.client().read(&mut connection, stopping());
-    reply
+pub(crate) fn stopped(place: &Place<'_>) {
+    let mut connection = place.scene.stopped.lock().unwrap();
+    place
+        .client()
+        .read(&mut connection, stopping())
         .problem(408, "request_timeout")
         .check(connection.is_closed(), || {
             "the connection is closed".to_owned()
         });
 }
-
-const STOPPED: &str = "a body that stops";
 
 fn stopping() -> Request {
     let body = vec![b' '; 1000];
