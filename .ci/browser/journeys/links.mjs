@@ -46,6 +46,8 @@ async function withAnothersSession({ server, checks, open }) {
   await person.logOut(page);
   await person.register(page, BOB, { name: "Bob" });
   await page.goto(link);
+  // Shown once the page knows who is logged in, and not before.
+  await button(page, "Confirm the address").waitFor();
   const lead = await page.locator("#as").textContent();
   checks.that("it says who is logged in", lead.includes(BOB), lead);
   await press(page, "Confirm the address");
@@ -101,7 +103,9 @@ async function squatted({ server, checks, open }) {
   await heading(owner, "The account is removed");
   await squatter.reload();
   await squatter.waitForURL(/\/app\/login/);
-  checks.that("the squatter is out", (await squatter.locator("#note").textContent()).includes("ended"));
+  const note = squatter.locator("#note");
+  await note.waitFor();
+  checks.that("the squatter is out", (await note.textContent()).includes("ended"));
   await person.register(owner, ANN, { name: "Ann" });
   checks.equal("the address is the owner's", await owner.locator("#who-name").textContent(), "Ann");
   await squatter.goto("/app/login");
