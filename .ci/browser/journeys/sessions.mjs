@@ -6,7 +6,10 @@ const { MAIL, field, fill, press } = person;
 const ANN = "ann@example.org";
 const TOKEN = "admittance_token";
 
-const note = (page) => page.locator("#note").textContent();
+const note = async (page) => {
+  await page.locator("#note").waitFor();
+  return page.locator("#note").textContent();
+};
 const sent = (page, line) => {
   const found = [];
   page.on("request", (request) => {
