@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import streamlit as st
 
 from admittance_client import Caller
@@ -54,7 +56,9 @@ def caller() -> Caller:
 
 def set_cookie(ticket: str) -> None:
     """Has the browser exchange `ticket` for the cookie."""
-    _exchange(data={"ticket": ticket}, key=f"cookie-{ticket[:8]}", height=1)
+    # A key goes into an identifier in which Streamlit allows no double underscore.
+    key = hashlib.sha256(ticket.encode()).hexdigest()[:16]
+    _exchange(data={"ticket": ticket}, key=f"cookie-{key}", height=1)
 
 
 def drop_cookie() -> None:

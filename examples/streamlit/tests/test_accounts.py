@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from example_server import OTHER_PASSWORD, PASSWORD, ExampleServer, free_port
 from person import Person, Tab
+from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Markdown
 
 from admittance_client import Session, SessionEnded
@@ -32,6 +33,21 @@ def test_a_person_registers_and_is_in(person: Person) -> None:
     tab.press("Register")
     assert tab.title == "Take an exam"
     assert "Your account has been created." in tab.words and "Ann" in tab.words
+
+
+@pytest.mark.parametrize("ticket", ["aB3__xYz" * 5, "__________", "-_-_-_-_-_", "a" * 43])
+def test_the_cookie_is_set_whatever_the_ticket_is(ticket: str) -> None:
+    def page() -> None:
+        import streamlit
+
+        from simulator import browser
+
+        browser.set_cookie(streamlit.session_state["ticket"])
+
+    app = AppTest.from_function(page)
+    app.session_state["ticket"] = ticket
+    app.run()
+    assert not app.exception, app.exception
 
 
 def test_errors_stand_beside_the_fields_and_nothing_typed_is_lost(person: Person) -> None:
