@@ -404,7 +404,8 @@ pub struct LimitPolicy {
     /// more every second: a network of 9,000 people who are all at work.
     pub refresh_by_address: Option<Quota>,
     /// Questions from one network of what a password is worth, as forms ask
-    /// while it is typed. Default 300, and five more every second.
+    /// while it is typed. Default 60, and five more every second: well
+    /// below what the hashing queue holds, which logins wait in, too.
     pub strength_by_address: Option<Quota>,
     /// Mails of one purpose to one address that somebody asked for who need not
     /// be its owner, whether there is such an account or not. Each purpose has
@@ -426,7 +427,7 @@ impl Default for LimitPolicy {
             login_by_account: Some(LockoutPolicy::default()),
             login_by_address: Some(Quota::new(60, Duration::from_secs(2))),
             refresh_by_address: Some(Quota::new(600, Duration::from_millis(100))),
-            strength_by_address: Some(Quota::new(300, Duration::from_millis(200))),
+            strength_by_address: Some(Quota::new(60, Duration::from_millis(200))),
             mail_by_account: Some(Quota::new(3, Duration::from_secs(5 * 60))),
             mail_by_address: Some(Quota::new(20, Duration::from_secs(60))),
         }
