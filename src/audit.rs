@@ -52,6 +52,7 @@ impl AuditClass {
         match (event.operation, event.refused) {
             // Anyone who holds a dead token can have any number of them refused.
             (Operation::ValidateToken | Operation::KeepEvent, _)
+            | (Operation::Logout, Some(ErrorCode::InvalidToken))
             // A flood writes nothing.
             | (_, Some(ErrorCode::RateLimited | ErrorCode::Overloaded)) => None,
             // Whoever may not, or asks for an account that is not there, would

@@ -1,7 +1,5 @@
 //! Sessions in cookies: for browsers, whose scripts then never see a token.
 
-use std::borrow::Cow;
-
 use cookie::{Cookie, SameSite, time::Duration};
 use http::{HeaderMap, HeaderValue, header};
 
@@ -154,14 +152,21 @@ impl CookieConfig {
 
 /// The value of the one cookie of this name. Two of them come from somebody who
 /// plants cookies, and which is the browser's own cannot be told.
+///
+/// Names are compared as they are, but for the blanks between cookies (RFC 6265
+/// §4.2.1). A parser that trims more would take one that begins with another
+/// kind of space for ours, and a browser keeps such a one for any host that sets
+/// it: to the browser its name has no prefix.
 fn value(headers: &HeaderMap, name: &str) -> Result<Option<String>, Problem> {
     let mut found = None;
-    for header in headers.get_all(header::COOKIE) {
-        let text: Cow<'_, str> = String::from_utf8_lossy(header.as_bytes());
-        for cookie in Cookie::split_parse(text.as_ref()).flatten() {
-            if cookie.name() == name && found.replace(cookie.value().to_owned()).is_some() {
-                return Err(Problem::bad_token());
-            }
+    let headers = headers.get_all(header::COOKIE).iter();
+    for pair in headers.flat_map(|header| header.as_bytes().split(|byte| *byte == b';')) {
+        let text = str::from_utf8(pair).unwrap_or_default().trim_matches(' ');
+        if let Some((of, value)) = text.split_once('=')
+            && of == name
+            && found.replace(value.to_owned()).is_some()
+        {
+            return Err(Problem::bad_token());
         }
     }
     Ok(found)

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::problem::{Problem, ProblemCode};
 use super::route::Endpoint;
 use super::transport::{self, Transport};
-use super::{AuthApi, cors, json, json_answer, request, respond};
+use super::{AuthApi, cors, json, json_answer, origin, request, respond};
 use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::service::{RefreshRequest, RegisterOutcome, RequestContext, VerifyOutcome};
@@ -38,11 +38,17 @@ where
     let service = api.service();
     let context = request::context(headers, peer, config);
     let context = &context;
-    let authenticated = || api.authenticate(method, headers, peer);
     let caller = async || {
         let caller = api.caller(method, headers, peer).await?;
-        caller.ok_or_else(Problem::no_token)
+        let (auth, transport) = caller.ok_or_else(Problem::no_token)?;
+        if endpoint.leaves_trace() && transport == Transport::Cookies {
+            // No other site may push out what is in the audit log, or put there
+            // what nobody did.
+            origin::refuse_foreign_page(headers, config)?;
+        }
+        Ok::<_, Problem>((auth, transport))
     };
+    let authenticated = async || caller().await.map(|(auth, _)| auth);
     let asked = || transport::asked(method, headers, config);
     let (id, second) = (segments.first(), segments.get(1));
 
@@ -51,8 +57,10 @@ where
             let to = asked()?;
             match service.register(read(&parts, &body)?, context).await? {
                 RegisterOutcome::Opened(answer) => {
+                    let (status, tokens) = (StatusCode::CREATED, &answer.tokens);
+                    let response = transport::opened(to, status, &answer, tokens, config)?;
                     supersede(api, to, headers, context).await?;
-                    transport::opened(to, StatusCode::CREATED, &answer, &answer.tokens, config)
+                    Ok(response)
                 }
                 RegisterOutcome::Pending(answer) => ok(StatusCode::ACCEPTED, &answer),
             }
@@ -60,28 +68,41 @@ where
         Endpoint::Login => {
             let to = asked()?;
             let answer = service.login(read(&parts, &body)?, context).await?;
+            let response = transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)?;
             supersede(api, to, headers, context).await?;
-            transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)
+            Ok(response)
         }
         Endpoint::Refresh => {
             let kept = transport::cookie_refresh_token(method, headers, &body, config)?;
             let (to, request) = match kept {
                 Some(refresh_token) => (Transport::Cookies, RefreshRequest { refresh_token }),
-                None => (asked()?, read(&parts, &body)?),
+                None => (Transport::Body, read(&parts, &body)?),
             };
-            let answer = match service.refresh(request, context).await {
-                Err(AuthError::InvalidToken) => {
-                    let answer = Problem::bad_token().into_response();
-                    return transport::closed(to, answer, config);
-                }
-                result => result?,
-            };
+            // Nothing is removed when it is refused: by now the browser may hold
+            // the cookies of a newer session.
+            let answer = service.refresh(request, context).await?;
             transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)
         }
         Endpoint::Logout => {
-            let (auth, transport) = caller().await?;
-            let answer = service.logout(&auth, context).await?;
-            transport::closed(transport, ok(StatusCode::OK, &answer)?, config)
+            let refused = match caller().await {
+                Ok((auth, transport)) => {
+                    let answer = service.logout(&auth, context).await?;
+                    return transport::closed(transport, ok(StatusCode::OK, &answer)?, config);
+                }
+                Err(problem) => problem,
+            };
+            let kept = transport::cookie_ending_token(method, headers, config)?;
+            let (ProblemCode::InvalidToken, Some(refresh_token)) = (refused.code(), kept) else {
+                return Err(refused);
+            };
+            let request = RefreshRequest { refresh_token };
+            let answer = match service.logout_by_refresh_token(request, context).await {
+                Ok(answer) => ok(StatusCode::OK, &answer)?,
+                // It has ended already, and the browser need not keep it.
+                Err(AuthError::InvalidToken) => refused.into_response(),
+                Err(error) => return Err(error.into()),
+            };
+            transport::closed(Transport::Cookies, answer, config)
         }
         Endpoint::Profile => {
             let auth = authenticated().await?;
@@ -146,11 +167,23 @@ where
         Endpoint::VerifyEmail => {
             let to = asked()?;
             let link = read(&parts, &body)?;
-            let auth = api.authenticate_optional(method, headers, peer).await?;
+            let auth = match api.authenticate_optional(method, headers, peer).await {
+                // Cookies come by themselves, and new ones are asked for.
+                Err(problem)
+                    if problem.code() == ProblemCode::InvalidToken
+                        && to == Transport::Cookies
+                        && !headers.contains_key(header::AUTHORIZATION) =>
+                {
+                    None
+                }
+                auth => auth?,
+            };
             match service.verify_email(link, auth.as_ref(), context).await? {
                 VerifyOutcome::Opened(answer) => {
+                    let (status, tokens) = (StatusCode::OK, &answer.tokens);
+                    let response = transport::opened(to, status, &answer, tokens, config)?;
                     supersede(api, to, headers, context).await?;
-                    transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)
+                    Ok(response)
                 }
                 VerifyOutcome::Verified(answer) => ok(StatusCode::OK, &answer),
             }
@@ -289,16 +322,24 @@ where
     let Transport::Cookies = to else {
         return Ok(());
     };
-    let Ok(Some(token)) = transport::cookie_token(headers, api.config()) else {
+    let (service, config) = (api.service(), api.config());
+    if let Ok(Some(token)) = transport::cookie_token(headers, config) {
+        match service.validate_token(token.expose_secret(), context).await {
+            Ok(previous) => {
+                service.logout(&previous, context).await?;
+                return Ok(());
+            }
+            Err(AuthError::InvalidToken) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // All that is left of it, when the access token has run out.
+    let Ok(Some(refresh_token)) = transport::held_refresh_token(headers, config) else {
         return Ok(());
     };
-    let service = api.service();
-    match service.validate_token(token.expose_secret(), context).await {
-        Ok(previous) => {
-            service.logout(&previous, context).await?;
-            Ok(())
-        }
-        Err(AuthError::InvalidToken) => Ok(()),
+    let request = RefreshRequest { refresh_token };
+    match service.logout_by_refresh_token(request, context).await {
+        Ok(_) | Err(AuthError::InvalidToken) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -89,8 +89,8 @@ fn web_origin(text: &str) -> Option<String> {
     is_web.then(|| url.origin().ascii_serialization())
 }
 
-/// Refuses a request that may change something unless a page of our own or of
-/// an allowed origin made it (ASVS 3.5.1): by `Origin` where that is listed,
+/// Refuses a request that may change something, or that opens a WebSocket,
+/// unless a page of our own or of an allowed origin made it (ASVS 3.5.1): by `Origin` where that is listed,
 /// else by what the browser says of it (`Sec-Fetch-Site`), else by `Origin`
 /// against `Host`, for browsers that do not say it. A request that tells neither
 /// comes from no browser of these days, and is refused: other clients have
@@ -100,19 +100,46 @@ pub(super) fn require_own_page(
     headers: &HeaderMap,
     config: &HttpConfig,
 ) -> Result<(), Problem> {
-    if method.is_safe() {
+    if method.is_safe() && !is_websocket(headers) {
         return Ok(());
     }
+    match is_own_page(headers, config)? {
+        Some(true) => Ok(()),
+        Some(false) | None => Err(foreign()),
+    }
+}
+
+/// Refuses a request that a page of another site made, as far as the browser
+/// tells: for what is only read and leaves a trace all the same.
+pub(super) fn refuse_foreign_page(headers: &HeaderMap, config: &HttpConfig) -> Result<(), Problem> {
+    match is_own_page(headers, config)? {
+        Some(false) => Err(foreign()),
+        Some(true) | None => Ok(()),
+    }
+}
+
+/// Whether a page of our own or of an allowed origin made the request; `None`
+/// when nothing says so.
+fn is_own_page(headers: &HeaderMap, config: &HttpConfig) -> Result<Option<bool>, Problem> {
     let origin = single(headers, &header::ORIGIN)?;
     if origin.is_some_and(|origin| config.allowed_origins.contains(origin)) {
-        return Ok(());
+        return Ok(Some(true));
     }
-    let is_own = match (single(headers, &SEC_FETCH_SITE)?, origin) {
-        (Some(site), _) => matches!(site, "same-origin" | "none"),
-        (None, Some(origin)) => is_of_host(origin, single(headers, &header::HOST)?, config),
-        (None, None) => false,
-    };
-    if is_own { Ok(()) } else { Err(foreign()) }
+    Ok(match (single(headers, &SEC_FETCH_SITE)?, origin) {
+        (Some(site), _) => Some(matches!(site, "same-origin" | "none")),
+        (None, Some(origin)) => Some(is_of_host(origin, single(headers, &header::HOST)?, config)),
+        (None, None) => None,
+    })
+}
+
+/// Whether the request opens a WebSocket, over which anything can be asked for
+/// later, and which CORS does not keep pages from.
+fn is_websocket(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::UPGRADE).iter();
+    values.any(|value| {
+        let text = value.as_bytes().to_ascii_lowercase();
+        text.windows(9).any(|part| part == b"websocket")
+    })
 }
 
 /// Whether `origin` is that of the host that the request was sent to. Its

@@ -79,6 +79,16 @@ pub enum Endpoint {
     OpenApi,
 }
 
+impl Endpoint {
+    /// Whether it only reads, and the audit log keeps that it was read.
+    pub(super) const fn leaves_trace(self) -> bool {
+        matches!(
+            self,
+            Self::ExportAccount | Self::ViewUser | Self::ListUserSessions | Self::ListUserEvents
+        )
+    }
+}
+
 /// A path and what its methods do.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]

@@ -109,6 +109,35 @@ pub(super) fn cookie_refresh_token(
     }
 }
 
+/// The refresh token in the cookies of a client that wants to end its session,
+/// and whose access token has run out. The header `Authorization` goes before
+/// cookies here too.
+pub(super) fn cookie_ending_token(
+    method: &Method,
+    headers: &HeaderMap,
+    config: &HttpConfig,
+) -> Result<Option<RefreshToken>, Problem> {
+    if headers.contains_key(header::AUTHORIZATION) {
+        return Ok(None);
+    }
+    let Some(token) = held_refresh_token(headers, config)? else {
+        return Ok(None);
+    };
+    origin::require_own_page(method, headers, config)?;
+    Ok(Some(token))
+}
+
+/// The refresh token in a request's cookies, where these are on.
+pub(super) fn held_refresh_token(
+    headers: &HeaderMap,
+    config: &HttpConfig,
+) -> Result<Option<RefreshToken>, Problem> {
+    match &config.cookies {
+        Some(cookies) => cookies.refresh_in(headers),
+        None => Ok(None),
+    }
+}
+
 /// Where the tokens of a session that is about to be opened shall go.
 pub(super) fn asked(
     method: &Method,

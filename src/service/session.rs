@@ -108,11 +108,48 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
             .end_session(auth.user().id, auth.session().id)
             .await;
         // `false` means that another request has just ended it.
-        let result = ended.map_err(AuthError::from).map(|_| LogoutResponse {
-            message: "You are logged out.".to_owned(),
-        });
+        let result = ended.map_err(AuthError::from).map(|_| logged_out());
         self.report(Operation::Logout, &trail, context, &result);
         result
+    }
+
+    /// The same for a client whose access token has run out: the refresh token,
+    /// also one that was replaced since, says which session it is.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidToken`], also when the session has ended already;
+    /// [`AuthError::Store`]: it may not have ended.
+    pub async fn logout_by_refresh_token(
+        &self,
+        request: RefreshRequest,
+        context: &RequestContext,
+    ) -> Result<LogoutResponse, AuthError> {
+        let mut trail = Trail::default();
+        let result = self.try_logout_by(request, &mut trail).await;
+        self.report(Operation::Logout, &trail, context, &result);
+        result
+    }
+
+    async fn try_logout_by(
+        &self,
+        request: RefreshRequest,
+        trail: &mut Trail,
+    ) -> Result<LogoutResponse, AuthError> {
+        let presented = request.refresh_token.expose_secret();
+        let config = self.config();
+        let claims =
+            self.inner
+                .keyring
+                .verify_refresh(presented, &config.issuer, &config.audience)?;
+        trail.session_id = Some(claims.session);
+        trail.user_id = Some(claims.user);
+        let _forgetting = self.forgetting(claims.user);
+        let store = &self.inner.store;
+        match store.end_session(claims.user, claims.session).await? {
+            true => Ok(logged_out()),
+            false => Err(AuthError::InvalidToken),
+        }
     }
 
     /// The user's live sessions, the last seen first.
@@ -185,5 +222,11 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
             .map_err(AuthError::from);
         self.report(Operation::EndAllSessions, &trail, context, &result);
         result
+    }
+}
+
+fn logged_out() -> LogoutResponse {
+    LogoutResponse {
+        message: "You are logged out.".to_owned(),
     }
 }

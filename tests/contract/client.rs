@@ -181,7 +181,10 @@ impl<'s> Client<'s> {
         let profile = crate::request::get("/profile").by(session);
         self.send(profile).problem(401, "invalid_token");
         let reply = self.send(session.refresh());
-        reply.problem(401, "invalid_token").closes();
+        reply
+            .problem(401, "invalid_token")
+            .header("set-cookie", "")
+            .header("clear-site-data", "");
     }
 
     /// Checks that `session` goes on.

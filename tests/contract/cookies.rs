@@ -50,8 +50,9 @@ fn every_page(client: &Client<'_>, session: &Session, own: &[&str]) {
         Some("null"),
     ];
     // What is asked, and what is answered to who may ask it.
-    let asked: [(Request, u16); 5] = [
+    let asked: [(Request, u16); 6] = [
         (get("/profile"), 200),
+        (Request::new("HEAD", "/account/export"), 200),
         (Request::new("HEAD", "/profile"), 200),
         (put("/profile", json!({})), 200),
         (post("/email/change/confirm", json!({"token": "x"})), 401),
@@ -76,10 +77,17 @@ fn every_page(client: &Client<'_>, session: &Session, own: &[&str]) {
                 let request = of_page(request.clone());
                 let with_token = request.clone().bearer(session.token());
                 client.send(with_token).status(*status);
-                let is_safe = ["GET", "HEAD"].contains(&request.method.as_str());
+                let is_let_in = match (request.method.as_str(), request.target.as_str()) {
+                    // It is kept in the audit log.
+                    ("HEAD", "/account/export") => site.is_none() && origin.is_none(),
+                    ("GET" | "HEAD", _) => true,
+                    _ => false,
+                };
+                let has_body = request.method != "HEAD";
                 let reply = client.send(request.header("Cookie", &session.cookies()));
-                match is_own || is_safe {
+                match is_own || is_let_in {
                     true => reply.status(*status),
+                    false if !has_body => reply.status(403),
                     false => reply.problem(403, "forbidden"),
                 };
             }
@@ -140,6 +148,8 @@ pub(crate) fn cookies(place: &Place<'_>) {
         format!("x{}={}", token.0, token.1),
         format!("{}={}", token.0.to_uppercase(), token.1),
         format!("__Host-{}={}", token.0, token.1),
+        format!("\u{2000}{}={}", token.0, token.1),
+        format!("\t{}\u{3000}={}", token.0, token.1),
         format!("{}={}", refresh.0, token.1),
         ann.session.token().to_owned(),
     ] {
@@ -181,6 +191,23 @@ pub(crate) fn cookies(place: &Place<'_>) {
         .header("clear-site-data", "");
     client.is_dead(&bob.session);
     client.is_live(&ann.session);
+
+    // The refresh token alone ends the session, for a page of the server's own.
+    let Session::Cookie { refresh, .. } = &ann.session else {
+        panic!("the session is kept in cookies");
+    };
+    let left = format!("{}={}", refresh.0, refresh.1);
+    let logout = |site| {
+        let logout = Request::new("POST", "/logout").header("Cookie", &left);
+        client.send(logout.header("Sec-Fetch-Site", site))
+    };
+    logout("cross-site").problem(403, "forbidden");
+    client.is_live(&ann.session);
+    logout("same-origin").message(200).closes();
+    client.is_dead(&ann.session);
+    logout("same-origin")
+        .refused("invalid_token", "Bearer")
+        .closes();
 }
 
 /// How a client asks for cookies, and what becomes of those that it has.
@@ -249,11 +276,17 @@ pub(crate) fn kept_in_cookies(place: &Place<'_>) {
     }
     // What is in the body counts, and then the answer is in the body.
     let body = json!({"refresh_token": bob.refresh_token()});
-    client
-        .send(post("/refresh", body).by(&bob))
-        .status(200)
-        .form("/refresh_token", "refresh token")
-        .header("set-cookie", "");
+    let by_body = post("/refresh", body).by(&bob);
+    for request in [
+        by_body.clone(),
+        by_body.header("Admittance-Session", "cookie"),
+    ] {
+        client
+            .send(request)
+            .status(200)
+            .form("/refresh_token", "refresh token")
+            .header("set-cookie", "");
+    }
     // The routes of the application's own know them, too.
     client
         .send_plain(get("/hello").by(&bob))

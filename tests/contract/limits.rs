@@ -122,7 +122,7 @@ pub(crate) fn networks(place: &Place<'_>) {
     }
 
     let strength = |_| post("/password/strength", json!({"password": "x"}));
-    is_limited(until_refused(&client, strength), 300, 1);
+    is_limited(until_refused(&client, strength), 60, 1);
 
     let register = |_| post("/register", json!({}));
     is_limited(until_refused(&client, register), 40, 20);

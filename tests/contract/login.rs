@@ -63,7 +63,7 @@ pub(crate) fn login(place: &Place<'_>) {
         .message(200)
         .at("/message", &json!("You are logged out."))
         .closes();
-    client.send(logout()).problem(401, "invalid_token");
+    client.send(logout()).problem(401, "invalid_token").closes();
     client.is_dead(&session);
     client.is_live(&ann.session);
     client

@@ -14,7 +14,7 @@ use crate::support::bed::{PASSWORD, config};
 
 const ID: &str = "0123456789abcdef01234567";
 
-fn settings() -> AuthConfig {
+pub(crate) fn settings() -> AuthConfig {
     let role = |name| Role::new(name).unwrap();
     let mut settings = config();
     settings.roles = RolePolicy::new()
@@ -40,7 +40,7 @@ async fn office() -> (Client, String, Value) {
     (client, token, ann)
 }
 
-async fn give(client: &Client, who: &Value, role: &str) {
+pub(crate) async fn give(client: &Client, who: &Value, role: &str) {
     let change = RoleChange {
         grant: Role::new(role).into_iter().collect(),
         ..RoleChange::default()

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use admittance::clock::Clock;
 use admittance::http::{CookieConfig, HttpConfig};
 use admittance::mail::MailKind;
 use axum::body::Body;
@@ -14,6 +13,7 @@ use crate::client::{Client, members, registration, text};
 use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
 
 const ANN: &str = "ann@example.org";
+
 #[tokio::test]
 async fn asvs_3_3_1_and_3_3_2_and_3_3_3_and_3_3_4_every_cookie_has_its_attributes() {
     let mut browser = Browser::new();
@@ -225,6 +225,43 @@ async fn ghsa_31_a_planted_cookie_is_not_taken_for_the_browsers_own() {
     }
 }
 
+/// A browser sees no prefix in a name that begins with a space of another kind,
+/// and keeps such a cookie for a neighbour that sets it.
+#[tokio::test]
+async fn ghsa_31_a_name_that_is_not_quite_ours_is_somebody_elses() {
+    let mut browser = Browser::new();
+    browser.register(ANN).await;
+    let own = browser.jar.clone();
+    browser.jar.clear();
+    browser.register("eve@example.org").await;
+    let eve = std::mem::take(&mut browser.jar);
+    let spaces = [
+        "\u{a0}", "\u{85}", "\u{1680}", "\u{2000}", "\u{2028}", "\u{3000}", "\u{feff}", "\t", "\"",
+    ];
+    for (space, is_before) in spaces
+        .iter()
+        .flat_map(|space| [(space, true), (space, false)])
+    {
+        let around = |name: &String| match is_before {
+            true => format!("{space}{name}"),
+            false => format!("{name}{space}"),
+        };
+        let planted = eve
+            .iter()
+            .map(|(name, value)| (around(name), value.clone()));
+        browser.jar = planted.collect();
+        for line in ["GET /profile", "POST /refresh", "POST /logout"] {
+            let answer = browser.ask(line, None).await;
+            assert_eq!(answer.code(), (401, "invalid_token"), "{line} {space:?}");
+        }
+        browser.jar.extend(own.clone());
+        let profile = browser.ask("GET /profile", None).await;
+        assert_eq!(text(&profile.body, "email"), ANN, "{space:?}");
+    }
+    browser.jar = eve;
+    assert_eq!(browser.ask("POST /refresh", None).await.status, 200);
+}
+
 #[tokio::test]
 async fn cookies_of_others_do_no_harm() {
     let mut browser = Browser::new();
@@ -266,6 +303,135 @@ async fn asvs_7_2_4_a_login_ends_the_session_whose_place_it_takes() {
     browser.register("lee@example.org").await;
     browser.jar = kept;
     assert_eq!(browser.ask("GET /profile", None).await.status, 401);
+}
+
+#[tokio::test]
+async fn asvs_7_2_4_it_ends_it_also_when_only_the_refresh_token_is_left() {
+    let mut browser = Browser::new();
+    browser.register(ANN).await;
+    let login = json!({"email": ANN, "password": PASSWORD});
+    browser.client.bed.clock.advance(Duration::from_secs(901));
+    let before = browser.jar.clone();
+    assert_eq!(browser.ask("POST /login", login.clone()).await.status, 200);
+    let sessions = browser.ask("GET /sessions", None).await;
+    assert_eq!(sessions.body["sessions"].as_array().unwrap().len(), 1);
+    browser.jar = before;
+    assert_eq!(browser.ask("POST /refresh", None).await.status, 401);
+    // A refresh token that is none is as good as nothing.
+    browser.jar = vec![(REFRESH.to_owned(), "x".to_owned())];
+    assert_eq!(browser.ask("POST /login", login).await.status, 200);
+}
+
+/// Cookies that a browser would not keep are an error, and no reason to lose those
+/// that it has.
+#[tokio::test]
+async fn a_login_that_cannot_be_kept_ends_nothing() {
+    let named = |name: &str| {
+        let mut http = with_cookies();
+        http.cookies = Some(CookieConfig::new().named(name).unwrap());
+        http
+    };
+    let mut browser = Browser::at(named("n"));
+    browser.register(ANN).await;
+    let token = browser.jar[0].1.len();
+    let mut config = config();
+    config.audience = "\u{1}".repeat((4096 - token) / 8 - 4);
+    browser.client = Client::over(Bed::with(config), named("n"));
+    browser.jar.clear();
+    browser.register(ANN).await;
+
+    let long = "n".repeat(40);
+    let bed = std::mem::replace(&mut browser.client, Client::new()).bed;
+    browser.client = Client::over(bed, named(&long));
+    for (name, _) in &mut browser.jar {
+        *name = name.replace("-n_", &format!("-{long}_"));
+    }
+    let kept = browser.jar.clone();
+    let login = json!({"email": ANN, "password": PASSWORD});
+    let refused = browser.ask("POST /login", login).await;
+    assert_eq!(refused.code(), (500, "internal"));
+    assert_eq!(browser.jar, kept);
+    assert_eq!(browser.ask("GET /profile", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_refresh_token_in_a_body_gets_a_body() {
+    let mut browser = Browser::new();
+    browser.register(ANN).await;
+    let kept = browser.jar.clone();
+    let own = browser.client.register("lee@example.org").await;
+    let body = json!({"refresh_token": text(&own, "refresh_token")});
+    let renewed = browser.ask("POST /refresh", body).await;
+    assert_eq!(text(&renewed.body, "token_type"), "Bearer");
+    assert!(set_cookies(&renewed).is_empty());
+    assert_eq!(browser.jar, kept);
+    let profile = browser.ask("GET /profile", None).await;
+    assert_eq!(text(&profile.body, "email"), ANN);
+}
+
+/// The access token's cookie goes after fifteen minutes, and who then says "log
+/// out" means it.
+#[tokio::test]
+async fn asvs_7_4_1_logout_ends_a_session_of_which_the_refresh_token_is_left() {
+    // Also by one that has been replaced: the session is the same.
+    for is_replaced in [false, true] {
+        let mut browser = Browser::new();
+        browser.register(ANN).await;
+        let replaced = browser.jar.clone();
+        browser.client.bed.clock.advance(Duration::from_secs(60));
+        browser.ask("POST /refresh", None).await;
+        let newest = browser.jar.clone();
+        if is_replaced {
+            browser.jar = replaced;
+        }
+        browser.jar.retain(|(name, _)| name == REFRESH);
+
+        // Not for a page of somebody else's.
+        let mut request = browser.request("POST /logout", None);
+        let headers = request.headers_mut();
+        headers.insert("sec-fetch-site", "cross-site".parse().unwrap());
+        headers.remove(header::ORIGIN);
+        let answer = browser.client.send(request).await;
+        assert_eq!(answer.code(), (403, "forbidden"));
+        assert!(set_cookies(&answer).is_empty());
+        // Nor beside a token in the header, which goes before cookies.
+        let mut request = browser.request("POST /logout", None);
+        let headers = request.headers_mut();
+        headers.insert(header::AUTHORIZATION, "Bearer x".parse().unwrap());
+        let answer = browser.client.send(request).await;
+        assert_eq!(answer.code(), (401, "invalid_token"));
+        assert!(set_cookies(&answer).is_empty());
+        let kept = std::mem::replace(&mut browser.jar, newest.clone());
+        assert_eq!(browser.ask("GET /profile", None).await.status, 200);
+
+        browser.jar = kept;
+        let answer = browser.ask("POST /logout", None).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let cleared = answer.header("clear-site-data");
+        assert_eq!(cleared, "\"cache\", \"storage\"");
+        assert!(browser.jar.is_empty());
+        browser.jar = newest;
+        assert_eq!(browser.ask("GET /profile", None).await.status, 401);
+        assert_eq!(browser.ask("POST /refresh", None).await.status, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_good_although_the_session_in_the_browser_is_not() {
+    let mut browser = Browser::new();
+    browser.register(ANN).await;
+    let link = browser.client.bed.mailed(MailKind::VerifyEmail).await;
+    let proof = json!({"token": link.expose_secret(), "password": PASSWORD});
+    browser.client.bed.clock.advance(Duration::from_secs(901));
+    let mut request = browser.request("POST /email/verify", Some(&proof));
+    let headers = request.headers_mut();
+    headers.insert(header::AUTHORIZATION, "Bearer x".parse().unwrap());
+    let refused = browser.client.send(request).await;
+    assert_eq!(refused.code(), (401, "invalid_token"));
+    let verified = browser.ask("POST /email/verify", proof).await;
+    assert_eq!(verified.status, 200, "{verified:?}");
+    let profile = browser.ask("GET /profile", None).await;
+    assert_eq!(profile.body["is_verified"], true);
 }
 
 #[tokio::test]
@@ -328,18 +494,23 @@ async fn an_expired_access_token_is_renewed_without_a_script_that_sees_it() {
     );
     assert_eq!(browser.ask("POST /refresh", None).await.status, 200);
     assert_eq!(browser.ask("GET /profile", None).await.status, 200);
-    // Once the session itself has ended, the browser forgets it.
-    let begin = browser.client.bed.clock.now();
+    // Once the session itself has ended, that is a refusal, which takes nothing
+    // away either: by now the browser may have the cookies of a newer one.
     browser
         .client
         .bed
         .clock
         .advance(Duration::from_secs(8 * 24 * 3600));
-    assert!(browser.client.bed.clock.now() > begin);
-    assert_eq!(
-        browser.ask("POST /refresh", None).await.code(),
-        (401, "invalid_token")
-    );
+    for line in ["POST /refresh", "GET /profile"] {
+        let refused = browser.ask(line, None).await;
+        assert_eq!(refused.code(), (401, "invalid_token"), "{line}");
+        assert!(set_cookies(&refused).is_empty(), "{line}");
+        assert_eq!(refused.header("clear-site-data"), "", "{line}");
+    }
+    // Whoever logs out wants to be rid of them.
+    let left = browser.ask("POST /logout", None).await;
+    assert_eq!(left.code(), (401, "invalid_token"));
+    assert_eq!(left.header("clear-site-data"), "\"cache\", \"storage\"");
     assert!(browser.jar.is_empty());
     assert_eq!(
         browser.ask("POST /refresh", None).await.code(),

@@ -1,14 +1,17 @@
 //! What pages of other sites make a browser do with the cookies of a session.
 
+use admittance::audit::AuditPolicy;
 use admittance::axum::{Authenticator, CurrentUser, OptionalUser};
+use admittance::store::MemoryStore;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::routing::any;
 use serde_json::{Value, json};
 
-use crate::browser::{Browser, LISTED, OWN, set_cookies};
-use crate::client::{registration, send, text};
-use crate::support::bed::PASSWORD;
+use crate::administration::{give, settings};
+use crate::browser::{Browser, LISTED, OWN, set_cookies, with_cookies};
+use crate::client::{Client, registration, send, text};
+use crate::support::bed::{Bed, PASSWORD};
 
 const ANN: &str = "ann@example.org";
 
@@ -187,6 +190,67 @@ async fn asvs_3_5_1_it_holds_for_the_applications_own_routes() {
             };
             assert_eq!(send(&app, request).await.status, wanted, "{method}");
         }
+        // What opens a WebSocket is a GET, whose answer any page may read.
+        for upgrade in ["websocket", "WebSocket", "h2c, websocket"] {
+            for (source, wanted) in [("same-origin", 200), ("cross-site", 403)] {
+                let mut request = browser.request(&format!("GET {path}"), None);
+                from(&[("sec-fetch-site", source)], request.headers_mut());
+                let upgrade = upgrade.parse().unwrap();
+                request.headers_mut().insert(header::UPGRADE, upgrade);
+                assert_eq!(send(&app, request).await.status, wanted, "{source}");
+            }
+        }
+    }
+}
+
+/// The browser of an administrator of a server with an audit log, and the
+/// administrator's id.
+async fn administrator() -> (Browser, String) {
+    let mut http = with_cookies();
+    http.admin = true;
+    let store = MemoryStore::new();
+    let bed = Bed::built(store.clone(), settings(), |builder, _| {
+        builder.audit_log(store, AuditPolicy::default())
+    });
+    let mut browser = Browser::at(http.clone());
+    browser.client = Client::over(bed, http);
+    let registered = browser.register(ANN).await.body;
+    give(&browser.client, &registered, "admin").await;
+    (browser, text(&registered, "user_id").to_owned())
+}
+
+/// The audit log holds so many events of each user, and says who looked at whom.
+#[tokio::test]
+async fn asvs_3_5_1_no_foreign_page_leaves_a_trace_in_the_audit_log() {
+    let paths = [
+        "/account/export",
+        "/admin/users/{}",
+        "/admin/users/{}/sessions",
+        "/admin/users/{}/events",
+    ];
+    for (name, source, is_own) in SOURCES {
+        let (mut browser, ann) = administrator().await;
+        for path in paths {
+            let line = format!("GET {}", path.replace("{}", &ann));
+            let mut request = browser.request(&line, None);
+            from(source, request.headers_mut());
+            let answer = browser.client.send(request).await;
+            // Where no header says anything, no browser with pages of others does.
+            if is_own || name == "nobody says" {
+                assert_eq!(answer.status, 200, "{name}: {line}: {answer:?}");
+            } else {
+                assert_eq!(answer.code(), (403, "forbidden"), "{name}: {line}");
+            }
+        }
+        browser.client.bed.auth.flush_events().await;
+        let events = browser.ask("GET /account/events", None).await;
+        let kept = events.body["events"].as_array().unwrap().iter();
+        let exports = kept.filter(|event| event["operation"] == "export_account");
+        assert_eq!(
+            exports.count() == 0,
+            !is_own && name != "nobody says",
+            "{name}"
+        );
     }
 }
 

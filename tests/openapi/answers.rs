@@ -188,6 +188,11 @@ impl Server {
         let next = format!("GET /account/events?before={}", text(&events, "next"));
         self.ask(&next, &token, NONE, "200").await;
         self.ask("GET /account/export", &token, NONE, "200").await;
+        let request = Request::get("/account/export")
+            .header("sec-fetch-site", "cross-site")
+            .header(header::COOKIE, format!("__Host-admittance_token={token}"));
+        let answer = self.send(request.body(Bytes::new()).unwrap()).await;
+        assert_eq!(text(&answer.body, "code"), "forbidden");
         self.ask(
             "DELETE /account",
             &token,
@@ -365,21 +370,24 @@ impl Server {
             .to_string()
             .contains("admittance-session");
         let ways = operation["security"].to_string();
-        let mut headers = Vec::new();
+        let mut sent = Vec::new();
         if asks {
-            headers.push(("admittance-session", "cookie"));
+            sent.push(("admittance-session", "cookie", "{}"));
         }
         if ways.contains("cookie") {
-            headers.push(("cookie", "__Host-admittance_token=x"));
+            sent.push(("cookie", "__Host-admittance_token=x", "{}"));
         }
-        for (name, value) in headers {
+        if ways.contains("refreshCookie") {
+            sent.push(("cookie", "__Host-admittance_refresh=x", ""));
+        }
+        for (name, value, body) in sent {
             let request = Request::builder()
                 .method(method)
                 .uri(path)
                 .header(name, value)
                 .header("sec-fetch-site", "cross-site")
                 .header(header::CONTENT_TYPE, "application/json")
-                .body(Bytes::from_static(b"{}"))
+                .body(Bytes::from_static(body.as_bytes()))
                 .unwrap();
             let wanted = if method.is_safe() { 401 } else { 403 };
             let answer = self.send(request).await;
@@ -500,6 +508,8 @@ async fn the_answers_of_a_session_in_cookies_are_documented() {
     let (status, cookies, _) = send("POST /login", "", login.clone()).await;
     assert_eq!(status, 200);
     assert_eq!(send("POST /logout", &cookies, NONE).await.0, 200);
+    let (status, forgotten, _) = send("POST /logout", &cookies, NONE).await;
+    assert_eq!((status, forgotten.matches('=').count()), (401, 2));
     let (_, cookies, _) = send("POST /login", "", login).await;
     assert_eq!(
         send("DELETE /account", &cookies, wrong_proof()).await.0,

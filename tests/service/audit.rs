@@ -215,6 +215,11 @@ async fn ghsa_30_strangers_and_floods_make_no_records() {
     for _ in 0..100 {
         assert!(bed.validate(&ann.tokens).await.is_err());
         assert!(bed.refresh(&ann.tokens).await.is_err());
+        let request = admittance::service::RefreshRequest {
+            refresh_token: ann.tokens.refresh_token.clone(),
+        };
+        let left = bed.auth.logout_by_refresh_token(request, &bed.here).await;
+        assert!(left.is_err());
     }
     assert_eq!(stored(&bed, ann.user_id).await, before + 1, "the logout");
     // A flood of guesses at one account ends at its limit.

@@ -52,9 +52,9 @@ const PASSWORD_CHECKS: [&str; 5] = [
     "login",
 ];
 
-/// The operations that check an access token at most, which cannot be guessed
-/// and whose bearer is known.
-const BY_ACCESS_TOKEN: [&str; 18] = [
+/// The operations that check an access token at most, or a refresh token to end
+/// its session, which cannot be guessed and whose bearer is known.
+const BY_ACCESS_TOKEN: [&str; 19] = [
     "change_user_roles",
     "end_all_sessions",
     "end_session",
@@ -68,6 +68,7 @@ const BY_ACCESS_TOKEN: [&str; 18] = [
     "list_user_events",
     "list_users",
     "logout",
+    "logout_by_refresh_token",
     "send_password_reset",
     "set_user_status",
     "update_profile",

@@ -9,7 +9,7 @@ use admittance::error::{AuthError, ConfigError};
 use admittance::mail::MailKind;
 use admittance::service::{
     Authenticated, ChangeRoles, ConfirmPassword, DeleteAccount, EmailRequest, LinkRequest,
-    LoginResponse, ResetPassword, SetStatus, Tokens, UpdateProfile, VerifyEmail,
+    LoginResponse, RefreshRequest, ResetPassword, SetStatus, Tokens, UpdateProfile, VerifyEmail,
 };
 use admittance::store::{MemoryStore, SessionStore};
 use admittance::test_util::MockStore;
@@ -137,6 +137,7 @@ async fn a_session_that_ends_by_itself_is_not_kept_beyond_its_end() {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
     Logout,
+    LogoutByRefresh,
     EndSession,
     EndAllSessions,
     NewPassword,
@@ -166,6 +167,12 @@ impl Change {
         let other = bed.validate(first).await.unwrap();
         match self {
             Self::Logout => drop(auth.logout(&who, here).await.unwrap()),
+            Self::LogoutByRefresh => {
+                let request = RefreshRequest {
+                    refresh_token: tokens.refresh_token.clone(),
+                };
+                drop(auth.logout_by_refresh_token(request, here).await.unwrap());
+            }
             Self::EndSession => auth
                 .end_session(&other, who.session().id, here)
                 .await
@@ -256,6 +263,7 @@ async fn administrator(bed: &Bed) -> Authenticated {
 async fn asvs_7_4_1_what_ended_through_this_instance_acts_at_once() {
     for change in [
         Change::Logout,
+        Change::LogoutByRefresh,
         Change::EndSession,
         Change::EndAllSessions,
         Change::NewPassword,

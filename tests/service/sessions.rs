@@ -28,6 +28,48 @@ async fn asvs_7_4_1_logout_ends_the_access_token_and_the_refresh_token() {
 }
 
 #[tokio::test]
+async fn asvs_7_4_1_a_refresh_token_ends_its_session_too() {
+    let bed = Bed::new();
+    let leave = async |refresh_token: &RefreshToken| {
+        let refresh_token = refresh_token.clone();
+        let request = RefreshRequest { refresh_token };
+        bed.auth.logout_by_refresh_token(request, &bed.here).await
+    };
+    let ann = bed.register("ann@example.org").await;
+    let other = bed.login("ann@example.org", PASSWORD).await.unwrap().tokens;
+    let renewed = bed.refresh(&ann.tokens).await.unwrap();
+    // After the access token has run out, and by a token that was replaced.
+    bed.clock.advance(Duration::from_secs(900));
+    for tokens in [&ann.tokens, &renewed] {
+        assert!(is_invalid(&bed.validate(tokens).await));
+    }
+    leave(&ann.tokens.refresh_token).await.unwrap();
+    let event = bed.events.all().pop().unwrap();
+    assert_eq!((event.operation, event.refused), (Operation::Logout, None));
+    assert_eq!(event.user_id, Some(ann.user_id));
+    assert!(event.session_id.is_some());
+    assert!(is_invalid(&bed.refresh(&renewed).await));
+    assert!(bed.refresh(&other).await.is_ok());
+    // There is no such session any more, nor is this a token.
+    for dead in [&renewed.refresh_token, &RefreshToken::new("adr_x")] {
+        assert!(is_invalid(&leave(dead).await));
+        let event = bed.events.all().pop().unwrap();
+        let refused = Some(admittance::error::ErrorCode::InvalidToken);
+        assert_eq!(
+            (event.operation, event.refused),
+            (Operation::Logout, refused)
+        );
+    }
+    // A token of another service's ends nothing.
+    let mut elsewhere = crate::support::bed::config();
+    elsewhere.audience = "elsewhere".to_owned();
+    let elsewhere = Bed::with(elsewhere);
+    let foreign = elsewhere.register("ann@example.org").await.tokens;
+    assert!(is_invalid(&leave(&foreign.refresh_token).await));
+    assert!(elsewhere.refresh(&foreign).await.is_ok());
+}
+
+#[tokio::test]
 async fn an_access_token_ends_at_its_second() {
     let bed = Bed::new();
     let tokens = bed.register("ann@example.org").await.tokens;

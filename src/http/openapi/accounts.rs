@@ -93,7 +93,7 @@ pub(super) fn logout() -> Operation {
     Operation::new(Tag::Session, "Log out")
         .description("Ends the session, and with it every token of it.")
         .for_user()
-        .ends_session()
+        .logs_out()
         .answers(200, "The session has ended.", &examples::logged_out())
 }
 

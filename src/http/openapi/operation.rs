@@ -75,6 +75,8 @@ enum Cookies {
     /// The same, and the refresh token of the cookie may replace the body.
     Refreshed,
     Removed,
+    /// The same, and the refresh token of the cookie is enough.
+    Ended,
 }
 
 struct Body {
@@ -163,9 +165,16 @@ impl Operation {
         self
     }
 
-    /// Ends the session that the client keeps.
+    /// Ends the session that the client keeps, if it is that one.
     pub(super) fn ends_session(mut self) -> Self {
         self.cookies = Cookies::Removed;
+        self
+    }
+
+    /// Ends the session that the client keeps, of which the refresh token may be
+    /// all that is left.
+    pub(super) fn logs_out(mut self) -> Self {
+        self.cookies = Cookies::Ended;
         self
     }
 
@@ -322,7 +331,7 @@ impl Operation {
         components: &mut Components,
     ) -> Value {
         if components.has_cookies() {
-            self = self.with_cookies(method);
+            self = self.with_cookies(method, endpoint);
         }
         let mut operation = Map::new();
         let mut add = |name: &str, value: Value| operation.insert(name.to_owned(), value);
@@ -359,7 +368,7 @@ impl Operation {
         }
         for (status, codes) in by_status(&self.problems) {
             let ends_session = components.has_cookies()
-                && self.cookies == Cookies::Refreshed
+                && self.cookies == Cookies::Ended
                 && status == StatusCode::UNAUTHORIZED;
             let response = components.problem_response(&codes, ends_session);
             responses.insert(status.as_u16().to_string(), response);
@@ -369,8 +378,11 @@ impl Operation {
     }
 
     /// What cookies add to it.
-    fn with_cookies(mut self, method: &Method) -> Self {
-        if matches!(self.cookies, Cookies::SetIfAsked | Cookies::Refreshed) {
+    fn with_cookies(mut self, method: &Method, endpoint: Endpoint) -> Self {
+        if self.cookies == Cookies::Refreshed {
+            self = self.problem(ProblemCode::Forbidden);
+        }
+        if self.cookies == Cookies::SetIfAsked {
             let description = "Asks for cookies in place of tokens in the body. Such a request \
                                must come from a page of this server or of an allowed origin.";
             let header =
@@ -381,7 +393,7 @@ impl Operation {
                 .problem(ProblemCode::Forbidden);
         }
         match self.access {
-            Access::AnyoneOrUser | Access::User if !method.is_safe() => {
+            Access::AnyoneOrUser | Access::User if !method.is_safe() || endpoint.leaves_trace() => {
                 self.problem(ProblemCode::Forbidden)
             }
             _ => self,
@@ -397,8 +409,11 @@ impl Operation {
         if has_cookies && !ways.is_empty() {
             ways.push(json!({ "cookie": [] }));
         }
-        if has_cookies && self.cookies == Cookies::Refreshed {
-            ways = vec![json!({}), json!({ "refreshCookie": [] })];
+        let by_refresh = json!({ "refreshCookie": [] });
+        match self.cookies {
+            Cookies::Refreshed if has_cookies => ways = vec![json!({}), by_refresh],
+            Cookies::Ended if has_cookies => ways.push(by_refresh),
+            _ => {}
         }
         ways.into()
     }
@@ -411,7 +426,9 @@ impl Answer {
         if components.has_cookies() {
             bodies.extend(&self.in_cookies);
             match cookies {
-                Cookies::Removed => headers.extend(["Set-Cookie", "Clear-Site-Data"]),
+                Cookies::Removed | Cookies::Ended => {
+                    headers.extend(["Set-Cookie", "Clear-Site-Data"])
+                }
                 _ if self.in_cookies.is_some() => headers.push("Set-Cookie"),
                 _ => {}
             }

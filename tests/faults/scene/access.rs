@@ -3,12 +3,12 @@
 use admittance::clock::Clock;
 use admittance::error::AuthError;
 use admittance::mail::MailKind;
-use admittance::service::Tokens;
+use admittance::service::{RefreshRequest, Tokens};
 use admittance::store::UserStore;
 
 use super::ops::CAP;
 use super::run::new_profile;
-use super::{ANN, NEW, Outcome, Scene};
+use super::{ANN, NEW, Op, Outcome, Scene};
 use crate::asks::{confirm_password, resend, verify};
 use crate::support::bed::{OTHER_PASSWORD, PASSWORD, registration};
 
@@ -116,7 +116,16 @@ impl Scene {
     pub(super) async fn check_logout(&self, outcome: &Outcome) {
         if !matches!(outcome, Some(Ok(_))) {
             let (auth, here) = (&self.bed.auth, &self.bed.here);
-            auth.logout(&self.ann, here).await.unwrap();
+            if self.op == Op::LogoutByRefresh {
+                let again = RefreshRequest {
+                    refresh_token: self.asking.refresh_token.clone(),
+                };
+                let again = auth.logout_by_refresh_token(again, here).await;
+                // It ended the session before, or does so now.
+                assert!(matches!(again, Ok(_) | Err(AuthError::InvalidToken)));
+            } else {
+                auth.logout(&self.ann, here).await.unwrap();
+            }
         }
         self.assert_dead(&self.asking).await;
         self.assert_alive(&self.other).await;

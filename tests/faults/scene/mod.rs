@@ -237,7 +237,7 @@ impl Scene {
             | Op::ListEvents => self.check_untouched(true).await,
             Op::Refresh | Op::RefreshRepeated => self.check_refresh(outcome).await,
             Op::RefreshReused => self.check_reused(outcome).await,
-            Op::Logout | Op::LogoutCached => self.check_logout(outcome).await,
+            Op::Logout | Op::LogoutCached | Op::LogoutByRefresh => self.check_logout(outcome).await,
             Op::UpdateProfile => self.check_profile(outcome).await,
             Op::ChangePassword => self.check_change(outcome).await,
             Op::ConfirmPassword | Op::ConfirmPasswordCached => {

@@ -38,6 +38,8 @@ pub(crate) enum Op {
     /// With what was checked before being kept, as the next one.
     LogoutCached,
     ConfirmPasswordCached,
+    /// With the refresh token, and what was checked before being kept.
+    LogoutByRefresh,
     UpdateProfile,
     ChangePassword,
     ChangePasswordWrong,
@@ -100,7 +102,7 @@ pub(crate) enum Op {
     AppointUnverified,
 }
 
-pub(crate) const OPS: [Op; 66] = [
+pub(crate) const OPS: [Op; 67] = [
     Op::Register,
     Op::RegisterTaken,
     Op::RegisterMailing,
@@ -118,6 +120,7 @@ pub(crate) const OPS: [Op; 66] = [
     Op::Logout,
     Op::LogoutCached,
     Op::ConfirmPasswordCached,
+    Op::LogoutByRefresh,
     Op::UpdateProfile,
     Op::ChangePassword,
     Op::ChangePasswordWrong,
@@ -293,7 +296,10 @@ impl Op {
         if self == Op::LoginCapped {
             config.session.max_per_user = Some(CAP);
         }
-        if matches!(self, Op::LogoutCached | Op::ConfirmPasswordCached) {
+        if matches!(
+            self,
+            Op::LogoutCached | Op::LogoutByRefresh | Op::ConfirmPasswordCached
+        ) {
             config.session.check = SessionCheck::Cached {
                 max_staleness: Duration::from_secs(60),
                 capacity: 10,

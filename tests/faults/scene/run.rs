@@ -48,6 +48,14 @@ impl Scene {
                     Ok(Some(auth.refresh(refresh, here).await?.tokens))
                 }
                 Op::Logout | Op::LogoutCached => auth.logout(&ann, here).await.map(|_| None),
+                Op::LogoutByRefresh => {
+                    let request = RefreshRequest {
+                        refresh_token: asking.refresh_token.clone(),
+                    };
+                    auth.logout_by_refresh_token(request, here)
+                        .await
+                        .map(|_| None)
+                }
                 Op::UpdateProfile => {
                     let profile = auth.update_profile(&ann, new_profile(), here).await?;
                     assert_eq!(profile.name.as_str(), "Ann Lee");
