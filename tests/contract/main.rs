@@ -27,6 +27,7 @@ mod login;
 #[path = "../support/mongo.rs"]
 #[expect(dead_code, reason = "other test files use more of it")]
 mod mongo;
+mod outage;
 mod overload;
 mod passwords;
 mod paths;
