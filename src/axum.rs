@@ -28,7 +28,7 @@ use ::http::{Extensions, request::Parts};
 
 use crate::authz::Permission;
 use crate::clock::Clock;
-use crate::http::{AuthApi, Problem, ProblemCode};
+use crate::http::{AuthApi, Problem, ProblemCode, with_host};
 use crate::service::Authenticated;
 use crate::store::Store;
 
@@ -72,8 +72,9 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
         let peer = peer(&parts.extensions);
+        let headers = with_host(&parts.headers, parts.uri.authority());
         Authenticator::from_ref(state)
-            .authenticate(&parts.method, &parts.headers, peer)
+            .authenticate(&parts.method, &headers, peer)
             .await
             .map(Self)
     }
@@ -88,8 +89,9 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
         let peer = peer(&parts.extensions);
+        let headers = with_host(&parts.headers, parts.uri.authority());
         Authenticator::from_ref(state)
-            .authenticate_optional(&parts.method, &parts.headers, peer)
+            .authenticate_optional(&parts.method, &headers, peer)
             .await
             .map(|user| Self(user.map(CurrentUser)))
     }

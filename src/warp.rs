@@ -23,6 +23,7 @@
 //! to the next filter after a refusal, no unprotected filter that comes later
 //! may take the same path.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::future::ready;
 use std::net::{IpAddr, SocketAddr};
@@ -32,6 +33,7 @@ use ::http::{HeaderMap, Method, Request, Response, Uri};
 use ::warp::body::BodyDeserializeError;
 use ::warp::cors::CorsForbidden;
 use ::warp::filters::BoxedFilter;
+use ::warp::host::Authority;
 use ::warp::path::Peek;
 use ::warp::reject::{
     InvalidHeader, InvalidQuery, LengthRequired, MethodNotAllowed, MissingCookie, MissingHeader,
@@ -46,7 +48,7 @@ use http_body_util::StreamBody;
 use crate::authz::Permission;
 use crate::clock::Clock;
 use crate::error::AuthError;
-use crate::http::{AuthApi, Problem, ProblemCode};
+use crate::http::{AuthApi, Problem, ProblemCode, with_host};
 use crate::store::Store;
 
 pub use crate::http::{Authenticator, CurrentUser, OptionalUser};
@@ -80,7 +82,7 @@ where
         .unify();
     path.and(query)
         .and(::warp::method())
-        .and(::warp::header::headers_cloned())
+        .and(headers())
         .and(::warp::body::stream())
         .and(peer())
         .then(move |path, query, method, headers, body, peer| {
@@ -147,7 +149,8 @@ pub fn current_user(auth: &Authenticator) -> BoxedFilter<(CurrentUser,)> {
 }
 
 /// The user, or nobody when the request has no token. One that is there and not
-/// live is [`Rejected`] with 401 all the same.
+/// live is [`Rejected`] with 401 all the same, but for a dead cookie of a request
+/// that changes nothing, which is nobody's.
 #[must_use]
 pub fn optional_user(auth: &Authenticator) -> BoxedFilter<(OptionalUser,)> {
     let auth = auth.clone();
@@ -213,9 +216,21 @@ fn user_who(
 
 /// What a request is authenticated by.
 fn head() -> impl Filter<Extract = (Method, HeaderMap, Option<IpAddr>), Error = Infallible> + Copy {
-    ::warp::method()
-        .and(::warp::header::headers_cloned())
-        .and(peer())
+    ::warp::method().and(headers()).and(peer())
+}
+
+fn headers() -> impl Filter<Extract = (HeaderMap,), Error = Infallible> + Copy {
+    let host = ::warp::host::optional()
+        .or(::warp::any().map(|| None))
+        .unify();
+    ::warp::header::headers_cloned()
+        .and(host)
+        .map(|headers: HeaderMap, host: Option<Authority>| {
+            match with_host(&headers, host.as_ref()) {
+                Cow::Owned(named) => named,
+                Cow::Borrowed(_) => headers,
+            }
+        })
 }
 
 /// How the filters for users refuse a request. [`recover`] answers it.

@@ -102,6 +102,16 @@ impl CookieConfig {
         Ok(value(headers, &self.refresh)?.map(RefreshToken::new))
     }
 
+    /// Whether a request carries any cookie of ours, however often.
+    pub(super) fn are_in(&self, headers: &HeaderMap) -> bool {
+        pairs(headers).any(|(name, _)| name == self.token || name == self.refresh)
+    }
+
+    /// Whether a browser keeps a cookie for an access token of so many bytes.
+    pub(super) fn has_room_for(&self, token: usize) -> bool {
+        self.token.len() + token <= MAX_COOKIE_BYTES
+    }
+
     /// Has a browser keep `tokens`.
     pub(super) fn keep(&self, tokens: &Tokens, headers: &mut HeaderMap) -> Result<(), Problem> {
         let (token, refresh) = match tokens.keeping {
@@ -159,15 +169,17 @@ impl CookieConfig {
 /// it: to the browser its name has no prefix.
 fn value(headers: &HeaderMap, name: &str) -> Result<Option<String>, Problem> {
     let mut found = None;
-    let headers = headers.get_all(header::COOKIE).iter();
-    for pair in headers.flat_map(|header| header.as_bytes().split(|byte| *byte == b';')) {
-        let text = str::from_utf8(pair).unwrap_or_default().trim_matches(' ');
-        if let Some((of, value)) = text.split_once('=')
-            && of == name
-            && found.replace(value.to_owned()).is_some()
-        {
+    for (_, value) in pairs(headers).filter(|(of, _)| *of == name) {
+        if found.replace(value.to_owned()).is_some() {
             return Err(Problem::bad_token());
         }
     }
     Ok(found)
+}
+
+/// The names and values of a request's cookies, those of them that are text.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let headers = headers.get_all(header::COOKIE).iter();
+    let pairs = headers.flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(|pair| str::from_utf8(pair).ok()?.trim_matches(' ').split_once('='))
 }

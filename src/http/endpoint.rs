@@ -13,7 +13,7 @@ use super::transport::{self, Transport};
 use super::{AuthApi, cors, json, json_answer, origin, request, respond};
 use crate::clock::Clock;
 use crate::error::AuthError;
-use crate::service::{RefreshRequest, RegisterOutcome, RequestContext, VerifyOutcome};
+use crate::service::{HeldSession, RefreshRequest, RegisterOutcome, RequestContext, VerifyOutcome};
 use crate::store::Store;
 
 pub(super) async fn dispatch<S, C>(
@@ -49,28 +49,30 @@ where
         Ok::<_, Problem>((auth, transport))
     };
     let authenticated = async || caller().await.map(|(auth, _)| auth);
-    let asked = || transport::asked(method, headers, config);
+    let asked = || {
+        let to = transport::asked(method, headers, config)?;
+        if to == Transport::Cookies {
+            api.require_room_in_cookies()?;
+        }
+        Ok::<_, Problem>((to, opening(api, to, headers, context)))
+    };
     let (id, second) = (segments.first(), segments.get(1));
 
     match endpoint {
         Endpoint::Register => {
-            let to = asked()?;
-            match service.register(read(&parts, &body)?, context).await? {
+            let (to, context) = asked()?;
+            match service.register(read(&parts, &body)?, &context).await? {
                 RegisterOutcome::Opened(answer) => {
                     let (status, tokens) = (StatusCode::CREATED, &answer.tokens);
-                    let response = transport::opened(to, status, &answer, tokens, config)?;
-                    supersede(api, to, headers, context).await?;
-                    Ok(response)
+                    transport::opened(to, status, &answer, tokens, config)
                 }
                 RegisterOutcome::Pending(answer) => ok(StatusCode::ACCEPTED, &answer),
             }
         }
         Endpoint::Login => {
-            let to = asked()?;
-            let answer = service.login(read(&parts, &body)?, context).await?;
-            let response = transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)?;
-            supersede(api, to, headers, context).await?;
-            Ok(response)
+            let (to, context) = asked()?;
+            let answer = service.login(read(&parts, &body)?, &context).await?;
+            transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)
         }
         Endpoint::Refresh => {
             let kept = transport::cookie_refresh_token(method, headers, &body, config)?;
@@ -91,17 +93,23 @@ where
                 }
                 Err(problem) => problem,
             };
-            let kept = transport::cookie_ending_token(method, headers, config)?;
-            let (ProblemCode::InvalidToken, Some(refresh_token)) = (refused.code(), kept) else {
+            let (ProblemCode::InvalidToken, true) = (
+                refused.code(),
+                transport::are_cookies_given_up(method, headers, config)?,
+            ) else {
                 return Err(refused);
             };
-            let request = RefreshRequest { refresh_token };
-            let answer = match service.logout_by_refresh_token(request, context).await {
-                Ok(answer) => ok(StatusCode::OK, &answer)?,
-                // It has ended already, and the browser need not keep it.
-                Err(AuthError::InvalidToken) => refused.into_response(),
-                Err(error) => return Err(error.into()),
-            };
+            // The access token's cookie goes first. Whoever then says "log out" means
+            // it, and is rid of the cookies whatever is in them.
+            let mut answer = refused.into_response();
+            if let Ok(Some(refresh_token)) = transport::held_refresh_token(headers, config) {
+                let request = RefreshRequest { refresh_token };
+                match service.logout_by_refresh_token(request, context).await {
+                    Ok(ended) => answer = ok(StatusCode::OK, &ended)?,
+                    Err(AuthError::InvalidToken) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
             transport::closed(Transport::Cookies, answer, config)
         }
         Endpoint::Profile => {
@@ -165,7 +173,7 @@ where
             )
         }
         Endpoint::VerifyEmail => {
-            let to = asked()?;
+            let (to, context) = asked()?;
             let link = read(&parts, &body)?;
             let auth = match api.authenticate_optional(method, headers, peer).await {
                 // Cookies come by themselves, and new ones are asked for.
@@ -178,12 +186,10 @@ where
                 }
                 auth => auth?,
             };
-            match service.verify_email(link, auth.as_ref(), context).await? {
+            match service.verify_email(link, auth.as_ref(), &context).await? {
                 VerifyOutcome::Opened(answer) => {
                     let (status, tokens) = (StatusCode::OK, &answer.tokens);
-                    let response = transport::opened(to, status, &answer, tokens, config)?;
-                    supersede(api, to, headers, context).await?;
-                    Ok(response)
+                    transport::opened(to, status, &answer, tokens, config)
                 }
                 VerifyOutcome::Verified(answer) => ok(StatusCode::OK, &answer),
             }
@@ -306,41 +312,38 @@ where
     }
 }
 
-/// Ends the session whose place in a browser's cookies a new one is about to
-/// take: nobody would have its tokens any more, but whoever copied them (ASVS
-/// 7.2.4).
-async fn supersede<S, C>(
+/// Where the request came from, and which session's place in a browser's cookies
+/// is taken if it opens one.
+fn opening<S, C>(
     api: &AuthApi<S, C>,
     to: Transport,
     headers: &HeaderMap,
     context: &RequestContext,
-) -> Result<(), Problem>
+) -> RequestContext
 where
     S: Store,
     C: Clock,
 {
-    let Transport::Cookies = to else {
-        return Ok(());
-    };
     let (service, config) = (api.service(), api.config());
-    if let Ok(Some(token)) = transport::cookie_token(headers, config) {
-        match service.validate_token(token.expose_secret(), context).await {
-            Ok(previous) => {
-                service.logout(&previous, context).await?;
-                return Ok(());
-            }
-            Err(AuthError::InvalidToken) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    // All that is left of it, when the access token has run out.
-    let Ok(Some(refresh_token)) = transport::held_refresh_token(headers, config) else {
-        return Ok(());
+    let by_refresh_token = || {
+        let token = transport::held_refresh_token(headers, config).ok()??;
+        service.session_of(&token).ok()
     };
-    let request = RefreshRequest { refresh_token };
-    match service.logout_by_refresh_token(request, context).await {
-        Ok(_) | Err(AuthError::InvalidToken) => Ok(()),
-        Err(error) => Err(error.into()),
+    let by_access_token = || {
+        let token = transport::cookie_token(headers, config).ok()??;
+        let claims = service.verify_offline(token.expose_secret()).ok()?;
+        Some(HeldSession {
+            user_id: claims.sub,
+            session_id: claims.sid,
+        })
+    };
+    let replaces = match to {
+        Transport::Body => None,
+        Transport::Cookies => by_refresh_token().or_else(by_access_token),
+    };
+    RequestContext {
+        replaces,
+        ..context.clone()
     }
 }
 

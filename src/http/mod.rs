@@ -25,9 +25,10 @@ mod route;
 mod transport;
 mod user;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,6 +40,7 @@ use tracing::Instrument;
 
 pub use client_ip::{ForwardedHeader, ParseProxiesError, TrustedProxies};
 pub use cookie::CookieConfig;
+pub(crate) use origin::with_host;
 pub use origin::{AllowedOrigins, ParseOriginsError};
 pub use problem::{Problem, ProblemCode};
 #[cfg(feature = "openapi")]
@@ -107,6 +109,7 @@ impl Default for HttpConfig {
 pub struct AuthApi<S, C = SystemClock> {
     service: AuthService<S, C>,
     config: Arc<HttpConfig>,
+    longest_token: Arc<OnceLock<usize>>,
     #[cfg(feature = "openapi")]
     document: openapi::Kept,
 }
@@ -116,6 +119,7 @@ impl<S, C> Clone for AuthApi<S, C> {
         Self {
             service: self.service.clone(),
             config: Arc::clone(&self.config),
+            longest_token: Arc::clone(&self.longest_token),
             #[cfg(feature = "openapi")]
             document: self.document.clone(),
         }
@@ -143,6 +147,7 @@ impl<S, C> AuthApi<S, C> {
         Self {
             service,
             config: Arc::new(config),
+            longest_token: Arc::default(),
             #[cfg(feature = "openapi")]
             document: openapi::Kept::default(),
         }
@@ -199,6 +204,10 @@ where
     ///
     /// Outside a Tokio runtime.
     pub async fn handle(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
+        let mut request = request;
+        if let Cow::Owned(headers) = with_host(request.headers(), request.uri().authority()) {
+            *request.headers_mut() = headers;
+        }
         let api = self.clone();
         let is_head = request.method() == Method::HEAD;
         let origin = request.headers().get(header::ORIGIN).cloned();
@@ -283,28 +292,56 @@ where
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Authenticated, Problem> {
-        let user = self.authenticate_optional(method, headers, peer).await?;
-        user.ok_or_else(Problem::no_token)
+        let caller = self.caller(method, headers, peer).await?;
+        let (user, _) = caller.ok_or_else(Problem::no_token)?;
+        Ok(user)
     }
 
-    /// The same, or `None` when the request has no access token at all.
+    /// The same, or `None` when the request has no access token at all, or only a
+    /// dead one in a cookie and changes nothing: a browser cannot help sending it.
     ///
     /// # Errors
     ///
-    /// As for [`authenticate`](Self::authenticate): a token that is there and
-    /// not live is refused, so that a client that thinks it is logged in is told
-    /// that it is not.
+    /// As for [`authenticate`](Self::authenticate): any other token that is there
+    /// and not live is refused, so that a client that thinks it is logged in is
+    /// told that it is not.
     pub async fn authenticate_optional(
         &self,
         method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Option<Authenticated>, Problem> {
-        let caller = self.caller(method, headers, peer).await?;
-        Ok(caller.map(|(user, _)| user))
+        match self.caller(method, headers, peer).await {
+            Ok(caller) => Ok(caller.map(|(user, _)| user)),
+            Err(problem)
+                if problem.code() == ProblemCode::InvalidToken
+                    && transport::is_nobodys(method, headers) =>
+            {
+                Ok(None)
+            }
+            Err(problem) => Err(problem),
+        }
     }
 
-    /// The same, and how the token came.
+    /// Refuses to open a session whose tokens no browser would keep, before one is
+    /// opened. How long they are follows from the settings, so it is found out once.
+    fn require_room_in_cookies(&self) -> Result<(), Problem> {
+        let longest = match self.longest_token.get() {
+            Some(longest) => *longest,
+            None => {
+                let longest = self.service.longest_token()?;
+                *self.longest_token.get_or_init(|| longest)
+            }
+        };
+        let cookies = self.config.cookies.as_ref();
+        if cookies.is_some_and(|cookies| !cookies.has_room_for(longest)) {
+            tracing::error!(longest, "access tokens are too long for a cookie");
+            return Err(Problem::new(ProblemCode::Internal));
+        }
+        Ok(())
+    }
+
+    /// The user behind the request, and how the token came.
     async fn caller(
         &self,
         method: &Method,
@@ -351,11 +388,11 @@ impl Authenticator {
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Authenticated, Problem> {
-        let user = self.authenticate_optional(method, headers, peer).await?;
-        user.ok_or_else(Problem::no_token)
+        self.0.authenticate(method, headers, peer).await
     }
 
-    /// The same, or `None` when the request has no access token at all.
+    /// The same, or `None` when the request has no access token at all, or only a
+    /// dead one in a cookie and changes nothing: a browser cannot help sending it.
     ///
     /// # Errors
     ///
@@ -382,6 +419,13 @@ where
 
 #[async_trait::async_trait]
 trait Authenticate: Send + Sync {
+    async fn authenticate(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Authenticated, Problem>;
+
     async fn authenticate_optional(
         &self,
         method: &Method,
@@ -396,6 +440,15 @@ where
     S: Store,
     C: Clock,
 {
+    async fn authenticate(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Authenticated, Problem> {
+        AuthApi::authenticate(self, method, headers, peer).await
+    }
+
     async fn authenticate_optional(
         &self,
         method: &Method,

@@ -1,9 +1,10 @@
 //! Which pages may make a browser send a session's cookies, and read answers.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, uri::Authority};
 use url::Url;
 
 use super::HttpConfig;
@@ -90,8 +91,8 @@ fn web_origin(text: &str) -> Option<String> {
 }
 
 /// Refuses a request that may change something, or that opens a WebSocket,
-/// unless a page of our own or of an allowed origin made it (ASVS 3.5.1): by `Origin` where that is listed,
-/// else by what the browser says of it (`Sec-Fetch-Site`), else by `Origin`
+/// unless a page of our own or of an allowed origin made it (ASVS 3.5.1): by
+/// `Origin` where that is listed, else by what the browser says of it (`Sec-Fetch-Site`), else by `Origin`
 /// against `Host`, for browsers that do not say it. A request that tells neither
 /// comes from no browser of these days, and is refused: other clients have
 /// tokens.
@@ -100,7 +101,7 @@ pub(super) fn require_own_page(
     headers: &HeaderMap,
     config: &HttpConfig,
 ) -> Result<(), Problem> {
-    if method.is_safe() && !is_websocket(headers) {
+    if is_only_read(method, headers) {
         return Ok(());
     }
     match is_own_page(headers, config)? {
@@ -130,6 +131,27 @@ fn is_own_page(headers: &HeaderMap, config: &HttpConfig) -> Result<Option<bool>,
         (None, Some(origin)) => Some(is_of_host(origin, single(headers, &header::HOST)?, config)),
         (None, None) => None,
     })
+}
+
+/// The headers with the host that HTTP/2 names beside them (RFC 9113 §8.3.1).
+pub(crate) fn with_host<'h>(
+    headers: &'h HeaderMap,
+    authority: Option<&Authority>,
+) -> Cow<'h, HeaderMap> {
+    let host = authority.map(Authority::as_str);
+    match host.and_then(|host| HeaderValue::from_str(host).ok()) {
+        Some(host) if !headers.contains_key(header::HOST) => {
+            let mut headers = headers.clone();
+            headers.insert(header::HOST, host);
+            Cow::Owned(headers)
+        }
+        _ => Cow::Borrowed(headers),
+    }
+}
+
+/// Whether the request changes nothing, and opens nothing that could.
+pub(super) fn is_only_read(method: &Method, headers: &HeaderMap) -> bool {
+    method.is_safe() && !is_websocket(headers)
 }
 
 /// Whether the request opens a WebSocket, over which anything can be asked for

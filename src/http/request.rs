@@ -30,7 +30,7 @@ pub(super) fn context(
         ip: config
             .trusted_proxies
             .client(peer, config.forwarded, headers),
-        user_agent: None,
+        ..RequestContext::default()
     }
     .with_user_agent(&agent)
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::problem::{Problem, ProblemCode};
-use super::{HttpConfig, json_answer, origin};
+use super::{CookieConfig, HttpConfig, json_answer, origin};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::service::Tokens;
 
@@ -109,22 +109,28 @@ pub(super) fn cookie_refresh_token(
     }
 }
 
-/// The refresh token in the cookies of a client that wants to end its session,
-/// and whose access token has run out. The header `Authorization` goes before
-/// cookies here too.
-pub(super) fn cookie_ending_token(
+/// Whether a client that logs out has cookies of ours to give up. The header
+/// `Authorization` goes before cookies here too.
+pub(super) fn are_cookies_given_up(
     method: &Method,
     headers: &HeaderMap,
     config: &HttpConfig,
-) -> Result<Option<RefreshToken>, Problem> {
-    if headers.contains_key(header::AUTHORIZATION) {
-        return Ok(None);
+) -> Result<bool, Problem> {
+    let is_there = |cookies: &CookieConfig| cookies.are_in(headers);
+    if headers.contains_key(header::AUTHORIZATION) || !config.cookies.as_ref().is_some_and(is_there)
+    {
+        return Ok(false);
     }
-    let Some(token) = held_refresh_token(headers, config)? else {
-        return Ok(None);
-    };
     origin::require_own_page(method, headers, config)?;
-    Ok(Some(token))
+    Ok(true)
+}
+
+/// Whether a request that may be anybody's counts as nobody's when its token is
+/// dead: the browser sends the cookie by itself, and cannot be told to stop, so
+/// what is for everybody is for this one too. What changes something is not done
+/// in nobody's name for somebody who seems to be logged in.
+pub(super) fn is_nobodys(method: &Method, headers: &HeaderMap) -> bool {
+    !headers.contains_key(header::AUTHORIZATION) && origin::is_only_read(method, headers)
 }
 
 /// The refresh token in a request's cookies, where these are on.

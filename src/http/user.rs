@@ -19,6 +19,8 @@ impl Deref for CurrentUser {
 
 /// The user, or nobody when the request has no token. One that is there and not
 /// live is answered with 401 all the same: a client that thinks it is logged in
-/// is told that it is not.
+/// is told that it is not. Only a dead cookie of a request that changes nothing
+/// is nobody's: a browser sends it by itself, and what is for everybody would be
+/// closed to it.
 #[derive(Clone, Debug)]
 pub struct OptionalUser(pub Option<CurrentUser>);

@@ -99,7 +99,7 @@ where
                 return Err(error.into());
             }
         }
-        self.end_oldest_sessions(&session).await?;
+        self.make_room(&session, context).await?;
         trail.session_id = Some(session.id);
         // An account without any is one of before devices were remembered.
         if device.is_some() && !user.devices.is_empty() {

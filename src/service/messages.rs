@@ -25,6 +25,27 @@ pub struct RequestContext {
     pub ip: Option<IpAddr>,
     /// The client's own description of itself.
     pub user_agent: Option<String>,
+    /// The session that ends as soon as the request has opened another:
+    /// [`AuthService::login`], [`register`](AuthService::register) and
+    /// [`verify_email`](AuthService::verify_email) heed it, other operations do
+    /// not. For a client that overwrites its tokens with the new ones, as a
+    /// browser does with cookies. An event says that it has ended. When it cannot
+    /// be ended, a login fails; a new account is there all the same, and the event
+    /// says so.
+    ///
+    /// [`AuthService::login`]: super::AuthService::login
+    /// [`AuthService`]: super::AuthService
+    pub replaces: Option<HeldSession>,
+}
+
+/// A session whose tokens a client has shown that it holds. Whether it is still
+/// live is not said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldSession {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Which one.
+    pub session_id: SessionId,
 }
 
 impl RequestContext {
@@ -33,7 +54,7 @@ impl RequestContext {
     pub fn from_ip(ip: IpAddr) -> Self {
         Self {
             ip: Some(ip),
-            user_agent: None,
+            ..Self::default()
         }
     }
 

@@ -48,12 +48,13 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::AuthConfig;
 use crate::error::AuthError;
 use crate::event::EventSink;
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::limit::{Decision, LimitKey, Quota};
 use crate::mail::Outbox;
 use crate::password::breach::BreachCheck;
 use crate::password::{HashingStats, PasswordHasher};
 use crate::random::{self, SecureRandom};
+use crate::secret::RefreshToken;
 use crate::session::Session;
 use crate::store::LimitStore;
 use crate::time::Timestamp;
@@ -161,6 +162,40 @@ impl<S, C: Clock> AuthService<S, C> {
         self.inner
             .keyring
             .verify(token, &config.issuer, &config.audience, self.now())
+    }
+
+    /// Which session a refresh token belongs to, whether that is live or not and
+    /// also when the token has been replaced: by its signature, without the store.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidToken`].
+    pub fn session_of(&self, token: &RefreshToken) -> Result<HeldSession, AuthError> {
+        let (token, config) = (token.expose_secret(), self.config());
+        let keyring = &self.inner.keyring;
+        let claims = keyring.verify_refresh(token, &config.issuer, &config.audience)?;
+        Ok(HeldSession {
+            user_id: claims.user,
+            session_id: claims.session,
+        })
+    }
+
+    /// How long access tokens are at most, in bytes.
+    pub(crate) fn longest_token(&self) -> Result<usize, AuthError> {
+        let config = self.config();
+        let end = u64::try_from(Timestamp::MAX.as_secs()).unwrap_or(u64::MAX);
+        let token = self.inner.keyring.sign(&Claims {
+            iss: config.issuer.clone(),
+            sub: UserId::from_bytes([0; 12]),
+            aud: config.audience.clone(),
+            exp: end,
+            iat: end,
+            jti: hex(&[0; 16]),
+            sid: SessionId::from_bytes([0; 12]),
+            epoch: u64::MAX,
+            typ: TokenKind::Access,
+        })?;
+        Ok(token.expose_secret().len())
     }
 
     fn now(&self) -> Timestamp {

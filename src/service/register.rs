@@ -136,6 +136,8 @@ where
         }
         trail.user_id = Some(user.id);
         trail.session_id = Some(session.id);
+        // The account is made, whether this succeeds or is reported as failed.
+        let _ = self.end_replaced(context).await;
         // After the hook, which may set the language of the mail.
         let service = self.clone();
         let mail_link = move |user: &User| {

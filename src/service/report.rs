@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::{AuthService, Authenticated, RequestContext};
+use super::{AuthService, Authenticated, HeldSession, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, ErrorCode};
 use crate::event::{AuthEvent, Notice, Operation, emit};
@@ -27,6 +27,14 @@ impl Trail {
         Self {
             user_id: Some(auth.user().id),
             session_id: Some(auth.session().id),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn of_held(held: HeldSession) -> Self {
+        Self {
+            user_id: Some(held.user_id),
+            session_id: Some(held.session_id),
             ..Self::default()
         }
     }

@@ -3,14 +3,14 @@
 use super::report::Trail;
 use super::validate::is_usable;
 use super::{
-    AuthService, Authenticated, LoginResponse, LogoutResponse, RefreshRequest, RequestContext,
-    SessionList, SessionView,
+    AuthService, Authenticated, HeldSession, LoginResponse, LogoutResponse, RefreshRequest,
+    RequestContext, SessionList, SessionView,
 };
 use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::event::{Notice, Operation};
 use crate::id::SessionId;
-use crate::session::Rotation;
+use crate::session::{Rotation, Session};
 use crate::store::{LimitStore, SessionStore, UserStore};
 
 impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
@@ -136,20 +136,49 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         request: RefreshRequest,
         trail: &mut Trail,
     ) -> Result<LogoutResponse, AuthError> {
-        let presented = request.refresh_token.expose_secret();
-        let config = self.config();
-        let claims =
-            self.inner
-                .keyring
-                .verify_refresh(presented, &config.issuer, &config.audience)?;
-        trail.session_id = Some(claims.session);
-        trail.user_id = Some(claims.user);
-        let _forgetting = self.forgetting(claims.user);
-        let store = &self.inner.store;
-        match store.end_session(claims.user, claims.session).await? {
+        let held = self.session_of(&request.refresh_token)?;
+        *trail = Trail::of_held(held);
+        match self.end_held(held).await? {
             true => Ok(logged_out()),
             false => Err(AuthError::InvalidToken),
         }
+    }
+
+    async fn end_held(&self, held: HeldSession) -> Result<bool, AuthError> {
+        let _forgetting = self.forgetting(held.user_id);
+        let store = &self.inner.store;
+        Ok(store.end_session(held.user_id, held.session_id).await?)
+    }
+
+    /// Ends the session whose place a new one takes: nobody would have its tokens
+    /// any more but who copied them (ASVS 7.2.4). Reports it, failure too.
+    pub(super) async fn end_replaced(&self, context: &RequestContext) -> Result<(), AuthError> {
+        let Some(held) = context.replaces else {
+            return Ok(());
+        };
+        let trail = Trail::of_held(held);
+        let ended = self.end_held(held).await;
+        // Else it had ended before.
+        if !matches!(ended, Ok(false)) {
+            self.report(Operation::Logout, &trail, context, &ended);
+        }
+        ended.map(|_| ())
+    }
+
+    /// Makes room for `opened`, once it is stored: ends the session whose place it
+    /// takes, and then the oldest ones beyond the cap, among which that one no
+    /// longer counts. When that fails, the new one, whose tokens nobody has yet,
+    /// comes to nothing.
+    pub(super) async fn make_room(
+        &self,
+        opened: &Session,
+        context: &RequestContext,
+    ) -> Result<(), AuthError> {
+        if let Err(error) = self.end_replaced(context).await {
+            self.discard(opened).await;
+            return Err(error);
+        }
+        self.end_oldest_sessions(opened).await
     }
 
     /// The user's live sessions, the last seen first.

@@ -118,7 +118,7 @@ where
             self.discard(&session).await;
             return Err(error);
         }
-        self.end_oldest_sessions(&session).await?;
+        self.make_room(&session, context).await?;
         user.is_verified = true;
         trail.session_id = Some(session.id);
         let device = self.new_device(&user, context);
@@ -200,6 +200,8 @@ where
         }
         trail.user_id = Some(user.id);
         trail.session_id = Some(session.id);
+        // The account is made, whether this succeeds or is reported as failed.
+        let _ = self.end_replaced(context).await;
         if !self.remove_links(link.account.id, None).await {
             trail.notice = Some(Notice::RowsLeftBehind);
         }

@@ -4,7 +4,7 @@ use admittance::error::AuthError;
 use admittance::secret::MailToken;
 use admittance::service::{
     Authenticated, ChangeEmail, ChangePassword, ConfirmPassword, DeleteAccount, EmailRequest,
-    LinkRequest, ResetPassword, Tokens, VerifyEmail, VerifyOutcome,
+    LinkRequest, RequestContext, ResetPassword, Tokens, VerifyEmail, VerifyOutcome,
 };
 use admittance::store::Store;
 
@@ -19,19 +19,27 @@ pub(crate) async fn verify<S: Store + Clone>(
     password: Option<&str>,
     who: Option<&Authenticated>,
 ) -> Answer {
+    verify_from(&bed.here, bed, link, password, who).await
+}
+
+pub(crate) async fn verify_from<S: Store + Clone>(
+    here: &RequestContext,
+    bed: &Bed<S>,
+    link: &MailToken,
+    password: Option<&str>,
+    who: Option<&Authenticated>,
+) -> Answer {
     let request = VerifyEmail {
         token: link.clone(),
         password: password.map(Into::into),
     };
-    Ok(
-        match bed.auth.verify_email(request, who, &bed.here).await? {
-            VerifyOutcome::Opened(answer) => {
-                assert!(answer.is_verified);
-                Some(answer.tokens)
-            }
-            VerifyOutcome::Verified(_) => None,
-        },
-    )
+    Ok(match bed.auth.verify_email(request, who, here).await? {
+        VerifyOutcome::Opened(answer) => {
+            assert!(answer.is_verified);
+            Some(answer.tokens)
+        }
+        VerifyOutcome::Verified(_) => None,
+    })
 }
 
 pub(crate) async fn resend<S: Store + Clone>(bed: &Bed<S>, email: &str) -> Answer {

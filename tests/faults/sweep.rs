@@ -55,6 +55,14 @@ async fn run(op: Op, usual: &Usual, call: usize, fault: Fault) {
     let (of_mails, reported): (Vec<_>, Vec<_>) = events
         .into_iter()
         .partition(|event| event.operation == Operation::SendMail);
+    // The end of the session whose place it takes is an event of its own.
+    let (replaced, reported): (Vec<_>, Vec<_>) = reported
+        .into_iter()
+        .partition(|event| op.replaces() && event.operation == Operation::Logout);
+    match &outcome {
+        Some(Ok(_)) if op.replaces() && fault != Fault::Twice => assert_eq!(replaced.len(), 1),
+        _ => assert!(replaced.len() <= 1),
+    }
     match &outcome {
         None => assert!(reported.is_empty()),
         Some(Ok(_)) if op.is_silent() => assert!(reported.is_empty()),

@@ -1,12 +1,13 @@
 //! A browser: it keeps cookies, and says where its requests come from.
 
 use admittance::http::{CookieConfig, HttpConfig};
+use admittance::mail::MailKind;
 use axum::body::Body;
 use axum::http::{Request, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, registration};
-use crate::support::bed::config;
+use crate::support::bed::{PASSWORD, config};
 
 /// The origin of the API.
 pub(crate) const OWN: &str = "https://exam.example";
@@ -80,6 +81,19 @@ impl Browser {
         let answer = self.ask("POST /register", registration(email)).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         answer
+    }
+
+    /// The cookies of somebody else who registers and confirms the address, in
+    /// another browser.
+    pub(crate) async fn another(&mut self, email: &str) -> Vec<(String, String)> {
+        let own = std::mem::take(&mut self.jar);
+        self.ask("POST /register", registration(email)).await;
+        if self.jar.is_empty() {
+            let link = self.client.bed.mailed(MailKind::CompleteRegistration).await;
+            let proof = json!({"token": link.expose_secret(), "password": PASSWORD});
+            self.ask("POST /email/verify", proof).await;
+        }
+        std::mem::replace(&mut self.jar, own)
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {

@@ -280,81 +280,6 @@ async fn cookies_of_others_do_no_harm() {
 }
 
 #[tokio::test]
-async fn asvs_7_2_4_a_login_ends_the_session_whose_place_it_takes() {
-    let mut browser = Browser::new();
-    browser.register(ANN).await;
-    let before = browser.jar.clone();
-    let login = json!({"email": ANN, "password": PASSWORD});
-    assert_eq!(browser.ask("POST /login", login).await.status, 200);
-    let after = std::mem::replace(&mut browser.jar, before);
-    assert_eq!(browser.ask("GET /profile", None).await.status, 401);
-    assert_eq!(browser.ask("POST /refresh", None).await.status, 401);
-    browser.jar = after;
-    let sessions = browser.ask("GET /sessions", None).await;
-    assert_eq!(sessions.body["sessions"].as_array().unwrap().len(), 1);
-    // A login that is refused ends nothing.
-    let wrong = json!({"email": ANN, "password": OTHER_PASSWORD});
-    assert_eq!(browser.ask("POST /login", wrong).await.status, 401);
-    assert_eq!(browser.ask("GET /profile", None).await.status, 200);
-    // Registering as somebody else is a change of user.
-    let session = browser.ask("GET /profile", None).await;
-    assert_eq!(text(&session.body, "email"), ANN);
-    let kept = browser.jar.clone();
-    browser.register("lee@example.org").await;
-    browser.jar = kept;
-    assert_eq!(browser.ask("GET /profile", None).await.status, 401);
-}
-
-#[tokio::test]
-async fn asvs_7_2_4_it_ends_it_also_when_only_the_refresh_token_is_left() {
-    let mut browser = Browser::new();
-    browser.register(ANN).await;
-    let login = json!({"email": ANN, "password": PASSWORD});
-    browser.client.bed.clock.advance(Duration::from_secs(901));
-    let before = browser.jar.clone();
-    assert_eq!(browser.ask("POST /login", login.clone()).await.status, 200);
-    let sessions = browser.ask("GET /sessions", None).await;
-    assert_eq!(sessions.body["sessions"].as_array().unwrap().len(), 1);
-    browser.jar = before;
-    assert_eq!(browser.ask("POST /refresh", None).await.status, 401);
-    // A refresh token that is none is as good as nothing.
-    browser.jar = vec![(REFRESH.to_owned(), "x".to_owned())];
-    assert_eq!(browser.ask("POST /login", login).await.status, 200);
-}
-
-/// Cookies that a browser would not keep are an error, and no reason to lose those
-/// that it has.
-#[tokio::test]
-async fn a_login_that_cannot_be_kept_ends_nothing() {
-    let named = |name: &str| {
-        let mut http = with_cookies();
-        http.cookies = Some(CookieConfig::new().named(name).unwrap());
-        http
-    };
-    let mut browser = Browser::at(named("n"));
-    browser.register(ANN).await;
-    let token = browser.jar[0].1.len();
-    let mut config = config();
-    config.audience = "\u{1}".repeat((4096 - token) / 8 - 4);
-    browser.client = Client::over(Bed::with(config), named("n"));
-    browser.jar.clear();
-    browser.register(ANN).await;
-
-    let long = "n".repeat(40);
-    let bed = std::mem::replace(&mut browser.client, Client::new()).bed;
-    browser.client = Client::over(bed, named(&long));
-    for (name, _) in &mut browser.jar {
-        *name = name.replace("-n_", &format!("-{long}_"));
-    }
-    let kept = browser.jar.clone();
-    let login = json!({"email": ANN, "password": PASSWORD});
-    let refused = browser.ask("POST /login", login).await;
-    assert_eq!(refused.code(), (500, "internal"));
-    assert_eq!(browser.jar, kept);
-    assert_eq!(browser.ask("GET /profile", None).await.status, 200);
-}
-
-#[tokio::test]
 async fn a_refresh_token_in_a_body_gets_a_body() {
     let mut browser = Browser::new();
     browser.register(ANN).await;
@@ -414,6 +339,53 @@ async fn asvs_7_4_1_logout_ends_a_session_of_which_the_refresh_token_is_left() {
         assert_eq!(browser.ask("GET /profile", None).await.status, 401);
         assert_eq!(browser.ask("POST /refresh", None).await.status, 401);
     }
+}
+
+/// Whoever logs out is rid of the cookies, whatever is in them: else a dead one
+/// would be sent along for ever.
+#[tokio::test]
+async fn asvs_7_4_1_logout_takes_the_cookies_away_also_when_they_are_good_for_nothing() {
+    let mut browser = Browser::new();
+    browser.register(ANN).await;
+    browser.client.bed.clock.advance(Duration::from_secs(901));
+    let of = |name: &str| {
+        browser
+            .jar
+            .iter()
+            .find(|(of, _)| of == name)
+            .unwrap()
+            .clone()
+    };
+    let (token, refresh) = (of(TOKEN), of(REFRESH));
+    let planted = (REFRESH.to_owned(), "x".to_owned());
+    let jars = [
+        vec![token.clone()],
+        vec![planted.clone()],
+        vec![refresh.clone(), planted],
+        vec![(TOKEN.to_owned(), String::new())],
+    ];
+    for jar in jars {
+        browser.jar = jar.clone();
+        // Not for a page of somebody else's.
+        let mut request = browser.request("POST /logout", None);
+        let headers = request.headers_mut();
+        headers.insert("sec-fetch-site", "cross-site".parse().unwrap());
+        headers.remove(header::ORIGIN);
+        let answer = browser.client.send(request).await;
+        assert_eq!(answer.status, 403, "{jar:?}");
+        assert!(set_cookies(&answer).is_empty());
+
+        let answer = browser.ask("POST /logout", None).await;
+        assert_eq!(answer.code(), (401, "invalid_token"), "{jar:?}");
+        assert!(browser.jar.is_empty(), "{jar:?}");
+        assert_eq!(answer.header("clear-site-data"), "\"cache\", \"storage\"");
+    }
+    // Nobody is logged out of what is not there.
+    let answer = browser.ask("POST /logout", None).await;
+    assert_eq!(answer.code(), (401, "invalid_token"));
+    assert!(set_cookies(&answer).is_empty());
+    browser.jar = vec![token, refresh];
+    assert_eq!(browser.ask("POST /refresh", None).await.status, 200);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What pages of other sites make a browser do with the cookies of a session.
 
+use std::time::Duration;
+
 use admittance::audit::AuditPolicy;
 use admittance::axum::{Authenticator, CurrentUser, OptionalUser};
 use admittance::store::MemoryStore;
@@ -201,6 +203,80 @@ async fn asvs_3_5_1_it_holds_for_the_applications_own_routes() {
             }
         }
     }
+}
+
+/// HTTP/2 names the host beside the headers (RFC 9113 §8.3.1). So does what opens
+/// a WebSocket there, for which browsers send no `Sec-Fetch-Site`.
+#[tokio::test]
+async fn asvs_3_5_1_the_host_of_http_2_is_the_host() {
+    async fn hello(user: CurrentUser) -> String {
+        user.user().name.as_str().to_owned()
+    }
+    let mut browser = Browser::new();
+    let auth = Authenticator::from(&browser.client.api);
+    let app = Router::new().route("/hello", any(hello)).with_state(auth);
+    browser.register(ANN).await;
+    for (origin, allowed) in [
+        ("https://exam.example", true),
+        ("https://blog.exam.example", false),
+        ("http://exam.example", false),
+        ("null", false),
+    ] {
+        for method in ["CONNECT", "POST"] {
+            let line = format!("{method} https://exam.example/hello");
+            let mut request = browser.request(&line, None);
+            from(&[("origin", origin)], request.headers_mut());
+            let wanted = if allowed { 200 } else { 403 };
+            let answer = send(&app, request).await;
+            assert_eq!(answer.status, wanted, "{method} from {origin}");
+        }
+        let mut request = browser.request(
+            "PUT https://exam.example/profile",
+            Some(&json!({"name": "Eve"})),
+        );
+        from(&[("origin", origin)], request.headers_mut());
+        let wanted = if allowed { 200 } else { 403 };
+        assert_eq!(
+            browser.client.send(request).await.status,
+            wanted,
+            "{origin}"
+        );
+    }
+}
+
+/// A browser sends a dead cookie by itself, for as long as it has it. What is for
+/// everybody is for that browser, too.
+#[tokio::test]
+async fn an_optional_user_with_a_dead_cookie_is_nobody_where_nothing_changes() {
+    async fn perhaps(OptionalUser(user): OptionalUser) -> String {
+        user.map_or("nobody", |_| "somebody").to_owned()
+    }
+    let mut browser = Browser::new();
+    let auth = Authenticator::from(&browser.client.api);
+    let app = Router::new()
+        .route("/perhaps", any(perhaps))
+        .with_state(auth);
+    browser.register(ANN).await;
+    let answer = send(&app, browser.request("GET /perhaps", None)).await;
+    assert_eq!(answer.body, "somebody");
+    browser.client.bed.clock.advance(Duration::from_secs(901));
+    for method in ["GET", "HEAD", "POST", "DELETE"] {
+        let request = browser.request(&format!("{method} /perhaps"), None);
+        let answer = send(&app, request).await;
+        let is_read = matches!(method, "GET" | "HEAD");
+        assert_eq!(answer.status, if is_read { 200 } else { 401 }, "{method}");
+        assert!(method != "GET" || answer.body == "nobody");
+    }
+    // Who opens a WebSocket wants to do something.
+    let mut request = browser.request("GET /perhaps", None);
+    let headers = request.headers_mut();
+    headers.insert(header::UPGRADE, "websocket".parse().unwrap());
+    assert_eq!(send(&app, request).await.status, 401);
+    // A program can leave out its token.
+    let mut request = browser.request("GET /perhaps", None);
+    let headers = request.headers_mut();
+    headers.insert(header::AUTHORIZATION, "Bearer x".parse().unwrap());
+    assert_eq!(send(&app, request).await.status, 401);
 }
 
 /// The browser of an administrator of a server with an audit log, and the

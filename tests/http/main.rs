@@ -21,4 +21,5 @@ mod cors;
 mod csrf;
 mod events;
 mod extractors;
+mod replaced;
 mod robustness;

@@ -289,6 +289,7 @@ async fn asvs_16_4_1_what_is_kept_of_a_client_is_bounded_and_injects_nothing() {
         ip: None,
         // Not by `with_user_agent`, which would have cut it.
         user_agent: Some(format!("a\r\nb\u{1b}[2J\u{202e}{}", "x".repeat(10_000))),
+        ..RequestContext::default()
     };
     let request = crate::support::bed::registration(ANN);
     let opened = bed.auth.register(request, &here).await.unwrap().opened();

@@ -151,5 +151,35 @@ async fn asvs_3_5_1_a_session_in_a_cookie_is_let_in_from_pages_of_the_own_site()
         assert_eq!(ask("GET", "cross-site").await.text(), (200, "Ann"));
         assert_eq!(ask("POST", "same-origin").await.text(), (200, "Ann"));
         assert_eq!(ask("POST", "cross-site").await.code(), (403, "forbidden"));
+
+        // The host may come beside the headers (RFC 9113 §8.3.1), and be another one
+        // than they say.
+        let ask = async |origin: &str, host: Option<&str>| {
+            let asked = request("POST", &format!("https://exam.example{path}"))
+                .header("cookie", &*cookie)
+                .header("origin", origin);
+            let asked = host
+                .into_iter()
+                .fold(asked, |asked, host| asked.header("host", host));
+            send(&app, asked).await.status
+        };
+        assert_eq!(ask("https://exam.example", None).await, 200);
+        assert_eq!(ask("https://blog.exam.example", None).await, 403);
+        let other = Some("other.example");
+        assert_eq!(ask("https://exam.example", other).await, 403);
+        assert_eq!(ask("https://other.example", other).await, 200);
+
+        // A dead cookie is nobody's, where nothing is changed.
+        let ask = async |method: &str| {
+            let asked = request(method, path)
+                .header("cookie", "__Host-admittance_token=x")
+                .header("sec-fetch-site", "same-origin");
+            send(&app, asked).await
+        };
+        match path {
+            "/maybe" => assert_eq!(ask("GET").await.text(), (200, "nobody")),
+            _ => assert_eq!(ask("GET").await.code(), (401, "invalid_token")),
+        }
+        assert_eq!(ask("POST").await.code(), (401, "invalid_token"));
     }
 }

@@ -10,7 +10,7 @@ use super::ops::CAP;
 use super::run::new_profile;
 use super::{ANN, NEW, Op, Outcome, Scene};
 use crate::asks::{confirm_password, resend, verify};
-use crate::support::bed::{OTHER_PASSWORD, PASSWORD, registration};
+use crate::support::bed::{OTHER_PASSWORD, PASSWORD, login, registration};
 
 impl Scene {
     pub(super) async fn check_register(&self, outcome: &Outcome) {
@@ -78,6 +78,21 @@ impl Scene {
         }
         let again = self.log_in(PASSWORD).await.unwrap();
         self.assert_valid(&again).await;
+        assert!(self.usable_sessions().await <= CAP as usize, "I10");
+    }
+
+    /// The session that the new one takes the place of makes the room for it: no
+    /// other one ends, whatever fails.
+    pub(super) async fn check_login_replacing(&self, outcome: &Outcome) {
+        self.check_untouched(true).await;
+        if let Some(Ok(tokens)) = outcome {
+            self.assert_valid(tokens.as_ref().unwrap()).await;
+            assert_eq!(self.usable_sessions().await, CAP as usize, "I1");
+        }
+        let auth = &self.bed.auth;
+        let again = auth.login(login(ANN, PASSWORD), &self.here()).await;
+        self.assert_valid(&again.unwrap().tokens).await;
+        self.assert_dead(&self.asking).await;
         assert!(self.usable_sessions().await <= CAP as usize, "I10");
     }
 

@@ -14,7 +14,7 @@ use admittance::store::{AuditStore, SessionStore, UserStore};
 use admittance::test_util::Mailbox;
 use admittance::user::{User, UserStatus};
 
-use super::{ANN, BOB, EVE, NEW, Op, SLOW, Scene, WRONG, administrator};
+use super::{ANN, BOB, EVE, NEW, Op, Outcome, SLOW, Scene, WRONG, administrator};
 use crate::asks::{confirm_email, disown, is_dead, reset, verify};
 use crate::support::bed::{OTHER_PASSWORD, PASSWORD};
 
@@ -111,12 +111,34 @@ impl Scene {
     }
 
     /// Every session of Ann's from before goes on, except that the third is
-    /// left out when the operation was about it.
+    /// left out when the operation was about it, and the one that asks when it may
+    /// have been replaced.
     pub(super) async fn check_untouched(&self, is_third_too: bool) {
-        self.assert_valid(&self.asking).await;
+        if !self.op.replaces() {
+            self.assert_valid(&self.asking).await;
+        }
         self.assert_alive(&self.other).await;
         if is_third_too {
             self.assert_alive(&self.chain[0]).await;
+        }
+    }
+
+    /// I6: the session whose place was taken is dead, unless it was reported that
+    /// it could not be ended, which stops no registration.
+    pub(super) async fn check_replaced(&self, outcome: &Outcome) {
+        if !self.op.replaces() || !matches!(outcome, Some(Ok(_))) {
+            return;
+        }
+        let events = self.bed.events.all();
+        let mut failed = events
+            .iter()
+            .filter(|event| event.operation == Operation::Logout && event.refused.is_some());
+        match failed.next() {
+            None => self.assert_dead(&self.asking).await,
+            Some(failed) => {
+                assert_ne!(self.op, Op::LoginReplacing);
+                assert_eq!(failed.session_id, Some(self.sid(&self.asking)));
+            }
         }
     }
 

@@ -216,12 +216,16 @@ impl Scene {
         }
         self.check_wrong_was_counted(outcome).await;
         self.check_bystander().await;
+        self.check_replaced(outcome).await;
         match self.op {
-            Op::Register | Op::RegisterMailing => self.check_register(outcome).await,
+            Op::Register | Op::RegisterReplacing | Op::RegisterMailing => {
+                self.check_register(outcome).await
+            }
             Op::RegisterTaken | Op::RegisterTakenMailing => self.check_refused(outcome).await,
             Op::RegisterPending => self.check_register_pending(outcome).await,
             Op::RegisterPendingTaken => self.check_register_pending_taken(outcome).await,
             Op::Login | Op::LoginRehash => self.check_login(outcome).await,
+            Op::LoginReplacing => self.check_login_replacing(outcome).await,
             Op::LoginCapped => self.check_login_capped(outcome).await,
             Op::LoginWrong
             | Op::ChangePasswordWrong
@@ -246,7 +250,7 @@ impl Scene {
             Op::EndSession | Op::EndAllSessions => self.check_ended(outcome).await,
             Op::VerifyBySession | Op::VerifyByPassword => self.check_verify(outcome).await,
             Op::VerifyWrong => self.check_verify_wrong(outcome).await,
-            Op::Complete => self.check_complete(outcome).await,
+            Op::Complete | Op::CompleteReplacing => self.check_complete(outcome).await,
             Op::CompleteWrong => self.check_complete_wrong(outcome).await,
             Op::Resend => self.check_resend().await,
             Op::ResendUnknown | Op::ForgotUnknown => self.check_unknown(outcome).await,

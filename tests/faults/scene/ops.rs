@@ -8,8 +8,8 @@ use admittance::limit::Quota;
 
 use super::{ANN, NEW};
 
-/// How many sessions a user may have, where it is one less than Ann has after
-/// the operation.
+/// How many sessions a user may have, where it is as many as Ann has before the
+/// operation.
 pub(crate) const CAP: u32 = 3;
 
 /// An operation that is put to the test. It is Ann's where nothing else is said.
@@ -18,6 +18,8 @@ pub(crate) enum Op {
     /// Without a mailer, as the next one.
     Register,
     RegisterTaken,
+    /// In place of Ann's session that asks.
+    RegisterReplacing,
     RegisterMailing,
     RegisterTakenMailing,
     /// By `VerifyFirst`, as the next one.
@@ -28,6 +30,8 @@ pub(crate) enum Op {
     LoginRehash,
     /// Beyond the number of sessions that a user may have.
     LoginCapped,
+    /// In place of the session that asks, with as many as a user may have.
+    LoginReplacing,
     Validate,
     Refresh,
     /// With a token that was just used, within the grace.
@@ -55,6 +59,8 @@ pub(crate) enum Op {
     /// The link of a pending registration with its password.
     Complete,
     CompleteWrong,
+    /// In place of Ann's session that asks.
+    CompleteReplacing,
     Resend,
     ResendUnknown,
     /// For an address with a pending registration.
@@ -102,9 +108,10 @@ pub(crate) enum Op {
     AppointUnverified,
 }
 
-pub(crate) const OPS: [Op; 67] = [
+pub(crate) const OPS: [Op; 70] = [
     Op::Register,
     Op::RegisterTaken,
+    Op::RegisterReplacing,
     Op::RegisterMailing,
     Op::RegisterTakenMailing,
     Op::RegisterPending,
@@ -113,6 +120,7 @@ pub(crate) const OPS: [Op; 67] = [
     Op::LoginWrong,
     Op::LoginRehash,
     Op::LoginCapped,
+    Op::LoginReplacing,
     Op::Validate,
     Op::Refresh,
     Op::RefreshRepeated,
@@ -135,6 +143,7 @@ pub(crate) const OPS: [Op; 67] = [
     Op::VerifyWrong,
     Op::Complete,
     Op::CompleteWrong,
+    Op::CompleteReplacing,
     Op::Resend,
     Op::ResendUnknown,
     Op::ResendPending,
@@ -200,12 +209,14 @@ impl Op {
                 self,
                 Op::Register
                     | Op::RegisterTaken
+                    | Op::RegisterReplacing
                     | Op::RegisterMailing
                     | Op::RegisterTakenMailing
                     | Op::PasswordStrength
                     | Op::Login
                     | Op::LoginRehash
                     | Op::LoginCapped
+                    | Op::LoginReplacing
                     | Op::ChangePassword
                     | Op::ConfirmPassword
                     | Op::ConfirmPasswordCached
@@ -284,7 +295,19 @@ impl Op {
     pub(crate) fn has_pending(self) -> bool {
         matches!(
             self,
-            Op::Complete | Op::CompleteWrong | Op::ResendPending | Op::DisownPending
+            Op::Complete
+                | Op::CompleteWrong
+                | Op::CompleteReplacing
+                | Op::ResendPending
+                | Op::DisownPending
+        )
+    }
+
+    /// Whether it takes the place of the session that asks.
+    pub(crate) fn replaces(self) -> bool {
+        matches!(
+            self,
+            Op::LoginReplacing | Op::RegisterReplacing | Op::CompleteReplacing
         )
     }
 
@@ -293,7 +316,7 @@ impl Op {
         if self.is_pending() {
             config.registration = RegistrationMode::VerifyFirst;
         }
-        if self == Op::LoginCapped {
+        if matches!(self, Op::LoginCapped | Op::LoginReplacing) {
             config.session.max_per_user = Some(CAP);
         }
         if matches!(

@@ -2,17 +2,29 @@
 
 use std::sync::Arc;
 
-use admittance::service::{ListEvents, PasswordStrengthRequest, RefreshRequest, UpdateProfile};
+use admittance::service::{
+    ListEvents, PasswordStrengthRequest, RefreshRequest, RequestContext, UpdateProfile,
+};
 use serde_json::json;
 
 use super::{ANN, BOB, EVE, NEW, Op, Scene, WRONG};
 use crate::asks::{
     Answer, change, change_email, confirm_email, confirm_password, delete, disown, forgot, resend,
-    reset, verify,
+    reset, verify, verify_from,
 };
 use crate::support::bed::{OTHER_PASSWORD, PASSWORD, login, registration};
 
 impl Scene {
+    /// Where the operation is asked for from, and in which session's place.
+    pub(super) fn here(&self) -> RequestContext {
+        let mut here = self.bed.here.clone();
+        if self.op.replaces() {
+            let token = &self.asking.refresh_token;
+            here.replaces = Some(self.bed.auth.session_of(token).unwrap());
+        }
+        here
+    }
+
     /// The operation, ready to be run. It borrows nothing, so it may be spawned.
     pub(crate) fn operation(&self) -> impl Future<Output = Answer> + Send + use<> {
         let administration = self.administration();
@@ -20,13 +32,17 @@ impl Scene {
         let (op, ann) = (self.op, self.ann.clone());
         let (asking, first) = (self.asking.clone(), self.chain[0].clone());
         let (other, link) = (self.sid(&self.other), self.link.clone());
+        let here = self.here();
         async move {
-            let (auth, here) = (&bed.auth, &bed.here);
+            let (auth, here) = (&bed.auth, &here);
             let refresh = RefreshRequest {
                 refresh_token: first.refresh_token,
             };
             match op {
-                Op::Register | Op::RegisterMailing | Op::RegisterPending => {
+                Op::Register
+                | Op::RegisterReplacing
+                | Op::RegisterMailing
+                | Op::RegisterPending => {
                     let outcome = auth.register(registration(NEW), here).await?;
                     Ok(outcome.opened().map(|answer| answer.tokens))
                 }
@@ -34,7 +50,7 @@ impl Scene {
                     let outcome = auth.register(registration(ANN), here).await?;
                     Ok(outcome.opened().map(|answer| answer.tokens))
                 }
-                Op::Login | Op::LoginRehash | Op::LoginCapped => {
+                Op::Login | Op::LoginRehash | Op::LoginCapped | Op::LoginReplacing => {
                     Ok(Some(auth.login(login(ANN, PASSWORD), here).await?.tokens))
                 }
                 Op::LoginWrong => Ok(Some(auth.login(login(ANN, WRONG), here).await?.tokens)),
@@ -91,8 +107,8 @@ impl Scene {
                 Op::EndSession => auth.end_session(&ann, other, here).await.map(|()| None),
                 Op::EndAllSessions => auth.end_all_sessions(&ann, here).await.map(|_| None),
                 Op::VerifyBySession => verify(&bed, &link, None, Some(&ann)).await,
-                Op::VerifyByPassword | Op::Complete => {
-                    verify(&bed, &link, Some(PASSWORD), None).await
+                Op::VerifyByPassword | Op::Complete | Op::CompleteReplacing => {
+                    verify_from(here, &bed, &link, Some(PASSWORD), None).await
                 }
                 Op::VerifyWrong | Op::CompleteWrong => verify(&bed, &link, Some(WRONG), None).await,
                 Op::Resend => resend(&bed, ANN).await,
