@@ -208,6 +208,23 @@ pub(crate) fn cookies(place: &Place<'_>) {
     logout("same-origin")
         .refused("invalid_token", "Bearer")
         .closes();
+    // Who logs out loses the cookies whatever is in them, and only by a page of the
+    // server's own.
+    for left in [
+        format!("{}={}", token.0, token.1),
+        format!("{}=x", token.0),
+        format!("{}=x", refresh.0),
+        format!("{0}=x; {0}={1}", refresh.0, refresh.1),
+    ] {
+        let logout = |site| {
+            let logout = Request::new("POST", "/logout").header("Cookie", &left);
+            client.send(logout.header("Sec-Fetch-Site", site))
+        };
+        logout("cross-site")
+            .problem(403, "forbidden")
+            .header("set-cookie", "");
+        logout("same-origin").problem(401, "invalid_token").closes();
+    }
 }
 
 /// How a client asks for cookies, and what becomes of those that it has.
