@@ -109,6 +109,11 @@ async fn run(op: Op, usual: &Usual, call: usize, fault: Fault) {
     if let (Some(Err(_)), Fault::ErrorBefore) = (&outcome, fault) {
         scene.assert_nothing_decided().await;
     }
+    // A login that could not end the session whose place it takes is taken back.
+    if op == Op::LoginReplacing && failed && usual.calls[call - 1] == "end_session" {
+        let is_ended = fault == Fault::ErrorAfter;
+        assert_eq!(scene.usable_sessions().await, if is_ended { 2 } else { 3 });
+    }
     // A store that is only slow changes nothing.
     if fault == Fault::Delay {
         assert_eq!(shape(outcome.as_ref().unwrap()), usual.shape);

@@ -242,6 +242,11 @@ async fn asvs_3_5_1_the_host_of_http_2_is_the_host() {
             "{origin}"
         );
     }
+    // A header that names it goes before.
+    let mut request = browser.request("POST https://exam.example/hello", None);
+    let source = [("origin", OWN), ("host", "blog.exam.example")];
+    from(&source, request.headers_mut());
+    assert_eq!(send(&app, request).await.status, 403);
 }
 
 /// A browser sends a dead cookie by itself, for as long as it has it. What is for

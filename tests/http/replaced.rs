@@ -163,6 +163,21 @@ async fn asvs_7_2_4_either_cookie_says_which_session_it_is() {
     }
 }
 
+/// Who asks for tokens overwrites no cookies.
+#[tokio::test]
+async fn a_login_that_asks_for_tokens_takes_nobodys_place() {
+    let mut browser = Browser::new();
+    browser.register(ANN).await;
+    let login = json!({"email": ANN, "password": PASSWORD});
+    let mut request = browser.request("POST /login", Some(&login));
+    request.headers_mut().remove("admittance-session");
+    let opened = browser.client.send(request).await;
+    assert_eq!(text(&opened.body, "token_type"), "Bearer");
+    assert_eq!(browser.ask("GET /profile", None).await.status, 200);
+    let sessions = browser.ask("GET /sessions", None).await;
+    assert_eq!(sessions.body["sessions"].as_array().unwrap().len(), 2);
+}
+
 /// Cookies that a browser would not keep are an error, and no reason to lose those
 /// that it has.
 #[tokio::test]

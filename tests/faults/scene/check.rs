@@ -190,7 +190,7 @@ impl Scene {
     }
 
     /// Ann's sessions that a token could be good for.
-    pub(super) async fn usable_sessions(&self) -> usize {
+    pub(crate) async fn usable_sessions(&self) -> usize {
         let epoch = self.stored(ANN).await.unwrap().auth_epoch;
         let now = self.bed.clock.now();
         let sessions = self.truth.sessions_of(self.before.id, now).await.unwrap();
