@@ -150,6 +150,44 @@ async function twoTabs({ server, checks, open }) {
   checks.equal("a tab never shows whose session it was", await two.locator("#who-email").textContent(), ANN);
 }
 
+/** The answer to a renewal that comes after that to a login in another tab. */
+async function lateRenewal({ server, checks, open }) {
+  const one = await open();
+  await person.register(one, ANN);
+  const two = await one.context().newPage();
+  await two.goto("/app/login");
+  await two.getByText(`You are logged in as ${ANN}`).waitFor();
+  await one.context().clearCookies({ name: TOKEN });
+  let release;
+  const held = new Promise((resolve) => {
+    release = resolve;
+  });
+  let renewed;
+  const answered = new Promise((resolve) => {
+    renewed = resolve;
+  });
+  await one.route("**/refresh", async (route) => {
+    const response = await route.fetch();
+    renewed();
+    await held;
+    await route.fulfill({ response });
+  });
+  await press(one, "Save");
+  await answered;
+  const logins = sent(two, "POST /login");
+  await person.tryLogin(two, ANN);
+  const waits = async () => (await navigator.locks.query()).pending.length === 1;
+  await two.waitForFunction(waits, undefined, { timeout: 5000 }).catch(() => {});
+  checks.equal("the login waits for its turn", logins.length, 0);
+  release();
+  await person.atAccount(two);
+  await one.getByText("Saved.").waitFor();
+  await two.reload();
+  await person.atAccount(two);
+  checks.that("the new session is the one that is kept", await two.locator("#who-email").isVisible());
+  await one.context().unrouteAll();
+}
+
 async function backButton({ server, checks, open }) {
   const page = await open();
   await person.register(page, ANN, { name: "Ann Unforgettable" });
@@ -217,6 +255,7 @@ export default [
   { name: "a session that runs out at a link", run: expiredAtALink },
   { name: "a session until the browser closes", run: untilTheBrowserCloses },
   { name: "two tabs", run: twoTabs },
+  { name: "a renewal that is answered late", run: lateRenewal },
   { name: "the back button after a logout", run: backButton },
   { name: "a page that the browser brings back", run: revived },
   { name: "an account that is disabled", environment: { ADMIN: "root@example.org" }, run: disabled },

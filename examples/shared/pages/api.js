@@ -36,14 +36,17 @@ const PATIENCE_MS = 30_000;
  * Throws `Problem`, `Unreachable`, `SessionOver`, or what `signal` is aborted with.
  */
 export async function call(method, path, body, { session = true, opens = false, signal } = {}) {
-  let answer = await send(method, path, body, opens, signal);
+  const once = () => send(method, path, body, opens, signal);
+  // The answer to a renewal in another tab may be on its way: it must not come
+  // after this one, in whose place it would put its cookies.
+  let answer = await (opens ? alone(once) : once());
   if (session && isOver(answer)) {
     answer = await alone(async () => {
       // Another tab may have renewed the session while this one waited for its turn.
-      const again = await send(method, path, body, opens, signal);
+      const again = await once();
       if (!isOver(again)) return again;
       await renew();
-      return send(method, path, body, opens, signal);
+      return once();
     });
   }
   if (answer.status >= 400) throw new Problem(answer.status, answer.body, answer.wait);
