@@ -9,7 +9,7 @@ use crate::secret::{AccessToken, RefreshToken};
 use crate::service::{Keeping, Tokens};
 
 /// The largest cookie that every browser keeps, name and value together, in
-/// bytes (RFC 6265 §6.1, ASVS 3.3.5).
+/// bytes (ASVS 3.3.5).
 const MAX_COOKIE_BYTES: usize = 4096;
 
 /// How sessions are kept in cookies.
@@ -104,7 +104,8 @@ impl CookieConfig {
 
     /// Whether a request carries any cookie of ours, however often.
     pub(super) fn are_in(&self, headers: &HeaderMap) -> bool {
-        pairs(headers).any(|(name, _)| name == self.token || name == self.refresh)
+        let ours = [self.token.as_bytes(), self.refresh.as_bytes()];
+        pairs(headers).any(|(name, _)| ours.contains(&name))
     }
 
     /// Whether a browser keeps a cookie for an access token of so many bytes.
@@ -169,17 +170,24 @@ impl CookieConfig {
 /// it: to the browser its name has no prefix.
 fn value(headers: &HeaderMap, name: &str) -> Result<Option<String>, Problem> {
     let mut found = None;
-    for (_, value) in pairs(headers).filter(|(of, _)| *of == name) {
-        if found.replace(value.to_owned()).is_some() {
+    for (_, value) in pairs(headers).filter(|(of, _)| *of == name.as_bytes()) {
+        let text = str::from_utf8(value).map_err(|_| Problem::bad_token())?;
+        if found.replace(text.to_owned()).is_some() {
             return Err(Problem::bad_token());
         }
     }
     Ok(found)
 }
 
-/// The names and values of a request's cookies, those of them that are text.
-fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+/// The names and values of a request's cookies.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     let headers = headers.get_all(header::COOKIE).iter();
     let pairs = headers.flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
-    pairs.filter_map(|pair| str::from_utf8(pair).ok()?.trim_matches(' ').split_once('='))
+    pairs.filter_map(|mut pair| {
+        while let [b' ', rest @ ..] | [rest @ .., b' '] = pair {
+            pair = rest;
+        }
+        let (name, value) = pair.split_at_checked(pair.iter().position(|byte| *byte == b'=')?)?;
+        Some((name, value.get(1..)?))
+    })
 }

@@ -110,7 +110,7 @@ pub(super) fn require_own_page(
     }
 }
 
-/// Refuses a request that a page of another site made, as far as the browser
+/// Refuses a request that a page of another host made, as far as the browser
 /// tells: for what is only read and leaves a trace all the same.
 pub(super) fn refuse_foreign_page(headers: &HeaderMap, config: &HttpConfig) -> Result<(), Problem> {
     match is_own_page(headers, config)? {
@@ -188,5 +188,6 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h st
 }
 
 fn foreign() -> Problem {
-    Problem::new(ProblemCode::Forbidden).detail("This request was made by a page of another site.")
+    Problem::new(ProblemCode::Forbidden)
+        .detail("Nothing shows that a page of this server made this request.")
 }

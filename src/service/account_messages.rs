@@ -35,7 +35,7 @@ pub struct VerifyEmail {
 pub enum VerifyOutcome {
     /// The password was the proof, and a session was opened.
     Opened(LoginResponse),
-    /// A live session was the proof, and goes on.
+    /// A live session was the proof, and goes on; or no session could be opened.
     Verified(Accepted),
 }
 

@@ -86,6 +86,17 @@ where
             store.record_login(user.id, user.auth_epoch, device, now),
             self.end_attempt(&attempt),
         );
+        // By now the device may be known, so that the next login from there is no
+        // news: the owner is told of this one, whatever else fails.
+        let is_new = device.is_some() && !matches!(recorded, Ok(false));
+        // An account without any is one of before devices were remembered.
+        if is_new && !user.devices.is_empty() {
+            trail.notice.get_or_insert(Notice::NewDevice);
+            let outbox = self.inner.outbox.as_ref();
+            if outbox.is_some_and(|outbox| outbox.tells_of_new_devices()) {
+                self.notify(MailKind::NewDevice, &user, &user.email, context);
+            }
+        }
         opened?;
         match recorded {
             Ok(true) => {}
@@ -101,14 +112,6 @@ where
         }
         self.make_room(&session, context).await?;
         trail.session_id = Some(session.id);
-        // An account without any is one of before devices were remembered.
-        if device.is_some() && !user.devices.is_empty() {
-            trail.notice.get_or_insert(Notice::NewDevice);
-            let outbox = self.inner.outbox.as_ref();
-            if outbox.is_some_and(|outbox| outbox.tells_of_new_devices()) {
-                self.notify(MailKind::NewDevice, &user, &user.email, context);
-            }
-        }
         Ok(self.login_response(&user, tokens, "You are logged in."))
     }
 

@@ -26,15 +26,16 @@ pub struct RequestContext {
     /// The client's own description of itself.
     pub user_agent: Option<String>,
     /// The session that ends as soon as the request has opened another:
-    /// [`AuthService::login`], [`register`](AuthService::register) and
-    /// [`verify_email`](AuthService::verify_email) heed it, other operations do
+    /// [`login`], [`register`] and [`verify_email`] heed it, other operations do
     /// not. For a client that overwrites its tokens with the new ones, as a
-    /// browser does with cookies. An event says that it has ended. When it cannot
-    /// be ended, a login fails; a new account is there all the same, and the event
-    /// says so.
+    /// browser does with cookies. An event [`Logout`] says that it has ended. When it
+    /// cannot be ended, a login fails. A registration or a confirmation, which is
+    /// done by then, does not: the event `Logout` says that it was not ended.
     ///
-    /// [`AuthService::login`]: super::AuthService::login
-    /// [`AuthService`]: super::AuthService
+    /// [`login`]: super::AuthService::login
+    /// [`register`]: super::AuthService::register
+    /// [`verify_email`]: super::AuthService::verify_email
+    /// [`Logout`]: crate::event::Operation::Logout
     pub replaces: Option<HeldSession>,
 }
 

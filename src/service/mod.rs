@@ -180,8 +180,13 @@ impl<S, C: Clock> AuthService<S, C> {
         })
     }
 
-    /// How long access tokens are at most, in bytes.
-    pub(crate) fn longest_token(&self) -> Result<usize, AuthError> {
+    /// How long access tokens are at most, in bytes, with these settings: for whoever
+    /// keeps them where there is only so much room, as in cookies (ASVS 3.3.5).
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Internal`] when none can be signed.
+    pub fn longest_token(&self) -> Result<usize, AuthError> {
         let config = self.config();
         let end = u64::try_from(Timestamp::MAX.as_secs()).unwrap_or(u64::MAX);
         let token = self.inner.keyring.sign(&Claims {

@@ -308,7 +308,8 @@ impl<S: SessionStore, C: Clock> AuthService<S, C> {
     }
 
     /// Removes a session that came to nothing. Nobody holds a token of it, so
-    /// a failure leaves a row that means nothing and expires.
+    /// a failure leaves a row that is good for nobody. Until it expires it is
+    /// listed, and counts where there is a cap.
     pub(super) async fn discard(&self, session: &crate::session::Session) {
         let removed = self.inner.store.end_session(session.user_id, session.id);
         if let Err(error) = removed.await {

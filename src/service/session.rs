@@ -118,7 +118,8 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::InvalidToken`], also when the session has ended already;
+    /// [`AuthError::InvalidToken`], also when the session has been ended already
+    /// (one that has timed out is ended for as long as the store has its row);
     /// [`AuthError::Store`]: it may not have ended.
     pub async fn logout_by_refresh_token(
         &self,

@@ -31,7 +31,8 @@ where
     /// account that somebody else has set up (arXiv 2205.10174).
     ///
     /// A proof that is missing or wrong does not use up the link. With the
-    /// password as proof a session is opened. An earlier link stays good until
+    /// password as proof a session is opened, unless the store fails after the
+    /// confirmation, which is done all the same. An earlier link stays good until
     /// one is used.
     ///
     /// # Errors
@@ -83,7 +84,6 @@ where
         }
         self.verify_with_password(link, request.password, context, trail)
             .await
-            .map(VerifyOutcome::Opened)
     }
 
     async fn verify_with_password(
@@ -92,7 +92,7 @@ where
         password: Option<Password>,
         context: &RequestContext,
         trail: &mut Trail,
-    ) -> Result<LoginResponse, AuthError> {
+    ) -> Result<VerifyOutcome, AuthError> {
         let password = proof(password)?;
         let store = &self.inner.store;
         let user = store.user(link.account.id).await?;
@@ -118,7 +118,15 @@ where
             self.discard(&session).await;
             return Err(error);
         }
-        self.make_room(&session, context).await?;
+        // The address is confirmed, whatever becomes of the rest.
+        let _ = self.end_replaced(context).await;
+        if let Err(error) = self.end_oldest_sessions(&session).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, user_id = %user.id, "no session was opened");
+            return Ok(VerifyOutcome::Verified(Accepted::new(
+                "Your address is confirmed. Log in to go on.",
+            )));
+        }
         user.is_verified = true;
         trail.session_id = Some(session.id);
         let device = self.new_device(&user, context);
@@ -129,7 +137,8 @@ where
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, user_id = %user.id, "a login was not recorded");
         }
-        Ok(self.login_response(&user, tokens, OPENED))
+        let opened = self.login_response(&user, tokens, OPENED);
+        Ok(VerifyOutcome::Opened(opened))
     }
 
     /// The one act that confirms an address, once.

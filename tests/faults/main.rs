@@ -18,6 +18,7 @@ mod asks;
 mod audit;
 mod cancel;
 mod clock;
+mod devices;
 mod enumeration;
 mod enumeration_mail;
 mod faulty;

@@ -380,6 +380,16 @@ async fn asvs_7_4_1_logout_takes_the_cookies_away_also_when_they_are_good_for_no
         assert!(browser.jar.is_empty(), "{jar:?}");
         assert_eq!(answer.header("clear-site-data"), "\"cache\", \"storage\"");
     }
+    // No text at all.
+    for name in [TOKEN, REFRESH] {
+        let mut request = browser.request("POST /logout", None);
+        let bytes = [name.as_bytes(), b"=\xff"].concat();
+        let bytes = axum::http::HeaderValue::from_bytes(&bytes).unwrap();
+        request.headers_mut().insert(header::COOKIE, bytes);
+        let answer = browser.client.send(request).await;
+        assert_eq!(answer.code(), (401, "invalid_token"), "{name}");
+        assert_eq!(set_cookies(&answer).len(), 2, "{name}");
+    }
     // Nobody is logged out of what is not there.
     let answer = browser.ask("POST /logout", None).await;
     assert_eq!(answer.code(), (401, "invalid_token"));
@@ -398,6 +408,11 @@ async fn a_link_is_good_although_the_session_in_the_browser_is_not() {
     let mut request = browser.request("POST /email/verify", Some(&proof));
     let headers = request.headers_mut();
     headers.insert(header::AUTHORIZATION, "Bearer x".parse().unwrap());
+    let refused = browser.client.send(request).await;
+    assert_eq!(refused.code(), (401, "invalid_token"));
+    // Who asks for no cookies is told that the session is over.
+    let mut request = browser.request("POST /email/verify", Some(&proof));
+    request.headers_mut().remove("admittance-session");
     let refused = browser.client.send(request).await;
     assert_eq!(refused.code(), (401, "invalid_token"));
     let verified = browser.ask("POST /email/verify", proof).await;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use admittance::axum::{Authenticator, OptionalUser};
 use admittance::http::AuthApi;
+use admittance::limit::Decision;
+use admittance::mail::MailKind;
 use admittance::store::StoreError;
 use admittance::test_util::MockStore;
 use axum::Router;
@@ -86,6 +88,10 @@ async fn asvs_16_5_3_while_the_store_is_down_no_cookie_is_lost_or_counts_as_nobo
     store.expect_session().returning(move |_, _| Err(down()));
     store.expect_user().returning(move |_| Err(down()));
     store
+        .expect_hit()
+        .returning(|_, _, _| Ok(Decision::Allowed));
+    store.expect_token().returning(|_, _, _| Ok(None));
+    store
         .expect_end_session()
         .returning(move |_, _| Err(down()));
     let bed = Bed::over(Arc::new(store), config());
@@ -107,5 +113,11 @@ async fn asvs_16_5_3_while_the_store_is_down_no_cookie_is_lost_or_counts_as_nobo
     }
     browser.jar = both;
     let answer = send(&router, browser.request("GET /perhaps", None)).await;
+    assert_eq!(answer.code(), (500, "internal"));
+    // Nor is a link used in nobody's name.
+    let link = browser.client.bed.mailed(MailKind::VerifyEmail).await;
+    let proof = json!({"token": link.expose_secret(), "password": PASSWORD});
+    let request = browser.request("POST /email/verify", Some(&proof));
+    let answer = send(&router, request).await;
     assert_eq!(answer.code(), (500, "internal"));
 }

@@ -92,7 +92,7 @@ function parsed(text) {
 }
 
 async function renew() {
-  const answer = await send("POST", "/refresh", undefined, true);
+  const answer = await send("POST", "/refresh");
   if (answer.status === 401) throw new SessionOver();
   if (answer.status >= 400) throw new Problem(answer.status, answer.body, answer.wait);
 }

@@ -1,5 +1,5 @@
 // A form: sends once at a time, says what is wrong beside the field that it is
-// about, and never loses what was typed.
+// about, and loses nothing that was typed unless the session has ended.
 
 import { Problem, SessionOver, Unreachable } from "./api.js";
 import { alertIn, element, find } from "./dom.js";

@@ -25,7 +25,7 @@ async function verify({ password }) {
   const body = { token, password };
   const answer = await call("POST", "/email/verify", body, { session: false, opens: true });
   if (answer.user_id) tellOpened(answer.user_id);
-  done("You are logged in.");
+  done(answer.user_id ? "You are logged in." : "Log in to go on.");
 }
 
 function done(text) {

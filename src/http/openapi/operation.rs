@@ -393,7 +393,13 @@ impl Operation {
                 .problem(ProblemCode::Forbidden);
         }
         match self.access {
-            Access::AnyoneOrUser | Access::User if !method.is_safe() || endpoint.leaves_trace() => {
+            Access::AnyoneOrUser | Access::User if endpoint.leaves_trace() => self
+                .description(
+                    "It is kept in the audit log, so that by cookie it is refused to pages of \
+                     other hosts.",
+                )
+                .problem(ProblemCode::Forbidden),
+            Access::AnyoneOrUser | Access::User if !method.is_safe() => {
                 self.problem(ProblemCode::Forbidden)
             }
             _ => self,

@@ -148,7 +148,7 @@ fn security_schemes(cookies: Option<&CookieConfig>) -> Value {
         (
             "refreshCookie",
             cookies.refresh_name(),
-            "Set beside the other, for `POST /refresh`.",
+            "Set beside the other, for `POST /refresh` and `POST /logout`.",
         ),
     ] {
         let cookie =

@@ -7,6 +7,7 @@ use admittance::secret::MailToken;
 use admittance::service::Tokens;
 use admittance::store::{SessionStore, TokenStore};
 
+use super::ops::CAP;
 use super::{ANN, BOB, EVE, NEW, Op, Outcome, Scene};
 use crate::asks::{Answer, disown, forgot, is_dead, resend, reset, verify};
 use crate::support::bed::{OTHER_PASSWORD, PASSWORD, registration};
@@ -28,7 +29,7 @@ impl Scene {
 
     pub(super) async fn check_verify(&self, outcome: &Outcome) {
         let (bed, link) = (&self.bed, &self.link);
-        let is_opening = self.op == Op::VerifyByPassword;
+        let is_opening = self.op != Op::VerifyBySession;
         let was_verified = self.stored(ANN).await.unwrap().is_verified;
         if let Some(Ok(tokens)) = outcome {
             assert!(was_verified, "I1");
@@ -54,6 +55,26 @@ impl Scene {
         self.assert_dead_link(link).await;
         self.check_untouched(true).await;
         self.log_in(PASSWORD).await.unwrap();
+    }
+
+    /// Without room for a session the address is confirmed all the same.
+    pub(super) async fn check_verify_capped(&self, outcome: &Outcome) {
+        if let Some(Ok(tokens)) = outcome {
+            assert!(self.stored(ANN).await.unwrap().is_verified, "I1");
+            self.assert_opened(tokens.as_ref()).await;
+            assert!(self.usable_sessions().await <= CAP as usize, "I1");
+        } else {
+            let again = verify(&self.bed, &self.link, Some(PASSWORD), None).await;
+            let is_confirmed = self.stored(ANN).await.unwrap().is_verified;
+            assert!(
+                is_confirmed && (again.is_ok() || is_dead(&again)),
+                "I10: {again:?}"
+            );
+        }
+        self.count_verified(ANN);
+        let again = self.log_in(PASSWORD).await.unwrap();
+        self.assert_valid(&again).await;
+        assert!(self.usable_sessions().await <= CAP as usize, "I10");
     }
 
     async fn assert_opened(&self, tokens: Option<&Tokens>) {

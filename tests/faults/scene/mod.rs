@@ -248,7 +248,10 @@ impl Scene {
                 self.check_confirm_password(outcome).await;
             }
             Op::EndSession | Op::EndAllSessions => self.check_ended(outcome).await,
-            Op::VerifyBySession | Op::VerifyByPassword => self.check_verify(outcome).await,
+            Op::VerifyCapped => self.check_verify_capped(outcome).await,
+            Op::VerifyBySession | Op::VerifyByPassword | Op::VerifyReplacing => {
+                self.check_verify(outcome).await
+            }
             Op::VerifyWrong => self.check_verify_wrong(outcome).await,
             Op::Complete | Op::CompleteReplacing => self.check_complete(outcome).await,
             Op::CompleteWrong => self.check_complete_wrong(outcome).await,

@@ -55,6 +55,10 @@ pub(crate) enum Op {
     EndAllSessions,
     VerifyBySession,
     VerifyByPassword,
+    /// In place of the session that asks.
+    VerifyReplacing,
+    /// Beyond the number of sessions that a user may have.
+    VerifyCapped,
     VerifyWrong,
     /// The link of a pending registration with its password.
     Complete,
@@ -108,7 +112,7 @@ pub(crate) enum Op {
     AppointUnverified,
 }
 
-pub(crate) const OPS: [Op; 70] = [
+pub(crate) const OPS: [Op; 72] = [
     Op::Register,
     Op::RegisterTaken,
     Op::RegisterReplacing,
@@ -140,6 +144,8 @@ pub(crate) const OPS: [Op; 70] = [
     Op::EndAllSessions,
     Op::VerifyBySession,
     Op::VerifyByPassword,
+    Op::VerifyReplacing,
+    Op::VerifyCapped,
     Op::VerifyWrong,
     Op::Complete,
     Op::CompleteWrong,
@@ -221,6 +227,8 @@ impl Op {
                     | Op::ConfirmPassword
                     | Op::ConfirmPasswordCached
                     | Op::VerifyByPassword
+                    | Op::VerifyReplacing
+                    | Op::VerifyCapped
                     | Op::Reset
                     | Op::ChangeEmail
                     | Op::ChangeEmailTaken
@@ -307,7 +315,10 @@ impl Op {
     pub(crate) fn replaces(self) -> bool {
         matches!(
             self,
-            Op::LoginReplacing | Op::RegisterReplacing | Op::CompleteReplacing
+            Op::LoginReplacing
+                | Op::RegisterReplacing
+                | Op::CompleteReplacing
+                | Op::VerifyReplacing
         )
     }
 
@@ -316,7 +327,10 @@ impl Op {
         if self.is_pending() {
             config.registration = RegistrationMode::VerifyFirst;
         }
-        if matches!(self, Op::LoginCapped | Op::LoginReplacing) {
+        if matches!(
+            self,
+            Op::LoginCapped | Op::LoginReplacing | Op::VerifyCapped
+        ) {
             config.session.max_per_user = Some(CAP);
         }
         if matches!(

@@ -107,7 +107,11 @@ impl Scene {
                 Op::EndSession => auth.end_session(&ann, other, here).await.map(|()| None),
                 Op::EndAllSessions => auth.end_all_sessions(&ann, here).await.map(|_| None),
                 Op::VerifyBySession => verify(&bed, &link, None, Some(&ann)).await,
-                Op::VerifyByPassword | Op::Complete | Op::CompleteReplacing => {
+                Op::VerifyByPassword
+                | Op::VerifyReplacing
+                | Op::VerifyCapped
+                | Op::Complete
+                | Op::CompleteReplacing => {
                     verify_from(here, &bed, &link, Some(PASSWORD), None).await
                 }
                 Op::VerifyWrong | Op::CompleteWrong => verify(&bed, &link, Some(WRONG), None).await,
