@@ -92,10 +92,10 @@ fn web_origin(text: &str) -> Option<String> {
 
 /// Refuses a request that may change something, or that opens a WebSocket,
 /// unless a page of our own or of an allowed origin made it (ASVS 3.5.1): by
-/// `Origin` where that is listed, else by what the browser says of it (`Sec-Fetch-Site`), else by `Origin`
-/// against `Host`, for browsers that do not say it. A request that tells neither
-/// comes from no browser of these days, and is refused: other clients have
-/// tokens.
+/// `Origin` where that is listed, else by what the browser says of it
+/// (`Sec-Fetch-Site`), else by `Origin` against `Host`, for browsers that do not
+/// say it. A request that tells neither comes from no browser of these days, and
+/// is refused: other clients have tokens.
 pub(super) fn require_own_page(
     method: &Method,
     headers: &HeaderMap,

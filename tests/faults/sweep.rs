@@ -26,6 +26,8 @@ async fn usual(op: Op) -> Usual {
     let mails = scene.mails().await;
     let calls = scene.bed.store.calm();
     let shape = shape(&answer);
+    // Without a fault there is room.
+    assert!(op != Op::VerifyCapped || shape == Ok(true), "{shape:?}");
     scene.check(&Some(answer)).await;
     Usual {
         shape,

@@ -1,9 +1,12 @@
 //! A browser: it keeps cookies, and says where its requests come from.
 
+use admittance::axum::{Authenticator, CurrentUser, OptionalUser};
 use admittance::http::{CookieConfig, HttpConfig};
 use admittance::mail::MailKind;
+use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, header};
+use axum::routing::any;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, registration};
@@ -137,4 +140,18 @@ pub(crate) fn set_cookies(answer: &Answer) -> Vec<SetCookie> {
             }
         })
         .collect()
+}
+
+/// Routes of an application's own: `/hello` is for users, `/perhaps` for anybody.
+pub(crate) fn own_routes(auth: Authenticator) -> Router {
+    async fn hello(user: CurrentUser) -> String {
+        user.user().name.as_str().to_owned()
+    }
+    async fn perhaps(OptionalUser(user): OptionalUser) -> String {
+        user.map_or("nobody", |_| "somebody").to_owned()
+    }
+    Router::new()
+        .route("/hello", any(hello))
+        .route("/perhaps", any(perhaps))
+        .with_state(auth)
 }

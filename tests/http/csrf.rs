@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use admittance::audit::AuditPolicy;
-use admittance::axum::{Authenticator, CurrentUser, OptionalUser};
+use admittance::axum::Authenticator;
 use admittance::store::MemoryStore;
-use axum::Router;
 use axum::http::{HeaderMap, HeaderName, header};
-use axum::routing::any;
 use serde_json::{Value, json};
 
 use crate::administration::{give, settings};
-use crate::browser::{Browser, LISTED, OWN, set_cookies, with_cookies};
+use crate::browser::{Browser, LISTED, OWN, own_routes, set_cookies, with_cookies};
 use crate::client::{Client, registration, send, text};
 use crate::support::bed::{Bed, PASSWORD};
 
@@ -164,18 +162,8 @@ async fn asvs_3_5_1_a_foreign_page_changes_nothing_with_the_cookies() {
 
 #[tokio::test]
 async fn asvs_3_5_1_it_holds_for_the_applications_own_routes() {
-    async fn hello(user: CurrentUser) -> String {
-        user.user().name.as_str().to_owned()
-    }
-    async fn perhaps(OptionalUser(user): OptionalUser) -> String {
-        user.map_or("nobody", |_| "somebody").to_owned()
-    }
     let mut browser = Browser::new();
-    let auth = Authenticator::from(&browser.client.api);
-    let app = Router::new()
-        .route("/hello", any(hello))
-        .route("/perhaps", any(perhaps))
-        .with_state(auth);
+    let app = own_routes(Authenticator::from(&browser.client.api));
     let nobody = send(&app, browser.request("GET /perhaps", None)).await;
     assert_eq!(nobody.body, "nobody");
     browser.register(ANN).await;
@@ -209,12 +197,8 @@ async fn asvs_3_5_1_it_holds_for_the_applications_own_routes() {
 /// a WebSocket there, for which browsers send no `Sec-Fetch-Site`.
 #[tokio::test]
 async fn asvs_3_5_1_the_host_of_http_2_is_the_host() {
-    async fn hello(user: CurrentUser) -> String {
-        user.user().name.as_str().to_owned()
-    }
     let mut browser = Browser::new();
-    let auth = Authenticator::from(&browser.client.api);
-    let app = Router::new().route("/hello", any(hello)).with_state(auth);
+    let app = own_routes(Authenticator::from(&browser.client.api));
     browser.register(ANN).await;
     for (origin, allowed) in [
         ("https://exam.example", true),
@@ -253,14 +237,8 @@ async fn asvs_3_5_1_the_host_of_http_2_is_the_host() {
 /// everybody is for that browser, too.
 #[tokio::test]
 async fn an_optional_user_with_a_dead_cookie_is_nobody_where_nothing_changes() {
-    async fn perhaps(OptionalUser(user): OptionalUser) -> String {
-        user.map_or("nobody", |_| "somebody").to_owned()
-    }
     let mut browser = Browser::new();
-    let auth = Authenticator::from(&browser.client.api);
-    let app = Router::new()
-        .route("/perhaps", any(perhaps))
-        .with_state(auth);
+    let app = own_routes(Authenticator::from(&browser.client.api));
     browser.register(ANN).await;
     let answer = send(&app, browser.request("GET /perhaps", None)).await;
     assert_eq!(answer.body, "somebody");

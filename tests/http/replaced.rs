@@ -211,4 +211,8 @@ async fn a_login_that_cannot_be_kept_ends_nothing() {
     // Nor does it open one that nobody would have.
     let sessions = browser.ask("GET /sessions", None).await;
     assert_eq!(sessions.body["sessions"].as_array().unwrap().len(), 1);
+    // A session that there is already is not renewed into nothing either.
+    let refused = browser.ask("POST /refresh", None).await;
+    assert_eq!(refused.code(), (500, "internal"));
+    assert_eq!(browser.jar, kept);
 }

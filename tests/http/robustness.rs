@@ -4,18 +4,16 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use admittance::axum::{Authenticator, OptionalUser};
+use admittance::axum::Authenticator;
 use admittance::http::AuthApi;
 use admittance::limit::Decision;
 use admittance::mail::MailKind;
 use admittance::store::StoreError;
 use admittance::test_util::MockStore;
-use axum::Router;
 use axum::http::Method;
-use axum::routing::get;
 use serde_json::json;
 
-use crate::browser::{Browser, REFRESH, TOKEN, set_cookies, with_cookies};
+use crate::browser::{Browser, REFRESH, TOKEN, own_routes, set_cookies, with_cookies};
 use crate::client::{Client, json_request, registration, send};
 use crate::support::bed::{Bed, PASSWORD, config};
 
@@ -80,9 +78,6 @@ async fn asvs_16_5_4_a_panic_in_the_store_is_answered_and_the_server_goes_on() {
 /// A store that cannot say whether a session lives does not mean that it does not.
 #[tokio::test]
 async fn asvs_16_5_3_while_the_store_is_down_no_cookie_is_lost_or_counts_as_nobodys() {
-    async fn perhaps(OptionalUser(user): OptionalUser) -> String {
-        user.map_or("nobody", |_| "somebody").to_owned()
-    }
     let down = || StoreError::Unavailable("down".into());
     let mut store = MockStore::new();
     store.expect_session().returning(move |_, _| Err(down()));
@@ -96,9 +91,7 @@ async fn asvs_16_5_3_while_the_store_is_down_no_cookie_is_lost_or_counts_as_nobo
         .returning(move |_, _| Err(down()));
     let bed = Bed::over(Arc::new(store), config());
     let api = AuthApi::with_config(bed.auth.clone(), with_cookies());
-    let own = Router::new()
-        .route("/perhaps", get(perhaps))
-        .with_state(Authenticator::from(&api));
+    let own = own_routes(Authenticator::from(&api));
     let router = admittance::axum::router(&api).merge(own);
 
     let mut browser = Browser::new();

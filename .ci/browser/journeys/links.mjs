@@ -39,6 +39,24 @@ async function withoutSession({ server, checks, open }) {
   await heading(again, "This link cannot be used");
 }
 
+/** An address that is confirmed, where the server could not open a session. */
+async function confirmedOnly({ server, checks, open }) {
+  const page = await open();
+  await person.register(page, ANN);
+  const link = await server.link(ANN, ...MAIL.verify);
+  const elsewhere = await open();
+  await elsewhere.goto(link);
+  await elsewhere.route("**/email/verify", (route) =>
+    route.fulfill({ json: { message: "Your address is confirmed. Log in to go on." } }),
+  );
+  await fill(elsewhere, { Password: PASSWORD });
+  await press(elsewhere, "Confirm the address");
+  await heading(elsewhere, "Your address is confirmed");
+  checks.equal("nobody is told of a login", await elsewhere.locator("#done-text").textContent(), "Log in to go on.");
+  await elsewhere.getByRole("link", { name: "To your account" }).click();
+  await elsewhere.waitForURL(/\/app\/login/);
+}
+
 async function withAnothersSession({ server, checks, open }) {
   const page = await open();
   await person.register(page, ANN);
@@ -197,6 +215,7 @@ async function verifyFirst({ server, checks, open }) {
 
 export default [
   { name: "a link in a browser without a session", run: withoutSession },
+  { name: "a link that opens no session", run: confirmedOnly },
   { name: "a link with somebody else's session", run: withAnothersSession },
   { name: "links that a program opens", run: openedByAProgram },
   { name: "an address that a stranger registered", run: squatted },

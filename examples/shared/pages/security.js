@@ -26,7 +26,7 @@ function bindPassword({ email, name }) {
     form,
     async ({ current_password, new_password, confirm_password }) => {
       const body = { current_password, new_password, confirm_password };
-      await call("POST", "/password/change", body, { opens: true });
+      await call("POST", "/password/change", body);
       forget(form);
       strength.clear();
       find(".done", form).textContent = "Your password is changed. All other devices are logged out.";
