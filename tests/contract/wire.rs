@@ -161,10 +161,17 @@ impl Connection {
         String::from_utf8_lossy(&self.come).into_owned()
     }
 
+    /// Takes in what comes next: the number of bytes, 0 at the end.
     fn more(&mut self) -> Result<usize, Wrong> {
         let mut bytes = [0; 8192];
-        let count = self.stream.read(&mut bytes);
-        let count = count.map_err(|error| format!("no answer: {error}"))?;
+        let count = loop {
+            match self.stream.read(&mut bytes) {
+                // Where a time is set, the kernel does not go on by itself once the
+                // process was stopped and continued (signal(7)).
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => break other.map_err(|error| format!("no answer: {error}"))?,
+            }
+        };
         self.come.extend(bytes.iter().take(count));
         Ok(count)
     }
