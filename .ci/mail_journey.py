@@ -34,7 +34,7 @@ class Sink:
         return "250 OK"
 
     def next(self, to):
-        recipients, message = self.mails.get(timeout=20)
+        recipients, message = self.mails.get(timeout=60)
         assert recipients == [to] and message["to"] == to, (recipients, to)
         assert message["auto-submitted"] == "auto-generated"
         text = message.get_body(("plain",)).get_content()
@@ -77,7 +77,7 @@ class Server:
         self.process = subprocess.Popen(
             [binary], env=environment, stdout=self.log, stderr=subprocess.STDOUT
         )
-        for _ in range(200):
+        for _ in range(600):
             try:
                 socket.create_connection(self.addr.split(":"), timeout=1).close()
                 return
@@ -92,7 +92,7 @@ class Server:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(60)
         return self.words()
 
     def ask(self, line, expected, body=None, token=None):
@@ -104,7 +104,7 @@ class Server:
         if token is not None:
             request.add_header("Authorization", f"Bearer {token}")
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 status, data = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             status, data = error.code, error.read()
@@ -150,7 +150,7 @@ def open_session(server, sink):
     change = {"new_email": lee, "current_password": OTHER}
     server.ask("POST /email/change", "401 invalid_token", change)
     server.ask("POST /email/change", "202", change, token)
-    mails = [sink.mails.get(timeout=20) for _ in range(2)]
+    mails = [sink.mails.get(timeout=60) for _ in range(2)]
     for mail in sorted(mails, key=lambda mail: mail[0] != [lee]):
         sink.mails.put(mail)
     link = sink.token(lee, "/email/change/confirm")

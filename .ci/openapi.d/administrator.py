@@ -23,7 +23,7 @@ def ask(method, path, body=None, token=None):
     if token is not None:
         request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.loads(answer.read() or "null")
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read() or "null")
@@ -37,12 +37,12 @@ def login(email=EMAIL):
 
 def until(found):
     """What `found` gives as soon as it gives something."""
-    for _ in range(300):
+    for _ in range(600):
         value = found()
         if value:
             return value
         time.sleep(0.1)
-    raise AssertionError("nothing came of it in half a minute")
+    raise AssertionError("nothing came of it in a minute")
 
 
 def populate(folder):
