@@ -19,6 +19,7 @@ pub mod mail;
 pub mod metrics;
 #[cfg(not(feature = "metrics"))]
 mod metrics;
+pub mod network;
 pub mod password;
 pub mod preferences;
 pub mod random;
