@@ -109,6 +109,7 @@ async fn populated(size: u32, clock: &ManualClock, hash: &PasswordHash) -> Memor
             status: UserStatus::Active,
             auth_epoch: 0,
             link_epoch: 0,
+            version: 0,
             devices: Vec::new(),
         };
         assert_eq!(

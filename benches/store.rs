@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use admittance::authz::Role;
 use admittance::email::Email;
 use admittance::id::{SessionId, UserId};
-use admittance::limit::{LimitKey, Quota};
+use admittance::limit::{Hit, LimitKey, Quota};
 use admittance::lockout::{LockoutPolicy, LockoutStep};
 use admittance::preferences::Preferences;
 use admittance::session::{RotationPolicy, Session};
@@ -88,6 +88,10 @@ fn email(number: u32) -> Email {
     Email::from_store(address.clone(), address)
 }
 
+fn hit(key: LimitKey, quota: Quota) -> Hit {
+    Hit { key, quota }
+}
+
 /// Of a hundred, one is an administrator.
 fn user(number: u32) -> User {
     let is_admin = number.is_multiple_of(100);
@@ -104,6 +108,7 @@ fn user(number: u32) -> User {
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
+        version: 0,
         devices: Vec::new(),
     }
 }
@@ -140,6 +145,7 @@ fn token(number: u32, owner: u32) -> OneTimeToken {
             email: email(owner).canonical().clone(),
             auth_epoch: Some(0),
             link_epoch: 0,
+            version: None,
         },
         email: email(owner),
         registration: None,
@@ -172,7 +178,8 @@ fn populated(runtime: &Runtime, size: u32) -> MemoryStore {
                 .await
                 .unwrap();
             let _ = store.insert_token(&token(number, number)).await.unwrap();
-            let _ = store.hit(key(number), quota(), now()).await.unwrap();
+            let hits = [hit(key(number), quota())];
+            let _ = store.hit_all(&hits, now()).await.unwrap();
             let attempt = store.attempt(key(number), &policy, now()).await;
             let _ = attempt.unwrap();
         }
@@ -237,14 +244,14 @@ const OPERATIONS: [&str; 26] = [
     "sessions_of",
     "rotate",
     "end_session",
-    "end_sessions",
+    "end_dead_sessions",
     "end_oldest_sessions",
     "insert_token",
     "token",
     "tokens_of",
     "remove_tokens",
-    "hit (known key)",
-    "hit (fresh key)",
+    "hit_all (known key)",
+    "hit_all (fresh key)",
     "attempt (known key)",
     "attempt (fresh key)",
     "forgive",
@@ -302,16 +309,31 @@ async fn batch(
             ))
             .0
         }
-        "update_profile" => timed!(ids(), |id| store.update_profile(*id, &change)).0,
+        "update_profile" => {
+            // The version that each has by now.
+            let mut users = Vec::new();
+            for id in ids() {
+                users.extend(store.user(id).await.unwrap());
+            }
+            timed!(users.into_iter(), |user| store.update_profile(
+                user.id,
+                user.version,
+                &change
+            ))
+            .0
+        }
         "set_status" => {
             let users: Vec<User> = fresh.iter().map(|number| user(*number)).collect();
             for user in &users {
                 let _ = store.insert_user(user).await.unwrap();
             }
-            let (time, users) = timed!(users.into_iter(), |user| store
-                .set_status(user.id, UserStatus::Disabled));
+            let (time, users) = timed!(users.into_iter(), |user| store.set_status(
+                user.id,
+                user.version,
+                UserStatus::Disabled
+            ));
             for user in users {
-                let active = store.set_status(user.id, UserStatus::Active).await;
+                let active = store.set_status(user.id, 1, UserStatus::Active).await;
                 let state = active.unwrap().unwrap().state();
                 store.remove_user(&state, Removal::Any).await.unwrap();
             }
@@ -322,9 +344,18 @@ async fn batch(
             let (mut grant, mut revoke) = (RoleChange::default(), RoleChange::default());
             grant.grant.insert(role.clone());
             revoke.revoke.insert(role);
-            let (time, ids) = timed!(ids(), |id| store.change_roles(*id, &grant));
-            for id in ids {
-                store.change_roles(id, &revoke).await.unwrap();
+            let mut users = Vec::new();
+            for id in ids() {
+                users.extend(store.user(id).await.unwrap());
+            }
+            let (time, users) = timed!(users.into_iter(), |user| store.change_roles(
+                user.id,
+                user.version,
+                &grant
+            ));
+            for user in users {
+                let (id, version) = (user.id, user.version + 1);
+                store.change_roles(id, version, &revoke).await.unwrap();
             }
             time
         }
@@ -370,7 +401,7 @@ async fn batch(
             ))
             .0
         }
-        "end_session" | "end_sessions" | "end_oldest_sessions" => {
+        "end_session" | "end_dead_sessions" | "end_oldest_sessions" => {
             let sessions: Vec<Session> = new_sessions()
                 .map(|session| Session {
                     user_id: UserId::from_bytes(session.id.to_bytes()),
@@ -397,7 +428,7 @@ async fn batch(
                 }
                 _ => {
                     timed!(sessions.into_iter(), |old| store
-                        .end_sessions(old.user_id, None))
+                        .end_dead_sessions(old.user_id, u64::MAX))
                     .0
                 }
             }
@@ -406,7 +437,7 @@ async fn batch(
             let (time, new) = timed!(new_tokens(), |new| store.insert_token(new));
             for token in new {
                 store
-                    .remove_tokens(token.account.id, Some(token.purpose))
+                    .remove_tokens(token.account.id, Some(token.purpose), now())
                     .await
                     .unwrap();
             }
@@ -423,22 +454,21 @@ async fn batch(
             for token in &tokens {
                 let _ = store.insert_token(token).await.unwrap();
             }
-            timed!(tokens.into_iter(), |old| store
-                .remove_tokens(old.account.id, None))
-            .0
-        }
-        "hit (known key)" => {
-            let keys = present.iter().map(|number| key(*number));
-            timed!(keys, |known| store.hit(*known, quota(), now())).0
-        }
-        "hit (fresh key)" => {
-            let keys = fresh.iter().map(|number| key(*number));
-            timed!(keys, |new| store.hit(
-                *new,
-                Quota::new(1, Duration::from_secs(1)),
+            timed!(tokens.into_iter(), |old| store.remove_tokens(
+                old.account.id,
+                None,
                 now()
             ))
             .0
+        }
+        "hit_all (known key)" => {
+            let keys = present.iter().map(|number| [hit(key(*number), quota())]);
+            timed!(keys, |known| store.hit_all(known, now())).0
+        }
+        "hit_all (fresh key)" => {
+            let quota = Quota::new(1, Duration::from_secs(1));
+            let keys = fresh.iter().map(|number| [hit(key(*number), quota)]);
+            timed!(keys, |new| store.hit_all(new, now())).0
         }
         "attempt (known key)" | "attempt (fresh key)" => {
             let numbers = match operation {
@@ -454,7 +484,7 @@ async fn batch(
             for tried in &keys {
                 let _ = store.attempt(*tried, &policy, now()).await.unwrap();
             }
-            timed!(keys.into_iter(), |tried| store.forgive(*tried)).0
+            timed!(keys.into_iter(), |tried| store.forgive(*tried, now())).0
         }
     }
 }
@@ -464,7 +494,7 @@ async fn batch(
 fn adds(operation: &str) -> bool {
     matches!(
         operation,
-        "insert_user" | "hit (fresh key)" | "attempt (fresh key)"
+        "insert_user" | "hit_all (fresh key)" | "attempt (fresh key)"
     )
 }
 

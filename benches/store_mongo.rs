@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use admittance::authz::Role;
 use admittance::email::Email;
 use admittance::id::{SessionId, UserId};
-use admittance::limit::{LimitKey, Quota};
+use admittance::limit::{Hit, LimitKey, Quota};
 use admittance::lockout::LockoutPolicy;
 use admittance::preferences::Preferences;
 use admittance::secret::MailToken;
@@ -71,6 +71,7 @@ fn user(number: u32) -> User {
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
+        version: 0,
         devices: Vec::new(),
     }
 }
@@ -146,6 +147,13 @@ async fn median<T, F: Future<Output = Result<T, StoreError>>>(
     times[times.len() / 2]
 }
 
+/// The id of a user, and the version that it has by now.
+async fn stored(store: &MongoStore, number: u32) -> (UserId, u64) {
+    let found = store.user(user(number).id).await.unwrap();
+    let found = found.unwrap();
+    (found.id, found.version)
+}
+
 /// The median of every act over `size` users and as many sessions.
 async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
     let options = mongo::options().await;
@@ -199,20 +207,28 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
         ),
         (
             "update_profile",
-            median(async |n| store.update_profile(user(pick(n)).id, change).await).await,
+            median(async |n| {
+                let user = stored(store, pick(n)).await;
+                store.update_profile(user.0, user.1, change).await
+            })
+            .await,
         ),
         (
             "set_status",
             median(async |n| {
-                store
-                    .set_status(user(pick(n)).id, UserStatus::Disabled)
-                    .await
+                let user = stored(store, pick(n)).await;
+                let status = UserStatus::Disabled;
+                store.set_status(user.0, user.1, status).await
             })
             .await,
         ),
         (
             "change_roles",
-            median(async |n| store.change_roles(user(pick(n)).id, roles).await).await,
+            median(async |n| {
+                let user = stored(store, pick(n)).await;
+                store.change_roles(user.0, user.1, roles).await
+            })
+            .await,
         ),
         (
             "users",
@@ -248,8 +264,12 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
             .await,
         ),
         (
-            "end_sessions",
-            median(async |n| store.end_sessions(user(pick(n) + 1).id, None).await).await,
+            "end_dead_sessions",
+            median(async |n| {
+                let owner = user(pick(n) + 1).id;
+                store.end_dead_sessions(owner, u64::MAX).await
+            })
+            .await,
         ),
         (
             "end_oldest_sessions",
@@ -273,11 +293,15 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
         ),
         (
             "remove_tokens",
-            median(async |n| store.remove_tokens(user(n).id, None).await).await,
+            median(async |n| store.remove_tokens(user(n).id, None, now()).await).await,
         ),
         (
-            "hit",
-            median(async |n| store.hit(key(n), quota, now()).await).await,
+            "hit_all",
+            median(async |n| {
+                let hits = [Hit { key: key(n), quota }];
+                store.hit_all(&hits, now()).await
+            })
+            .await,
         ),
         (
             "attempt, the first",
@@ -289,7 +313,7 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
         ),
         (
             "forgive",
-            median(async |n| store.forgive(key(n)).await).await,
+            median(async |n| store.forgive(key(n), now()).await).await,
         ),
     ]
 }

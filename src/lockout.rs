@@ -51,6 +51,17 @@ pub struct Attempts {
     pub open_at: Timestamp,
     /// The first instant at which all of them are forgotten.
     pub forgotten_at: Timestamp,
+    /// When the last of them was let through. A success forgets those up to its
+    /// own, and none that were let through after it.
+    pub last_at: Timestamp,
+}
+
+impl Attempts {
+    /// Whether an attempt of the time `until` that succeeded forgets them.
+    #[must_use]
+    pub fn are_forgiven(&self, until: Timestamp) -> bool {
+        self.last_at <= until
+    }
 }
 
 /// What is decided of one attempt.
@@ -157,6 +168,7 @@ impl LockoutPolicy {
             count,
             open_at: furthest(locks_for),
             forgotten_at: furthest(self.forget_after),
+            last_at: now,
         };
         (next, Attempt::Allowed { count, locks_for })
     }
@@ -219,6 +231,7 @@ mod tests {
                 count: 9,
                 open_at: secs(120),
                 forgotten_at: secs(86_400),
+                last_at: secs(0),
             });
             match at(pause, &mut kept) {
                 Attempt::Allowed { count: seen, .. } => assert_eq!(seen, count),

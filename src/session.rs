@@ -67,7 +67,8 @@ pub enum Rotation {
     Repeated(Session),
     /// It is older: somebody else holds a copy. The session has been ended.
     Reused(Session),
-    /// There is no such session any more, or the counter was never given out.
+    /// There is no such session any more, the counter was never given out, or
+    /// the act is from before the last refresh. Nothing changed.
     Gone,
 }
 
@@ -102,9 +103,11 @@ impl Session {
     /// Hands in the refresh token with counter `presented` at `now`.
     ///
     /// A successor counts as used as soon as it has been handed in itself:
-    /// then its predecessor is two steps behind and no grace applies. Stores
-    /// do this in one atomic act; on [`Rotation::Reused`] they remove the
-    /// session in the same act.
+    /// then its predecessor is two steps behind and no grace applies. A `now`
+    /// before `last_seen_at` is that of an act that was delivered late, or of a
+    /// clock that is behind: it never counts as a reuse, so it cannot end a
+    /// session that has been refreshed since. Stores do this in one atomic act;
+    /// on [`Rotation::Reused`] they remove the session in the same act.
     pub fn rotate(mut self, presented: u64, policy: RotationPolicy, now: Timestamp) -> Rotation {
         if !self.is_live(now) || presented > self.refresh_counter {
             return Rotation::Gone;
@@ -126,6 +129,8 @@ impl Session {
             && self.last_seen_at.saturating_since(now) <= policy.grace;
         if self.refresh_counter - presented == 1 && within_grace {
             Rotation::Repeated(self)
+        } else if now < self.last_seen_at {
+            Rotation::Gone
         } else {
             Rotation::Reused(self)
         }
@@ -224,8 +229,19 @@ mod tests {
             first.clone().rotate(0, POLICY, before(10_000)),
             Rotation::Repeated(_)
         ));
+        assert_eq!(first.rotate(0, POLICY, before(10_001)), Rotation::Gone);
+    }
+
+    #[test]
+    fn what_is_from_before_the_last_refresh_ends_no_session() {
+        let first = rotated(session().rotate(0, POLICY, at(20)));
+        let second = rotated(first.rotate(1, POLICY, at(60)));
+        let early = Timestamp::from_millis(59_999);
+        for late in [at(0), at(20), at(59), early] {
+            assert_eq!(second.clone().rotate(0, POLICY, late), Rotation::Gone);
+        }
         assert!(matches!(
-            first.rotate(0, POLICY, before(10_001)),
+            second.rotate(0, POLICY, at(60)),
             Rotation::Reused(_)
         ));
     }

@@ -11,7 +11,7 @@ use crate::audit::AuditRecord;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::{EventId, SessionId, UserId};
-use crate::limit::{Decision, LimitKey, Quota};
+use crate::limit::{Decision, Hit, LimitKey};
 use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::store::{
@@ -53,6 +53,7 @@ mockall::mock! {
         async fn update_profile(
             &self,
             id: UserId,
+            version: u64,
             change: &ProfileChange,
         ) -> Result<Option<User>, StoreError>;
         async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError>;
@@ -75,11 +76,13 @@ mockall::mock! {
         async fn set_status(
             &self,
             id: UserId,
+            version: u64,
             status: UserStatus,
         ) -> Result<Option<User>, StoreError>;
         async fn change_roles(
             &self,
             id: UserId,
+            version: u64,
             change: &RoleChange,
         ) -> Result<Option<User>, StoreError>;
         async fn users(
@@ -111,11 +114,8 @@ mockall::mock! {
             now: Timestamp,
         ) -> Result<Rotation, StoreError>;
         async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
-        async fn end_sessions(
-            &self,
-            user: UserId,
-            except: Option<SessionId>,
-        ) -> Result<u64, StoreError>;
+        async fn end_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<u64, StoreError>;
+        async fn end_dead_sessions(&self, user: UserId, epoch: u64) -> Result<u64, StoreError>;
         async fn end_oldest_sessions(
             &self,
             user: UserId,
@@ -143,24 +143,21 @@ mockall::mock! {
             &self,
             user: UserId,
             purpose: Option<TokenPurpose>,
+            made_until: Timestamp,
         ) -> Result<u64, StoreError>;
     }
 
     #[async_trait]
     impl LimitStore for Store {
-        async fn hit(
-            &self,
-            key: LimitKey,
-            quota: Quota,
-            now: Timestamp,
-        ) -> Result<Decision, StoreError>;
+        async fn hit_all(&self, hits: &[Hit], now: Timestamp) -> Result<Decision, StoreError>;
+        async fn give_back(&self, hits: &[Hit], now: Timestamp) -> Result<(), StoreError>;
         async fn attempt(
             &self,
             key: LimitKey,
             policy: &LockoutPolicy,
             now: Timestamp,
         ) -> Result<Attempt, StoreError>;
-        async fn forgive(&self, key: LimitKey) -> Result<(), StoreError>;
+        async fn forgive(&self, key: LimitKey, until: Timestamp) -> Result<(), StoreError>;
     }
 
     #[async_trait]
@@ -196,15 +193,17 @@ impl MockStore {
         store
             .expect_replace_password()
             .returning(|_, _, _, _| Err(down()));
-        store.expect_update_profile().returning(|_, _| Err(down()));
+        store
+            .expect_update_profile()
+            .returning(|_, _, _| Err(down()));
         store.expect_verify_email().returning(|_| Err(down()));
         store.expect_change_email().returning(|_, _| Err(down()));
         store
             .expect_reset_password()
             .returning(|_, _, _| Err(down()));
         store.expect_remove_user().returning(|_, _| Err(down()));
-        store.expect_set_status().returning(|_, _| Err(down()));
-        store.expect_change_roles().returning(|_, _| Err(down()));
+        store.expect_set_status().returning(|_, _, _| Err(down()));
+        store.expect_change_roles().returning(|_, _, _| Err(down()));
         store.expect_users().returning(|_, _| Err(down()));
         store.expect_has_other().returning(|_, _| Err(down()));
         store.expect_insert_session().returning(|_| Err(down()));
@@ -214,18 +213,24 @@ impl MockStore {
         store.expect_end_session().returning(|_, _| Err(down()));
         store.expect_end_sessions().returning(|_, _| Err(down()));
         store
+            .expect_end_dead_sessions()
+            .returning(|_, _| Err(down()));
+        store
             .expect_end_oldest_sessions()
             .returning(|_, _, _, _| Err(down()));
         store.expect_insert_token().returning(|_| Err(down()));
         store.expect_token().returning(|_, _, _| Err(down()));
         store.expect_tokens_of().returning(|_, _| Err(down()));
-        store.expect_remove_tokens().returning(|_, _| Err(down()));
-        store.expect_hit().returning(|_, _, _| Err(down()));
+        store
+            .expect_remove_tokens()
+            .returning(|_, _, _| Err(down()));
+        store.expect_hit_all().returning(|_, _| Err(down()));
+        store.expect_give_back().returning(|_, _| Err(down()));
         store.expect_append_event().returning(|_, _| Err(down()));
         store.expect_events_of().returning(|_, _, _, _| Err(down()));
         store.expect_remove_events().returning(|_| Err(down()));
         store.expect_attempt().returning(|_, _, _| Err(down()));
-        store.expect_forgive().returning(|_| Err(down()));
+        store.expect_forgive().returning(|_, _| Err(down()));
         store
     }
 }

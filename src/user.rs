@@ -47,6 +47,12 @@ pub struct User {
     /// the password: whoever knows that must not keep the owner of the mailbox
     /// from a reset.
     pub link_epoch: u64,
+    /// Goes up by one with every acknowledged change of status, roles, profile,
+    /// address, verification or password, also when there was nothing to
+    /// change. A write that carries an earlier version does nothing, so a write
+    /// that is delivered late never undoes a later one. Logins and rehashes
+    /// leave it as it is.
+    pub version: u64,
     /// What the account was used with lately, the newest last; at most
     /// [`MAX_DEVICES`].
     pub devices: Vec<DeviceDigest>,
@@ -61,11 +67,22 @@ impl User {
             email: self.email.canonical().clone(),
             auth_epoch: Some(self.auth_epoch),
             link_epoch: self.link_epoch,
+            version: None,
         }
     }
 
-    /// The same, whatever its sessions and its password become: for what rests
-    /// on the mailbox alone.
+    /// The account as it is now, in this very [`version`](Self::version): for a
+    /// write that must do nothing once anything about the account has changed.
+    #[must_use]
+    pub fn exact_state(&self) -> AccountState {
+        AccountState {
+            version: Some(self.version),
+            ..self.state()
+        }
+    }
+
+    /// The account as it is now, whatever its sessions and its password become:
+    /// for what rests on the mailbox alone.
     #[must_use]
     pub fn mailbox_state(&self) -> AccountState {
         AccountState {
@@ -89,6 +106,9 @@ pub struct AccountState {
     pub auth_epoch: Option<u64>,
     /// Its `link_epoch` then.
     pub link_epoch: u64,
+    /// Its `version` then; `None` when that does not matter, as for a link,
+    /// which an edit of the profile must not end.
+    pub version: Option<u64>,
 }
 
 impl AccountState {
@@ -100,6 +120,7 @@ impl AccountState {
             && user.email.canonical() == &self.email
             && self.auth_epoch.is_none_or(|epoch| epoch == user.auth_epoch)
             && user.link_epoch == self.link_epoch
+            && self.version.is_none_or(|version| version == user.version)
     }
 }
 

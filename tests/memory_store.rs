@@ -9,7 +9,7 @@ use admittance::audit::{AuditClass, AuditRecord};
 use admittance::email::Email;
 use admittance::event::Operation;
 use admittance::id::{EventId, SessionId, UserId};
-use admittance::limit::{Decision, LimitKey, Quota};
+use admittance::limit::{Decision, Hit, LimitKey, Quota};
 use admittance::lockout::{Attempt, LockoutPolicy};
 use admittance::preferences::Preferences;
 use admittance::secret::MailToken;
@@ -46,6 +46,7 @@ fn user(number: u32) -> User {
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
+        version: 0,
         devices: Vec::new(),
     }
 }
@@ -112,6 +113,11 @@ fn quota() -> Quota {
     Quota::new(5, Duration::from_secs(10))
 }
 
+fn one(key: LimitKey) -> [Hit; 1] {
+    let quota = quota();
+    [Hit { key, quota }]
+}
+
 fn small(limits: usize) -> MemoryStore {
     MemoryStore::with_capacity(MemoryCapacity {
         users: 3,
@@ -126,7 +132,7 @@ fn small(limits: usize) -> MemoryStore {
 async fn ghsa_40_a_million_keys_of_strangers_stay_bounded() {
     let store = small(10_000);
     for number in 0..1_000_000 {
-        let decision = store.hit(key(number), quota(), at(0)).await.unwrap();
+        let decision = store.hit_all(&one(key(number)), at(0)).await.unwrap();
         assert_eq!(decision, Decision::Allowed);
         if number % 1000 == 0 {
             assert!(store.counts().limits <= 10_000);
@@ -142,14 +148,14 @@ async fn ghsa_40_a_flood_of_fresh_keys_frees_no_loaded_one() {
     let store = small(1000);
     let locked = LimitKey::new("login", b"ann@example.org");
     for _ in 0..5 {
-        let decision = store.hit(locked, quota(), at(0)).await.unwrap();
+        let decision = store.hit_all(&one(locked), at(0)).await.unwrap();
         assert_eq!(decision, Decision::Allowed);
     }
     for number in 0..100_000 {
-        let _ = store.hit(key(number), quota(), at(0)).await.unwrap();
+        let _ = store.hit_all(&one(key(number)), at(0)).await.unwrap();
     }
     assert_eq!(store.counts().limits, 1000);
-    let decision = store.hit(locked, quota(), at(0)).await.unwrap();
+    let decision = store.hit_all(&one(locked), at(0)).await.unwrap();
     assert_ne!(decision, Decision::Allowed, "a flood unlocked an account");
 }
 
@@ -157,18 +163,18 @@ async fn ghsa_40_a_flood_of_fresh_keys_frees_no_loaded_one() {
 async fn expired_keys_make_room_before_live_ones() {
     let store = small(1000);
     for number in 0..500 {
-        let _ = store.hit(key(number), quota(), at(0)).await.unwrap();
+        let _ = store.hit_all(&one(key(number)), at(0)).await.unwrap();
     }
     for number in 500..1000 {
-        let _ = store.hit(key(number), quota(), at(5)).await.unwrap();
+        let _ = store.hit_all(&one(key(number)), at(5)).await.unwrap();
     }
     // At 10 s the first half has its whole budget again.
     for number in 1000..1400 {
-        let _ = store.hit(key(number), quota(), at(10)).await.unwrap();
+        let _ = store.hit_all(&one(key(number)), at(10)).await.unwrap();
     }
     for number in 500..1000 {
         let mut allowed = 0;
-        while store.hit(key(number), quota(), at(10)).await.unwrap() == Decision::Allowed {
+        while store.hit_all(&one(key(number)), at(10)).await.unwrap() == Decision::Allowed {
             allowed += 1;
         }
         assert_eq!(
@@ -197,7 +203,7 @@ async fn ghsa_40_attempts_at_strangers_accounts_stay_bounded_and_unlock_no_accou
         "a flood unlocked an account: {attempt:?}"
     );
     // Limits and attempts are bounded each by itself, and counted together.
-    let _ = store.hit(key(0), quota(), at(0)).await.unwrap();
+    let _ = store.hit_all(&one(key(0)), at(0)).await.unwrap();
     assert_eq!(store.counts().limits, 1001);
     let day = 24 * 3600;
     assert_eq!(store.remove_expired(at(day - 1)), 1);
@@ -276,7 +282,7 @@ async fn a_store_in_use_removes_by_itself_what_has_expired() {
         let session = session(second, second);
         let _ = store.insert_session(&session).await.unwrap();
         let _ = store.insert_token(&token(second, second)).await.unwrap();
-        let _ = store.hit(key(second), quota(), at(second)).await.unwrap();
+        let _ = store.hit_all(&one(key(second)), at(second)).await.unwrap();
         let event = event(second, second);
         let _ = store.append_event(&event, 1000).await.unwrap();
     }
@@ -301,7 +307,7 @@ async fn an_idle_store_is_emptied_of_what_has_expired_and_of_nothing_else() {
         let _ = store.insert_token(&token(number, opened)).await.unwrap();
         // Every other key is loaded: its budget is whole at 50 s, not at 10 s.
         for _ in 0..=number % 2 * 4 {
-            let _ = store.hit(key(number), quota(), at(0)).await.unwrap();
+            let _ = store.hit_all(&one(key(number)), at(0)).await.unwrap();
         }
     }
     assert_eq!(store.remove_expired(at(9)), 0);
@@ -351,7 +357,7 @@ async fn asvs_16_2_5_debug_shows_counts_only() {
     let _ = shared.insert_session(&session(1, 0)).await.unwrap();
     let _ = shared.insert_token(&token(1, 0)).await.unwrap();
     let _ = shared.append_event(&event(1, 0), 1).await.unwrap();
-    let _ = shared.hit(key(1), quota(), at(0)).await.unwrap();
+    let _ = shared.hit_all(&one(key(1)), at(0)).await.unwrap();
     assert_eq!(
         format!("{store:?}"),
         "MemoryStore { users: 1, sessions: 1, tokens: 1, limits: 1, events: 1 }"

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use admittance::email::Email;
 use admittance::id::UserId;
-use admittance::limit::{Decision, LimitKey, Quota};
+use admittance::limit::{Decision, Hit, LimitKey, Quota};
 use admittance::lockout::LockoutPolicy;
 use admittance::store::{
     AuditStore, InsertUser, LimitStore, MockUserStore, Store, StoreError, TokenStore, UserStore,
@@ -33,14 +33,15 @@ async fn a_whole_store_does_as_it_is_told() {
         .expect_insert_user()
         .returning(|_| Ok(InsertUser::EmailTaken));
     store
-        .expect_hit()
-        .returning(|_, _, _| Ok(Decision::Allowed));
+        .expect_hit_all()
+        .returning(|_, _| Ok(Decision::Allowed));
     let store: Arc<dyn Store> = Arc::new(store);
     let (key, quota) = (
         LimitKey::new("a", b"b"),
         Quota::new(1, Duration::from_secs(1)),
     );
-    let decision = store.hit(key, quota, Timestamp::MIN).await;
+    let hits = [Hit { key, quota }];
+    let decision = store.hit_all(&hits, Timestamp::MIN).await;
     assert_eq!(decision.unwrap(), Decision::Allowed);
 }
 
@@ -58,7 +59,7 @@ async fn a_store_that_is_down_answers_every_call_with_an_error() {
     assert!(matches!(events, Err(StoreError::Unavailable(_))));
     let removed = store.remove_events(id).await;
     assert!(matches!(removed, Err(StoreError::Unavailable(_))));
-    let removed = store.remove_tokens(id, None).await;
+    let removed = store.remove_tokens(id, None, Timestamp::MIN).await;
     assert!(matches!(removed, Err(StoreError::Unavailable(_))));
     let page = store.users(None, 10).await;
     assert!(matches!(page, Err(StoreError::Unavailable(_))));
@@ -66,5 +67,5 @@ async fn a_store_that_is_down_answers_every_call_with_an_error() {
     let policy = LockoutPolicy::default();
     let attempt = store.attempt(key, &policy, Timestamp::MIN).await;
     assert!(matches!(attempt, Err(StoreError::Unavailable(_))));
-    assert!(store.forgive(key).await.is_err());
+    assert!(store.forgive(key, Timestamp::MIN).await.is_err());
 }

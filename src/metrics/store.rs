@@ -9,7 +9,7 @@ use crate::audit::AuditRecord;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::{EventId, SessionId, UserId};
-use crate::limit::{Decision, LimitKey, Quota};
+use crate::limit::{Decision, Hit, LimitKey};
 use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::store::{
@@ -91,13 +91,13 @@ metered! {
         user_by_email(email: &CanonicalEmail) -> Option<User>;
         record_login(id: UserId, epoch: u64, new_device: Option<DeviceDigest>, now: Timestamp) -> bool;
         replace_password(id: UserId, expected: &PasswordHash, new: &PasswordHash, epoch: Epoch) -> bool;
-        update_profile(id: UserId, change: &ProfileChange) -> Option<User>;
+        update_profile(id: UserId, version: u64, change: &ProfileChange) -> Option<User>;
         verify_email(account: &AccountState) -> bool;
         change_email(account: &AccountState, to: &Email) -> ChangeEmail;
         reset_password(account: &AccountState, new: &PasswordHash, device: DeviceDigest) -> bool;
         remove_user(account: &AccountState, which: Removal) -> bool;
-        set_status(id: UserId, status: UserStatus) -> Option<User>;
-        change_roles(id: UserId, change: &RoleChange) -> Option<User>;
+        set_status(id: UserId, version: u64, status: UserStatus) -> Option<User>;
+        change_roles(id: UserId, version: u64, change: &RoleChange) -> Option<User>;
         users(after: Option<UserId>, limit: usize) -> Vec<User>;
         has_other(role: &Role, except: UserId) -> bool;
     }
@@ -107,19 +107,21 @@ metered! {
         sessions_of(user: UserId, now: Timestamp) -> Vec<Session>;
         rotate(id: SessionId, presented: u64, policy: RotationPolicy, now: Timestamp) -> Rotation;
         end_session(user: UserId, id: SessionId) -> bool;
-        end_sessions(user: UserId, except: Option<SessionId>) -> u64;
+        end_sessions(user: UserId, ids: &[SessionId]) -> u64;
+        end_dead_sessions(user: UserId, epoch: u64) -> u64;
         end_oldest_sessions(user: UserId, epoch: u64, keep: u32, now: Timestamp) -> u64;
     }
     TokenStore {
         insert_token(token: &OneTimeToken) -> Insert;
         token(digest: TokenDigest, purpose: TokenPurpose, now: Timestamp) -> Option<OneTimeToken>;
         tokens_of(user: UserId, now: Timestamp) -> Vec<OneTimeToken>;
-        remove_tokens(user: UserId, purpose: Option<TokenPurpose>) -> u64;
+        remove_tokens(user: UserId, purpose: Option<TokenPurpose>, made_until: Timestamp) -> u64;
     }
     LimitStore {
-        hit(key: LimitKey, quota: Quota, now: Timestamp) -> Decision;
+        hit_all(hits: &[Hit], now: Timestamp) -> Decision;
+        give_back(hits: &[Hit], now: Timestamp) -> ();
         attempt(key: LimitKey, policy: &LockoutPolicy, now: Timestamp) -> Attempt;
-        forgive(key: LimitKey) -> ();
+        forgive(key: LimitKey, until: Timestamp) -> ();
     }
     AuditStore {
         append_event(record: &AuditRecord, keep: usize) -> Insert;

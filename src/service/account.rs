@@ -16,6 +16,9 @@ use crate::mail::MailKind;
 use crate::store::{LimitStore, Removal, SessionStore, TokenStore, UserStore};
 use crate::user::User;
 
+/// The epoch under which every session is dead.
+pub(super) const GONE: u64 = u64::MAX;
+
 impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
     /// All that is stored of the user.
     ///
@@ -61,13 +64,13 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
         })
     }
 
-    /// Removes the sessions and links of an account that is gone, or of which
-    /// all of them are dead. What fails leaves rows that mean nothing and
-    /// expire.
-    pub(super) async fn sweep_up(&self, user: UserId, trail: &mut Trail) {
+    /// Removes the sessions of an account that are dead because its epoch is
+    /// `epoch` now, and its links; [`GONE`] is that of an account that is gone.
+    /// What fails leaves rows that mean nothing and expire.
+    pub(super) async fn sweep_up(&self, user: UserId, epoch: u64, trail: &mut Trail) {
         let store = &self.inner.store;
         let (sessions, links) = tokio::join!(
-            store.end_sessions(user, None),
+            store.end_dead_sessions(user, epoch),
             self.remove_links(user, None)
         );
         if let Err(error) = &sessions {
@@ -133,14 +136,19 @@ where
         self.limit_release(user).await?;
 
         let _forgetting = self.forgetting(user.id);
-        let state = user.state();
-        let removed = self.inner.store.remove_user(&state, Removal::Any);
-        if !removed.await? {
-            // The password or the address was changed, or the account disabled
-            // or deleted, since the token was checked.
-            return Err(AuthError::InvalidToken);
-        }
-        self.sweep_up(user.id, trail).await;
+        let checked = user.state();
+        let remove = |user: User| async move {
+            self.is_not_the_last(&user).await?;
+            let (state, which) = (user.exact_state(), Removal::Any);
+            let removed = self.inner.store.remove_user(&state, which).await?;
+            Ok(removed.then_some(()))
+        };
+        let fits = |user: &User| checked.is_of(user);
+        // Not if the password or the address was changed, or the account disabled
+        // or deleted, since the token was checked.
+        let removed = self.on_account(user.clone(), fits, remove).await?;
+        removed.ok_or(AuthError::InvalidToken)?;
+        self.sweep_up(user.id, GONE, trail).await;
         // Registrations that waited for this address when it got an account.
         let pending = pending_account(&user.email).id;
         if !self.remove_links(pending, None).await {

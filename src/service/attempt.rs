@@ -26,6 +26,8 @@ use crate::user::{DeviceDigest, User};
 #[derive(Debug)]
 pub(super) struct Attempt {
     key: LimitKey,
+    /// When it was counted.
+    at: Timestamp,
     /// Whether a failure now locks the account for some time.
     locks: bool,
     /// Whether it is the one that its owner is told of.
@@ -93,6 +95,7 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
         match self.inner.store.attempt(key, policy, now).await? {
             lockout::Attempt::Allowed { count, locks_for } => Ok(Some(Attempt {
                 key,
+                at: now,
                 locks: !locks_for.is_zero(),
                 tells: policy
                     .steps()
@@ -130,7 +133,7 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
     /// An attempt succeeded: it and those before it are forgotten.
     pub(super) async fn end_attempt(&self, attempt: &Option<Attempt>) {
         if let Some(attempt) = attempt {
-            self.forget(attempt.key).await;
+            self.forget(attempt.key, attempt.at).await;
         }
     }
 
@@ -138,15 +141,18 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
     /// neither as strangers nor as the owner's device, which is `device`.
     pub(super) async fn forgive_others(&self, user: &User, device: DeviceDigest) {
         if self.config().limits.login_by_account.is_some() {
+            let now = self.now();
             tokio::join!(
-                self.forget(strangers(user.email.canonical())),
-                self.forget(device_key(user.id, device))
+                self.forget(strangers(user.email.canonical()), now),
+                self.forget(device_key(user.id, device), now)
             );
         }
     }
 
-    async fn forget(&self, key: LimitKey) {
-        if let Err(error) = self.inner.store.forgive(key).await {
+    /// Forgets the attempts under `key`, unless one was let through after
+    /// `until`: that one may have failed.
+    async fn forget(&self, key: LimitKey, until: Timestamp) {
+        if let Err(error) = self.inner.store.forgive(key, until).await {
             // They are forgotten by themselves after a time.
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "failed attempts were not forgotten");

@@ -271,6 +271,7 @@ mod tests {
             status: UserStatus::Active,
             auth_epoch: 0,
             link_epoch: 0,
+            version: 0,
             devices: Vec::new(),
         };
         let session = Session {

@@ -11,6 +11,7 @@ use crate::event::{Notice, Operation};
 use crate::mail::MailKind;
 use crate::store::{self, LimitStore, SessionStore, TokenStore, UserStore};
 use crate::token::TokenPurpose;
+use crate::user::User;
 
 impl<S, C> AuthService<S, C>
 where
@@ -143,16 +144,18 @@ where
         }
         self.limit_release(user).await?;
         let _forgetting = self.forgetting(user.id);
-        match self
-            .inner
-            .store
-            .change_email(&link.account, &link.email)
-            .await?
-        {
-            store::ChangeEmail::Changed => {}
-            store::ChangeEmail::EmailTaken => return Err(AuthError::EmailTaken),
-            store::ChangeEmail::Gone => return Err(AuthError::InvalidLink),
-        }
+        let to = &link.email;
+        let change = |user: User| async move {
+            let state = user.exact_state();
+            match self.inner.store.change_email(&state, to).await? {
+                store::ChangeEmail::Changed => Ok(Some(())),
+                store::ChangeEmail::EmailTaken => Err(AuthError::EmailTaken),
+                store::ChangeEmail::Gone => Ok(None),
+            }
+        };
+        let fits = |user: &User| link.account.is_of(user);
+        let changed = self.on_account(user.clone(), fits, change).await?;
+        changed.ok_or(AuthError::InvalidLink)?;
         // They are dead already: the account has another address.
         let pending = pending_account(&link.email).id;
         let (mine, waiting) = tokio::join!(

@@ -165,9 +165,10 @@ impl<S: TokenStore, C: Clock> AuthService<S, C> {
     }
 
     /// Removes links that are dead already, or that nothing needs any more.
-    /// Says whether that was done.
+    /// Those that are made after this call stay. Returns whether that was done.
     pub(super) async fn remove_links(&self, user: UserId, purpose: Option<TokenPurpose>) -> bool {
-        let removed = self.inner.store.remove_tokens(user, purpose).await;
+        let now = self.now();
+        let removed = self.inner.store.remove_tokens(user, purpose, now).await;
         if let Err(error) = &removed {
             let error: &dyn std::error::Error = error;
             tracing::warn!(error, user_id = %user, "rows of dead links were left behind");

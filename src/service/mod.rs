@@ -25,6 +25,7 @@ mod profile;
 mod recovery;
 mod register;
 mod report;
+mod retry;
 mod session;
 mod strength;
 mod validate;
@@ -49,7 +50,7 @@ use crate::config::AuthConfig;
 use crate::error::AuthError;
 use crate::event::EventSink;
 use crate::id::{SessionId, UserId};
-use crate::limit::{Decision, LimitKey, Quota};
+use crate::limit::{Decision, Hit, LimitKey, Quota};
 use crate::mail::Outbox;
 use crate::password::breach::BreachCheck;
 use crate::password::{HashingStats, PasswordHasher};
@@ -301,7 +302,7 @@ impl<S: LimitStore, C: Clock> AuthService<S, C> {
     ) -> Result<(), AuthError> {
         let Some(quota) = quota else { return Ok(()) };
         let key = LimitKey::new(scope, subject);
-        match self.inner.store.hit(key, quota, now).await? {
+        match self.inner.store.hit_all(&[Hit { key, quota }], now).await? {
             Decision::Allowed => Ok(()),
             Decision::Refused { retry_after } => Err(AuthError::RateLimited { retry_after }),
         }

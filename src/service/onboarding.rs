@@ -94,7 +94,12 @@ impl<S: UserStore + 'static, C: Clock> AuthService<S, C> {
             preferences: Some(preferences.clone()),
         };
         let _forgetting = self.forgetting(user.id);
-        let changed = self.inner.store.update_profile(user.id, &change).await?;
-        Ok(changed.map(|user| user.preferences))
+        let change = &change;
+        let update = |user: User| async move {
+            let store = &self.inner.store;
+            Ok(store.update_profile(user.id, user.version, change).await?)
+        };
+        let changed = self.on_account(user.clone(), |_| true, update).await?;
+        Ok(changed.map(|(_, user)| user.preferences))
     }
 }

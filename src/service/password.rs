@@ -114,7 +114,7 @@ where
             return Err(AuthError::InvalidCredentials);
         }
         trail.session_id = Some(session.id);
-        if let Err(error) = store.end_sessions(user.id, Some(session.id)).await {
+        if let Err(error) = store.end_dead_sessions(user.id, epoch).await {
             // They are dead by their epoch; only their rows are left.
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, user_id = %user.id, "rows of dead sessions were left behind");

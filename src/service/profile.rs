@@ -8,7 +8,7 @@ use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::preferences::{Preferences, PreferencesError};
 use crate::store::{ProfileChange, UserStore};
-use crate::user::Profile;
+use crate::user::{Profile, User, UserStatus};
 
 impl<S: UserStore, C: Clock> AuthService<S, C> {
     /// What the user sees of the own account, as it was when the token was
@@ -56,9 +56,17 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         if change == ProfileChange::default() {
             return Ok(auth.profile());
         }
-        let _forgetting = self.forgetting(auth.user().id);
-        let changed = self.inner.store.update_profile(auth.user().id, &change);
-        let user = changed.await?.ok_or(AuthError::InvalidToken)?;
+        let user = auth.user();
+        let _forgetting = self.forgetting(user.id);
+        let change = &change;
+        let update = |user: User| async move {
+            let store = &self.inner.store;
+            Ok(store.update_profile(user.id, user.version, change).await?)
+        };
+        let fits =
+            |now: &User| now.status == UserStatus::Active && now.auth_epoch == user.auth_epoch;
+        let changed = self.on_account(user.clone(), fits, update).await?;
+        let (_, user) = changed.ok_or(AuthError::InvalidToken)?;
         Ok(Profile::of(&user, &self.config().onboarding))
     }
 }

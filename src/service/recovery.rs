@@ -133,11 +133,18 @@ where
         let _forgetting = self.forgetting(user.id);
         // Known from now on, so that strangers cannot keep the owner out.
         let device = context.device(user.id);
+        let hash = &hash;
+        let reset = |user: User| async move {
+            let state = user.exact_state();
+            let reset = store.reset_password(&state, hash, device).await?;
+            Ok(reset.then_some(()))
+        };
         // The check of expiry was a while ago; what counts is when it happens.
-        if !link.is_live(self.now()) || !store.reset_password(&link.account, &hash, device).await? {
-            return Err(AuthError::InvalidLink);
-        }
-        self.sweep_up(user.id, trail).await;
+        let fits = |user: &User| link.account.is_of(user) && link.is_live(self.now());
+        let done = self.on_account(user, fits, reset).await?;
+        let (user, ()) = done.ok_or(AuthError::InvalidLink)?;
+        self.sweep_up(user.id, user.auth_epoch.saturating_add(1), trail)
+            .await;
         self.forgive_others(&user, device).await;
         // The mailbox is the owner's, but as long as it was not confirmed the
         // name may be what a squatter wrote: this mail goes without it.

@@ -237,6 +237,7 @@ impl<S, C: Clock> AuthService<S, C> {
             status: UserStatus::Active,
             auth_epoch: 0,
             link_epoch: 0,
+            version: 0,
             devices: vec![context.device(id)],
         }
     }
@@ -336,6 +337,7 @@ pub(super) fn pending_account(email: &Email) -> AccountState {
         email: email.canonical().clone(),
         auth_epoch: None,
         link_epoch: 0,
+        version: None,
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::event::{Notice, Operation};
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::session::{Rotation, Session};
 use crate::store::{LimitStore, SessionStore, UserStore};
 
@@ -245,13 +245,30 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         let trail = Trail::of(auth);
         let _forgetting = self.forgetting(auth.user().id);
         let result = self
-            .inner
-            .store
-            .end_sessions(auth.user().id, Some(auth.session().id))
-            .await
-            .map_err(AuthError::from);
+            .end_listed(auth.user().id, Some(auth.session().id))
+            .await;
         self.report(Operation::EndAllSessions, &trail, context, &result);
         result
+    }
+}
+
+impl<S: SessionStore, C: Clock> AuthService<S, C> {
+    /// Ends the sessions that `user` has now, but for `except`. Returns how many
+    /// there were. One that is opened later never ends, however late this act is
+    /// delivered.
+    pub(super) async fn end_listed(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<u64, AuthError> {
+        let store = &self.inner.store;
+        let listed = store.sessions_of(user, self.now()).await?;
+        let ids = listed.iter().map(|session| session.id);
+        let ids: Vec<SessionId> = ids.filter(|id| Some(*id) != except).collect();
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        Ok(store.end_sessions(user, &ids).await?)
     }
 }
 

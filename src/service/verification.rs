@@ -1,5 +1,6 @@
 //! Confirming an address, and saying that an account is not one's own.
 
+use super::account::GONE;
 use super::mailing::{Asked, NewLink};
 use super::register::{parse_email, pending_account};
 use super::report::Trail;
@@ -77,7 +78,7 @@ where
             if !link.account.is_of(auth.user()) {
                 return Err(AuthError::InvalidLink);
             }
-            self.confirm(&link, trail).await?;
+            self.confirm(&link, auth.user(), trail).await?;
             return Ok(VerifyOutcome::Verified(Accepted::new(
                 "Your address is confirmed.",
             )));
@@ -114,7 +115,7 @@ where
         let tokens = self.tokens(&session, now)?;
         let _forgetting = self.forgetting(user.id);
         self.open(&session).await?;
-        if let Err(error) = self.confirm(&link, trail).await {
+        if let Err(error) = self.confirm(&link, &user, trail).await {
             self.discard(&session).await;
             return Err(error);
         }
@@ -142,11 +143,20 @@ where
     }
 
     /// The one act that confirms an address, once.
-    async fn confirm(&self, link: &OneTimeToken, trail: &mut Trail) -> Result<(), AuthError> {
+    async fn confirm(
+        &self,
+        link: &OneTimeToken,
+        user: &User,
+        trail: &mut Trail,
+    ) -> Result<(), AuthError> {
         let _forgetting = self.forgetting(link.account.id);
-        if !self.inner.store.verify_email(&link.account).await? {
-            return Err(AuthError::InvalidLink);
-        }
+        let confirm = |user: User| async move {
+            let state = user.exact_state();
+            Ok(self.inner.store.verify_email(&state).await?.then_some(()))
+        };
+        let fits = |user: &User| link.account.is_of(user) && !user.is_verified;
+        let confirmed = self.on_account(user.clone(), fits, confirm).await?;
+        confirmed.ok_or(AuthError::InvalidLink)?;
         // They are dead already: the account is verified.
         let purpose = Some(TokenPurpose::VerifyEmail);
         if !self.remove_links(link.account.id, purpose).await {
@@ -337,7 +347,9 @@ where
         let store = &self.inner.store;
         if request.token.purpose() == Some(TokenPurpose::CompleteRegistration) {
             let link = self.pending_link(&request.token).await?;
-            store.remove_tokens(link.account.id, None).await?;
+            // The link itself too, by whichever clock it was made.
+            let until = self.now().max(link.created_at);
+            store.remove_tokens(link.account.id, None, until).await?;
             return Ok(gone);
         }
         let link = self
@@ -345,11 +357,16 @@ where
             .await?;
         trail.user_id = Some(link.account.id);
         let _forgetting = self.forgetting(link.account.id);
-        let removed = store.remove_user(&link.account, Removal::Unverified);
-        if !removed.await? {
-            return Err(AuthError::InvalidLink);
-        }
-        self.sweep_up(link.account.id, trail).await;
+        let remove = |user: User| async move {
+            let (state, which) = (user.exact_state(), Removal::Unverified);
+            Ok(store.remove_user(&state, which).await?.then_some(()))
+        };
+        let fits = |user: &User| link.account.is_of(user) && !user.is_verified;
+        let user = store.user(link.account.id).await?;
+        let user = user.ok_or(AuthError::InvalidLink)?;
+        let removed = self.on_account(user, fits, remove).await?;
+        removed.ok_or(AuthError::InvalidLink)?;
+        self.sweep_up(link.account.id, GONE, trail).await;
         Ok(gone)
     }
 }

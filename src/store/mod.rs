@@ -1,13 +1,21 @@
 //! What the service needs of a store, cut by atomicity.
 //!
-//! **Each method is one atomic act on the store.** The service never reads,
-//! decides and writes back: the deciding is part of the act. A method gets
-//! `now` and finished values; a store never reads a clock, draws randomness or
-//! hashes. There are no default methods, so an implementation that forgets one
+//! **Each method is one atomic act on the store.** A method gets `now` and
+//! finished values; a store never reads a clock, draws randomness or hashes.
+//!
+//! **A write carries its condition.** A write that was answered with an error
+//! may still arrive, any time later. So each has in its arguments what it rests
+//! on (a version, an epoch, the ids or the time of what it was decided on), and
+//! does nothing once a later write has changed that: an act that was answered
+//! with an error is never applied after a later acknowledged act on the same
+//! record that it would undo. What the service decides on a user whom it has
+//! read is written under that user's [`version`](User::version).
+//!
+//! There are no default methods, so an implementation that forgets one
 //! does not compile. What can be expected to happen (an email that is taken, a
 //! token that was used) is a value; [`StoreError`] is for what went wrong.
 //!
-//! A store of your own is right when the conformance suite says so.
+//! To write your own store, make the conformance suite pass.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -26,7 +34,7 @@ use crate::audit::AuditRecord;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::{EventId, SessionId, UserId};
-use crate::limit::{Decision, LimitKey, Quota};
+use crate::limit::{Decision, Hit, LimitKey};
 use crate::lockout::{Attempt, LockoutPolicy};
 use crate::preferences::Preferences;
 use crate::session::{Rotation, RotationPolicy, Session};
@@ -163,11 +171,11 @@ pub trait UserStore: Send + Sync {
     /// [`StoreError`] when the store fails or the record is corrupt.
     async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError>;
 
-    /// Sets `last_login` to `now` if the user is active and `auth_epoch` is
-    /// `epoch`. Says whether it did: a login that was overtaken by a change of
-    /// password or a disabling gets `false`. In the same act adds `new_device`,
-    /// if there is one, as the last of the user's devices, and drops the first
-    /// ones beyond [`MAX_DEVICES`](crate::user::MAX_DEVICES).
+    /// Sets `last_login` to `now`, unless it is later already, if the user is
+    /// active and `auth_epoch` is `epoch`. Returns `false` if the password
+    /// changed or the account was disabled meanwhile. In the same act adds
+    /// `new_device`, if there is one, as the last of the user's devices, and
+    /// drops the first ones beyond [`MAX_DEVICES`](crate::user::MAX_DEVICES).
     ///
     /// # Errors
     ///
@@ -180,8 +188,9 @@ pub trait UserStore: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Replaces the password hash if it is still `expected`, and in the same
-    /// act does with the epoch what `epoch` says. Says whether it did.
+    /// Replaces the password hash if it is still `expected`. In the same act,
+    /// [`Epoch::Raise`] raises `auth_epoch` and `version` by one. Returns whether
+    /// it did.
     ///
     /// # Errors
     ///
@@ -194,8 +203,9 @@ pub trait UserStore: Send + Sync {
         epoch: Epoch,
     ) -> Result<bool, StoreError>;
 
-    /// Changes the profile and returns the user as it is then; `None` when
-    /// there is no such user. Nothing but name and preferences can change.
+    /// Changes the profile, raises `version` by one and returns the user as it
+    /// is then; `None` when no user has this id and version. Nothing but name
+    /// and preferences can change.
     ///
     /// # Errors
     ///
@@ -203,21 +213,22 @@ pub trait UserStore: Send + Sync {
     async fn update_profile(
         &self,
         id: UserId,
+        version: u64,
         change: &ProfileChange,
     ) -> Result<Option<User>, StoreError>;
 
-    /// Marks the address of `account` as verified if the account is in that
-    /// state and active, and was not verified. Says whether it did: of any
-    /// number of callers at once, one did.
+    /// Marks the address of `account` as verified and raises `version` by one,
+    /// if the account is in that state and active, and was not verified. Returns
+    /// whether it did: of any number of callers at once, one did.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails.
     async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError>;
 
-    /// Gives the user the address `to`, verified, and raises `link_epoch` by
-    /// one, if the account is in the
-    /// state `account` and active, and no other user has that address.
+    /// Gives the user the address `to`, verified, and raises `link_epoch` and
+    /// `version` by one, if the account is in the state `account` and active,
+    /// and no other user has that address.
     ///
     /// # Errors
     ///
@@ -228,10 +239,11 @@ pub trait UserStore: Send + Sync {
         to: &Email,
     ) -> Result<ChangeEmail, StoreError>;
 
-    /// Replaces the password hash, raises both epochs by one, marks the address
-    /// as verified and makes `device` the only one that the user is known to
-    /// use, all in one act, if the account is in the state `account` and
-    /// active. Says whether it did: of any number of callers at once, one did.
+    /// Replaces the password hash, raises both epochs and `version` by one,
+    /// marks the address as verified and makes `device` the only one that the
+    /// user is known to use, all in one act, if the account is in the state
+    /// `account` and active. Returns whether it did: of any number of callers at
+    /// once, one did.
     ///
     /// # Errors
     ///
@@ -244,7 +256,7 @@ pub trait UserStore: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Removes the user if the account is in the state `account` and active,
-    /// and is one that `which` allows. Says whether it did. Its address can be
+    /// and is one that `which` allows. Returns whether it did. Its address can be
     /// registered again at once.
     ///
     /// # Errors
@@ -253,18 +265,27 @@ pub trait UserStore: Send + Sync {
     async fn remove_user(&self, account: &AccountState, which: Removal)
     -> Result<bool, StoreError>;
 
-    /// Sets the status and returns the user as it is then; `None` when there is
-    /// no such user. Disabling an active user raises both epochs in the same act,
-    /// so that nothing of before works again when the user is enabled.
+    /// Sets the status, raises `version` by one and returns the user as it is
+    /// then; `None` when no user has this id and version. Disabling an active
+    /// user raises both epochs in the same act, so that no earlier session or
+    /// link works again when the user is enabled. A user who has the status
+    /// already gets a higher version too: that is what keeps an earlier opposite
+    /// write from being applied late.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails.
-    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Option<User>, StoreError>;
+    async fn set_status(
+        &self,
+        id: UserId,
+        version: u64,
+        status: UserStatus,
+    ) -> Result<Option<User>, StoreError>;
 
-    /// Adds and takes away roles in one act and returns the user as it is then;
-    /// `None` when there is no such user. A role that is granted and revoked at
-    /// once is revoked.
+    /// Adds and takes away roles, raises `version` by one and returns the user
+    /// as it is then, all in one act; `None` when no user has this id and
+    /// version. A role that is granted and revoked at once is revoked. A change
+    /// that finds nothing to change raises the version too.
     ///
     /// # Errors
     ///
@@ -272,6 +293,7 @@ pub trait UserStore: Send + Sync {
     async fn change_roles(
         &self,
         id: UserId,
+        version: u64,
         change: &RoleChange,
     ) -> Result<Option<User>, StoreError>;
 
@@ -331,35 +353,42 @@ pub trait SessionStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Rotation, StoreError>;
 
-    /// Ends the session `id` if it is `user`'s. Says whether there was one.
+    /// Ends the session `id` if it is `user`'s. Returns whether there was one.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails; then it must not be reported as done.
     async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
 
-    /// Ends all sessions of `user` but `except`. Says how many there were;
-    /// whether those count that had expired by themselves is the store's own
-    /// affair. A session that is inserted meanwhile may escape it: what has to
-    /// end for good ends by [`Epoch::Raise`].
+    /// Ends those of the sessions `ids` that are `user`'s, and returns how many
+    /// there were; a store may count or leave out those that had expired. No
+    /// other session ends, also none that is inserted meanwhile: what has to end
+    /// for good ends by [`Epoch::Raise`].
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails; then some may have ended, and it
     /// must not be reported as done.
-    async fn end_sessions(
-        &self,
-        user: UserId,
-        except: Option<SessionId>,
-    ) -> Result<u64, StoreError>;
+    async fn end_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<u64, StoreError>;
+
+    /// Ends the sessions of `user` whose `auth_epoch` is below `epoch`, and
+    /// returns how many there were; a store may count or leave out those that
+    /// had expired. They are dead already, by the epoch that was raised or by
+    /// the removal of the user, whose sessions all are below [`u64::MAX`]; this
+    /// removes their rows.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails; then some rows may be left.
+    async fn end_dead_sessions(&self, user: UserId, epoch: u64) -> Result<u64, StoreError>;
 
     /// Ends the oldest of those sessions of `user` that are live at `now` and
     /// of `epoch`, but for the `keep` newest, as [`Session::oldest`] says. Others
-    /// neither count nor end. Says how many it ended.
+    /// neither count nor end. Returns how many it ended.
     ///
     /// Which are the oldest is decided by what is there at one moment of the
     /// call, so every session whose insertion was acknowledged before the call
-    /// counts: whoever inserts one and then calls this leaves no more than
+    /// counts: a caller that inserts one and then calls this leaves no more than
     /// `keep`, however many do so at once.
     ///
     /// # Errors
@@ -411,9 +440,9 @@ pub trait TokenStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<OneTimeToken>, StoreError>;
 
-    /// Removes the tokens about the account of `user`: those of `purpose`, or
-    /// all. Says how many there were; whether those count that had expired is
-    /// the store's own affair.
+    /// Removes the tokens about the account of `user` that were made at
+    /// `made_until` or before: those of `purpose`, or all. Returns how many there
+    /// were; a store may count or leave out those that had expired.
     ///
     /// # Errors
     ///
@@ -422,6 +451,7 @@ pub trait TokenStore: Send + Sync {
         &self,
         user: UserId,
         purpose: Option<TokenPurpose>,
+        made_until: Timestamp,
     ) -> Result<u64, StoreError>;
 }
 
@@ -429,22 +459,36 @@ pub trait TokenStore: Send + Sync {
 #[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
 #[async_trait]
 pub trait LimitStore: Send + Sync {
-    /// Counts one act under `key` at `now`, as [`Quota::decide`] says, in one
-    /// act: parallel callers together never get more than the quota.
+    /// Counts one act at `now` in the budgets of all `hits` together, as
+    /// [`decide_all`](crate::limit::decide_all) says, in one act: parallel
+    /// callers together never get more than any of the quotas, and a refused act
+    /// uses up none of them. Without hits, the act is allowed.
+    ///
+    /// The last key names the group in which a store may keep the budgets
+    /// together: callers put the widest one last, and always count a key in a
+    /// group of the same last key. A key that is counted in two groups, or given
+    /// twice at once, may count for each by itself.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store fails; the caller then refuses.
-    async fn hit(
-        &self,
-        key: LimitKey,
-        quota: Quota,
-        now: Timestamp,
-    ) -> Result<Decision, StoreError>;
+    /// [`StoreError`] when the store fails, or there are more than
+    /// [`MAX_HITS`](crate::limit::MAX_HITS); the caller then refuses.
+    async fn hit_all(&self, hits: &[Hit], now: Timestamp) -> Result<Decision, StoreError>;
+
+    /// Takes one act back under each of the keys, as
+    /// [`Quota::give_back`](crate::limit::Quota::give_back) says. `hits` are the
+    /// ones that it was counted with. A budget that is whole stays so.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails, or there are more than
+    /// [`MAX_HITS`](crate::limit::MAX_HITS); the act may still count then.
+    async fn give_back(&self, hits: &[Hit], now: Timestamp) -> Result<(), StoreError>;
 
     /// Counts one attempt under `key` at `now`, as [`LockoutPolicy::attempt`]
-    /// says, in one act. These keys are not those of [`hit`](LimitStore::hit):
-    /// a key that is used for both counts for each by itself.
+    /// says, in one act. These keys are not those of
+    /// [`hit_all`](LimitStore::hit_all): a key that is used for both counts for
+    /// each by itself.
     ///
     /// # Errors
     ///
@@ -456,12 +500,23 @@ pub trait LimitStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Attempt, StoreError>;
 
-    /// Forgets the attempts under `key`.
+    /// Forgets the attempts under `key` if the last one that was let through was
+    /// at `until` or before. One that was let through later keeps all of them: it
+    /// may have failed, and no failure goes uncounted.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails; they may still count then.
-    async fn forgive(&self, key: LimitKey) -> Result<(), StoreError>;
+    async fn forgive(&self, key: LimitKey, until: Timestamp) -> Result<(), StoreError>;
+}
+
+/// Refuses more hits than one act may have.
+#[cfg(any(feature = "memory", feature = "mongodb"))]
+pub(crate) fn are_few(hits: &[Hit]) -> Result<(), StoreError> {
+    match hits.len() <= crate::limit::MAX_HITS {
+        true => Ok(()),
+        false => Err(StoreError::Other("too many budgets for one act".into())),
+    }
 }
 
 /// Events that are kept for the users whom they are about. One that has expired
@@ -496,8 +551,8 @@ pub trait AuditStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<AuditRecord>, StoreError>;
 
-    /// Removes the user's events. Says how many there were; whether those count
-    /// that had expired is the store's own affair.
+    /// Removes the user's events. Returns how many there were; a store may count
+    /// or leave out those that had expired.
     ///
     /// # Errors
     ///

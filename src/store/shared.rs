@@ -41,9 +41,10 @@ impl<T: UserStore + ?Sized> UserStore for Arc<T> {
     async fn update_profile(
         &self,
         id: UserId,
+        version: u64,
         change: &ProfileChange,
     ) -> Result<Option<User>, StoreError> {
-        (**self).update_profile(id, change).await
+        (**self).update_profile(id, version, change).await
     }
 
     async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
@@ -75,16 +76,22 @@ impl<T: UserStore + ?Sized> UserStore for Arc<T> {
         (**self).remove_user(account, which).await
     }
 
-    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Option<User>, StoreError> {
-        (**self).set_status(id, status).await
+    async fn set_status(
+        &self,
+        id: UserId,
+        version: u64,
+        status: UserStatus,
+    ) -> Result<Option<User>, StoreError> {
+        (**self).set_status(id, version, status).await
     }
 
     async fn change_roles(
         &self,
         id: UserId,
+        version: u64,
         change: &RoleChange,
     ) -> Result<Option<User>, StoreError> {
-        (**self).change_roles(id, change).await
+        (**self).change_roles(id, version, change).await
     }
 
     async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
@@ -124,12 +131,12 @@ impl<T: SessionStore + ?Sized> SessionStore for Arc<T> {
         (**self).end_session(user, id).await
     }
 
-    async fn end_sessions(
-        &self,
-        user: UserId,
-        except: Option<SessionId>,
-    ) -> Result<u64, StoreError> {
-        (**self).end_sessions(user, except).await
+    async fn end_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<u64, StoreError> {
+        (**self).end_sessions(user, ids).await
+    }
+
+    async fn end_dead_sessions(&self, user: UserId, epoch: u64) -> Result<u64, StoreError> {
+        (**self).end_dead_sessions(user, epoch).await
     }
 
     async fn end_oldest_sessions(
@@ -170,20 +177,20 @@ impl<T: TokenStore + ?Sized> TokenStore for Arc<T> {
         &self,
         user: UserId,
         purpose: Option<TokenPurpose>,
+        made_until: Timestamp,
     ) -> Result<u64, StoreError> {
-        (**self).remove_tokens(user, purpose).await
+        (**self).remove_tokens(user, purpose, made_until).await
     }
 }
 
 #[async_trait]
 impl<T: LimitStore + ?Sized> LimitStore for Arc<T> {
-    async fn hit(
-        &self,
-        key: LimitKey,
-        quota: Quota,
-        now: Timestamp,
-    ) -> Result<Decision, StoreError> {
-        (**self).hit(key, quota, now).await
+    async fn hit_all(&self, hits: &[Hit], now: Timestamp) -> Result<Decision, StoreError> {
+        (**self).hit_all(hits, now).await
+    }
+
+    async fn give_back(&self, hits: &[Hit], now: Timestamp) -> Result<(), StoreError> {
+        (**self).give_back(hits, now).await
     }
 
     async fn attempt(
@@ -195,8 +202,8 @@ impl<T: LimitStore + ?Sized> LimitStore for Arc<T> {
         (**self).attempt(key, policy, now).await
     }
 
-    async fn forgive(&self, key: LimitKey) -> Result<(), StoreError> {
-        (**self).forgive(key).await
+    async fn forgive(&self, key: LimitKey, until: Timestamp) -> Result<(), StoreError> {
+        (**self).forgive(key, until).await
     }
 }
 

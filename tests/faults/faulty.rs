@@ -6,7 +6,7 @@ use admittance::audit::AuditRecord;
 use admittance::authz::Role;
 use admittance::email::{CanonicalEmail, Email};
 use admittance::id::{EventId, SessionId, UserId};
-use admittance::limit::{Decision, LimitKey, Quota};
+use admittance::limit::{Decision, Hit, LimitKey};
 use admittance::lockout::{Attempt, LockoutPolicy};
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{
@@ -214,10 +214,13 @@ impl<S: Store> UserStore for FaultyStore<S> {
     async fn update_profile(
         &self,
         id: UserId,
+        version: u64,
         change: &ProfileChange,
     ) -> Result<Option<User>, StoreError> {
-        self.call("update_profile", || self.inner.update_profile(id, change))
-            .await
+        self.call("update_profile", || {
+            self.inner.update_profile(id, version, change)
+        })
+        .await
     }
 
     async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
@@ -255,18 +258,26 @@ impl<S: Store> UserStore for FaultyStore<S> {
             .await
     }
 
-    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Option<User>, StoreError> {
-        self.call("set_status", || self.inner.set_status(id, status))
+    async fn set_status(
+        &self,
+        id: UserId,
+        version: u64,
+        status: UserStatus,
+    ) -> Result<Option<User>, StoreError> {
+        self.call("set_status", || self.inner.set_status(id, version, status))
             .await
     }
 
     async fn change_roles(
         &self,
         id: UserId,
+        version: u64,
         change: &RoleChange,
     ) -> Result<Option<User>, StoreError> {
-        self.call("change_roles", || self.inner.change_roles(id, change))
-            .await
+        self.call("change_roles", || {
+            self.inner.change_roles(id, version, change)
+        })
+        .await
     }
 
     async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
@@ -311,13 +322,16 @@ impl<S: Store> SessionStore for FaultyStore<S> {
             .await
     }
 
-    async fn end_sessions(
-        &self,
-        user: UserId,
-        except: Option<SessionId>,
-    ) -> Result<u64, StoreError> {
-        self.call("end_sessions", || self.inner.end_sessions(user, except))
+    async fn end_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<u64, StoreError> {
+        self.call("end_sessions", || self.inner.end_sessions(user, ids))
             .await
+    }
+
+    async fn end_dead_sessions(&self, user: UserId, epoch: u64) -> Result<u64, StoreError> {
+        self.call("end_dead_sessions", || {
+            self.inner.end_dead_sessions(user, epoch)
+        })
+        .await
     }
 
     async fn end_oldest_sessions(
@@ -364,21 +378,24 @@ impl<S: Store> TokenStore for FaultyStore<S> {
         &self,
         user: UserId,
         purpose: Option<TokenPurpose>,
+        made_until: Timestamp,
     ) -> Result<u64, StoreError> {
-        self.call("remove_tokens", || self.inner.remove_tokens(user, purpose))
-            .await
+        self.call("remove_tokens", || {
+            self.inner.remove_tokens(user, purpose, made_until)
+        })
+        .await
     }
 }
 
 #[async_trait]
 impl<S: Store> LimitStore for FaultyStore<S> {
-    async fn hit(
-        &self,
-        key: LimitKey,
-        quota: Quota,
-        now: Timestamp,
-    ) -> Result<Decision, StoreError> {
-        self.call("hit", || self.inner.hit(key, quota, now)).await
+    async fn hit_all(&self, hits: &[Hit], now: Timestamp) -> Result<Decision, StoreError> {
+        self.call("hit_all", || self.inner.hit_all(hits, now)).await
+    }
+
+    async fn give_back(&self, hits: &[Hit], now: Timestamp) -> Result<(), StoreError> {
+        self.call("give_back", || self.inner.give_back(hits, now))
+            .await
     }
 
     async fn attempt(
@@ -391,8 +408,9 @@ impl<S: Store> LimitStore for FaultyStore<S> {
             .await
     }
 
-    async fn forgive(&self, key: LimitKey) -> Result<(), StoreError> {
-        self.call("forgive", || self.inner.forgive(key)).await
+    async fn forgive(&self, key: LimitKey, until: Timestamp) -> Result<(), StoreError> {
+        self.call("forgive", || self.inner.forgive(key, until))
+            .await
     }
 }
 

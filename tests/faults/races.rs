@@ -274,7 +274,7 @@ async fn asvs_7_4_2_no_login_and_no_refresh_outlives_a_disabling() {
                 async move {
                     if racer == round % racers {
                         let status = UserStatus::Disabled;
-                        let disabled = bed.store.set_status(id, status).await.unwrap();
+                        let disabled = bed.store.set_status(id, 0, status).await.unwrap();
                         assert!(disabled.is_some());
                         assert_dead(&bed, &tokens).await;
                         assert!(bed.login(&email, PASSWORD).await.is_err());

@@ -41,7 +41,9 @@ async fn give(bed: &Racing, user: UserId, roles: BTreeSet<Role>) {
         grant: roles,
         ..RoleChange::default()
     };
-    let given = bed.store.inner().change_roles(user, &change).await.unwrap();
+    let store = bed.store.inner();
+    let version = store.user(user).await.unwrap().unwrap().version;
+    let given = store.change_roles(user, version, &change).await.unwrap();
     assert!(given.is_some());
 }
 
@@ -61,7 +63,9 @@ async fn reinstate(bed: &Racing, administrators: &[Authenticated]) {
     for who in administrators {
         let (id, status) = (who.user().id, UserStatus::Active);
         give(bed, id, [administrator()].into()).await;
-        let enabled = bed.store.inner().set_status(id, status).await.unwrap();
+        let store = bed.store.inner();
+        let version = store.user(id).await.unwrap().unwrap().version;
+        let enabled = store.set_status(id, version, status).await.unwrap();
         assert!(enabled.is_some());
     }
 }
@@ -142,8 +146,10 @@ async fn asvs_15_4_2_of_administrators_who_take_each_other_away_one_is_left() {
                     revoke: [administrator()].into(),
                     ..RoleChange::default()
                 };
-                let store = bed.store.inner();
-                store.change_roles(spare.user().id, &revoked).await.unwrap();
+                let (store, id) = (bed.store.inner(), spare.user().id);
+                let version = store.user(id).await.unwrap().unwrap().version;
+                let revoked = store.change_roles(id, version, &revoked).await;
+                assert!(revoked.unwrap().is_some());
             }
             let answers = race(racers, |racer| {
                 let (who, whom) = (racer % around, (racer + 1) % around);

@@ -46,7 +46,9 @@ pub(crate) async fn give(client: &Client, who: &Value, role: &str) {
         ..RoleChange::default()
     };
     let id = text(who, "user_id").parse().unwrap();
-    client.bed.store.change_roles(id, &change).await.unwrap();
+    let store = &client.bed.store;
+    let version = store.user(id).await.unwrap().unwrap().version;
+    store.change_roles(id, version, &change).await.unwrap();
 }
 
 impl Client {

@@ -49,8 +49,8 @@ async fn the_work_is_finished_when_the_client_goes_away() {
 async fn asvs_16_5_1_a_failing_store_is_answered_with_a_generic_text() {
     let mut store = MockStore::new();
     store
-        .expect_hit()
-        .returning(|_, _, _| Err(StoreError::Other("canary: mongodb://user:pass@host".into())));
+        .expect_hit_all()
+        .returning(|_, _| Err(StoreError::Other("canary: mongodb://user:pass@host".into())));
     let bed = Bed::over(Arc::new(store), config());
     let router = admittance::axum::router(&AuthApi::new(bed.auth.clone()));
     let login = json!({"email": "ann@example.org", "password": PASSWORD}).to_string();
@@ -62,7 +62,7 @@ async fn asvs_16_5_1_a_failing_store_is_answered_with_a_generic_text() {
 #[tokio::test]
 async fn asvs_16_5_4_a_panic_in_the_store_is_answered_and_the_server_goes_on() {
     let mut store = MockStore::new();
-    store.expect_hit().returning(|_, _, _| panic!("canary"));
+    store.expect_hit_all().returning(|_, _| panic!("canary"));
     let bed = Bed::over(Arc::new(store), config());
     let router = admittance::axum::router(&AuthApi::new(bed.auth.clone()));
     let login = json!({"email": "ann@example.org", "password": PASSWORD}).to_string();
@@ -83,8 +83,8 @@ async fn asvs_16_5_3_while_the_store_is_down_no_cookie_is_lost_or_counts_as_nobo
     store.expect_session().returning(move |_, _| Err(down()));
     store.expect_user().returning(move |_| Err(down()));
     store
-        .expect_hit()
-        .returning(|_, _, _| Ok(Decision::Allowed));
+        .expect_hit_all()
+        .returning(|_, _| Ok(Decision::Allowed));
     store.expect_token().returning(|_, _, _| Ok(None));
     store
         .expect_end_session()

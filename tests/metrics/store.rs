@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use admittance::limit::{LimitKey, Quota};
+use admittance::limit::{Hit, LimitKey, Quota};
 use admittance::metrics::{MeteredStore, STORE_METHODS, STORE_SECONDS};
 use admittance::store::conformance::PROPERTIES;
 use admittance::store::{LimitStore, MemoryStore, Store, StoreError};
@@ -59,18 +59,19 @@ async fn an_act_is_timed_to_its_end_and_with_what_came_of_it() {
     ];
     for error in errors {
         let mut store = MockStore::new();
-        store.expect_hit().returning(move |_, _, _| Err(error()));
-        store.expect_forgive().returning(|_| {
+        store.expect_hit_all().returning(move |_, _| Err(error()));
+        store.expect_forgive().returning(|_, _| {
             std::thread::sleep(Duration::from_millis(20));
             Ok(())
         });
         let store = MeteredStore::new(store);
         let key = LimitKey::new("a", b"b");
         let quota = Quota::new(1, Duration::from_secs(1));
-        let answer = store.hit(key, quota, Timestamp::MIN).await;
+        let hit = Hit { key, quota };
+        let answer = store.hit_all(&[hit], Timestamp::MIN).await;
         let (answer, expected) = (answer.unwrap_err(), error());
         assert_eq!(answer.to_string(), expected.to_string());
-        store.forgive(key).await.unwrap();
+        store.forgive(key, Timestamp::MIN).await.unwrap();
     }
     seen.add(&snapshotter);
     for outcome in ["unavailable", "timeout", "corrupt", "full", "other"] {

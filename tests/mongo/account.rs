@@ -47,7 +47,7 @@ async fn an_account_lives_within_its_commands() {
         grant: [administrator()].into(),
         ..RoleChange::default()
     };
-    let given = bed.store.change_roles(warm.user_id, &change).await;
+    let given = bed.store.change_roles(warm.user_id, 0, &change).await;
     assert!(given.unwrap().is_some());
     let admin = bed.validate(&warm.tokens).await.unwrap();
     bed.auth.flush_mail().await;

@@ -1,6 +1,7 @@
 //! The acts of a store as values: one of each for every method, with an answer
 //! that can be compared.
 
+use admittance::limit::Hit;
 use admittance::preferences::Preferences;
 use admittance::store::{Epoch, ProfileChange, Removal, RoleChange, Store, StoreError};
 use admittance::token::{OneTimeToken, TokenPurpose};
@@ -32,6 +33,7 @@ pub(crate) enum Act {
     },
     UpdateProfile {
         user: u32,
+        version: u64,
         name: Option<u32>,
         preferences: Option<u32>,
     },
@@ -50,10 +52,12 @@ pub(crate) enum Act {
     },
     SetStatus {
         user: u32,
+        version: u64,
         status: UserStatus,
     },
     ChangeRoles {
         user: u32,
+        version: u64,
         grant: Option<u32>,
         revoke: Option<u32>,
     },
@@ -88,7 +92,11 @@ pub(crate) enum Act {
     },
     EndSessions {
         user: u32,
-        except: Option<u32>,
+        sessions: Vec<u32>,
+    },
+    EndDeadSessions {
+        user: u32,
+        epoch: u64,
     },
     EndOldestSessions {
         user: u32,
@@ -112,8 +120,19 @@ pub(crate) enum Act {
     RemoveTokens {
         user: u32,
         purpose: Option<TokenPurpose>,
+        until: u32,
     },
     Hit {
+        key: u32,
+        now: u32,
+    },
+    /// In two budgets: its own, and one that it shares with its neighbour.
+    HitBoth {
+        key: u32,
+        now: u32,
+    },
+    /// What [`HitBoth`](Self::HitBoth) has counted.
+    GiveBack {
         key: u32,
         now: u32,
     },
@@ -123,6 +142,7 @@ pub(crate) enum Act {
     },
     Forgive {
         key: u32,
+        until: u32,
     },
     AppendEvent {
         number: u32,
@@ -145,6 +165,7 @@ pub(crate) struct State {
     pub(crate) email: u32,
     pub(crate) epoch: u64,
     pub(crate) links: u64,
+    pub(crate) version: Option<u64>,
 }
 
 impl State {
@@ -155,6 +176,7 @@ impl State {
             email: user,
             epoch: 0,
             links: 0,
+            version: Some(0),
         }
     }
 
@@ -164,8 +186,22 @@ impl State {
             email: user(self.email).email.canonical().clone(),
             auth_epoch: Some(self.epoch),
             link_epoch: self.links,
+            version: self.version,
         }
     }
+}
+
+/// The keys of [`Act::HitBoth`].
+fn both(number: u32) -> [u32; 2] {
+    [number, 1000 + number / 2]
+}
+
+fn hits(keys: &[u32]) -> Vec<Hit> {
+    let hit = |number: &u32| Hit {
+        key: key(*number),
+        quota: quota(),
+    };
+    keys.iter().map(hit).collect()
 }
 
 fn shown_token(token: &OneTimeToken) -> String {
@@ -214,6 +250,7 @@ impl Act {
             }
             Self::UpdateProfile {
                 user,
+                version,
                 name,
                 preferences,
             } => {
@@ -224,7 +261,11 @@ impl Act {
                         Preferences::new(object.as_object().unwrap().clone()).unwrap()
                     }),
                 };
-                shown(store.update_profile(user_id(user), &change).await?)
+                shown(
+                    store
+                        .update_profile(user_id(user), version, &change)
+                        .await?,
+                )
             }
             Self::VerifyEmail(state) => {
                 format!("{:?}", store.verify_email(&state.account()).await?)
@@ -245,11 +286,14 @@ impl Act {
             Self::RemoveUser { state, which } => {
                 format!("{:?}", store.remove_user(&state.account(), which).await?)
             }
-            Self::SetStatus { user, status } => {
-                shown(store.set_status(user_id(user), status).await?)
-            }
+            Self::SetStatus {
+                user,
+                version,
+                status,
+            } => shown(store.set_status(user_id(user), version, status).await?),
             Self::ChangeRoles {
                 user,
+                version,
                 grant,
                 revoke,
             } => {
@@ -257,7 +301,7 @@ impl Act {
                     grant: grant.map(role).into_iter().collect(),
                     revoke: revoke.map(role).into_iter().collect(),
                 };
-                shown(store.change_roles(user_id(user), &change).await?)
+                shown(store.change_roles(user_id(user), version, &change).await?)
             }
             Self::Users { after, limit } => {
                 let page = store.users(after.map(user_id), limit).await?;
@@ -297,8 +341,12 @@ impl Act {
                 let ended = store.end_session(user_id(user), session_id(number));
                 format!("{:?}", ended.await?)
             }
-            Self::EndSessions { user, except } => {
-                let ended = store.end_sessions(user_id(user), except.map(session_id));
+            Self::EndSessions { user, sessions } => {
+                let ids: Vec<_> = sessions.into_iter().map(session_id).collect();
+                format!("{:?}", store.end_sessions(user_id(user), &ids).await?)
+            }
+            Self::EndDeadSessions { user, epoch } => {
+                let ended = store.end_dead_sessions(user_id(user), epoch);
                 format!("{:?}", ended.await?)
             }
             Self::EndOldestSessions {
@@ -325,20 +373,33 @@ impl Act {
                 let listed = store.tokens_of(user_id(user), at(now)).await?;
                 format!("{:?}", listed.iter().map(shown_token).collect::<Vec<_>>())
             }
-            Self::RemoveTokens { user, purpose } => {
-                let removed = store.remove_tokens(user_id(user), purpose);
+            Self::RemoveTokens {
+                user,
+                purpose,
+                until,
+            } => {
+                let removed = store.remove_tokens(user_id(user), purpose, at(until));
                 format!("{:?}", removed.await?)
             }
             Self::Hit { key: number, now } => {
-                format!("{:?}", store.hit(key(number), quota(), at(now)).await?)
+                let hits = hits(&[number]);
+                format!("{:?}", store.hit_all(&hits, at(now)).await?)
+            }
+            Self::HitBoth { key: number, now } => {
+                let hits = hits(&both(number));
+                format!("{:?}", store.hit_all(&hits, at(now)).await?)
+            }
+            Self::GiveBack { key: number, now } => {
+                let hits = hits(&both(number));
+                format!("{:?}", store.give_back(&hits, at(now)).await?)
             }
             Self::Attempt { key: number, now } => {
                 let policy = lockout();
                 let attempt = store.attempt(key(number), &policy, at(now));
                 format!("{:?}", attempt.await?)
             }
-            Self::Forgive { key: number } => {
-                format!("{:?}", store.forgive(key(number)).await?)
+            Self::Forgive { key: number, until } => {
+                format!("{:?}", store.forgive(key(number), at(until)).await?)
             }
             Self::AppendEvent { number, user, keep } => {
                 let event = event(number, user);
@@ -378,6 +439,7 @@ pub(crate) async fn prepare(store: &(impl Store + ?Sized)) {
         Act::InsertToken { number: 1, user: 1 },
         Act::InsertToken { number: 2, user: 1 },
         Act::Attempt { key: 2, now: 0 },
+        Act::HitBoth { key: 20, now: 0 },
         Act::AppendEvent {
             number: 1,
             user: 1,
@@ -424,6 +486,7 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
             "findAndModify",
             Act::UpdateProfile {
                 user: 1,
+                version: 1,
                 name: Some(1),
                 preferences: Some(1),
             },
@@ -454,6 +517,7 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
             "findAndModify",
             Act::SetStatus {
                 user: 4,
+                version: 1,
                 status: UserStatus::Disabled,
             },
         ),
@@ -461,6 +525,7 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
             "findAndModify",
             Act::ChangeRoles {
                 user: 5,
+                version: 1,
                 grant: Some(1),
                 revoke: Some(0),
             },
@@ -498,9 +563,10 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
             "delete",
             Act::EndSessions {
                 user: 1,
-                except: Some(1),
+                sessions: vec![3],
             },
         ),
+        ("delete", Act::EndDeadSessions { user: 1, epoch: 1 }),
         ("insert", Act::InsertToken { number: 3, user: 1 }),
         (
             "find",
@@ -516,11 +582,14 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
             Act::RemoveTokens {
                 user: 1,
                 purpose: Some(purpose(2)),
+                until: 0,
             },
         ),
         ("update", Act::Hit { key: 1, now: 1 }),
+        ("update", Act::HitBoth { key: 21, now: 1 }),
+        ("update", Act::GiveBack { key: 20, now: 1 }),
         ("insert", Act::Attempt { key: 1, now: 1 }),
-        ("delete", Act::Forgive { key: 2 }),
+        ("delete", Act::Forgive { key: 2, until: 0 }),
         (
             "find",
             Act::EventsOf {

@@ -38,6 +38,13 @@ async fn a_refusal_costs_one_command_more() {
     commands.take();
     assert!(hit.on(&store).await.unwrap().starts_with("Refused"));
     assert_eq!(names(&commands.take()), ["update", "find"]);
+    let both = Act::HitBoth { key: 20, now: 0 };
+    for _ in 0..3 {
+        both.on(&store).await.unwrap();
+        assert_eq!(names(&commands.take()), ["update"]);
+    }
+    assert!(both.on(&store).await.unwrap().starts_with("Refused"));
+    assert_eq!(names(&commands.take()), ["update", "find"]);
 
     prepare(&store).await;
     commands.take();
@@ -130,38 +137,50 @@ async fn a_first_attempt_costs_one_command_and_any_other_two() {
         assert!(given.starts_with(answer), "{given} at {now}");
         assert_eq!(names(&commands.take()), cost, "{answer}");
     }
-    Act::Forgive { key: 1 }.on(&store).await.unwrap();
+    Act::Forgive {
+        key: 1,
+        until: 1010,
+    }
+    .on(&store)
+    .await
+    .unwrap();
     assert_eq!(names(&commands.take()), ["delete"]);
     Act::Attempt { key: 1, now: 0 }.on(&store).await.unwrap();
     assert_eq!(names(&commands.take()), first);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_finds_nothing_to_change_costs_one_command_more() {
+async fn a_change_costs_one_command_also_when_it_is_refused_or_finds_nothing_to_change() {
     let mut options = mongo::options().await;
     let commands = Commands::watch(&mut options);
     let store = mongo::store_over(options).await;
     prepare(&store).await;
     commands.take();
-    let set = |user, status| Act::SetStatus { user, status };
-    let roles = |user| Act::ChangeRoles {
+    let set = |user, version, status| Act::SetStatus {
         user,
+        version,
+        status,
+    };
+    let roles = |user, version| Act::ChangeRoles {
+        user,
+        version,
         grant: Some(0),
         revoke: None,
     };
-    let one = vec!["findAndModify"];
-    let two = vec!["findAndModify", "find"];
-    for (act, sent) in [
-        (set(1, UserStatus::Active), &two),
-        (set(1, UserStatus::Disabled), &one),
-        (set(1, UserStatus::Disabled), &two),
-        (set(1, UserStatus::Active), &one),
-        (set(99, UserStatus::Disabled), &two),
-        (roles(1), &one),
-        (roles(99), &two),
+    for (act, is_done) in [
+        (set(1, 0, UserStatus::Active), true),
+        (set(1, 0, UserStatus::Active), false),
+        (set(1, 1, UserStatus::Disabled), true),
+        (set(1, 2, UserStatus::Disabled), true),
+        (set(1, 3, UserStatus::Active), true),
+        (set(99, 0, UserStatus::Disabled), false),
+        (roles(1, 4), true),
+        (roles(1, 4), false),
+        (roles(99, 0), false),
     ] {
-        act.on(&store).await.unwrap();
-        assert_eq!(names(&commands.take()), *sent, "{act:?}");
+        let answer = act.on(&store).await.unwrap();
+        assert_eq!(answer != "None None", is_done, "{act:?}: {answer}");
+        assert_eq!(names(&commands.take()), ["findAndModify"], "{act:?}");
     }
     let page = |limit| Act::Users { after: None, limit };
     page(0).on(&store).await.unwrap();
@@ -316,11 +335,16 @@ async fn every_filter_is_an_index_scan() {
         },
         Act::EndSessions {
             user: 1,
-            except: None,
+            sessions: vec![1, 2, 3],
+        },
+        Act::EndDeadSessions {
+            user: 1,
+            epoch: u64::MAX,
         },
         Act::RemoveTokens {
             user: 1,
             purpose: None,
+            until: 9,
         },
         Act::RemoveUser {
             state: State::of(3),

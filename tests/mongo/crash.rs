@@ -43,7 +43,7 @@ async fn work(
             assert!(store.end_session(ended.user_id, ended.id).await?);
             let account = user(number).state();
             assert!(store.reset_password(&account, &hash(0), device(0)).await?);
-            assert_eq!(store.remove_tokens(account.id, None).await?, 1);
+            assert_eq!(store.remove_tokens(account.id, None, at(1)).await?, 1);
             Ok::<_, admittance::store::StoreError>(())
         };
         if all.await.is_err() {

@@ -88,6 +88,8 @@ async fn seen(store: &(impl Store + ?Sized)) -> Vec<String> {
         limit: 9,
     });
     acts.extend([const { Act::Hit { key: 1, now: 1 } }; 4]);
+    acts.extend([const { Act::HitBoth { key: 20, now: 1 } }; 4]);
+    acts.extend([const { Act::HitBoth { key: 21, now: 1 } }; 4]);
     acts.extend([const { Act::Attempt { key: 1, now: 1 } }; 3]);
     acts.extend([const { Act::Attempt { key: 2, now: 1 } }; 3]);
     let mut seen = Vec::new();
@@ -318,7 +320,7 @@ async fn a_server_that_hangs_does_not_fill_the_memory() {
     let database = Client::with_options(options).unwrap();
     let mut config = mongo::config();
     config.deadline = Duration::from_millis(20);
-    config.max_in_flight = 4;
+    config.max_connections = Some(4);
     let store = MongoStore::new(database.default_database().unwrap(), config)
         .await
         .unwrap();
@@ -367,6 +369,7 @@ async fn asvs_16_2_5_no_cause_quotes_a_document() {
         },
         Act::UpdateProfile {
             user: 1,
+            version: 0,
             name: Some(1),
             preferences: None,
         },
@@ -381,10 +384,12 @@ async fn asvs_16_2_5_no_cause_quotes_a_document() {
         },
         Act::SetStatus {
             user: 4,
+            version: 0,
             status: UserStatus::Disabled,
         },
         Act::ChangeRoles {
             user: 5,
+            version: 0,
             grant: Some(1),
             revoke: None,
         },

@@ -48,13 +48,17 @@ fn acts() -> impl Strategy<Value = Act> {
                 raise,
             }
         }),
-        (user.clone(), some(), some()).prop_map(|(user, name, preferences)| Act::UpdateProfile {
-            user,
-            name,
-            preferences
+        (user.clone(), 0..5_u64, some(), some()).prop_map(|(user, version, name, preferences)| {
+            Act::UpdateProfile {
+                user,
+                version,
+                name,
+                preferences,
+            }
         }),
-        (user.clone(), prop::option::of(0..30_u32))
-            .prop_map(|(user, except)| Act::EndSessions { user, except }),
+        (user.clone(), prop::collection::vec(0..30_u32, 0..8))
+            .prop_map(|(user, sessions)| Act::EndSessions { user, sessions }),
+        (user.clone(), 0..3_u64).prop_map(|(user, epoch)| Act::EndDeadSessions { user, epoch }),
         two.clone()
             .prop_map(|(user, number)| Act::InsertToken { number, user }),
         (number.clone(), purpose.clone(), now.clone()).prop_map(|(number, purpose, now)| {
@@ -65,23 +69,31 @@ fn acts() -> impl Strategy<Value = Act> {
             }
         }),
         (user.clone(), now.clone()).prop_map(|(user, now)| Act::TokensOf { user, now }),
-        (user.clone(), prop::option::of(purpose))
-            .prop_map(|(user, purpose)| Act::RemoveTokens { user, purpose }),
+        (user.clone(), prop::option::of(purpose)).prop_map(|(user, purpose)| Act::RemoveTokens {
+            user,
+            purpose,
+            until: 0
+        }),
         (0..2_u32).prop_map(|key| Act::Hit { key, now: 0 }),
+        (20..24_u32).prop_map(|key| Act::HitBoth { key, now: 0 }),
+        (20..24_u32).prop_map(|key| Act::HitBoth { key, now: 0 }),
+        (20..24_u32).prop_map(|key| Act::GiveBack { key, now: 0 }),
         (0..2_u32).prop_map(|key| Act::Attempt { key, now: 0 }),
         (0..2_u32).prop_map(|key| Act::Attempt { key, now: 0 }),
-        (0..2_u32).prop_map(|key| Act::Forgive { key }),
+        (0..2_u32, 0..60_u32).prop_map(|(key, until)| Act::Forgive { key, until }),
     ];
     // Mostly states that a user is in: those with the own email, and early ones.
     let email = prop::option::weighted(0.2, 0..4_u32);
     let epoch = prop_oneof![4 => Just(0), 1 => 0..3_u64];
     let links = prop_oneof![4 => Just(0), 1 => 0..3_u64];
-    let state = (user.clone(), email, epoch, links);
-    let state = state.prop_map(|(user, email, epoch, links)| State {
+    let version = prop::option::weighted(0.5, 0..3_u64);
+    let state = (user.clone(), email, epoch, links, version);
+    let state = state.prop_map(|(user, email, epoch, links, version)| State {
         user,
         email: email.unwrap_or(user),
         epoch,
         links,
+        version,
     });
     let accounts = prop_oneof![
         state.clone().prop_map(Act::VerifyEmail),
@@ -95,11 +107,18 @@ fn acts() -> impl Strategy<Value = Act> {
     ];
     let status = prop_oneof![Just(UserStatus::Active), Just(UserStatus::Disabled)];
     let operations = prop_oneof![
-        (user.clone(), status).prop_map(|(user, status)| Act::SetStatus { user, status }),
-        (user.clone(), some(), some()).prop_map(|(user, grant, revoke)| Act::ChangeRoles {
+        (user.clone(), 0..5_u64, status).prop_map(|(user, version, status)| Act::SetStatus {
             user,
-            grant,
-            revoke
+            version,
+            status
+        }),
+        (user.clone(), 0..5_u64, some(), some()).prop_map(|(user, version, grant, revoke)| {
+            Act::ChangeRoles {
+                user,
+                version,
+                grant,
+                revoke,
+            }
         }),
         (some(), 0..4_usize).prop_map(|(after, limit)| Act::Users { after, limit }),
         two.clone()
@@ -182,7 +201,10 @@ fn settle(time: Time, acts: Vec<(Act, u32)>) -> Vec<Act> {
         .filter_map(|(mut act, step)| {
             clock += step;
             match &mut act {
-                Act::Hit { now, .. } | Act::Attempt { now, .. } => *now = clock,
+                Act::Hit { now, .. }
+                | Act::HitBoth { now, .. }
+                | Act::GiveBack { now, .. }
+                | Act::Attempt { now, .. } => *now = clock,
                 Act::Session { now, .. }
                 | Act::SessionsOf { now, .. }
                 | Act::Rotate { now, .. }
@@ -210,6 +232,7 @@ fn depends_on_garbage(act: &Act) -> bool {
         act,
         Act::EndSession { .. }
             | Act::EndSessions { .. }
+            | Act::EndDeadSessions { .. }
             | Act::RemoveTokens { .. }
             | Act::InsertToken { .. }
     )

@@ -30,6 +30,7 @@ async fn other_programs_can_read_attempts() {
         ("count", Bson::Int64(2)),
         ("decision", Bson::String("allowed".to_owned())),
         ("forgotten_at", date(1000)),
+        ("last_at", date(0)),
         ("open_at", date(10)),
     ];
     let mut fields: Vec<(&str, Bson)> = kept
@@ -64,7 +65,7 @@ async fn corrupt_attempts_refuse_until_they_are_forgiven() {
         for _ in 0..2 {
             assert_corrupt(&store, &attempt, "login attempts", field).await;
         }
-        Act::Forgive { key: 1 }.on(&store).await.unwrap();
+        Act::Forgive { key: 1, until: 0 }.on(&store).await.unwrap();
         let first = attempt.on(&store).await.unwrap();
         assert!(first.contains("count: 1"), "{first}");
     }
@@ -112,9 +113,14 @@ async fn a_corrupt_user_keeps_a_page_from_being_taken_for_whole() {
 async fn what_cannot_be_read_is_not_changed() {
     let (database, store) = prepared().await;
     let users = database.collection::<Document>("users");
-    let status = |status| Act::SetStatus { user: 1, status };
+    let status = |status| Act::SetStatus {
+        user: 1,
+        version: 0,
+        status,
+    };
     let roles = Act::ChangeRoles {
         user: 1,
+        version: 0,
         grant: Some(1),
         revoke: None,
     };
@@ -138,10 +144,31 @@ async fn what_cannot_be_read_is_not_changed() {
             .unwrap();
         let broken = users.find_one(raw_user(1)).await.unwrap().unwrap();
         for act in acts {
-            assert_corrupt(&store, &act, "user", field).await;
+            // No user that can be read has this version.
+            assert_eq!(act.on(&store).await.unwrap(), "None None");
             let after = users.find_one(raw_user(1)).await.unwrap().unwrap();
             assert_eq!(after, broken, "{act:?}");
         }
         users.replace_one(raw_user(1), whole).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_of_before_are_counted_on_and_forgiven() {
+    let (database, store) = prepared().await;
+    let attempts = database.collection::<Document>("login_attempts");
+    let attempt = Act::Attempt { key: 1, now: 5 };
+    attempt.on(&store).await.unwrap();
+    let unset = doc! { "$unset": { "last_at": "" } };
+    attempts.update_many(doc! {}, unset.clone()).await.unwrap();
+    let counted = attempt.on(&store).await.unwrap();
+    assert!(counted.contains("count: 2"), "{counted}");
+    // From now on it is known when the last one was.
+    Act::Forgive { key: 1, until: 4 }.on(&store).await.unwrap();
+    let locked = attempt.on(&store).await.unwrap();
+    assert!(locked.contains("Locked"), "{locked}");
+    attempts.update_many(doc! {}, unset).await.unwrap();
+    Act::Forgive { key: 1, until: 4 }.on(&store).await.unwrap();
+    let first = attempt.on(&store).await.unwrap();
+    assert!(first.contains("count: 1"), "{first}");
 }

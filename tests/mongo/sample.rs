@@ -73,6 +73,7 @@ pub(crate) fn user_with(number: u32, address: &str) -> User {
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
+        version: 0,
         devices: vec![device(0)],
     }
 }

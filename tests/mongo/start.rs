@@ -229,7 +229,12 @@ async fn indexes_remove_garbage_only_when_that_is_wanted() {
                 Some(Bson::Int64(seconds)) => *seconds,
                 other => panic!("{other:?}"),
             });
-            let wanted = retention.map(|time| i64::try_from(time.as_secs()).unwrap());
+            // Limits and attempts go as soon as clocks may differ.
+            let is_short = ["full_at", "forgotten_at"].contains(&field);
+            let wanted = retention.map(|time| match is_short {
+                true => 5 * 60,
+                false => i64::try_from(time.as_secs()).unwrap(),
+            });
             assert_eq!(after, wanted, "{collection}");
         }
     }

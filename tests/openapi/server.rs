@@ -163,7 +163,9 @@ impl Server {
             ..RoleChange::default()
         };
         let id = text(&user, "user_id").parse().unwrap();
-        self.bed.store.change_roles(id, &change).await.unwrap();
+        let store = &self.bed.store;
+        let version = store.user(id).await.unwrap().unwrap().version;
+        store.change_roles(id, version, &change).await.unwrap();
         text(&user, "token")
     }
 

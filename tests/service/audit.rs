@@ -488,8 +488,8 @@ async fn users_see_that_an_administrator_was_at_their_account_and_strangers_writ
         grant: [admin].into(),
         ..RoleChange::default()
     };
-    let appointed = bed.store.change_roles(ada.user_id, &grant).await.unwrap();
-    assert!(appointed.is_some());
+    let appointed = bed.store.change_roles(ada.user_id, 0, &grant).await;
+    assert!(appointed.unwrap().is_some());
     let ada = bed.validate(&ada.tokens).await.unwrap();
     let bob = bed.validate(&bob).await.unwrap();
     let there = RequestContext::from_ip([198, 51, 100, 7].into());

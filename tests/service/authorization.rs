@@ -26,8 +26,8 @@ async fn with_user_record() -> (Tokens, Arc<Mutex<Option<User>>>, MockStore) {
 
     let mut store = MockStore::new();
     store
-        .expect_hit()
-        .returning(|_, _, _| Ok(Decision::Allowed));
+        .expect_hit_all()
+        .returning(|_, _| Ok(Decision::Allowed));
     let live = session.clone();
     store
         .expect_session()
@@ -179,8 +179,8 @@ async fn asvs_16_5_2_a_store_that_lies_opens_nothing() {
         .expect_user()
         .returning(move |_| Ok(Some(user.clone())));
     store
-        .expect_hit()
-        .returning(|_, _, _| Ok(Decision::Allowed));
+        .expect_hit_all()
+        .returning(|_, _| Ok(Decision::Allowed));
     store
         .expect_user_by_email()
         .returning(move |_| Ok(Some(stranger.clone())));
@@ -249,8 +249,8 @@ async fn ghsa_22_an_id_that_is_taken_is_an_error_and_gives_no_token() {
     use admittance::store::{Insert, InsertUser};
     let mut store = MockStore::new();
     store
-        .expect_hit()
-        .returning(|_, _, _| Ok(Decision::Allowed));
+        .expect_hit_all()
+        .returning(|_, _| Ok(Decision::Allowed));
     store
         .expect_insert_session()
         .times(1)
@@ -265,8 +265,8 @@ async fn ghsa_22_an_id_that_is_taken_is_an_error_and_gives_no_token() {
 
     let mut store = MockStore::new();
     store
-        .expect_hit()
-        .returning(|_, _, _| Ok(Decision::Allowed));
+        .expect_hit_all()
+        .returning(|_, _| Ok(Decision::Allowed));
     store
         .expect_insert_session()
         .returning(|_| Ok(Insert::Inserted));
@@ -297,15 +297,15 @@ async fn a_login_that_a_disabling_overtakes_gives_no_session() {
 
     let mut store = MockStore::new();
     store
-        .expect_hit()
-        .returning(|_, _, _| Ok(Decision::Allowed));
+        .expect_hit_all()
+        .returning(|_, _| Ok(Decision::Allowed));
     store
         .expect_user_by_email()
         .returning(move |_| Ok(Some(user.clone())));
     store
         .expect_insert_session()
         .returning(|_| Ok(Insert::Inserted));
-    store.expect_forgive().returning(|_| Ok(()));
+    store.expect_forgive().returning(|_, _| Ok(()));
     store.expect_attempt().returning(|_, _, _| {
         Ok(Attempt::Allowed {
             count: 1,
@@ -390,8 +390,8 @@ async fn a_rotation_that_the_store_calls_gone_is_refused() {
     let (tokens, _, _) = with_user_record().await;
     let mut store = MockStore::new();
     store
-        .expect_hit()
-        .returning(|_, _, _| Ok(Decision::Allowed));
+        .expect_hit_all()
+        .returning(|_, _| Ok(Decision::Allowed));
     store.expect_user().returning(|_| Ok(None));
     store
         .expect_rotate()

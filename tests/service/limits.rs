@@ -236,9 +236,9 @@ fn ghsa_46_of_every_operation_it_is_known_whether_it_checks_a_credential() {
 async fn ghsa_46_every_path_that_checks_a_credential_passes_the_limiter() {
     for operation in LIMITED {
         let mut held = held().await;
-        let hit = held.store.expect_hit();
+        let hit = held.store.expect_hit_all();
         hit.times(1)
-            .returning(|_, _, _| Ok(Decision::Refused { retry_after: WAIT }));
+            .returning(|_, _| Ok(Decision::Refused { retry_after: WAIT }));
         let bed = bed(held.store);
         let ann = bed.validate(&held.tokens).await.unwrap();
         let refused = ask(operation, &bed, &ann, &held.tokens, &held.link).await;
@@ -255,8 +255,8 @@ async fn ghsa_46_every_check_of_a_password_counts_as_an_attempt_at_the_account()
     for operation in PASSWORD_CHECKS {
         let mut held = held().await;
         held.store
-            .expect_hit()
-            .returning(|_, _, _| Ok(Decision::Allowed));
+            .expect_hit_all()
+            .returning(|_, _| Ok(Decision::Allowed));
         let attempt = held.store.expect_attempt();
         attempt
             .times(1)

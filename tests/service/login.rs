@@ -372,8 +372,8 @@ async fn asvs_16_5_2_a_limiter_that_cannot_be_reached_refuses() {
     use admittance::test_util::MockStore;
     let mut store = MockStore::new();
     store
-        .expect_hit()
-        .returning(|_, _, _| Err(StoreError::Timeout));
+        .expect_hit_all()
+        .returning(|_, _| Err(StoreError::Timeout));
     let broken = Bed::over(std::sync::Arc::new(store), config());
     let refused = broken.login("ann@example.org", PASSWORD).await;
     assert!(

@@ -80,8 +80,12 @@ impl Office {
             grant: change.grant.clone(),
             revoke: BTreeSet::new(),
         };
-        self.bed.store.change_roles(id, &change).await.unwrap();
-        self.bed.store.change_roles(id, &grant).await.unwrap();
+        let store = &self.bed.store;
+        for change in [&change, &grant] {
+            let version = store.user(id).await.unwrap().unwrap().version;
+            let changed = store.change_roles(id, version, change).await;
+            assert!(changed.unwrap().is_some());
+        }
     }
 
     /// Somebody else with these roles.

@@ -159,8 +159,8 @@ async fn a_login_whose_cap_could_not_be_kept_gives_no_session() {
     let mut settings = at_most(1);
     settings.limits.login_by_address = Some(admittance::limit::Quota::new(9, SECOND));
     let mut store = MockStore::new();
-    let hit = store.expect_hit();
-    hit.returning(|_, _, _| Ok(Decision::Allowed));
+    let hit = store.expect_hit_all();
+    hit.returning(|_, _| Ok(Decision::Allowed));
     let found = store.expect_user_by_email();
     found.returning(move |_| Ok(Some(user.clone())));
     let inserted = store.expect_insert_session();

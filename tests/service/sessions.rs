@@ -336,8 +336,8 @@ async fn a_refresh_that_fails_before_the_rotation_may_be_tried_later() {
     let mut store = MockStore::new();
     // No expectation for `rotate`: a call of it would panic.
     store
-        .expect_hit()
-        .returning(|_, _, _| Ok(admittance::limit::Decision::Allowed));
+        .expect_hit_all()
+        .returning(|_, _| Ok(admittance::limit::Decision::Allowed));
     store
         .expect_user()
         .times(1)

@@ -154,7 +154,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         let auth = &*self.as_of_now(auth).await?;
         self.may_end_sessions(auth, id).await?;
         let _forgetting = self.forgetting(id);
-        Ok(self.inner.store.end_sessions(id, None).await?)
+        self.end_listed(id, None).await
     }
 
     async fn may_end_sessions(&self, auth: &Authenticated, id: UserId) -> Result<(), AuthError> {

@@ -11,8 +11,11 @@ use crate::id::UserId;
 use crate::service::register::parse_email;
 use crate::service::report::Trail;
 use crate::service::{AuthService, Authenticated, RequestContext};
-use crate::store::{RoleChange, SessionStore, TokenStore, UserStore};
+use crate::store::{RoleChange, SessionStore, StoreError, TokenStore, UserStore};
 use crate::user::{User, UserStatus};
+
+/// How often the undoing of an act is tried.
+const UNDO_TRIES: usize = 16;
 
 impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
     /// Gives `role`, one that lets grant roles, to the account of `email`.
@@ -59,17 +62,23 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         let user = self.inner.store.user_by_email(email.canonical()).await?;
         let user = user.ok_or(AuthError::NotFound)?;
         trail.user_id = Some(user.id);
-        self.can_be_trusted(&user)?;
-        if user.status != UserStatus::Active {
-            return Err(AuthError::AccountDisabled);
-        }
         let _forgetting = self.forgetting(user.id);
-        let change = RoleChange {
+        let change = &RoleChange {
             grant: BTreeSet::from([role.clone()]),
             ..RoleChange::default()
         };
-        let user = self.inner.store.change_roles(user.id, &change).await?;
-        Ok(UserView::from(&user.ok_or(AuthError::NotFound)?))
+        let appoint = |user: User| async move {
+            self.can_be_trusted(&user)?;
+            if user.status != UserStatus::Active {
+                return Err(AuthError::AccountDisabled);
+            }
+            let store = &self.inner.store;
+            Ok(store.change_roles(user.id, user.version, change).await?)
+        };
+        let fits = |user: &User| user.email.canonical() == email.canonical();
+        let changed = self.on_account(user, fits, appoint).await?;
+        let (_, user) = changed.ok_or(AuthError::NotFound)?;
+        Ok(UserView::from(&user))
     }
 
     /// Grants and revokes roles, in effect at the next request (ASVS 8.3.2).
@@ -106,6 +115,23 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth.require_permission(&needed.into())?;
         let change = self.parse_roles(&request)?;
         let user = self.find_by_id(auth, needed, id).await?;
+        let _forgetting = self.forgetting(id);
+        let change = &change;
+        let act = |user: User| self.change_roles_of(auth, user, change);
+        let changed = self.on_account(user, |_| true, act).await?;
+        let (_, user) = changed.ok_or(AuthError::NotFound)?;
+        Ok(UserView::from(&user))
+    }
+
+    /// Decides on the change for `user`, and makes it if `user` is still as it
+    /// was read; else `None`. A change that finds nothing to change is made too:
+    /// then no earlier one is applied late.
+    async fn change_roles_of(
+        &self,
+        auth: &Authenticated,
+        user: User,
+        change: &RoleChange,
+    ) -> Result<Option<User>, AuthError> {
         self.outranks(auth, &user.roles)?;
         self.outranks(auth, &change.grant)?;
         if !change.grant.is_empty() {
@@ -114,34 +140,62 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         let mut after = user.roles.clone();
         after.extend(change.grant.iter().cloned());
         after.retain(|role| !change.revoke.contains(role));
-        if self.takes_one_away(&user, &after, user.status) {
-            self.another_administrator(id).await?;
+        // Also when the account is none any more: who has taken it away may be
+        // about to give it back, because nobody else is left.
+        if self.may_change_roles(&change.revoke) && !self.may_change_roles(&after) {
+            self.another_administrator(user.id).await?;
         }
-        // No more than that: what is not there now, because somebody else has
-        // just taken it away, may be put back, and would be taken away again
-        // without that being asked.
-        let change = RoleChange {
-            grant: after.difference(&user.roles).cloned().collect(),
-            revoke: user.roles.difference(&after).cloned().collect(),
-        };
-        if change == RoleChange::default() {
-            return Ok(UserView::from(&user));
-        }
-        let _forgetting = self.forgetting(id);
         let store = &self.inner.store;
-        let changed = store.change_roles(id, &change).await?;
-        let changed = changed.ok_or(AuthError::NotFound)?;
-        // What others have done since the user was read is in the answer.
+        let changed = store.change_roles(user.id, user.version, change).await?;
+        let Some(changed) = changed else {
+            return Ok(None);
+        };
         let is_last = self.may_change_roles(&user.roles) && !self.may_change_roles(&changed.roles);
-        if is_last && let Err(refused) = self.another_administrator(id).await {
-            let back = RoleChange {
+        if is_last && let Err(refused) = self.another_administrator(user.id).await {
+            let back = &RoleChange {
                 grant: user.roles.difference(&changed.roles).cloned().collect(),
                 revoke: changed.roles.difference(&user.roles).cloned().collect(),
             };
-            store.change_roles(id, &back).await?;
+            let undo =
+                |user: User| async move { store.change_roles(user.id, user.version, back).await };
+            self.undo(changed, undo).await?;
             return Err(refused);
         }
-        Ok(UserView::from(&changed))
+        Ok(Some(changed))
+    }
+
+    /// Undoes what has just made `changed` of an account, because no
+    /// administrator is left. If somebody else has acted on the account since,
+    /// that stands, unless there is still no administrator.
+    async fn undo<F>(&self, changed: User, undo: impl Fn(User) -> F) -> Result<(), AuthError>
+    where
+        F: Future<Output = Result<Option<User>, StoreError>>,
+    {
+        let (id, ours) = (changed.id, changed.version);
+        let mut user = changed;
+        for _ in 0..UNDO_TRIES {
+            let is_ours = user.version == ours;
+            if undo(user).await?.is_some() {
+                if !is_ours {
+                    tracing::warn!(user_id = %id, "no administrator was left: a later act was undone");
+                }
+                return Ok(());
+            }
+            let Some(now) = self.inner.store.user(id).await? else {
+                break;
+            };
+            let is_one = now.status == UserStatus::Active && self.may_change_roles(&now.roles);
+            if is_one {
+                break;
+            }
+            match self.another_administrator(id).await {
+                Ok(()) => break,
+                Err(AuthError::LastAdministrator) => user = now,
+                Err(error) => return Err(error),
+            }
+        }
+        tracing::warn!(user_id = %id, "an act was not undone: there was a later one");
+        Ok(())
     }
 
     fn parse_roles(&self, request: &ChangeRoles) -> Result<RoleChange, AuthError> {
@@ -251,35 +305,49 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
         let auth = &*self.as_of_now(auth).await?;
         let needed = AdminPermission::ChangeStatus;
         let user = self.find_by_id(auth, needed, id).await?;
-        self.outranks(auth, &user.roles)?;
-        if self.takes_one_away(&user, &user.roles, status) {
-            self.another_administrator(id).await?;
-        }
-        let is_disabling = status == UserStatus::Disabled;
-        // As with roles: what is so already is not done again, but for rows that
-        // were left behind.
-        if user.status == status {
-            if is_disabling {
-                self.sweep_up(id, trail).await;
-            }
-            return Ok(UserView::from(&user));
-        }
         let _forgetting = self.forgetting(id);
+        let act = |user: User| self.set_status_of(auth, user, status);
+        let changed = self.on_account(user, |_| true, act).await?;
+        let (_, user) = changed.ok_or(AuthError::NotFound)?;
+        if status == UserStatus::Disabled {
+            self.sweep_up(id, user.auth_epoch, trail).await;
+        }
+        Ok(UserView::from(&user))
+    }
+
+    /// Decides on the status of `user`, and sets it if `user` is still as it was
+    /// read; else `None`. A status that the account has already is set too: then
+    /// no earlier act is applied late.
+    async fn set_status_of(
+        &self,
+        auth: &Authenticated,
+        user: User,
+        status: UserStatus,
+    ) -> Result<Option<User>, AuthError> {
+        self.outranks(auth, &user.roles)?;
+        let is_disabling = status == UserStatus::Disabled;
+        // Also when it is disabled already: as with roles.
+        if is_disabling && self.may_change_roles(&user.roles) {
+            self.another_administrator(user.id).await?;
+        }
         let store = &self.inner.store;
-        let changed = store.set_status(id, status).await?;
-        let changed = changed.ok_or(AuthError::NotFound)?;
+        let changed = store.set_status(user.id, user.version, status).await?;
+        let Some(changed) = changed else {
+            return Ok(None);
+        };
         // By what the act has found. When an administrator acts, whatever it has
         // found: a request that has taken the role from this account may be about
         // to give it back, because nobody else is left.
         let is_last = is_disabling
+            && user.status == UserStatus::Active
             && (self.may_change_roles(&changed.roles) || self.may_change_roles(&auth.user().roles));
-        if is_last && let Err(refused) = self.another_administrator(id).await {
-            store.set_status(id, user.status).await?;
+        if is_last && let Err(refused) = self.another_administrator(user.id).await {
+            let before = user.status;
+            let undo =
+                |user: User| async move { store.set_status(user.id, user.version, before).await };
+            self.undo(changed, undo).await?;
             return Err(refused);
         }
-        if is_disabling {
-            self.sweep_up(id, trail).await;
-        }
-        Ok(UserView::from(&changed))
+        Ok(Some(changed))
     }
 }

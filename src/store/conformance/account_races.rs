@@ -18,6 +18,7 @@ pub async fn one_of_many_verifications_wins(store: Arc<dyn Store>) {
         .await;
         only_winner(&verified, "parallel verifications of one address");
         user.is_verified = true;
+        user.version = 1;
         assert_stored(&*store, &user, "after parallel verifications").await;
     }
 }
@@ -40,6 +41,7 @@ pub async fn one_of_many_resets_wins(store: Arc<dyn Store>) {
             auth_epoch: 1,
             is_verified: true,
             link_epoch: 1,
+            version: 1,
             devices: vec![device(9)],
             ..user
         };
@@ -76,6 +78,7 @@ pub async fn one_of_many_email_changes_of_an_account_wins(store: Arc<dyn Store>)
             email: to(winner),
             is_verified: true,
             link_epoch: 1,
+            version: 1,
             ..user
         };
         assert_stored(&*store, &expected, "after parallel changes of an address").await;
@@ -109,6 +112,7 @@ pub async fn one_of_many_accounts_gets_an_address(store: Arc<dyn Store>) {
                 expected.email = to.clone();
                 expected.is_verified = true;
                 expected.link_epoch = 1;
+                expected.version = 1;
             }
             assert_stored(&*store, &expected, "after parallel changes to one address").await;
         }
@@ -143,6 +147,7 @@ pub async fn an_address_is_changed_to_or_registered_never_both(store: Arc<dyn St
             email: address.clone(),
             is_verified: true,
             link_epoch: 1,
+            version: 1,
             ..account.clone()
         };
         if changes(winner) {
@@ -179,6 +184,7 @@ pub async fn an_account_is_verified_or_removed_never_both(store: Arc<dyn Store>)
         let winner = only_winner(&happened, "verifications and removals of one account");
         if verifies(winner) {
             user.is_verified = true;
+            user.version = 1;
             assert_stored(&*store, &user, "a verified account").await;
         } else {
             assert_no_user(&*store, &user, "a removed account").await;

@@ -48,6 +48,7 @@ async fn done_only_in_its_state(store: &dyn Store, number: u32, act: Act) -> Use
     let other = User {
         auth_epoch: subject.auth_epoch,
         link_epoch: subject.link_epoch,
+        version: subject.version,
         ..user(number + 1)
     };
     let disabled = User {
@@ -74,6 +75,10 @@ async fn done_only_in_its_state(store: &dyn Store, number: u32, act: Act) -> Use
         link_epoch,
         ..subject.mailbox_state()
     };
+    let of_version = |version| AccountState {
+        version: Some(version),
+        ..right.clone()
+    };
     let wrong = [
         ("another user's id", of_id(other.id)),
         ("nobody's id", of_id(user_id(99))),
@@ -88,6 +93,10 @@ async fn done_only_in_its_state(store: &dyn Store, number: u32, act: Act) -> Use
         ("no epoch of links", of_link_epoch(0)),
         ("a later epoch of links", of_link_epoch(5)),
         ("the last epoch of links", of_link_epoch(GREATEST)),
+        ("an earlier version", of_version(2)),
+        ("no version", of_version(0)),
+        ("a later version", of_version(4)),
+        ("the last version", of_version(GREATEST)),
         ("a disabled account", disabled.state()),
         ("a disabled mailbox", disabled.mailbox_state()),
     ];
@@ -112,6 +121,7 @@ async fn done_only_in_its_state(store: &dyn Store, number: u32, act: Act) -> Use
 pub async fn an_email_is_verified_once_and_only_in_the_state_asked_for(store: Arc<dyn Store>) {
     let mut expected = done_only_in_its_state(&*store, 1, Act::Verify).await;
     expected.is_verified = true;
+    expected.version += 1;
     assert_stored(&*store, &expected, "a verification stored").await;
     assert!(
         !Act::Verify.on(&*store, &expected.state()).await,
@@ -128,6 +138,7 @@ pub async fn an_email_is_changed_only_in_the_state_asked_for(store: Arc<dyn Stor
         email: new_email(),
         is_verified: true,
         link_epoch: 5,
+        version: 4,
         ..before.clone()
     };
     assert_stored(&*store, &expected, "a change of email stored").await;
@@ -179,6 +190,7 @@ pub async fn an_email_is_changed_only_to_a_free_one(store: Arc<dyn Store>) {
         mine.email = email(given);
         mine.is_verified = true;
         mine.link_epoch += 1;
+        mine.version += 1;
         assert_stored(&*store, &mine, "a change of email stored").await;
     }
     let (late, next) = (
@@ -206,15 +218,17 @@ pub async fn an_email_is_changed_only_to_a_free_one(store: Arc<dyn Store>) {
     }
 }
 
-/// A reset replaces the hash, raises both epochs by one, verifies the address
-/// and forgets all devices but the one that is given, all in one act, if the account is in the state asked for; nothing
-/// else changes, and it is good for one reset.
+/// A reset replaces the hash, raises both epochs and the version by one,
+/// verifies the address and forgets all devices but the one that is given, all
+/// in one act, if the account is in the state asked for; nothing else changes,
+/// and the state allows one reset.
 pub async fn a_password_is_reset_only_in_the_state_asked_for(store: Arc<dyn Store>) {
     let before = done_only_in_its_state(&*store, 1, Act::Reset).await;
     let expected = User {
         password_hash: new_hash(),
         auth_epoch: 8,
         link_epoch: 5,
+        version: 4,
         is_verified: true,
         devices: vec![device(9)],
         ..before.clone()

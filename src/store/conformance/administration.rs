@@ -25,8 +25,8 @@ fn verified_user(number: u32) -> User {
 }
 
 /// Disabling an active user raises both epochs by one. No other change of status
-/// does, none touches anything else, and each is answered with the user as it
-/// is then.
+/// does, each raises the version, none touches anything else, and each is
+/// answered with the user as it is then.
 pub async fn disabling_an_active_user_raises_both_epochs_and_nothing_else_does(
     store: Arc<dyn Store>,
 ) {
@@ -45,7 +45,9 @@ pub async fn disabling_an_active_user_raises_both_epochs_and_nothing_else_does(
         subject.status = status;
         subject.auth_epoch = 7 + raised;
         subject.link_epoch = 4 + raised;
-        let answer = done(store.set_status(subject.id, status).await);
+        let version = subject.version;
+        subject.version += 1;
+        let answer = done(store.set_status(subject.id, version, status).await);
         assert_user(answer.as_ref(), &subject, &format!("the answer to {what}"));
         assert_stored(&*store, &subject, &what).await;
         assert_stored(&*store, &other, "a change of status changed another user").await;
@@ -53,8 +55,8 @@ pub async fn disabling_an_active_user_raises_both_epochs_and_nothing_else_does(
 }
 
 /// One act adds roles and takes others away; what is granted and revoked at
-/// once is revoked. Roles that are there already or are not there cost
-/// nothing, and nothing else changes.
+/// once is revoked. Roles that are there already or are not there change
+/// nothing. Each change raises the version, and nothing else changes.
 pub async fn roles_are_granted_and_revoked_in_one_act(store: Arc<dyn Store>) {
     let (mut subject, other) = (verified_user(1), verified_user(2));
     insert_user(&*store, &subject).await;
@@ -99,7 +101,9 @@ pub async fn roles_are_granted_and_revoked_in_one_act(store: Arc<dyn Store>) {
         ("a first grant", change(["b"], ["a"]), vec!["b"]),
     ] {
         subject.roles = left.into_iter().map(role).collect();
-        let answer = done(store.change_roles(subject.id, &change).await);
+        let version = subject.version;
+        subject.version += 1;
+        let answer = done(store.change_roles(subject.id, version, &change).await);
         assert_user(answer.as_ref(), &subject, &format!("the answer to {what}"));
         assert_stored(&*store, &subject, what).await;
         assert_stored(&*store, &other, "a change of roles changed another user").await;
@@ -111,11 +115,11 @@ pub async fn a_change_of_nobody_makes_no_user(store: Arc<dyn Store>) {
     let (present, absent) = (rich_user(1), user(2));
     insert_user(&*store, &present).await;
     for status in [UserStatus::Active, UserStatus::Disabled] {
-        let answer = done(store.set_status(absent.id, status).await);
+        let answer = done(store.set_status(absent.id, 0, status).await);
         assert!(answer.is_none(), "the status of nobody was set");
     }
     for change in [change([], []), change(["admin"], ["examiner"])] {
-        let answer = done(store.change_roles(absent.id, &change).await);
+        let answer = done(store.change_roles(absent.id, 0, &change).await);
         assert!(answer.is_none(), "the roles of nobody were changed");
     }
     assert_no_user(&*store, &absent, "a change of nobody").await;
@@ -260,18 +264,14 @@ pub async fn a_role_has_another_holder_only_if_one_is_active(store: Arc<dyn Stor
         assert!(has_other(except).await, "the one active holder is not seen");
     }
 
-    done(store.set_status(user_id(2), UserStatus::Active).await);
+    set_status(&*store, user_id(2), UserStatus::Active).await;
     assert!(has_other(1).await, "a holder who was enabled is not seen");
-    done(store.set_status(user_id(2), UserStatus::Disabled).await);
+    set_status(&*store, user_id(2), UserStatus::Disabled).await;
     assert!(!has_other(1).await, "a holder who was disabled is seen");
 
-    done(store.change_roles(user_id(4), &change(["admin"], [])).await);
+    change_roles(&*store, user_id(4), &change(["admin"], [])).await;
     assert!(has_other(1).await, "a new holder is not seen");
-    done(
-        store
-            .change_roles(user_id(4), &change(["b"], ["admin"]))
-            .await,
-    );
+    change_roles(&*store, user_id(4), &change(["b"], ["admin"])).await;
     assert!(!has_other(1).await, "a former holder is seen");
 
     let late = with(5, roles(["admin"]), UserStatus::Active);

@@ -27,14 +27,18 @@ pub async fn parallel_grants_and_revokes_do_not_undo_each_other(store: Arc<dyn S
                 true => change.grant.insert(role),
                 false => change.revoke.insert(role),
             };
-            async move { done(store.change_roles(id, &change).await) }
+            async move {
+                let act = |version| store.change_roles(id, version, &change);
+                until_done(&*store, id, act).await
+            }
         })
         .await;
         for (racer, answer) in (0..).zip(answers) {
-            let has = answer.map(|user| user.roles.contains(&own(racer)));
-            assert_eq!(has, Some(grants(racer)), "the answer to a change of roles");
+            let has = answer.roles.contains(&own(racer));
+            assert_eq!(has, grants(racer), "the answer to a change of roles");
         }
         expected.roles = kept;
+        expected.version += u64::from(racers);
         expected
             .roles
             .extend((0..racers).filter(|n| grants(*n)).map(own));
@@ -49,18 +53,28 @@ pub async fn one_of_many_disablings_raises_the_epoch(store: Arc<dyn Store>) {
         insert_user(&*store, &user).await;
         let answers = race(racers, |_| {
             let (store, id) = (Arc::clone(&store), user.id);
-            async move { done(store.set_status(id, UserStatus::Disabled).await) }
+            async move {
+                let act = |version| store.set_status(id, version, UserStatus::Disabled);
+                until_done(&*store, id, act).await
+            }
         })
         .await;
-        let expected = User {
+        let mut versions: Vec<u64> = answers.iter().map(|answer| answer.version).collect();
+        versions.sort_unstable();
+        let all: Vec<u64> = (1..=u64::from(racers)).collect();
+        assert_eq!(versions, all, "two disablings were done in one version");
+        let expected = |version| User {
             status: UserStatus::Disabled,
             auth_epoch: 1,
             link_epoch: 1,
-            ..user
+            version,
+            ..user.clone()
         };
         for answer in answers {
-            assert_user(answer.as_ref(), &expected, "the answer to a disabling");
+            let expected = expected(answer.version);
+            assert_user(Some(&answer), &expected, "the answer to a disabling");
         }
+        let expected = expected(u64::from(racers));
         assert_stored(&*store, &expected, "after parallel disablings").await;
     }
 }
@@ -82,7 +96,7 @@ pub async fn no_login_is_recorded_once_a_user_is_disabled(store: Arc<dyn Store>)
                     let recorded = store.record_login(id, 0, login.0, login.1).await;
                     return done(recorded).then_some(login);
                 }
-                let answer = done(store.set_status(id, UserStatus::Disabled).await);
+                let answer = done(store.set_status(id, 0, UserStatus::Disabled).await);
                 assert!(answer.is_some(), "a user was not there to be disabled");
                 for epoch in [0, 1] {
                     let late = store.record_login(id, epoch, login.0, login.1).await;
@@ -122,6 +136,7 @@ pub async fn no_login_is_recorded_once_a_user_is_disabled(store: Arc<dyn Store>)
             status: UserStatus::Disabled,
             auth_epoch: 1,
             link_epoch: 1,
+            version: 1,
             last_login: found.last_login,
             devices: found.devices,
             ..user
@@ -148,15 +163,18 @@ pub async fn no_password_is_reset_once_a_user_is_disabled(store: Arc<dyn Store>)
                         None,
                     );
                 }
-                let disabled = store.set_status(state.id, UserStatus::Disabled).await;
-                (false, done(disabled))
+                let act = |version| store.set_status(state.id, version, UserStatus::Disabled);
+                (false, Some(until_done(&*store, state.id, act).await))
             }
         })
         .await;
+        let disablings = (0..racers).filter(|racer| disables(*racer)).count();
+        let disablings = u64::try_from(disablings).unwrap_or(0);
         let mut expected = User {
             status: UserStatus::Disabled,
             auth_epoch: 1,
             link_epoch: 1,
+            version: disablings,
             ..user.clone()
         };
         let reset: Vec<bool> = outcomes.iter().map(|(reset, _)| *reset).collect();
@@ -167,10 +185,15 @@ pub async fn no_password_is_reset_once_a_user_is_disabled(store: Arc<dyn Store>)
             expected.devices = vec![device(9)];
             expected.auth_epoch = 2;
             expected.link_epoch = 2;
+            expected.version += 1;
         }
         for (racer, (_, answer)) in (0..).zip(&outcomes) {
-            if disables(racer) {
-                assert_user(answer.as_ref(), &expected, "the answer to a disabling");
+            if let (true, Some(answer)) = (disables(racer), answer) {
+                let expected = User {
+                    version: answer.version,
+                    ..expected.clone()
+                };
+                assert_user(Some(answer), &expected, "the answer to a disabling");
             }
         }
         assert_stored(&*store, &expected, "after a disabling").await;

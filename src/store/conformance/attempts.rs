@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fixture::*;
-use crate::limit::{Decision, LimitKey, Quota};
+use crate::limit::{Decision, Hit, LimitKey, Quota};
 use crate::lockout::{Attempt, Attempts, LockoutPolicy, LockoutStep};
 use crate::store::Store;
 
@@ -74,8 +74,10 @@ pub async fn an_attempt_equals_the_lockout_table(store: Arc<dyn Store>) {
             let subject = draw.below(6);
             let number = seed * 10 + subject;
             if draw.below(15) == 0 {
-                model[subject as usize] = None;
-                done(store.forgive(key(number)).await);
+                let until = at(millis - [0, 0, 1, 60][draw.below(4) as usize]);
+                let kept = &mut model[subject as usize];
+                *kept = kept.filter(|kept| !kept.are_forgiven(until));
+                done(store.forgive(key(number), until).await);
             }
             let policy = match subject {
                 5 => &policies[draw.below(5) as usize],
@@ -112,7 +114,7 @@ pub async fn attempts_and_limits_are_counted_apart(store: Arc<dyn Store>) {
     let policy = policy(&[(2, 1000)], 10_000);
     let quota = Quota::new(2, Duration::from_secs(1000));
     let hit = async |expected: bool, what: &str| {
-        let decision = done(store.hit(key(1), quota, NOW).await);
+        let decision = done(store.hit_all(&[Hit { key: key(1), quota }], NOW).await);
         assert_eq!(decision == Decision::Allowed, expected, "{what}");
     };
     hit(true, "a first act").await;
@@ -121,7 +123,7 @@ pub async fn attempts_and_limits_are_counted_apart(store: Arc<dyn Store>) {
     assert_attempt(&*store, (1, &policy, 0), allowed(2, 1000), "beside a limit").await;
     hit(false, "a third act").await;
     assert_attempt(&*store, (1, &policy, 0), locked(1000), "beside a limit").await;
-    done(store.forgive(key(1)).await);
+    done(store.forgive(key(1), NOW).await);
     hit(false, "an act after a success").await;
     assert_attempt(&*store, (1, &policy, 0), allowed(1, 0), "after a success").await;
 }
@@ -135,14 +137,14 @@ pub async fn a_success_forgets_the_attempts(store: Arc<dyn Store>) {
             assert_attempt(&*store, (number, &policy, 0), expected, "two failures").await;
         }
     }
-    done(store.forgive(key(1)).await);
+    done(store.forgive(key(1), NOW).await);
     assert_attempt(&*store, (2, &policy, 1), locked(999), "another's success").await;
     for expected in [allowed(1, 0), allowed(2, 1000), locked(1000)] {
         assert_attempt(&*store, (1, &policy, 1), expected, "after a success").await;
     }
     // Twice, and where there is nothing to forget.
     for number in [1, 1, 9] {
-        done(store.forgive(key(number)).await);
+        done(store.forgive(key(number), at(1)).await);
     }
     for number in [1, 9] {
         let what = "after a second success";

@@ -18,7 +18,7 @@ use crate::id::{EventId, SessionId, UserId};
 use crate::preferences::Preferences;
 use crate::random::{SecureRandom, SeededRandom};
 use crate::session::{RotationPolicy, Session};
-use crate::store::{InsertUser, Store, StoreError};
+use crate::store::{InsertUser, RoleChange, Store, StoreError};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, DeviceDigest, DisplayName, PasswordHash, User, UserStatus};
@@ -77,6 +77,7 @@ pub(super) fn user(number: u32) -> User {
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
+        version: 0,
         devices: Vec::new(),
     }
 }
@@ -93,6 +94,7 @@ pub(super) fn rich_user(number: u32) -> User {
         preferences: level,
         auth_epoch: 7,
         link_epoch: 4,
+        version: 3,
         devices: vec![device(1), device(2)],
         ..user(number)
     }
@@ -137,6 +139,7 @@ pub(super) fn token(number: u32, user_id: UserId, purpose: TokenPurpose) -> OneT
             email: account.canonical().clone(),
             auth_epoch: Some(0),
             link_epoch: 0,
+            version: None,
         },
         email: email(&format!("Mailed{number}@Example.org")),
         registration: None,
@@ -217,6 +220,7 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         status,
         auth_epoch,
         link_epoch,
+        version,
         devices,
     } = a;
     [
@@ -232,6 +236,7 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         ("status", *status == b.status),
         ("auth_epoch", *auth_epoch == b.auth_epoch),
         ("link_epoch", *link_epoch == b.link_epoch),
+        ("version", *version == b.version),
         ("devices", *devices == b.devices),
     ]
     .into_iter()
@@ -325,6 +330,39 @@ pub(super) async fn insert_user(store: &dyn Store, user: &User) {
         InsertUser::Inserted,
         "a new user was refused"
     );
+}
+
+/// The user as the store has it.
+pub(super) async fn stored(store: &dyn Store, id: UserId) -> User {
+    let found = done(store.user(id).await);
+    found.unwrap_or_else(|| panic!("the user is not there"))
+}
+
+/// Sets the status of the user as it is; fails unless that is done.
+pub(super) async fn set_status(store: &dyn Store, id: UserId, status: UserStatus) -> User {
+    let version = stored(store, id).await.version;
+    let answer = done(store.set_status(id, version, status).await);
+    answer.unwrap_or_else(|| panic!("the status of a user was not set in its version"))
+}
+
+/// Changes the roles of the user as it is; fails unless that is done.
+pub(super) async fn change_roles(store: &dyn Store, id: UserId, change: &RoleChange) -> User {
+    let version = stored(store, id).await.version;
+    let answer = done(store.change_roles(id, version, change).await);
+    answer.unwrap_or_else(|| panic!("the roles of a user were not changed in its version"))
+}
+
+/// Does `act` under the version that the user `id` has, until it is done.
+pub(super) async fn until_done<T, F>(store: &dyn Store, id: UserId, act: impl Fn(u64) -> F) -> T
+where
+    F: Future<Output = Result<Option<T>, StoreError>>,
+{
+    loop {
+        let version = stored(store, id).await.version;
+        if let Some(answer) = done(act(version).await) {
+            return answer;
+        }
+    }
 }
 
 /// Fails with `what` unless `session` is in no way there at `now`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fixture::*;
-use crate::limit::{Decision, LimitKey, Quota};
+use crate::limit::{Decision, Hit, LimitKey, Quota};
 use crate::store::Store;
 use crate::time::Timestamp;
 
@@ -14,6 +14,10 @@ fn key(number: u32) -> LimitKey {
 
 fn quota(burst: u32, period_ms: u64) -> Quota {
     Quota::new(burst, Duration::from_millis(period_ms))
+}
+
+fn one(key: LimitKey, quota: Quota) -> [Hit; 1] {
+    [Hit { key, quota }]
 }
 
 /// Whatever is counted and when, the store decides what [`Quota::decide`]
@@ -40,9 +44,10 @@ pub async fn a_limit_equals_the_quota_rule(store: Arc<dyn Store>) {
             };
             let (full_at, expected) = quota.decide(model[subject as usize], at(millis));
             model[subject as usize] = Some(full_at);
-            let got = store.hit(key(seed * 10 + subject), quota, at(millis));
+            let hits = one(key(seed * 10 + subject), quota);
+            let got = store.hit_all(&hits, at(millis)).await;
             assert_eq!(
-                done(got.await),
+                done(got),
                 expected,
                 "sequence {seed}, step {step}, key {subject}"
             );
@@ -54,11 +59,11 @@ pub async fn a_limit_equals_the_quota_rule(store: Arc<dyn Store>) {
 pub async fn limit_keys_are_independent(store: Arc<dyn Store>) {
     let quota = quota(1, 1000);
     for number in 0..50 {
-        let decision = done(store.hit(key(number), quota, NOW).await);
+        let decision = done(store.hit_all(&one(key(number), quota), NOW).await);
         assert_eq!(decision, Decision::Allowed, "a key was charged for another");
     }
     for number in 0..50 {
-        let decision = done(store.hit(key(number), quota, NOW).await);
+        let decision = done(store.hit_all(&one(key(number), quota), NOW).await);
         assert_ne!(decision, Decision::Allowed, "a key was forgotten");
     }
 }
@@ -68,11 +73,11 @@ pub async fn limit_keys_are_independent(store: Arc<dyn Store>) {
 pub async fn refused_acts_are_not_counted(store: Arc<dyn Store>) {
     let quota = quota(2, 1000);
     for expected in [true, true, false] {
-        let decision = done(store.hit(key(1), quota, NOW).await);
+        let decision = done(store.hit_all(&one(key(1), quota), NOW).await);
         assert_eq!(decision == Decision::Allowed, expected, "a burst of two");
     }
     for millis in (0..1000).step_by(50) {
-        let decision = done(store.hit(key(1), quota, at(millis)).await);
+        let decision = done(store.hit_all(&one(key(1), quota), at(millis)).await);
         let retry_after = Duration::from_millis(1000 - millis.unsigned_abs());
         assert_eq!(
             decision,
@@ -80,7 +85,7 @@ pub async fn refused_acts_are_not_counted(store: Arc<dyn Store>) {
             "the wait after refused acts"
         );
     }
-    let decision = done(store.hit(key(1), quota, at(1000)).await);
+    let decision = done(store.hit_all(&one(key(1), quota), at(1000)).await);
     assert_eq!(decision, Decision::Allowed, "refused acts were counted");
 }
 
@@ -88,18 +93,18 @@ pub async fn refused_acts_are_not_counted(store: Arc<dyn Store>) {
 pub async fn a_clock_turned_back_locks_nobody_out(store: Arc<dyn Store>) {
     let quota = quota(2, 1000);
     for _ in 0..2 {
-        let decision = done(store.hit(key(1), quota, NOW).await);
+        let decision = done(store.hit_all(&one(key(1), quota), NOW).await);
         assert_eq!(decision, Decision::Allowed, "a burst of two");
     }
     let hour = 3_600_000;
-    let decision = done(store.hit(key(1), quota, at(-hour)).await);
+    let decision = done(store.hit_all(&one(key(1), quota), at(-hour)).await);
     let retry_after = Duration::from_secs(1);
     assert_eq!(
         decision,
         Decision::Refused { retry_after },
         "the wait after the clock was turned back"
     );
-    let decision = done(store.hit(key(1), quota, at(1000 - hour)).await);
+    let decision = done(store.hit_all(&one(key(1), quota), at(1000 - hour)).await);
     assert_eq!(
         decision,
         Decision::Allowed,
@@ -114,7 +119,7 @@ pub async fn parallel_acts_get_exactly_the_budget(store: Arc<dyn Store>) {
         let quota = quota(racers / 4, 1000);
         let decisions = race(racers, |_| {
             let store = Arc::clone(&store);
-            async move { done(store.hit(key(round), quota, NOW).await) }
+            async move { done(store.hit_all(&one(key(round), quota), NOW).await) }
         })
         .await;
         let retry_after = Duration::from_secs(1);

@@ -37,9 +37,11 @@ pub mod accounts;
 pub mod administration;
 pub mod administration_races;
 pub mod attempts;
+pub mod budgets;
 pub mod event_races;
 pub mod events;
 mod fixture;
+pub mod late;
 pub mod limits;
 pub mod rotation;
 pub mod session_races;
@@ -162,7 +164,8 @@ macro_rules! __store_properties {
                 a_session_ends_exactly_at_its_time
                 sessions_are_listed_last_seen_first
                 a_session_is_ended_by_its_owner_only
-                ending_all_sessions_spares_only_the_exception
+                only_the_sessions_that_are_named_end
+                the_sessions_of_earlier_epochs_end
                 the_oldest_sessions_end_beyond_those_to_be_kept
             }
             rotation {
@@ -188,6 +191,13 @@ macro_rules! __store_properties {
                 a_clock_turned_back_locks_nobody_out
                 parallel_acts_get_exactly_the_budget
             }
+            budgets {
+                several_budgets_equal_the_rule
+                a_refusal_uses_up_no_budget
+                no_act_has_more_budgets_than_allowed
+                one_act_is_given_back_and_no_more
+                parallel_acts_exceed_no_budget
+            }
             attempts {
                 an_attempt_equals_the_lockout_table
                 attempt_keys_are_independent
@@ -207,6 +217,24 @@ macro_rules! __store_properties {
                 the_oldest_events_make_room
                 events_of_a_clock_ahead_take_no_place
                 events_are_removed_for_one_user_only
+            }
+            late {
+                a_late_enabling_does_not_undo_a_disabling
+                a_late_grant_does_not_undo_a_revocation
+                a_late_revocation_does_not_undo_a_grant
+                a_late_profile_change_does_not_undo_a_later_one
+                a_late_reset_does_not_undo_a_later_change
+                a_late_removal_does_not_remove_an_account_edited_since
+                a_late_change_of_email_does_not_undo_a_later_change
+                a_late_verification_does_nothing_after_a_later_change
+                a_late_password_change_does_not_undo_a_later_one
+                a_late_login_does_not_take_the_last_one_back
+                a_late_refresh_ends_no_session
+                a_late_end_of_sessions_spares_later_ones
+                a_late_end_of_dead_sessions_spares_later_ones
+                a_late_removal_of_tokens_leaves_later_ones
+                a_late_success_forgives_no_later_failure
+                the_version_goes_up_with_each_change_and_with_nothing_else
             }
             user_races {
                 one_of_many_registrations_of_an_email_wins

@@ -75,7 +75,7 @@ pub async fn no_token_escapes_when_all_are_removed(store: Arc<dyn Store>) {
                     );
                     return 0;
                 }
-                let removed = done(store.remove_tokens(owner, None).await);
+                let removed = done(store.remove_tokens(owner, None, NOW).await);
                 // From the acknowledgement on, nothing finds them.
                 for token in old {
                     let found = done(store.token(token.digest, PURPOSE, NOW).await);
@@ -95,7 +95,7 @@ pub async fn no_token_escapes_when_all_are_removed(store: Arc<dyn Store>) {
             u64::from(racers - racers / 8 + 8),
             "tokens removed and left do not add up to those made"
         );
-        let rest = done(store.remove_tokens(owner, None).await);
+        let rest = done(store.remove_tokens(owner, None, NOW).await);
         assert_eq!(rest, left, "what could be removed");
     }
 }
@@ -154,7 +154,7 @@ pub async fn a_refresh_revives_no_ended_session(store: Arc<dyn Store>) {
                 let ended = if round % 2 == 0 {
                     u64::from(done(store.end_session(session.user_id, session.id).await))
                 } else {
-                    done(store.end_sessions(session.user_id, None).await)
+                    done(store.end_sessions(session.user_id, &[session.id]).await)
                 };
                 // From the acknowledgement on, nothing finds it.
                 assert_ended(&*store, &session, at(5), "an ended session is there").await;
@@ -195,7 +195,7 @@ pub async fn no_session_escapes_when_all_are_ended(store: Arc<dyn Store>) {
             let session = session(round * 1000 + racer, owner);
             async move {
                 if racer % 8 == 5 {
-                    return done(store.end_sessions(owner, None).await);
+                    return done(store.end_dead_sessions(owner, u64::MAX).await);
                 }
                 assert_eq!(
                     done(store.insert_session(&session).await),
@@ -222,7 +222,7 @@ pub async fn no_session_escapes_when_all_are_ended(store: Arc<dyn Store>) {
             u64::from(opened),
             "sessions ended and left do not add up to those opened"
         );
-        let rest = done(store.end_sessions(owner, None).await);
+        let rest = done(store.end_dead_sessions(owner, u64::MAX).await);
         assert_eq!(
             usize::try_from(rest).unwrap_or(0),
             left,

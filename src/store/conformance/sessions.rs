@@ -194,30 +194,36 @@ pub async fn a_session_is_ended_by_its_owner_only(store: Arc<dyn Store>) {
     assert_eq!(done(store.sessions_of(theirs.user_id, NOW).await), [theirs]);
 }
 
-/// Ending all sessions ends all of one user's, but for the exception, and
-/// says how many there were.
-pub async fn ending_all_sessions_spares_only_the_exception(store: Arc<dyn Store>) {
+/// Of the sessions that are named, those of the user end, and no other; the
+/// answer says how many there were.
+pub async fn only_the_sessions_that_are_named_end(store: Arc<dyn Store>) {
     let owner = user_id(1);
     let other = session(100, user_id(2));
     insert(&*store, &other).await;
-    let cases = [(None, 3), (Some(2), 2), (Some(100), 3), (Some(999), 3)];
-    for (spared, count) in cases {
+    let cases: [(&[u32], u64); 5] = [
+        (&[], 0),
+        (&[2], 1),
+        (&[1, 3], 2),
+        (&[100, 999, 2], 1),
+        (&[3, 2, 1], 3),
+    ];
+    for (named, count) in cases {
         let mine: Vec<Session> = (1..=3).map(|number| session(number, owner)).collect();
         for session in &mine {
             insert(&*store, session).await;
         }
-        let except = spared.map(session_id);
+        let ids: Vec<SessionId> = named.iter().copied().map(session_id).collect();
         assert_eq!(
-            done(store.end_sessions(owner, except).await),
+            done(store.end_sessions(owner, &ids).await),
             count,
-            "another number of sessions was ended (all but {except:?})"
+            "another number of sessions was ended ({named:?})"
         );
         for session in &mine {
             let found = done(store.session(session.id, NOW).await);
             assert_eq!(
-                found.is_some(),
-                except == Some(session.id),
-                "what is left is not the exception (all but {except:?})"
+                found.is_none(),
+                ids.contains(&session.id),
+                "not the sessions that were named have ended ({named:?})"
             );
         }
         let left = done(store.sessions_of(owner, NOW).await);
@@ -232,8 +238,49 @@ pub async fn ending_all_sessions_spares_only_the_exception(store: Arc<dyn Store>
             Some(&other),
             "another user's session was ended"
         );
-        let ended = done(store.end_sessions(owner, None).await);
-        assert_eq!(ended, 3 - count, "the spared session could not be ended");
+        assert_eq!(
+            done(store.end_sessions(owner, &ids).await),
+            0,
+            "ended twice"
+        );
+        let all: Vec<SessionId> = (1..=3).map(session_id).collect();
+        let ended = done(store.end_sessions(owner, &all).await);
+        assert_eq!(ended, 3 - count, "the other sessions could not be ended");
+    }
+}
+
+/// Of a user's sessions, those end that are of an earlier epoch, and all when
+/// the user is gone.
+pub async fn the_sessions_of_earlier_epochs_end(store: Arc<dyn Store>) {
+    let of = |number, owner, auth_epoch| Session {
+        auth_epoch,
+        ..session(number, user_id(owner))
+    };
+    let mine = [of(1, 1, 0), of(2, 1, 6), of(3, 1, 7), of(4, 1, GREATEST)];
+    let theirs = of(5, 2, 0);
+    for session in mine.iter().chain([&theirs]) {
+        insert(&*store, session).await;
+    }
+    for (epoch, ended, gone) in [(0, 0, 0), (7, 2, 2), (7, 0, 2), (8, 1, 3), (u64::MAX, 1, 4)] {
+        assert_eq!(
+            done(store.end_dead_sessions(user_id(1), epoch).await),
+            ended,
+            "another number of sessions was ended below the epoch {epoch}"
+        );
+        for (index, session) in mine.iter().enumerate() {
+            let found = done(store.session(session.id, NOW).await);
+            assert_eq!(
+                found.is_some(),
+                index >= gone,
+                "not the sessions below the epoch {epoch} have ended: {index}"
+            );
+        }
+        let found = done(store.session(theirs.id, NOW).await);
+        assert_eq!(
+            found.as_ref(),
+            Some(&theirs),
+            "another user's session ended"
+        );
     }
 }
 

@@ -109,6 +109,7 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
         );
         hostile.email = given;
         hostile.link_epoch = 1;
+        hostile.version = 1;
         hostile.password_hash = PasswordHash::new(text);
         let (state, new) = (hostile.state(), &hostile.password_hash);
         let reset = store.reset_password(&state, new, device(9)).await;
@@ -117,6 +118,7 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
         hostile.auth_epoch = 1;
         hostile.devices = vec![device(9)];
         hostile.link_epoch = 2;
+        hostile.version = 2;
     } else {
         hostile.email = Email::from_store(text.to_owned(), text.to_owned());
         hostile.password_hash = PasswordHash::new(text);
@@ -131,7 +133,9 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
         name: Some(hostile.name.clone()),
         preferences: None,
     };
-    let answer = done(store.update_profile(hostile.id, &change).await);
+    let version = hostile.version;
+    hostile.version += 1;
+    let answer = done(store.update_profile(hostile.id, version, &change).await);
     assert_user(answer.as_ref(), &hostile, "a name of hostile text");
 
     let mut session = session(number, hostile.id);

@@ -28,6 +28,7 @@ pub async fn a_token_is_read_as_often_as_asked_for(store: Arc<dyn Store>) {
                 email: email("Zo\u{eb}@B\u{fc}cher.example").canonical().clone(),
                 auth_epoch: (number % 2 == 0).then_some(GREATEST),
                 link_epoch: GREATEST,
+                version: None,
             },
             email: email("Zo\u{eb}.New@B\u{fc}cher.example"),
             registration: Some(PendingRegistration {
@@ -46,7 +47,7 @@ pub async fn a_token_is_read_as_often_as_asked_for(store: Arc<dyn Store>) {
             }
         }
         assert_eq!(
-            done(store.remove_tokens(user_id(number), None).await),
+            done(store.remove_tokens(user_id(number), None, NOW).await),
             2,
             "tokens that were read were not there to be removed"
         );
@@ -171,7 +172,7 @@ pub async fn tokens_are_removed_for_one_user_only(store: Arc<dyn Store>) {
         insert(&*store, token).await;
     }
     assert_eq!(
-        done(store.remove_tokens(user_id(1), None).await),
+        done(store.remove_tokens(user_id(1), None, NOW).await),
         4,
         "another number of tokens was removed"
     );
@@ -182,7 +183,7 @@ pub async fn tokens_are_removed_for_one_user_only(store: Arc<dyn Store>) {
     let listed = done(store.tokens_of(user_id(1), NOW).await);
     assert!(listed.is_empty(), "a removed token is listed");
     assert_eq!(
-        done(store.remove_tokens(user_id(1), None).await),
+        done(store.remove_tokens(user_id(1), None, NOW).await),
         0,
         "tokens were removed twice"
     );
@@ -202,7 +203,7 @@ pub async fn tokens_are_removed_of_one_purpose_only(store: Arc<dyn Store>) {
     }
     for purpose in TokenPurpose::ALL {
         assert_eq!(
-            done(store.remove_tokens(user_id(1), Some(purpose)).await),
+            done(store.remove_tokens(user_id(1), Some(purpose), NOW).await),
             2,
             "another number of tokens was removed"
         );

@@ -25,6 +25,7 @@ pub async fn a_user_comes_back_as_stored(store: Arc<dyn Store>) {
         preferences: rich_preferences(),
         status: UserStatus::Disabled,
         auth_epoch: GREATEST,
+        version: GREATEST,
         devices: (1..=20).rev().map(device).collect(),
         ..user(1)
     };
@@ -32,6 +33,7 @@ pub async fn a_user_comes_back_as_stored(store: Arc<dyn Store>) {
         created_at: Timestamp::MIN,
         last_login: Some(Timestamp::MAX),
         auth_epoch: (1 << 53) + 1,
+        version: (1 << 53) + 1,
         password_hash: PasswordHash::new(""),
         ..user(2)
     };
@@ -78,14 +80,17 @@ pub async fn what_is_not_there_is_not_found(store: Arc<dyn Store>) {
             !done(store.end_session(absent.id, session).await),
             "a session that is not there was said to be ended"
         );
-        assert_eq!(done(store.end_sessions(absent.id, None).await), 0);
+        assert_eq!(done(store.end_sessions(absent.id, &[session]).await), 0);
+        let dead = store.end_dead_sessions(absent.id, u64::MAX).await;
+        assert_eq!(done(dead), 0);
         let purpose = TokenPurpose::VerifyEmail;
         let found = done(store.token(digest(9), purpose, NOW).await);
         assert!(found.is_none(), "a token that is not there was found");
         let listed = done(store.tokens_of(absent.id, NOW).await);
         assert!(listed.is_empty(), "nobody's tokens were listed");
         for purpose in [None, Some(purpose)] {
-            assert_eq!(done(store.remove_tokens(absent.id, purpose).await), 0);
+            let removed = store.remove_tokens(absent.id, purpose, NOW).await;
+            assert_eq!(done(removed), 0);
         }
         if round == 0 {
             // Once more, now that there are others.
@@ -199,8 +204,8 @@ pub async fn a_taken_user_id_is_not_overwritten(store: Arc<dyn Store>) {
     );
 }
 
-/// A change of profile changes what it names, and nothing but name and
-/// preferences.
+/// A change of profile changes what it names and raises the version, and
+/// changes nothing but name and preferences.
 pub async fn a_profile_change_touches_nothing_else(store: Arc<dyn Store>) {
     let mut expected = User {
         last_login: Some(at(5)),
@@ -234,7 +239,9 @@ pub async fn a_profile_change_touches_nothing_else(store: Arc<dyn Store>) {
         if let Some(preferences) = &change.preferences {
             expected.preferences = preferences.clone();
         }
-        let answer = done(store.update_profile(expected.id, &change).await);
+        let version = expected.version;
+        expected.version += 1;
+        let answer = done(store.update_profile(expected.id, version, &change).await);
         assert_user(answer.as_ref(), &expected, "a change of profile answered");
         assert_stored(&*store, &expected, "a change of profile stored").await;
     }
@@ -247,7 +254,7 @@ pub async fn a_profile_of_nobody_is_not_made(store: Arc<dyn Store>) {
         name: Some(DisplayName::from_store("Nobody".to_owned())),
         preferences: None,
     };
-    let answer = done(store.update_profile(user_id(1), &change).await);
+    let answer = done(store.update_profile(user_id(1), 0, &change).await);
     assert!(answer.is_none(), "the profile of nobody was changed");
     let found = done(store.user(user_id(1)).await);
     assert!(found.is_none(), "changing a profile made a user");
@@ -327,8 +334,8 @@ pub async fn devices_are_kept_newest_last(store: Arc<dyn Store>) {
     assert_stored(&*store, &other, "a login changed another user").await;
 }
 
-/// A password is replaced only if the hash is still the expected one; the
-/// epoch goes up by exactly one in the same act, or stays.
+/// A password is replaced only if the hash is still the expected one; epoch and
+/// version go up by exactly one in the same act, or both stay.
 pub async fn a_password_is_replaced_only_if_it_is_the_expected_one(store: Arc<dyn Store>) {
     let mut expected = User {
         auth_epoch: 1 << 53,
@@ -364,6 +371,7 @@ pub async fn a_password_is_replaced_only_if_it_is_the_expected_one(store: Arc<dy
         expected.password_hash = PasswordHash::new(text);
         if epoch == Epoch::Raise {
             expected.auth_epoch += 1;
+            expected.version += 1;
         }
         let new = &expected.password_hash;
         assert!(

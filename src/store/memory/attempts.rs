@@ -68,8 +68,11 @@ impl AttemptTable {
         self.entries.all().map(|record| (record.key, record.kept))
     }
 
-    pub(super) fn forgive(&mut self, key: LimitKey) {
-        self.entries.remove(key);
+    pub(super) fn forgive(&mut self, key: LimitKey, until: Timestamp) {
+        let record = self.entries.get(key);
+        if record.is_some_and(|record| record.kept.are_forgiven(until)) {
+            self.entries.remove(key);
+        }
     }
 
     pub(super) fn rewind(&mut self) {
@@ -111,7 +114,7 @@ mod tests {
         }
         let locked = table.attempt(key(0), &policy, now);
         assert!(matches!(locked, Attempt::Locked { .. }), "{locked:?}");
-        table.forgive(key(0));
+        table.forgive(key(0), now);
         let again = table.attempt(key(0), &policy, now);
         assert!(matches!(again, Attempt::Allowed { count: 1, .. }));
     }

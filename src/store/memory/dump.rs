@@ -51,6 +51,7 @@ fn user(user: &User) -> String {
         status,
         auth_epoch,
         link_epoch,
+        version,
         devices,
     } = user;
     let devices: Vec<String> = devices
@@ -59,7 +60,7 @@ fn user(user: &User) -> String {
         .collect();
     format!(
         "user {id} {} {} {} {} {created_at} {last_login:?} {is_verified} {roles:?} {:?} {status:?} \
-         {auth_epoch} {link_epoch} {devices:?}",
+         {auth_epoch} {link_epoch} {version} {devices:?}",
         email.as_str(),
         email.canonical().as_str(),
         name.as_str(),
@@ -104,6 +105,7 @@ fn token(token: &OneTimeToken) -> String {
         email: account_email,
         auth_epoch,
         link_epoch,
+        version,
     } = account;
     let pending = registration.as_ref().map(|pending| {
         let PendingRegistration {
@@ -115,7 +117,7 @@ fn token(token: &OneTimeToken) -> String {
         format!("{user_id} {} {hash}", name.as_str())
     });
     format!(
-        "token {} {} {id} {} {auth_epoch:?} {link_epoch} {} {} {created_at} {expires_at} {}",
+        "token {} {} {id} {} {auth_epoch:?} {link_epoch} {version:?} {} {} {created_at} {expires_at} {}",
         hex(&digest.to_bytes()),
         purpose.as_str(),
         account_email.as_str(),

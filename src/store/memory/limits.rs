@@ -1,7 +1,7 @@
 //! Rate limits in memory, bounded whatever comes.
 
 use super::expiring::{Entry, Expiring, STEP};
-use crate::limit::{Decision, LimitKey, Quota};
+use crate::limit::{Decision, Hit, LimitKey, decide_all};
 use crate::time::Timestamp;
 
 /// How many entries compete for being evicted when the table is full.
@@ -48,21 +48,46 @@ impl Limits {
         self.entries.all().map(|limit| (limit.key, limit.full_at))
     }
 
-    pub(super) fn hit(&mut self, key: LimitKey, quota: Quota, now: Timestamp) -> Decision {
+    pub(super) fn hit_all(&mut self, hits: &[Hit], now: Timestamp) -> Decision {
         self.sweep(now, STEP);
-        if let Some(limit) = self.entries.get_mut(key) {
-            let (full_at, decision) = quota.decide(Some(limit.full_at), now);
+        let budgets: Vec<_> = hits
+            .iter()
+            .map(|hit| {
+                let kept = self.entries.get(hit.key);
+                (hit.quota, kept.map(|limit| limit.full_at))
+            })
+            .collect();
+        let (times, decision) = decide_all(&budgets, now);
+        for (hit, full_at) in hits.iter().zip(times) {
             // Kept even when the act is refused: the rule may have brought a
             // time nearer that a clock turned back left far away.
+            self.keep(hit.key, full_at, now);
+        }
+        decision
+    }
+
+    fn keep(&mut self, key: LimitKey, full_at: Timestamp, now: Timestamp) {
+        if let Some(limit) = self.entries.get_mut(key) {
             limit.full_at = full_at;
-            return decision;
+            return;
+        }
+        if full_at <= now {
+            return;
         }
         if self.len() >= self.capacity {
             self.make_room();
         }
-        let (full_at, decision) = quota.decide(None, now);
         self.entries.insert(Limit { key, full_at });
-        decision
+    }
+
+    pub(super) fn give_back(&mut self, hits: &[Hit], now: Timestamp) {
+        for hit in hits {
+            if let Some(limit) = self.entries.get_mut(hit.key)
+                && limit.full_at > now
+            {
+                limit.full_at = hit.quota.give_back(limit.full_at, now);
+            }
+        }
     }
 
     pub(super) fn rewind(&mut self) {

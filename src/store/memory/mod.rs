@@ -20,12 +20,12 @@ use async_trait::async_trait;
 
 use super::{
     ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, RoleChange,
-    StoreError, TokenStore, UserStore,
+    StoreError, TokenStore, UserStore, are_few,
 };
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::{SessionId, UserId};
-use crate::limit::{Decision, LimitKey, Quota};
+use crate::limit::{Decision, Hit, LimitKey};
 use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::Session;
 use crate::time::Timestamp;
@@ -246,7 +246,7 @@ impl UserStore for MemoryStore {
         let Some(user) = users.get_mut(id).filter(good) else {
             return Ok(false);
         };
-        user.last_login = Some(now);
+        user.last_login = user.last_login.max(Some(now));
         if let Some(device) = new_device {
             user.devices.push(device);
             let beyond = user.devices.len().saturating_sub(MAX_DEVICES);
@@ -268,7 +268,8 @@ impl UserStore for MemoryStore {
             return Ok(false);
         };
         if epoch == Epoch::Raise {
-            user.auth_epoch = raised(user.auth_epoch)?;
+            let (epoch, version) = (raised(user.auth_epoch)?, raised(user.version)?);
+            (user.auth_epoch, user.version) = (epoch, version);
         }
         user.password_hash = new.clone();
         Ok(true)
@@ -277,12 +278,14 @@ impl UserStore for MemoryStore {
     async fn update_profile(
         &self,
         id: UserId,
+        version: u64,
         change: &ProfileChange,
     ) -> Result<Option<User>, StoreError> {
         let mut users = self.write_users();
-        let Some(user) = users.get_mut(id) else {
+        let Some(user) = users.in_version(id, version) else {
             return Ok(None);
         };
+        user.version = raised(version)?;
         if let Some(name) = &change.name {
             user.name.clone_from(name);
         }
@@ -297,6 +300,7 @@ impl UserStore for MemoryStore {
         let Some(user) = users.in_state(account).filter(|user| !user.is_verified) else {
             return Ok(false);
         };
+        user.version = raised(user.version)?;
         user.is_verified = true;
         Ok(true)
     }
@@ -320,6 +324,7 @@ impl UserStore for MemoryStore {
             return Ok(false);
         };
         let (auth, link) = (raised(user.auth_epoch)?, raised(user.link_epoch)?);
+        user.version = raised(user.version)?;
         (user.auth_epoch, user.link_epoch) = (auth, link);
         user.password_hash = new.clone();
         user.is_verified = true;
@@ -341,26 +346,34 @@ impl UserStore for MemoryStore {
         Ok(true)
     }
 
-    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Option<User>, StoreError> {
+    async fn set_status(
+        &self,
+        id: UserId,
+        version: u64,
+        status: UserStatus,
+    ) -> Result<Option<User>, StoreError> {
         let mut users = self.write_users();
-        let Some(user) = users.get_mut(id) else {
+        let Some(user) = users.in_version(id, version) else {
             return Ok(None);
         };
+        let version = raised(version)?;
         if user.status == UserStatus::Active && status == UserStatus::Disabled {
             let (auth_epoch, link_epoch) = (raised(user.auth_epoch)?, raised(user.link_epoch)?);
             user.auth_epoch = auth_epoch;
             user.link_epoch = link_epoch;
         }
         user.status = status;
+        user.version = version;
         Ok(Some(user.clone()))
     }
 
     async fn change_roles(
         &self,
         id: UserId,
+        version: u64,
         change: &RoleChange,
     ) -> Result<Option<User>, StoreError> {
-        Ok(self.write_users().change_roles(id, change))
+        self.write_users().change_roles(id, version, change)
     }
 
     async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
@@ -372,11 +385,11 @@ impl UserStore for MemoryStore {
     }
 }
 
-/// The epoch after `epoch`. One that cannot go up would leave old sessions or
-/// links alive.
-fn raised(epoch: u64) -> Result<u64, StoreError> {
-    let raised = epoch.checked_add(1);
-    raised.ok_or_else(|| StoreError::Other("an epoch is at its end".into()))
+/// The epoch or version after `counter`. One that cannot go up would leave old
+/// sessions, links or writes alive.
+fn raised(counter: u64) -> Result<u64, StoreError> {
+    let raised = counter.checked_add(1);
+    raised.ok_or_else(|| StoreError::Other("a counter is at its end".into()))
 }
 
 #[async_trait]
@@ -414,22 +427,26 @@ impl TokenStore for MemoryStore {
         &self,
         user: UserId,
         purpose: Option<TokenPurpose>,
+        made_until: Timestamp,
     ) -> Result<u64, StoreError> {
-        let is_meant =
-            |token: &OneTimeToken| purpose.is_none_or(|purpose| token.purpose == purpose);
+        let is_meant = |token: &OneTimeToken| {
+            token.created_at <= made_until && purpose.is_none_or(|purpose| token.purpose == purpose)
+        };
         Ok(self.tokens().remove_of(user, is_meant))
     }
 }
 
 #[async_trait]
 impl LimitStore for MemoryStore {
-    async fn hit(
-        &self,
-        key: LimitKey,
-        quota: Quota,
-        now: Timestamp,
-    ) -> Result<Decision, StoreError> {
-        Ok(self.limits().hit(key, quota, now))
+    async fn hit_all(&self, hits: &[Hit], now: Timestamp) -> Result<Decision, StoreError> {
+        are_few(hits)?;
+        Ok(self.limits().hit_all(hits, now))
+    }
+
+    async fn give_back(&self, hits: &[Hit], now: Timestamp) -> Result<(), StoreError> {
+        are_few(hits)?;
+        self.limits().give_back(hits, now);
+        Ok(())
     }
 
     async fn attempt(
@@ -441,8 +458,8 @@ impl LimitStore for MemoryStore {
         Ok(self.attempts().attempt(key, policy, now))
     }
 
-    async fn forgive(&self, key: LimitKey) -> Result<(), StoreError> {
-        self.attempts().forgive(key);
+    async fn forgive(&self, key: LimitKey, until: Timestamp) -> Result<(), StoreError> {
+        self.attempts().forgive(key, until);
         Ok(())
     }
 }
@@ -455,6 +472,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::limit::Quota;
     use crate::store::{AuditStore, SessionStore};
 
     #[tokio::test]
@@ -475,11 +493,15 @@ mod tests {
         assert!(poisoned.is_err() && store.0.users.is_poisoned());
         assert!(store.user(id).await.unwrap().is_none());
         assert!(store.user_by_email(&email).await.unwrap().is_none());
-        assert_eq!(store.end_sessions(id, None).await.unwrap(), 0);
-        assert_eq!(store.remove_tokens(id, None).await.unwrap(), 0);
+        assert_eq!(store.end_dead_sessions(id, u64::MAX).await.unwrap(), 0);
+        let removed = store.remove_tokens(id, None, Timestamp::MAX).await;
+        assert_eq!(removed.unwrap(), 0);
         assert_eq!(store.remove_events(id).await.unwrap(), 0);
-        let (key, quota) = (LimitKey::new("a", b"b"), Quota::new(1, Duration::MAX));
-        let decision = store.hit(key, quota, Timestamp::MIN).await.unwrap();
+        let hit = Hit {
+            key: LimitKey::new("a", b"b"),
+            quota: Quota::new(1, Duration::MAX),
+        };
+        let decision = store.hit_all(&[hit], Timestamp::MIN).await.unwrap();
         assert_eq!(decision, Decision::Allowed);
     }
 

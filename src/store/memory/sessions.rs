@@ -67,13 +67,14 @@ impl SessionStore for MemoryStore {
         Ok(owned && sessions.remove(id).is_some())
     }
 
-    async fn end_sessions(
-        &self,
-        user: UserId,
-        except: Option<SessionId>,
-    ) -> Result<u64, StoreError> {
-        let is_meant = |session: &Session| Some(session.id) != except;
+    async fn end_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<u64, StoreError> {
+        let is_meant = |session: &Session| ids.contains(&session.id);
         Ok(self.write_sessions().remove_of(user, is_meant))
+    }
+
+    async fn end_dead_sessions(&self, user: UserId, epoch: u64) -> Result<u64, StoreError> {
+        let is_dead = |session: &Session| session.auth_epoch < epoch;
+        Ok(self.write_sessions().remove_of(user, is_dead))
     }
 
     async fn end_oldest_sessions(

@@ -81,6 +81,11 @@ impl Users {
         self.get_mut(account.id).filter(|user| account.is_of(user))
     }
 
+    /// The user, if it still has this version.
+    pub(super) fn in_version(&mut self, id: UserId, version: u64) -> Option<&mut User> {
+        self.get_mut(id).filter(|user| user.version == version)
+    }
+
     pub(super) fn change_email(
         &mut self,
         account: &AccountState,
@@ -97,7 +102,8 @@ impl Users {
         if owner.is_some_and(|owner| owner != account.id) {
             return Ok(ChangeEmail::EmailTaken);
         }
-        user.link_epoch = raised(user.link_epoch)?;
+        let (link_epoch, version) = (raised(user.link_epoch)?, raised(user.version)?);
+        (user.link_epoch, user.version) = (link_epoch, version);
         user.email.clone_from(to);
         user.is_verified = true;
         self.by_email.remove(&account.email);
@@ -117,8 +123,16 @@ impl Users {
         }
     }
 
-    pub(super) fn change_roles(&mut self, id: UserId, change: &RoleChange) -> Option<User> {
-        let user = self.by_id.get_mut(&id)?;
+    pub(super) fn change_roles(
+        &mut self,
+        id: UserId,
+        version: u64,
+        change: &RoleChange,
+    ) -> Result<Option<User>, StoreError> {
+        let Some(user) = self.in_version(id, version) else {
+            return Ok(None);
+        };
+        user.version = raised(version)?;
         user.roles.extend(change.grant.iter().cloned());
         user.roles.retain(|role| !change.revoke.contains(role));
         let user = user.clone();
@@ -129,7 +143,7 @@ impl Users {
         for role in &change.revoke {
             self.forget_role(role, id);
         }
-        Some(user)
+        Ok(Some(user))
     }
 
     fn forget_role(&mut self, role: &Role, id: UserId) {

@@ -1,11 +1,10 @@
 //! Attempts that failed.
 
-use std::time::Duration;
-
 use ::mongodb::Collection;
 use ::mongodb::bson::{Binary, Document, doc};
 use ::mongodb::options::ReturnDocument;
 
+use super::act::Act;
 use super::document::{Record, date};
 use super::error::{contended, is_duplicate, store_error};
 use crate::lockout::{Attempt, Attempts, LockoutPolicy};
@@ -22,6 +21,7 @@ fn to_document(key: &Binary, kept: Attempts) -> Document {
         "count": i64::from(kept.count),
         "open_at": date(kept.open_at),
         "forgotten_at": date(kept.forgotten_at),
+        "last_at": date(kept.last_at),
         "decision": "allowed",
     }
 }
@@ -33,6 +33,7 @@ fn from_record(record: &Record<'_>) -> Result<Attempts, StoreError> {
         count,
         open_at: record.instant("open_at")?,
         forgotten_at: record.instant("forgotten_at")?,
+        last_at: record.missing_instant("last_at")?,
     })
 }
 
@@ -82,8 +83,9 @@ fn counted(policy: &LockoutPolicy, now: Timestamp) -> Vec<Document> {
         doc! { "$set": { "count": { "$cond": [allowed.clone(), next, "$count"] } } },
         doc! { "$set": {
             "open_at": { "$cond": [allowed.clone(), furthest_open, "$open_at"] },
-            "forgotten_at": { "$cond": [allowed, furthest_forgotten, "$forgotten_at"] },
+            "forgotten_at": { "$cond": [allowed.clone(), furthest_forgotten, "$forgotten_at"] },
         } },
+        doc! { "$set": { "last_at": { "$cond": [allowed, date(now), "$last_at"] } } },
     ]
 }
 
@@ -114,10 +116,11 @@ pub(super) async fn attempt(
     key: &Binary,
     policy: &LockoutPolicy,
     now: Timestamp,
-    deadline: Duration,
+    act: Act,
 ) -> Result<Attempt, StoreError> {
     let (kept, first) = policy.attempt(None, now);
     for _ in 0..TRIES {
+        act.may_send()?;
         match attempts.insert_one(to_document(key, kept)).await {
             Ok(_) => return Ok(first),
             Err(error) if is_duplicate(&error) => {}
@@ -126,7 +129,7 @@ pub(super) async fn attempt(
         let after = attempts
             .find_one_and_update(readable(key), counted(policy, now))
             .return_document(ReturnDocument::After)
-            .max_time(deadline)
+            .max_time(act.left()?)
             .await
             .map_err(store_error)?;
         if let Some(fields) = after {
@@ -134,18 +137,24 @@ pub(super) async fn attempt(
         }
         // It cannot be read, or a success has just removed it.
         let find = attempts.find_one(doc! { "_id": key.clone() });
-        if let Some(fields) = find.max_time(deadline).await.map_err(store_error)? {
+        if let Some(fields) = find.max_time(act.left()?).await.map_err(store_error)? {
             from_record(&record(&fields))?;
         }
     }
     Err(contended())
 }
 
-/// Forgets the attempts under `key`.
+/// Forgets the attempts under `key`, unless one was let through after `until`.
+/// Records of before do not say when the last one was, and are forgotten.
 pub(super) async fn forgive(
     attempts: &Collection<Document>,
     key: &Binary,
+    until: Timestamp,
+    act: Act,
 ) -> Result<(), StoreError> {
-    let removed = attempts.delete_one(doc! { "_id": key.clone() }).await;
+    let not_later = doc! { "$not": { "$gt": date(until) } };
+    act.may_send()?;
+    let filter = doc! { "_id": key.clone(), "last_at": not_later };
+    let removed = attempts.delete_one(filter).await;
     removed.map(drop).map_err(store_error)
 }

@@ -8,6 +8,7 @@ use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ParseError, StrDeserializer};
 
 use super::MongoStore;
+use super::act::Act;
 use super::document::{Record, SCHEMA, date, object_id};
 use super::error::{is_duplicate, store_error};
 use crate::audit::{AuditClass, AuditRecord};
@@ -89,6 +90,7 @@ async fn make_room(
     class: AuditClass,
     id: EventId,
     keep: usize,
+    act: Act,
 ) -> Result<(), StoreError> {
     let spare = keep / 8;
     let mut up_to = by_user(user);
@@ -102,6 +104,7 @@ async fn make_room(
         .skip(skip)
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .batch_size(batch(limit))
+        .max_time(act.left()?)
         .await
         .map_err(store_error)?;
     let (mut beyond, mut newest) = (0, None);
@@ -112,6 +115,7 @@ async fn make_room(
     }
     if let Some(newest) = newest.filter(|_| beyond > spare) {
         up_to.insert("_id", doc! { "$lte": newest });
+        act.may_send()?;
         audit.delete_many(up_to).await.map_err(store_error)?;
     }
     Ok(())
@@ -133,13 +137,14 @@ impl AuditStore for MongoStore {
         let audit = self.inner.audit.clone();
         let document = to_document(record);
         let (user, class, id) = (record.user_id, record.class, record.id);
-        self.run(async move {
+        self.run(|act| async move {
+            act.may_send()?;
             match audit.insert_one(document).await {
                 Ok(_) => {}
                 Err(error) if is_duplicate(&error) => return Ok(Insert::Taken),
                 Err(error) => return Err(store_error(error)),
             }
-            make_room(&audit, user, class, id, keep.max(1)).await?;
+            make_room(&audit, user, class, id, keep.max(1), act).await?;
             Ok(Insert::Inserted)
         })
         .await
@@ -164,14 +169,13 @@ impl AuditStore for MongoStore {
         // reported.
         filter.insert("expires_at", doc! { "$not": { "$lte": date(now) } });
         let audit = self.inner.audit.clone();
-        let deadline = self.inner.deadline;
-        self.run(async move {
+        self.run(|act| async move {
             let mut cursor = audit
                 .find(filter)
                 .sort(doc! { "_id": -1 })
                 .limit(i64::try_from(limit).unwrap_or(i64::MAX))
                 .batch_size(batch(number(limit)))
-                .max_time(deadline)
+                .max_time(act.left()?)
                 .await
                 .map_err(store_error)?;
             let mut events = Vec::new();
@@ -186,7 +190,8 @@ impl AuditStore for MongoStore {
 
     async fn remove_events(&self, user: UserId) -> Result<u64, StoreError> {
         let audit = self.inner.audit.clone();
-        self.run(async move {
+        self.run(|act| async move {
+            act.may_send()?;
             let result = audit.delete_many(by_user(user)).await;
             Ok(result.map_err(store_error)?.deleted_count)
         })

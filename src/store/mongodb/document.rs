@@ -89,6 +89,15 @@ impl<'a> Record<'a> {
         }))
     }
 
+    /// The object `fields`, which is in `whole`, to be read in the same way.
+    pub(super) fn part(&self, whole: &'static str, fields: &'a Document) -> Self {
+        Self {
+            within: Some(whole),
+            fields,
+            ..*self
+        }
+    }
+
     pub(super) fn id(&self, field: &'static str) -> Result<[u8; 12], StoreError> {
         match self.fields.get(field) {
             Some(Bson::ObjectId(id)) => Ok(id.bytes()),
@@ -151,6 +160,22 @@ impl<'a> Record<'a> {
             other => return Err(self.unexpected(field, other, "an integer")),
         };
         u64::try_from(number).map_err(|_| self.corrupt(field, "is negative"))
+    }
+
+    /// An instant that records of before do not have: then the first there is.
+    pub(super) fn missing_instant(&self, field: &'static str) -> Result<Timestamp, StoreError> {
+        match self.fields.get(field) {
+            None | Some(Bson::Null) => Ok(Timestamp::MIN),
+            Some(_) => self.instant(field),
+        }
+    }
+
+    /// The same, or zero where records of before do not have it.
+    pub(super) fn missing_count(&self, field: &'static str) -> Result<u64, StoreError> {
+        match self.fields.get(field) {
+            None | Some(Bson::Null) => Ok(0),
+            Some(_) => self.count(field),
+        }
     }
 
     /// The same, or `None` where it is null.

@@ -96,10 +96,18 @@ fn fault(error: &Error) -> Fault {
     Fault { what, code }
 }
 
-/// The error of an act that was not begun because too many are under way.
-pub(super) fn too_many() -> StoreError {
+/// The error of an act that was not begun because too many wait already.
+pub(super) fn too_many_waiting() -> StoreError {
     StoreError::Unavailable(Box::new(Fault {
-        what: "too many acts are under way".to_owned(),
+        what: "too many acts wait for a connection".to_owned(),
+        code: None,
+    }))
+}
+
+/// The error of an act that was not begun because no connection was free in time.
+pub(super) fn no_connection() -> StoreError {
+    StoreError::Unavailable(Box::new(Fault {
+        what: "no connection was free in time".to_owned(),
         code: None,
     }))
 }

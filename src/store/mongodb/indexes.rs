@@ -54,21 +54,27 @@ fn needed(config: &MongoConfig) -> Vec<Needed<'_>> {
         index(&config.tokens, "user_id", "user_id", Kind::Lookup),
         index(&config.audit, "user_id", "user_id_newest", Kind::Newest),
     ];
-    if let Some(after) = config.retention {
-        for (collection, field, name) in [
-            (&config.sessions, "expires_at", "expires_at_garbage"),
-            (&config.tokens, "expires_at", "expires_at_garbage"),
-            (&config.limits, "full_at", "full_at_garbage"),
-            (&config.audit, "expires_at", "expires_at_garbage"),
-            (&config.attempts, "forgotten_at", "forgotten_at_garbage"),
-        ] {
-            all.push(index(collection, field, name, Kind::Garbage(after)));
-        }
+    let (long, short) = (config.retention, config.short_retention());
+    for (collection, field, name, after) in [
+        (&config.sessions, "expires_at", "expires_at_garbage", long),
+        (&config.tokens, "expires_at", "expires_at_garbage", long),
+        (&config.limits, "full_at", "full_at_garbage", short),
+        (&config.audit, "expires_at", "expires_at_garbage", long),
+        (
+            &config.attempts,
+            "forgotten_at",
+            "forgotten_at_garbage",
+            short,
+        ),
+    ] {
+        let garbage = after.map(|after| index(collection, field, name, Kind::Garbage(after)));
+        all.extend(garbage);
     }
     all
 }
 
-/// Creates what is missing. What is there stays as it is.
+/// Creates what is missing. What is there stays as it is, also an index for
+/// garbage that waits for another time: it decides nothing.
 pub(super) async fn ensure(database: &Database, config: &MongoConfig) -> Result<(), StartError> {
     for index in needed(config) {
         let options = IndexOptions::builder().name(index.name.to_owned());
@@ -82,8 +88,12 @@ pub(super) async fn ensure(database: &Database, config: &MongoConfig) -> Result<
             .options(options)
             .build();
         let collection: Collection<Document> = database.collection(index.collection);
-        if let Err(error) = collection.create_index(model).await {
-            return Err(StartError::index(index.collection, index.name, error));
+        let Err(error) = collection.create_index(model).await else {
+            continue;
+        };
+        match StartError::index(index.collection, index.name, error) {
+            StartError::MissingIndex { .. } if matches!(index.kind, Kind::Garbage(_)) => {}
+            error => return Err(error),
         }
     }
     Ok(())

@@ -3,14 +3,17 @@
 //! Every method is one act on one document, decided inside the server by the
 //! filter or the update that is sent. So no transaction is needed, a standalone
 //! server works as well as a sharded cluster, and an instance may die at any
-//! moment. (`end_sessions`, `remove_tokens` and `remove_events` touch several documents; each
-//! goes by itself, and a call that failed half-way is simply made again. So does
-//! what `append_event` drops.)
+//! moment. (`end_sessions`, `end_dead_sessions`, `remove_tokens` and `remove_events` touch
+//! several documents; each goes by itself, and a call that failed half-way is
+//! simply made again. So does what `append_event` drops.)
 //!
 //! The driver's futures must not be dropped before they are done. So each act
-//! runs in a task of its own that owns its data, and the deadline is on waiting
-//! for that task: a caller who gives up never cuts an act off.
+//! runs in a task of its own that owns its data: a caller that gives up never
+//! cuts an act off. No more acts are begun than there are connections; the
+//! others wait in line, where a caller that gives up has sent nothing. The
+//! deadline covers both, and once it has passed the task sends nothing more.
 
+mod act;
 mod attempt;
 mod audit;
 mod config;
@@ -31,9 +34,9 @@ use std::time::Duration;
 
 use ::mongodb::Collection;
 use ::mongodb::bson::Document;
-use tokio::sync::Semaphore;
 
-pub use config::{Indexes, MongoConfig, Validators};
+use act::{Act, Line};
+pub use config::{DEFAULT_CONNECTIONS, Indexes, MongoConfig, Validators};
 pub use start::StartError;
 
 use super::StoreError;
@@ -55,28 +58,18 @@ struct Inner {
     audit: Collection<Document>,
     attempts: Collection<Document>,
     deadline: Duration,
-    in_flight: Arc<Semaphore>,
+    line: Line,
 }
 
 impl MongoStore {
-    /// Runs `act` to its end in a task, and waits for it up to the deadline.
-    /// After that the act goes on, and whether it happens is not known.
-    async fn run<T: Send + 'static>(
-        &self,
-        act: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let permit = Arc::clone(&self.inner.in_flight)
-            .try_acquire_owned()
-            .map_err(|_| error::too_many())?;
-        let task = tokio::spawn(async move {
-            let outcome = act.await;
-            drop(permit);
-            outcome
-        });
-        match tokio::time::timeout(self.inner.deadline, task).await {
-            Err(_) => Err(StoreError::Timeout),
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(task)) => Err(StoreError::Other(Box::new(task))),
-        }
+    /// Runs the work that `begin` gives for an act, which asks it for the time
+    /// that is left.
+    async fn run<T, F>(&self, begin: impl FnOnce(Act) -> F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let act = Act::within(self.inner.deadline);
+        self.inner.line.run(act, begin(act)).await
     }
 }

@@ -75,7 +75,7 @@ fn users() -> Document {
         ("link_epoch", INTEGER),
         ("schema", INTEGER),
     ];
-    schema(fields, &[("devices", &["array"])])
+    schema(fields, &[("devices", &["array"]), ("version", INTEGER)])
 }
 
 fn sessions() -> Document {
@@ -115,7 +115,8 @@ fn tokens() -> Document {
 }
 
 fn limits() -> Document {
-    schema(&[("_id", &["binData"]), ("full_at", &["date"])], &[])
+    let fields: &[Field] = &[("_id", &["binData"]), ("full_at", &["date"])];
+    schema(fields, &[("budgets", &["array"])])
 }
 
 fn attempts() -> Document {
@@ -126,7 +127,7 @@ fn attempts() -> Document {
         ("forgotten_at", &["date"]),
         ("decision", &["string"]),
     ];
-    schema(fields, &[])
+    schema(fields, &[("last_at", &["date"])])
 }
 
 fn audit() -> Document {

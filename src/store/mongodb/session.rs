@@ -1,7 +1,6 @@
 //! Sessions.
 
 use std::cmp::Reverse;
-use std::time::Duration;
 
 use ::mongodb::Collection;
 use ::mongodb::bson::oid::ObjectId;
@@ -10,6 +9,7 @@ use ::mongodb::options::ReturnDocument;
 use async_trait::async_trait;
 
 use super::MongoStore;
+use super::act::Act;
 use super::document::{Record, SCHEMA, date, object_id};
 use super::error::{is_duplicate, out_of_range, store_error};
 use crate::id::{SessionId, UserId};
@@ -79,14 +79,18 @@ fn from_document(fields: &Document) -> Result<Option<Session>, StoreError> {
     }
 }
 
+fn object_ids(ids: &[SessionId]) -> Vec<ObjectId> {
+    ids.iter().map(|id| object_id(id.to_bytes())).collect()
+}
+
 /// The user's sessions that have not been ended.
 async fn all_of(
     sessions: &Collection<Document>,
     user: UserId,
-    deadline: Duration,
+    act: Act,
 ) -> Result<Vec<Session>, StoreError> {
     let find = sessions.find(by_user(user)).batch_size(1000);
-    let mut cursor = find.max_time(deadline).await.map_err(store_error)?;
+    let mut cursor = find.max_time(act.left()?).await.map_err(store_error)?;
     let mut all = Vec::new();
     while cursor.advance().await.map_err(store_error)? {
         let fields = cursor.deserialize_current().map_err(store_error)?;
@@ -117,6 +121,8 @@ fn rotation(presented: i64, next: i64, policy: RotationPolicy, now: Timestamp) -
         { "$gte": ["$last_seen_at", date(grace_begin)] },
         { "$lte": ["$last_seen_at", date(grace_end)] },
     ] };
+    // An act that was delivered late, or a clock that is behind.
+    let late = doc! { "$gt": ["$last_seen_at", date(now)] };
     let rotated = doc! { "$eq": ["$rotation", "rotated"] };
     let reused = doc! { "$eq": ["$rotation", "reused"] };
     let is_short = doc! { "$eq": ["$short", true] };
@@ -128,6 +134,7 @@ fn rotation(presented: i64, next: i64, policy: RotationPolicy, now: Timestamp) -
                 { "case": { "$not": [typed] }, "then": "unreadable" },
                 { "case": { "$eq": ["$refresh_counter", presented] }, "then": "rotated" },
                 { "case": within_grace, "then": "repeated" },
+                { "case": late, "then": "late" },
             ],
             "default": "reused",
         } } } },
@@ -147,7 +154,22 @@ fn rotation_from(fields: &Document) -> Result<Rotation, StoreError> {
         "rotated" => Ok(Rotation::Rotated(session)),
         "repeated" => Ok(Rotation::Repeated(session)),
         "reused" => Ok(Rotation::Reused(session)),
+        "late" => Ok(Rotation::Gone),
         _ => Err(record.corrupt("rotation", "is none that was asked for")),
+    }
+}
+
+impl MongoStore {
+    /// Ends the sessions that the filter fits, and returns how many there were.
+    async fn end_all(&self, mut filter: Document) -> Result<u64, StoreError> {
+        filter.insert("ended_at", Bson::Null);
+        let sessions = self.inner.sessions.clone();
+        self.run(|act| async move {
+            act.may_send()?;
+            let result = sessions.delete_many(filter).await.map_err(store_error)?;
+            Ok(result.deleted_count)
+        })
+        .await
     }
 }
 
@@ -156,7 +178,8 @@ impl SessionStore for MongoStore {
     async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError> {
         let sessions = self.inner.sessions.clone();
         let document = to_document(session)?;
-        self.run(async move {
+        self.run(|act| async move {
+            act.may_send()?;
             match sessions.insert_one(document).await {
                 Ok(_) => Ok(Insert::Inserted),
                 Err(error) if is_duplicate(&error) => Ok(Insert::Taken),
@@ -168,9 +191,8 @@ impl SessionStore for MongoStore {
 
     async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
         let sessions = self.inner.sessions.clone();
-        let deadline = self.inner.deadline;
-        self.run(async move {
-            let find = sessions.find_one(by_id(id)).max_time(deadline);
+        self.run(|act| async move {
+            let find = sessions.find_one(by_id(id)).max_time(act.left()?);
             let found = find.await.map_err(store_error)?;
             let session = found.as_ref().map(from_document).transpose()?.flatten();
             Ok(session.filter(|session| session.is_live(now)))
@@ -180,9 +202,8 @@ impl SessionStore for MongoStore {
 
     async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
         let sessions = self.inner.sessions.clone();
-        let deadline = self.inner.deadline;
-        self.run(async move {
-            let mut live = all_of(&sessions, user, deadline).await?;
+        self.run(|act| async move {
+            let mut live = all_of(&sessions, user, act).await?;
             live.retain(|session| session.is_live(now));
             live.sort_by_key(|session| Reverse((session.last_seen_at, session.id)));
             Ok(live)
@@ -215,12 +236,11 @@ impl SessionStore for MongoStore {
         filter.insert("refresh_counter", doc! { "$not": { "$lt": presented } });
         let update = rotation(presented, next, policy, now);
         let sessions = self.inner.sessions.clone();
-        let deadline = self.inner.deadline;
-        self.run(async move {
+        self.run(|act| async move {
             let found = sessions
                 .find_one_and_update(filter, update)
                 .return_document(ReturnDocument::After)
-                .max_time(deadline)
+                .max_time(act.left()?)
                 .await
                 .map_err(store_error)?;
             found.as_ref().map_or(Ok(Rotation::Gone), rotation_from)
@@ -233,29 +253,30 @@ impl SessionStore for MongoStore {
         filter.extend(by_user(user));
         filter.insert("ended_at", Bson::Null);
         let sessions = self.inner.sessions.clone();
-        self.run(async move {
+        self.run(|act| async move {
+            act.may_send()?;
             let result = sessions.delete_one(filter).await.map_err(store_error)?;
             Ok(result.deleted_count == 1)
         })
         .await
     }
 
-    async fn end_sessions(
-        &self,
-        user: UserId,
-        except: Option<SessionId>,
-    ) -> Result<u64, StoreError> {
-        let mut filter = by_user(user);
-        filter.insert("ended_at", Bson::Null);
-        if let Some(kept) = except {
-            filter.insert("_id", doc! { "$ne": object_id(kept.to_bytes()) });
+    async fn end_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<u64, StoreError> {
+        if ids.is_empty() {
+            return Ok(0);
         }
-        let sessions = self.inner.sessions.clone();
-        self.run(async move {
-            let result = sessions.delete_many(filter).await.map_err(store_error)?;
-            Ok(result.deleted_count)
-        })
-        .await
+        let mut filter = by_user(user);
+        filter.insert("_id", doc! { "$in": object_ids(ids) });
+        self.end_all(filter).await
+    }
+
+    async fn end_dead_sessions(&self, user: UserId, epoch: u64) -> Result<u64, StoreError> {
+        let mut filter = by_user(user);
+        // Above what an epoch can be stored as, it is all of them.
+        if let Ok(epoch) = i64::try_from(epoch) {
+            filter.insert("auth_epoch", doc! { "$lt": epoch });
+        }
+        self.end_all(filter).await
     }
 
     async fn end_oldest_sessions(
@@ -266,17 +287,16 @@ impl SessionStore for MongoStore {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let sessions = self.inner.sessions.clone();
-        let deadline = self.inner.deadline;
         // What is read decides: a session does not change its owner, epoch or
         // age, so one that is too old now is too old when it is removed.
-        self.run(async move {
-            let all = all_of(&sessions, user, deadline).await?;
+        self.run(|act| async move {
+            let all = all_of(&sessions, user, act).await?;
             let oldest = Session::oldest(&all, epoch, keep, now);
             if oldest.is_empty() {
                 return Ok(0);
             }
-            let ids: Vec<ObjectId> = oldest.iter().map(|id| object_id(id.to_bytes())).collect();
-            let filter = doc! { "_id": { "$in": ids }, "ended_at": Bson::Null };
+            let filter = doc! { "_id": { "$in": object_ids(&oldest) }, "ended_at": Bson::Null };
+            act.may_send()?;
             let result = sessions.delete_many(filter).await.map_err(store_error)?;
             Ok(result.deleted_count)
         })

@@ -10,9 +10,10 @@ use ::mongodb::options::{
     SelectionCriteria, WriteConcern,
 };
 use ::mongodb::{Client, Collection, Database};
-use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 
-use super::config::{Indexes, MongoConfig, Validators};
+use super::act::Line;
+use super::config::{DEFAULT_CONNECTIONS, DEFAULT_SHARE, Indexes, MongoConfig, Validators};
 use super::error::{is_duplicate, store_error};
 use super::{Inner, MongoStore, indexes, schema};
 use crate::store::StoreError;
@@ -76,28 +77,33 @@ impl MongoStore {
     /// [`MongoStore::new`] does.
     ///
     /// What the connection string leaves open is set so that a server that
-    /// cannot be reached is noticed within [`MongoConfig::deadline`].
+    /// cannot be reached is noticed within [`MongoConfig::deadline`], and so
+    /// that there are as many connections as commands under way
+    /// ([`MongoConfig::max_connections`]).
     ///
     /// # Errors
     ///
     /// [`StartError`] says what keeps the store from starting.
-    pub async fn connect(uri: &str, config: MongoConfig) -> Result<Self, StartError> {
+    pub async fn connect(uri: &str, mut config: MongoConfig) -> Result<Self, StartError> {
         let uri = uri.to_owned();
         let deadline = config.deadline;
-        let named = config.database.clone();
-        let database = finish(async move {
+        let (named, wanted) = (config.database.clone(), config.max_connections);
+        let (database, connections) = finish(deadline, async move {
             let mut options = ClientOptions::parse(uri).await.map_err(unusable)?;
             options.server_selection_timeout.get_or_insert(deadline);
             options.connect_timeout.get_or_insert(deadline);
             options
                 .app_name
                 .get_or_insert_with(|| "admittance".to_owned());
+            let connections = connections(wanted, options.max_pool_size);
+            options.max_pool_size.get_or_insert(connections);
             let name = named.or_else(|| options.default_database.clone());
             let client = Client::with_options(options).map_err(unusable)?;
-            name.map(|name| client.database(&name))
-                .ok_or(StartError::NoDatabase)
+            let database = name.map(|name| client.database(&name));
+            Ok((database.ok_or(StartError::NoDatabase)?, connections))
         })
         .await?;
+        config.max_connections = Some(connections);
         Self::new(database, config).await
     }
 
@@ -105,20 +111,27 @@ impl MongoStore {
     ///
     /// Reads go to the primary and see only what a majority has; writes are
     /// acknowledged by a majority (see docs/mongodb.md for why). Unless
-    /// [`MongoConfig::indexes`] says otherwise, missing indexes are made.
+    /// [`MongoConfig::indexes`] says otherwise, missing indexes are made. Making
+    /// them and checking them have to end within [`MongoConfig::deadline`] each;
+    /// over large collections, [`MongoStore::ensure_indexes`] goes first.
     ///
     /// # Errors
     ///
     /// [`StartError`] says what keeps the store from starting: the unique index
-    /// is not there, or the database's own write concern is weaker than majority.
+    /// is not there, the database's own write concern is weaker than majority, or
+    /// the server did not answer in time.
     pub async fn new(database: Database, config: MongoConfig) -> Result<Self, StartError> {
         let write_concern = strong(database.write_concern(), config.deadline)?;
         match config.indexes {
-            Indexes::Create => Self::ensure_indexes(&database, &config).await?,
+            Indexes::Create => {
+                let work = make_indexes(database.clone(), config.clone());
+                finish(config.deadline, work).await?;
+            }
             Indexes::Verify => {}
         }
         let (place, settings) = (database.clone(), config.clone());
-        finish(async move { indexes::verify(&place, &settings).await }).await?;
+        let verify = async move { indexes::verify(&place, &settings).await };
+        finish(config.deadline, verify).await?;
 
         let options = CollectionOptions::builder()
             .write_concern(write_concern)
@@ -136,9 +149,10 @@ impl MongoStore {
             audit: collection(&config.audit),
             attempts: collection(&config.attempts),
             deadline: config.deadline,
-            in_flight: Arc::new(Semaphore::new(
-                config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS),
-            )),
+            line: Line::new(
+                config.max_connections.unwrap_or(DEFAULT_SHARE),
+                config.max_waiting,
+            ),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -147,7 +161,8 @@ impl MongoStore {
 
     /// Makes the indexes that are missing, and the validators if the
     /// configuration wants them. It may run at any time and any number of
-    /// times, and does not change an index that is there.
+    /// times, takes as long as the server takes, and does not change an index
+    /// that is there.
     ///
     /// # Errors
     ///
@@ -156,25 +171,39 @@ impl MongoStore {
         database: &Database,
         config: &MongoConfig,
     ) -> Result<(), StartError> {
-        let (database, config) = (database.clone(), config.clone());
-        finish(async move {
-            match config.validators {
-                Validators::Install => schema::install(&database, &config).await?,
-                Validators::Off => {}
-            }
-            indexes::ensure(&database, &config).await
-        })
-        .await
+        done(tokio::spawn(make_indexes(database.clone(), config.clone())).await)
     }
 }
 
-/// Runs the driver's work in a task, which goes on when the caller gives up.
+async fn make_indexes(database: Database, config: MongoConfig) -> Result<(), StartError> {
+    match config.validators {
+        Validators::Install => schema::install(&database, &config).await?,
+        Validators::Off => {}
+    }
+    indexes::ensure(&database, &config).await
+}
+
+/// How many commands may be under way at once, if `wanted` and the connection
+/// string's `pool` say so.
+fn connections(wanted: Option<u32>, pool: Option<u32>) -> u32 {
+    let most = wanted.or(pool).unwrap_or(DEFAULT_CONNECTIONS);
+    most.min(pool.unwrap_or(most)).max(1)
+}
+
+/// Runs the driver's work in a task, which goes on when the caller gives up or
+/// the deadline passes.
 async fn finish<T: Send + 'static>(
+    deadline: Duration,
     work: impl Future<Output = Result<T, StartError>> + Send + 'static,
 ) -> Result<T, StartError> {
-    tokio::spawn(work)
-        .await
-        .unwrap_or_else(|task| Err(StoreError::Other(Box::new(task)).into()))
+    match tokio::time::timeout(deadline, tokio::spawn(work)).await {
+        Ok(task) => done(task),
+        Err(_) => Err(StoreError::Timeout.into()),
+    }
+}
+
+fn done<T>(task: Result<Result<T, StartError>, JoinError>) -> Result<T, StartError> {
+    task.unwrap_or_else(|task| Err(StoreError::Other(Box::new(task)).into()))
 }
 
 fn unusable(error: Error) -> StartError {
@@ -201,4 +230,23 @@ fn strong(own: Option<&WriteConcern>, deadline: Duration) -> Result<WriteConcern
     concern.journal = Some(true);
     concern.w_timeout.get_or_insert(deadline);
     Ok(concern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_connections_as_commands() {
+        for (wanted, pool, count) in [
+            (None, None, DEFAULT_CONNECTIONS),
+            (Some(7), None, 7),
+            (None, Some(7), 7),
+            (Some(3), Some(7), 3),
+            (Some(9), Some(7), 7),
+            (Some(0), None, 1),
+        ] {
+            assert_eq!(connections(wanted, pool), count, "{wanted:?} {pool:?}");
+        }
+    }
 }

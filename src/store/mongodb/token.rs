@@ -64,6 +64,8 @@ fn from_document(fields: &Document) -> Result<OneTimeToken, StoreError> {
             email: CanonicalEmail::from_store(record.text("account_email")?.to_owned()),
             auth_epoch: record.optional_count("auth_epoch")?,
             link_epoch: record.count("link_epoch")?,
+            // No link rests on one.
+            version: None,
         },
         email: Email::from_store(
             record.text("email")?.to_owned(),
@@ -88,7 +90,8 @@ impl TokenStore for MongoStore {
     async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError> {
         let tokens = self.inner.tokens.clone();
         let document = to_document(token)?;
-        self.run(async move {
+        self.run(|act| async move {
+            act.may_send()?;
             match tokens.insert_one(document).await {
                 Ok(_) => Ok(Insert::Inserted),
                 Err(error) if is_duplicate(&error) => Ok(Insert::Taken),
@@ -106,9 +109,8 @@ impl TokenStore for MongoStore {
     ) -> Result<Option<OneTimeToken>, StoreError> {
         let filter = doc! { "_id": binary(&digest.to_bytes()) };
         let tokens = self.inner.tokens.clone();
-        let deadline = self.inner.deadline;
-        self.run(async move {
-            let find = tokens.find_one(filter).max_time(deadline);
+        self.run(|act| async move {
+            let find = tokens.find_one(filter).max_time(act.left()?);
             let found = find.await.map_err(store_error)?;
             // What it is good for is decided here and not in the filter, so
             // that a token without a purpose or an end is reported.
@@ -124,12 +126,11 @@ impl TokenStore for MongoStore {
         now: Timestamp,
     ) -> Result<Vec<OneTimeToken>, StoreError> {
         let tokens = self.inner.tokens.clone();
-        let deadline = self.inner.deadline;
-        self.run(async move {
+        self.run(|act| async move {
             let mut cursor = tokens
                 .find(by_user(user))
                 .batch_size(1000)
-                .max_time(deadline)
+                .max_time(act.left()?)
                 .await
                 .map_err(store_error)?;
             let mut live = Vec::new();
@@ -147,13 +148,16 @@ impl TokenStore for MongoStore {
         &self,
         user: UserId,
         purpose: Option<TokenPurpose>,
+        made_until: Timestamp,
     ) -> Result<u64, StoreError> {
         let mut filter = by_user(user);
+        filter.insert("created_at", doc! { "$lte": date(made_until) });
         if let Some(purpose) = purpose {
             filter.insert("purpose", purpose.as_str());
         }
         let tokens = self.inner.tokens.clone();
-        self.run(async move {
+        self.run(|act| async move {
+            act.may_send()?;
             let result = tokens.delete_many(filter).await.map_err(store_error)?;
             Ok(result.deleted_count)
         })

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::MongoStore;
 use super::document::{Record, SCHEMA, binary, bytes, date, object_id, optional_date};
-use super::error::{contended, is_duplicate, out_of_range, store_error};
+use super::error::{is_duplicate, out_of_range, store_error};
 use super::json;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
@@ -26,11 +26,27 @@ use crate::user::{
 const LAST_DEVICES: i32 = -20;
 const _: () = assert!(LAST_DEVICES.unsigned_abs() as usize == MAX_DEVICES);
 
-/// How often a change is tried that finds the user as it is not any more.
-const TRIES: u32 = 16;
-
 fn by_id(id: UserId) -> Document {
     doc! { "_id": object_id(id.to_bytes()) }
+}
+
+/// What fits a user of this version. Users of before have no version, which is
+/// the version 0.
+fn of_version(version: i64) -> Bson {
+    match version {
+        0 => doc! { "$in": [0_i64, Bson::Null] }.into(),
+        version => version.into(),
+    }
+}
+
+/// What fits one user of this version, and the version after it; `None` when
+/// there can be no such user.
+fn by_version(id: UserId, version: u64) -> Option<(Document, i64)> {
+    let version = i64::try_from(version).ok()?;
+    let next = version.checked_add(1)?;
+    let mut filter = by_id(id);
+    filter.insert("version", of_version(version));
+    Some((filter, next))
 }
 
 /// What fits one user, as long as the account is in this state and active;
@@ -42,6 +58,9 @@ fn in_state(account: &AccountState) -> Option<Document> {
         filter.insert("auth_epoch", i64::try_from(epoch).ok()?);
     }
     filter.insert("link_epoch", i64::try_from(account.link_epoch).ok()?);
+    if let Some(version) = account.version {
+        filter.insert("version", of_version(i64::try_from(version).ok()?));
+    }
     filter.insert("status", status_text(UserStatus::Active));
     Some(filter)
 }
@@ -60,6 +79,7 @@ fn device_binary(device: &DeviceDigest) -> Bson {
 fn to_document(user: &User) -> Result<Document, StoreError> {
     let epoch = i64::try_from(user.auth_epoch).map_err(|_| out_of_range("auth_epoch"))?;
     let link_epoch = i64::try_from(user.link_epoch).map_err(|_| out_of_range("link_epoch"))?;
+    let version = i64::try_from(user.version).map_err(|_| out_of_range("version"))?;
     let roles: Vec<Bson> = user.roles.iter().map(|role| role.as_str().into()).collect();
     let devices: Vec<Bson> = user.devices.iter().map(device_binary).collect();
     Ok(doc! {
@@ -76,6 +96,7 @@ fn to_document(user: &User) -> Result<Document, StoreError> {
         "status": status_text(user.status),
         "auth_epoch": epoch,
         "link_epoch": link_epoch,
+        "version": version,
         "devices": devices,
         "schema": SCHEMA,
     })
@@ -120,6 +141,7 @@ fn from_document(fields: &Document) -> Result<User, StoreError> {
         status,
         auth_epoch: record.count("auth_epoch")?,
         link_epoch: record.count("link_epoch")?,
+        version: record.missing_count("version")?,
         devices,
     })
 }
@@ -127,9 +149,8 @@ fn from_document(fields: &Document) -> Result<User, StoreError> {
 impl MongoStore {
     async fn find_user(&self, filter: Document) -> Result<Option<User>, StoreError> {
         let users = self.inner.users.clone();
-        let deadline = self.inner.deadline;
-        self.run(async move {
-            let find = users.find_one(filter).max_time(deadline);
+        self.run(|act| async move {
+            let find = users.find_one(filter).max_time(act.left()?);
             let found = find.await.map_err(store_error)?;
             found.as_ref().map(from_document).transpose()
         })
@@ -137,41 +158,22 @@ impl MongoStore {
     }
 
     /// Changes the user whom the filter fits, in one command, and returns it as
-    /// it is then. If it fits none, the user is looked up: `None` when there is
-    /// none of this id, and an error when it cannot be read; one that is
-    /// `already` as asked for is returned, and any other was changed in
-    /// between and is tried again.
+    /// it is then; `None` when it fits none.
     async fn change_and_read(
         &self,
-        id: UserId,
         filter: Document,
         change: impl Into<UpdateModifications>,
-        already: impl Fn(&User) -> bool + Send + 'static,
     ) -> Result<Option<User>, StoreError> {
         let users = self.inner.users.clone();
-        let deadline = self.inner.deadline;
         let change = change.into();
-        self.run(async move {
-            for _ in 0..TRIES {
-                let changed = users
-                    .find_one_and_update(filter.clone(), change.clone())
-                    .return_document(ReturnDocument::After)
-                    .max_time(deadline)
-                    .await
-                    .map_err(store_error)?;
-                if let Some(fields) = changed {
-                    return from_document(&fields).map(Some);
-                }
-                let find = users.find_one(by_id(id)).max_time(deadline);
-                let Some(fields) = find.await.map_err(store_error)? else {
-                    return Ok(None);
-                };
-                let user = from_document(&fields)?;
-                if already(&user) {
-                    return Ok(Some(user));
-                }
-            }
-            Err(contended())
+        self.run(|act| async move {
+            let changed = users
+                .find_one_and_update(filter, change)
+                .return_document(ReturnDocument::After)
+                .max_time(act.left()?)
+                .await
+                .map_err(store_error)?;
+            changed.as_ref().map(from_document).transpose()
         })
         .await
     }
@@ -179,7 +181,8 @@ impl MongoStore {
     /// Changes one user; whether there was one that the filter fits.
     async fn change_user(&self, filter: Document, change: Document) -> Result<bool, StoreError> {
         let users = self.inner.users.clone();
-        self.run(async move {
+        self.run(|act| async move {
+            act.may_send()?;
             let result = users.update_one(filter, change).await;
             Ok(result.map_err(store_error)?.matched_count == 1)
         })
@@ -193,15 +196,16 @@ impl UserStore for MongoStore {
         let users = self.inner.users.clone();
         let document = to_document(user)?;
         let same_email = doc! { "email_canonical": user.email.canonical().as_str() };
-        self.run(async move {
+        self.run(|act| async move {
+            act.may_send()?;
             match users.insert_one(document).await {
                 Ok(_) => return Ok(InsertUser::Inserted),
                 Err(error) if is_duplicate(&error) => {}
                 Err(error) => return Err(store_error(error)),
             }
             // When both are taken, servers differ in which they say.
-            let found = users.find_one(same_email).await.map_err(store_error)?;
-            Ok(match found {
+            let find = users.find_one(same_email).max_time(act.left()?);
+            Ok(match find.await.map_err(store_error)? {
                 Some(_) => InsertUser::EmailTaken,
                 None => InsertUser::IdTaken,
             })
@@ -231,7 +235,7 @@ impl UserStore for MongoStore {
         let mut filter = by_id(id);
         filter.insert("status", status_text(UserStatus::Active));
         filter.insert("auth_epoch", epoch);
-        let mut change = doc! { "$set": { "last_login": date(now) } };
+        let mut change = doc! { "$max": { "last_login": date(now) } };
         if let Some(device) = new_device {
             let last = vec![device_binary(&device)];
             change.insert(
@@ -255,7 +259,7 @@ impl UserStore for MongoStore {
         match epoch {
             Epoch::Keep => {}
             Epoch::Raise => {
-                change.insert("$inc", doc! { "auth_epoch": 1_i64 });
+                change.insert("$inc", doc! { "auth_epoch": 1_i64, "version": 1_i64 });
             }
         }
         self.change_user(filter, change).await
@@ -264,30 +268,20 @@ impl UserStore for MongoStore {
     async fn update_profile(
         &self,
         id: UserId,
+        version: u64,
         change: &ProfileChange,
     ) -> Result<Option<User>, StoreError> {
-        let mut set = Document::new();
+        let Some((filter, next)) = by_version(id, version) else {
+            return Ok(None);
+        };
+        let mut set = doc! { "version": next };
         if let Some(name) = &change.name {
             set.insert("name", name.as_str());
         }
         if let Some(preferences) = &change.preferences {
             set.insert("preferences", json::to_document(preferences.as_map()));
         }
-        if set.is_empty() {
-            return self.user(id).await;
-        }
-        let users = self.inner.users.clone();
-        let deadline = self.inner.deadline;
-        self.run(async move {
-            let found = users
-                .find_one_and_update(by_id(id), doc! { "$set": set })
-                .return_document(ReturnDocument::After)
-                .max_time(deadline)
-                .await
-                .map_err(store_error)?;
-            found.as_ref().map(from_document).transpose()
-        })
-        .await
+        self.change_and_read(filter, doc! { "$set": set }).await
     }
 
     async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
@@ -295,8 +289,8 @@ impl UserStore for MongoStore {
             return Ok(false);
         };
         filter.insert("is_verified", false);
-        self.change_user(filter, doc! { "$set": { "is_verified": true } })
-            .await
+        let change = doc! { "$set": { "is_verified": true }, "$inc": { "version": 1_i64 } };
+        self.change_user(filter, change).await
     }
 
     async fn change_email(
@@ -313,10 +307,11 @@ impl UserStore for MongoStore {
                 "email_canonical": to.canonical().as_str(),
                 "is_verified": true,
             },
-            "$inc": { "link_epoch": 1_i64 },
+            "$inc": { "link_epoch": 1_i64, "version": 1_i64 },
         };
         let users = self.inner.users.clone();
-        self.run(async move {
+        self.run(|act| async move {
+            act.may_send()?;
             match users.update_one(filter, change).await {
                 Ok(result) if result.matched_count == 1 => Ok(ChangeEmail::Changed),
                 Ok(_) => Ok(ChangeEmail::Gone),
@@ -342,7 +337,7 @@ impl UserStore for MongoStore {
                 "is_verified": true,
                 "devices": [device_binary(&device)],
             },
-            "$inc": { "auth_epoch": 1_i64, "link_epoch": 1_i64 },
+            "$inc": { "auth_epoch": 1_i64, "link_epoch": 1_i64, "version": 1_i64 },
         };
         self.change_user(filter, change).await
     }
@@ -362,44 +357,58 @@ impl UserStore for MongoStore {
             }
         }
         let users = self.inner.users.clone();
-        self.run(async move {
+        self.run(|act| async move {
+            act.may_send()?;
             let result = users.delete_one(filter).await.map_err(store_error)?;
             Ok(result.deleted_count == 1)
         })
         .await
     }
 
-    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Option<User>, StoreError> {
-        let mut change = doc! { "$set": { "status": status_text(status) } };
-        let from = match status {
-            UserStatus::Active => UserStatus::Disabled,
-            UserStatus::Disabled => {
-                change.insert("$inc", doc! { "auth_epoch": 1_i64, "link_epoch": 1_i64 });
-                UserStatus::Active
-            }
+    async fn set_status(
+        &self,
+        id: UserId,
+        version: u64,
+        status: UserStatus,
+    ) -> Result<Option<User>, StoreError> {
+        let Some((mut filter, next)) = by_version(id, version) else {
+            return Ok(None);
         };
-        // Only from the other one, so that the epochs go up once.
-        let mut filter = by_id(id);
-        filter.insert("status", status_text(from));
-        self.change_and_read(id, filter, change, move |user| user.status == status)
+        // One that cannot be read is not written over.
+        let known = [UserStatus::Active, UserStatus::Disabled].map(status_text);
+        filter.insert("status", doc! { "$in": known.to_vec() });
+        let mut set = doc! { "status": status_text(status), "version": next };
+        if status == UserStatus::Disabled {
+            // Only from active, so that the epochs go up once.
+            let was_active = doc! { "$eq": ["$status", status_text(UserStatus::Active)] };
+            for field in ["auth_epoch", "link_epoch"] {
+                let name = format!("${field}");
+                let raised = doc! { "$add": [&name, 1_i64] };
+                set.insert(field, doc! { "$cond": [was_active.clone(), raised, name] });
+            }
+        }
+        self.change_and_read(filter, vec![doc! { "$set": set }])
             .await
     }
 
     async fn change_roles(
         &self,
         id: UserId,
+        version: u64,
         change: &RoleChange,
     ) -> Result<Option<User>, StoreError> {
+        let Some((mut filter, next)) = by_version(id, version) else {
+            return Ok(None);
+        };
         // A role begins with a letter, so none of them is taken for a field.
         let names = |roles: &BTreeSet<Role>| -> Vec<Bson> {
             roles.iter().map(|role| role.as_str().into()).collect()
         };
         let granted = doc! { "$setUnion": ["$roles", names(&change.grant)] };
         let left = doc! { "$setDifference": [granted, names(&change.revoke)] };
-        let mut filter = by_id(id);
         filter.insert("roles", doc! { "$type": "array" });
-        let pipeline = vec![doc! { "$set": { "roles": left } }];
-        self.change_and_read(id, filter, pipeline, |_| false).await
+        let pipeline = vec![doc! { "$set": { "roles": left, "version": next } }];
+        self.change_and_read(filter, pipeline).await
     }
 
     async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
@@ -412,15 +421,14 @@ impl UserStore for MongoStore {
             Some(after) => doc! { "_id": { "$gt": object_id(after.to_bytes()) } },
         };
         let users = self.inner.users.clone();
-        let deadline = self.inner.deadline;
-        self.run(async move {
+        self.run(|act| async move {
             let mut cursor = users
                 .find(filter)
                 .sort(doc! { "_id": 1 })
                 .limit(i64::try_from(limit).unwrap_or(i64::MAX))
                 // All in one answer, and room for the end of them.
                 .batch_size(u32::try_from(limit).map_or(1000, |limit| limit.saturating_add(1)))
-                .max_time(deadline)
+                .max_time(act.left()?)
                 .await
                 .map_err(store_error)?;
             let mut page = Vec::new();
@@ -440,10 +448,9 @@ impl UserStore for MongoStore {
             "_id": { "$ne": object_id(except.to_bytes()) },
         };
         let users = self.inner.users.clone();
-        let deadline = self.inner.deadline;
-        self.run(async move {
+        self.run(|act| async move {
             let find = users.find_one(filter).projection(doc! { "_id": 1 });
-            let found = find.max_time(deadline).await.map_err(store_error)?;
+            let found = find.max_time(act.left()?).await.map_err(store_error)?;
             Ok(found.is_some())
         })
         .await

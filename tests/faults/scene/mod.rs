@@ -169,7 +169,9 @@ impl Scene {
         let ann = bed.validate(&registered.tokens).await.unwrap();
         let admin = bed.validate(&bob.tokens).await.unwrap();
         if op == Op::Enable {
-            let disabled = truth.set_status(ann.user().id, UserStatus::Disabled);
+            let id = ann.user().id;
+            let version = truth.user(id).await.unwrap().unwrap().version;
+            let disabled = truth.set_status(id, version, UserStatus::Disabled);
             assert!(disabled.await.unwrap().is_some());
         }
         let before = truth.user(registered.user_id).await.unwrap().unwrap();
@@ -299,7 +301,8 @@ async fn give_roles(truth: &MemoryStore, user: UserId, roles: &BTreeSet<Role>) {
         grant: roles.clone(),
         ..RoleChange::default()
     };
-    let given = truth.change_roles(user, &change).await.unwrap();
+    let version = truth.user(user).await.unwrap().unwrap().version;
+    let given = truth.change_roles(user, version, &change).await.unwrap();
     assert_eq!(given.unwrap().roles, *roles);
 }
 

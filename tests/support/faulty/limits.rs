@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use admittance::limit::{Decision, LimitKey, Quota};
+use admittance::limit::{Decision, Hit, LimitKey, MAX_HITS, decide_all};
 use admittance::lockout::{Attempt, Attempts, LockoutPolicy};
 use admittance::store::{LimitStore, StoreError};
 use admittance::time::Timestamp;
@@ -14,35 +14,85 @@ use super::{FaultyStore, Tables};
 const FAR: Duration = Duration::from_secs(86_400);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-#[async_trait]
-impl LimitStore for FaultyStore {
-    async fn hit(
-        &self,
-        key: LimitKey,
-        quota: Quota,
-        now: Timestamp,
-    ) -> Result<Decision, StoreError> {
-        let key = match self.fault {
+impl FaultyStore {
+    fn few(&self, hits: &[Hit]) -> Result<(), StoreError> {
+        match hits.len() <= MAX_HITS || self.has(TakesAnyNumberOfBudgets) {
+            true => Ok(()),
+            false => Err(StoreError::Other("too many budgets".into())),
+        }
+    }
+
+    fn limit_key(&self, hit: &Hit) -> LimitKey {
+        match self.fault {
             CountsAllUnderOneKey => LimitKey::new("", b""),
-            _ => key,
+            _ => hit.key,
+        }
+    }
+
+    async fn count(&self, hits: &[Hit], now: Timestamp) -> Decision {
+        let read = |tables: &Tables| {
+            let kept = |hit: &Hit| tables.limits.get(&self.limit_key(hit)).copied();
+            let budgets = hits.iter().map(|hit| (hit.quota, kept(hit)));
+            budgets.collect::<Vec<_>>()
         };
-        let read = |tables: &Tables| tables.limits.get(&key).copied();
-        let write = |tables: &mut Tables, before: Option<Timestamp>| {
-            let (mut full_at, decision) = quota.decide(before, now);
-            if decision != Decision::Allowed {
-                match self.fault {
-                    CountsRefusedActs => full_at = full_at.saturating_add(quota.period()),
-                    KeepsFarTimes => full_at = before.unwrap_or(full_at),
-                    _ => {}
+        let write = |tables: &mut Tables, budgets: Vec<_>| {
+            let (times, decision) = decide_all(&budgets, now);
+            for ((hit, (quota, before)), full_at) in hits.iter().zip(budgets).zip(times) {
+                let mut full_at = full_at;
+                if decision != Decision::Allowed {
+                    match self.fault {
+                        CountsRefusedActs => full_at = full_at.saturating_add(quota.period()),
+                        KeepsFarTimes => full_at = before.unwrap_or(full_at),
+                        _ => {}
+                    }
                 }
+                if self.has(CountsInWholeSeconds) {
+                    full_at = Timestamp::from_secs(full_at.as_secs());
+                }
+                tables.limits.insert(self.limit_key(hit), full_at);
             }
-            if self.has(CountsInWholeSeconds) {
-                full_at = Timestamp::from_secs(full_at.as_secs());
-            }
-            tables.limits.insert(key, full_at);
             decision
         };
-        Ok(self.act(ReadsThenCounts, read, write).await)
+        self.act(ReadsThenCounts, read, write).await
+    }
+}
+
+#[async_trait]
+impl LimitStore for FaultyStore {
+    async fn hit_all(&self, hits: &[Hit], now: Timestamp) -> Result<Decision, StoreError> {
+        self.few(hits)?;
+        let hits = match self.fault {
+            KnowsLastBudgetOnly => hits.last().map(std::slice::from_ref).unwrap_or_default(),
+            _ => hits,
+        };
+        if self.has(CountsBudgetsOneByOne) {
+            let mut refused = Decision::Allowed;
+            for hit in hits {
+                match self.count(std::slice::from_ref(hit), now).await {
+                    Decision::Allowed => {}
+                    decision => refused = decision,
+                }
+            }
+            return Ok(refused);
+        }
+        Ok(self.count(hits, now).await)
+    }
+
+    async fn give_back(&self, hits: &[Hit], now: Timestamp) -> Result<(), StoreError> {
+        self.few(hits)?;
+        let mut tables = self.tables();
+        for hit in hits {
+            if let Some(full_at) = tables.limits.get_mut(&hit.key) {
+                *full_at = match self.fault {
+                    GivesBackNothing => *full_at,
+                    GivesBackEverything => now,
+                    GivesBackMoreThanWasCounted => full_at.saturating_sub(hit.quota.period()),
+                    _ if *full_at <= now => *full_at,
+                    _ => hit.quota.give_back(*full_at, now),
+                };
+            }
+        }
+        Ok(())
     }
 
     async fn attempt(
@@ -92,10 +142,13 @@ impl LimitStore for FaultyStore {
         Ok(self.act(ReadsThenCountsAttempts, read, write).await)
     }
 
-    async fn forgive(&self, key: LimitKey) -> Result<(), StoreError> {
+    async fn forgive(&self, key: LimitKey, until: Timestamp) -> Result<(), StoreError> {
         let mut tables = self.tables();
+        let kept = tables.attempts.get(&key);
+        let is_later = kept.is_some_and(|kept| !kept.are_forgiven(until));
         match self.fault {
             ForgivesNothing => {}
+            _ if is_later && !self.has(ForgivesLaterFailures) => {}
             ForgivesEverybody => tables.attempts.clear(),
             _ => {
                 tables.attempts.remove(&key);

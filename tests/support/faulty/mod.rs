@@ -34,6 +34,13 @@ pub(crate) enum Fault {
     OverwritesUsers,
     KeepsEmailOfRefusedUser,
     ProfileChangeUnverifies,
+    ProfileChangeIgnoresVersion,
+    StatusChangeIgnoresVersion,
+    RoleChangeIgnoresVersion,
+    VersionStaysWithoutAChange,
+    LoginRaisesVersion,
+    RehashRaisesVersion,
+    TakesLastLoginBack,
     MergesPreferences,
     MakesMissingUsers,
     RecordsLoginOfDisabled,
@@ -53,6 +60,7 @@ pub(crate) enum Fault {
     IgnoresAccountEmail,
     IgnoresAccountEpoch,
     IgnoresLinkEpoch,
+    IgnoresAccountVersion,
     WantsAnEpoch,
     IgnoresAccountStatus,
     VerifiesTwice,
@@ -101,7 +109,9 @@ pub(crate) enum Fault {
     IgnoresAbsoluteEnd,
     ListsOldestFirst,
     EndsSessionsOfOthers,
-    IgnoresException,
+    EndsUnnamedSessions,
+    EndsNoDeadSessions,
+    EndsSessionsOfAnyEpoch,
     CountsOneTooMany,
     EndsNewestSessions,
     EndsLeastSeenSessions,
@@ -117,6 +127,7 @@ pub(crate) enum Fault {
     RefreshOutlivesAbsoluteEnd,
     RefreshForgetsLastSeen,
     RefreshForgetsShort,
+    LateRefreshEndsSession,
 
     TakesTokenOut,
     DropsRegistration,
@@ -130,11 +141,18 @@ pub(crate) enum Fault {
     ListsTokensOfAll,
     RemovesTokensOfAll,
     RemovesEveryPurpose,
+    RemovesLaterTokens,
 
     CountsInWholeSeconds,
     CountsAllUnderOneKey,
     CountsRefusedActs,
     KeepsFarTimes,
+    CountsBudgetsOneByOne,
+    KnowsLastBudgetOnly,
+    TakesAnyNumberOfBudgets,
+    GivesBackNothing,
+    GivesBackEverything,
+    GivesBackMoreThanWasCounted,
 
     WaitsInWholeSeconds,
     KnowsFirstStepOnly,
@@ -143,6 +161,7 @@ pub(crate) enum Fault {
     SuccessRestoresLimits,
     ForgivesNothing,
     ForgivesEverybody,
+    ForgivesLaterFailures,
     CountsLockedAttempts,
     RemembersAttemptsForLonger,
     LockedAttemptsAreRemembered,
@@ -288,6 +307,28 @@ impl FaultyStore {
     }
 }
 
+impl FaultyStore {
+    /// Ends the sessions of `user` that are meant.
+    async fn end_all(&self, user: UserId, is_meant: impl Fn(&Session) -> bool) -> u64 {
+        let list = |tables: &Tables| {
+            let all = tables.sessions.values();
+            let mine =
+                |session: &&Session| session.user_id == user || self.has(EndsSessionsOfOthers);
+            all.filter(mine)
+                .filter(|session| is_meant(session))
+                .map(|session| session.id)
+                .collect::<Vec<_>>()
+        };
+        let write = |tables: &mut Tables, ids: Vec<SessionId>| {
+            for id in &ids {
+                tables.sessions.remove(id);
+            }
+            ids.len() as u64 + u64::from(self.has(CountsOneTooMany))
+        };
+        self.act(ListsThenEnds, list, write).await
+    }
+}
+
 #[async_trait]
 impl SessionStore for FaultyStore {
     async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError> {
@@ -334,6 +375,13 @@ impl SessionStore for FaultyStore {
                 return Rotation::Gone;
             };
             let mut rotation = before.clone().rotate(presented, policy, now);
+            if self.has(LateRefreshEndsSession)
+                && rotation == Rotation::Gone
+                && before.is_live(now)
+                && presented < before.refresh_counter
+            {
+                rotation = Rotation::Reused(before.clone());
+            }
             if let Rotation::Rotated(session) = &mut rotation {
                 if self.has(RefreshOutlivesAbsoluteEnd) {
                     session.expires_at = now.saturating_add(policy.idle_timeout);
@@ -372,25 +420,20 @@ impl SessionStore for FaultyStore {
         Ok(found && tables.sessions.remove(&id).is_some())
     }
 
-    async fn end_sessions(
-        &self,
-        user: UserId,
-        except: Option<SessionId>,
-    ) -> Result<u64, StoreError> {
-        let except = except.filter(|_| !self.has(IgnoresException));
-        let list = |tables: &Tables| {
-            let all = tables.sessions.values();
-            all.filter(|session| session.user_id == user && Some(session.id) != except)
-                .map(|session| session.id)
-                .collect::<Vec<_>>()
+    async fn end_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<u64, StoreError> {
+        let is_meant = |session: &Session| {
+            ids.contains(&session.id) || (self.has(EndsUnnamedSessions) && !ids.is_empty())
         };
-        let write = |tables: &mut Tables, ids: Vec<SessionId>| {
-            for id in &ids {
-                tables.sessions.remove(id);
-            }
-            ids.len() as u64 + u64::from(self.has(CountsOneTooMany))
+        Ok(self.end_all(user, is_meant).await)
+    }
+
+    async fn end_dead_sessions(&self, user: UserId, epoch: u64) -> Result<u64, StoreError> {
+        let is_dead = |session: &Session| match self.fault {
+            EndsNoDeadSessions => false,
+            EndsSessionsOfAnyEpoch => epoch > 0,
+            _ => session.auth_epoch < epoch,
         };
-        Ok(self.act(ListsThenEnds, list, write).await)
+        Ok(self.end_all(user, is_dead).await)
     }
 
     async fn end_oldest_sessions(

@@ -88,12 +88,14 @@ impl TokenStore for FaultyStore {
         &self,
         user: UserId,
         purpose: Option<TokenPurpose>,
+        made_until: Timestamp,
     ) -> Result<u64, StoreError> {
         let purpose = purpose.filter(|_| !self.has(RemovesEveryPurpose));
         let list = |tables: &Tables| {
             let mine = |token: &&OneTimeToken| {
                 (token.account.id == user || self.has(RemovesTokensOfAll))
                     && purpose.is_none_or(|purpose| token.purpose == purpose)
+                    && (token.created_at <= made_until || self.has(RemovesLaterTokens))
             };
             let meant = tables.tokens.values().filter(mine);
             meant.map(|token| token.digest).collect::<Vec<_>>()

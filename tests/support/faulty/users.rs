@@ -13,7 +13,7 @@ use admittance::user::{
 };
 use async_trait::async_trait;
 
-use super::Fault::*;
+use super::Fault::{self, *};
 use super::{FaultyStore, Tables};
 
 impl FaultyStore {
@@ -40,6 +40,7 @@ impl FaultyStore {
     fn kept_user(&self, user: &User) -> User {
         let mut user = user.clone();
         user.auth_epoch = self.counter(user.auth_epoch);
+        user.version = self.counter(user.version);
         user.created_at = self.time(user.created_at);
         if self.has(DropsPreferences) {
             user.preferences = Preferences::default();
@@ -64,8 +65,25 @@ impl FaultyStore {
                         .auth_epoch
                         .map_or(!self.has(WantsAnEpoch), |epoch| epoch == user.auth_epoch))
                 && (user.link_epoch == account.link_epoch || self.has(IgnoresLinkEpoch))
+                && (self.has(IgnoresAccountVersion)
+                    || account
+                        .version
+                        .is_none_or(|version| version == user.version))
                 && (user.status == UserStatus::Active || self.has(IgnoresAccountStatus))
         })
+    }
+
+    /// The user whom a change of this version is made on.
+    fn in_version(
+        &self,
+        tables: &Tables,
+        id: UserId,
+        version: u64,
+        ignores: Fault,
+    ) -> Option<User> {
+        let missing = self.has(MakesMissingUsers).then(|| nobody(id));
+        let user = tables.users.get(&id).cloned().or(missing)?;
+        (user.version == version || self.has(ignores)).then_some(user)
     }
 
     /// What is answered of a change.
@@ -147,7 +165,9 @@ impl UserStore for FaultyStore {
             let active = user.status == UserStatus::Active || self.has(RecordsLoginOfDisabled);
             let good = active && (user.auth_epoch == epoch || self.has(LoginIgnoresEpoch));
             if good {
-                user.last_login = Some(now);
+                let last = user.last_login.filter(|_| !self.has(TakesLastLoginBack));
+                user.last_login = last.max(Some(now));
+                user.version += u64::from(self.has(LoginRaisesVersion));
             }
             if good || self.has(RefusedLoginAddsDevice) {
                 self.add_device(&mut user.devices, new_device);
@@ -182,6 +202,7 @@ impl UserStore for FaultyStore {
             if epoch == Epoch::Raise && !self.has(ForgetsEpoch) {
                 user.auth_epoch += 1;
             }
+            user.version += u64::from(epoch == Epoch::Raise || self.has(RehashRaisesVersion));
             true
         };
         Ok(self.act(ChecksThenReplacesPassword, check, write).await)
@@ -190,11 +211,12 @@ impl UserStore for FaultyStore {
     async fn update_profile(
         &self,
         id: UserId,
+        version: u64,
         change: &ProfileChange,
     ) -> Result<Option<User>, StoreError> {
         let read = |tables: &Tables| {
-            let missing = self.has(MakesMissingUsers).then(|| nobody(id));
-            let mut user = tables.users.get(&id).cloned().or(missing)?;
+            let mut user = self.in_version(tables, id, version, ProfileChangeIgnoresVersion)?;
+            user.version += 1;
             user.name = change.name.clone().unwrap_or(user.name);
             if let Some(preferences) = &change.preferences {
                 let mut object = preferences.as_map().clone();
@@ -223,6 +245,7 @@ impl UserStore for FaultyStore {
         let write = |tables: &mut Tables, found: Option<UserId>| {
             if let Some(user) = found.and_then(|id| tables.users.get_mut(&id)) {
                 user.is_verified = true;
+                user.version += 1;
                 user.auth_epoch += u64::from(self.has(VerificationRaisesEpoch));
             }
             found.is_some()
@@ -255,6 +278,7 @@ impl UserStore for FaultyStore {
             let former = user.email.canonical().clone();
             user.is_verified |= !self.has(ChangeOfEmailLeavesUnverified);
             user.link_epoch += u64::from(!self.has(ChangeOfEmailKeepsLinks));
+            user.version += 1;
             user.email = to.clone();
             if self.has(ChangesGivenEmailOnly) {
                 let kept = former.as_str().to_owned();
@@ -284,6 +308,7 @@ impl UserStore for FaultyStore {
             }
             user.auth_epoch += u64::from(!self.has(ResetKeepsEpoch));
             user.link_epoch += u64::from(!self.has(ResetKeepsLinks));
+            user.version += 1;
             user.is_verified |= !self.has(ResetLeavesUnverified);
             if !self.has(ResetKeepsDevices) {
                 user.devices.clear();
@@ -320,14 +345,18 @@ impl UserStore for FaultyStore {
         Ok(self.act(ChecksThenRemovesUser, check, write).await)
     }
 
-    async fn set_status(&self, id: UserId, status: UserStatus) -> Result<Option<User>, StoreError> {
+    async fn set_status(
+        &self,
+        id: UserId,
+        version: u64,
+        status: UserStatus,
+    ) -> Result<Option<User>, StoreError> {
         let gap = match self.fault {
             ChecksThenDisables => ChecksThenDisables,
             _ => StatusChangeWritesWholeUser,
         };
         let read = |tables: &Tables| {
-            let missing = self.has(MakesMissingUsers).then(|| nobody(id));
-            let user = tables.users.get(&id).cloned().or(missing)?;
+            let user = self.in_version(tables, id, version, StatusChangeIgnoresVersion)?;
             let was_active = user.status == UserStatus::Active;
             let raises = match status {
                 UserStatus::Active => self.has(EnablingRaisesEpoch) && !was_active,
@@ -342,6 +371,8 @@ impl UserStore for FaultyStore {
                 user = tables.users.get(&id).cloned()?;
             }
             let before = user.clone();
+            let changes = user.status != status || !self.has(VersionStaysWithoutAChange);
+            user.version += u64::from(changes);
             user.status = status;
             user.auth_epoch += u64::from(raises);
             user.link_epoch += u64::from(raises && !self.has(DisablingKeepsLinks));
@@ -355,11 +386,11 @@ impl UserStore for FaultyStore {
     async fn change_roles(
         &self,
         id: UserId,
+        version: u64,
         change: &RoleChange,
     ) -> Result<Option<User>, StoreError> {
         let read = |tables: &Tables| {
-            let missing = self.has(MakesMissingUsers).then(|| nobody(id));
-            let before = tables.users.get(&id).cloned().or(missing)?;
+            let before = self.in_version(tables, id, version, RoleChangeIgnoresVersion)?;
             let mut user = before.clone();
             if self.has(GrantReplacesRoles) && !change.grant.is_empty() {
                 user.roles.clear();
@@ -371,6 +402,8 @@ impl UserStore for FaultyStore {
                 granted || !(change.revoke.contains(role) || revokes_all)
             });
             user.auth_epoch += u64::from(self.has(RoleChangeRaisesEpoch));
+            let changes = user.roles != before.roles || !self.has(VersionStaysWithoutAChange);
+            user.version += u64::from(changes);
             Some((before, user))
         };
         let write = |tables: &mut Tables, changed: Option<(User, User)>| {
@@ -442,6 +475,7 @@ fn nobody(id: UserId) -> User {
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
+        version: 0,
         devices: Vec::new(),
     }
 }
