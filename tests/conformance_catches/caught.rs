@@ -321,10 +321,7 @@ pub(crate) const CAUGHT: &[(Fault, &str)] = &[
     ),
     (GivesBackNothing, "one_act_is_given_back_and_no_more"),
     (GivesBackEverything, "one_act_is_given_back_and_no_more"),
-    (
-        GivesBackMoreThanWasCounted,
-        "one_act_is_given_back_and_no_more",
-    ),
+    (GivesBackTwice, "one_act_is_given_back_and_no_more"),
     (ReadsThenCounts, "parallel_acts_exceed_no_budget"),
     (KnowsLastBudgetOnly, "parallel_acts_exceed_no_budget"),
     (

@@ -11,7 +11,7 @@ use crate::user::{DeviceDigest, MAX_DEVICES, PasswordHash, User, UserStatus};
 /// Parallel grants and revokes of different roles all hold in the end, and
 /// each is answered with its own done.
 pub async fn parallel_grants_and_revokes_do_not_undo_each_other(store: Arc<dyn Store>) {
-    for (racers, round) in rounds() {
+    for (racers, round) in few_rounds() {
         let own = |racer: u32| role(&format!("role{racer}"));
         let grants = move |racer: u32| (racer + round).is_multiple_of(2);
         let mut expected = rich_user(round);
@@ -48,7 +48,7 @@ pub async fn parallel_grants_and_revokes_do_not_undo_each_other(store: Arc<dyn S
 
 /// Of parallel disablings of one user, one raises the epoch.
 pub async fn one_of_many_disablings_raises_the_epoch(store: Arc<dyn Store>) {
-    for (racers, round) in rounds() {
+    for (racers, round) in few_rounds() {
         let user = user(round);
         insert_user(&*store, &user).await;
         let answers = race(racers, |_| {

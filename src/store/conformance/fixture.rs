@@ -425,6 +425,12 @@ pub(super) fn rounds() -> impl Iterator<Item = (u32, u32)> {
         .zip(1..)
 }
 
+/// Rounds for racers of whom one after the other succeeds: each round costs as
+/// many acts as there are pairs of them.
+pub(super) fn few_rounds() -> impl Iterator<Item = (u32, u32)> {
+    rounds().filter(|(racers, _)| *racers == RACES[0].0).take(4)
+}
+
 /// Repeatable draws.
 pub(super) struct Draw(SeededRandom);
 

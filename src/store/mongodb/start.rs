@@ -112,8 +112,9 @@ impl MongoStore {
     /// Reads go to the primary and see only what a majority has; writes are
     /// acknowledged by a majority (see docs/mongodb.md for why). Unless
     /// [`MongoConfig::indexes`] says otherwise, missing indexes are made. Making
-    /// them and checking them have to end within [`MongoConfig::deadline`] each;
-    /// over large collections, [`MongoStore::ensure_indexes`] goes first.
+    /// them and checking them have to end within [`MongoConfig::deadline`] each, or
+    /// within five seconds if that is longer; over large collections,
+    /// [`MongoStore::ensure_indexes`] goes first.
     ///
     /// # Errors
     ///
@@ -190,13 +191,16 @@ fn connections(wanted: Option<u32>, pool: Option<u32>) -> u32 {
     most.min(pool.unwrap_or(most)).max(1)
 }
 
+/// The least time that a step of the start has: it sends more than one command.
+const STEP: Duration = Duration::from_secs(5);
+
 /// Runs the driver's work in a task, which goes on when the caller gives up or
-/// the deadline passes.
+/// the time is over.
 async fn finish<T: Send + 'static>(
     deadline: Duration,
     work: impl Future<Output = Result<T, StartError>> + Send + 'static,
 ) -> Result<T, StartError> {
-    match tokio::time::timeout(deadline, tokio::spawn(work)).await {
+    match tokio::time::timeout(deadline.max(STEP), tokio::spawn(work)).await {
         Ok(task) => done(task),
         Err(_) => Err(StoreError::Timeout.into()),
     }

@@ -86,7 +86,10 @@ impl LimitStore for FaultyStore {
                 *full_at = match self.fault {
                     GivesBackNothing => *full_at,
                     GivesBackEverything => now,
-                    GivesBackMoreThanWasCounted => full_at.saturating_sub(hit.quota.period()),
+                    GivesBackTwice => {
+                        let once = hit.quota.give_back(*full_at, now);
+                        hit.quota.give_back(once, now)
+                    }
                     _ if *full_at <= now => *full_at,
                     _ => hit.quota.give_back(*full_at, now),
                 };

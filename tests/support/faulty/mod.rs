@@ -152,7 +152,7 @@ pub(crate) enum Fault {
     TakesAnyNumberOfBudgets,
     GivesBackNothing,
     GivesBackEverything,
-    GivesBackMoreThanWasCounted,
+    GivesBackTwice,
 
     WaitsInWholeSeconds,
     KnowsFirstStepOnly,
