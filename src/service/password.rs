@@ -104,17 +104,28 @@ where
         let short = auth.session().short;
         let session = self.new_session_of(short, user, epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
-        self.open(&session).await?;
         let store = &self.inner.store;
+        // Sessions of the epoch to come, which changes have left behind that came
+        // to nothing. They are named before the change, so that none ends that
+        // is opened after it.
+        let listed = store.sessions_of(user.id, now).await?;
+        let unused = listed.iter().filter(|one| one.auth_epoch >= epoch);
+        let unused: Vec<_> = unused.map(|one| one.id).collect();
+        self.open(&session).await?;
         let replaced = store
             .replace_password(user.id, &user.password_hash, &hash, Epoch::Raise)
-            .await?;
-        if !replaced {
+            .await;
+        if !matches!(replaced, Ok(true)) {
             self.discard(&session).await;
+            replaced?;
             return Err(AuthError::InvalidCredentials);
         }
         trail.session_id = Some(session.id);
-        if let Err(error) = store.end_dead_sessions(user.id, epoch).await {
+        let mut ended = store.end_dead_sessions(user.id, epoch).await;
+        if ended.is_ok() && !unused.is_empty() {
+            ended = store.end_sessions(user.id, &unused).await;
+        }
+        if let Err(error) = ended {
             // They are dead by their epoch; only their rows are left.
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, user_id = %user.id, "rows of dead sessions were left behind");

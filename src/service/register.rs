@@ -281,9 +281,14 @@ impl<S: SessionStore, C: Clock> AuthService<S, C> {
     /// Stores a new session. A collision of 64 random bits within one second
     /// does not happen by chance, so it is an error and not tried again.
     pub(super) async fn open(&self, session: &crate::session::Session) -> Result<(), AuthError> {
-        match self.inner.store.insert_session(session).await? {
-            Insert::Inserted => Ok(()),
-            Insert::Taken => Err(id_collision()),
+        match self.inner.store.insert_session(session).await {
+            Ok(Insert::Inserted) => Ok(()),
+            Ok(Insert::Taken) => Err(id_collision()),
+            Err(error) => {
+                // It may be stored.
+                self.discard(session).await;
+                Err(error.into())
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use crate::user::User;
 
 /// How often an act is tried. Each time, another act on the same account was
 /// acknowledged in between.
-const TRIES: usize = 16;
+const TRIES: usize = 256;
 
 impl<S: UserStore, C> AuthService<S, C> {
     /// Does `act` on the account of `user`, as long as the account `fits`, and

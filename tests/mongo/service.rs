@@ -171,7 +171,7 @@ async fn costs_of_every_operation(
         .await
         .unwrap()
         .tokens;
-    takes("change_password", 6, 6);
+    takes("change_password", 7, 7);
     let ann = bed.validate(&fresh).await.unwrap();
     traffic.take();
     let request = ConfirmPassword {

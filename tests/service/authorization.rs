@@ -223,6 +223,13 @@ async fn ghsa_29_a_failed_revocation_is_not_reported_as_done() {
     store
         .expect_end_session()
         .returning(|_, _| Err(StoreError::Timeout));
+    // Another one, so that there is something to end.
+    let donor = Bed::new();
+    let other = donor.register("bob@example.org").await.tokens;
+    let other = donor.validate(&other).await.unwrap().session().clone();
+    store
+        .expect_sessions_of()
+        .returning(move |_, _| Ok(vec![other.clone()]));
     store
         .expect_end_sessions()
         .returning(|_, _| Err(StoreError::Timeout));
