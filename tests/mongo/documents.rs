@@ -445,7 +445,7 @@ async fn kept_limit(database: &Database, number: u32) -> (Vec<(Bson, Bson)>, Bso
         })
         .collect();
     budgets.sort_by_key(|(key, _)| format!("{key:?}"));
-    (budgets, kept["full_at"].clone())
+    (budgets, kept.get("full_at").unwrap().clone())
 }
 
 #[tokio::test(flavor = "multi_thread")]

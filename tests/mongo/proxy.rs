@@ -28,7 +28,7 @@ impl Proxy {
     /// One in front of the server of `options`, and the options for clients that
     /// go through it.
     pub(crate) async fn before(options: &ClientOptions) -> (Self, ClientOptions) {
-        let server = options.hosts[0].to_string();
+        let server = options.hosts.first().unwrap().to_string();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let hold = Arc::<Hold>::default();
@@ -85,7 +85,7 @@ async fn requests(
 ) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        let bytes = &buffer[..count];
+        let bytes = buffer.get(..count).unwrap();
         let is_it = {
             let mut wanted = hold.command.lock().unwrap();
             let is_it = wanted
@@ -118,7 +118,7 @@ async fn answers(
         if waits.swap(false, Ordering::SeqCst) {
             hold.is_answered.notify_one();
         }
-        if to.write_all(&buffer[..count]).await.is_err() {
+        if to.write_all(buffer.get(..count).unwrap()).await.is_err() {
             return;
         }
     }
