@@ -1,7 +1,7 @@
 //! As much of an HTTP/1.1 client as the benchmark needs.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,8 +9,6 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-
-use crate::people::Device;
 
 /// The service answers within its own deadlines, which are shorter.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -22,6 +20,39 @@ const LONGEST_ANSWER: usize = 1 << 20;
 pub(crate) struct Client {
     server: SocketAddr,
     idle: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+/// What the service sees of a device.
+#[derive(Clone)]
+pub(crate) struct Device {
+    address: IpAddr,
+    agent: String,
+}
+
+impl Device {
+    /// One of a `kind` of its own, in letters only: the service ignores digits,
+    /// which change with every update.
+    pub(crate) fn new(address: impl Into<IpAddr>, kind: &str, mut number: u32) -> Self {
+        let mut agent = format!("Flood{kind}");
+        loop {
+            let letter = u8::try_from(number % 26).map_or('a', |letter| char::from(b'a' + letter));
+            agent.push(letter);
+            number /= 26;
+            if number == 0 {
+                break;
+            }
+        }
+        Self {
+            address: address.into(),
+            agent,
+        }
+    }
+
+    /// A device that no account is known to use, in an IPv4 /16 of its own.
+    pub(crate) fn unknown(number: u32) -> Self {
+        let [_, _, high, low] = number.to_be_bytes();
+        Self::new(Ipv4Addr::new(90 + high % 16, low, 5, 6), "New", number)
+    }
 }
 
 /// A request, ready to be written.

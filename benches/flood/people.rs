@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::json;
 
-use crate::client::Request;
+use crate::client::{Device, Request};
 
 /// Networks that the flood comes from.
 const SOURCES: u32 = 256;
@@ -15,39 +15,6 @@ pub(crate) const TRAVELLERS: u32 = 5;
 
 const PASSWORD: &str = "plum-Orbit-47-lantern";
 const WRONG: &str = "quartz!Meadow 93 ferry";
-
-/// What the service sees of a device.
-#[derive(Clone)]
-pub(crate) struct Device {
-    pub(crate) address: IpAddr,
-    pub(crate) agent: String,
-}
-
-impl Device {
-    /// One of a `kind` of its own, in letters only: the service ignores digits,
-    /// which change with every update.
-    fn new(address: impl Into<IpAddr>, kind: &str, mut number: u32) -> Self {
-        let mut agent = format!("Flood{kind}");
-        loop {
-            let letter = u8::try_from(number % 26).map_or('a', |letter| char::from(b'a' + letter));
-            agent.push(letter);
-            number /= 26;
-            if number == 0 {
-                break;
-            }
-        }
-        Self {
-            address: address.into(),
-            agent,
-        }
-    }
-
-    /// A device that no account is known to use, in an IPv4 /16 of its own.
-    fn unknown(number: u32) -> Self {
-        let [_, _, high, low] = number.to_be_bytes();
-        Self::new(Ipv4Addr::new(90 + high % 16, low, 5, 6), "New", number)
-    }
-}
 
 /// An account, and the device that it is registered from.
 #[derive(Clone)]

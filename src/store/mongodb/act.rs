@@ -25,7 +25,7 @@ impl Act {
     pub(super) fn within(deadline: Duration) -> Self {
         let now = Instant::now();
         Self {
-            // So far away that nobody sees the end of it.
+            // A deadline too long to represent is a year.
             until: now
                 .checked_add(deadline)
                 .unwrap_or_else(|| now + Duration::from_secs(86_400 * 365)),

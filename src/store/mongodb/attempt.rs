@@ -145,7 +145,7 @@ pub(super) async fn attempt(
 }
 
 /// Forgets the attempts under `key`, unless one was let through after `until`.
-/// Records of before do not say when the last one was, and are forgotten.
+/// A record without the time of the last attempt is forgotten.
 pub(super) async fn forgive(
     attempts: &Collection<Document>,
     key: &Binary,

@@ -162,7 +162,7 @@ impl<'a> Record<'a> {
         u64::try_from(number).map_err(|_| self.corrupt(field, "is negative"))
     }
 
-    /// An instant that records of before do not have: then the first there is.
+    /// An instant, or the earliest one if the record lacks the field.
     pub(super) fn missing_instant(&self, field: &'static str) -> Result<Timestamp, StoreError> {
         match self.fields.get(field) {
             None | Some(Bson::Null) => Ok(Timestamp::MIN),
@@ -170,7 +170,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The same, or zero where records of before do not have it.
+    /// A count, or zero if the record lacks the field.
     pub(super) fn missing_count(&self, field: &'static str) -> Result<u64, StoreError> {
         match self.fields.get(field) {
             None | Some(Bson::Null) => Ok(0),
@@ -193,7 +193,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The same, or `false` where records of before do not have it.
+    /// A flag, or `false` if the record lacks the field.
     pub(super) fn optional_flag(&self, field: &'static str) -> Result<bool, StoreError> {
         match self.fields.contains_key(field) {
             true => self.flag(field),
@@ -208,7 +208,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The items of a list that records of before do not have.
+    /// The items of a list, none if the record lacks the field.
     pub(super) fn optional_list(&self, field: &'static str) -> Result<&'a [Bson], StoreError> {
         if !self.fields.contains_key(field) {
             return Ok(&[]);

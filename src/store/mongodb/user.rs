@@ -30,8 +30,7 @@ fn by_id(id: UserId) -> Document {
     doc! { "_id": object_id(id.to_bytes()) }
 }
 
-/// What fits a user of this version. Users of before have no version, which is
-/// the version 0.
+/// Matches a user of this version. A user without the field has version 0.
 fn of_version(version: i64) -> Bson {
     match version {
         0 => doc! { "$in": [0_i64, Bson::Null] }.into(),
