@@ -2,6 +2,7 @@
 //! one mistake, and passed by the same store without it.
 
 mod caught;
+mod conditions;
 #[path = "../support/faulty/mod.rs"]
 mod faulty;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use admittance::store::Store;
 use admittance::store::conformance::{PROPERTIES, Property};
 use caught::CAUGHT;
+use conditions::CONDITIONS;
 use faulty::{Fault, FaultyStore};
 
 /// What the property says of a store with `fault`; `None` when it is content.
@@ -23,10 +25,14 @@ async fn complaint(property: Property, fault: Fault) -> Option<String> {
     text.or_else(|| payload.downcast_ref().map(|text: &&str| (*text).to_owned()))
 }
 
+fn caught() -> impl Iterator<Item = &'static (Fault, &'static str)> {
+    CAUGHT.iter().chain(CONDITIONS)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn each_mistake_is_noticed() {
     let mut missed = Vec::new();
-    for (fault, name) in CAUGHT {
+    for (fault, name) in caught() {
         let named = |property: &&Property| property.name() == *name;
         let property = PROPERTIES.iter().find(named).unwrap();
         match complaint(*property, *fault).await {
@@ -41,7 +47,7 @@ async fn each_mistake_is_noticed() {
 fn each_property_is_failed_by_some_mistake() {
     for property in PROPERTIES {
         assert!(
-            CAUGHT.iter().any(|(_, name)| *name == property.name()),
+            caught().any(|(_, name)| *name == property.name()),
             "nothing shows that {property:?} can fail"
         );
     }

@@ -5,8 +5,9 @@ use admittance::user::UserStatus;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Database};
 
-use crate::acts::{Act, State, every_method, prepare};
+use crate::acts::{Act, State};
 use crate::commands::{Commands, Sent};
+use crate::methods::{every_method, prepare};
 use crate::mongo;
 
 fn names(sent: &[Sent]) -> Vec<&str> {

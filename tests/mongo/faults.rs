@@ -11,7 +11,8 @@ use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::acts::{Act, State, every_method, prepare};
+use crate::acts::{Act, State};
+use crate::methods::{every_method, prepare};
 use crate::{mongo, sample};
 
 /// A server has one fail point of a kind.

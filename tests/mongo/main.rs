@@ -22,6 +22,8 @@ mod documents;
 mod example;
 mod faults;
 mod late;
+mod limits;
+mod methods;
 mod model;
 mod operations;
 mod proxy;

@@ -5,7 +5,7 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::{Acknowledgment, WriteConcern};
 use mongodb::{Client, Database};
 
-use crate::acts::{every_method, prepare};
+use crate::methods::{every_method, prepare};
 use crate::mongo;
 
 async fn fresh() -> Database {

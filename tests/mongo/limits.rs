@@ -1,0 +1,124 @@
+//! How limits are kept in the database.
+
+use mongodb::Database;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
+
+use crate::acts::Act;
+use crate::documents::{assert_corrupt, prepared};
+use crate::sample::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrupt_limit_refuses() {
+    let (database, store) = prepared().await;
+    let hit = Act::Hit { key: 1, now: 0 };
+    hit.on(&store).await.unwrap();
+    let limits = database.collection::<Document>("rate_limits");
+    let id = doc! { "_id": binary(&key(1).to_bytes()) };
+    for (budgets, field) in [
+        (Bson::from("soon"), "budgets"),
+        (Bson::Null, "budgets"),
+        (
+            Bson::from(vec![
+                doc! { "k": binary(&key(1).to_bytes()), "full_at": "soon" },
+            ]),
+            "budgets.full_at",
+        ),
+        (
+            Bson::from(vec![doc! { "k": binary(&key(1).to_bytes()) }]),
+            "budgets.full_at",
+        ),
+    ] {
+        limits
+            .update_one(id.clone(), doc! { "$set": { "budgets": budgets } })
+            .await
+            .unwrap();
+        assert_corrupt(&store, &hit, "rate limit", field).await;
+    }
+}
+
+fn binary(bytes: &[u8]) -> Binary {
+    Binary {
+        subtype: BinarySubtype::Generic,
+        bytes: bytes.to_vec(),
+    }
+}
+
+/// What is kept of a limit: its budgets, in any order, and its end.
+async fn kept_limit(database: &Database, number: u32) -> (Vec<(Bson, Bson)>, Bson) {
+    let limits = database.collection::<Document>("rate_limits");
+    let id = doc! { "_id": binary(&key(number).to_bytes()) };
+    let kept = limits.find_one(id).await.unwrap().unwrap();
+    let mut budgets: Vec<(Bson, Bson)> = kept
+        .get_array("budgets")
+        .unwrap()
+        .iter()
+        .map(|budget| {
+            let budget = budget.as_document().unwrap();
+            (budget["k"].clone(), budget["full_at"].clone())
+        })
+        .collect();
+    budgets.sort_by_key(|(key, _)| format!("{key:?}"));
+    (budgets, kept.get("full_at").unwrap().clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_budgets_of_a_group_are_in_one_record_as_long_as_they_are_in_use() {
+    let (database, store) = prepared().await;
+    let date = |seconds| Bson::DateTime(DateTime::from_millis(at(seconds).as_millis()));
+    let full_at = |numbers: &[(u32, u32)]| {
+        let budget = |(number, seconds): &(u32, u32)| {
+            (binary(&key(*number).to_bytes()).into(), date(*seconds))
+        };
+        let mut budgets: Vec<(Bson, Bson)> = numbers.iter().map(budget).collect();
+        budgets.sort_by_key(|(key, _)| format!("{key:?}"));
+        budgets
+    };
+    let period = u32::try_from(quota().period().as_secs()).unwrap();
+    for act in [
+        Act::HitBoth { key: 30, now: 0 },
+        Act::HitBoth { key: 31, now: 1 },
+    ] {
+        act.on(&store).await.unwrap();
+    }
+    let (budgets, end) = kept_limit(&database, 1015).await;
+    assert_eq!(
+        budgets,
+        full_at(&[(30, period), (31, 1 + period), (1015, 2 * period)])
+    );
+    assert_eq!(end, date(2 * period));
+    Act::GiveBack { key: 31, now: 1 }.on(&store).await.unwrap();
+    let (budgets, end) = kept_limit(&database, 1015).await;
+    assert_eq!(budgets, full_at(&[(30, period), (1015, period)]));
+    assert_eq!(end, date(period));
+    // What is whole again is dropped by the next write.
+    let later = 10 * period;
+    Act::HitBoth {
+        key: 31,
+        now: later,
+    }
+    .on(&store)
+    .await
+    .unwrap();
+    let (budgets, end) = kept_limit(&database, 1015).await;
+    assert_eq!(
+        budgets,
+        full_at(&[(31, later + period), (1015, later + period)])
+    );
+    assert_eq!(end, date(later + period));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_before_counts_as_whole() {
+    let (database, store) = prepared().await;
+    let limits = database.collection::<Document>("rate_limits");
+    let date = DateTime::from_millis(at(500).as_millis());
+    limits
+        .insert_one(doc! { "_id": binary(&key(1).to_bytes()), "full_at": date })
+        .await
+        .unwrap();
+    let hit = Act::Hit { key: 1, now: 0 };
+    assert_eq!(hit.on(&store).await.unwrap(), "Allowed");
+    let (budgets, _) = kept_limit(&database, 1).await;
+    assert_eq!(budgets.len(), 1);
+}

@@ -1,0 +1,188 @@
+//! One act for each method of the store, and what they need to find.
+
+use admittance::store::{Removal, Store};
+use admittance::user::UserStatus;
+
+use crate::acts::{Act, State};
+use crate::sample::*;
+
+/// The users that [`prepare`] makes: the first, and one for each act that ends
+/// the state that it is done in.
+pub(crate) const PREPARED: [u32; 5] = [1, 3, 4, 5, 6];
+
+/// What must be there for [`every_method`] to do something: the users, of whom
+/// the user 1 has two sessions and two tokens, and an attempt that failed.
+pub(crate) async fn prepare(store: &(impl Store + ?Sized)) {
+    let users = PREPARED.map(|number| Act::InsertUser {
+        number,
+        email: number,
+    });
+    let others = [
+        Act::InsertSession { number: 1, user: 1 },
+        Act::InsertSession { number: 2, user: 1 },
+        Act::InsertToken { number: 1, user: 1 },
+        Act::InsertToken { number: 2, user: 1 },
+        Act::Attempt { key: 2, now: 0 },
+        Act::HitBoth { key: 20, now: 0 },
+        Act::AppendEvent {
+            number: 1,
+            user: 1,
+            keep: 10,
+        },
+    ];
+    for act in users.into_iter().chain(others) {
+        act.on(store).await.unwrap();
+    }
+}
+
+/// One act for each method, in an order in which each does something, with the
+/// name of the command that it sends.
+pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
+    vec![
+        (
+            "insert",
+            Act::InsertUser {
+                number: 2,
+                email: 2,
+            },
+        ),
+        ("find", Act::User(1)),
+        ("find", Act::UserByEmail(1)),
+        (
+            "update",
+            Act::RecordLogin {
+                user: 1,
+                epoch: 0,
+                device: Some(1),
+                now: 1,
+            },
+        ),
+        (
+            "update",
+            Act::ReplacePassword {
+                user: 1,
+                from: 1,
+                to: 9,
+                raise: true,
+            },
+        ),
+        (
+            "findAndModify",
+            Act::UpdateProfile {
+                user: 1,
+                version: 1,
+                name: Some(1),
+                preferences: Some(1),
+            },
+        ),
+        ("update", Act::VerifyEmail(State::of(3))),
+        (
+            "update",
+            Act::ChangeEmail {
+                state: State::of(4),
+                to: 7,
+            },
+        ),
+        (
+            "update",
+            Act::ResetPassword {
+                state: State::of(5),
+                to: 9,
+            },
+        ),
+        (
+            "delete",
+            Act::RemoveUser {
+                state: State::of(6),
+                which: Removal::Unverified,
+            },
+        ),
+        (
+            "findAndModify",
+            Act::SetStatus {
+                user: 4,
+                version: 1,
+                status: UserStatus::Disabled,
+            },
+        ),
+        (
+            "findAndModify",
+            Act::ChangeRoles {
+                user: 5,
+                version: 1,
+                grant: Some(1),
+                revoke: Some(0),
+            },
+        ),
+        (
+            "find",
+            Act::Users {
+                after: Some(1),
+                limit: 2,
+            },
+        ),
+        ("find", Act::HasOther { role: 0, except: 1 }),
+        ("insert", Act::InsertSession { number: 3, user: 1 }),
+        ("find", Act::Session { number: 1, now: 1 }),
+        ("find", Act::SessionsOf { user: 1, now: 1 }),
+        (
+            "findAndModify",
+            Act::Rotate {
+                number: 1,
+                counter: 0,
+                now: 5,
+            },
+        ),
+        (
+            "find",
+            Act::EndOldestSessions {
+                user: 1,
+                epoch: 0,
+                keep: 3,
+                now: 1,
+            },
+        ),
+        ("delete", Act::EndSession { user: 1, number: 2 }),
+        (
+            "delete",
+            Act::EndSessions {
+                user: 1,
+                sessions: vec![3],
+            },
+        ),
+        ("delete", Act::EndDeadSessions { user: 1, epoch: 1 }),
+        ("insert", Act::InsertToken { number: 3, user: 1 }),
+        (
+            "find",
+            Act::Token {
+                number: 1,
+                purpose: purpose(1),
+                now: 1,
+            },
+        ),
+        ("find", Act::TokensOf { user: 1, now: 1 }),
+        (
+            "delete",
+            Act::RemoveTokens {
+                user: 1,
+                purpose: Some(purpose(2)),
+                until: 0,
+            },
+        ),
+        ("update", Act::Hit { key: 1, now: 1 }),
+        ("update", Act::HitBoth { key: 21, now: 1 }),
+        ("update", Act::GiveBack { key: 20, now: 1 }),
+        ("insert", Act::Attempt { key: 1, now: 1 }),
+        ("delete", Act::Forgive { key: 2, until: 0 }),
+        (
+            "find",
+            Act::EventsOf {
+                user: 1,
+                before: Some(9),
+                limit: 10,
+                now: 1,
+            },
+        ),
+        ("delete", Act::RemoveEvents(1)),
+    ]
+}
