@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ConfigError, ErrorCode};
-use crate::event::{AuthEvent, Notice, Operation, kept_agent};
+use crate::event::{AuthEvent, Notice, Notices, Operation, kept_agent};
 use crate::id::{EventId, SessionId, UserId};
 use crate::mail::MailKind;
 use crate::time::Timestamp;
@@ -48,13 +48,15 @@ impl AuditClass {
     #[must_use]
     pub fn of(event: &AuthEvent) -> Option<Self> {
         event.user_id?;
-        let is_remarkable = event.notice.is_some() || event.actor_id.is_some();
+        let is_remarkable = !event.notices.is_empty() || event.actor_id.is_some();
         match (event.operation, event.refused) {
             // Anyone who holds a dead token can have any number of them refused.
             (Operation::ValidateToken | Operation::KeepEvent, _)
             | (Operation::Logout, Some(ErrorCode::InvalidToken))
             // A flood writes nothing.
             | (_, Some(ErrorCode::RateLimited | ErrorCode::Overloaded)) => None,
+            // Nor do clients that go away.
+            (_, Some(ErrorCode::Abandoned)) if !is_remarkable => None,
             // Whoever may not, or asks for an account that is not there, would
             // make records of any account or of none.
             (_, Some(ErrorCode::Forbidden | ErrorCode::NotFound)) if event.actor_id.is_some() => {
@@ -67,7 +69,9 @@ impl AuditClass {
                 None
             }
             // Only whoever had the tokens of a session can cause it, and once.
-            (Operation::Refresh, Some(_)) if event.notice == Some(Notice::RefreshTokenReused) => {
+            (Operation::Refresh, Some(_))
+                if event.notices.contains(Notice::RefreshTokenReused) =>
+            {
                 Some(Self::Done)
             }
             (
@@ -103,8 +107,8 @@ pub struct AuditRecord {
     pub operation: Operation,
     /// `None` when it succeeded.
     pub refused: Option<ErrorCode>,
-    /// Something to know besides.
-    pub notice: Option<Notice>,
+    /// What an operator should know besides.
+    pub notices: Notices,
     /// Who did it, if it was somebody else than that user.
     pub actor_id: Option<UserId>,
     /// Which session it was about.
@@ -133,7 +137,7 @@ impl AuditRecord {
             at: event.at,
             operation: event.operation,
             refused: event.refused,
-            notice: event.notice,
+            notices: event.notices.clone(),
             actor_id: event.actor_id,
             session_id: event.session_id,
             mail: event.mail,

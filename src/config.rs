@@ -385,20 +385,38 @@ impl OnboardingPolicy {
 }
 
 /// Who may do how much. `None` switches one limit off.
+///
+/// A limit of one network holds at each level of
+/// [`Network`](crate::network::Network): an IPv4 address has the stated budget
+/// and its /24 four times as much; an IPv6 /64 has the stated budget, its /56 4
+/// times and its /48 16 times as much. An act counts at all levels or, when one
+/// of them has no room, at none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitPolicy {
     /// Attempts to register from one network, valid or not, since checking one
-    /// takes a while. Default 60, and one more every 20 seconds.
+    /// takes a while. Default 60, and one more every 20 seconds; a class that
+    /// registers together wants [`class_of`](Self::class_of).
     pub register_by_address: Option<Quota>,
     /// Failed credential checks of one account, whether there is such an account
     /// or not: by all strangers together, by each device that the account is
     /// known to be used with, from each live session, and with each mailed link.
     /// Default: the table of [`LockoutPolicy::default`].
     pub login_by_account: Option<LockoutPolicy>,
-    /// Credential checks from one network, links of mails included. Default 60,
-    /// and one more every 2 seconds.
+    /// Failed checks of a credential from one network by somebody who is not
+    /// logged in, links of mails included. A right password takes back what was
+    /// counted for it, so this is also how many may log in at the same moment
+    /// from behind one address. Default 300, and one more every 2 seconds.
     pub login_by_address: Option<Quota>,
+    /// Right passwords of one account, wherever they are given. Default 10, and
+    /// one more every 6 seconds.
+    pub success_by_account: Option<Quota>,
+    /// What live sessions of one account ask for that takes a password, a score or
+    /// a link. Default 60, and one more every 2 seconds.
+    pub session_by_account: Option<Quota>,
+    /// Right passwords from one network by people who are not logged in.
+    /// Default 600, and ten more every second: a school that logs in at once.
+    pub success_by_address: Option<Quota>,
     /// Refreshes from one network with tokens that were handed out; others are
     /// refused before anything is counted or looked up. Default 600, and ten
     /// more every second: a network of 9,000 people who are all at work.
@@ -425,7 +443,10 @@ impl Default for LimitPolicy {
         Self {
             register_by_address: Some(Quota::new(60, Duration::from_secs(20))),
             login_by_account: Some(LockoutPolicy::default()),
-            login_by_address: Some(Quota::new(60, Duration::from_secs(2))),
+            login_by_address: Some(Quota::new(300, Duration::from_secs(2))),
+            success_by_account: Some(Quota::new(10, Duration::from_secs(6))),
+            session_by_account: Some(Quota::new(60, Duration::from_secs(2))),
+            success_by_address: Some(Quota::new(600, Duration::from_millis(100))),
             refresh_by_address: Some(Quota::new(600, Duration::from_millis(100))),
             strength_by_address: Some(Quota::new(60, Duration::from_millis(200))),
             mail_by_account: Some(Quota::new(3, Duration::from_secs(5 * 60))),
@@ -435,6 +456,34 @@ impl Default for LimitPolicy {
 }
 
 impl LimitPolicy {
+    /// The defaults with room for `people` who do the same thing at the same
+    /// time behind one address: a class that registers together, each of them
+    /// with two attempts that are refused, a strength meter that asks while
+    /// they type, and a lost mail. What strangers get is wider by as much.
+    ///
+    /// ```
+    /// use admittance::config::{AuthConfig, LimitPolicy};
+    ///
+    /// let mut config = AuthConfig::new("Exam simulator");
+    /// config.limits = LimitPolicy::class_of(300);
+    /// ```
+    #[must_use]
+    pub fn class_of(people: u32) -> Self {
+        let at_least = |quota: Option<Quota>, each: u32| {
+            let wanted = people.saturating_mul(each);
+            quota.map(|quota| Quota::new(quota.burst().max(wanted), quota.period()))
+        };
+        let usual = Self::default();
+        Self {
+            register_by_address: at_least(usual.register_by_address, 3),
+            login_by_address: at_least(usual.login_by_address, 2),
+            success_by_address: at_least(usual.success_by_address, 2),
+            strength_by_address: at_least(usual.strength_by_address, 20),
+            mail_by_address: at_least(usual.mail_by_address, 2),
+            ..usual
+        }
+    }
+
     /// No limits: for load measurements, and for applications that limit
     /// before they call.
     #[must_use]
@@ -443,6 +492,9 @@ impl LimitPolicy {
             register_by_address: None,
             login_by_account: None,
             login_by_address: None,
+            success_by_account: None,
+            session_by_account: None,
+            success_by_address: None,
             refresh_by_address: None,
             strength_by_address: None,
             mail_by_account: None,

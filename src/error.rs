@@ -81,6 +81,10 @@ pub enum AuthError {
         /// The wait after which another attempt makes sense.
         retry_after: Duration,
     },
+    /// The caller went away before the operation had begun to change anything,
+    /// and it was given up. Only events tell of it: nobody waits for an answer.
+    #[error("the caller has gone")]
+    Abandoned,
     /// The store failed. The act may or may not have happened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -127,6 +131,8 @@ pub enum ErrorCode {
     Overloaded,
     /// See [`AuthError::Unavailable`].
     Unavailable,
+    /// See [`AuthError::Abandoned`].
+    Abandoned,
     /// Any failure within: [`AuthError::Store`], [`AuthError::Random`],
     /// [`AuthError::Internal`].
     Internal,
@@ -151,6 +157,7 @@ impl ErrorCode {
             Self::RateLimited => "rate_limited",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
+            Self::Abandoned => "abandoned",
             Self::Internal => "internal",
         }
     }
@@ -175,6 +182,7 @@ impl AuthError {
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::Overloaded { .. } => ErrorCode::Overloaded,
             Self::Unavailable { .. } => ErrorCode::Unavailable,
+            Self::Abandoned => ErrorCode::Abandoned,
             Self::Store(_) | Self::Random(_) | Self::Internal(_) => ErrorCode::Internal,
         }
     }

@@ -1,5 +1,6 @@
 //! Events: one for each operation and outcome, for operators and auditors.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -137,7 +138,9 @@ impl Operation {
 }
 
 /// Something that an operator should know besides the outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+///
+/// They are ordered by weight, the weightiest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -145,9 +148,23 @@ pub enum Notice {
     /// A refresh token was used a second time: somebody holds a copy of it.
     /// The session has been ended.
     RefreshTokenReused,
+    /// An account is locked for some time after failed attempts: for strangers,
+    /// a device, a session or a mailed link.
+    AccountLocked,
+    /// A login with a device, or from a network, that was not seen before
+    /// (ASVS 6.3.5).
+    NewDevice,
     /// The stored password hash of the user cannot be checked: it is corrupt,
     /// made with a pepper that is not configured, or dearer than accepted.
     PasswordHashUnusable,
+    /// The source of breached passwords failed, took too long or panicked. When
+    /// the operation succeeded all the same, its password was not compared.
+    BreachCheckFailed,
+    /// The application's hook failed, took too long or panicked. The account
+    /// is there without what the hook would have set.
+    HookFailed,
+    /// A hashing thread has not come back in time: a foreign scheme hangs.
+    HashingStuck,
     /// The password was right, but its hash could not be brought up to date.
     RehashFailed,
     /// A mail was not sent at all: too many were under way, or what it needed
@@ -155,18 +172,6 @@ pub enum Notice {
     MailDropped,
     /// A mail was tried to be sent, and given up.
     MailGivenUp,
-    /// The application's hook failed, took too long or panicked. The account
-    /// is there without what the hook would have set.
-    HookFailed,
-    /// The source of breached passwords failed, took too long or panicked. When
-    /// the operation succeeded all the same, its password was not compared.
-    BreachCheckFailed,
-    /// A login with a device, or from a network, that was not seen before
-    /// (ASVS 6.3.5).
-    NewDevice,
-    /// An account is locked for some time after failed attempts: for strangers,
-    /// a device, a session or a mailed link.
-    AccountLocked,
     /// What was to be removed is dead, but some of its rows are left behind.
     RowsLeftBehind,
     /// An event is not in the audit log: too many waited to be written, or the
@@ -185,12 +190,65 @@ impl Notice {
             Self::MailDropped => "mail_dropped",
             Self::MailGivenUp => "mail_given_up",
             Self::HookFailed => "hook_failed",
+            Self::HashingStuck => "hashing_stuck",
             Self::BreachCheckFailed => "breach_check_failed",
             Self::NewDevice => "new_device",
             Self::AccountLocked => "account_locked",
             Self::RowsLeftBehind => "rows_left_behind",
             Self::EventLost => "event_lost",
         }
+    }
+}
+
+/// The notices of one operation: a set, since one does not hide another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Notices(BTreeSet<Notice>);
+
+impl Notices {
+    /// Adds `notice`.
+    pub(crate) fn insert(&mut self, notice: Notice) {
+        self.0.insert(notice);
+    }
+
+    /// Returns whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns whether `notice` is among them.
+    #[must_use]
+    pub fn contains(&self, notice: Notice) -> bool {
+        self.0.contains(&notice)
+    }
+
+    /// The weightiest one.
+    #[must_use]
+    pub fn first(&self) -> Option<Notice> {
+        self.0.first().copied()
+    }
+
+    /// All of them, the weightiest first.
+    pub fn iter(&self) -> impl Iterator<Item = Notice> + use<'_> {
+        self.0.iter().copied()
+    }
+}
+
+impl<I: IntoIterator<Item = Notice>> From<I> for Notices {
+    fn from(notices: I) -> Self {
+        Self(notices.into_iter().collect())
+    }
+}
+
+impl fmt::Display for Notices {
+    /// The names, separated by spaces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, notice) in self.iter().enumerate() {
+            let separator = if index == 0 { "" } else { " " };
+            write!(f, "{separator}{}", notice.as_str())?;
+        }
+        Ok(())
     }
 }
 
@@ -205,12 +263,11 @@ pub struct AuthEvent {
     pub operation: Operation,
     /// `None` when it succeeded.
     pub refused: Option<ErrorCode>,
-    /// Something to know besides.
-    pub notice: Option<Notice>,
+    /// What an operator should know besides.
+    pub notices: Notices,
     /// Whose account it was about, as far as that is known.
     pub user_id: Option<UserId>,
-    /// Who did it, if it was somebody else than that user: an administrator.
-    /// Who did it, if that is somebody else: an administrator.
+    /// Who did it, if that is somebody else than that user: an administrator.
     pub actor_id: Option<UserId>,
     /// Which session it was about.
     pub session_id: Option<SessionId>,
@@ -278,7 +335,7 @@ impl EventSink for TracingSink {
                     at = %event.at,
                     operation = event.operation.as_str(),
                     outcome = event.refused.map_or("succeeded", ErrorCode::as_str),
-                    notice = event.notice.map(Notice::as_str),
+                    notices = (!event.notices.is_empty()).then(|| tracing::field::display(&event.notices)),
                     user_id = event.user_id.map(tracing::field::display),
                     actor_id = event.actor_id.map(tracing::field::display),
                     session_id = event.session_id.map(tracing::field::display),
@@ -288,10 +345,10 @@ impl EventSink for TracingSink {
                 )
             };
         }
-        match (event.operation, event.refused, event.notice) {
-            (_, _, Some(_)) => write_at!(warn),
-            (Operation::ValidateToken | Operation::Refresh, Some(_), None) => write_at!(debug),
-            (_, _, None) => write_at!(info),
+        match (event.operation, event.refused) {
+            _ if !event.notices.is_empty() => write_at!(warn),
+            (Operation::ValidateToken | Operation::Refresh, Some(_)) => write_at!(debug),
+            _ => write_at!(info),
         }
     }
 }

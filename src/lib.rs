@@ -6,6 +6,7 @@ pub mod authz;
 pub mod axum;
 pub mod clock;
 pub mod config;
+mod contained;
 pub mod email;
 pub mod error;
 pub mod event;

@@ -42,6 +42,16 @@ impl Quota {
         Duration::from_millis(self.period_ms.into())
     }
 
+    /// As many times as much: at once, and in any time after that.
+    #[must_use]
+    pub fn times(self, factor: u32) -> Self {
+        let factor = factor.max(1);
+        Self::new(
+            self.burst.saturating_mul(factor),
+            Duration::from_millis(self.period_ms.div_ceil(factor).into()),
+        )
+    }
+
     /// The time in which a full burst is regained.
     #[must_use]
     pub fn window(&self) -> Duration {

@@ -94,7 +94,7 @@ fn event(number: u32, at: u32) -> AuditRecord {
         at: self::at(at),
         operation: Operation::Login,
         refused: None,
-        notice: None,
+        notices: admittance::event::Notices::default(),
         actor_id: None,
         session_id: None,
         mail: None,

@@ -214,3 +214,68 @@ async fn the_threads_end_with_the_last_clone() {
     let ended = has_ended.recv_timeout(Duration::from_secs(60));
     assert_eq!(ended, Err(mpsc::RecvTimeoutError::Disconnected));
 }
+
+/// Tries again until it holds: what the watch does takes it a moment.
+fn until(holds: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it never holds");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[tokio::test]
+async fn asvs_15_2_2_the_deadline_holds_while_every_thread_is_busy() {
+    let hasher = hasher_with(|config| config.queue_deadline = Duration::from_millis(20));
+    let secret = password("correct horse");
+    let _release = occupy(&hasher).await;
+    // Nothing lets the thread go on, and still there is an answer.
+    let refused = tokio::time::timeout(Duration::from_secs(60), hasher.hash(&secret)).await;
+    assert!(
+        matches!(refused, Ok(Err(HashError::Overloaded { .. }))),
+        "{refused:?}"
+    );
+    assert_eq!(hasher.stats().waiting, 0);
+}
+
+#[tokio::test]
+async fn asvs_16_5_4_a_thread_that_hangs_costs_its_own_caller_and_is_replaced() {
+    let hasher = hasher_with(|config| {
+        config.threads = NonZeroUsize::new(2);
+        config.queue_deadline = Duration::from_secs(1);
+        config.run_deadline = Duration::from_millis(100);
+    });
+    let secret = password("correct horse");
+    let memory = hasher.stats().memory_bytes;
+    let mut releases = Vec::new();
+    // As many again as there are threads are replaced, and no more.
+    for lost in 1..=4 {
+        let (release, released) = mpsc::channel::<()>();
+        releases.push(release);
+        let hung = hasher.run(move || released.recv().is_ok()).await;
+        assert!(matches!(hung, Err(HashError::Stuck)), "{hung:?}");
+        let stats = hasher.stats();
+        assert_eq!((stats.stuck, stats.threads), (lost, 2));
+        assert_eq!(stats.memory_bytes, memory + memory / 2 * lost.min(2));
+        if lost < 4 {
+            assert!(hasher.hash(&secret).await.is_ok(), "{lost}");
+        }
+    }
+    // All of them hang: whoever comes is told so in time.
+    let refused = hasher_with_all_lost(&hasher, &secret).await;
+    assert!(matches!(refused, Err(HashError::Overloaded { .. })));
+    // They come back: there are as many threads as before, and one works.
+    drop(releases);
+    until(|| hasher.stats().stuck == 0);
+    assert_eq!(hasher.stats().memory_bytes, memory);
+    assert!(hasher.hash(&secret).await.is_ok());
+}
+
+async fn hasher_with_all_lost(
+    hasher: &PasswordHasher,
+    secret: &NormalizedPassword,
+) -> Result<(), HashError> {
+    tokio::time::timeout(Duration::from_secs(60), hasher.verify_absent(secret))
+        .await
+        .unwrap()
+}

@@ -278,7 +278,7 @@ async fn asvs_13_3_4_a_pepper_that_is_gone_locks_out_who_did_not_come_back_until
     let refused = after.login(BOB, PASSWORD).await;
     assert!(matches!(refused, Err(AuthError::InvalidCredentials)));
     let event = after.events.last();
-    assert_eq!(event.notice, Some(Notice::PasswordHashUnusable));
+    assert_eq!(event.notices.first(), Some(Notice::PasswordHashUnusable));
     assert!(event.user_id.is_some());
     // Sessions do not hang on the pepper.
     goes_on(&after, &mut tokens).await;
@@ -305,7 +305,7 @@ async fn asvs_13_3_4_hashes_that_leaked_are_taken_out_of_use_until_a_reset() {
     for password in [PASSWORD, "!", OTHER_PASSWORD] {
         let refused = bed.login(ANN, password).await;
         assert!(matches!(refused, Err(AuthError::InvalidCredentials)));
-        let notice = bed.events.last().notice;
+        let notice = bed.events.last().notices.first();
         assert_eq!(notice, Some(Notice::PasswordHashUnusable));
     }
     resets(&bed, ANN).await;

@@ -36,7 +36,6 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 use tokio::time::timeout;
-use tracing::Instrument;
 
 pub use client_ip::{ForwardedHeader, ParseProxiesError, TrustedProxies};
 pub use cookie::CookieConfig;
@@ -196,9 +195,10 @@ where
     /// Answers one request. `peer` is the address at the other end of the
     /// connection.
     ///
-    /// The work runs in a task of its own, so it is finished even when the
-    /// returned future is dropped because the client went away; a panic in it
-    /// is answered with 500.
+    /// What the request has begun to change is finished even when the returned
+    /// future is dropped because the client went away: each operation of the
+    /// service sees to that itself. A panic in a store or a hook is answered
+    /// with 500.
     ///
     /// # Panics
     ///
@@ -208,11 +208,9 @@ where
         if let Cow::Owned(headers) = with_host(request.headers(), request.uri().authority()) {
             *request.headers_mut() = headers;
         }
-        let api = self.clone();
         let is_head = request.method() == Method::HEAD;
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let work = async move { endpoint::dispatch(&api, request, peer).await };
-        let mut response = to_its_end(work)
+        let mut response = endpoint::dispatch(self, request, peer)
             .await
             .unwrap_or_else(Problem::into_response);
         if is_head {
@@ -353,13 +351,9 @@ where
         };
         let Credential { token, transport } = credential;
         let context = request::context(headers, peer, &self.config);
-        let service = self.service.clone();
-        to_its_end(async move {
-            let token = token.expose_secret();
-            let user = service.validate_token(token, &context).await?;
-            Ok(Some((user, transport)))
-        })
-        .await
+        let token = token.expose_secret();
+        let user = self.service.validate_token(token, &context).await?;
+        Ok(Some((user, transport)))
     }
 }
 
@@ -457,19 +451,6 @@ where
     ) -> Result<Option<Authenticated>, Problem> {
         AuthApi::authenticate_optional(self, method, headers, peer).await
     }
-}
-
-/// Does `work` in a task of its own: to its end even if nobody waits for it any
-/// more, and with a panic in it as a problem.
-async fn to_its_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
-) -> Result<T, Problem> {
-    tokio::spawn(work.in_current_span())
-        .await
-        .unwrap_or_else(|error| {
-            tracing::error!(%error, "a request handler panicked");
-            Err(Problem::new(ProblemCode::Internal))
-        })
 }
 
 /// An answer with a JSON body and the headers that every answer has.

@@ -286,7 +286,8 @@ impl From<AuthError> for Problem {
             ErrorCode::AccountDisabled => Self::new(ProblemCode::AccountDisabled),
             ErrorCode::RateLimited => Self::new(ProblemCode::RateLimited),
             ErrorCode::Overloaded => Self::new(ProblemCode::Overloaded),
-            ErrorCode::Unavailable => Self::new(ProblemCode::Unavailable),
+            // Nobody reads the answer to one who has gone.
+            ErrorCode::Unavailable | ErrorCode::Abandoned => Self::new(ProblemCode::Unavailable),
             ErrorCode::Internal => Self::new(ProblemCode::Internal),
         };
         let problem = match wait {

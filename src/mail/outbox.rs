@@ -14,6 +14,7 @@ use tracing::Instrument;
 use super::config::{Links, MailConfig};
 use super::{Mail, MailContext, MailError, MailKind, Mailer};
 use crate::clock::Clock;
+use crate::contained;
 use crate::email::Email;
 use crate::error::{AuthError, ConfigError, ErrorCode};
 use crate::event::{AuthEvent, EventSink, Notice, Operation, emit};
@@ -108,9 +109,7 @@ impl Outbox {
         let outbox = Arc::clone(self);
         let begun = Arc::new(begun);
         let supervise = async move {
-            // A task of its own, so that a panic in it ends here.
-            let job = tokio::spawn(job.in_current_span());
-            let posts = match job.await {
+            let posts = match contained::catching(job).await {
                 Ok(Ok(posts)) => posts,
                 Ok(Err(error)) => return outbox.drop_mail(kind, user_id, &error),
                 Err(panicked) => return outbox.drop_mail(kind, user_id, &panicked),
@@ -204,22 +203,15 @@ impl Outbox {
         self.report(post.kind, post.user_id, Some(Notice::MailGivenUp));
     }
 
-    /// One attempt, in a task of its own, which is given up after a time and
-    /// may panic.
+    /// One attempt, which is given up after a time and may panic.
     async fn attempt(&self, mail: &Arc<Mail>) -> Result<(), MailError> {
         // The semaphore is never closed.
         let _slot = self.sending.acquire().await;
         let (mailer, mail) = (Arc::clone(&self.mailer), Arc::clone(mail));
-        let attempt = tokio::spawn(async move { mailer.send(&mail).await }.in_current_span());
-        let abort = attempt.abort_handle();
-        match tokio::time::timeout(self.config.attempt_timeout, attempt).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panicked)) => Err(MailError::Temporary(Box::new(panicked))),
-            Err(elapsed) => {
-                abort.abort();
-                Err(MailError::Temporary(Box::new(elapsed)))
-            }
-        }
+        let send = async move { mailer.send(&mail).await };
+        contained::call(self.config.attempt_timeout, send)
+            .await
+            .unwrap_or_else(|error| Err(MailError::Temporary(Box::new(error))))
     }
 
     fn drop_mail(&self, kind: MailKind, user_id: Option<UserId>, error: &(dyn Error + 'static)) {
@@ -232,7 +224,7 @@ impl Outbox {
             at: self.clock.now(),
             operation: Operation::SendMail,
             refused: notice.map(|_| ErrorCode::Internal),
-            notice,
+            notices: notice.into_iter().into(),
             user_id,
             actor_id: None,
             session_id: None,

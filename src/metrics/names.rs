@@ -23,6 +23,9 @@ pub const HASHING_RUN_SECONDS: &str = "admittance_hashing_run_seconds";
 pub const HASHING_RUNS: &str = "admittance_hashing_runs_total";
 /// Jobs that were refused because the queue was full or the wait too long (counter).
 pub const HASHING_OVERLOADS: &str = "admittance_hashing_overloads_total";
+/// Hashing threads that have not come back from a job in time (gauge): a foreign
+/// scheme hangs.
+pub const HASHING_STUCK: &str = "admittance_hashing_stuck_threads";
 /// Mails that were done with (counter), by `mail` and `outcome`: `sent`,
 /// `dropped` before any attempt, or `given_up` after the last one.
 pub const MAILS: &str = "admittance_mails_total";
@@ -63,7 +66,7 @@ pub struct Metric {
 }
 
 /// Every metric there is.
-pub const ALL: [Metric; 12] = [
+pub const ALL: [Metric; 13] = [
     Metric {
         name: OPERATIONS,
         kind: Kind::Counter,
@@ -111,6 +114,12 @@ pub const ALL: [Metric; 12] = [
         kind: Kind::Counter,
         labels: &[],
         description: "Jobs that the hashing threads refused.",
+    },
+    Metric {
+        name: HASHING_STUCK,
+        kind: Kind::Gauge,
+        labels: &[],
+        description: "Hashing threads that have not come back from a job in time.",
     },
     Metric {
         name: MAILS,

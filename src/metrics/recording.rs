@@ -39,11 +39,11 @@ pub(super) fn record(work: impl FnOnce()) {
 pub(crate) fn event(event: &AuthEvent) {
     record(|| {
         count_operation(event.operation, event.refused);
-        if let Some(notice) = event.notice {
+        for notice in event.notices.iter() {
             counter!(NOTICES, "notice" => notice.as_str()).increment(1);
         }
         if let Some(mail) = event.mail {
-            let outcome = match event.notice {
+            let outcome = match event.notices.first() {
                 None => "sent",
                 Some(Notice::MailDropped) => "dropped",
                 Some(_) => "given_up",
@@ -80,9 +80,6 @@ impl Present {
         record(|| gauge!(name).increment(1));
         Self(name)
     }
-
-    /// Counts no longer.
-    pub(crate) fn end(self) {}
 }
 
 impl Drop for Present {
@@ -94,6 +91,11 @@ impl Drop for Present {
 /// One job that waits for a hashing thread.
 pub(crate) fn hashing_waits() -> Present {
     Present::in_gauge(HASHING_QUEUE)
+}
+
+/// One hashing thread that does not come back.
+pub(crate) fn hashing_stuck() -> Present {
+    Present::in_gauge(HASHING_STUCK)
 }
 
 /// One job of the outbox.

@@ -10,10 +10,6 @@ pub(crate) struct Stopwatch;
 #[derive(Debug)]
 pub(crate) struct Present;
 
-impl Present {
-    pub(crate) const fn end(self) {}
-}
-
 pub(crate) const fn event(_: &AuthEvent) {}
 
 pub(crate) const fn unreported(_: Operation, _: Stopwatch) {}
@@ -21,6 +17,10 @@ pub(crate) const fn unreported(_: Operation, _: Stopwatch) {}
 pub(crate) const fn operation_took(_: Operation, _: Stopwatch) {}
 
 pub(crate) const fn hashing_waits() -> Present {
+    Present
+}
+
+pub(crate) const fn hashing_stuck() -> Present {
     Present
 }
 

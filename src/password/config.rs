@@ -155,7 +155,8 @@ impl fmt::Debug for Pepper {
 ///
 /// Memory in use is `threads * params.m_kib`, whatever the load; while stored
 /// hashes of a higher cost are verified, at most
-/// `threads * (params.m_kib + accepted.m_kib)`.
+/// `threads * (params.m_kib + accepted.m_kib)`. While threads hang, their
+/// replacements add at most `threads * params.m_kib`.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HashingConfig {
@@ -163,10 +164,17 @@ pub struct HashingConfig {
     pub params: Argon2Params,
     /// How many threads hash. Default: as many as there are cores for this process.
     pub threads: Option<NonZeroUsize>,
-    /// How many jobs may wait, at least one. Default 256.
+    /// How many jobs may wait, at least one. Default 512: a school of 300 that
+    /// logs in at the same moment, and others.
     pub queue_len: usize,
-    /// How long a job may wait until a thread takes it; above zero. Default 5 seconds.
+    /// How long a job may wait until a thread begins it; above zero, at most an
+    /// hour. Default 5 seconds.
     pub queue_deadline: Duration,
+    /// How long a job may take; 100 milliseconds to an hour. After that its caller
+    /// is answered with [`HashError::Stuck`](super::HashError::Stuck), and another
+    /// thread takes the place of the one that hangs, up to as many as `threads`.
+    /// Default 10 seconds.
+    pub run_deadline: Duration,
     /// The key of new hashes. Default none.
     pub pepper: Option<Pepper>,
     /// Keys of older hashes. Hashes without any key are always verified.
@@ -182,8 +190,9 @@ impl Default for HashingConfig {
         Self {
             params: Argon2Params::default(),
             threads: None,
-            queue_len: 256,
+            queue_len: 512,
             queue_deadline: Duration::from_secs(5),
+            run_deadline: Duration::from_secs(10),
             pepper: None,
             previous_peppers: Vec::new(),
             accepted: AcceptedCost::default(),
@@ -208,6 +217,15 @@ impl HashingConfig {
         if self.queue_deadline > Duration::from_secs(3600) {
             return Err(invalid("hashing.queue_deadline", "is longer than an hour"));
         }
+        if self.run_deadline < Duration::from_millis(100) {
+            return Err(invalid(
+                "hashing.run_deadline",
+                "is shorter than 100 milliseconds",
+            ));
+        }
+        if self.run_deadline > Duration::from_secs(3600) {
+            return Err(invalid("hashing.run_deadline", "is longer than an hour"));
+        }
         if !self.accepted.covers(&self.params) {
             return Err(invalid("hashing.accepted", "is lower than hashing.params"));
         }
@@ -227,6 +245,7 @@ impl fmt::Debug for HashingConfig {
             .field("threads", &self.threads)
             .field("queue_len", &self.queue_len)
             .field("queue_deadline", &self.queue_deadline)
+            .field("run_deadline", &self.run_deadline)
             .field("pepper", &self.pepper)
             .field("previous_peppers", &self.previous_peppers)
             .field("accepted", &self.accepted)
@@ -290,10 +309,12 @@ mod tests {
 
     #[test]
     fn settings_that_contradict_each_other_are_refused() {
-        let broken: [fn(&mut HashingConfig); 6] = [
+        let broken: [fn(&mut HashingConfig); 8] = [
             |config| config.queue_len = 0,
             |config| config.queue_deadline = Duration::ZERO,
             |config| config.queue_deadline = Duration::MAX,
+            |config| config.run_deadline = Duration::from_millis(99),
+            |config| config.run_deadline = Duration::from_secs(3601),
             |config| config.accepted.m_kib = 19_455,
             |config| config.accepted.t = 1,
             |config| {

@@ -1,17 +1,20 @@
 //! Hashing and verifying.
 
 use std::fmt;
+use std::future::pending;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::NormalizedPassword;
+use super::admission::{Claim, Lane, Place};
 use super::config::HashingConfig;
+use super::memory::Memory;
 use super::phc::{self, SALT_LEN, StoredHash, Unreadable};
 use super::pool::Pool;
-use super::worker::Memory;
 use crate::error::ConfigError;
+use crate::network::Network;
 use crate::random::{self, RandomError, SecureRandom};
 use crate::store::Cause;
 use crate::user::PasswordHash;
@@ -22,7 +25,10 @@ use crate::user::PasswordHash;
 /// allocated when it starts and stays the same whatever the load (ASVS
 /// 15.2.2); what cannot be done in time is refused with
 /// [`HashError::Overloaded`]. A call whose future is dropped before a thread
-/// has taken it costs nothing. The threads end with the last clone.
+/// has begun it costs nothing. The threads end with the last clone.
+///
+/// The methods here are for an application that hashes by itself. Within the
+/// service, callers take turns by network, and known devices go first.
 #[derive(Clone)]
 pub struct PasswordHasher(Arc<Inner>);
 
@@ -66,6 +72,13 @@ pub enum HashError {
     /// [`ForeignScheme`](super::ForeignScheme) took it.
     #[error("the stored password hash is of an unknown scheme")]
     UnknownScheme,
+    /// The caller went away before a thread had begun, and nothing was done.
+    #[error("the caller has gone")]
+    Abandoned,
+    /// The job takes longer than [`HashingConfig::run_deadline`], as a foreign
+    /// scheme that hangs does.
+    #[error("a hashing job did not end in time")]
+    Stuck,
     /// The source of randomness failed.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -80,10 +93,13 @@ pub enum HashError {
 pub struct HashingStats {
     /// Argon2 runs since the start.
     pub runs: u64,
-    /// Jobs that no thread has taken yet.
+    /// Jobs that no thread has begun yet.
     pub waiting: usize,
-    /// Hashing threads.
+    /// Hashing threads, without those that replace one that hangs.
     pub threads: usize,
+    /// Threads that have not come back from a job within
+    /// [`HashingConfig::run_deadline`].
+    pub stuck: usize,
     /// Memory that the threads have allocated for Argon2, in bytes.
     pub memory_bytes: usize,
 }
@@ -110,13 +126,12 @@ impl PasswordHasher {
     ///
     /// # Errors
     ///
-    /// [`HashError::Overloaded`], [`HashError::Random`], [`HashError::Failed`].
+    /// [`HashError::Overloaded`], [`HashError::Random`], [`HashError::Failed`],
+    /// [`HashError::Stuck`].
     pub async fn hash(&self, password: &NormalizedPassword) -> Result<PasswordHash, HashError> {
-        let salt: [u8; SALT_LEN] = random::bytes(&*self.0.random)?;
-        let config = Arc::clone(&self.0.config);
-        let password = password.clone();
-        let hash = move |memory: &mut Memory| phc::hash(memory, &config, &password, salt);
-        self.0.pool.perform(hash).await?
+        self.turn(self.host().await?)
+            .hash(password, pending())
+            .await
     }
 
     /// Whether `stored` is a hash of `password`. Every call costs exactly one
@@ -126,18 +141,15 @@ impl PasswordHasher {
     ///
     /// # Errors
     ///
-    /// Any of [`HashError`] but [`HashError::Random`]. None of them may be
-    /// taken as a match.
+    /// Any of [`HashError`] but [`HashError::Random`] and
+    /// [`HashError::Abandoned`]. None of them may be taken as a match.
     pub async fn verify(
         &self,
         password: &NormalizedPassword,
         stored: &PasswordHash,
     ) -> Result<Verdict, HashError> {
-        let config = Arc::clone(&self.0.config);
-        let password = password.clone();
-        let stored = stored.clone();
-        let verify = move |memory: &mut Memory| verify(memory, &config, &password, &stored);
-        self.0.pool.perform(verify).await?
+        let mut turn = self.turn(self.host().await?);
+        turn.verify(password, stored, pending()).await
     }
 
     /// What [`PasswordHasher::verify`] costs, for an account that is not
@@ -145,12 +157,10 @@ impl PasswordHasher {
     ///
     /// # Errors
     ///
-    /// [`HashError::Overloaded`], [`HashError::Failed`].
+    /// [`HashError::Overloaded`], [`HashError::Failed`], [`HashError::Stuck`].
     pub async fn verify_absent(&self, password: &NormalizedPassword) -> Result<(), HashError> {
-        let config = Arc::clone(&self.0.config);
-        let password = password.clone();
-        let verify = move |memory: &mut Memory| run_in_vain(memory, &config, &password);
-        self.0.pool.perform(verify).await?
+        let mut turn = self.turn(self.host().await?);
+        turn.verify_absent(password, pending()).await
     }
 
     /// Does other work that is heavy on the CPU on the same threads and in
@@ -158,12 +168,35 @@ impl PasswordHasher {
     ///
     /// # Errors
     ///
-    /// [`HashError::Overloaded`]; [`HashError::Failed`] when `work` panics.
+    /// [`HashError::Overloaded`]; [`HashError::Failed`] when `work` panics;
+    /// [`HashError::Stuck`] when it takes too long.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        self.0.pool.perform(|_| work()).await
+        self.turn(self.host().await?).run(work, pending()).await
+    }
+
+    /// Waits for a turn. The future can be dropped at any time.
+    ///
+    /// # Errors
+    ///
+    /// [`HashError::Overloaded`].
+    pub(crate) async fn admit(&self, claim: Claim) -> Result<Turn, HashError> {
+        Ok(self.turn(self.0.pool.admit(claim).await?))
+    }
+
+    async fn host(&self) -> Result<Place, HashError> {
+        let network = Network::of(None);
+        let lane = Lane::Host;
+        self.0.pool.admit(Claim { lane, network }).await
+    }
+
+    fn turn(&self, place: Place) -> Turn {
+        Turn {
+            hasher: self.clone(),
+            place,
+        }
     }
 
     /// Figures of this moment.
@@ -174,8 +207,69 @@ impl PasswordHasher {
             runs: pool.runs(),
             waiting: pool.waiting(),
             threads: pool.threads(),
+            stuck: pool.stuck(),
             memory_bytes: pool.memory_bytes(),
         }
+    }
+}
+
+/// A turn at the hashing threads, until it is dropped: hashes that are made or
+/// checked one after the other. One that no thread has begun when `gone` is ready
+/// is not done ([`HashError::Abandoned`]); one that has begun comes to its end.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    hasher: PasswordHasher,
+    place: Place,
+}
+
+impl Turn {
+    /// See [`PasswordHasher::hash`].
+    pub(crate) async fn hash(
+        &mut self,
+        password: &NormalizedPassword,
+        gone: impl Future<Output = ()>,
+    ) -> Result<PasswordHash, HashError> {
+        let inner = &self.hasher.0;
+        let salt: [u8; SALT_LEN] = random::bytes(&*inner.random)?;
+        let (config, password) = (Arc::clone(&inner.config), password.clone());
+        let hash = move |memory: &mut Memory| phc::hash(memory, &config, &password, salt);
+        inner.pool.perform(&mut self.place, hash, gone).await?
+    }
+
+    /// See [`PasswordHasher::verify`].
+    pub(crate) async fn verify(
+        &mut self,
+        password: &NormalizedPassword,
+        stored: &PasswordHash,
+        gone: impl Future<Output = ()>,
+    ) -> Result<Verdict, HashError> {
+        let inner = &self.hasher.0;
+        let (config, password) = (Arc::clone(&inner.config), password.clone());
+        let stored = stored.clone();
+        let verify = move |memory: &mut Memory| verify(memory, &config, &password, &stored);
+        inner.pool.perform(&mut self.place, verify, gone).await?
+    }
+
+    /// See [`PasswordHasher::verify_absent`].
+    pub(crate) async fn verify_absent(
+        &mut self,
+        password: &NormalizedPassword,
+        gone: impl Future<Output = ()>,
+    ) -> Result<(), HashError> {
+        let inner = &self.hasher.0;
+        let (config, password) = (Arc::clone(&inner.config), password.clone());
+        let spend = move |memory: &mut Memory| spend_a_run(memory, &config, &password);
+        inner.pool.perform(&mut self.place, spend, gone).await?
+    }
+
+    /// See [`PasswordHasher::run`].
+    pub(crate) async fn run<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+        gone: impl Future<Output = ()>,
+    ) -> Result<T, HashError> {
+        let pool = &self.hasher.0.pool;
+        pool.perform(&mut self.place, |_| work(), gone).await
     }
 }
 
@@ -211,7 +305,7 @@ fn verify(
         Err(Unreadable::TooCostly) => (Err(HashError::TooCostly), false),
     };
     if !is_paid {
-        run_in_vain(memory, config, password)?;
+        spend_a_run(memory, config, password)?;
     }
     verdict
 }
@@ -253,7 +347,7 @@ fn verify_foreign(
 }
 
 /// One Argon2 run with the configured parameters, for nothing but its time.
-fn run_in_vain(
+fn spend_a_run(
     memory: &mut Memory,
     config: &HashingConfig,
     password: &NormalizedPassword,

@@ -4,19 +4,23 @@
 //! and compared. [`PasswordPolicy`] says whether it may be used, [`breach`]
 //! whether it is known to have leaked, and [`PasswordHasher`] runs Argon2 (RFC 9106) on threads of its own.
 
+mod admission;
 pub mod breach;
 mod common;
 mod config;
 mod foreign;
 mod hasher;
+mod line;
+mod memory;
 mod normalized;
 mod phc;
 mod policy;
 mod pool;
-mod worker;
 
+pub(crate) use admission::{Claim, Lane};
 pub use config::{AcceptedCost, Argon2Params, HashingConfig, Pepper};
 pub use foreign::ForeignScheme;
+pub(crate) use hasher::Turn;
 pub use hasher::{HashError, HashingStats, PasswordHasher, Verdict};
 pub use normalized::{MAX_PASSWORD_BYTES, MAX_PASSWORD_CHARS, NormalizedPassword, PasswordTooLong};
 pub use policy::{PasswordAssessment, PasswordFault, PasswordPolicy};

@@ -5,7 +5,7 @@ use argon2::{Algorithm, Argon2, KeyId, ParamsBuilder, Version};
 
 use super::config::{AcceptedCost, HashingConfig};
 use super::hasher::HashError;
-use super::worker::Memory;
+use super::memory::Memory;
 use super::{Argon2Params, NormalizedPassword, Pepper};
 use crate::secret::constant_time_eq;
 use crate::store::Cause;

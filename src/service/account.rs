@@ -2,8 +2,8 @@
 
 use super::login::typed_password;
 use super::mailing::Asked;
+use super::operation::{Subject, Trail};
 use super::register::pending_account;
-use super::report::Trail;
 use super::validate::is_usable;
 use super::{
     AccountExport, AuthService, Authenticated, DeleteAccount, LinkView, RequestContext, SessionView,
@@ -13,13 +13,13 @@ use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation};
 use crate::id::UserId;
 use crate::mail::MailKind;
-use crate::store::{LimitStore, Removal, SessionStore, TokenStore, UserStore};
+use crate::store::{Removal, Store};
 use crate::user::User;
 
 /// The epoch under which every session is dead.
 pub(super) const GONE: u64 = u64::MAX;
 
-impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// All that is stored of the user.
     ///
     /// # Errors
@@ -30,13 +30,12 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<AccountExport, AuthError> {
-        let trail = Trail::of(auth);
-        let result = self.try_export(auth).await;
-        self.report(Operation::ExportAccount, &trail, context, &result);
-        result
+        let export = async |_: &_| self.export(auth).await;
+        let (kind, subject) = (Operation::ExportAccount, Subject::caller(auth));
+        self.reading(kind, subject, context, export).await
     }
 
-    async fn try_export(&self, auth: &Authenticated) -> Result<AccountExport, AuthError> {
+    async fn export(&self, auth: &Authenticated) -> Result<AccountExport, AuthError> {
         let (store, user, now) = (&self.inner.store, auth.user(), self.now());
         // Not `try_join`: it would drop the one that is still under way.
         let (sessions, tokens, events) = tokio::join!(
@@ -67,7 +66,7 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
     /// Removes the sessions of an account that are dead because its epoch is
     /// `epoch` now, and its links; [`GONE`] is that of an account that is gone.
     /// What fails leaves rows that mean nothing and expire.
-    pub(super) async fn sweep_up(&self, user: UserId, epoch: u64, trail: &mut Trail) {
+    pub(super) async fn sweep_up(&self, user: UserId, epoch: u64, trail: &Trail) {
         let store = &self.inner.store;
         let (sessions, links) = tokio::join!(
             store.end_dead_sessions(user, epoch),
@@ -78,16 +77,12 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
             tracing::warn!(error, user_id = %user, "rows of dead sessions were left behind");
         }
         if sessions.is_err() || !links {
-            trail.notice.get_or_insert(Notice::RowsLeftBehind);
+            trail.notice(Notice::RowsLeftBehind);
         }
     }
 }
 
-impl<S, C> AuthService<S, C>
-where
-    S: UserStore + SessionStore + TokenStore + LimitStore + 'static,
-    C: Clock,
-{
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Deletes the account of whoever knows the password, and everything that
     /// is stored of it. The owner gets a mail.
     ///
@@ -107,20 +102,22 @@ where
         request: DeleteAccount,
         context: &RequestContext,
     ) -> Result<(), AuthError> {
-        let mut trail = Trail::of(auth);
-        let result = self.try_delete(auth, request, context, &mut trail).await;
-        self.report(Operation::DeleteAccount, &trail, context, &result);
-        result
+        let (kind, subject, auth) = (
+            Operation::DeleteAccount,
+            Subject::caller(auth),
+            auth.clone(),
+        );
+        let delete = async move |service: Self, trail| service.delete(&auth, request, &trail).await;
+        self.operation(kind, subject, context, delete).await
     }
 
-    async fn try_delete(
+    async fn delete(
         &self,
         auth: &Authenticated,
         request: DeleteAccount,
-        context: &RequestContext,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<(), AuthError> {
-        let auth = &*self.as_of_now(auth).await?;
+        let auth = &*self.begin_as(auth, trail).await?;
         let user = auth.user();
         let mut violations = Violations::default();
         let current = typed_password(
@@ -130,10 +127,9 @@ where
         );
         violations.into_result()?;
         let current = current.ok_or(AuthError::InvalidCredentials)?;
-        self.check_own_password(auth, &current, context, trail)
-            .await?;
+        drop(self.check_own_password(auth, &current, trail).await?);
         self.is_not_the_last(user).await?;
-        self.limit_release(user).await?;
+        self.limit_release(user, trail).await?;
 
         let _forgetting = self.forgetting(user.id);
         let checked = user.state();
@@ -152,20 +148,20 @@ where
         // Registrations that waited for this address when it got an account.
         let pending = pending_account(&user.email).id;
         if !self.remove_links(pending, None).await {
-            trail.notice = Some(Notice::RowsLeftBehind);
+            trail.notice(Notice::RowsLeftBehind);
         }
-        self.notify(MailKind::AccountDeleted, user, &user.email, context);
+        self.notify(MailKind::AccountDeleted, user, &user.email, trail.context());
         Ok(())
     }
 
     /// Counts the giving up of an address that nobody has confirmed, with a
     /// budget like that of mails to it: else registering and giving up a
     /// stranger's address in turn would send any number of mails there.
-    pub(super) async fn limit_release(&self, user: &User) -> Result<(), AuthError> {
+    pub(super) async fn limit_release(&self, user: &User, trail: &Trail) -> Result<(), AuthError> {
         if user.is_verified || self.inner.outbox.is_none() {
             return Ok(());
         }
-        self.limit_mailbox(Asked::Release, user.email.canonical(), self.now())
+        self.limit_mailbox(Asked::Release, user.email.canonical(), trail)
             .await
     }
 }

@@ -156,8 +156,11 @@ pub struct EventView {
     pub operation: Operation,
     /// Why it was refused; `None` when it succeeded.
     pub refused: Option<ErrorCode>,
-    /// Something to know besides.
+    /// The weightiest of `notices`.
     pub notice: Option<Notice>,
+    /// What there is to know besides, the weightiest first.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
     /// Whether somebody else did it, or tried to: an administrator. Which one,
     /// users are not told.
     pub by_other: bool,
@@ -180,7 +183,8 @@ impl From<&AuditRecord> for EventView {
             at: record.at,
             operation: record.operation,
             refused: record.refused,
-            notice: record.notice,
+            notice: record.notices.first(),
+            notices: record.notices.iter().collect(),
             by_other: !is_own,
             session_id: record.session_id,
             mail: record.mail,

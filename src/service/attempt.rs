@@ -1,30 +1,79 @@
-//! Failed attempts at one account: counted before they are made, forgotten
-//! when one succeeds.
+//! Checking a password for an account: the one way in which a guess is
+//! admitted, counted, hashed and judged.
 //!
-//! Strangers share one count, so that guesses from many networks are seen
-//! together. A device that the account is known to be used with has a count of
-//! its own, and so has each live session and each mailed link, which nobody can
-//! pretend to have: strangers who lock an account do not lock its owner out of
-//! those. A reset by mail forgets what strangers have done.
+//! The order is fixed. A guess first counts against the caller's networks,
+//! which costs one act of the store and sheds floods. Then it waits for its
+//! turn at the hashing threads; one that is refused for lack of room is no
+//! failure, and what was counted is given back. Only then it counts against the
+//! account, as failed, and is hashed. A right password takes back what was
+//! counted, and counts against budgets for right passwords.
+//!
+//! Strangers share one count of an account's failures, so that guesses from
+//! many networks are seen together. A device that the account is known to be
+//! used with has a count of its own, and so has each live session and each
+//! mailed link, which nobody can pretend to have: strangers who lock an account
+//! do not lock its owner out of those. A reset by mail forgets the strangers'
+//! failures.
 
-use super::report::Trail;
-use super::{AuthService, RequestContext};
+use std::borrow::Cow;
+
+use super::limits::{Counted, by_network};
+use super::operation::Trail;
+use super::{AuthService, Authenticated, RequestContext};
 use crate::clock::Clock;
 use crate::email::CanonicalEmail;
 use crate::error::AuthError;
 use crate::event::Notice;
 use crate::id::{SessionId, UserId};
-use crate::limit::LimitKey;
+use crate::limit::{Hit, LimitKey};
 use crate::lockout;
 use crate::mail::MailKind;
-use crate::store::LimitStore;
+use crate::password::{Claim, HashError, Lane, NormalizedPassword, Turn};
+use crate::store::Store;
 use crate::time::Timestamp;
 use crate::token::OneTimeToken;
-use crate::user::{DeviceDigest, User};
+use crate::user::{DeviceDigest, PasswordHash, User, UserStatus};
 
-/// An attempt that may be made, and counts as failed so far.
+/// A guess at a password.
 #[derive(Debug)]
-pub(super) struct Attempt {
+pub(super) struct Guess<'a> {
+    /// Who makes it.
+    pub(super) by: Guesser<'a>,
+    /// Whose password it may be; `None` when the account does not exist.
+    pub(super) user: Option<&'a User>,
+    /// What was counted of it before.
+    pub(super) counted: Counted,
+}
+
+/// Who guesses, and so under what a wrong guess counts.
+#[derive(Debug)]
+pub(super) enum Guesser<'a> {
+    /// Somebody who names the address of an account.
+    Visitor(&'a CanonicalEmail),
+    /// A live session of the account.
+    Session(SessionId),
+    /// The holder of a link that was mailed to the account's address.
+    Link(&'a OneTimeToken),
+}
+
+/// A password that was right: what is left to be settled, and the turn at the
+/// hashing threads, for the hash that may replace the one that was checked.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Proof {
+    /// The turn at the hashing threads goes on until this is dropped.
+    pub(super) turn: Turn,
+    /// Whether a hash made now would be of another kind.
+    pub(super) is_outdated: bool,
+    account: UserId,
+    attempt: Option<Attempt>,
+    counted: Counted,
+    is_visitor: bool,
+}
+
+/// An attempt that was counted as failed.
+#[derive(Debug)]
+struct Attempt {
     key: LimitKey,
     /// When it was counted.
     at: Timestamp,
@@ -32,6 +81,40 @@ pub(super) struct Attempt {
     locks: bool,
     /// Whether it is the one that its owner is told of.
     tells: bool,
+}
+
+impl Guess<'_> {
+    fn account(&self) -> Option<UserId> {
+        match &self.by {
+            Guesser::Link(link) => Some(link.account.id),
+            _ => self.user.map(|user| user.id),
+        }
+    }
+
+    /// Under what it counts, and who goes first at the hashing threads.
+    fn key_and_lane(&self, context: &RequestContext) -> (LimitKey, Lane) {
+        match (&self.by, self.user) {
+            (Guesser::Session(session), Some(user)) => {
+                let key = LimitKey::new("attempt:session", &session.to_bytes());
+                (key, Lane::Known(user.id.to_bytes()))
+            }
+            (Guesser::Session(session), None) => {
+                let key = LimitKey::new("attempt:session", &session.to_bytes());
+                (key, Lane::Stranger)
+            }
+            (Guesser::Link(link), _) => {
+                let key = LimitKey::new("attempt:link", &link.digest.to_bytes());
+                (key, Lane::Known(link.account.id.to_bytes()))
+            }
+            (Guesser::Visitor(account), user) => match user {
+                Some(user) if user.devices.contains(&context.device(user.id)) => {
+                    let key = device_key(user.id, context.device(user.id));
+                    (key, Lane::Known(user.id.to_bytes()))
+                }
+                _ => (strangers(account), Lane::Stranger),
+            },
+        }
+    }
 }
 
 fn strangers(account: &CanonicalEmail) -> LimitKey {
@@ -43,55 +126,113 @@ fn device_key(user: UserId, device: DeviceDigest) -> LimitKey {
     LimitKey::new("attempt:device", &subject)
 }
 
-/// The key of the device that `context` describes, if `user` is known to use it.
-fn known_device(user: &User, context: &RequestContext) -> Option<LimitKey> {
-    let device = context.device(user.id);
-    let is_known = user.devices.contains(&device);
-    is_known.then(|| device_key(user.id, device))
-}
-
-impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
-    /// Counts an attempt at `account` by somebody who is not logged in.
-    pub(super) async fn begin_attempt(
-        &self,
-        account: &CanonicalEmail,
-        user: Option<&User>,
-        context: &RequestContext,
-        now: Timestamp,
-    ) -> Result<Option<Attempt>, AuthError> {
-        let known = user.and_then(|user| known_device(user, context));
-        let key = known.unwrap_or_else(|| strangers(account));
-        self.count_attempt(key, now).await
+impl<S: Store, C: Clock> AuthService<S, C> {
+    /// Counts a check of a credential by somebody who is not logged in.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::RateLimited`]; [`AuthError::Store`].
+    pub(super) async fn limit_guesses(&self, trail: &Trail) -> Result<Counted, AuthError> {
+        let quota = self.config().limits.login_by_address;
+        self.limit_network("login:address", quota, trail).await
     }
 
-    /// Counts an attempt from a live session.
-    pub(super) async fn begin_session_attempt(
+    /// Counts what a live session asks for that costs a hash, a score or the look-up
+    /// of a link, and returns the caller as the store has it now. It counts against
+    /// the account: what strangers do in the same network is not in the way.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::RateLimited`]; [`AuthError::InvalidToken`];
+    /// [`AuthError::Store`].
+    pub(super) async fn begin_as<'a>(
         &self,
-        session: SessionId,
-        now: Timestamp,
-    ) -> Result<Option<Attempt>, AuthError> {
-        let key = LimitKey::new("attempt:session", &session.to_bytes());
-        self.count_attempt(key, now).await
+        auth: &'a Authenticated,
+        trail: &Trail,
+    ) -> Result<Cow<'a, Authenticated>, AuthError> {
+        let quota = self.config().limits.session_by_account;
+        let account = auth.user().id.to_bytes();
+        self.limit("session:account", &account, quota, trail)
+            .await?;
+        trail.unless_gone(self.as_of_now(auth)).await
     }
 
-    /// Counts an attempt by whoever has a mailed link.
-    pub(super) async fn begin_link_attempt(
-        &self,
-        link: &OneTimeToken,
-        now: Timestamp,
-    ) -> Result<Option<Attempt>, AuthError> {
-        let key = LimitKey::new("attempt:link", &link.digest.to_bytes());
-        self.count_attempt(key, now).await
+    /// Waits for a turn at the hashing threads.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Overloaded`]; [`AuthError::Abandoned`].
+    pub(super) async fn admit(&self, lane: Lane, trail: &Trail) -> Result<Turn, AuthError> {
+        let network = trail.context().network();
+        let claim = Claim { lane, network };
+        trail.unless_gone(self.inner.hasher.admit(claim)).await
     }
 
-    async fn count_attempt(
+    /// Whether `password` is that of the account that `guess` is at, and the
+    /// account may be used. A wrong one costs exactly one run of Argon2,
+    /// whatever is wrong (CVE-2024-39329), and the account's owner is told once
+    /// in a series of them. A right one has to be [settled](Self::settle).
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidCredentials`]; [`AuthError::RateLimited`];
+    /// [`AuthError::Overloaded`], after which nothing is counted;
+    /// [`AuthError::Unavailable`]; [`AuthError::Abandoned`];
+    /// [`AuthError::Store`].
+    pub(super) async fn check_password(
         &self,
-        key: LimitKey,
-        now: Timestamp,
-    ) -> Result<Option<Attempt>, AuthError> {
+        guess: Guess<'_>,
+        password: &NormalizedPassword,
+        trail: &Trail,
+    ) -> Result<Proof, AuthError> {
+        let hash = guess.user.map(|user| &user.password_hash);
+        self.check_hash(guess, hash, password, trail).await
+    }
+
+    /// The same against a hash that no account has yet.
+    pub(super) async fn check_hash(
+        &self,
+        guess: Guess<'_>,
+        hash: Option<&PasswordHash>,
+        password: &NormalizedPassword,
+        trail: &Trail,
+    ) -> Result<Proof, AuthError> {
+        let (key, lane) = guess.key_and_lane(trail.context());
+        let mut turn = match self.admit(lane, trail).await {
+            Ok(turn) => turn,
+            Err(error) => {
+                if matches!(error, AuthError::Overloaded { .. }) {
+                    self.give_back(guess.counted).await;
+                }
+                return Err(error);
+            }
+        };
+        let attempt = self.count_attempt(key).await?;
+        let checked = self.compare(&mut turn, hash, password, trail).await;
+        let may_be_used = |user: &User| user.status == UserStatus::Active;
+        match (checked, guess.account()) {
+            (Ok((true, is_outdated)), Some(account)) if guess.user.is_none_or(may_be_used) => {
+                Ok(Proof {
+                    turn,
+                    is_outdated,
+                    account,
+                    attempt,
+                    counted: guess.counted,
+                    is_visitor: !matches!(guess.by, Guesser::Session(_)),
+                })
+            }
+            (checked, _) => {
+                self.tell_of_lock(attempt.as_ref(), guess.user, trail);
+                Err(checked.err().unwrap_or(AuthError::InvalidCredentials))
+            }
+        }
+    }
+
+    async fn count_attempt(&self, key: LimitKey) -> Result<Option<Attempt>, AuthError> {
         let Some(policy) = &self.config().limits.login_by_account else {
             return Ok(None);
         };
+        let now = self.now();
         match self.inner.store.attempt(key, policy, now).await? {
             lockout::Attempt::Allowed { count, locks_for } => Ok(Some(Attempt {
                 key,
@@ -106,35 +247,104 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
         }
     }
 
-    /// What came of an attempt. The owner is told once in a series of failures,
-    /// when the last step of the table is reached.
-    pub(super) fn judge<T>(
+    /// Whether `password` is the one of `hash`, and whether that is outdated.
+    async fn compare(
         &self,
-        attempt: &Option<Attempt>,
-        outcome: Result<T, AuthError>,
-        user: Option<&User>,
-        context: &RequestContext,
-        trail: &mut Trail,
-    ) -> Result<T, AuthError> {
-        // Also one that was not looked at, by a server too busy to: it counts.
-        if let (Some(attempt), Err(_)) = (attempt, &outcome)
-            && attempt.locks
-        {
-            trail.notice.get_or_insert(Notice::AccountLocked);
-            if attempt.tells
-                && let Some(user) = user
-            {
-                self.notify(MailKind::AccountLocked, user, &user.email, context);
+        turn: &mut Turn,
+        hash: Option<&PasswordHash>,
+        password: &NormalizedPassword,
+        trail: &Trail,
+    ) -> Result<(bool, bool), AuthError> {
+        let Some(hash) = hash else {
+            let spent = turn.verify_absent(password, trail.gone()).await;
+            return spent
+                .map(|()| (false, false))
+                .map_err(|error| hashing_failed(error, trail));
+        };
+        match turn.verify(password, hash, trail.gone()).await {
+            Ok(verdict) => Ok((verdict.matches, verdict.outdated)),
+            Err(
+                error @ (HashError::Malformed
+                | HashError::TooCostly
+                | HashError::UnknownPepper
+                | HashError::UnknownScheme),
+            ) => {
+                tracing::error!(%error, "a stored password hash cannot be checked");
+                trail.notice(Notice::PasswordHashUnusable);
+                Ok((false, false))
             }
+            Err(error) => Err(hashing_failed(error, trail)),
         }
-        outcome
     }
 
-    /// An attempt succeeded: it and those before it are forgotten.
-    pub(super) async fn end_attempt(&self, attempt: &Option<Attempt>) {
-        if let Some(attempt) = attempt {
-            self.forget(attempt.key, attempt.at).await;
+    /// An attempt failed, also one whose caller has gone. When that locks the
+    /// account, the owner is told once in a series of failures: at the last step
+    /// of the table.
+    fn tell_of_lock(&self, attempt: Option<&Attempt>, user: Option<&User>, trail: &Trail) {
+        let Some(attempt) = attempt.filter(|attempt| attempt.locks) else {
+            return;
+        };
+        trail.notice(Notice::AccountLocked);
+        if let Some(user) = user.filter(|_| attempt.tells) {
+            self.notify(MailKind::AccountLocked, user, &user.email, trail.context());
         }
+    }
+
+    /// Settles what a right password leaves to be done: takes back what was
+    /// counted as failed, and counts it against the budgets for right
+    /// passwords, of the account and of the caller's networks.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::RateLimited`] when one of those is used up; then the guess
+    /// stays counted against the networks. [`AuthError::Store`].
+    pub(super) async fn settle(&self, proof: Proof, trail: &Trail) -> Result<Turn, AuthError> {
+        let limits = &self.config().limits;
+        let account = limits.success_by_account.map(|quota| Hit {
+            key: LimitKey::new("success:account", &proof.account.to_bytes()),
+            quota,
+        });
+        let networks = limits.success_by_address.filter(|_| proof.is_visitor);
+        let networks = networks
+            .map(|quota| by_network("success:address", trail.context().network(), quota))
+            .unwrap_or_default();
+        let failures = proof.counted.clone();
+        let (by_account, by_networks, (), ()) = tokio::join!(
+            self.count(account.into_iter().collect()),
+            self.count(networks),
+            self.give_back(proof.counted),
+            async {
+                if let Some(attempt) = &proof.attempt {
+                    self.forget(attempt.key, attempt.at).await;
+                }
+            }
+        );
+        if let Err(refused) = by_account.and(by_networks) {
+            let _ = self.count(failures.into_hits()).await;
+            return Err(refused);
+        }
+        Ok(proof.turn)
+    }
+
+    /// Checks the password of the caller, who is logged in.
+    ///
+    /// # Errors
+    ///
+    /// As for [`check_password`](Self::check_password) and
+    /// [`settle`](Self::settle).
+    pub(super) async fn check_own_password(
+        &self,
+        auth: &Authenticated,
+        password: &NormalizedPassword,
+        trail: &Trail,
+    ) -> Result<Turn, AuthError> {
+        let guess = Guess {
+            by: Guesser::Session(auth.session().id),
+            user: Some(auth.user()),
+            counted: Counted::default(),
+        };
+        let proof = self.check_password(guess, password, trail).await?;
+        self.settle(proof, trail).await
     }
 
     /// The owner has shown the mailbox: what others did no longer counts,
@@ -158,4 +368,12 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
             tracing::warn!(error, "failed attempts were not forgotten");
         }
     }
+}
+
+/// Why a hash was not made or checked.
+pub(super) fn hashing_failed(error: HashError, trail: &Trail) -> AuthError {
+    if matches!(error, HashError::Stuck) {
+        trail.notice(Notice::HashingStuck);
+    }
+    error.into()
 }

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tracing::Instrument;
 
 use crate::audit::{AuditClass, AuditPolicy, AuditRecord, OnDeletion};
 use crate::clock::Clock;
+use crate::contained;
 use crate::error::ErrorCode;
 use crate::event::{AuthEvent, EventSink, Notice, Operation, deliver, emit};
 use crate::id::{EventId, UserId};
@@ -264,32 +264,20 @@ impl AuditLog {
         is_last
     }
 
-    /// One attempt, in a task of its own, which is given up after a time and
-    /// may panic.
+    /// One attempt, which is given up after a time and may panic.
     async fn attempt(&self, job: &Job) -> Result<(), Cause> {
         let (store, act) = (Arc::clone(&self.store), job.act.clone());
         let keep = match &act {
             Act::Append(record) => self.policy.keep(record.class),
             Act::Remove(_) => 0,
         };
-        let attempt = tokio::spawn(
-            async move {
-                match act {
-                    Act::Append(record) => append(&*store, &record, keep).await,
-                    Act::Remove(user) => Ok(store.remove_events(user).await.map(drop)?),
-                }
+        let attempt = async move {
+            match act {
+                Act::Append(record) => append(&*store, &record, keep).await,
+                Act::Remove(user) => Ok(store.remove_events(user).await.map(drop)?),
             }
-            .in_current_span(),
-        );
-        let abort = attempt.abort_handle();
-        match tokio::time::timeout(self.policy.attempt_timeout, attempt).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panicked)) => Err(panicked.into()),
-            Err(elapsed) => {
-                abort.abort();
-                Err(elapsed.into())
-            }
-        }
+        };
+        contained::call(self.policy.attempt_timeout, attempt).await?
     }
 
     /// Says that `event` is not in the log: with all of it to the operator's
@@ -305,7 +293,7 @@ impl AuditLog {
             at: self.clock.now(),
             operation: Operation::KeepEvent,
             refused: Some(ErrorCode::Internal),
-            notice: Some(Notice::EventLost),
+            notices: [Notice::EventLost].into(),
             // No mail was lost.
             mail: None,
             ..event.clone()

@@ -1,19 +1,14 @@
 //! Giving the own password again, without a new login.
 
 use super::login::typed_password;
-use super::report::Trail;
+use super::operation::{Subject, Trail};
 use super::{AuthService, Authenticated, ConfirmPassword, LoginResponse, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::Operation;
-use crate::password::NormalizedPassword;
-use crate::store::{LimitStore, SessionStore, UserStore};
+use crate::store::Store;
 
-impl<S, C> AuthService<S, C>
-where
-    S: UserStore + SessionStore + LimitStore + 'static,
-    C: Clock,
-{
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Takes the password again from a user who is logged in, as an operation
     /// demands by [`Authenticated::require_recent_password`] (ASVS 7.5.3).
     ///
@@ -34,18 +29,21 @@ where
         request: ConfirmPassword,
         context: &RequestContext,
     ) -> Result<LoginResponse, AuthError> {
-        let mut trail = Trail::of(auth);
-        let result = self.try_confirm(auth, request, context, &mut trail).await;
-        self.report(Operation::ConfirmPassword, &trail, context, &result);
-        result
+        let (kind, subject, auth) = (
+            Operation::ConfirmPassword,
+            Subject::caller(auth),
+            auth.clone(),
+        );
+        let confirm =
+            async move |service: Self, trail| service.renew_session(&auth, request, &trail).await;
+        self.operation(kind, subject, context, confirm).await
     }
 
-    async fn try_confirm(
+    async fn renew_session(
         &self,
         auth: &Authenticated,
         request: ConfirmPassword,
-        context: &RequestContext,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<LoginResponse, AuthError> {
         let mut violations = Violations::default();
         let current = typed_password(
@@ -55,16 +53,15 @@ where
         );
         violations.into_result()?;
         let current = current.ok_or(AuthError::InvalidCredentials)?;
-        let auth = &*self.as_of_now(auth).await?;
+        let auth = &*self.begin_as(auth, trail).await?;
         let (user, present) = (auth.user(), auth.session());
-        self.check_own_password(auth, &current, context, trail)
-            .await?;
+        drop(self.check_own_password(auth, &current, trail).await?);
 
         // The new session is stored first and means nothing until its tokens
         // are handed out. The end of the present one decides: where somebody
         // has ended it since it was looked at, it must not live on.
         let _forgetting = self.forgetting(user.id);
-        let now = self.now();
+        let (now, context) = (self.now(), trail.context());
         let session = self.new_session_of(present.short, user, present.auth_epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
         self.open(&session).await?;
@@ -79,27 +76,7 @@ where
                 return Err(error.into());
             }
         }
-        trail.session_id = Some(session.id);
+        trail.session(session.id);
         Ok(self.login_response(user, tokens, "Your password is confirmed."))
-    }
-}
-
-impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
-    /// Checks the password of a user who is logged in, after counting it.
-    pub(super) async fn check_own_password(
-        &self,
-        auth: &Authenticated,
-        password: &NormalizedPassword,
-        context: &RequestContext,
-        trail: &mut Trail,
-    ) -> Result<(), AuthError> {
-        let now = self.now();
-        self.limit_address(context, now).await?;
-        let user = auth.user();
-        let attempt = self.begin_session_attempt(auth.session().id, now).await?;
-        let checked = self.check_hash(user.clone(), password, trail).await;
-        self.judge(&attempt, checked, Some(user), context, trail)?;
-        self.end_attempt(&attempt).await;
-        Ok(())
     }
 }

@@ -2,22 +2,18 @@
 
 use super::login::typed_password;
 use super::mailing::Asked;
+use super::operation::{Subject, Trail};
 use super::register::{parse_email, pending_account};
-use super::report::Trail;
 use super::{Accepted, AuthService, Authenticated, ChangeEmail, LinkRequest, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::{Notice, Operation};
 use crate::mail::MailKind;
-use crate::store::{self, LimitStore, SessionStore, TokenStore, UserStore};
+use crate::store::{self, Store};
 use crate::token::TokenPurpose;
 use crate::user::User;
 
-impl<S, C> AuthService<S, C>
-where
-    S: UserStore + SessionStore + TokenStore + LimitStore + 'static,
-    C: Clock,
-{
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Asks for another address: needs the password (ASVS 7.5.1), mails a link
     /// to the new address and word of it to the present one. Nothing changes
     /// before the link is used. An address that has an account gets the same
@@ -34,23 +30,20 @@ where
         request: ChangeEmail,
         context: &RequestContext,
     ) -> Result<Accepted, AuthError> {
-        let mut trail = Trail::of(auth);
-        let result = self
-            .try_change_email(auth, request, context, &mut trail)
-            .await;
-        self.report(Operation::ChangeEmail, &trail, context, &result);
-        result
+        let (kind, subject, auth) = (Operation::ChangeEmail, Subject::caller(auth), auth.clone());
+        let change =
+            async move |service: Self, trail| service.mail_change(&auth, request, &trail).await;
+        self.operation(kind, subject, context, change).await
     }
 
-    async fn try_change_email(
+    async fn mail_change(
         &self,
         auth: &Authenticated,
         request: ChangeEmail,
-        context: &RequestContext,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<Accepted, AuthError> {
         let outbox = self.outbox()?;
-        let auth = &*self.as_of_now(auth).await?;
+        let auth = &*self.begin_as(auth, trail).await?;
         let user = auth.user();
         let mut violations = Violations::default();
         let new = parse_email(&request.new_email, Field::NewEmail, &mut violations);
@@ -70,14 +63,14 @@ where
         let (Some(new), Some(current)) = (new, current) else {
             return Err(AuthError::InvalidCredentials);
         };
-        self.check_own_password(auth, &current, context, trail)
-            .await?;
-        self.limit_mail(Asked::Change, new.canonical(), context, self.now())
+        drop(self.check_own_password(auth, &current, trail).await?);
+        self.limit_mail(Asked::Change, new.canonical(), trail)
             .await?;
 
-        let (service, user, context) = (self.clone(), user.clone(), context.clone());
+        let (service, auth, trail) = (self.clone(), auth.clone(), trail.clone());
         let kind = MailKind::ConfirmEmailChange;
         outbox.post(kind, Some(user.id), async move {
+            let user = auth.user();
             let (outbox, now) = (service.outbox()?, service.now());
             let owner = service.inner.store.user_by_email(new.canonical()).await?;
             // Stored for a taken address too, for which nobody gets it: what
@@ -87,11 +80,11 @@ where
             service.store_link(&link).await?;
             let mut posts = match owner.filter(|owner| owner.id != user.id) {
                 Some(owner) => service.already_registered(&owner, now),
-                None => vec![service.link_mail(outbox, &link, Some(&user))],
+                None => vec![service.link_mail(outbox, &link, Some(user))],
             };
             let kind = MailKind::EmailChangeRequested;
-            let notice = service.notice(kind, &user, &user.email, &context).await?;
-            posts.extend(notice);
+            let notice = service.notice(kind, user, &user.email, trail.context());
+            posts.extend(notice.await?);
             Ok(posts)
         });
         Ok(Accepted::new(
@@ -115,26 +108,26 @@ where
         request: LinkRequest,
         context: &RequestContext,
     ) -> Result<Accepted, AuthError> {
-        let mut trail = Trail::of(auth);
-        let result = self
-            .try_confirm_email_change(auth, request, context, &mut trail)
-            .await;
-        self.report(Operation::ConfirmEmailChange, &trail, context, &result);
-        result
+        let (kind, subject, auth) = (
+            Operation::ConfirmEmailChange,
+            Subject::caller(auth),
+            auth.clone(),
+        );
+        let confirm =
+            async move |service: Self, trail| service.move_to(&auth, request, &trail).await;
+        self.operation(kind, subject, context, confirm).await
     }
 
-    async fn try_confirm_email_change(
+    async fn move_to(
         &self,
         auth: &Authenticated,
         request: LinkRequest,
-        context: &RequestContext,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<Accepted, AuthError> {
-        self.limit_address(context, self.now()).await?;
         let link = self
-            .link_of(&request.token, TokenPurpose::ChangeEmail)
+            .link_of(&request.token, TokenPurpose::ChangeEmail, trail)
             .await?;
-        let auth = &*self.as_of_now(auth).await?;
+        let auth = &*self.begin_as(auth, trail).await?;
         let user = auth.user();
         if link.account.id != user.id {
             return Err(AuthError::ProofRequired);
@@ -142,7 +135,7 @@ where
         if !link.account.is_of(user) {
             return Err(AuthError::InvalidLink);
         }
-        self.limit_release(user).await?;
+        self.limit_release(user, trail).await?;
         let _forgetting = self.forgetting(user.id);
         let to = &link.email;
         let change = |user: User| async move {
@@ -163,9 +156,9 @@ where
             self.remove_links(pending, None)
         );
         if !(mine && waiting) {
-            trail.notice = Some(Notice::RowsLeftBehind);
+            trail.notice(Notice::RowsLeftBehind);
         }
-        self.notify(MailKind::EmailChanged, user, &user.email, context);
+        self.notify(MailKind::EmailChanged, user, &user.email, trail.context());
         Ok(Accepted::new("Your address has been changed."))
     }
 }

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use super::admin::page_limit;
 use super::audit_log::AuditLog;
-use super::report::Trail;
+use super::operation::Subject;
 use super::{AuthService, Authenticated, EventList, EventView, ListEvents, RequestContext};
 use crate::audit::AuditRecord;
 use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::event::Operation;
 use crate::id::{EventId, UserId};
+use crate::store::Store;
 
-impl<S, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Waits until no event waits to be written into the audit log any more:
     /// for a server that is about to stop, which should not wait for it
     /// without end, and for tests.
@@ -35,22 +36,15 @@ impl<S, C: Clock> AuthService<S, C> {
         page: ListEvents,
         context: &RequestContext,
     ) -> Result<EventList, AuthError> {
-        let trail = Trail::of(auth);
-        let result = self.try_list_events(auth, page).await;
-        self.report(Operation::ListEvents, &trail, context, &result);
-        result
-    }
-
-    async fn try_list_events(
-        &self,
-        auth: &Authenticated,
-        page: ListEvents,
-    ) -> Result<EventList, AuthError> {
-        let (events, next) = self.events_of_user(auth.user().id, page).await?;
-        Ok(EventList {
-            events: events.iter().map(EventView::from).collect(),
-            next,
-        })
+        let list = async |_: &_| {
+            let (events, next) = self.events_of_user(auth.user().id, page).await?;
+            Ok(EventList {
+                events: events.iter().map(EventView::from).collect(),
+                next,
+            })
+        };
+        self.reading(Operation::ListEvents, Subject::caller(auth), context, list)
+            .await
     }
 
     /// One page of the events of `user`, and what to ask the next one for, if

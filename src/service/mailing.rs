@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use super::limits::by_network;
+use super::operation::Trail;
 use super::{AuthService, RequestContext};
 use crate::clock::Clock;
 use crate::email::{CanonicalEmail, Email};
 use crate::error::AuthError;
 use crate::id::UserId;
-use crate::limit::Quota;
+use crate::limit::{Hit, LimitKey, Quota};
 use crate::mail::{MailContext, MailKind, MailLink, Outbox, Post, link};
 use crate::secret::MailToken;
-use crate::store::{Insert, LimitStore, TokenStore};
+use crate::store::{Insert, Store};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, User};
@@ -21,7 +23,7 @@ pub(super) struct NewLink {
     token: MailToken,
 }
 
-impl<S, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Waits until no mail is under way any more: for a server that is about
     /// to stop, which should not wait for it without end, and for tests.
     pub async fn flush_mail(&self) {
@@ -136,7 +138,7 @@ impl<S, C: Clock> AuthService<S, C> {
     }
 }
 
-impl<S: TokenStore, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     pub(super) async fn store_link(&self, new: &NewLink) -> Result<(), AuthError> {
         match self.inner.store.insert_token(&new.record).await? {
             Insert::Inserted => Ok(()),
@@ -149,13 +151,15 @@ impl<S: TokenStore, C: Clock> AuthService<S, C> {
         &self,
         token: &MailToken,
         purpose: TokenPurpose,
+        trail: &Trail,
     ) -> Result<OneTimeToken, AuthError> {
         if token.purpose() != Some(purpose) {
             return Err(AuthError::InvalidLink);
         }
         let now = self.now();
         let digest = TokenDigest::of(purpose, token);
-        let found = self.inner.store.token(digest, purpose, now).await?;
+        let found = self.inner.store.token(digest, purpose, now);
+        let found = trail.unless_gone(found).await?;
         // A store gives back live tokens of that purpose only; one that does
         // not changes nothing.
         let is_good = |found: &OneTimeToken| {
@@ -204,20 +208,20 @@ impl Asked {
     }
 }
 
-impl<S: LimitStore, C: Clock> AuthService<S, C> {
-    /// Counts a mail that `context` asks for against its network, and against
-    /// the address that it would go to, whether it is sent or not.
+impl<S: Store, C: Clock> AuthService<S, C> {
+    /// Counts a mail that the caller asks for against the caller's networks, and
+    /// against the address that it would go to, whether it is sent or not.
     pub(super) async fn limit_mail(
         &self,
         asked: Asked,
         to: &CanonicalEmail,
-        context: &RequestContext,
-        now: Timestamp,
+        trail: &Trail,
     ) -> Result<(), AuthError> {
         let quota = self.config().limits.mail_by_address;
-        self.limit("mail:address", &context.network(), quota, now)
-            .await?;
-        self.limit_mailbox(asked, to, now).await
+        self.limit_network("mail:address", quota, trail)
+            .await?
+            .keep();
+        self.limit_mailbox(asked, to, trail).await
     }
 
     /// Counts a mail against the address that it goes to.
@@ -225,10 +229,10 @@ impl<S: LimitStore, C: Clock> AuthService<S, C> {
         &self,
         asked: Asked,
         to: &CanonicalEmail,
-        now: Timestamp,
+        trail: &Trail,
     ) -> Result<(), AuthError> {
         let quota = self.config().limits.mail_by_account;
-        self.limit(asked.scope(), to.as_str().as_bytes(), quota, now)
+        self.limit(asked.scope(), to.as_str().as_bytes(), quota, trail)
             .await
     }
 
@@ -238,23 +242,29 @@ impl<S: LimitStore, C: Clock> AuthService<S, C> {
     pub(super) async fn limit_registration(
         &self,
         to: &CanonicalEmail,
-        context: &RequestContext,
-        now: Timestamp,
+        trail: &Trail,
     ) -> Result<(), AuthError> {
         let quota = self.config().limits.mail_by_account;
-        let mut subject = context.network();
-        // The length goes first, so that two subjects never run together.
-        subject.insert(0, u8::try_from(subject.len()).unwrap_or(u8::MAX));
-        subject.extend(to.as_str().as_bytes());
-        self.limit("mail:registration:network", &subject, quota, now)
-            .await?;
+        let network = trail.context().network();
+        if let Some(quota) = quota {
+            let hits = by_network("mail:registration:network", network, quota);
+            // For each address by itself.
+            let hits = hits.into_iter().map(|hit| Hit {
+                key: LimitKey::new(
+                    "mail:registration:network",
+                    &[&hit.key.to_bytes(), to.as_str().as_bytes()].concat(),
+                ),
+                ..hit
+            });
+            trail.unless_gone(self.count(hits.collect())).await?.keep();
+        }
         let all = quota.map(|quota| Quota::new(quota.burst().saturating_mul(10), quota.period()));
-        self.limit("mail:registration", to.as_str().as_bytes(), all, now)
+        self.limit("mail:registration", to.as_str().as_bytes(), all, trail)
             .await
     }
 }
 
-impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Tells the owner of an account at `to` what happened to it. As long as
     /// nobody has confirmed the address it may be a stranger's, who gets no
     /// more mail than one may ask for.
@@ -285,8 +295,16 @@ impl<S: LimitStore + 'static, C: Clock> AuthService<S, C> {
             post.context.device = context.user_agent.as_deref().and_then(device_in_words);
             return Ok(Some(post));
         }
-        match self.limit_mailbox(Asked::Notice, to.canonical(), now).await {
-            Ok(()) => Ok(Some(post)),
+        let quota = self.config().limits.mail_by_account;
+        let hit = quota.map(|quota| Hit {
+            key: LimitKey::new(Asked::Notice.scope(), to.canonical().as_str().as_bytes()),
+            quota,
+        });
+        match self.count(hit.into_iter().collect()).await {
+            Ok(counted) => {
+                counted.keep();
+                Ok(Some(post))
+            }
             Err(AuthError::RateLimited { .. }) => Ok(None),
             Err(error) => Err(error),
         }

@@ -64,19 +64,6 @@ impl RequestContext {
         self.ip.map(|ip| ip.to_canonical())
     }
 
-    /// What limits by address count by: an IPv4 address, also when it is
-    /// mapped into IPv6, or the /64 network of an IPv6 address, which is what
-    /// one customer gets (ASVS 2.4.1). Requests without an address count
-    /// together, and are limited all the same.
-    #[must_use]
-    pub(crate) fn network(&self) -> Vec<u8> {
-        match self.address() {
-            None => Vec::new(),
-            Some(IpAddr::V4(ip)) => ip.octets().to_vec(),
-            Some(IpAddr::V6(ip)) => ip.octets().into_iter().take(8).collect(),
-        }
-    }
-
     /// What the device is recognised by for `user`: what the client says it is,
     /// without version numbers, which change with every update, and the network
     /// of its provider (an IPv4 /16 or an IPv6 /32), since addresses within it

@@ -1,9 +1,10 @@
 //! The service: what an application calls.
 //!
 //! Every operation takes finished values and a [`RequestContext`], and knows
-//! nothing of HTTP. It is safe to drop its future at any point: each write is
-//! one atomic act of the store, and what is written before the deciding one
-//! grants nothing.
+//! nothing of HTTP. An operation that counts, writes or mails runs in a Tokio
+//! task of its own: it comes to its end, tells the owner and reports one event
+//! even when its future is dropped. Each write is one atomic act of the store,
+//! and what is written before the deciding one grants nothing.
 
 mod account;
 mod account_messages;
@@ -16,15 +17,16 @@ mod cache;
 mod confirm;
 mod email_change;
 mod events;
+mod limits;
 mod login;
 mod mailing;
 mod messages;
 mod onboarding;
+mod operation;
 mod password;
 mod profile;
 mod recovery;
 mod register;
-mod report;
 mod retry;
 mod session;
 mod strength;
@@ -50,14 +52,12 @@ use crate::config::AuthConfig;
 use crate::error::AuthError;
 use crate::event::EventSink;
 use crate::id::{SessionId, UserId};
-use crate::limit::{Decision, Hit, LimitKey, Quota};
 use crate::mail::Outbox;
 use crate::password::breach::BreachCheck;
 use crate::password::{HashingStats, PasswordHasher};
 use crate::random::{self, SecureRandom};
 use crate::secret::RefreshToken;
 use crate::session::Session;
-use crate::store::LimitStore;
 use crate::time::Timestamp;
 use crate::token::{Claims, Jwks, Keyring, RefreshClaims, TokenKind};
 use crate::user::User;
@@ -65,8 +65,7 @@ use crate::user::User;
 /// Accounts over a store `S`, by a clock `C`. Cheap to clone; every clone is
 /// the same service.
 ///
-/// Which operations it offers depends on what the store can do: without
-/// [`SessionStore`](crate::store::SessionStore) there is no `list_sessions`.
+/// Its operations need a Tokio runtime.
 pub struct AuthService<S, C = SystemClock> {
     inner: Arc<Inner<S, C>>,
 }
@@ -287,25 +286,6 @@ impl<S, C: Clock> AuthService<S, C> {
                 false => Keeping::Seconds(left.as_secs()),
             },
         })
-    }
-}
-
-impl<S: LimitStore, C: Clock> AuthService<S, C> {
-    /// Counts one act; refuses when the quota is used up, and when the limiter
-    /// cannot be reached.
-    async fn limit(
-        &self,
-        scope: &str,
-        subject: &[u8],
-        quota: Option<Quota>,
-        now: Timestamp,
-    ) -> Result<(), AuthError> {
-        let Some(quota) = quota else { return Ok(()) };
-        let key = LimitKey::new(scope, subject);
-        match self.inner.store.hit_all(&[Hit { key, quota }], now).await? {
-            Decision::Allowed => Ok(()),
-            Decision::Refused { retry_after } => Err(AuthError::RateLimited { retry_after }),
-        }
     }
 }
 

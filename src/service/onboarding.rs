@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
-use tracing::Instrument;
 
 use super::AuthService;
-use super::report::Trail;
+use super::operation::Trail;
 use crate::clock::Clock;
+use crate::contained::{self, catching};
 use crate::event::Notice;
 use crate::preferences::Preferences;
-use crate::store::{Cause, ProfileChange, UserStore};
+use crate::store::{Cause, ProfileChange, Store};
 use crate::user::{Profile, User};
 
 /// Called once when an account has been made, before the registration is
@@ -35,39 +35,22 @@ pub trait RegistrationHook: Send + Sync + 'static {
     async fn registered(&self, profile: &Profile) -> Result<Option<Map<String, Value>>, Cause>;
 }
 
-impl<S: UserStore + 'static, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Calls the hook, if there is one, and sets the preferences that it
     /// gives; `then` is called with the user as it is then.
-    pub(super) async fn call_hook(
-        &self,
-        user: &mut User,
-        then: impl FnOnce(&User) + Send + 'static,
-        trail: &mut Trail,
-    ) {
-        let Some(hook) = &self.inner.hook else {
-            then(user);
-            return;
-        };
-        // In a task of its own, which comes to its end when the request is
-        // dropped: the hook is not called again.
-        let (service, hook, mut account) = (self.clone(), Arc::clone(hook), user.clone());
-        let work = async move {
-            let given = service.try_hook(hook, &account).await;
-            if let Ok(Some(preferences)) = &given {
-                account.preferences.clone_from(preferences);
-            }
-            then(&account);
-            given
-        };
-        let done = tokio::spawn(work.in_current_span()).await;
-        match done.map_err(Cause::from).and_then(|given| given) {
-            Ok(None) => {}
-            Ok(Some(preferences)) => user.preferences = preferences,
-            Err(error) => {
-                tracing::error!(user_id = %user.id, error = &*error as &dyn Error, "the registration hook failed");
-                trail.notice.get_or_insert(Notice::HookFailed);
+    pub(super) async fn call_hook(&self, user: &mut User, then: impl FnOnce(&User), trail: &Trail) {
+        if let Some(hook) = &self.inner.hook {
+            let given = catching(self.try_hook(Arc::clone(hook), user)).await;
+            match given.map_err(Cause::from).flatten() {
+                Ok(None) => {}
+                Ok(Some(preferences)) => user.preferences = preferences,
+                Err(error) => {
+                    tracing::error!(user_id = %user.id, error = &*error as &dyn Error, "the registration hook failed");
+                    trail.notice(Notice::HookFailed);
+                }
             }
         }
+        then(user);
     }
 
     async fn try_hook(
@@ -77,15 +60,8 @@ impl<S: UserStore + 'static, C: Clock> AuthService<S, C> {
     ) -> Result<Option<Preferences>, Cause> {
         let onboarding = &self.config().onboarding;
         let profile = Profile::of(user, onboarding);
-        // In a task of its own, so that a panic in it ends there.
-        let call = async move { hook.registered(&profile).await }.in_current_span();
-        let call = tokio::spawn(call);
-        let abort = call.abort_handle();
-        let answer = tokio::time::timeout(onboarding.hook_timeout, call).await;
-        if answer.is_err() {
-            abort.abort();
-        }
-        let Some(preferences) = answer??? else {
+        let call = async move { hook.registered(&profile).await };
+        let Some(preferences) = contained::call(onboarding.hook_timeout, call).await?? else {
             return Ok(None);
         };
         let preferences = Preferences::new(preferences)?;

@@ -1,24 +1,21 @@
 //! Setting a new password.
 
+use super::attempt::hashing_failed;
 use super::login::typed_password;
-use super::report::Trail;
+use super::operation::{Subject, Trail};
 use super::{AuthService, Authenticated, ChangePassword, LoginResponse, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::mail::MailKind;
-use crate::password::{NormalizedPassword, PasswordAssessment, PasswordTooLong};
+use crate::password::{Lane, NormalizedPassword, PasswordAssessment, PasswordTooLong};
 use crate::secret::{Password, constant_time_eq};
-use crate::store::{Epoch, LimitStore, SessionStore, UserStore};
+use crate::store::{Epoch, Store};
 
 /// What a person is told of a [`PasswordTooLong`].
 pub(super) const TOO_LONG: &str = "This password is too long: at most 128 characters are allowed.";
 
-impl<S, C> AuthService<S, C>
-where
-    S: UserStore + SessionStore + LimitStore + 'static,
-    C: Clock,
-{
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Replaces the password of whoever knows the present one (ASVS 6.2.3).
     ///
     /// The new hash and the higher epoch are one write, so at that moment every
@@ -38,23 +35,23 @@ where
         request: ChangePassword,
         context: &RequestContext,
     ) -> Result<LoginResponse, AuthError> {
-        let mut trail = Trail::of(auth);
-        let result = self
-            .try_change_password(auth, request, context, &mut trail)
-            .await;
-        self.report(Operation::ChangePassword, &trail, context, &result);
-        result
+        let (kind, subject, auth) = (
+            Operation::ChangePassword,
+            Subject::caller(auth),
+            auth.clone(),
+        );
+        let change =
+            async move |service: Self, trail| service.replace(&auth, request, &trail).await;
+        self.operation(kind, subject, context, change).await
     }
 
-    async fn try_change_password(
+    async fn replace(
         &self,
         auth: &Authenticated,
         request: ChangePassword,
-        context: &RequestContext,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<LoginResponse, AuthError> {
-        self.limit_address(context, self.now()).await?;
-        let auth = &*self.as_of_now(auth).await?;
+        let auth = &*self.begin_as(auth, trail).await?;
         let user = auth.user();
 
         let mut violations = Violations::default();
@@ -88,18 +85,15 @@ where
             return Err(AuthError::InvalidCredentials);
         };
 
-        let attempt = self
-            .begin_session_attempt(auth.session().id, self.now())
-            .await?;
-        let checked = self.check_hash(user.clone(), &current, trail).await;
-        self.judge(&attempt, checked, Some(user), context, trail)?;
-        self.end_attempt(&attempt).await;
-        let hash = self.inner.hasher.hash(&new).await?;
+        let mut turn = self.check_own_password(auth, &current, trail).await?;
+        let hash = turn.hash(&new, trail.gone()).await;
+        let hash = hash.map_err(|error| hashing_failed(error, trail))?;
+        drop(turn);
 
         // The session is stored under the epoch to come and means nothing
         // until the one write below raises the user's to it.
         let _forgetting = self.forgetting(user.id);
-        let now = self.now();
+        let (now, context) = (self.now(), trail.context());
         let epoch = user.auth_epoch.saturating_add(1);
         let short = auth.session().short;
         let session = self.new_session_of(short, user, epoch, context, now)?;
@@ -120,7 +114,7 @@ where
             replaced?;
             return Err(AuthError::InvalidCredentials);
         }
-        trail.session_id = Some(session.id);
+        trail.session(session.id);
         let mut ended = store.end_dead_sessions(user.id, epoch).await;
         if ended.is_ok() && !unused.is_empty() {
             ended = store.end_sessions(user.id, &unused).await;
@@ -135,7 +129,7 @@ where
     }
 }
 
-impl<S, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// A password that is to be set, with its confirmation: checked against the
     /// policy on a hashing thread, since scoring it takes a while, and then,
     /// unless it is refused already, with breached ones.
@@ -146,7 +140,7 @@ impl<S, C: Clock> AuthService<S, C> {
         field: Field,
         own_words: &[&str],
         violations: &mut Violations,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<Option<NormalizedPassword>, AuthError> {
         let accepted = match NormalizedPassword::new(typed) {
             Err(PasswordTooLong) => {
@@ -154,7 +148,7 @@ impl<S, C: Clock> AuthService<S, C> {
                 None
             }
             Ok(password) => {
-                let faults = self.assess(&password, own_words).await?.faults;
+                let faults = self.assess(&password, own_words, trail).await?.faults;
                 let accepted = faults.is_empty();
                 for fault in faults {
                     violations.push(field, fault.code, fault.message);
@@ -193,6 +187,7 @@ impl<S, C: Clock> AuthService<S, C> {
         &self,
         password: &NormalizedPassword,
         own_words: &[&str],
+        trail: &Trail,
     ) -> Result<PasswordAssessment, AuthError> {
         let config = std::sync::Arc::clone(&self.inner.config);
         let password = password.clone();
@@ -206,7 +201,8 @@ impl<S, C: Clock> AuthService<S, C> {
             context.push(&config.service_name);
             config.password.assess(&password, &context)
         };
-        Ok(self.inner.hasher.run(work).await?)
+        let mut turn = self.admit(Lane::Scoring, trail).await?;
+        Ok(turn.run(work, trail.gone()).await?)
     }
 }
 

@@ -1,16 +1,16 @@
 //! The own profile.
 
+use super::operation::Subject;
 use super::register::parse_name;
-use super::report::Trail;
 use super::{AuthService, Authenticated, RequestContext, UpdateProfile};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::preferences::{Preferences, PreferencesError};
-use crate::store::{ProfileChange, UserStore};
+use crate::store::{ProfileChange, Store};
 use crate::user::{Profile, User, UserStatus};
 
-impl<S: UserStore, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// What the user sees of the own account, as it was when the token was
     /// checked.
     #[must_use]
@@ -30,13 +30,16 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         request: UpdateProfile,
         context: &RequestContext,
     ) -> Result<Profile, AuthError> {
-        let trail = Trail::of(auth);
-        let result = self.try_update_profile(auth, request).await;
-        self.report(Operation::UpdateProfile, &trail, context, &result);
-        result
+        let (kind, subject, auth) = (
+            Operation::UpdateProfile,
+            Subject::caller(auth),
+            auth.clone(),
+        );
+        let update = async move |service: Self, _| service.update(&auth, request).await;
+        self.operation(kind, subject, context, update).await
     }
 
-    async fn try_update_profile(
+    async fn update(
         &self,
         auth: &Authenticated,
         request: UpdateProfile,

@@ -2,22 +2,20 @@
 
 use std::sync::Arc;
 
+use super::attempt::hashing_failed;
 use super::mailing::Asked;
-use super::report::Trail;
+use super::operation::{Subject, Trail};
 use super::{Accepted, AuthService, EmailRequest, RequestContext, ResetPassword};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::Operation;
 use crate::mail::{MailKind, Outbox};
-use crate::store::{LimitStore, SessionStore, TokenStore, UserStore};
+use crate::password::Lane;
+use crate::store::Store;
 use crate::token::TokenPurpose;
 use crate::user::{User, UserStatus};
 
-impl<S, C> AuthService<S, C>
-where
-    S: UserStore + SessionStore + TokenStore + LimitStore + 'static,
-    C: Clock,
-{
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Mails a link that sets a new password. The answer, and what the caller
     /// waits for, is the same whether there is such an account or not (ASVS
     /// 6.3.8). The mail goes to the stored address (CVE-2019-19844).
@@ -33,25 +31,16 @@ where
         request: EmailRequest,
         context: &RequestContext,
     ) -> Result<Accepted, AuthError> {
-        let mut trail = Trail::default();
-        let result = self.try_forgot(request, context, &mut trail).await;
-        self.report(Operation::ForgotPassword, &trail, context, &result);
-        result
-    }
-
-    async fn try_forgot(
-        &self,
-        request: EmailRequest,
-        context: &RequestContext,
-        trail: &mut Trail,
-    ) -> Result<Accepted, AuthError> {
-        let outbox = self.outbox()?;
-        let asked = Asked::Reset;
-        let (_, user) = self.mailbox_of(&request, asked, context, trail).await?;
-        self.post_reset_link(outbox, user);
-        Ok(Accepted::new(
-            "If there is an account with this address, a mail with a link is on its way.",
-        ))
+        let forgot = async move |service: Self, trail| {
+            let outbox = service.outbox()?;
+            let (_, user) = service.mailbox_of(&request, Asked::Reset, &trail).await?;
+            service.post_reset_link(outbox, user);
+            Ok(Accepted::new(
+                "If there is an account with this address, a mail with a link is on its way.",
+            ))
+        };
+        let (kind, subject) = (Operation::ForgotPassword, Subject::default());
+        self.operation(kind, subject, context, forgot).await
     }
 
     /// Has a link mailed to `user`, in the background, if there is one who may
@@ -91,28 +80,22 @@ where
         request: ResetPassword,
         context: &RequestContext,
     ) -> Result<Accepted, AuthError> {
-        let mut trail = Trail::default();
-        let result = self.try_reset(request, context, &mut trail).await;
-        self.report(Operation::ResetPassword, &trail, context, &result);
-        result
+        let reset = async move |service: Self, trail| service.reset(request, &trail).await;
+        let (kind, subject) = (Operation::ResetPassword, Subject::default());
+        self.operation(kind, subject, context, reset).await
     }
 
-    async fn try_reset(
-        &self,
-        request: ResetPassword,
-        context: &RequestContext,
-        trail: &mut Trail,
-    ) -> Result<Accepted, AuthError> {
-        self.limit_address(context, self.now()).await?;
+    async fn reset(&self, request: ResetPassword, trail: &Trail) -> Result<Accepted, AuthError> {
+        self.limit_guesses(trail).await?.keep();
         let link = self
-            .link_of(&request.token, TokenPurpose::ResetPassword)
+            .link_of(&request.token, TokenPurpose::ResetPassword, trail)
             .await?;
         let store = &self.inner.store;
-        let user = store.user(link.account.id).await?;
+        let user = trail.unless_gone(store.user(link.account.id)).await?;
         let user = user
             .filter(|user| link.account.is_of(user))
             .ok_or(AuthError::InvalidLink)?;
-        trail.user_id = Some(user.id);
+        trail.about(Some(user.id));
 
         let mut violations = Violations::default();
         let own_words = [user.email.as_str(), user.name.as_str()];
@@ -128,10 +111,16 @@ where
             .await?;
         violations.into_result()?;
         let new = new.ok_or(AuthError::InvalidLink)?;
-        let hash = self.inner.hasher.hash(&new).await?;
+        let lane = Lane::Known(user.id.to_bytes());
+        let hash = {
+            let mut turn = self.admit(lane, trail).await?;
+            turn.hash(&new, trail.gone()).await
+        };
+        let hash = hash.map_err(|error| hashing_failed(error, trail))?;
 
         let _forgetting = self.forgetting(user.id);
         // Known from now on, so that strangers cannot keep the owner out.
+        let context = trail.context();
         let device = context.device(user.id);
         let hash = &hash;
         let reset = |user: User| async move {

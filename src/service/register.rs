@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::report::Trail;
+use super::attempt::hashing_failed;
+use super::operation::{Subject, Trail};
 use super::{
     Accepted, AuthService, RegisterOutcome, RegisterRequest, RegisterResponse, RequestContext,
 };
@@ -13,9 +14,9 @@ use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::id::UserId;
 use crate::mail::{MailKind, Post};
-use crate::password::NormalizedPassword;
+use crate::password::{Lane, NormalizedPassword};
 use crate::preferences::Preferences;
-use crate::store::{Insert, InsertUser, LimitStore, SessionStore, TokenStore, UserStore};
+use crate::store::{Insert, InsertUser, Store};
 use crate::time::Timestamp;
 use crate::token::{PendingRegistration, TokenPurpose};
 use crate::user::{AccountState, DisplayName, NameError, PasswordHash, User, UserStatus};
@@ -27,11 +28,7 @@ struct Registration {
     password: NormalizedPassword,
 }
 
-impl<S, C> AuthService<S, C>
-where
-    S: UserStore + SessionStore + TokenStore + LimitStore + 'static,
-    C: Clock,
-{
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Makes an account and opens a session for it, or, by
     /// [`RegistrationMode::VerifyFirst`], mails a link that does. The account
     /// is not verified: nobody has shown yet that the mailbox is theirs.
@@ -53,32 +50,30 @@ where
         request: RegisterRequest,
         context: &RequestContext,
     ) -> Result<RegisterOutcome, AuthError> {
-        let mut trail = Trail::default();
-        let result = self.try_register(request, context, &mut trail).await;
-        self.report(Operation::Register, &trail, context, &result);
-        result
+        let register = async move |service: Self, trail| service.try_out(request, &trail).await;
+        self.operation(Operation::Register, Subject::default(), context, register)
+            .await
     }
 
-    async fn try_register(
+    async fn try_out(
         &self,
         request: RegisterRequest,
-        context: &RequestContext,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<RegisterOutcome, AuthError> {
         // Before the fields are looked at: scoring a password takes a while,
         // and nobody may have it done without end (ASVS 2.4.1).
-        let now = self.now();
         let quota = self.config().limits.register_by_address;
-        self.limit("register:address", &context.network(), quota, now)
-            .await?;
+        self.limit_network("register:address", quota, trail)
+            .await?
+            .keep();
         let registration = self.check_registration(&request, trail).await?;
         match self.config().registration {
             RegistrationMode::OpenSession => self
-                .make_account(registration, context, trail)
+                .make_account(registration, trail)
                 .await
                 .map(RegisterOutcome::Opened),
             RegistrationMode::VerifyFirst => self
-                .mail_registration(registration, context)
+                .mail_registration(registration, trail)
                 .await
                 .map(RegisterOutcome::Pending),
         }
@@ -87,10 +82,10 @@ where
     async fn make_account(
         &self,
         registration: Registration,
-        context: &RequestContext,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<RegisterResponse, AuthError> {
-        let password_hash = self.inner.hasher.hash(&registration.password).await?;
+        let context = trail.context();
+        let password_hash = self.hash_for_visitor(&registration.password, trail).await?;
         let now = self.now();
         let id = UserId::generate(now, self.random())?;
         let mut user = self.new_user(
@@ -134,8 +129,8 @@ where
                 return Err(id_collision());
             }
         }
-        trail.user_id = Some(user.id);
-        trail.session_id = Some(session.id);
+        trail.about(Some(user.id));
+        trail.session(session.id);
         // The account is made, whether this succeeds or is reported as failed.
         let _ = self.end_replaced(context).await;
         // After the hook, which may set the language of the mail.
@@ -163,18 +158,16 @@ where
     async fn mail_registration(
         &self,
         registration: Registration,
-        context: &RequestContext,
+        trail: &Trail,
     ) -> Result<Accepted, AuthError> {
         let outbox = self.outbox()?;
-        let now = self.now();
         let Registration {
             email,
             name,
             password,
         } = registration;
-        self.limit_registration(email.canonical(), context, now)
-            .await?;
-        let password_hash = self.inner.hasher.hash(&password).await?;
+        self.limit_registration(email.canonical(), trail).await?;
+        let password_hash = self.hash_for_visitor(&password, trail).await?;
         let owner = self.inner.store.user_by_email(email.canonical()).await?;
 
         let service = self.clone();
@@ -202,7 +195,18 @@ where
     }
 }
 
-impl<S, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
+    /// The hash of a new password of somebody who is not logged in.
+    async fn hash_for_visitor(
+        &self,
+        password: &NormalizedPassword,
+        trail: &Trail,
+    ) -> Result<PasswordHash, AuthError> {
+        let mut turn = self.admit(Lane::Stranger, trail).await?;
+        let hash = turn.hash(password, trail.gone()).await;
+        hash.map_err(|error| hashing_failed(error, trail))
+    }
+
     /// Tells the owner of an account that somebody tried to register its
     /// address: at the address of the account, never the one that was typed
     /// (CVE-2019-19844).
@@ -246,7 +250,7 @@ impl<S, C: Clock> AuthService<S, C> {
     async fn check_registration(
         &self,
         request: &RegisterRequest,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<Registration, AuthError> {
         let mut violations = Violations::default();
         let email = parse_email(&request.email, Field::Email, &mut violations);
@@ -277,19 +281,18 @@ impl<S, C: Clock> AuthService<S, C> {
     }
 }
 
-impl<S: SessionStore, C: Clock> AuthService<S, C> {
-    /// Stores a new session. A collision of 64 random bits within one second
-    /// does not happen by chance, so it is an error and not tried again.
+impl<S: Store, C: Clock> AuthService<S, C> {
+    /// Stores a new session. Unless it is certain that it was stored, and once, it
+    /// is taken back: 64 random bits collide with nothing but the same session,
+    /// stored by a command that was sent twice.
     pub(super) async fn open(&self, session: &crate::session::Session) -> Result<(), AuthError> {
-        match self.inner.store.insert_session(session).await {
-            Ok(Insert::Inserted) => Ok(()),
-            Ok(Insert::Taken) => Err(id_collision()),
-            Err(error) => {
-                // It may be stored.
-                self.discard(session).await;
-                Err(error.into())
-            }
-        }
+        let failed = match self.inner.store.insert_session(session).await {
+            Ok(Insert::Inserted) => return Ok(()),
+            Ok(Insert::Taken) => id_collision(),
+            Err(error) => error.into(),
+        };
+        self.discard(session).await;
+        Err(failed)
     }
 
     /// Ends the oldest sessions of a user who has more of them than allowed

@@ -2,15 +2,16 @@
 //! in between.
 
 use super::AuthService;
+use crate::clock::Clock;
 use crate::error::AuthError;
-use crate::store::{StoreError, UserStore};
+use crate::store::{Store, StoreError};
 use crate::user::User;
 
 /// How often an act is tried. Each time, another act on the same account was
 /// acknowledged in between.
 const TRIES: usize = 256;
 
-impl<S: UserStore, C> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Does `act` on the account of `user`, as long as the account `fits`, and
     /// returns what came of it, with the user that it was done on; `None` when
     /// the account does not fit, or is gone.

@@ -1,6 +1,6 @@
 //! Sessions: refresh, logout, listing and ending them.
 
-use super::report::Trail;
+use super::operation::{Subject, Trail};
 use super::validate::is_usable;
 use super::{
     AuthService, Authenticated, HeldSession, LoginResponse, LogoutResponse, RefreshRequest,
@@ -11,9 +11,9 @@ use crate::error::AuthError;
 use crate::event::{Notice, Operation};
 use crate::id::{SessionId, UserId};
 use crate::session::{Rotation, Session};
-use crate::store::{LimitStore, SessionStore, UserStore};
+use crate::store::Store;
 
-impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// New tokens for a refresh token. Each is good once; handed in again
     /// within the grace, while its successor is unused, it gets the same
     /// successor, so that a lost answer logs nobody out. Anything older ends
@@ -30,17 +30,15 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         request: RefreshRequest,
         context: &RequestContext,
     ) -> Result<LoginResponse, AuthError> {
-        let mut trail = Trail::default();
-        let result = self.try_refresh(request, context, &mut trail).await;
-        self.report(Operation::Refresh, &trail, context, &result);
-        result
+        let refresh = async move |service: Self, trail| service.rotate(request, &trail).await;
+        self.operation(Operation::Refresh, Subject::default(), context, refresh)
+            .await
     }
 
-    async fn try_refresh(
+    async fn rotate(
         &self,
         request: RefreshRequest,
-        context: &RequestContext,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<LoginResponse, AuthError> {
         let presented = request.refresh_token.expose_secret();
         let config = self.config();
@@ -48,17 +46,18 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
             self.inner
                 .keyring
                 .verify_refresh(presented, &config.issuer, &config.audience)?;
-        trail.session_id = Some(claims.session);
-        trail.user_id = Some(claims.user);
+        trail.session(claims.session);
+        trail.about(Some(claims.user));
         // After the check of the token, which asks no store: what was never
         // handed out costs nothing and leaves no trace.
         let quota = config.limits.refresh_by_address;
-        self.limit("refresh:address", &context.network(), quota, self.now())
-            .await?;
+        self.limit_network("refresh:address", quota, trail)
+            .await?
+            .keep();
         let store = &self.inner.store;
         // The user is read first, so that the rotation is the last act of the
         // store: once it is done, nothing of the store's can spoil the answer.
-        let user = store.user(claims.user).await?;
+        let user = trail.unless_gone(store.user(claims.user)).await?;
         let now = self.now();
         let _forgetting = self.forgetting(claims.user);
         let rotation = store.rotate(
@@ -70,7 +69,7 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
         let session = match rotation.await? {
             Rotation::Rotated(session) | Rotation::Repeated(session) => session,
             Rotation::Reused(_) => {
-                trail.notice = Some(Notice::RefreshTokenReused);
+                trail.notice(Notice::RefreshTokenReused);
                 return Err(AuthError::InvalidToken);
             }
             Rotation::Gone => return Err(AuthError::InvalidToken),
@@ -88,7 +87,7 @@ impl<S: UserStore + SessionStore + LimitStore, C: Clock> AuthService<S, C> {
     }
 }
 
-impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Ends the session that the token belongs to, and with it every token of
     /// it (ASVS 7.4.1).
     ///
@@ -100,17 +99,14 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<LogoutResponse, AuthError> {
-        let trail = Trail::of(auth);
-        let _forgetting = self.forgetting(auth.user().id);
-        let ended = self
-            .inner
-            .store
-            .end_session(auth.user().id, auth.session().id)
-            .await;
-        // `false` means that another request has just ended it.
-        let result = ended.map_err(AuthError::from).map(|_| logged_out());
-        self.report(Operation::Logout, &trail, context, &result);
-        result
+        let (subject, auth) = (Subject::caller(auth), auth.clone());
+        let log_out = async move |service: Self, _| {
+            // `false` means that another request has just ended it.
+            let _ended = service.end_held(auth.held()).await?;
+            Ok(logged_out())
+        };
+        self.operation(Operation::Logout, subject, context, log_out)
+            .await
     }
 
     /// The same for a client whose access token has run out: the refresh token,
@@ -126,23 +122,16 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         request: RefreshRequest,
         context: &RequestContext,
     ) -> Result<LogoutResponse, AuthError> {
-        let mut trail = Trail::default();
-        let result = self.try_logout_by(request, &mut trail).await;
-        self.report(Operation::Logout, &trail, context, &result);
-        result
-    }
-
-    async fn try_logout_by(
-        &self,
-        request: RefreshRequest,
-        trail: &mut Trail,
-    ) -> Result<LogoutResponse, AuthError> {
-        let held = self.session_of(&request.refresh_token)?;
-        *trail = Trail::of_held(held);
-        match self.end_held(held).await? {
+        let held = self.session_of(&request.refresh_token);
+        let subject = held
+            .as_ref()
+            .map_or_else(|_| Subject::default(), |held| Subject::held(*held));
+        let log_out = async move |service: Self, _| match service.end_held(held?).await? {
             true => Ok(logged_out()),
             false => Err(AuthError::InvalidToken),
-        }
+        };
+        self.operation(Operation::Logout, subject, context, log_out)
+            .await
     }
 
     async fn end_held(&self, held: HeldSession) -> Result<bool, AuthError> {
@@ -157,11 +146,10 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         let Some(held) = context.replaces else {
             return Ok(());
         };
-        let trail = Trail::of_held(held);
         let ended = self.end_held(held).await;
         // Else it had ended before.
         if !matches!(ended, Ok(false)) {
-            self.report(Operation::Logout, &trail, context, &ended);
+            self.report_part(Operation::Logout, Subject::held(held), context, &ended);
         }
         ended.map(|_| ())
     }
@@ -192,20 +180,24 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<SessionList, AuthError> {
-        let trail = Trail::of(auth);
-        let now = self.now();
-        let sessions = self.inner.store.sessions_of(auth.user().id, now).await;
-        let result = sessions
-            .map_err(AuthError::from)
-            .map(|sessions| SessionList {
+        let list = async |_: &_| {
+            let now = self.now();
+            let sessions = self.inner.store.sessions_of(auth.user().id, now).await?;
+            Ok(SessionList {
                 sessions: sessions
                     .iter()
                     .filter(|session| is_usable(session, auth.user(), now))
                     .map(|session| SessionView::of(session, auth.session().id))
                     .collect(),
-            });
-        self.report(Operation::ListSessions, &trail, context, &result);
-        result
+            })
+        };
+        self.reading(
+            Operation::ListSessions,
+            Subject::caller(auth),
+            context,
+            list,
+        )
+        .await
     }
 
     /// Ends one of the user's own sessions (ASVS 7.5.2).
@@ -220,16 +212,16 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         id: SessionId,
         context: &RequestContext,
     ) -> Result<(), AuthError> {
-        let mut trail = Trail::of(auth);
-        trail.session_id = Some(id);
-        let _forgetting = self.forgetting(auth.user().id);
-        let result = match self.inner.store.end_session(auth.user().id, id).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(AuthError::NotFound),
-            Err(error) => Err(AuthError::from(error)),
+        let held = HeldSession {
+            session_id: id,
+            ..auth.held()
         };
-        self.report(Operation::EndSession, &trail, context, &result);
-        result
+        let end = async move |service: Self, _| match service.end_held(held).await? {
+            true => Ok(()),
+            false => Err(AuthError::NotFound),
+        };
+        self.operation(Operation::EndSession, Subject::held(held), context, end)
+            .await
     }
 
     /// Ends all of the user's sessions but the one that asks. Says how many.
@@ -242,17 +234,16 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<u64, AuthError> {
-        let trail = Trail::of(auth);
-        let _forgetting = self.forgetting(auth.user().id);
-        let result = self
-            .end_listed(auth.user().id, Some(auth.session().id))
-            .await;
-        self.report(Operation::EndAllSessions, &trail, context, &result);
-        result
+        let (subject, auth) = (Subject::caller(auth), auth.clone());
+        let end = async move |service: Self, _| {
+            let _forgetting = service.forgetting(auth.user().id);
+            let (user, own) = (auth.user().id, auth.session().id);
+            service.end_listed(user, Some(own)).await
+        };
+        self.operation(Operation::EndAllSessions, subject, context, end)
+            .await
     }
-}
 
-impl<S: SessionStore, C: Clock> AuthService<S, C> {
     /// Ends the sessions that `user` has now, but for `except`. Returns how many
     /// there were. One that is opened later never ends, however late this act is
     /// delivered.

@@ -1,16 +1,15 @@
 //! Advice on a password while somebody is choosing it.
 
+use super::operation::{Subject, Trail};
 use super::password::TOO_LONG;
-use super::report::Trail;
 use super::{AuthService, PasswordStrength, PasswordStrengthRequest, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
-use crate::metrics;
 use crate::password::{NormalizedPassword, PasswordTooLong};
-use crate::store::LimitStore;
+use crate::store::Store;
 
-impl<S: LimitStore, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// What the policy says of a password that is being typed, for a form to
     /// show. Whoever sets a password is judged again, and by breached passwords
     /// too, which are not looked up here: what somebody is still typing is
@@ -27,24 +26,20 @@ impl<S: LimitStore, C: Clock> AuthService<S, C> {
         request: PasswordStrengthRequest,
         context: &RequestContext,
     ) -> Result<PasswordStrength, AuthError> {
-        let trail = Trail::default();
-        let result = self.try_password_strength(request, context).await;
-        if result.is_ok() {
-            metrics::unreported(Operation::PasswordStrength, trail.since);
-        } else {
-            self.report(Operation::PasswordStrength, &trail, context, &result);
-        }
-        result
+        let assess = async move |service: Self, trail| service.advise(request, &trail).await;
+        let (kind, subject) = (Operation::PasswordStrength, Subject::default());
+        self.operation(kind, subject, context, assess).await
     }
 
-    async fn try_password_strength(
+    async fn advise(
         &self,
         request: PasswordStrengthRequest,
-        context: &RequestContext,
+        trail: &Trail,
     ) -> Result<PasswordStrength, AuthError> {
         let quota = self.config().limits.strength_by_address;
-        self.limit("strength:address", &context.network(), quota, self.now())
-            .await?;
+        self.limit_network("strength:address", quota, trail)
+            .await?
+            .keep();
         let mut violations = Violations::default();
         let field = Field::Password;
         let password = match NormalizedPassword::new(&request.password) {
@@ -58,7 +53,7 @@ impl<S: LimitStore, C: Clock> AuthService<S, C> {
             }
         };
         let own_words = [request.email.as_str(), request.name.as_str()];
-        let assessment = self.assess(&password, &own_words).await?;
+        let assessment = self.assess(&password, &own_words, trail).await?;
         for fault in assessment.faults {
             violations.push(field, fault.code, fault.message);
         }

@@ -5,17 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cache::Identity;
-use super::report::Trail;
-use super::{AuthService, RequestContext};
+use super::operation::{Subject, Trail};
+use super::{AuthService, HeldSession, RequestContext};
 use crate::authz::Permission;
 use crate::clock::Clock;
 use crate::config::AuthConfig;
 use crate::error::AuthError;
 use crate::event::Operation;
 use crate::id::{SessionId, UserId};
-use crate::metrics;
 use crate::session::Session;
-use crate::store::{SessionStore, UserStore};
+use crate::store::Store;
 use crate::time::Timestamp;
 use crate::token::Claims;
 use crate::user::{Profile, User, UserStatus};
@@ -45,6 +44,14 @@ impl Authenticated {
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.identity.session
+    }
+
+    /// The session as one that the caller holds the tokens of.
+    pub(super) fn held(&self) -> HeldSession {
+        HeldSession {
+            user_id: self.user().id,
+            session_id: self.session().id,
+        }
     }
 
     /// What the user sees of the own account.
@@ -105,7 +112,7 @@ pub(super) fn is_usable(session: &Session, user: &User, now: Timestamp) -> bool 
         && session.auth_epoch == user.auth_epoch
 }
 
-impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Checks an access token: its signature and claims, then that its session
     /// is live and its user may be used (ASVS 7.2.1). So a logout, a change of
     /// password, a disabled account and a removed role act at the next request.
@@ -119,24 +126,15 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         token: &str,
         context: &RequestContext,
     ) -> Result<Authenticated, AuthError> {
-        let mut trail = Trail::default();
-        let result = self.try_validate(token, &mut trail).await;
-        if result.is_ok() {
-            metrics::unreported(Operation::ValidateToken, trail.since);
-        } else {
-            self.report(Operation::ValidateToken, &trail, context, &result);
-        }
-        result
+        let check = async |trail: &Trail| self.check_token(token, trail).await;
+        let (kind, subject) = (Operation::ValidateToken, Subject::default());
+        self.reading(kind, subject, context, check).await
     }
 
-    async fn try_validate(
-        &self,
-        token: &str,
-        trail: &mut Trail,
-    ) -> Result<Authenticated, AuthError> {
+    async fn check_token(&self, token: &str, trail: &Trail) -> Result<Authenticated, AuthError> {
         let claims = self.verify_offline(token)?;
-        trail.user_id = Some(claims.sub);
-        trail.session_id = Some(claims.sid);
+        trail.about(Some(claims.sub));
+        trail.session(claims.sid);
         let Some(cache) = &self.inner.cache else {
             let now = self.now();
             let identity = self.identity_of(claims.sid, claims.sub, now).await?;

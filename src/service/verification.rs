@@ -1,9 +1,13 @@
 //! Confirming an address, and saying that an account is not one's own.
 
+use std::sync::Arc;
+
 use super::account::GONE;
+use super::attempt::{Guess, Guesser};
+use super::limits::Counted;
 use super::mailing::{Asked, NewLink};
+use super::operation::{Subject, Trail};
 use super::register::{parse_email, pending_account};
-use super::report::Trail;
 use super::{
     Accepted, AuthService, Authenticated, EmailRequest, LinkRequest, LoginResponse, RequestContext,
     VerifyEmail, VerifyOutcome,
@@ -12,20 +16,16 @@ use crate::clock::Clock;
 use crate::email::Email;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation};
-use crate::mail::MailKind;
+use crate::mail::{MailKind, Outbox};
 use crate::password::NormalizedPassword;
 use crate::secret::{MailToken, Password};
-use crate::store::{InsertUser, LimitStore, Removal, SessionStore, TokenStore, UserStore};
+use crate::store::{InsertUser, Removal, Store};
 use crate::token::{OneTimeToken, PendingRegistration, TokenPurpose};
 use crate::user::{User, UserStatus};
 
 const OPENED: &str = "Your address is confirmed. You are logged in.";
 
-impl<S, C> AuthService<S, C>
-where
-    S: UserStore + SessionStore + TokenStore + LimitStore + 'static,
-    C: Clock,
-{
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Confirms the address of an account. The link shows that the mailbox is
     /// the caller's; that the account is theirs too is shown by `auth`, a live
     /// session of it, or by its password. So nobody is verified into an
@@ -48,29 +48,35 @@ where
         auth: Option<&Authenticated>,
         context: &RequestContext,
     ) -> Result<VerifyOutcome, AuthError> {
-        let mut trail = auth.map(Trail::of).unwrap_or_default();
-        let result = self.try_verify(request, auth, context, &mut trail).await;
-        self.report(Operation::VerifyEmail, &trail, context, &result);
-        result
+        let (subject, auth) = (auth.map(Subject::caller).unwrap_or_default(), auth.cloned());
+        let verify =
+            async move |service: Self, trail| service.verify(request, auth.as_ref(), &trail).await;
+        self.operation(Operation::VerifyEmail, subject, context, verify)
+            .await
     }
 
-    async fn try_verify(
+    async fn verify(
         &self,
         request: VerifyEmail,
         auth: Option<&Authenticated>,
-        context: &RequestContext,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<VerifyOutcome, AuthError> {
-        self.limit_address(context, self.now()).await?;
+        let counted = match auth {
+            None => self.limit_guesses(trail).await?,
+            Some(auth) => {
+                drop(self.begin_as(auth, trail).await?);
+                Counted::default()
+            }
+        };
         if request.token.purpose() == Some(TokenPurpose::CompleteRegistration) {
-            let link = self.pending_link(&request.token).await?;
+            let link = self.pending_link(&request.token, trail).await?;
             return self
-                .complete(link, request.password, context, trail)
+                .complete(link, request.password, counted, trail)
                 .await
                 .map(VerifyOutcome::Opened);
         }
         let link = self
-            .link_of(&request.token, TokenPurpose::VerifyEmail)
+            .link_of(&request.token, TokenPurpose::VerifyEmail, trail)
             .await?;
         if let Some(auth) = auth
             && auth.user().id == link.account.id
@@ -83,7 +89,7 @@ where
                 "Your address is confirmed.",
             )));
         }
-        self.verify_with_password(link, request.password, context, trail)
+        self.verify_with_password(link, request.password, counted, trail)
             .await
     }
 
@@ -91,22 +97,26 @@ where
         &self,
         link: OneTimeToken,
         password: Option<Password>,
-        context: &RequestContext,
-        trail: &mut Trail,
+        counted: Counted,
+        trail: &Trail,
     ) -> Result<VerifyOutcome, AuthError> {
-        let password = proof(password)?;
+        let (password, context) = (proof(password)?, trail.context());
         let store = &self.inner.store;
-        let user = store.user(link.account.id).await?;
-        let user = user
+        let user = trail.unless_gone(store.user(link.account.id)).await?;
+        let mut user = user
             .filter(|user| link.account.is_of(user) && !user.is_verified)
             .ok_or(AuthError::InvalidLink)?;
-        trail.user_id = Some(user.id);
-        let attempt = self.begin_link_attempt(&link, self.now()).await?;
-        let checked = self.check_password(Some(user.clone()), &password, trail);
-        let checked = checked.await;
-        let judged = self.judge(&attempt, checked, Some(&user), context, trail);
-        let mut user = judged.map_err(wrong_proof)?;
-        self.end_attempt(&attempt).await;
+        trail.about(Some(user.id));
+        let guess = Guess {
+            by: Guesser::Link(&link),
+            user: Some(&user),
+            counted,
+        };
+        let checked = self.check_password(guess, &password, trail).await;
+        let mut proof = checked.map_err(wrong_proof)?;
+        self.renew_hash(&mut user, &password, &mut proof, trail)
+            .await?;
+        drop(self.settle(proof, trail).await?);
 
         // The session is stored first and means nothing until its tokens are
         // handed out, which the confirmation decides.
@@ -129,7 +139,7 @@ where
             )));
         }
         user.is_verified = true;
-        trail.session_id = Some(session.id);
+        trail.session(session.id);
         let device = self.new_device(&user, context);
         let recorded = store
             .record_login(user.id, user.auth_epoch, device, now)
@@ -147,7 +157,7 @@ where
         &self,
         link: &OneTimeToken,
         user: &User,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<(), AuthError> {
         let _forgetting = self.forgetting(link.account.id);
         let confirm = |user: User| async move {
@@ -160,7 +170,7 @@ where
         // They are dead already: the account is verified.
         let purpose = Some(TokenPurpose::VerifyEmail);
         if !self.remove_links(link.account.id, purpose).await {
-            trail.notice = Some(Notice::RowsLeftBehind);
+            trail.notice(Notice::RowsLeftBehind);
         }
         Ok(())
     }
@@ -168,12 +178,19 @@ where
     /// The record of a link for a registration that still waits. Once the
     /// address has an account it does not, even if the row of the link was left
     /// behind.
-    async fn pending_link(&self, token: &MailToken) -> Result<OneTimeToken, AuthError> {
+    async fn pending_link(
+        &self,
+        token: &MailToken,
+        trail: &Trail,
+    ) -> Result<OneTimeToken, AuthError> {
         let link = self
-            .link_of(token, TokenPurpose::CompleteRegistration)
+            .link_of(token, TokenPurpose::CompleteRegistration, trail)
             .await?;
         let store = &self.inner.store;
-        match store.user_by_email(link.email.canonical()).await? {
+        match trail
+            .unless_gone(store.user_by_email(link.email.canonical()))
+            .await?
+        {
             None => Ok(link),
             Some(_) => Err(AuthError::InvalidLink),
         }
@@ -185,28 +202,32 @@ where
         &self,
         link: OneTimeToken,
         password: Option<Password>,
-        context: &RequestContext,
-        trail: &mut Trail,
+        counted: Counted,
+        trail: &Trail,
     ) -> Result<LoginResponse, AuthError> {
-        let password = proof(password)?;
-        let now = self.now();
-        let attempt = self.begin_link_attempt(&link, now).await?;
+        let (password, context) = (proof(password)?, trail.context());
         let Some(PendingRegistration {
             user_id,
             name,
             password_hash,
-        }) = link.registration
+        }) = link.registration.clone()
         else {
             return Err(AuthError::InvalidLink);
         };
-        let mut user = self.new_user(user_id, link.email, name, password_hash, context, now);
-        user.is_verified = true;
-        let checked = self.check_hash(user, &password, trail).await;
-        let judged = self.judge(&attempt, checked, None, context, trail);
-        let mut user = judged.map_err(wrong_proof)?;
-        self.end_attempt(&attempt).await;
+        let guess = Guess {
+            by: Guesser::Link(&link),
+            user: None,
+            counted,
+        };
+        let checked = self
+            .check_hash(guess, Some(&password_hash), &password, trail)
+            .await;
+        drop(self.settle(checked.map_err(wrong_proof)?, trail).await?);
 
         let now = self.now();
+        let email = link.email.clone();
+        let mut user = self.new_user(user_id, email, name, password_hash, context, now);
+        user.is_verified = true;
         let session = self.new_session(&user, user.auth_epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
         self.open(&session).await?;
@@ -217,12 +238,12 @@ where
                 return Err(AuthError::InvalidLink);
             }
         }
-        trail.user_id = Some(user.id);
-        trail.session_id = Some(session.id);
+        trail.about(Some(user.id));
+        trail.session(session.id);
         // The account is made, whether this succeeds or is reported as failed.
         let _ = self.end_replaced(context).await;
         if !self.remove_links(link.account.id, None).await {
-            trail.notice = Some(Notice::RowsLeftBehind);
+            trail.notice(Notice::RowsLeftBehind);
         }
         self.call_hook(&mut user, |_| {}, trail).await;
         Ok(self.login_response(&user, tokens, OPENED))
@@ -240,36 +261,32 @@ where
         request: EmailRequest,
         context: &RequestContext,
     ) -> Result<Accepted, AuthError> {
-        let mut trail = Trail::default();
-        let result = self.try_resend(request, context, &mut trail).await;
-        self.report(Operation::ResendVerification, &trail, context, &result);
-        result
+        let resend = async move |service: Self, trail| {
+            let outbox = service.outbox()?;
+            let asked = Asked::Verification;
+            let (email, user) = service.mailbox_of(&request, asked, &trail).await?;
+            service.post_verification_link(outbox, email, user);
+            Ok(Accepted::new(
+                "If this address waits to be confirmed, a mail with a link is on its way.",
+            ))
+        };
+        let (kind, subject) = (Operation::ResendVerification, Subject::default());
+        self.operation(kind, subject, context, resend).await
     }
 
-    async fn try_resend(
-        &self,
-        request: EmailRequest,
-        context: &RequestContext,
-        trail: &mut Trail,
-    ) -> Result<Accepted, AuthError> {
-        let outbox = self.outbox()?;
-        let asked = Asked::Verification;
-        let (email, user) = self.mailbox_of(&request, asked, context, trail).await?;
+    /// Has a link mailed, in the background, if the address waits to be
+    /// confirmed.
+    fn post_verification_link(&self, outbox: &Arc<Outbox>, email: Email, user: Option<User>) {
         let (service, kind) = (self.clone(), MailKind::VerifyEmail);
-        outbox.post(kind, trail.user_id, async move {
+        outbox.post(kind, user.as_ref().map(|user| user.id), async move {
             let outbox = service.outbox()?;
             let link = match &user {
                 None => service.pending_again(email).await?,
                 Some(user) if user.is_verified || user.status != UserStatus::Active => None,
                 Some(user) => {
                     let (now, purpose) = (service.now(), TokenPurpose::VerifyEmail);
-                    Some(service.new_link(
-                        purpose,
-                        user.mailbox_state(),
-                        user.email.clone(),
-                        None,
-                        now,
-                    )?)
+                    let (state, to) = (user.mailbox_state(), user.email.clone());
+                    Some(service.new_link(purpose, state, to, None, now)?)
                 }
             };
             let Some(link) = link else {
@@ -278,9 +295,6 @@ where
             service.store_link(&link).await?;
             Ok(vec![service.link_mail(outbox, &link, user.as_ref())])
         });
-        Ok(Accepted::new(
-            "If this address waits to be confirmed, a mail with a link is on its way.",
-        ))
     }
 
     /// Another link for the newest pending registration of an address, good
@@ -303,18 +317,18 @@ where
         &self,
         request: &EmailRequest,
         asked: Asked,
-        context: &RequestContext,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<(Email, Option<User>), AuthError> {
         let mut violations = Violations::default();
         let email = parse_email(&request.email, Field::Email, &mut violations);
         violations.into_result()?;
         let email = email.ok_or(AuthError::InvalidCredentials)?;
-        self.limit_mail(asked, email.canonical(), context, self.now())
-            .await?;
-        let user = self.inner.store.user_by_email(email.canonical()).await?;
+        self.limit_mail(asked, email.canonical(), trail).await?;
+        let store = &self.inner.store;
+        let user = trail.unless_gone(store.user_by_email(email.canonical()));
+        let user = user.await?;
         let user = user.filter(|user| user.email.canonical() == email.canonical());
-        trail.user_id = user.as_ref().map(|user| user.id);
+        trail.about(user.as_ref().map(|user| user.id));
         Ok((email, user))
     }
 
@@ -330,32 +344,26 @@ where
         request: LinkRequest,
         context: &RequestContext,
     ) -> Result<Accepted, AuthError> {
-        let mut trail = Trail::default();
-        let result = self.try_disown(request, context, &mut trail).await;
-        self.report(Operation::DisownEmail, &trail, context, &result);
-        result
+        let disown = async move |service: Self, trail| service.disown(request, &trail).await;
+        let (kind, subject) = (Operation::DisownEmail, Subject::default());
+        self.operation(kind, subject, context, disown).await
     }
 
-    async fn try_disown(
-        &self,
-        request: LinkRequest,
-        context: &RequestContext,
-        trail: &mut Trail,
-    ) -> Result<Accepted, AuthError> {
-        self.limit_address(context, self.now()).await?;
+    async fn disown(&self, request: LinkRequest, trail: &Trail) -> Result<Accepted, AuthError> {
+        self.limit_guesses(trail).await?.keep();
         let gone = Accepted::new("The account has been removed. You need not do anything else.");
         let store = &self.inner.store;
         if request.token.purpose() == Some(TokenPurpose::CompleteRegistration) {
-            let link = self.pending_link(&request.token).await?;
+            let link = self.pending_link(&request.token, trail).await?;
             // The link itself too, by whichever clock it was made.
             let until = self.now().max(link.created_at);
             store.remove_tokens(link.account.id, None, until).await?;
             return Ok(gone);
         }
         let link = self
-            .link_of(&request.token, TokenPurpose::VerifyEmail)
+            .link_of(&request.token, TokenPurpose::VerifyEmail, trail)
             .await?;
-        trail.user_id = Some(link.account.id);
+        trail.about(Some(link.account.id));
         let _forgetting = self.forgetting(link.account.id);
         let remove = |user: User| async move {
             let (state, which) = (user.exact_state(), Removal::Unverified);

@@ -35,7 +35,9 @@ fn reported(bed: &Bed, flow: Flow) -> (Option<ErrorCode>, Option<Notice>) {
     let of_flow = |operation_of| operation_of == operation(flow);
     let events = bed.events.all();
     let event = events.iter().rfind(|event| of_flow(event.operation));
-    event.map(|event| (event.refused, event.notice)).unwrap()
+    event
+        .map(|event| (event.refused, event.notices.first()))
+        .unwrap()
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn asvs_6_2_12_register_change_and_reset_refuse_a_breached_password() {
             );
             assert!(refused[0].message.contains("data breach"));
             assert!(refused[0].message.contains("Choose another."));
-            assert_eq!(bed.events.last().notice, None);
+            assert_eq!(bed.events.last().notices.first(), None);
 
             // Nothing was changed or used up: another one can be set.
             assert!(!attempt.is_set(BREACHED).await, "{flow:?} {source}");

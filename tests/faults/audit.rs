@@ -13,6 +13,7 @@ use admittance::service::UpdateProfile;
 use admittance::store::{AuditStore, Insert, MemoryStore, StoreError};
 use admittance::time::Timestamp;
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use crate::faulty::{FAULTS, Fault, FaultyStore};
 use crate::scene::{OPS, Op, Scene, audit_policy, shape};
@@ -61,7 +62,7 @@ async fn scene_with(op: Op, log: impl AuditStore + 'static, policy: AuditPolicy)
 /// how many of the others say that one is not.
 fn expected(scene: &Scene, first: usize) -> (Vec<AuthEvent>, usize) {
     let mut events = scene.bed.events.all().split_off(first);
-    let is_loss = |event: &AuthEvent| event.notice == Some(Notice::EventLost);
+    let is_loss = |event: &AuthEvent| event.notices.first() == Some(Notice::EventLost);
     let lost = events.iter().filter(|event| is_loss(event)).count();
     events.retain(|event| AuditClass::of(event).is_some());
     (events, lost)
@@ -174,20 +175,28 @@ fn the_store_of_a_log_may_be_shared() {
 #[tokio::test]
 async fn one_account_does_not_push_the_events_of_others_out_of_the_queue() {
     let store = MemoryStore::new();
-    let bed = Bed::built(store.clone(), config(), |builder, _| {
-        builder.audit_log(store, AuditPolicy::default())
+    let log = FaultyStore::new(store.clone());
+    let bed = Bed::built(store, config(), |builder, _| {
+        builder.audit_log(log.clone(), AuditPolicy::default())
     });
     let mallory = bed.register("mallory@example.org").await.tokens;
     let ann = bed.register("ann@example.org").await;
     bed.auth.flush_events().await;
     let mallory = bed.validate(&mallory).await.unwrap();
-    // Faster than one writer writes: it gets no turn in between.
+    // Faster than the log is written: it is held up.
+    let held = Arc::new(Semaphore::new(0));
+    let gate = Arc::clone(&held);
+    log.hook(1, move || {
+        let gate = Arc::clone(&gate);
+        async move { gate.acquire().await.unwrap().forget() }
+    });
     for _ in 0..10_000 {
         let nothing = UpdateProfile::default();
         let changed = bed.auth.update_profile(&mallory, nothing, &bed.here);
         changed.await.unwrap();
     }
     bed.login("ann@example.org", PASSWORD).await.unwrap();
+    held.add_permits(1);
     bed.auth.flush_events().await;
     let kept = bed.store.events_of(ann.user_id, None, 9, bed.clock.now());
     let kept = kept.await.unwrap();

@@ -1,10 +1,25 @@
 //! Requests that are dropped: frameworks drop a handler's future when the
-//! client goes away, at whatever point it waits.
+//! client goes away, at whatever point it waits. What an operation has begun to
+//! change it finishes, tells the owner of and reports, as if somebody waited.
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
+
+use admittance::error::ErrorCode;
+use admittance::event::Operation;
+use admittance::service::RegistrationHook;
+use admittance::store::Cause;
+use admittance::user::Profile;
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use tokio::sync::Notify;
 
 use crate::scene::{OPS, Op, Scene};
+use crate::support::bed::{config, mail_config};
+use crate::sweep::{Usual, reported, usual};
 
 /// Polls `future` at most `polls` times.
 pub(crate) async fn poll_at_most<F: Future>(future: F, polls: usize) -> Option<F::Output> {
@@ -24,35 +39,110 @@ pub(crate) async fn poll_at_most<F: Future>(future: F, polls: usize) -> Option<F
     .await
 }
 
-/// Drops `op` after `polls` polls. Says whether it was still at it.
-async fn drop_after(op: Op, polls: usize) -> bool {
-    let scene = Scene::new(op).await;
-    // Two points to be dropped at before each act of the store, two after.
-    scene.bed.store.watch(2);
-    let outcome = poll_at_most(scene.operation(), polls).await;
-    // What is in the background by then is not dropped with it.
-    scene.bed.auth.flush_mail().await;
-    scene.bed.auth.flush_events().await;
+/// Counts its calls.
+#[derive(Clone, Default)]
+struct CountingHook(Arc<AtomicUsize>);
+
+#[async_trait]
+impl RegistrationHook for CountingHook {
+    async fn registered(&self, _: &Profile) -> Result<Option<Map<String, Value>>, Cause> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(None)
+    }
+}
+
+/// Drops the caller's future of `op` at the `point`-th point of its calls of the
+/// store. Returns whether it got that far, and whether it then gave up.
+async fn drop_at(op: Op, usual: &Usual, point: usize) -> Option<bool> {
+    let hook = CountingHook::default();
+    let scene = Scene::built(op, config(), |builder, mailbox| {
+        let builder = builder.registration_hook(hook.clone());
+        match op.has_mailer() {
+            true => builder.mail(mailbox, mail_config()),
+            false => builder,
+        }
+    })
+    .await;
+    let before = scene.bed.events.all().len();
+    let reached = Arc::new(Notify::new());
+    let signal = Arc::clone(&reached);
+    scene.bed.store.at_point(point, move || signal.notify_one());
+    let answer = tokio::select! {
+        biased;
+        () = reached.notified() => None,
+        answer = scene.operation() => Some(answer),
+    };
+    if let Some(answer) = answer {
+        scene.bed.store.calm();
+        scene.check(&Some(answer)).await;
+        return None;
+    }
+    // It goes on by itself.
+    let ended = async {
+        while !op.is_silent() && reported(&scene, op, before).is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(60), ended).await;
+    assert!(ended.is_ok(), "{op:?} was not reported");
+    let mails = scene.mails().await;
     scene.bed.store.calm();
-    scene.check(&outcome).await;
-    outcome.is_none()
+    let events = reported(&scene, op, before);
+    let (event, usual_event) = match &usual.event {
+        Some(usual_event) if !op.is_silent() => (&events[0], usual_event),
+        // What is reported only when it is refused was not.
+        _ => {
+            assert!(events.is_empty());
+            scene.check(&None).await;
+            return Some(true);
+        }
+    };
+    // asvs_16_2_1: exactly one event.
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(event.operation, usual_event.operation);
+    let gave_up = event.refused == Some(ErrorCode::Abandoned);
+    if gave_up {
+        // Then nothing was changed, and nobody is told.
+        assert_eq!(mails, []);
+        scene.assert_nothing_decided().await;
+    } else {
+        assert_eq!(event.refused, usual_event.refused);
+        // The owner was told, and so was the operator.
+        assert_eq!(mails, usual.mails, "{op:?}");
+        assert_eq!(event.notices, usual_event.notices);
+        assert_eq!(event.user_id, usual_event.user_id.and(event.user_id));
+    }
+    let makes_account = usual_event.refused.is_none()
+        && (matches!(op, Op::Complete | Op::CompleteReplacing)
+            || usual_event.operation == Operation::Register && usual_event.user_id.is_some());
+    let calls = usize::from(makes_account && !gave_up);
+    assert_eq!(hook.0.load(Ordering::SeqCst), calls, "{op:?}");
+    scene.check(&None).await;
+    Some(gave_up)
 }
 
 #[tokio::test]
 async fn asvs_2_3_3_each_operation_dropped_at_each_point_where_it_waits() {
-    let mut drops = 0;
+    let (mut drops, mut given_up) = (0, 0);
     for op in OPS {
-        let mut polls = 1;
-        while drop_after(op, polls).await {
-            println!("{op:?}: dropped after poll {polls}");
-            polls += 1;
+        let usual = usual(op).await;
+        let mut point = 1;
+        while let Some(gave_up) = drop_at(op, &usual, point).await {
+            println!("{op:?}: dropped at point {point}");
+            point += 1;
+            given_up += usize::from(gave_up);
         }
         assert!(
-            polls > 4 || op.needs_no_store(),
+            point > 2 || op.needs_no_store(),
             "{op:?} has no point to be dropped at"
         );
-        drops += polls - 1;
+        drops += point - 1;
     }
-    println!("{drops} drops of {} operations, 0 violations", OPS.len());
+    println!(
+        "{drops} drops of {} operations, {given_up} given up, the others finished; 0 violations",
+        OPS.len()
+    );
     assert!(drops >= 400, "{drops}");
+    // Whoever leaves while an operation only reads stops it.
+    assert!(given_up >= 50, "{given_up}");
 }

@@ -3,6 +3,7 @@
 use admittance::error::AuthError;
 use admittance::event::Notice;
 use admittance::mail::MailKind;
+use admittance::password::Argon2Params;
 use admittance::service::RequestContext;
 use admittance::store::MemoryStore;
 
@@ -38,7 +39,7 @@ async fn log_in_twice(fault: Option<(usize, Fault)>) -> (bool, usize) {
     let told = (MailKind::NewDevice, ANN.to_owned());
     let is_told = bed.mails().await.contains(&told);
     let events = bed.events.all();
-    let has = |notice| events.iter().any(|event| event.notice == Some(notice));
+    let has = |notice| events.iter().any(|event| event.notices.contains(notice));
     assert!(has(Notice::NewDevice), "{fault:?}");
     // What fails while the mail is written is said there.
     assert!(is_told || has(Notice::MailDropped), "{fault:?}");
@@ -60,4 +61,41 @@ async fn asvs_6_3_5_the_owner_is_told_of_a_new_device_whatever_fails() {
     }
     println!("{failures} logins from a new device that failed, 0 untold");
     assert!(failures >= 10, "{failures}");
+}
+
+/// Ann, whose hash is of older parameters, logs in from a new device. Her hash
+/// cannot be renewed, if `fails` says at which call of the store that would be.
+async fn log_in_with_an_older_hash(fails: Option<usize>) -> (Vec<&'static str>, Vec<Notice>) {
+    let truth = MemoryStore::new();
+    let mut older = config();
+    older.hashing.params = Argon2Params::new(16, 2, 1).unwrap();
+    Bed::over(truth.clone(), older).register(ANN).await;
+    let store = FaultyStore::new(truth);
+    let bed = Bed::mailing_over(store.clone(), config());
+    let elsewhere =
+        RequestContext::from_ip([203, 0, 113, 9].into()).with_user_agent("another browser");
+    match fails {
+        None => store.watch(0),
+        Some(call) => store.inject(call, Fault::ErrorBefore),
+    }
+    bed.auth
+        .login(login(ANN, PASSWORD), &elsewhere)
+        .await
+        .unwrap();
+    bed.auth.flush_mail().await;
+    let told = (MailKind::NewDevice, ANN.to_owned());
+    assert!(bed.mails().await.contains(&told));
+    let events = bed.events.all();
+    let with_notices = events.iter().find(|event| !event.notices.is_empty());
+    let notices = with_notices.unwrap().notices.iter().collect();
+    (store.calm(), notices)
+}
+
+#[tokio::test]
+async fn one_notice_of_an_event_does_not_hide_another() {
+    let (calls, notices) = log_in_with_an_older_hash(None).await;
+    assert_eq!(notices, [Notice::NewDevice]);
+    let renewal = calls.iter().position(|call| *call == "replace_password");
+    let (_, notices) = log_in_with_an_older_hash(Some(renewal.unwrap() + 1)).await;
+    assert_eq!(notices, [Notice::RehashFailed, Notice::NewDevice]);
 }

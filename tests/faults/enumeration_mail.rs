@@ -182,7 +182,10 @@ async fn look(bed: &Watched, router: &Router, token: &str, ask: Ask, email: &str
     // among those of the background.
     let connection = tokio::spawn(async move {
         let answer = send(&router, ask.path(), &ask.body(&email), token.as_deref()).await;
-        (answer, store.calm())
+        let foreground = store.foreground();
+        let mut calls = store.calm();
+        calls.truncate(foreground);
+        (answer, calls)
     });
     let (answer, calls) = connection.await.unwrap();
     Seen {

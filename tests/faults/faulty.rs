@@ -1,5 +1,6 @@
 //! A store that goes wrong where it is told to, over one that works.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use admittance::audit::AuditRecord;
@@ -17,7 +18,9 @@ use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use admittance::user::{AccountState, DeviceDigest, PasswordHash, User, UserStatus};
 use async_trait::async_trait;
-use tokio::task::yield_now;
+use tokio::task::{Id, yield_now};
+
+use crate::lanes::Gate;
 
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +36,11 @@ pub(crate) enum Fault {
     Twice,
     /// The store panics.
     Panic,
+    /// What is heard of it is an error, and it is done when it is delivered.
+    Late,
 }
 
+/// What goes wrong at once. [`Fault::Late`] needs somebody who delivers.
 pub(crate) const FAULTS: [Fault; 5] = [
     Fault::ErrorBefore,
     Fault::ErrorAfter,
@@ -43,8 +49,11 @@ pub(crate) const FAULTS: [Fault; 5] = [
     Fault::Panic,
 ];
 
-/// What a hook does when a call comes.
-type Hook = Arc<dyn Fn() + Send + Sync>;
+/// What is done when the store is called.
+type Hook = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+/// An act that is still to be done.
+type Late = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+type Signal = Arc<dyn Fn() + Send + Sync>;
 
 #[derive(Clone)]
 enum Turn {
@@ -57,8 +66,16 @@ struct Plan {
     /// What happens at which call, counted from 1 since it was set.
     at: Option<(usize, Turn)>,
     calls: Vec<&'static str>,
+    /// The task that made the first call, and how many it has made.
+    first: Option<Option<Id>>,
+    by_first: usize,
     /// Every call gives way this often, before and after it is done.
     yields: usize,
+    /// What is done at which point: there is one before each call is done, and
+    /// one after it, counted from 1.
+    point: Option<(usize, Signal)>,
+    points: usize,
+    late: Option<Late>,
 }
 
 /// A [`Store`] that injects one [`Fault`]. Clones share the plan.
@@ -66,14 +83,21 @@ struct Plan {
 pub(crate) struct FaultyStore<S> {
     inner: S,
     plan: Arc<Mutex<Plan>>,
+    gate: Arc<Gate>,
 }
 
-impl<S: Store> FaultyStore<S> {
+impl<S: Store + Clone> FaultyStore<S> {
     pub(crate) fn new(inner: S) -> Self {
         Self {
             inner,
             plan: Arc::default(),
+            gate: Arc::default(),
         }
+    }
+
+    /// What holds back operations that take turns.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// The store beneath.
@@ -86,9 +110,20 @@ impl<S: Store> FaultyStore<S> {
         self.set(Some((call, Turn::Fault(fault))), 0);
     }
 
-    /// Calls `hook` before the `call`-th call from now on.
-    pub(crate) fn hook(&self, call: usize, hook: impl Fn() + Send + Sync + 'static) {
-        self.set(Some((call, Turn::Hook(Arc::new(hook)))), 0);
+    /// Does what `hook` gives before the `call`-th call from now on.
+    pub(crate) fn hook<F>(&self, call: usize, hook: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let hook: Hook = Arc::new(move || Box::pin(hook()));
+        self.set(Some((call, Turn::Hook(hook))), 0);
+    }
+
+    /// Calls `hook` at the `point`-th point from now on, and gives way there.
+    /// There is a point before each call is done and one after it.
+    pub(crate) fn at_point(&self, point: usize, hook: impl Fn() + Send + Sync + 'static) {
+        self.set(None, 3);
+        self.plan.lock().unwrap().point = Some((point, Arc::new(hook)));
     }
 
     /// Counts from now on, and gives way `yields` times around each act.
@@ -96,9 +131,16 @@ impl<S: Store> FaultyStore<S> {
         self.set(None, yields);
     }
 
-    /// How many calls there were since the plan was set.
-    pub(crate) fn calls(&self) -> usize {
-        self.plan.lock().unwrap().calls.len()
+    /// Takes the act that was told to be late, to be awaited when it is delivered.
+    pub(crate) fn late(&self) -> Option<Late> {
+        self.plan.lock().unwrap().late.take()
+    }
+
+    /// How many of the calls since the plan was set were made by the task that
+    /// made the first one: what an operation waits for, and not what is done in the
+    /// background.
+    pub(crate) fn foreground(&self) -> usize {
+        self.plan.lock().unwrap().by_first
     }
 
     /// Works from now on. Returns the calls since the plan was set.
@@ -112,31 +154,42 @@ impl<S: Store> FaultyStore<S> {
         *self.plan.lock().unwrap() = Plan {
             at,
             calls: Vec::new(),
+            first: None,
+            by_first: 0,
             yields,
+            point: None,
+            points: 0,
+            late: None,
         };
     }
 
     async fn call<T, F>(
         &self,
         name: &'static str,
-        act: impl Fn() -> F + Send + Sync,
+        act: impl Fn() -> F + Send + Sync + 'static,
     ) -> Result<T, StoreError>
     where
         T: Send,
-        F: Future<Output = Result<T, StoreError>> + Send,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let (turn, yields) = {
             let mut plan = self.plan.lock().unwrap();
             plan.calls.push(name);
+            let task = tokio::task::try_id();
+            if *plan.first.get_or_insert(task) == task {
+                plan.by_first += 1;
+            }
             let count = plan.calls.len();
             let turn = plan.at.clone().filter(|(call, _)| *call == count);
             (turn.map(|(_, turn)| turn), plan.yields)
         };
+        self.gate.pass().await;
+        self.pass();
         give_way(yields).await;
         let answer = match turn {
             None => act().await,
             Some(Turn::Hook(hook)) => {
-                hook();
+                hook().await;
                 act().await
             }
             Some(Turn::Fault(Fault::ErrorBefore)) => Err(StoreError::Unavailable(
@@ -156,10 +209,32 @@ impl<S: Store> FaultyStore<S> {
                 act().await?;
                 act().await
             }
+            Some(Turn::Fault(Fault::Late)) => {
+                let late: Late = Box::pin(async move { act().await.map(drop) });
+                self.plan.lock().unwrap().late = Some(late);
+                Err(StoreError::Timeout)
+            }
             Some(Turn::Fault(Fault::Panic)) => panic!("the store was told to panic"),
         };
+        self.pass();
         give_way(yields).await;
         answer
+    }
+
+    /// Passes a point.
+    fn pass(&self) {
+        let hook = {
+            let mut plan = self.plan.lock().unwrap();
+            plan.points += 1;
+            let points = plan.points;
+            plan.point
+                .clone()
+                .filter(|(point, _)| *point == points)
+                .map(|(_, hook)| hook)
+        };
+        if let Some(hook) = hook {
+            hook();
+        }
     }
 }
 
@@ -169,273 +244,79 @@ async fn give_way(times: usize) {
     }
 }
 
-#[async_trait]
-impl<S: Store> UserStore for FaultyStore<S> {
-    async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError> {
-        self.call("insert_user", || self.inner.insert_user(user))
-            .await
-    }
-
-    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.call("user", || self.inner.user(id)).await
-    }
-
-    async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError> {
-        self.call("user_by_email", || self.inner.user_by_email(email))
-            .await
-    }
-
-    async fn record_login(
-        &self,
-        id: UserId,
-        epoch: u64,
-        new_device: Option<DeviceDigest>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.call("record_login", || {
-            self.inner.record_login(id, epoch, new_device, now)
-        })
-        .await
-    }
-
-    async fn replace_password(
-        &self,
-        id: UserId,
-        expected: &PasswordHash,
-        new: &PasswordHash,
-        epoch: Epoch,
-    ) -> Result<bool, StoreError> {
-        self.call("replace_password", || {
-            self.inner.replace_password(id, expected, new, epoch)
-        })
-        .await
-    }
-
-    async fn update_profile(
-        &self,
-        id: UserId,
-        version: u64,
-        change: &ProfileChange,
-    ) -> Result<Option<User>, StoreError> {
-        self.call("update_profile", || {
-            self.inner.update_profile(id, version, change)
-        })
-        .await
-    }
-
-    async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
-        self.call("verify_email", || self.inner.verify_email(account))
-            .await
-    }
-
-    async fn change_email(
-        &self,
-        account: &AccountState,
-        to: &Email,
-    ) -> Result<ChangeEmail, StoreError> {
-        self.call("change_email", || self.inner.change_email(account, to))
-            .await
-    }
-
-    async fn reset_password(
-        &self,
-        account: &AccountState,
-        new: &PasswordHash,
-        device: DeviceDigest,
-    ) -> Result<bool, StoreError> {
-        self.call("reset_password", || {
-            self.inner.reset_password(account, new, device)
-        })
-        .await
-    }
-
-    async fn remove_user(
-        &self,
-        account: &AccountState,
-        which: Removal,
-    ) -> Result<bool, StoreError> {
-        self.call("remove_user", || self.inner.remove_user(account, which))
-            .await
-    }
-
-    async fn set_status(
-        &self,
-        id: UserId,
-        version: u64,
-        status: UserStatus,
-    ) -> Result<Option<User>, StoreError> {
-        self.call("set_status", || self.inner.set_status(id, version, status))
-            .await
-    }
-
-    async fn change_roles(
-        &self,
-        id: UserId,
-        version: u64,
-        change: &RoleChange,
-    ) -> Result<Option<User>, StoreError> {
-        self.call("change_roles", || {
-            self.inner.change_roles(id, version, change)
-        })
-        .await
-    }
-
-    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
-        self.call("users", || self.inner.users(after, limit)).await
-    }
-
-    async fn has_other(&self, role: &Role, except: UserId) -> Result<bool, StoreError> {
-        self.call("has_other", || self.inner.has_other(role, except))
-            .await
-    }
+/// Implements each trait: each method is a call of the same one of the store
+/// beneath. An argument is a value (`own`), a reference (`of`) or a slice (`all`);
+/// it is kept for a call that is done late.
+macro_rules! faulty {
+    ($($trait:ident { $($method:ident($($name:ident: $type:ty = $kind:ident),*) -> $answer:ty;)* })*) => {
+        $(
+            #[async_trait]
+            impl<S: Store + Clone> $trait for FaultyStore<S> {
+                $(
+                    async fn $method(&self, $($name: $type),*) -> Result<$answer, StoreError> {
+                        let store = self.inner.clone();
+                        $(let $name = faulty!(keep $kind $name);)*
+                        let act = move || {
+                            let store = store.clone();
+                            $(let $name = $name.clone();)*
+                            async move { store.$method($(faulty!(lend $kind $name)),*).await }
+                        };
+                        self.call(stringify!($method), act).await
+                    }
+                )*
+            }
+        )*
+    };
+    (keep own $name:ident) => { $name };
+    (keep of $name:ident) => { $name.clone() };
+    (keep all $name:ident) => { $name.to_vec() };
+    (lend own $name:ident) => { $name };
+    (lend of $name:ident) => { &$name };
+    (lend all $name:ident) => { &$name };
 }
 
-#[async_trait]
-impl<S: Store> SessionStore for FaultyStore<S> {
-    async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError> {
-        self.call("insert_session", || self.inner.insert_session(session))
-            .await
+faulty! {
+    UserStore {
+        insert_user(user: &User = of) -> InsertUser;
+        user(id: UserId = own) -> Option<User>;
+        user_by_email(email: &CanonicalEmail = of) -> Option<User>;
+        record_login(id: UserId = own, epoch: u64 = own, new_device: Option<DeviceDigest> = own, now: Timestamp = own) -> bool;
+        replace_password(id: UserId = own, expected: &PasswordHash = of, new: &PasswordHash = of, epoch: Epoch = own) -> bool;
+        update_profile(id: UserId = own, version: u64 = own, change: &ProfileChange = of) -> Option<User>;
+        verify_email(account: &AccountState = of) -> bool;
+        change_email(account: &AccountState = of, to: &Email = of) -> ChangeEmail;
+        reset_password(account: &AccountState = of, new: &PasswordHash = of, device: DeviceDigest = own) -> bool;
+        remove_user(account: &AccountState = of, which: Removal = own) -> bool;
+        set_status(id: UserId = own, version: u64 = own, status: UserStatus = own) -> Option<User>;
+        change_roles(id: UserId = own, version: u64 = own, change: &RoleChange = of) -> Option<User>;
+        users(after: Option<UserId> = own, limit: usize = own) -> Vec<User>;
+        has_other(role: &Role = of, except: UserId = own) -> bool;
     }
-
-    async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
-        self.call("session", || self.inner.session(id, now)).await
+    SessionStore {
+        insert_session(session: &Session = of) -> Insert;
+        session(id: SessionId = own, now: Timestamp = own) -> Option<Session>;
+        sessions_of(user: UserId = own, now: Timestamp = own) -> Vec<Session>;
+        rotate(id: SessionId = own, presented: u64 = own, policy: RotationPolicy = own, now: Timestamp = own) -> Rotation;
+        end_session(user: UserId = own, id: SessionId = own) -> bool;
+        end_sessions(user: UserId = own, ids: &[SessionId] = all) -> u64;
+        end_dead_sessions(user: UserId = own, epoch: u64 = own) -> u64;
+        end_oldest_sessions(user: UserId = own, epoch: u64 = own, keep: u32 = own, now: Timestamp = own) -> u64;
     }
-
-    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-        self.call("sessions_of", || self.inner.sessions_of(user, now))
-            .await
+    TokenStore {
+        insert_token(token: &OneTimeToken = of) -> Insert;
+        token(digest: TokenDigest = own, purpose: TokenPurpose = own, now: Timestamp = own) -> Option<OneTimeToken>;
+        tokens_of(user: UserId = own, now: Timestamp = own) -> Vec<OneTimeToken>;
+        remove_tokens(user: UserId = own, purpose: Option<TokenPurpose> = own, made_until: Timestamp = own) -> u64;
     }
-
-    async fn rotate(
-        &self,
-        id: SessionId,
-        presented: u64,
-        policy: RotationPolicy,
-        now: Timestamp,
-    ) -> Result<Rotation, StoreError> {
-        self.call("rotate", || self.inner.rotate(id, presented, policy, now))
-            .await
+    LimitStore {
+        hit_all(hits: &[Hit] = all, now: Timestamp = own) -> Decision;
+        give_back(hits: &[Hit] = all, now: Timestamp = own) -> ();
+        attempt(key: LimitKey = own, policy: &LockoutPolicy = of, now: Timestamp = own) -> Attempt;
+        forgive(key: LimitKey = own, until: Timestamp = own) -> ();
     }
-
-    async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
-        self.call("end_session", || self.inner.end_session(user, id))
-            .await
-    }
-
-    async fn end_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<u64, StoreError> {
-        self.call("end_sessions", || self.inner.end_sessions(user, ids))
-            .await
-    }
-
-    async fn end_dead_sessions(&self, user: UserId, epoch: u64) -> Result<u64, StoreError> {
-        self.call("end_dead_sessions", || {
-            self.inner.end_dead_sessions(user, epoch)
-        })
-        .await
-    }
-
-    async fn end_oldest_sessions(
-        &self,
-        user: UserId,
-        epoch: u64,
-        keep: u32,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        self.call("end_oldest_sessions", || {
-            self.inner.end_oldest_sessions(user, epoch, keep, now)
-        })
-        .await
-    }
-}
-
-#[async_trait]
-impl<S: Store> TokenStore for FaultyStore<S> {
-    async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError> {
-        self.call("insert_token", || self.inner.insert_token(token))
-            .await
-    }
-
-    async fn token(
-        &self,
-        digest: TokenDigest,
-        purpose: TokenPurpose,
-        now: Timestamp,
-    ) -> Result<Option<OneTimeToken>, StoreError> {
-        self.call("token", || self.inner.token(digest, purpose, now))
-            .await
-    }
-
-    async fn tokens_of(
-        &self,
-        user: UserId,
-        now: Timestamp,
-    ) -> Result<Vec<OneTimeToken>, StoreError> {
-        self.call("tokens_of", || self.inner.tokens_of(user, now))
-            .await
-    }
-
-    async fn remove_tokens(
-        &self,
-        user: UserId,
-        purpose: Option<TokenPurpose>,
-        made_until: Timestamp,
-    ) -> Result<u64, StoreError> {
-        self.call("remove_tokens", || {
-            self.inner.remove_tokens(user, purpose, made_until)
-        })
-        .await
-    }
-}
-
-#[async_trait]
-impl<S: Store> LimitStore for FaultyStore<S> {
-    async fn hit_all(&self, hits: &[Hit], now: Timestamp) -> Result<Decision, StoreError> {
-        self.call("hit_all", || self.inner.hit_all(hits, now)).await
-    }
-
-    async fn give_back(&self, hits: &[Hit], now: Timestamp) -> Result<(), StoreError> {
-        self.call("give_back", || self.inner.give_back(hits, now))
-            .await
-    }
-
-    async fn attempt(
-        &self,
-        key: LimitKey,
-        policy: &LockoutPolicy,
-        now: Timestamp,
-    ) -> Result<Attempt, StoreError> {
-        self.call("attempt", || self.inner.attempt(key, policy, now))
-            .await
-    }
-
-    async fn forgive(&self, key: LimitKey, until: Timestamp) -> Result<(), StoreError> {
-        self.call("forgive", || self.inner.forgive(key, until))
-            .await
-    }
-}
-
-#[async_trait]
-impl<S: Store> AuditStore for FaultyStore<S> {
-    async fn append_event(&self, record: &AuditRecord, keep: usize) -> Result<Insert, StoreError> {
-        self.call("append_event", || self.inner.append_event(record, keep))
-            .await
-    }
-
-    async fn events_of(
-        &self,
-        user: UserId,
-        before: Option<EventId>,
-        limit: usize,
-        now: Timestamp,
-    ) -> Result<Vec<AuditRecord>, StoreError> {
-        self.call("events_of", || {
-            self.inner.events_of(user, before, limit, now)
-        })
-        .await
-    }
-
-    async fn remove_events(&self, user: UserId) -> Result<u64, StoreError> {
-        self.call("remove_events", || self.inner.remove_events(user))
-            .await
+    AuditStore {
+        append_event(record: &AuditRecord = of, keep: usize = own) -> Insert;
+        events_of(user: UserId = own, before: Option<EventId> = own, limit: usize = own, now: Timestamp = own) -> Vec<AuditRecord>;
+        remove_events(user: UserId = own) -> u64;
     }
 }

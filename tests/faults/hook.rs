@@ -148,7 +148,7 @@ async fn asvs_16_5_4_a_hook_that_goes_wrong_changes_no_answer_and_no_account() {
             assert_eq!(shape(&answer), usual);
             assert_eq!(scene.mails().await, usual_mails);
             assert_eq!(
-                (event(&scene).refused, event(&scene).notice),
+                (event(&scene).refused, event(&scene).notices.first()),
                 (None, notice)
             );
             assert_eq!(preferences(&scene).await, kept);
@@ -178,7 +178,7 @@ async fn asvs_16_5_3_a_store_that_fails_under_the_hook_changes_no_answer() {
             assert_eq!(shape(&answer), usual);
             let failed = !matches!(fault, Fault::Delay | Fault::Twice);
             let notice = failed.then_some(Notice::HookFailed);
-            assert_eq!(event(&scene).notice, notice);
+            assert_eq!(event(&scene).notices.first(), notice);
             let is_kept = !matches!(fault, Fault::ErrorBefore | Fault::Panic);
             let kept = if is_kept {
                 json!({"level": "B1"})

@@ -186,8 +186,8 @@ fn notices(bed: &Bed<MemoryStore>) -> Vec<Option<Notice>> {
     of_mails
         .map(|event| {
             assert_eq!(event.mail, Some(MailKind::ResetPassword));
-            assert_eq!(event.refused.is_some(), event.notice.is_some());
-            event.notice
+            assert_eq!(event.refused.is_some(), event.notices.first().is_some());
+            event.notices.first()
         })
         .collect()
 }
@@ -401,7 +401,7 @@ async fn ghsa_39_a_mailer_that_goes_wrong_changes_no_answer_and_a_retry_converge
             let given_up = scene.bed.events.all();
             let given_up = given_up
                 .iter()
-                .filter(|event| event.notice == Some(Notice::MailGivenUp));
+                .filter(|event| event.notices.first() == Some(Notice::MailGivenUp));
             assert_eq!(given_up.count(), usual_mails.len());
             faults += usual_mails.len();
             // The mailer works again, and whoever wants it gets another link.

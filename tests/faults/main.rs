@@ -11,6 +11,9 @@
     reason = "tests, which print their figures"
 )]
 
+#[path = "../support/mongo.rs"]
+#[expect(dead_code, reason = "other test files use more of it")]
+mod mongo;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -24,6 +27,9 @@ mod enumeration_mail;
 mod faulty;
 mod hook;
 mod kept_checks;
+mod lanes;
+mod late;
+mod leaving;
 mod mailer;
 mod overload;
 mod parts;
@@ -34,3 +40,4 @@ mod races_lockout;
 mod scene;
 mod starvation;
 mod sweep;
+mod truth;

@@ -319,7 +319,10 @@ async fn asvs_15_4_2_a_login_that_was_overtaken_by_a_change_of_password_is_refus
     let calls = bed.store.calm();
     for (index, call) in calls.iter().enumerate() {
         let (store, user) = (bed.store.inner().clone(), ann.user_id);
-        bed.store.hook(index + 1, move || raise_epoch(&store, user));
+        bed.store.hook(index + 1, move || {
+            let store = store.clone();
+            async move { raise_epoch(&store, user) }
+        });
         let answer = bed.login(ANN, PASSWORD).await;
         bed.store.calm();
         // Before the account is read it is no race: the login is a later one.

@@ -1,9 +1,7 @@
 //! Administrators who act at the same time, on others and on each other.
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use admittance::authz::{Role, RolePolicy};
 use admittance::config::LimitPolicy;
@@ -15,6 +13,7 @@ use admittance::store::{RoleChange, UserStore};
 use admittance::user::UserStatus;
 
 use crate::asks::{forgot, is_dead, reset};
+use crate::lanes::Lane;
 use crate::races::{FIELDS, Racing, assert_dead, built, race, tell};
 use crate::scene::administrator;
 use crate::support::bed::{OTHER_PASSWORD, PASSWORD, config, mail_config};
@@ -179,39 +178,6 @@ async fn asvs_15_4_2_of_administrators_who_take_each_other_away_one_is_left() {
     tell("administrators who take each other away");
 }
 
-/// An operation, and what became of it.
-struct Lane<F: Future> {
-    future: Pin<Box<F>>,
-    output: Option<F::Output>,
-}
-
-impl<F: Future> Lane<F> {
-    fn new(future: F) -> Self {
-        Self {
-            future: Box::pin(future),
-            output: None,
-        }
-    }
-
-    /// Lets it do `acts` acts of a store that gives way once before each and
-    /// once after.
-    async fn go(&mut self, acts: usize) {
-        for _ in 0..acts.saturating_mul(2) {
-            if self.output.is_some() {
-                return;
-            }
-            let future = &mut self.future;
-            self.output = std::future::poll_fn(|context| {
-                Poll::Ready(match future.as_mut().poll(context) {
-                    Poll::Ready(output) => Some(output),
-                    Poll::Pending => None,
-                })
-            })
-            .await;
-        }
-    }
-}
-
 #[tokio::test]
 async fn asvs_15_4_2_of_two_administrators_one_is_left_however_their_acts_interleave() {
     // Its user, whether there is another one, the act, whether there still is,
@@ -229,16 +195,19 @@ async fn asvs_15_4_2_of_two_administrators_one_is_left_however_their_acts_interl
         for turns in 0..ACTS.pow(4) {
             let turn = |number| turns / ACTS.pow(number) % ACTS;
             reinstate(&bed, &all).await;
-            bed.store.watch(1);
-            let mut one = Lane::new(take_away(Arc::clone(&bed), first, all[0].clone(), bob));
-            let mut two = Lane::new(take_away(Arc::clone(&bed), second, all[1].clone(), ann));
+            let start = |act, who: &Authenticated, whom| {
+                Lane::start(
+                    &bed.store,
+                    take_away(Arc::clone(&bed), act, who.clone(), whom),
+                )
+            };
+            let one = start(first, &all[0], bob).await;
+            let two = start(second, &all[1], ann).await;
             one.go(turn(0)).await;
             two.go(turn(1)).await;
             one.go(turn(2)).await;
             two.go(turn(3)).await;
-            one.go(usize::MAX).await;
-            two.go(usize::MAX).await;
-            let told = [(bob, one.output.unwrap()), (ann, two.output.unwrap())];
+            let told = [(bob, one.finish().await), (ann, two.finish().await)];
             for (whom, told) in &told {
                 assert_told(&bed, *whom, told).await;
             }
@@ -278,19 +247,23 @@ async fn asvs_15_4_2_one_is_left_although_an_administrator_asks_twice() {
         let [first, second, third] = [0, 1, 2].map(|place: usize| ACTS[kind >> place & 1]);
         for _ in 0..RUNS {
             reinstate(&bed, &all).await;
-            bed.store.watch(1);
-            let by_ann = |act| take_away(Arc::clone(&bed), act, all[0].clone(), bob);
-            let by_bob = |act| take_away(Arc::clone(&bed), act, all[1].clone(), ann);
-            let (mut one, mut two) = (Lane::new(by_ann(first)), Lane::new(by_ann(second)));
-            let mut three = Lane::new(by_bob(third));
-            while one.output.is_none() || two.output.is_none() || three.output.is_none() {
+            let start = |act, who: &Authenticated, whom| {
+                Lane::start(
+                    &bed.store,
+                    take_away(Arc::clone(&bed), act, who.clone(), whom),
+                )
+            };
+            let one = start(first, &all[0], bob).await;
+            let two = start(second, &all[0], bob).await;
+            let three = start(third, &all[1], ann).await;
+            while !(one.is_done() && two.is_done() && three.is_done()) {
                 match next() {
                     0 => one.go(1).await,
                     1 => two.go(1).await,
                     _ => three.go(1).await,
                 }
             }
-            let told = (&one.output, &two.output, &three.output);
+            let told = (one.finish().await, two.finish().await, three.finish().await);
             let is_left = is_administrator(&bed, ann).await || is_administrator(&bed, bob).await;
             assert!(is_left, "nobody is left: {told:?}");
         }

@@ -45,6 +45,7 @@ async fn asvs_16_3_1_the_own_events_are_listed_page_by_page() {
             "ip",
             "mail",
             "notice",
+            "notices",
             "operation",
             "refused",
             "session_id",

@@ -18,6 +18,9 @@ mod example;
 mod faulty;
 mod hashing;
 mod journey;
+#[path = "../faults/lanes.rs"]
+#[expect(dead_code, reason = "the tests of faults use more of it")]
+mod lanes;
 mod mail;
 mod operations;
 mod recorded;

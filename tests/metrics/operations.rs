@@ -46,7 +46,7 @@ async fn every_operation_and_outcome_is_counted_once() {
                     .or_default() += 1
             }
         }
-        if let Some(notice) = event.notice {
+        for notice in event.notices.iter() {
             *notices
                 .entry(format!("notice={}", notice.as_str()))
                 .or_default() += 1.0;
@@ -146,6 +146,7 @@ fn slow_down(store: &FaultyStore<MemoryStore>, time: Duration) {
     store.hook(1, move || {
         std::thread::sleep(time);
         slow_down(&again, time);
+        async {}
     });
 }
 

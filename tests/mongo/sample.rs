@@ -163,7 +163,7 @@ pub(crate) fn event(number: u32, user: u32) -> AuditRecord {
             false => Operation::SendMail,
         },
         refused: (!is_done).then_some(ErrorCode::Internal),
-        notice: (!is_done).then_some(Notice::MailGivenUp),
+        notices: (!is_done).then_some(Notice::MailGivenUp).into_iter().into(),
         actor_id: (!is_done).then(|| user_id(77)),
         session_id: is_done.then(|| session_id(number)),
         mail: (!is_done).then_some(MailKind::NewDevice),

@@ -159,7 +159,7 @@ async fn asvs_6_3_5_a_login_with_a_new_device_is_reported_and_mailed() {
     for here in &known {
         let login = crate::support::bed::login(ANN, PASSWORD);
         bed.auth.login(login, here).await.unwrap();
-        assert_eq!(bed.events.last().notice, None);
+        assert_eq!(bed.events.last().notices.first(), None);
     }
     assert_eq!(bed.mails().await, []);
     for here in [
@@ -175,7 +175,7 @@ async fn asvs_6_3_5_a_login_with_a_new_device_is_reported_and_mailed() {
                 .into_iter()
                 .rfind(|event| event.operation == Operation::Login);
             let notice = is_new.then_some(Notice::NewDevice);
-            assert_eq!(reported.unwrap().notice, notice);
+            assert_eq!(reported.unwrap().notices.first(), notice);
             let mails = bed.mails().await;
             let told = is_new.then(|| (MailKind::NewDevice, ANN.to_owned()));
             assert_eq!(mails, Vec::from_iter(told));
@@ -200,7 +200,7 @@ async fn mail_at_a_login_from_a_new_device_can_be_switched_off() {
         // Whoever reads the events is told in any case.
         let mut logins = bed.events.all().into_iter();
         let reported = logins.rfind(|event| event.operation == Operation::Login);
-        assert_eq!(reported.unwrap().notice, Some(Notice::NewDevice));
+        assert_eq!(reported.unwrap().notices.first(), Some(Notice::NewDevice));
         let told = is_on.then(|| (MailKind::NewDevice, ANN.to_owned()));
         assert_eq!(bed.mails().await, Vec::from_iter(told));
     }

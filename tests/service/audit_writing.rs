@@ -121,7 +121,7 @@ async fn kept(log: &Troubled, user: UserId) -> Vec<Operation> {
 
 fn lost(bed: &Bed) -> Vec<AuthEvent> {
     let mut events = bed.events.all();
-    events.retain(|event| event.notice == Some(Notice::EventLost));
+    events.retain(|event| event.notices.first() == Some(Notice::EventLost));
     events
 }
 

@@ -1,10 +1,11 @@
 //! What a change in the store does to tokens that are out already.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::error::AuthError;
-use admittance::limit::Decision;
+use admittance::limit::{Decision, Quota};
 use admittance::lockout::Attempt;
 use admittance::service::{RequestContext, Tokens};
 use admittance::session::Rotation;
@@ -365,7 +366,9 @@ async fn ghsa_40_a_burst_of_four_times_the_budget_stays_within_it() {
 
 #[tokio::test]
 async fn ghsa_30_a_hundred_thousand_anonymous_requests_create_no_records() {
-    let bed = Bed::new();
+    let mut settings = config();
+    settings.limits.login_by_address = Some(Quota::new(60, Duration::from_secs(2)));
+    let bed = Bed::with(settings);
     let forged = admittance::secret::RefreshToken::new(format!("adr_{}", "A".repeat(72)));
     for _ in 0..50_000 {
         assert!(
@@ -388,8 +391,9 @@ async fn ghsa_30_a_hundred_thousand_anonymous_requests_create_no_records() {
     }
     let counts = bed.store.counts();
     assert_eq!((counts.users, counts.sessions, counts.tokens), (0, 0, 0));
-    // One counter for the address, one for each account until that one refused.
-    assert_eq!(counts.limits, 61);
+    // One for each level of the network, and one for each account until the
+    // narrowest level refused.
+    assert_eq!(counts.limits, 62);
 }
 
 #[tokio::test]

@@ -91,7 +91,7 @@ async fn the_owner_is_told_once_in_a_series_when_the_account_is_locked() {
     let event = bed.events.all();
     let locked = event
         .iter()
-        .filter(|event| event.notice == Some(Notice::AccountLocked));
+        .filter(|event| event.notices.first() == Some(Notice::AccountLocked));
     assert_eq!(
         locked.count(),
         6,

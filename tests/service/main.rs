@@ -20,6 +20,7 @@ mod audit;
 mod audit_writing;
 mod authorization;
 mod besieged;
+mod crowds;
 mod email_change;
 mod events;
 mod limits;

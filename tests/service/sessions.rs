@@ -120,7 +120,7 @@ async fn ghsa_26_a_refresh_token_is_good_once_and_its_replay_ends_the_session() 
 
     let event = bed.events.last();
     assert_eq!(event.operation, Operation::Refresh);
-    assert_eq!(event.notice, Some(Notice::RefreshTokenReused));
+    assert_eq!(event.notices.first(), Some(Notice::RefreshTokenReused));
     assert!(event.user_id.is_some());
     assert!(is_invalid(&bed.refresh(&third).await));
     assert!(is_invalid(&bed.validate(&third).await));

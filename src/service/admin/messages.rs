@@ -126,8 +126,11 @@ pub struct UserEventView {
     pub operation: Operation,
     /// Why it was refused; `None` when it succeeded.
     pub refused: Option<ErrorCode>,
-    /// Something to know besides.
+    /// The weightiest of `notices`.
     pub notice: Option<Notice>,
+    /// What there is to know besides, the weightiest first.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
     /// Who did it, if that was somebody else: an administrator.
     pub actor_id: Option<UserId>,
     /// Which session it was about.
@@ -147,7 +150,8 @@ impl From<&AuditRecord> for UserEventView {
             at: record.at,
             operation: record.operation,
             refused: record.refused,
-            notice: record.notice,
+            notice: record.notices.first(),
+            notices: record.notices.iter().collect(),
             actor_id: record.actor_id,
             session_id: record.session_id,
             mail: record.mail,

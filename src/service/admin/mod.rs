@@ -12,15 +12,15 @@ use std::collections::BTreeSet;
 
 pub use messages::*;
 
+use super::operation::{Subject, Trail};
 use super::register::parse_email;
-use super::report::Trail;
 use super::{AuthService, Authenticated, RequestContext};
 use crate::authz::{AdminPermission, Role};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::id::UserId;
-use crate::store::UserStore;
+use crate::store::Store;
 use crate::user::User;
 
 /// How many entries a page is to have.
@@ -35,16 +35,7 @@ pub(super) fn page_limit(asked: Option<u32>) -> Result<usize, AuthError> {
     Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-/// Who acts, and on whom.
-fn trail_of(auth: &Authenticated, user: Option<UserId>) -> Trail {
-    Trail {
-        user_id: user,
-        actor_id: Some(auth.user().id),
-        ..Trail::default()
-    }
-}
-
-impl<S: UserStore, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// The account of an address. Needs `users:read`.
     ///
     /// # Errors
@@ -57,27 +48,20 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         request: FindUser,
         context: &RequestContext,
     ) -> Result<UserView, AuthError> {
-        let mut trail = trail_of(auth, None);
-        let result = self.try_find(auth, request, &mut trail).await;
-        self.report(Operation::ViewUser, &trail, context, &result);
-        result
-    }
-
-    async fn try_find(
-        &self,
-        auth: &Authenticated,
-        request: FindUser,
-        trail: &mut Trail,
-    ) -> Result<UserView, AuthError> {
-        auth.require_permission(&AdminPermission::ReadUsers.into())?;
-        let mut violations = Violations::default();
-        let email = parse_email(&request.email, Field::Email, &mut violations);
-        violations.into_result()?;
-        let email = email.ok_or(AuthError::NotFound)?;
-        let user = self.inner.store.user_by_email(email.canonical()).await?;
-        let user = user.ok_or(AuthError::NotFound)?;
-        trail.user_id = Some(user.id);
-        Ok(UserView::from(&user))
+        let find = async |trail: &Trail| {
+            auth.require_permission(&AdminPermission::ReadUsers.into())?;
+            let mut violations = Violations::default();
+            let email = parse_email(&request.email, Field::Email, &mut violations);
+            violations.into_result()?;
+            let email = email.ok_or(AuthError::NotFound)?;
+            let user = self.inner.store.user_by_email(email.canonical()).await?;
+            let user = user.ok_or(AuthError::NotFound)?;
+            trail.about(Some(user.id));
+            Ok(UserView::from(&user))
+        };
+        let subject = Subject::of_administrator(auth, None);
+        self.reading(Operation::ViewUser, subject, context, find)
+            .await
     }
 
     /// The account `id`. Needs `users:read`.
@@ -91,11 +75,13 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         id: UserId,
         context: &RequestContext,
     ) -> Result<UserView, AuthError> {
-        let trail = trail_of(auth, Some(id));
-        let found = self.find_by_id(auth, AdminPermission::ReadUsers, id).await;
-        let result = found.map(|user| UserView::from(&user));
-        self.report(Operation::ViewUser, &trail, context, &result);
-        result
+        let view = async |_: &_| {
+            let found = self.find_by_id(auth, AdminPermission::ReadUsers, id);
+            Ok(UserView::from(&found.await?))
+        };
+        let subject = Subject::of_administrator(auth, Some(id));
+        self.reading(Operation::ViewUser, subject, context, view)
+            .await
     }
 
     /// A page of all users, in the order of their ids, which is that of their
@@ -111,29 +97,23 @@ impl<S: UserStore, C: Clock> AuthService<S, C> {
         request: ListUsers,
         context: &RequestContext,
     ) -> Result<UserList, AuthError> {
-        let trail = trail_of(auth, None);
-        let result = self.try_list_users(auth, request).await;
-        self.report(Operation::ListUsers, &trail, context, &result);
-        result
-    }
-
-    async fn try_list_users(
-        &self,
-        auth: &Authenticated,
-        request: ListUsers,
-    ) -> Result<UserList, AuthError> {
-        auth.require_permission(&AdminPermission::ReadUsers.into())?;
-        let limit = page_limit(request.limit)?;
-        // One more, which tells whether there is another page.
-        let found = self
-            .inner
-            .store
-            .users(request.after, limit.saturating_add(1));
-        let found = found.await?;
-        let has_more = found.len() > limit;
-        let users: Vec<_> = found.iter().take(limit).map(UserView::from).collect();
-        let next = users.last().filter(|_| has_more).map(|last| last.user_id);
-        Ok(UserList { users, next })
+        let list = async |_: &_| {
+            auth.require_permission(&AdminPermission::ReadUsers.into())?;
+            let limit = page_limit(request.limit)?;
+            // One more, which tells whether there is another page.
+            let found = self
+                .inner
+                .store
+                .users(request.after, limit.saturating_add(1));
+            let found = found.await?;
+            let has_more = found.len() > limit;
+            let users: Vec<_> = found.iter().take(limit).map(UserView::from).collect();
+            let next = users.last().filter(|_| has_more).map(|last| last.user_id);
+            Ok(UserList { users, next })
+        };
+        let subject = Subject::of_administrator(auth, None);
+        self.reading(Operation::ListUsers, subject, context, list)
+            .await
     }
 
     /// The user `id`, for whoever has `permission`.

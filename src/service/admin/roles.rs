@@ -2,22 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use super::{ChangeRoles, SetStatus, UserView, trail_of};
+use super::{ChangeRoles, SetStatus, UserView};
 use crate::authz::{AdminPermission, Permission, Role};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::id::UserId;
+use crate::service::operation::{Subject, Trail};
 use crate::service::register::parse_email;
-use crate::service::report::Trail;
 use crate::service::{AuthService, Authenticated, RequestContext};
-use crate::store::{RoleChange, SessionStore, StoreError, TokenStore, UserStore};
+use crate::store::{RoleChange, Store, StoreError};
 use crate::user::{User, UserStatus};
 
 /// How often the undoing of an act is tried.
 const UNDO_TRIES: usize = 16;
 
-impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Gives `role`, one that lets grant roles, to the account of `email`.
     ///
     /// This is how the first administrator is made: by a call of the
@@ -38,17 +38,18 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         role: &Role,
         context: &RequestContext,
     ) -> Result<UserView, AuthError> {
-        let mut trail = Trail::default();
-        let result = self.try_appoint(email, role, &mut trail).await;
-        self.report(Operation::AppointAdministrator, &trail, context, &result);
-        result
+        let (email, role) = (email.to_owned(), role.clone());
+        let appoint =
+            async move |service: Self, trail| service.appoint(&email, &role, &trail).await;
+        let (kind, subject) = (Operation::AppointAdministrator, Subject::default());
+        self.operation(kind, subject, context, appoint).await
     }
 
-    async fn try_appoint(
+    async fn appoint(
         &self,
         email: &str,
         role: &Role,
-        trail: &mut Trail,
+        trail: &Trail,
     ) -> Result<UserView, AuthError> {
         let mut violations = Violations::default();
         let email = parse_email(email, Field::Email, &mut violations);
@@ -61,7 +62,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         let email = email.ok_or(AuthError::NotFound)?;
         let user = self.inner.store.user_by_email(email.canonical()).await?;
         let user = user.ok_or(AuthError::NotFound)?;
-        trail.user_id = Some(user.id);
+        trail.about(Some(user.id));
         let _forgetting = self.forgetting(user.id);
         let change = &RoleChange {
             grant: BTreeSet::from([role.clone()]),
@@ -98,13 +99,13 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
         request: ChangeRoles,
         context: &RequestContext,
     ) -> Result<UserView, AuthError> {
-        let trail = trail_of(auth, Some(id));
-        let result = self.try_change_roles(auth, id, request).await;
-        self.report(Operation::ChangeRoles, &trail, context, &result);
-        result
+        let (subject, auth) = (Subject::of_administrator(auth, Some(id)), auth.clone());
+        let change = async move |service: Self, _| service.alter_roles(&auth, id, request).await;
+        self.operation(Operation::ChangeRoles, subject, context, change)
+            .await
     }
 
-    async fn try_change_roles(
+    async fn alter_roles(
         &self,
         auth: &Authenticated,
         id: UserId,
@@ -269,7 +270,7 @@ impl<S: UserStore + SessionStore, C: Clock> AuthService<S, C> {
     }
 }
 
-impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Disables or enables an account. Disabling ends every session, token and
     /// link of it at that moment (ASVS 7.4.2); none of them works again when
     /// it is enabled. Needs `users:status`, and all that the account may do.
@@ -289,18 +290,19 @@ impl<S: UserStore + SessionStore + TokenStore, C: Clock> AuthService<S, C> {
             UserStatus::Active => Operation::EnableUser,
             UserStatus::Disabled => Operation::DisableUser,
         };
-        let mut trail = trail_of(auth, Some(id));
-        let result = self.try_set_status(auth, id, request, &mut trail).await;
-        self.report(operation, &trail, context, &result);
-        result
+        let (subject, auth) = (Subject::of_administrator(auth, Some(id)), auth.clone());
+        let status = request.status;
+        let set =
+            async move |service: Self, trail| service.alter_status(&auth, id, status, &trail).await;
+        self.operation(operation, subject, context, set).await
     }
 
-    async fn try_set_status(
+    async fn alter_status(
         &self,
         auth: &Authenticated,
         id: UserId,
-        SetStatus { status }: SetStatus,
-        trail: &mut Trail,
+        status: UserStatus,
+        trail: &Trail,
     ) -> Result<UserView, AuthError> {
         let auth = &*self.as_of_now(auth).await?;
         let needed = AdminPermission::ChangeStatus;

@@ -41,7 +41,7 @@ pub async fn an_event_comes_back_as_stored(store: Arc<dyn Store>) {
             at: Timestamp::from_millis(-1),
             operation: Operation::ConfirmEmailChange,
             refused: Some(ErrorCode::InvalidCredentials),
-            notice: Some(Notice::PasswordHashUnusable),
+            notices: [Notice::PasswordHashUnusable, Notice::AccountLocked].into(),
             actor_id: Some(user_id(99)),
             session_id: Some(session_id(7)),
             mail: Some(MailKind::ConfirmEmailChange),

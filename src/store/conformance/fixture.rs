@@ -182,7 +182,7 @@ pub(super) fn event(number: u32, user: u32, class: AuditClass) -> AuditRecord {
         at: NOW,
         operation: Operation::Login,
         refused: None,
-        notice: None,
+        notices: crate::event::Notices::default(),
         actor_id: None,
         session_id: None,
         mail: None,

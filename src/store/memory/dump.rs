@@ -3,7 +3,6 @@
 use super::MemoryStore;
 use crate::audit::AuditRecord;
 use crate::error::ErrorCode;
-use crate::event::Notice;
 use crate::mail::MailKind;
 use crate::session::Session;
 use crate::token::{OneTimeToken, PendingRegistration};
@@ -135,7 +134,7 @@ fn event(record: &AuditRecord) -> String {
         at,
         operation,
         refused,
-        notice,
+        notices,
         actor_id,
         session_id,
         mail,
@@ -144,9 +143,9 @@ fn event(record: &AuditRecord) -> String {
         expires_at,
     } = record;
     let refused = refused.map(ErrorCode::as_str);
-    let (notice, mail) = (notice.map(Notice::as_str), mail.map(MailKind::as_str));
+    let mail = mail.map(MailKind::as_str);
     format!(
-        "event {id} {user_id} {class:?} {at} {operation} {refused:?} {notice:?} {actor_id:?} \
+        "event {id} {user_id} {class:?} {at} {operation} {refused:?} {notices} {actor_id:?} \
          {session_id:?} {mail:?} {ip:?} {} {expires_at}",
         user_agent.as_deref().unwrap_or_default()
     )

@@ -12,6 +12,7 @@ use super::act::Act;
 use super::document::{Record, SCHEMA, date, object_id};
 use super::error::{is_duplicate, store_error};
 use crate::audit::{AuditClass, AuditRecord};
+use crate::event::{Notice, Notices};
 use crate::id::{EventId, SessionId, UserId};
 use crate::store::{AuditStore, Insert, StoreError};
 use crate::time::Timestamp;
@@ -32,7 +33,9 @@ fn to_document(record: &AuditRecord) -> Document {
         "at": date(record.at),
         "operation": record.operation.as_str(),
         "refused": record.refused.map(|code| code.as_str()),
-        "notice": record.notice.map(|notice| notice.as_str()),
+        // The weightiest alone is what the first version reads.
+        "notice": record.notices.first().map(Notice::as_str),
+        "notices": record.notices.iter().map(Notice::as_str).collect::<Vec<_>>(),
         "actor_id": optional_id(record.actor_id.map(UserId::to_bytes)),
         "session_id": optional_id(record.session_id.map(SessionId::to_bytes)),
         "mail": record.mail.map(|mail| mail.as_str()),
@@ -62,6 +65,22 @@ fn optional_named<'a, T: Deserialize<'a>>(
     text.map(|text| named(record, field, text)).transpose()
 }
 
+/// The notices; in records of the first version the only one.
+fn notices(record: &Record<'_>) -> Result<Notices, StoreError> {
+    let only: Option<Notice> = optional_named(record, "notice")?;
+    let Some(list) = record.optional_list("notices")? else {
+        return Ok(only.into_iter().into());
+    };
+    let notices = list.iter().map(|item| {
+        let text = item.as_str();
+        let text =
+            text.ok_or_else(|| record.corrupt("notices", "has something that is no text"))?;
+        named(record, "notices", text)
+    });
+    let notices: Vec<Notice> = notices.collect::<Result<_, _>>()?;
+    Ok(notices.into())
+}
+
 fn from_document(fields: &Document) -> Result<AuditRecord, StoreError> {
     let record = Record::new("event", fields)?;
     let ip = record.optional_text("ip")?.map(str::parse).transpose();
@@ -72,7 +91,7 @@ fn from_document(fields: &Document) -> Result<AuditRecord, StoreError> {
         at: record.instant("at")?,
         operation: named(&record, "operation", record.text("operation")?)?,
         refused: optional_named(&record, "refused")?,
-        notice: optional_named(&record, "notice")?,
+        notices: notices(&record)?,
         actor_id: record.optional_id("actor_id")?.map(UserId::from_bytes),
         session_id: record.optional_id("session_id")?.map(SessionId::from_bytes),
         mail: optional_named(&record, "mail")?,

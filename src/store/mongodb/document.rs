@@ -208,12 +208,15 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The items of a list, none if the record lacks the field.
-    pub(super) fn optional_list(&self, field: &'static str) -> Result<&'a [Bson], StoreError> {
-        if !self.fields.contains_key(field) {
-            return Ok(&[]);
+    /// The items of a list; `None` if the record lacks the field.
+    pub(super) fn optional_list(
+        &self,
+        field: &'static str,
+    ) -> Result<Option<&'a [Bson]>, StoreError> {
+        match self.fields.contains_key(field) {
+            true => self.list(field).map(Some),
+            false => Ok(None),
         }
-        self.list(field)
     }
 
     pub(super) fn object(&self, field: &'static str) -> Result<&'a Document, StoreError> {

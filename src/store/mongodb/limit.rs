@@ -195,7 +195,7 @@ impl Group<'_> {
 fn full_at(fields: &Document) -> Result<Vec<([u8; 16], Timestamp)>, StoreError> {
     let record = Record::unversioned("rate limit", fields);
     let mut budgets = Vec::new();
-    for budget in record.optional_list("budgets")? {
+    for budget in record.optional_list("budgets")?.unwrap_or_default() {
         let fields = budget.as_document();
         let fields = fields.ok_or_else(|| record.corrupt("budgets", "has something else"))?;
         let budget = record.part("budgets", fields);

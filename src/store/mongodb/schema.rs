@@ -147,5 +147,5 @@ fn audit() -> Document {
         ("expires_at", &["date"]),
         ("schema", INTEGER),
     ];
-    schema(fields, &[])
+    schema(fields, &[("notices", &["array"])])
 }

@@ -112,7 +112,7 @@ fn from_document(fields: &Document) -> Result<User, StoreError> {
         roles.insert(role);
     }
     let mut devices = Vec::new();
-    for item in record.optional_list("devices")? {
+    for item in record.optional_list("devices")?.unwrap_or_default() {
         let device = bytes(item)
             .ok_or_else(|| record.corrupt("devices", "has something that is no device"))?;
         devices.push(DeviceDigest::from_bytes(device));

@@ -46,7 +46,7 @@ impl Scene {
             "I7"
         );
         // Those of Ann and Bob, and one that nobody has.
-        let tokens = self.truth.counts().tokens;
+        let tokens = self.truth.counts().await.tokens;
         assert!((2..=3).contains(&tokens), "{tokens}");
         self.check_untouched(true).await;
         self.log_in(PASSWORD).await.unwrap();

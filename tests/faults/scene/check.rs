@@ -39,7 +39,7 @@ impl Scene {
     }
 
     /// I9: no secret in an error, whatever way it is shown.
-    pub(super) fn check_error(&self, error: &AuthError) {
+    pub(crate) fn check_error(&self, error: &AuthError) {
         let shown = format!("{error} {error:?}");
         self.assert_no_secret(&shown);
     }
@@ -107,7 +107,7 @@ impl Scene {
             let same = self.truth.user(user.id).await.unwrap().unwrap();
             assert_eq!(same.email.as_str(), email);
         }
-        assert_eq!(self.truth.counts().users, found, "I3");
+        assert_eq!(self.truth.counts().await.users, found, "I3");
     }
 
     /// Every session of Ann's from before goes on, except that the third is

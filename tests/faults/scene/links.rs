@@ -112,7 +112,7 @@ impl Scene {
         assert!(!matches!(outcome, Some(Ok(Some(_)))), "I7");
         let told = (MailKind::AlreadyRegistered, ANN.to_owned());
         assert!(self.mails().await.iter().all(|mail| *mail == told), "I7");
-        assert_eq!(self.truth.counts().tokens, 2, "those of Ann and Bob");
+        assert_eq!(self.truth.counts().await.tokens, 2, "those of Ann and Bob");
         self.check_untouched(true).await;
         self.log_in(PASSWORD).await.unwrap();
     }
@@ -173,7 +173,7 @@ impl Scene {
     pub(super) async fn check_unknown(&self, outcome: &Outcome) {
         assert!(!matches!(outcome, Some(Ok(Some(_)))), "I7");
         assert_eq!(self.mails().await, [], "I7");
-        assert_eq!(self.truth.counts().tokens, 2, "those of Ann and Bob");
+        assert_eq!(self.truth.counts().await.tokens, 2, "those of Ann and Bob");
         let again = match self.op {
             Op::ForgotUnknown => forgot(&self.bed, EVE).await,
             _ => resend(&self.bed, EVE).await,

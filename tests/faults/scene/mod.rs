@@ -13,6 +13,7 @@ mod access;
 mod account;
 mod admin;
 mod check;
+mod late;
 mod links;
 mod lockout;
 mod ops;
@@ -33,14 +34,16 @@ use admittance::mail::{Mail, MailKind};
 use admittance::password::Argon2Params;
 use admittance::secret::MailToken;
 use admittance::service::{Authenticated, Tokens};
-use admittance::store::{MemoryStore, RoleChange, UserStore};
+use admittance::store::{RoleChange, Store};
 use admittance::test_util::Mailbox;
+use admittance::time::Timestamp;
 use admittance::user::{User, UserStatus};
 
 pub(crate) use self::ops::{OPS, Op, administrator};
 use crate::asks::{Answer, change_email, forgot};
 use crate::faulty::FaultyStore;
 use crate::support::bed::{Bed, Builder, PASSWORD, config, mail_config, registration};
+use crate::truth::Truth;
 
 pub(crate) const ANN: &str = "ann@example.org";
 pub(crate) const BOB: &str = "bob@example.org";
@@ -51,7 +54,7 @@ pub(crate) const SLOW: &str = "slow@example.org";
 const EVE: &str = "eve@example.org";
 const WRONG: &str = "velvet?Harbour 18 sundial";
 
-pub(crate) type Faulty = FaultyStore<MemoryStore>;
+pub(crate) type Faulty = FaultyStore<Arc<dyn Store>>;
 
 /// What is known of an operation: `None` when it panicked or was dropped.
 pub(crate) type Outcome = Option<Answer>;
@@ -68,7 +71,7 @@ pub(crate) fn shape(answer: &Answer) -> Shape {
 
 pub(crate) struct Scene {
     pub(crate) bed: Arc<Bed<Faulty>>,
-    pub(crate) truth: MemoryStore,
+    pub(crate) truth: Truth,
     op: Op,
     /// Ann as she was before.
     before: User,
@@ -101,6 +104,17 @@ impl Scene {
         Self::with(op, config(), |builder| builder).await
     }
 
+    /// The same over another store than that in memory.
+    pub(crate) async fn on(op: Op, truth: Truth) -> Self {
+        Self::built_on(truth, op, config(), |builder, mailbox| {
+            match op.has_mailer() {
+                true => builder.mail(mailbox, mail_config()),
+                false => builder,
+            }
+        })
+        .await
+    }
+
     /// A service of other parts, on the memory store.
     pub(crate) async fn with(
         op: Op,
@@ -117,12 +131,20 @@ impl Scene {
     /// The same, with a mailer only if `add` gives it one.
     pub(crate) async fn built(
         op: Op,
+        config: AuthConfig,
+        add: impl FnOnce(Builder<Faulty>, Mailbox) -> Builder<Faulty>,
+    ) -> Self {
+        Self::built_on(Truth::memory(), op, config, add).await
+    }
+
+    async fn built_on(
+        truth: Truth,
+        op: Op,
         mut config: AuthConfig,
         add: impl FnOnce(Builder<Faulty>, Mailbox) -> Builder<Faulty>,
     ) -> Self {
         op.adjust(&mut config);
-        let truth = MemoryStore::new();
-        let store = FaultyStore::new(truth.clone());
+        let store = FaultyStore::new(truth.store());
         let log = store.clone();
         let bed = Bed::built(store, config, |builder, mailbox| {
             let builder = match op.has_audit_log() {
@@ -134,13 +156,17 @@ impl Scene {
         Self::over(op, truth, bed).await
     }
 
-    async fn over(op: Op, truth: MemoryStore, bed: Bed<Faulty>) -> Self {
+    async fn over(op: Op, truth: Truth, bed: Bed<Faulty>) -> Self {
         // Hashes of older parameters, where the operation is to renew one.
         let mut older = config();
         if op == Op::LoginRehash {
             older.hashing.params = Argon2Params::new(16, 2, 1).unwrap();
         }
-        let past = Bed::mailing_over(truth.clone(), older);
+        let past = Bed::mailing_over(truth.store(), older);
+        for clock in [&bed.clock, &past.clock] {
+            // Later than the clock of a database that removes what is over.
+            clock.set(Timestamp::from_secs(4_102_444_800));
+        }
         let registered = past.register(ANN).await;
         let verify_link = past.mailed(MailKind::VerifyEmail).await;
         let bob = past.register(BOB).await;
@@ -296,7 +322,7 @@ impl Scene {
 }
 
 /// Gives roles without asking anybody, as if they had been given long ago.
-async fn give_roles(truth: &MemoryStore, user: UserId, roles: &BTreeSet<Role>) {
+async fn give_roles(truth: &Truth, user: UserId, roles: &BTreeSet<Role>) {
     let change = RoleChange {
         grant: roles.clone(),
         ..RoleChange::default()
@@ -314,7 +340,12 @@ pub(crate) fn audit_policy() -> AuditPolicy {
 }
 
 /// The link that `op` is about, other than the one that confirms Ann's address.
-async fn link_for(op: Op, past: &Bed, truth: &MemoryStore, ann: &Tokens) -> Option<MailToken> {
+async fn link_for(
+    op: Op,
+    past: &Bed<Arc<dyn Store>>,
+    truth: &Truth,
+    ann: &Tokens,
+) -> Option<MailToken> {
     let kind = match op {
         Op::Reset | Op::Disable | Op::DisableAdministrator | Op::Enable => {
             forgot(past, ANN).await.unwrap();
@@ -332,7 +363,7 @@ async fn link_for(op: Op, past: &Bed, truth: &MemoryStore, ann: &Tokens) -> Opti
         _ if op.has_pending() => {
             let mut pending = config();
             op.adjust(&mut pending);
-            let past = Bed::mailing_over(truth.clone(), pending);
+            let past = Bed::mailing_over(truth.store(), pending);
             let asked = past.auth.register(registration(NEW), &past.here).await;
             assert!(asked.unwrap().opened().is_none());
             return Some(past.mailed(MailKind::CompleteRegistration).await);

@@ -311,6 +311,26 @@ impl Op {
         )
     }
 
+    /// Whether it makes an account.
+    pub(crate) fn makes_account(self) -> bool {
+        matches!(
+            self,
+            Op::Register
+                | Op::RegisterReplacing
+                | Op::RegisterMailing
+                | Op::Complete
+                | Op::CompleteReplacing
+        )
+    }
+
+    /// Whether a user may have only so many sessions.
+    pub(crate) fn is_capped(self) -> bool {
+        matches!(
+            self,
+            Op::LoginCapped | Op::LoginReplacing | Op::VerifyCapped
+        )
+    }
+
     /// Whether it takes the place of the session that asks.
     pub(crate) fn replaces(self) -> bool {
         matches!(
@@ -327,10 +347,7 @@ impl Op {
         if self.is_pending() {
             config.registration = RegistrationMode::VerifyFirst;
         }
-        if matches!(
-            self,
-            Op::LoginCapped | Op::LoginReplacing | Op::VerifyCapped
-        ) {
+        if self.is_capped() {
             config.session.max_per_user = Some(CAP);
         }
         if matches!(

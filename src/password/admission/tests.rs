@@ -1,0 +1,290 @@
+use std::future::{pending, ready};
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+use crate::password::config::{Argon2Params, HashingConfig};
+use crate::password::pool::Pool;
+
+type Admitting<'a> = Pin<Box<dyn Future<Output = Result<Place, HashError>> + 'a>>;
+
+fn pool(change: impl FnOnce(&mut HashingConfig)) -> Pool {
+    let mut config = HashingConfig {
+        params: Argon2Params::new(8, 1, 1).unwrap(),
+        threads: NonZeroUsize::new(1),
+        queue_deadline: Duration::from_secs(3600),
+        ..HashingConfig::default()
+    };
+    change(&mut config);
+    Pool::start(&config).unwrap()
+}
+
+fn network(subnet: u16) -> Network {
+    let address = std::net::Ipv6Addr::new(0x2001, 0xdb8, subnet, 0, 0, 0, 0, 1);
+    Network::of(Some(address.into()))
+}
+
+fn from(lane: Lane, subnet: u16) -> Claim {
+    Claim {
+        lane,
+        network: network(subnet),
+    }
+}
+
+fn account(number: u16) -> Lane {
+    let [high, low] = number.to_be_bytes();
+    Lane::Known([high, low, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+}
+
+/// Polls once: what does not wait is done then.
+fn poll<T>(future: &mut Pin<Box<dyn Future<Output = T> + '_>>) -> Option<T> {
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => None,
+    }
+}
+
+fn admit(pool: &Pool, claim: Claim) -> Admitting<'_> {
+    Box::pin(pool.admit(claim))
+}
+
+/// Takes every place, so that all who come later wait.
+fn fill(pool: &Pool) -> Vec<Place> {
+    let claims = (0..u16::MAX).map(|number| from(Lane::Host, 60_000 + number % 5000));
+    let mut places = Vec::new();
+    for claim in claims {
+        match poll(&mut admit(pool, claim)) {
+            Some(place) => places.push(place.unwrap()),
+            None => break,
+        }
+    }
+    places
+}
+
+/// Somebody who came, and waits or was refused.
+fn come(pool: &Pool, claim: Claim) -> Admitting<'_> {
+    let mut admitting = admit(pool, claim);
+    match poll(&mut admitting) {
+        Some(answer) => {
+            assert!(answer.is_err(), "there was room");
+            Box::pin(ready(answer))
+        }
+        None => admitting,
+    }
+}
+
+#[test]
+fn asvs_15_4_4_a_full_line_refuses_the_flood_and_not_the_newcomer() {
+    let pool = pool(|config| config.queue_len = 47);
+    let places = fill(&pool);
+    assert_eq!(places.len(), 8);
+    // 40 may wait, 10 of which only known ones.
+    let mut flood: Vec<_> = (0..30)
+        .map(|_| come(&pool, from(Lane::Stranger, 0)))
+        .collect();
+    let mut newcomer = come(&pool, from(Lane::Stranger, 1));
+    let refused: Vec<_> = flood
+        .iter_mut()
+        .enumerate()
+        .filter_map(|(number, waits)| Some((number, poll(waits)?)))
+        .collect();
+    assert!(
+        matches!(
+            refused.as_slice(),
+            [(29, Err(HashError::Overloaded { .. }))]
+        ),
+        "{refused:?}"
+    );
+    drop(places);
+    assert!(poll(&mut newcomer).is_some_and(|answer| answer.is_ok()));
+}
+
+#[test]
+fn asvs_15_4_4_known_devices_have_a_reserve_and_go_first() {
+    let pool = pool(|config| config.queue_len = 47);
+    let mut places = fill(&pool);
+    let mut strangers: Vec<_> = (0..100)
+        .map(|number| Box::new(come(&pool, from(Lane::Stranger, number))))
+        .collect();
+    // The reserve is theirs even while everybody else has filled the rest,
+    // and beyond it strangers make room.
+    let mut known: Vec<_> = (0..20)
+        .map(|number| Box::new(come(&pool, from(account(number), 500))))
+        .collect();
+    // Of every three turns they have two.
+    let (mut first, mut second) = (0, 0);
+    for _ in 0..15 {
+        drop(places.pop());
+        let mut served = Vec::new();
+        for waits in &mut known {
+            if let Some(Ok(place)) = poll_once(waits) {
+                first += 1;
+                served.push(place);
+            }
+        }
+        for waits in &mut strangers {
+            if let Some(Ok(place)) = poll_once(waits) {
+                second += 1;
+                served.push(place);
+            }
+        }
+        places.extend(served);
+    }
+    assert_eq!((first, second), (10, 5));
+}
+
+/// Like [`poll`], for one that may have been done before.
+fn poll_once(future: &mut Admitting<'_>) -> Option<Result<Place, HashError>> {
+    let done = poll(future)?;
+    *future = Box::pin(pending());
+    Some(done)
+}
+
+#[test]
+fn an_account_has_one_place_among_the_known_at_a_time() {
+    let pool = pool(|config| config.queue_len = 47);
+    let mut places = fill(&pool);
+    let mut one = come(&pool, from(account(1), 1));
+    // The others of it wait in turn with the strangers.
+    let mut more: Vec<_> = (0..5).map(|_| come(&pool, from(account(1), 1))).collect();
+    let mut other = come(&pool, from(account(2), 2));
+    drop(places.pop());
+    let first = poll(&mut one).unwrap().unwrap();
+    let mut second = None;
+    for _ in 0..2 {
+        drop(places.pop());
+        second = second.or_else(|| poll_once(&mut other));
+    }
+    let second = second.unwrap().unwrap();
+    let served: Vec<_> = more.iter_mut().filter_map(poll_once).collect();
+    assert_eq!(served.len(), 1);
+    // As soon as its place is free it may have another one.
+    drop((first, one));
+    let mut again = come(&pool, from(account(1), 1));
+    drop(second);
+    drop(places);
+    assert!(poll(&mut again).unwrap().is_ok());
+}
+
+#[test]
+fn scoring_has_a_bound_and_a_share_of_its_own() {
+    let pool = pool(|config| config.queue_len = 47);
+    let mut places = fill(&pool);
+    let mut forms: Vec<_> = (0..100)
+        .map(|number| come(&pool, from(Lane::Scoring, number)))
+        .collect();
+    // However many forms wait, there is room for a login, which goes first.
+    let mut login = come(&pool, from(Lane::Stranger, 7));
+    drop(places.pop());
+    let _served = poll(&mut login).unwrap().unwrap();
+    let refused: Vec<_> = forms.iter_mut().filter_map(poll_once).collect();
+    assert!(refused.iter().all(Result::is_err));
+    assert_eq!(refused.len(), 90, "10 forms may wait");
+    // And however many logins wait, a form has its turn.
+    let _logins: Vec<_> = (0..30)
+        .map(|number| come(&pool, from(Lane::Stranger, 100 + number)))
+        .collect();
+    let turns = (0..3).filter(|_| {
+        drop(places.pop());
+        forms.iter_mut().filter_map(poll_once).count() > 0
+    });
+    assert!(turns.count() >= 1);
+}
+
+#[test]
+fn a_school_behind_one_address_is_let_in_at_once_by_default() {
+    let pool = pool(|config| config.threads = NonZeroUsize::new(2));
+    let mut waiting: Vec<_> = (0..300)
+        .map(|_| admit(&pool, from(Lane::Stranger, 0)))
+        .collect();
+    let mut places = Vec::new();
+    // Each who is done makes room for the next one.
+    while places.len() < 300 {
+        let before = places.len();
+        for waits in &mut waiting {
+            match poll_once(waits) {
+                Some(Ok(place)) => places.push(Some(place)),
+                Some(Err(refused)) => panic!("{refused:?}"),
+                None => {}
+            }
+        }
+        assert!(places.len() > before, "nobody else was admitted");
+        places.iter_mut().for_each(|place| drop(place.take()));
+    }
+}
+
+#[test]
+fn one_who_leaves_gives_the_place_back_at_once() {
+    let pool = pool(|config| config.queue_len = 9);
+    let places = fill(&pool);
+    assert_eq!(places.len(), 8);
+    for _ in 0..100 {
+        // There is room for two, and these leave.
+        let gone = come(&pool, from(Lane::Stranger, 1));
+        assert_eq!(pool.waiting(), 1);
+        drop(gone);
+        assert_eq!(pool.waiting(), 0);
+    }
+    let mut stays = come(&pool, from(Lane::Stranger, 2));
+    drop(places);
+    assert!(poll(&mut stays).is_some_and(|answer| answer.is_ok()));
+}
+
+#[test]
+fn a_place_that_nobody_takes_goes_to_the_next_one() {
+    let pool = pool(|config| config.queue_len = 47);
+    let places = fill(&pool);
+    let admitted = come(&pool, from(Lane::Stranger, 1));
+    drop(places);
+    // It is theirs by now, and they leave without looking.
+    drop(admitted);
+    assert_eq!(fill(&pool).len(), 8);
+}
+
+#[test]
+fn one_who_leaves_before_the_job_is_begun_costs_nothing_and_later_changes_nothing() {
+    let pool = pool(|config| config.queue_len = 47);
+    let claim = from(Lane::Stranger, 1);
+    let mut busy = poll(&mut admit(&pool, claim)).unwrap().unwrap();
+    let mut place = poll(&mut admit(&pool, claim)).unwrap().unwrap();
+    let (release, released) = mpsc::channel::<()>();
+    let (tell, begun) = mpsc::channel();
+    let (leave, left) = tokio::sync::oneshot::channel::<()>();
+    let hold = move |_: &mut _| {
+        tell.send(()).unwrap();
+        released.recv().unwrap_err();
+        7
+    };
+    let gone = async move { drop(left.await) };
+    let mut held: Pin<Box<dyn Future<Output = _>>> = Box::pin(pool.perform(&mut busy, hold, gone));
+    assert!(poll(&mut held).is_none());
+    begun.recv().unwrap();
+    // The thread is busy: this one has not begun.
+    let runs = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&runs);
+    let work = move |_: &mut _| *counted.lock().unwrap() += 1;
+    let mut waits: Pin<Box<dyn Future<Output = _>>> =
+        Box::pin(pool.perform(&mut place, work, async {}));
+    let answer = poll(&mut waits);
+    assert!(
+        matches!(answer, Some(Err(HashError::Abandoned))),
+        "{answer:?}"
+    );
+    assert_eq!(pool.waiting(), 0);
+    // That one has begun, and comes to its end.
+    leave.send(()).unwrap();
+    assert!(poll(&mut held).is_none());
+    drop(release);
+    let answer = loop {
+        match poll(&mut held) {
+            Some(answer) => break answer.unwrap(),
+            None => std::thread::yield_now(),
+        }
+    };
+    assert_eq!((answer, *runs.lock().unwrap()), (7, 0));
+}

@@ -1,0 +1,279 @@
+//! A line in which networks take turns.
+//!
+//! Start-time fair queueing (Goyal, Vin and Cheng, "Start-time Fair Queueing",
+//! SIGCOMM 1996), over the levels of a [`Network`]: each entry gets a tag that
+//! says when its turn is, in a virtual time that goes on with what is served.
+//! The tag is the latest that any of its networks asks for, and a network moves
+//! on by one turn for each entry, a wide one by a fraction of it. So whoever has
+//! nothing in the line is served next, and whoever fills it waits behind the
+//! others, and is the one to be refused when it is full.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::network::{Network, Prefix};
+
+/// The length of a turn of the narrowest network. A wider network has a turn
+/// that is as many times shorter as its factor says. It is longer than a line
+/// usually is, since the virtual time goes on by one at the least for each entry
+/// that is served: else whoever comes again at once would owe nothing any more.
+const TURN: u64 = 1024;
+
+/// The place of an entry: when its turn is, and when it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tag {
+    turn: u64,
+    number: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Line<T> {
+    entries: BTreeMap<Tag, Entry<T>>,
+    networks: HashMap<Prefix, Turns>,
+    /// The virtual time.
+    now: u64,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    network: Network,
+    item: T,
+}
+
+/// What a network has in the line.
+#[derive(Debug, Default)]
+struct Turns {
+    /// When its next entry has its turn.
+    next: u64,
+    waiting: usize,
+}
+
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            networks: HashMap::new(),
+            now: 0,
+            next: 0,
+        }
+    }
+}
+
+impl<T> Line<T> {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Puts `item` in the line, and returns where.
+    pub(super) fn push(&mut self, network: Network, item: T) -> Tag {
+        let mut turn = self.now;
+        for level in network.levels() {
+            let turns = self.networks.entry(level.prefix).or_default();
+            let begins = turns.next.max(self.now);
+            turn = turn.max(begins);
+            turns.next = begins.saturating_add(length(level.factor));
+            turns.waiting += 1;
+        }
+        let tag = Tag {
+            turn,
+            number: self.next,
+        };
+        self.next = self.next.wrapping_add(1);
+        self.entries.insert(tag, Entry { network, item });
+        tag
+    }
+
+    /// The item whose turn it is.
+    pub(super) fn pop(&mut self) -> Option<T> {
+        let (tag, entry) = self.entries.pop_first()?;
+        // At least by one, so that nobody waits for ever behind those who come
+        // for the first time.
+        self.now = self.now.saturating_add(1).max(tag.turn);
+        self.leave(entry.network, false);
+        Some(entry.item)
+    }
+
+    /// The item whose turn is the last: the newest of whoever waits most.
+    pub(super) fn pop_last(&mut self) -> Option<T> {
+        let (_, entry) = self.entries.pop_last()?;
+        self.leave(entry.network, true);
+        Some(entry.item)
+    }
+
+    /// Takes the item out that was put in at `tag`.
+    pub(super) fn remove(&mut self, tag: Tag) -> Option<T> {
+        let entry = self.entries.remove(&tag)?;
+        self.leave(entry.network, true);
+        Some(entry.item)
+    }
+
+    /// Of an entry that is gone: whether it is as if it had never come.
+    fn leave(&mut self, network: Network, undo: bool) {
+        if self.entries.is_empty() {
+            // A fresh start: nobody owes anybody a turn.
+            self.networks.clear();
+            self.now = 0;
+            return;
+        }
+        for level in network.levels() {
+            if let Some(turns) = self.networks.get_mut(&level.prefix) {
+                turns.waiting = turns.waiting.saturating_sub(1);
+                if undo {
+                    turns.next = turns.next.saturating_sub(length(level.factor));
+                }
+            }
+        }
+        // Networks without an entry are remembered until their turn has passed,
+        // and looked for when they are the most.
+        if self.networks.len() > 8 * self.entries.len() + 1024 {
+            let now = self.now;
+            self.networks
+                .retain(|_, turns| turns.waiting > 0 || turns.next > now);
+        }
+    }
+}
+
+fn length(factor: u32) -> u64 {
+    (TURN / u64::from(factor.max(1))).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn v6(net: u16, subnet: u16) -> Network {
+        let address = std::net::Ipv6Addr::new(0x2001, 0xdb8, net, subnet, 0, 0, 0, 1);
+        Network::of(Some(address.into()))
+    }
+
+    fn v4(octets: [u8; 4]) -> Network {
+        Network::of(Some(octets.into()))
+    }
+
+    #[test]
+    fn a_lone_network_is_served_in_the_order_in_which_it_came() {
+        let mut line = Line::default();
+        for number in 0..100 {
+            line.push(v4([192, 0, 2, 1]), number);
+        }
+        let served: Vec<_> = std::iter::from_fn(|| line.pop()).collect();
+        assert_eq!(served, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn whoever_comes_seldom_is_served_before_those_who_come_again_at_once() {
+        let mut line = Line::default();
+        for net in 0..200 {
+            line.push(v6(net, 0), net);
+        }
+        // Each of them has one entry at a time, and another one at once.
+        for _ in 0..1_000 {
+            let net = line.pop().unwrap();
+            line.push(v6(net, 0), net);
+        }
+        line.push(v6(999, 0), 999);
+        let before = std::iter::from_fn(|| line.pop()).position(|net| net == 999);
+        assert!(before.unwrap() <= 2, "{before:?}");
+    }
+
+    #[test]
+    fn whoever_has_nothing_in_the_line_is_served_next() {
+        let mut line = Line::default();
+        for number in 0..100 {
+            line.push(v4([192, 0, 2, 1]), number);
+        }
+        assert_eq!(line.pop(), Some(0));
+        line.push(v4([198, 51, 100, 1]), 1000);
+        // At most one entry of the other has its turn as early.
+        let next = [line.pop().unwrap(), line.pop().unwrap()];
+        assert!(next.contains(&1000), "{next:?}");
+    }
+
+    #[test]
+    fn a_flood_from_the_networks_of_one_56_has_the_share_of_four() {
+        let mut line = Line::default();
+        for subnet in 0..256 {
+            line.push(v6(0, subnet), 1000 + subnet);
+        }
+        for other in 1..=20 {
+            line.push(v6(other, 0), other);
+        }
+        let served: Vec<_> = (0..40).filter_map(|_| line.pop()).collect();
+        let others = served.iter().filter(|number| **number <= 20).count();
+        // Four of the flood come in the turn in which each of the others has one.
+        assert_eq!(others, 20, "{served:?}");
+        let place = served.iter().rposition(|number| *number <= 20);
+        assert!(place.unwrap() < 25, "{served:?}");
+    }
+
+    #[test]
+    fn the_newest_of_whoever_waits_most_is_refused_first() {
+        let mut line = Line::default();
+        for number in 0..50 {
+            line.push(v4([192, 0, 2, 1]), number);
+        }
+        line.push(v4([198, 51, 100, 1]), 1000);
+        assert_eq!(line.pop_last(), Some(49));
+        assert_eq!(line.pop_last(), Some(48));
+        // What was refused does not count against it.
+        let tag = line.push(v4([192, 0, 2, 1]), 50);
+        assert_eq!(line.remove(tag), Some(50));
+        assert_eq!(line.len(), 49);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_by_what_waits() {
+        let mut line = Line::default();
+        let mut number = 0_u32;
+        for _ in 0..100_000 {
+            number += 1;
+            line.push(v4(number.to_be_bytes()), number);
+            number += 1;
+            line.push(v4(number.to_be_bytes()), number);
+            let _ = line.pop();
+            if line.len() > 100 {
+                let _ = line.pop_last();
+            }
+        }
+        assert!(line.networks.len() < 3000, "{}", line.networks.len());
+    }
+
+    proptest! {
+        /// Between two that are served of one network that always waits, no other
+        /// network of its size is served more often than twice, however it
+        /// floods; and nobody waits for ever.
+        #[test]
+        fn no_network_gets_more_than_its_share(
+            arrivals in prop::collection::vec((0u8..6, 1usize..20), 1..60)
+        ) {
+            let mut line = Line::default();
+            let quiet = v4([203, 0, 113, 1]);
+            line.push(quiet, 255);
+            let mut since: HashMap<u8, usize> = HashMap::new();
+            for (who, count) in arrivals {
+                for _ in 0..count {
+                    line.push(v4([10, who, 0, 1]), who);
+                }
+                for _ in 0..count {
+                    match line.pop() {
+                        Some(255) => {
+                            since.clear();
+                            line.push(quiet, 255);
+                        }
+                        Some(other) => {
+                            let served = since.entry(other).or_default();
+                            *served += 1;
+                            prop_assert!(*served <= 2, "{other} was served {served} times");
+                        }
+                        None => prop_assert!(false, "the quiet one always waits"),
+                    }
+                }
+            }
+        }
+    }
+}

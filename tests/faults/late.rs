@@ -1,0 +1,111 @@
+//! Each write of each operation, delivered late: after acts on the same records
+//! were acknowledged. And every method of the store with each fault, over MongoDB
+//! too.
+
+use std::collections::BTreeSet;
+
+use crate::faulty::{FAULTS, Fault};
+use crate::scene::{OPS, Op, Scene};
+use crate::sweep::{self, usual_on};
+use crate::truth::Truth;
+
+/// What changes nothing, and may be as late as it likes.
+const READS: [&str; 9] = [
+    "user",
+    "user_by_email",
+    "users",
+    "has_other",
+    "session",
+    "sessions_of",
+    "token",
+    "tokens_of",
+    "events_of",
+];
+
+/// Where the accounts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Where {
+    Memory,
+    MongoDb,
+}
+
+impl Where {
+    pub(crate) async fn fresh(self) -> Truth {
+        match self {
+            Self::Memory => Truth::memory(),
+            Self::MongoDb => Truth::mongodb().await,
+        }
+    }
+}
+
+async fn deliver_late(place: Where, op: Op, call: usize) {
+    let scene = Scene::on(op, place.fresh().await).await;
+    scene.bed.store.inject(call, Fault::Late);
+    let answer = scene.operation().await;
+    scene.bed.auth.flush_mail().await;
+    scene.bed.auth.flush_events().await;
+    let late = scene.bed.store.late().unwrap();
+    scene.bed.store.calm();
+    if let Err(error) = &answer {
+        scene.check_error(error);
+    }
+    let later = scene.go_on().await;
+    // Whatever the store says of it: nobody listens any more.
+    drop(late.await);
+    scene.assert_stands(&later).await;
+}
+
+async fn each_write_late(place: Where) {
+    let mut writes = 0;
+    for op in OPS {
+        // What the operation calls is the same in every store.
+        let usual = usual_on(op, Truth::memory()).await;
+        for (index, name) in usual.calls.iter().enumerate() {
+            if READS.contains(name) {
+                continue;
+            }
+            println!("{place:?}, {op:?}: call {} ({name}) is late", index + 1);
+            deliver_late(place, op, index + 1).await;
+            writes += 1;
+        }
+    }
+    println!("{place:?}: {writes} writes delivered late (I12), 0 violations");
+    assert!(writes >= 150, "{writes}");
+}
+
+#[tokio::test]
+async fn i12_a_write_that_is_delivered_late_undoes_nothing_in_memory() {
+    each_write_late(Where::Memory).await;
+}
+
+#[tokio::test]
+async fn i12_a_write_that_is_delivered_late_undoes_nothing_in_mongodb() {
+    each_write_late(Where::MongoDb).await;
+}
+
+/// The sweep over every operation is in memory; here each method of the store has
+/// each fault once, in an operation that calls it.
+#[tokio::test]
+async fn asvs_2_3_3_each_method_of_the_store_under_each_fault_in_mongodb() {
+    let (mut seen, mut faults) = (BTreeSet::new(), 0);
+    for op in OPS {
+        let usual = usual_on(op, Truth::memory()).await;
+        for (index, name) in usual.calls.iter().enumerate() {
+            if !seen.insert(*name) {
+                continue;
+            }
+            for fault in FAULTS {
+                println!("{op:?}: {fault:?} at call {} ({name})", index + 1);
+                let scene = Scene::on(op, Where::MongoDb.fresh().await).await;
+                sweep::run(scene, op, &usual, index + 1, fault).await;
+                faults += 1;
+            }
+        }
+    }
+    println!(
+        "{} methods × {} = {faults} faults, 0 violations",
+        seen.len(),
+        FAULTS.len()
+    );
+    assert!(faults >= 150, "{faults}");
+}

@@ -1,0 +1,194 @@
+//! Clients that go away while their password waits to be hashed.
+
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use admittance::config::AuthConfig;
+use admittance::email::Email;
+use admittance::error::{AuthError, ErrorCode};
+use admittance::event::{Notice, Operation};
+use admittance::id::UserId;
+use admittance::limit::Quota;
+use admittance::password::{ForeignScheme, NormalizedPassword};
+use admittance::service::RequestContext;
+use admittance::store::{InsertUser, UserStore};
+use admittance::user::{PasswordHash, User};
+use tokio::task::JoinSet;
+
+use crate::scene::{ANN, BOB, SLOW};
+use crate::support::bed::{Bed, PASSWORD, config, login};
+
+const WRONG: &str = "velvet?Harbour 18 sundial";
+
+/// A scheme whose verification waits until it is let through.
+struct Gate {
+    entered: Mutex<Sender<()>>,
+    opened: Mutex<Receiver<()>>,
+}
+
+impl ForeignScheme for Gate {
+    fn verify(&self, _: &NormalizedPassword, stored: &PasswordHash) -> Option<bool> {
+        if stored.expose_secret() != "gate" {
+            return None;
+        }
+        self.entered.lock().unwrap().send(()).unwrap();
+        // Whoever holds the other end is gone when the test has failed.
+        self.opened.lock().unwrap().recv().ok();
+        Some(false)
+    }
+}
+
+/// A service whose one hashing thread is busy with a login of `SLOW`.
+struct Busy {
+    bed: Arc<Bed>,
+    open: Sender<()>,
+    guest: tokio::task::JoinHandle<()>,
+}
+
+impl Busy {
+    async fn new(change: impl FnOnce(&mut AuthConfig)) -> Self {
+        let ((entered, enters), (open, opened)) = (channel(), channel());
+        let mut config = config();
+        config.hashing.threads = NonZeroUsize::new(1);
+        config.hashing.queue_deadline = Duration::from_secs(3600);
+        config.hashing.run_deadline = Duration::from_secs(3600);
+        config.hashing.foreign = Some(Arc::new(Gate {
+            entered: Mutex::new(entered),
+            opened: Mutex::new(opened),
+        }));
+        change(&mut config);
+        let bed = Arc::new(Bed::mailing_with(config));
+        bed.register(ANN).await;
+        bed.register(BOB).await;
+        let ann = Email::parse(ANN).unwrap();
+        let template = bed.store.user_by_email(ann.canonical()).await.unwrap();
+        let slow = User {
+            id: UserId::from_bytes([9; 12]),
+            email: Email::parse(SLOW).unwrap(),
+            password_hash: PasswordHash::new("gate"),
+            ..template.unwrap()
+        };
+        let planted = bed.store.insert_user(&slow).await.unwrap();
+        assert_eq!(planted, InsertUser::Inserted);
+        let busy = Arc::clone(&bed);
+        let guest = tokio::spawn(async move {
+            let refused = busy.login(SLOW, PASSWORD).await;
+            assert!(matches!(refused, Err(AuthError::InvalidCredentials)));
+        });
+        tokio::task::spawn_blocking(move || enters.recv().unwrap())
+            .await
+            .unwrap();
+        bed.mails().await;
+        Self { bed, open, guest }
+    }
+
+    /// Requests that have got as far as they can.
+    async fn wait_for(&self, waiting: usize) {
+        let is_so = async {
+            while self.bed.auth.hashing_stats().waiting != waiting {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let came = tokio::time::timeout(Duration::from_secs(60), is_so).await;
+        assert!(came.is_ok(), "{:?}", self.bed.auth.hashing_stats());
+    }
+
+    /// `count` logins that are under way, each from another network.
+    async fn logins(&self, count: u8, email: impl Fn(u8) -> String) -> JoinSet<()> {
+        let mut all = JoinSet::new();
+        for number in 0..count {
+            let (bed, request) = (Arc::clone(&self.bed), login(&email(number), WRONG));
+            all.spawn(async move {
+                let there = RequestContext::from_ip([198, 51, number, 7].into());
+                drop(bed.auth.login(request, &there).await);
+            });
+        }
+        self.wait_for(count.into()).await;
+        all
+    }
+
+    /// How logins ended since the service was busy.
+    fn ended(&self) -> Vec<Option<ErrorCode>> {
+        let events = self.bed.events.all();
+        let logins = events
+            .iter()
+            .filter(|event| event.operation == Operation::Login);
+        logins.map(|event| event.refused).collect()
+    }
+
+    async fn release(self) -> Arc<Bed> {
+        self.open.send(()).unwrap();
+        self.guest.await.unwrap();
+        self.bed
+    }
+}
+
+/// Seen before: with 20 clients gone, the next login took 12 hashes and the time
+/// of all those that nobody waited for.
+#[tokio::test]
+async fn asvs_15_4_4_twenty_clients_that_are_gone_cost_the_next_login_nothing() {
+    let busy = Busy::new(|_| ()).await;
+    let mut gone = busy
+        .logins(20, |number| format!("nobody{number}@example.org"))
+        .await;
+    gone.shutdown().await;
+    // Their places are free at once, while the thread is still busy.
+    busy.wait_for(0).await;
+    let runs = busy.bed.auth.hashing_stats().runs;
+    assert_eq!(busy.ended(), [Some(ErrorCode::Abandoned); 20]);
+    let bed = busy.release().await;
+    bed.login(BOB, PASSWORD).await.unwrap();
+    // One of the busy one's, since it failed, and one of Bob's.
+    assert_eq!(bed.auth.hashing_stats().runs, runs + 2);
+    assert_eq!(bed.mails().await, []);
+}
+
+/// Leaving before the hash is no free guess.
+#[tokio::test]
+async fn asvs_6_3_1_a_guess_that_is_given_up_once_it_is_counted_stays_counted() {
+    let busy = Busy::new(|_| ()).await;
+    // As many as have a place at once and one more: they are counted one by one,
+    // until they have locked the account for strangers.
+    let mut gone = busy.logins(5, |_| ANN.to_owned()).await;
+    gone.shutdown().await;
+    busy.wait_for(0).await;
+    assert_eq!(busy.ended(), [Some(ErrorCode::Abandoned); 5]);
+    // The operator is told that it is locked, by the guess that did it.
+    let events = busy.bed.events.all();
+    let locked =
+        |event: &&admittance::event::AuthEvent| event.notices.contains(Notice::AccountLocked);
+    assert_eq!(events.iter().filter(locked).count(), 1);
+    let bed = busy.release().await;
+    let elsewhere = RequestContext::from_ip([203, 0, 113, 9].into());
+    let refused = bed.auth.login(login(ANN, PASSWORD), &elsewhere).await;
+    assert!(
+        matches!(refused, Err(AuthError::RateLimited { .. })),
+        "{refused:?}"
+    );
+}
+
+/// What is refused for lack of room is not counted as a failure, neither of the
+/// account nor of the network.
+#[tokio::test]
+async fn asvs_6_3_1_a_refusal_for_lack_of_room_locks_nobody_out() {
+    let busy = Busy::new(|config| {
+        // A place at the thread, and one in the queue.
+        config.hashing.queue_len = 1;
+        config.limits.login_by_address = Some(Quota::new(3, Duration::from_secs(3600)));
+    })
+    .await;
+    let mut waits = busy.logins(1, |_| BOB.to_owned()).await;
+    for _ in 0..20 {
+        let refused = busy.bed.login(ANN, PASSWORD).await;
+        assert!(
+            matches!(refused, Err(AuthError::Overloaded { .. })),
+            "{refused:?}"
+        );
+    }
+    waits.shutdown().await;
+    busy.wait_for(0).await;
+    let bed = busy.release().await;
+    bed.login(ANN, PASSWORD).await.unwrap();
+}

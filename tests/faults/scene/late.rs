@@ -1,0 +1,157 @@
+//! Acknowledged acts that come after an operation, and that they stand.
+//!
+//! I12: an act that was answered with an error is not applied after a later
+//! acknowledged act on the same record that it would undo.
+
+use std::time::Duration;
+
+use admittance::error::AuthError;
+use admittance::mail::MailKind;
+use admittance::secret::MailToken;
+use admittance::service::{ChangeRoles, SetStatus, Tokens, UpdateProfile};
+use admittance::user::UserStatus;
+
+use super::ops::clerk;
+use super::{ANN, Op, Scene, administrator};
+use crate::asks::{forgot, reset};
+use crate::support::bed::{OTHER_PASSWORD, PASSWORD};
+
+const THIRD_PASSWORD: &str = "tundra^Copper 61 violin";
+
+/// What was acknowledged after the operation.
+pub(crate) struct Later {
+    acts: usize,
+    /// Every user as they were then.
+    users: Vec<String>,
+    opened: Vec<Tokens>,
+    link: Option<MailToken>,
+}
+
+impl Scene {
+    /// Has acts acknowledged on whatever the operation was about: what undoes it,
+    /// and what everybody does.
+    pub(crate) async fn go_on(&self) -> Later {
+        // Longer than a refresh token is repeated.
+        self.bed.clock.advance(Duration::from_secs(20));
+        let mut later = Later {
+            acts: 0,
+            users: Vec::new(),
+            opened: Vec::new(),
+            link: None,
+        };
+        later.acts += usize::from(self.undo().await);
+        if self.op.makes_account() {
+            later.acts += usize::from(self.operation().await.is_ok());
+        }
+        if let Ok(once) = self.bed.refresh(&self.chain[0]).await {
+            let twice = self.bed.refresh(&once).await.unwrap();
+            later.acts += 2;
+            // Those of a capped user may be the oldest by now; and a session that
+            // lives on after it was to end may end at any time.
+            if !self.op.is_capped() && self.op != Op::EndAllSessions {
+                later.opened.push(twice);
+            }
+        }
+        if let Some(tokens) = self.log_in_somehow().await {
+            later.acts += 1;
+            let ann = self.bed.validate(&tokens).await.unwrap();
+            let rename = UpdateProfile {
+                name: Some("Ann Later".to_owned()),
+                preferences: None,
+            };
+            let (auth, here) = (&self.bed.auth, &self.bed.here);
+            let renamed = auth.update_profile(&ann, rename, here).await;
+            assert_eq!(renamed.unwrap().name, "Ann Later");
+            later.acts += 1;
+            later.opened.push(tokens);
+            self.gather().await;
+            self.mails.borrow_mut().clear();
+            if self.op.has_mailer() && forgot(&self.bed, ann.user().email.as_str()).await.is_ok() {
+                let email = ann.user().email.as_str();
+                later.link = self.mailed(MailKind::ResetPassword, email).await;
+                later.acts += 1;
+            }
+        }
+        later.users = self.all_users().await;
+        later
+    }
+
+    /// Does the contrary of the operation. Returns whether that was acknowledged.
+    async fn undo(&self) -> bool {
+        let (auth, here, id) = (&self.bed.auth, &self.bed.here, self.before.id);
+        let status = |status| auth.set_user_status(&self.admin, id, SetStatus { status }, here);
+        let roles = |grant: Vec<String>, revoke: Vec<String>| {
+            let request = ChangeRoles { grant, revoke };
+            auth.change_user_roles(&self.admin, id, request, here)
+        };
+        match self.op {
+            Op::Disable | Op::DisableAdministrator => status(UserStatus::Active).await.is_ok(),
+            // Twice: the second finds nothing to change.
+            Op::Enable => {
+                status(UserStatus::Disabled).await.unwrap();
+                status(UserStatus::Disabled).await.is_ok()
+            }
+            Op::GrantRole | Op::Appoint => {
+                let named = [clerk().to_string(), administrator().to_string()];
+                roles(Vec::new(), named.to_vec()).await.is_ok()
+            }
+            Op::RevokeAdministrator => roles(vec![administrator().to_string()], Vec::new())
+                .await
+                .is_ok(),
+            Op::ChangePassword
+            | Op::Reset
+            | Op::VerifyBySession
+            | Op::VerifyByPassword
+            | Op::ConfirmEmail
+            | Op::Delete => {
+                let Ok(ann) = self.bed.validate(&self.other).await else {
+                    return false;
+                };
+                let changed = self.bed.change_password(&ann, PASSWORD, THIRD_PASSWORD);
+                changed.await.is_ok()
+            }
+            _ => false,
+        }
+    }
+
+    /// A session of Ann's, by whatever password and address are hers now.
+    async fn log_in_somehow(&self) -> Option<Tokens> {
+        for email in [ANN, super::NEW] {
+            for password in [THIRD_PASSWORD, PASSWORD, OTHER_PASSWORD] {
+                match self.bed.login(email, password).await {
+                    Ok(opened) => return Some(opened.tokens),
+                    Err(AuthError::InvalidCredentials) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+        }
+        None
+    }
+
+    /// I12: all that was acknowledged later stands.
+    pub(crate) async fn assert_stands(&self, later: &Later) {
+        assert_eq!(self.all_users().await, later.users, "I12");
+        for tokens in &later.opened {
+            let live = self.bed.validate(tokens).await;
+            assert!(live.is_ok(), "I12: a session was ended: {live:?}");
+            let live = self.bed.refresh(tokens).await;
+            assert!(live.is_ok(), "I12: a session was ended: {live:?}");
+        }
+        if let Some(link) = &later.link {
+            let used = reset(&self.bed, link, OTHER_PASSWORD).await;
+            assert!(used.is_ok(), "I12: a link was removed: {used:?}");
+        }
+        assert!(
+            later.acts > 0 || self.op == Op::DisableLast,
+            "nothing was acknowledged"
+        );
+    }
+
+    async fn all_users(&self) -> Vec<String> {
+        let users = self.truth.users(None, 100).await.unwrap();
+        let user = |user: &admittance::user::User| {
+            format!("{user:?} {}", user.password_hash.expose_secret())
+        };
+        users.iter().map(user).collect()
+    }
+}

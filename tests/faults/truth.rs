@@ -1,0 +1,92 @@
+//! The store beneath the one that goes wrong: in memory or in MongoDB.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use admittance::store::{MemoryStore, Store};
+use mongodb::Database;
+use mongodb::bson::{Document, doc};
+
+use crate::mongo;
+
+/// A store that works.
+#[derive(Clone)]
+pub(crate) struct Truth {
+    store: Arc<dyn Store>,
+    rows: Rows,
+}
+
+/// Where the rows are that no trait counts.
+#[derive(Clone)]
+enum Rows {
+    Memory(MemoryStore),
+    MongoDb(Database),
+}
+
+/// How many there are of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) users: usize,
+    pub(crate) sessions: usize,
+    pub(crate) tokens: usize,
+}
+
+impl Deref for Truth {
+    type Target = Arc<dyn Store>;
+
+    fn deref(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+}
+
+impl Truth {
+    pub(crate) fn memory() -> Self {
+        let store = MemoryStore::new();
+        Self {
+            store: Arc::new(store.clone()),
+            rows: Rows::Memory(store),
+        }
+    }
+
+    /// A fresh database on the shared server.
+    pub(crate) async fn mongodb() -> Self {
+        let options = mongo::options().await;
+        let client = mongodb::Client::with_options(options).unwrap();
+        let database = client.default_database().unwrap();
+        let store = admittance::store::mongodb::MongoStore::new(database.clone(), mongo::config());
+        Self {
+            store: Arc::new(store.await.unwrap()),
+            rows: Rows::MongoDb(database),
+        }
+    }
+
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    pub(crate) async fn counts(&self) -> Counts {
+        match &self.rows {
+            Rows::Memory(store) => {
+                let counts = store.counts();
+                Counts {
+                    users: counts.users,
+                    sessions: counts.sessions,
+                    tokens: counts.tokens,
+                }
+            }
+            Rows::MongoDb(database) => {
+                let names = mongo::config();
+                let count = async |name: &str| {
+                    let rows = database.collection::<Document>(name);
+                    let count = rows.count_documents(doc! {}).await.unwrap();
+                    usize::try_from(count).unwrap()
+                };
+                Counts {
+                    users: count(&names.users).await,
+                    sessions: count(&names.sessions).await,
+                    tokens: count(&names.tokens).await,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Many people behind one address, and one attacker behind many.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use admittance::config::{AuthConfig, LimitPolicy};
+use admittance::error::AuthError;
+use admittance::limit::Quota;
+use admittance::service::{ConfirmPassword, RequestContext};
+use tokio::task::JoinSet;
+
+use crate::support::bed::{Bed, PASSWORD, config, login, registration};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn unlimited_registrations() -> AuthConfig {
+    let mut config = config();
+    config.limits.register_by_address = None;
+    config
+}
+
+fn student(number: u16) -> String {
+    format!("student{number}@school.example")
+}
+
+/// A service with so many accounts, each made from an address of its own.
+async fn school(config: AuthConfig, students: u16) -> Arc<Bed> {
+    let bed = Arc::new(Bed::with(config));
+    for number in 0..students {
+        let [high, low] = number.to_be_bytes();
+        let home = RequestContext::from_ip([10, high, low, 1].into());
+        let made = bed.auth.register(registration(&student(number)), &home);
+        drop(made.await.unwrap());
+    }
+    bed
+}
+
+/// All of them log in at the same moment, each from where `address` says.
+/// Returns how many were let in.
+async fn log_in_at_once(bed: &Arc<Bed>, students: u16, address: impl Fn(u16) -> IpAddr) -> usize {
+    let mut all = JoinSet::new();
+    for number in 0..students {
+        let (bed, there) = (Arc::clone(bed), RequestContext::from_ip(address(number)));
+        all.spawn(async move {
+            let there = there.with_user_agent("a phone");
+            bed.auth
+                .login(login(&student(number), PASSWORD), &there)
+                .await
+        });
+    }
+    let mut let_in = 0;
+    while let Some(answer) = all.join_next().await {
+        match answer.unwrap() {
+            Ok(_) => let_in += 1,
+            Err(refused) => println!("{refused:?}"),
+        }
+    }
+    let_in
+}
+
+/// Seen before: of 100 students behind one address, with the right passwords, 39
+/// were refused.
+#[tokio::test]
+async fn three_hundred_people_behind_one_address_log_in_at_once() {
+    let bed = school(unlimited_registrations(), 300).await;
+    let school = |_| [192, 0, 2, 1].into();
+    assert_eq!(log_in_at_once(&bed, 300, school).await, 300);
+    // And again a minute later.
+    bed.clock.advance(MINUTE);
+    assert_eq!(log_in_at_once(&bed, 300, school).await, 300);
+}
+
+#[tokio::test]
+async fn three_hundred_phones_of_one_24_or_one_48_log_in_at_once() {
+    let bed = school(unlimited_registrations(), 300).await;
+    let phones_v4 = |number: u16| {
+        let host = u8::try_from(number % 250).unwrap();
+        [198, 51, 100, host].into()
+    };
+    assert_eq!(log_in_at_once(&bed, 300, phones_v4).await, 300);
+    bed.clock.advance(MINUTE);
+    let phones_v6 = |number| Ipv6Addr::new(0x2001, 0xdb8, 7, number, 0, 0, 0, 1).into();
+    assert_eq!(log_in_at_once(&bed, 300, phones_v6).await, 300);
+}
+
+/// What one person with a right password can take of what everybody shares.
+#[tokio::test]
+async fn asvs_15_2_2_one_person_logs_in_ten_times_a_minute_and_then_uses_up_a_budget() {
+    let mut config = unlimited_registrations();
+    config.limits.login_by_address = Some(Quota::new(20, MINUTE));
+    let bed = school(config, 2).await;
+    let home = RequestContext::from_ip([192, 0, 2, 1].into());
+    let mut let_in = 0;
+    for _ in 0..100 {
+        let answer = bed.auth.login(login(&student(0), PASSWORD), &home).await;
+        match answer {
+            Ok(_) => let_in += 1,
+            Err(AuthError::RateLimited { .. }) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(let_in, 10);
+    // The twenty that were hashed in vain are all that this network gets.
+    assert_eq!(bed.auth.hashing_stats().runs, 2 + 10 + 20);
+    // Elsewhere the account is not locked, and a minute later it has ten more.
+    let elsewhere = RequestContext::from_ip([198, 51, 100, 1].into());
+    let neighbour = bed.auth.login(login(&student(1), PASSWORD), &elsewhere);
+    assert!(neighbour.await.is_ok());
+    bed.clock.advance(MINUTE);
+    let again = bed.auth.login(login(&student(0), PASSWORD), &elsewhere);
+    assert!(again.await.is_ok());
+}
+
+/// Guesses at random addresses, one from each of `sources`, until nothing more is
+/// let through; returns how many were.
+async fn guesses(bed: &Bed, sources: impl Iterator<Item = IpAddr>) -> u64 {
+    let before = bed.auth.hashing_stats().runs;
+    for (number, source) in sources.enumerate() {
+        let guess = login(&format!("nobody{number}@example.org"), PASSWORD);
+        let answer = bed
+            .auth
+            .login(guess, &RequestContext::from_ip(source))
+            .await;
+        assert!(answer.is_err());
+    }
+    bed.auth.hashing_stats().runs - before
+}
+
+/// Seen before: 3,000 checks at once from 50 /64s of one /48, none refused.
+#[tokio::test]
+async fn ghsa_45_all_networks_of_one_48_together_have_sixteen_budgets() {
+    let mut config = config();
+    config.limits.login_by_address = Some(Quota::new(60, MINUTE));
+    let bed = Bed::with(config);
+    let in_48 = |number: u16| Ipv6Addr::new(0x2001, 0xdb8, 7, (number % 50) << 8, 0, 0, 0, 1);
+    let sources = (0..3000).map(|number| in_48(number).into());
+    assert_eq!(guesses(&bed, sources).await, 16 * 60);
+}
+
+#[tokio::test]
+async fn ghsa_45_all_networks_of_one_56_and_all_addresses_of_one_24_have_four_budgets() {
+    let mut config = config();
+    config.limits.login_by_address = Some(Quota::new(60, MINUTE));
+    let bed = Bed::with(config);
+    let in_56 = |number: u16| Ipv6Addr::new(0x2001, 0xdb8, 7, 0x100 + number % 256, 0, 0, 0, 1);
+    let sources = (0..2000).map(|number| in_56(number).into());
+    assert_eq!(guesses(&bed, sources).await, 4 * 60);
+    let in_24 = |number: u16| [198, 51, 100, u8::try_from(number % 256).unwrap()];
+    let sources = (0..2000).map(|number| in_24(number).into());
+    assert_eq!(guesses(&bed, sources).await, 4 * 60);
+}
+
+/// A refusal at one level uses up none: the flood of a neighbour costs a network
+/// nothing of its own budget.
+#[tokio::test]
+async fn ghsa_45_what_a_wide_network_refuses_does_not_count_in_a_narrow_one() {
+    let mut config = config();
+    config.limits.login_by_address = Some(Quota::new(10, MINUTE));
+    let bed = Bed::with(config);
+    let flood = (0..1000).map(|number: u16| {
+        Ipv6Addr::new(0x2001, 0xdb8, 7, 0x100 + number % 255, 0, 0, 0, 1).into()
+    });
+    assert_eq!(guesses(&bed, flood).await, 40);
+    let quiet: IpAddr = Ipv6Addr::new(0x2001, 0xdb8, 7, 0x1ff, 0, 0, 0, 1).into();
+    assert_eq!(guesses(&bed, std::iter::repeat_n(quiet, 100)).await, 0);
+    // Once the wide one has room again, the quiet one has its whole budget.
+    bed.clock.advance(10 * MINUTE);
+    assert_eq!(guesses(&bed, std::iter::repeat_n(quiet, 100)).await, 10);
+}
+
+/// Seen before: one who was logged in got 429 at `/password/confirm`, because the
+/// network's budget was used up by strangers.
+#[tokio::test]
+async fn a_live_session_does_not_depend_on_what_strangers_of_its_network_do() {
+    let mut config = config();
+    config.limits.login_by_address = Some(Quota::new(5, MINUTE));
+    let bed = Bed::with(config);
+    let tokens = bed.register("ann@example.org").await.tokens;
+    let here = bed.here.ip.unwrap();
+    assert_eq!(guesses(&bed, std::iter::repeat_n(here, 50)).await, 5);
+    let ann = bed.validate(&tokens).await.unwrap();
+    let request = ConfirmPassword {
+        current_password: PASSWORD.into(),
+    };
+    let confirmed = bed.auth.confirm_password(&ann, request, &bed.here).await;
+    let tokens = confirmed.unwrap().tokens;
+    let ann = bed.validate(&tokens).await.unwrap();
+    let changed = bed.change_password(&ann, PASSWORD, "quartz!Meadow 93 ferry");
+    assert!(changed.await.is_ok());
+}
+
+#[tokio::test]
+async fn a_class_registers_at_once_by_the_setting_for_it() {
+    for (limits, let_in) in [
+        (LimitPolicy::default(), 60),
+        (LimitPolicy::class_of(300), 300),
+    ] {
+        let mut config = config();
+        config.limits = limits;
+        let bed = Bed::with(config);
+        let mut made = 0;
+        for number in 0..300 {
+            let asked = bed.auth.register(registration(&student(number)), &bed.here);
+            made += usize::from(asked.await.is_ok());
+        }
+        assert_eq!(made, let_in);
+    }
+}
