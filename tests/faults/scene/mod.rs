@@ -363,7 +363,9 @@ async fn link_for(
         _ if op.has_pending() => {
             let mut pending = config();
             op.adjust(&mut pending);
+            let now = past.clock.now();
             let past = Bed::mailing_over(truth.store(), pending);
+            past.clock.set(now);
             let asked = past.auth.register(registration(NEW), &past.here).await;
             assert!(asked.unwrap().opened().is_none());
             return Some(past.mailed(MailKind::CompleteRegistration).await);
