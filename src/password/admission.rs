@@ -2,25 +2,21 @@
 //!
 //! A holder of a [`Place`] may have jobs done, one after the other. There are
 //! some more places than threads, so that a holder can ask the store in between
-//! without a thread standing idle. Everybody else waits in one of four lanes;
-//! the lanes take turns, and within a lane the networks do (see
-//! [`line`](super::line)).
+//! without a thread standing idle. Everybody else waits in a lane; the lanes take
+//! turns, and within a lane the networks do (see [`line`](super::line)).
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::alarm::Alarm;
 use super::hasher::HashError;
 use super::line::{Line, Tag};
 use crate::metrics;
 use crate::network::Network;
-
-/// Places for each thread. A job takes about as long as a few round trips to a
-/// database, so this many keep a thread busy while some holders wait for one.
-const PLACES_PER_THREAD: usize = 8;
 
 /// The shortest wait that a refused caller is told.
 const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -47,23 +43,25 @@ pub(crate) enum Lane {
     Host,
     /// Anybody else.
     Stranger,
-    /// Somebody whose password is scored for a form.
+    /// Somebody whose password is scored for a form. Scoring has an [`Admission`]
+    /// of its own.
     Scoring,
 }
 
 impl Lane {
-    const ALL: usize = 4;
+    const ALL: usize = 3;
+    const KNOWN: usize = 0;
+    const HOST: usize = 1;
+    const STRANGERS: usize = 2;
     /// How many turns each lane has while all of them wait. Known devices and
-    /// sessions are what a flood cannot fake; strangers get the more of the rest,
-    /// since scoring is advice and its jobs are short.
-    const WEIGHTS: [i64; Self::ALL] = [4, 4, 2, 1];
+    /// sessions are what a flood cannot fake.
+    const WEIGHTS: [i64; Self::ALL] = [4, 4, 2];
 
     const fn index(self) -> usize {
         match self {
-            Self::Known(_) => 0,
-            Self::Host => 1,
-            Self::Stranger => 2,
-            Self::Scoring => 3,
+            Self::Known(_) => Self::KNOWN,
+            Self::Host => Self::HOST,
+            Self::Stranger | Self::Scoring => Self::STRANGERS,
         }
     }
 
@@ -93,12 +91,12 @@ impl Drop for Place {
 #[derive(Debug)]
 pub(super) struct Admission {
     threads: usize,
-    /// How many may wait in the lanes of people, and for scoring.
+    /// How many may wait.
     room: usize,
-    /// How much of the room is only for [`Lane::Known`].
+    /// How much of the room the known and the others each have for themselves.
     reserve: usize,
-    scoring_room: usize,
     deadline: Duration,
+    alarm: Arc<Alarm>,
     state: Mutex<State>,
 }
 
@@ -110,13 +108,22 @@ struct State {
     credit: [i64; Lane::ALL],
     /// Accounts that wait or have a place in the lane of the known.
     accounts: HashSet<Account>,
-    /// Those who wait, in the order in which they came, some of whom have left.
-    deadlines: VecDeque<(Instant, usize, Tag)>,
+    /// Those who wait, in the order in which they came.
+    arrivals: BTreeMap<u64, Arrival>,
+    next_arrival: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    since: Instant,
+    lane: usize,
+    tag: Tag,
 }
 
 #[derive(Debug)]
 struct Waiter {
     since: Instant,
+    arrival: u64,
     account: Option<Account>,
     reply: oneshot::Sender<Result<Place, HashError>>,
     _shown: metrics::Present,
@@ -131,28 +138,30 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let mut state = self.admission.lock();
-        let left = state.lane(self.lane).remove(self.tag);
-        if let Some(account) = left.as_ref().and_then(|waiter| waiter.account) {
-            state.accounts.remove(&account);
-        }
-        drop(state);
+        let left = self.admission.lock().remove(self.lane, self.tag);
         // A reply may hold a place, which takes the lock when it is dropped.
         drop(left);
     }
 }
 
 impl Admission {
-    pub(super) fn new(threads: usize, queue_len: usize, deadline: Duration) -> Self {
-        let all = threads.saturating_add(queue_len);
-        let places = threads.saturating_mul(PLACES_PER_THREAD).min(all);
-        let room = all - places;
+    /// Admits as many as there are `places`. As many as there is `room` for wait,
+    /// each for `deadline` at most, which `alarm` is set for; `reserve` of the room
+    /// is for the known only, and as much for the others only. Jobs are done by
+    /// `threads`.
+    pub(super) fn new(
+        threads: usize,
+        places: usize,
+        (room, reserve): (usize, usize),
+        deadline: Duration,
+        alarm: Arc<Alarm>,
+    ) -> Self {
         Self {
             threads,
             room,
-            reserve: room / 4,
-            scoring_room: (room / 4).max(1),
+            reserve,
             deadline,
+            alarm,
             state: Mutex::new(State {
                 free: places,
                 ..State::default()
@@ -174,6 +183,7 @@ impl Admission {
         let (reply, answer) = oneshot::channel();
         let waiter = Waiter {
             since: Instant::now(),
+            arrival: 0,
             account: None,
             reply,
             _shown: metrics::hashing_waits(),
@@ -214,43 +224,47 @@ impl Admission {
             };
             return Ok(Queued::Admitted(place));
         }
-        let (index, since) = (lane.index(), waiter.since);
+        let (index, since, arrival) = (lane.index(), waiter.since, state.next_arrival);
+        state.next_arrival += 1;
+        waiter.arrival = arrival;
         let tag = state.lane(index).push(claim.network, waiter);
+        let arrived = Arrival {
+            since,
+            lane: index,
+            tag,
+        };
+        state.arrivals.insert(arrival, arrived);
         let refused = self.make_room(&mut state, index);
-        state.deadlines.push_back((since, index, tag));
-        let waiting = state.waiting();
+        let waiting = state.arrivals.len();
         drop(state);
+        self.alarm.set(since + self.deadline);
         if let Some(refused) = refused {
-            let error = self.overloaded(waiting, job);
-            drop(refused.reply.send(Err(error)));
+            drop(refused.reply.send(Err(self.overloaded(waiting, job))));
         }
         Ok(Queued::Waits { lane: index, tag })
     }
 
     /// Takes out of the line whoever has to leave it since one came into `lane`:
     /// the newest of whoever floods, which may be that one.
+    ///
+    /// The known and the others both have a reserve, so that neither fills the
+    /// line however many they are. Beyond it, the known go first.
     fn make_room(&self, state: &mut State, lane: usize) -> Option<Waiter> {
-        let [known, host, strangers, scoring] = state.lanes.each_ref().map(Line::len);
-        if lane == Lane::Scoring.index() {
-            return (scoring > self.scoring_room)
-                .then(|| state.lane(lane).pop_last())
-                .flatten();
-        }
-        let is_full = known + host + strangers > self.room;
-        let is_reserve = host + strangers > self.room - self.reserve;
-        if !is_full && (!is_reserve || lane == Lane::Known([0; 12]).index()) {
+        let [known, host, strangers] = state.lanes.each_ref().map(Line::len);
+        let others = host + strangers;
+        let most = self.room - self.reserve;
+        if known + others <= self.room && known.max(others) <= most {
             return None;
         }
-        let from = if strangers > 0 {
-            Lane::Stranger.index()
+        let is_known = lane == Lane::KNOWN;
+        let from = if is_known && (known > most || others <= self.reserve) {
+            Lane::KNOWN
+        } else if strangers > 0 {
+            Lane::STRANGERS
         } else {
             lane
         };
-        let refused = state.lane(from).pop_last();
-        if let Some(account) = refused.as_ref().and_then(|waiter| waiter.account) {
-            state.accounts.remove(&account);
-        }
-        refused
+        state.last(from)
     }
 
     /// A place is free: the next one in the lines gets it.
@@ -275,37 +289,33 @@ impl Admission {
         }
     }
 
-    /// Refuses those who have waited too long. Returns whether anybody waits.
-    pub(super) fn expire(&self, job: Duration) -> bool {
+    /// Refuses those who have waited too long. Returns when the next one will
+    /// have.
+    pub(super) fn expire(&self, job: Duration) -> Option<Instant> {
         let mut late = Vec::new();
         let mut state = self.lock();
-        while let Some((since, lane, tag)) = state.deadlines.front().copied() {
-            if since.elapsed() < self.deadline {
-                break;
+        let next = loop {
+            let Some(oldest) = state.arrivals.first_entry() else {
+                break None;
+            };
+            if oldest.get().since.elapsed() < self.deadline {
+                break Some(oldest.get().since + self.deadline);
             }
-            state.deadlines.pop_front();
-            if let Some(waiter) = state.lane(lane).remove(tag) {
-                if let Some(account) = waiter.account {
-                    state.accounts.remove(&account);
-                }
-                late.push(waiter);
-            }
-        }
-        let waiting = state.waiting();
-        if waiting == 0 {
-            state.deadlines.clear();
-        }
+            let Arrival { lane, tag, .. } = oldest.remove();
+            late.extend(state.remove(lane, tag));
+        };
+        let waiting = state.arrivals.len();
         drop(state);
         for waiter in late {
             metrics::hashing_waited(waiter.since.elapsed());
             drop(waiter.reply.send(Err(self.overloaded(waiting, job))));
         }
-        waiting > 0
+        next
     }
 
     /// How many wait for a place.
     pub(super) fn waiting(&self) -> usize {
-        self.lock().waiting()
+        self.lock().arrivals.len()
     }
 
     /// The refusal when `waiting` wait and a job takes about `job`: it tells how
@@ -338,8 +348,26 @@ impl State {
         &mut self.lanes[index]
     }
 
-    fn waiting(&self) -> usize {
-        self.lanes.iter().map(Line::len).sum()
+    /// Takes out who waits in `lane` at `tag`.
+    fn remove(&mut self, lane: usize, tag: Tag) -> Option<Waiter> {
+        let left = self.lane(lane).remove(tag)?;
+        self.forget(&left);
+        Some(left)
+    }
+
+    /// Takes out whose turn in `lane` is the last.
+    fn last(&mut self, lane: usize) -> Option<Waiter> {
+        let last = self.lane(lane).pop_last()?;
+        self.forget(&last);
+        Some(last)
+    }
+
+    /// One is out of the line, without a place.
+    fn forget(&mut self, waiter: &Waiter) {
+        self.arrivals.remove(&waiter.arrival);
+        if let Some(account) = waiter.account {
+            self.accounts.remove(&account);
+        }
     }
 
     /// The next one of the lane whose turn it is.
@@ -361,7 +389,9 @@ impl State {
         if let Some(credit) = self.credit.get_mut(index) {
             *credit -= total;
         }
-        self.lane(index).pop()
+        let next = self.lane(index).pop()?;
+        self.arrivals.remove(&next.arrival);
+        Some(next)
     }
 }
 

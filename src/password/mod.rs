@@ -5,11 +5,13 @@
 //! whether it is known to have leaked, and [`PasswordHasher`] runs Argon2 (RFC 9106) on threads of its own.
 
 mod admission;
+mod alarm;
 pub mod breach;
 mod common;
 mod config;
 mod foreign;
 mod hasher;
+mod job;
 mod line;
 mod memory;
 mod normalized;

@@ -1,10 +1,10 @@
 //! A fixed set of hashing threads, and the jobs that they are given.
 //!
-//! A job comes from a holder of a [`Place`], so there are never many: who waits
-//! for a place waits in the [`Admission`]. A thread that does not come back from
-//! a job in time is given up for as long as it hangs, and another one takes its
-//! place; a further thread watches for that, and for waits that are too long, so
-//! that neither needs an async runtime or a free hashing thread.
+//! A job comes from a holder of a [`Place`], so there are never many: callers
+//! wait for a place in an [`Admission`], one for hashing and one for scoring.
+//! A thread that does not come back from a job in time is replaced while it
+//! hangs. A further thread enforces the deadlines, so none of them depends on an
+//! async runtime or on a free hashing thread.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,33 +14,38 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
-use super::admission::{Admission, Claim, Place};
+use super::admission::{Admission, Claim, Lane, Place};
+use super::alarm::Alarm;
 use super::config::HashingConfig;
 use super::hasher::HashError;
+use super::job::{Job, Pending};
 use super::memory::Memory;
 use crate::error::ConfigError;
 use crate::metrics;
 
 /// How long a thread is idle until it wipes its memory.
 const WIPE_AFTER: Duration = Duration::from_millis(50);
-/// How often it is looked whether something takes too long, while there is
-/// something.
-const TICK: Duration = Duration::from_millis(20);
+/// How long after a failed replacement of a thread the next one is tried.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Places for each thread, for hashing. A job takes about as long as a few round
+/// trips to a database, so this many keep a thread busy while some holders make one.
+const HASHING_PLACES: usize = 6;
+/// Places for each thread, for scoring: enough to use an idle machine, and few
+/// beside those who hash. Together they are the eight jobs that a thread may have
+/// before it when one more is admitted.
+const SCORING_PLACES: usize = 2;
 
 /// The threads. They end when this is dropped, after the jobs they are at.
-pub(super) struct Pool {
-    shared: Arc<Shared>,
-    admission: Arc<Admission>,
-}
+pub(super) struct Pool(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// Told when there is a job, and when it is time to end.
+    /// Notified when there is a job, and when the threads are to end.
     work: Condvar,
-    /// Told when there is something to watch, and when it is time to end.
-    watch: Condvar,
+    alarm: Arc<Alarm>,
+    hashing: Arc<Admission>,
+    /// Apart from the others, so that neither keeps the other from a place.
+    scoring: Arc<Admission>,
     threads: usize,
     block_count: usize,
     queue_deadline: Duration,
@@ -56,16 +61,25 @@ struct State {
     /// What the threads are at, by the number of the job.
     running: BTreeMap<u64, Running>,
     next: u64,
-    /// Threads that replace one that hangs, and how many were ever started.
-    replacements: usize,
+    /// Threads that exist, the stuck ones included.
+    alive: usize,
+    stuck: usize,
+    /// Threads that were ever started.
     started: usize,
-    is_watching: bool,
     is_closed: bool,
+}
+
+impl State {
+    fn working(&self) -> usize {
+        self.alive.saturating_sub(self.stuck)
+    }
 }
 
 /// A job that no thread has begun.
 struct Queued {
     since: Instant,
+    /// How long its caller waited for the place before.
+    waited: Duration,
     job: Arc<dyn Job>,
     shown: metrics::Present,
 }
@@ -74,55 +88,12 @@ struct Queued {
 struct Running {
     since: Instant,
     job: Arc<dyn Job>,
-    stuck: Option<Stuck>,
-}
-
-/// A thread that does not come back.
-struct Stuck {
-    is_replaced: bool,
-    _shown: metrics::Present,
-}
-
-/// Something for a thread to do, and somebody who waits for it.
-trait Job: Send + Sync {
-    /// Does it, once.
-    fn run(&self, memory: &mut Memory);
-    /// Answers in place of the job. Only the first answer counts.
-    fn refuse(&self, reason: HashError);
-}
-
-struct Pending<F, T> {
-    /// `None` once it is begun.
-    work: Mutex<Option<F>>,
-    reply: Mutex<Option<oneshot::Sender<Result<T, HashError>>>>,
-}
-
-impl<F, T> Pending<F, T> {
-    fn answer(&self, answer: Result<T, HashError>) {
-        let reply = lock(&self.reply).take();
-        // A caller who has gone in the meantime needs no answer.
-        drop(reply.map(|reply| reply.send(answer)));
-    }
-}
-
-impl<T: Send, F: FnOnce(&mut Memory) -> T + Send> Job for Pending<F, T> {
-    fn run(&self, memory: &mut Memory) {
-        let Some(work) = lock(&self.work).take() else {
-            return;
-        };
-        let done = catch_unwind(AssertUnwindSafe(|| work(memory)));
-        self.answer(
-            done.map_err(|_| HashError::Failed("a job of the hashing threads panicked".into())),
-        );
-    }
-
-    fn refuse(&self, reason: HashError) {
-        self.answer(Err(reason));
-    }
+    /// Present once the job has run for too long.
+    stuck: Option<metrics::Present>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing is ever left half done under these locks.
+    // Nothing is left half done under these locks.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -139,65 +110,84 @@ impl Pool {
             .builder()
             .build()
             .map_err(|error| cannot(&error))?;
-        let shared = Arc::new(Shared {
+        let alarm = Arc::<Alarm>::default();
+        let deadline = config.queue_deadline;
+        let admission = |per_thread, queue_len: usize, has_reserve| {
+            let all = threads.saturating_add(queue_len);
+            let places = threads.saturating_mul(per_thread).min(all);
+            let room = all - places;
+            let reserve = if has_reserve { room / 4 } else { 0 };
+            let alarm = Arc::clone(&alarm);
+            Admission::new(threads, places, (room, reserve), deadline, alarm)
+        };
+        // Made first, so that the threads end when one of them cannot be started.
+        let pool = Self(Arc::new(Shared {
             state: Mutex::default(),
             work: Condvar::new(),
-            watch: Condvar::new(),
+            hashing: Arc::new(admission(HASHING_PLACES, config.queue_len, true)),
+            scoring: Arc::new(admission(
+                SCORING_PLACES,
+                config.queue_len.div_ceil(4),
+                false,
+            )),
+            alarm,
             threads,
             block_count: params.block_count(),
             queue_deadline: config.queue_deadline,
             run_deadline: config.run_deadline,
             runs: Arc::default(),
             job_nanos: AtomicU64::new(0),
-        });
-        let admission = Admission::new(threads, config.queue_len, config.queue_deadline);
-        // Made first, so that the threads end when one of them cannot be started.
-        let pool = Self {
-            shared: Arc::clone(&shared),
-            admission: Arc::new(admission),
-        };
+        }));
         for _ in 0..threads {
-            shared.start_thread()?;
+            lock(&pool.0.state).alive += 1;
+            pool.0.start_thread()?;
         }
-        let admission = Arc::clone(&pool.admission);
+        let shared = Arc::clone(&pool.0);
         thread::Builder::new()
             .name("password-watch".to_owned())
-            .spawn(move || shared.watch(&admission))
+            .spawn(move || shared.watch())
             .map_err(|error| cannot(&error))?;
         Ok(pool)
     }
 
     /// Waits for a place. The future can be dropped at any time.
+    ///
+    /// # Errors
+    ///
+    /// [`HashError::Overloaded`].
     pub(super) async fn admit(&self, claim: Claim) -> Result<Place, HashError> {
-        self.shared.look_out();
-        self.admission.admit(claim, self.shared.usual()).await
+        let admission = match claim.lane {
+            Lane::Scoring => &self.0.scoring,
+            _ => &self.0.hashing,
+        };
+        if lock(&self.0.state).working() == 0 {
+            // No thread would begin the job, which the service counts before it is begun.
+            return Err(admission.overloaded(0, self.0.usual()));
+        }
+        admission.admit(claim, self.0.usual()).await
     }
 
     /// Has a thread do `work` for the holder of `place`, and waits for it without
     /// blocking. Once `gone` is ready, or the future dropped, a job that no
-    /// thread has begun is withdrawn; one that has begun comes to its end.
+    /// thread has begun is withdrawn; one that has begun runs to its end.
     ///
     /// # Errors
     ///
-    /// [`HashError::Abandoned`] when it was withdrawn; [`HashError::Stuck`] when
-    /// it takes too long; [`HashError::Overloaded`] when no thread has come to
-    /// it in time; [`HashError::Failed`] when it panics.
+    /// [`HashError::Abandoned`] when the job was withdrawn; [`HashError::Stuck`]
+    /// when it takes too long; [`HashError::Overloaded`] when no thread has begun
+    /// it in time, since all of them hang; [`HashError::Failed`] when it panics.
     pub(super) async fn perform<T: Send + 'static>(
         &self,
         place: &mut Place,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
         gone: impl Future<Output = ()>,
     ) -> Result<T, HashError> {
-        let (reply, answer) = oneshot::channel();
-        let job = Arc::new(Pending {
-            work: Mutex::new(Some(work)),
-            reply: Mutex::new(Some(reply)),
-        });
+        let (job, answer) = Pending::new(work);
+        let job = Arc::new(job);
         let waited = std::mem::take(&mut place.waited);
-        self.shared
-            .submit(Arc::clone(&job) as Arc<dyn Job>, waited)?;
+        self.0.submit(Arc::clone(&job) as Arc<dyn Job>, waited)?;
         let _withdrawal = Withdrawal {
-            shared: &self.shared,
+            shared: &self.0,
             job: &*job,
         };
         let mut answer = pin!(answer);
@@ -205,59 +195,57 @@ impl Pool {
             biased;
             answered = &mut answer => answered,
             () = gone => {
-                if self.shared.withdraw(&*job) {
+                if self.0.withdraw(&*job) {
                     return Err(HashError::Abandoned);
                 }
                 answer.await
             }
         };
-        // The sender is dropped only with its answer sent, or with the threads.
+        // `job` is alive here, so its sender was not dropped without an answer.
         answered.unwrap_or_else(|_| Err(HashError::Failed("the hashing threads have ended".into())))
     }
 
     /// Argon2 runs since the start.
     pub(super) fn runs(&self) -> u64 {
-        self.shared.runs.load(Ordering::Relaxed)
+        self.0.runs.load(Ordering::Relaxed)
     }
 
-    /// Jobs that no thread has begun yet, and those who wait to be admitted.
+    /// Callers who wait to be admitted, and jobs that no thread has begun.
     pub(super) fn waiting(&self) -> usize {
-        lock(&self.shared.state).jobs.len() + self.admission.waiting()
+        let jobs = lock(&self.0.state).jobs.len();
+        jobs + self.0.hashing.waiting() + self.0.scoring.waiting()
     }
 
     pub(super) fn threads(&self) -> usize {
-        self.shared.threads
+        self.0.threads
     }
 
     /// Threads that have not come back from a job in time.
     pub(super) fn stuck(&self) -> usize {
-        let state = lock(&self.shared.state);
-        let stuck = state.running.values();
-        stuck.filter(|running| running.stuck.is_some()).count()
+        lock(&self.0.state).stuck
     }
 
     /// The memory of all threads.
     pub(super) fn memory_bytes(&self) -> usize {
-        let threads = self.shared.threads + lock(&self.shared.state).replacements;
-        threads * self.shared.block_count * argon2::Block::SIZE
+        lock(&self.0.state).alive * self.0.block_count * argon2::Block::SIZE
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
         let jobs = {
-            let mut state = lock(&self.shared.state);
+            let mut state = lock(&self.0.state);
             state.is_closed = true;
             std::mem::take(&mut state.jobs)
         };
-        self.shared.work.notify_all();
-        self.shared.watch.notify_all();
+        self.0.work.notify_all();
+        self.0.alarm.close();
         drop(jobs);
     }
 }
 
-/// A job whose caller waits. When this is dropped, one that no thread has begun
-/// is taken out of the queue.
+/// A job whose caller waits. Dropping it takes a job that no thread has begun out
+/// of the queue.
 struct Withdrawal<'a> {
     shared: &'a Shared,
     job: &'a dyn Job,
@@ -270,6 +258,7 @@ impl Drop for Withdrawal<'_> {
 }
 
 impl Shared {
+    /// Starts a thread that `alive` counts already.
     fn start_thread(self: &Arc<Self>) -> Result<(), ConfigError> {
         let cannot = |error: &dyn std::error::Error| ConfigError::Threads(error.to_string());
         let memory = Memory::new(self.block_count, Arc::clone(&self.runs))
@@ -293,9 +282,10 @@ impl Shared {
     }
 
     fn submit(&self, job: Arc<dyn Job>, waited: Duration) -> Result<(), HashError> {
-        let now = Instant::now();
+        let since = Instant::now();
         let queued = Queued {
-            since: now.checked_sub(waited).unwrap_or(now),
+            since,
+            waited,
             job,
             shown: metrics::hashing_waits(),
         };
@@ -307,10 +297,12 @@ impl Shared {
         state.jobs.push_back(queued);
         drop(state);
         self.work.notify_one();
+        self.alarm.set(since + self.queue_deadline);
         Ok(())
     }
 
-    /// Takes a job out that no thread has begun. Returns whether it was there.
+    /// Takes a job that no thread has begun out of the queue. Returns whether it
+    /// was there.
     fn withdraw(&self, job: &dyn Job) -> bool {
         let mut state = lock(&self.state);
         let is_it = |queued: &Queued| std::ptr::addr_eq(Arc::as_ptr(&queued.job), job);
@@ -321,18 +313,24 @@ impl Shared {
     }
 
     /// What a thread does, to its end.
-    fn work(self: &Arc<Self>, mut memory: Memory) {
+    fn work(&self, mut memory: Memory) {
         while let Some((number, queued)) = self.next(&mut memory) {
-            let Queued { since, job, shown } = queued;
-            drop(shown);
             let start = Instant::now();
-            metrics::hashing_waited(start.saturating_duration_since(since));
-            job.run(&mut memory);
-            let took = start.elapsed();
-            self.learn(took);
-            metrics::hashing_took(took);
-            if self.has_ended(number) {
-                // Another thread has taken the place of this one.
+            let is_late = start.saturating_duration_since(queued.since) >= self.queue_deadline;
+            if is_late {
+                self.refuse_late(queued, 0);
+            } else {
+                self.alarm.set(start + self.run_deadline);
+                drop(queued.shown);
+                metrics::hashing_waited(queued.waited + (start - queued.since));
+                queued.job.run(&mut memory);
+                metrics::hashing_took(start.elapsed());
+            }
+            let end = self.has_ended(number);
+            if !is_late && !end.was_stuck {
+                self.learn(start.elapsed());
+            }
+            if end.is_one_too_many {
                 return;
             }
         }
@@ -376,18 +374,25 @@ impl Shared {
         }
     }
 
-    /// A thread has come back from a job. Returns whether it was replaced.
-    fn has_ended(&self, number: u64) -> bool {
+    /// Takes note that a thread has come back from a job. The threads that replaced
+    /// stuck ones are too many once those come back: as many of them end.
+    fn has_ended(&self, number: u64) -> End {
         let mut state = lock(&self.state);
         let ended = state.running.remove(&number);
-        let stuck = ended.as_ref().and_then(|ended| ended.stuck.as_ref());
-        let is_replaced = stuck.is_some_and(|stuck| stuck.is_replaced);
-        if is_replaced {
-            state.replacements -= 1;
+        let was_stuck = ended.as_ref().is_some_and(|ended| ended.stuck.is_some());
+        if was_stuck {
+            state.stuck = state.stuck.saturating_sub(1);
+        }
+        let is_one_too_many = state.working() > self.threads;
+        if is_one_too_many {
+            state.alive -= 1;
         }
         drop(state);
         drop(ended);
-        is_replaced
+        End {
+            was_stuck,
+            is_one_too_many,
+        }
     }
 
     fn learn(&self, took: Duration) {
@@ -399,45 +404,32 @@ impl Shared {
         self.job_nanos.store(average, Ordering::Relaxed);
     }
 
-    /// Wakes the watch, if it sleeps.
-    fn look_out(&self) {
-        let mut state = lock(&self.state);
-        if !state.is_watching {
-            state.is_watching = true;
-            drop(state);
-            self.watch.notify_one();
+    /// Enforces the deadlines, until the threads are to end.
+    fn watch(self: &Arc<Self>) {
+        while self.alarm.wait() {
+            // The application's subscriber is called within, and may panic.
+            let looked = catch_unwind(AssertUnwindSafe(|| self.look()));
+            let next = looked.unwrap_or_else(|_| Instant::now().checked_add(TRY_AGAIN_AFTER));
+            if let Some(next) = next {
+                self.alarm.set(next);
+            }
         }
     }
 
-    /// Looks at what waits and at what runs, as long as there is something.
-    fn watch(self: &Arc<Self>, admission: &Admission) {
-        loop {
-            let mut state = lock(&self.state);
-            while !state.is_watching && !state.is_closed {
-                state = self
-                    .watch
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
-            }
-            if state.is_closed {
-                return;
-            }
-            let (state, _) = self
-                .watch
-                .wait_timeout(state, TICK)
-                .unwrap_or_else(PoisonError::into_inner);
-            drop(state);
-            let waits = admission.expire(self.usual());
-            self.give_up_what_waits(admission);
-            self.give_up_what_hangs();
-            let mut state = lock(&self.state);
-            // One who comes from here on says so.
-            state.is_watching = waits || !state.jobs.is_empty() || !state.running.is_empty();
-        }
+    /// Answers everybody who has waited too long. Returns the next deadline.
+    fn look(self: &Arc<Self>) -> Option<Instant> {
+        let deadlines = [
+            self.hashing.expire(self.usual()),
+            self.scoring.expire(self.usual()),
+            self.give_up_what_waits(),
+            self.give_up_what_hangs(),
+            self.replace(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
-    /// Refuses the jobs that no thread has come to in time, since all hang.
-    fn give_up_what_waits(&self, admission: &Admission) {
+    /// Refuses the jobs that no thread has begun in time.
+    fn give_up_what_waits(&self) -> Option<Instant> {
         let mut late = Vec::new();
         let mut state = lock(&self.state);
         while let Some(queued) = state.jobs.front()
@@ -446,58 +438,81 @@ impl Shared {
             late.extend(state.jobs.pop_front());
         }
         let waiting = state.jobs.len();
+        let next = state
+            .jobs
+            .front()
+            .map(|next| next.since + self.queue_deadline);
         drop(state);
         for queued in late {
-            metrics::hashing_waited(queued.since.elapsed());
-            queued
-                .job
-                .refuse(admission.overloaded(waiting, self.usual()));
+            self.refuse_late(queued, waiting);
         }
+        next
     }
 
-    /// Answers the callers of jobs that take too long, and replaces the threads.
-    fn give_up_what_hangs(self: &Arc<Self>) {
+    fn refuse_late(&self, queued: Queued, waiting: usize) {
+        drop(queued.shown);
+        metrics::hashing_waited(queued.waited + queued.since.elapsed());
+        let reason = self.hashing.overloaded(waiting, self.usual());
+        queued.job.refuse(reason);
+    }
+
+    /// Answers the callers of jobs that take too long.
+    fn give_up_what_hangs(&self) -> Option<Instant> {
         let mut hung = Vec::new();
-        {
-            let state = lock(&self.state);
-            for (number, running) in &state.running {
-                if running.stuck.is_none() && running.since.elapsed() >= self.run_deadline {
-                    hung.push((*number, Arc::clone(&running.job)));
-                }
+        let mut next = None::<Instant>;
+        for (number, running) in &lock(&self.state).running {
+            if running.stuck.is_some() {
+                continue;
+            }
+            if running.since.elapsed() >= self.run_deadline {
+                hung.push(*number);
+            } else {
+                let due = running.since + self.run_deadline;
+                next = Some(next.map_or(due, |next| next.min(due)));
             }
         }
-        for (number, job) in hung {
+        for number in hung {
             let shown = metrics::hashing_stuck();
             let mut state = lock(&self.state);
-            let may_replace = state.replacements < self.threads && !state.is_closed;
             let Some(running) = state.running.get_mut(&number) else {
                 // It has just come back.
                 continue;
             };
-            running.stuck = Some(Stuck {
-                is_replaced: may_replace,
-                _shown: shown,
-            });
-            state.replacements += usize::from(may_replace);
+            running.stuck = Some(shown);
+            let job = Arc::clone(&running.job);
+            state.stuck += 1;
             drop(state);
+            job.refuse(HashError::Stuck);
             tracing::error!(
                 deadline = ?self.run_deadline,
-                is_replaced = may_replace,
                 "a hashing thread did not come back from a job in time"
             );
-            job.refuse(HashError::Stuck);
-            if may_replace && let Err(error) = self.start_thread() {
-                tracing::error!(%error, "a hashing thread that hangs was not replaced");
-                let mut state = lock(&self.state);
-                state.replacements -= 1;
-                if let Some(stuck) = state
-                    .running
-                    .get_mut(&number)
-                    .and_then(|running| running.stuck.as_mut())
-                {
-                    stuck.is_replaced = false;
-                }
+        }
+        next
+    }
+
+    /// Starts threads in place of stuck ones: as many as `threads` at the most.
+    /// Returns when to try again after a failure.
+    fn replace(self: &Arc<Self>) -> Option<Instant> {
+        loop {
+            let mut state = lock(&self.state);
+            let is_complete = state.working() >= self.threads;
+            if is_complete || state.alive >= self.threads.saturating_mul(2) || state.is_closed {
+                return None;
+            }
+            state.alive += 1;
+            drop(state);
+            if let Err(error) = self.start_thread() {
+                lock(&self.state).alive -= 1;
+                tracing::error!(%error, "a stuck hashing thread was not replaced");
+                return Instant::now().checked_add(TRY_AGAIN_AFTER);
             }
         }
     }
+}
+
+/// How a thread came back from a job.
+struct End {
+    was_stuck: bool,
+    is_one_too_many: bool,
 }

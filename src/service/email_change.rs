@@ -124,10 +124,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: LinkRequest,
         trail: &Trail,
     ) -> Result<Accepted, AuthError> {
+        let auth = &*self.begin_as(auth, trail).await?;
         let link = self
             .link_of(&request.token, TokenPurpose::ChangeEmail, trail)
             .await?;
-        let auth = &*self.begin_as(auth, trail).await?;
         let user = auth.user();
         if link.account.id != user.id {
             return Err(AuthError::ProofRequired);

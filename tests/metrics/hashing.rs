@@ -4,7 +4,8 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use admittance::metrics::{
-    HASHING_OVERLOADS, HASHING_QUEUE, HASHING_RUN_SECONDS, HASHING_RUNS, HASHING_WAIT_SECONDS,
+    HASHING_OVERLOADS, HASHING_QUEUE, HASHING_RUN_SECONDS, HASHING_RUNS, HASHING_STUCK,
+    HASHING_WAIT_SECONDS,
 };
 use admittance::password::{
     Argon2Params, HashError, HashingConfig, NormalizedPassword, PasswordHasher,
@@ -15,12 +16,17 @@ use admittance::secret::Password;
 use crate::recorded::Global;
 
 /// One thread, and room for one job besides the one that it is at.
-fn hasher(queue_deadline: Duration) -> PasswordHasher {
+fn config(queue_deadline: Duration) -> HashingConfig {
     let mut config = HashingConfig::default();
     config.params = Argon2Params::new(8, 1, 1).unwrap();
     config.threads = NonZeroUsize::new(1);
     config.queue_len = 1;
     config.queue_deadline = queue_deadline;
+    config
+}
+
+fn hasher(queue_deadline: Duration) -> PasswordHasher {
+    let config = config(queue_deadline);
     PasswordHasher::new(config, Arc::new(SeededRandom::new(1))).unwrap()
 }
 
@@ -115,7 +121,7 @@ async fn a_job_that_waited_too_long_is_an_overload_and_not_a_run() {
 }
 
 #[tokio::test]
-async fn a_job_that_nobody_waits_for_leaves_the_gauge_with_the_pool() {
+async fn a_job_that_nobody_waits_for_leaves_the_gauge_at_once() {
     let mut global = Global::take().await;
     let hasher = hasher(Duration::from_secs(600));
     let (open, gate) = channel::<()>();
@@ -128,14 +134,26 @@ async fn a_job_that_nobody_waits_for_leaves_the_gauge_with_the_pool() {
         .await;
     let gone = tokio::time::timeout(Duration::from_millis(10), hasher.run(|| ())).await;
     assert!(gone.is_err());
-    global.until(|seen| seen.number(HASHING_QUEUE) == 1.0).await;
+    global.until(|seen| seen.number(HASHING_QUEUE) == 0.0).await;
     // Its place is given to the next one, which is not refused.
     let next = tokio::time::timeout(Duration::from_millis(10), hasher.run(|| ())).await;
     assert!(next.is_err());
-    let seen = global.until(|seen| seen.number(HASHING_QUEUE) == 1.0).await;
+    let seen = global.until(|seen| seen.number(HASHING_QUEUE) == 0.0).await;
     assert_eq!(seen.number(HASHING_OVERLOADS), 0.0);
     open.send(()).unwrap();
     busy.await.unwrap().unwrap();
-    drop(hasher);
-    global.until(|seen| seen.number(HASHING_QUEUE) == 0.0).await;
+}
+
+#[tokio::test]
+async fn a_thread_that_hangs_is_shown_until_it_comes_back() {
+    let mut global = Global::take().await;
+    let mut config = config(Duration::from_secs(600));
+    config.run_deadline = Duration::from_millis(100);
+    let hasher = PasswordHasher::new(config, Arc::new(SeededRandom::new(1))).unwrap();
+    let (open, gate) = channel::<()>();
+    let hung = hasher.run(move || gate.recv().ok()).await;
+    assert!(matches!(hung, Err(HashError::Stuck)), "{hung:?}");
+    global.until(|seen| seen.number(HASHING_STUCK) == 1.0).await;
+    drop(open);
+    global.until(|seen| seen.number(HASHING_STUCK) == 0.0).await;
 }

@@ -314,6 +314,7 @@ async fn a_login_that_a_disabling_overtakes_gives_no_session() {
         .expect_insert_session()
         .returning(|_| Ok(Insert::Inserted));
     store.expect_forgive().returning(|_, _| Ok(()));
+    store.expect_give_back().returning(|_, _| Ok(()));
     store.expect_attempt().returning(|_, _, _| {
         Ok(Attempt::Allowed {
             count: 1,

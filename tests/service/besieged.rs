@@ -1,9 +1,6 @@
 //! Limits, sessions and roles under somebody who means it badly.
 
-use std::time::Duration;
-
 use admittance::authz::{Role, RolePolicy};
-use admittance::clock::Clock;
 use admittance::error::AuthError;
 use admittance::mail::MailKind;
 use admittance::service::{
@@ -132,30 +129,6 @@ async fn nobody_is_an_administrator_by_registering() {
         .keyring(keyring())
         .build();
     assert!(built.is_err(), "a policy by which all are administrators");
-}
-
-#[tokio::test]
-async fn the_owner_is_told_of_a_lock_though_the_tenth_failure_was_no_wrong_password() {
-    let quick = Bed::mailing();
-    register_at(&quick, &home()).await;
-    let _ = quick.mails().await;
-    besiege(&quick, far_away, 9).await;
-    quick.clock.advance(Duration::from_secs(120));
-    // An instance over the same store that has no time for any password.
-    let mut settings = config();
-    settings.hashing.queue_deadline = Duration::from_nanos(1);
-    let slow = Bed::mailing_over(quick.store.clone(), settings);
-    slow.clock.set(quick.clock.now());
-    let tenth = login(ANN, OTHER_PASSWORD);
-    let tenth = slow.auth.login(tenth, &far_away(1)).await;
-    assert!(
-        matches!(tenth, Err(AuthError::Overloaded { .. })),
-        "{tenth:?}"
-    );
-    let told = (MailKind::AccountLocked, ANN.to_owned());
-    assert_eq!(slow.mails().await, [told]);
-    besiege(&quick, far_away, 20).await;
-    assert_eq!(quick.mails().await, [], "once");
 }
 
 #[tokio::test]

@@ -173,15 +173,15 @@ async fn asvs_6_2_11_own_words_are_weak_in_a_change_too() {
 }
 
 #[tokio::test]
-async fn ghsa_46_a_change_counts_against_the_network_and_the_account() {
+async fn ghsa_46_a_change_counts_against_the_account_and_its_session() {
     let mut settings = crate::support::bed::config();
     use admittance::lockout::{LockoutPolicy, LockoutStep};
     use std::time::Duration;
     let quota = admittance::limit::Quota::new(2, Duration::from_secs(60));
-    for by_network in [true, false] {
+    for by_account in [true, false] {
         settings.limits = admittance::config::LimitPolicy::off();
-        if by_network {
-            settings.limits.login_by_address = Some(quota);
+        if by_account {
+            settings.limits.session_by_account = Some(quota);
         } else {
             let second = LockoutStep {
                 failures: 2,

@@ -80,9 +80,9 @@ fn come(pool: &Pool, claim: Claim) -> Admitting<'_> {
 
 #[test]
 fn asvs_15_4_4_a_full_line_refuses_the_flood_and_not_the_newcomer() {
-    let pool = pool(|config| config.queue_len = 47);
+    let pool = pool(|config| config.queue_len = 45);
     let places = fill(&pool);
-    assert_eq!(places.len(), 8);
+    assert_eq!(places.len(), 6);
     // 40 may wait, 10 of which only known ones.
     let mut flood: Vec<_> = (0..30)
         .map(|_| come(&pool, from(Lane::Stranger, 0)))
@@ -106,7 +106,7 @@ fn asvs_15_4_4_a_full_line_refuses_the_flood_and_not_the_newcomer() {
 
 #[test]
 fn asvs_15_4_4_known_devices_have_a_reserve_and_go_first() {
-    let pool = pool(|config| config.queue_len = 47);
+    let pool = pool(|config| config.queue_len = 45);
     let mut places = fill(&pool);
     let mut strangers: Vec<_> = (0..100)
         .map(|number| Box::new(come(&pool, from(Lane::Stranger, number))))
@@ -147,7 +147,7 @@ fn poll_once(future: &mut Admitting<'_>) -> Option<Result<Place, HashError>> {
 
 #[test]
 fn an_account_has_one_place_among_the_known_at_a_time() {
-    let pool = pool(|config| config.queue_len = 47);
+    let pool = pool(|config| config.queue_len = 45);
     let mut places = fill(&pool);
     let mut one = come(&pool, from(account(1), 1));
     // The others of it wait in turn with the strangers.
@@ -172,28 +172,70 @@ fn an_account_has_one_place_among_the_known_at_a_time() {
 }
 
 #[test]
-fn scoring_has_a_bound_and_a_share_of_its_own() {
-    let pool = pool(|config| config.queue_len = 47);
-    let mut places = fill(&pool);
-    let mut forms: Vec<_> = (0..100)
-        .map(|number| come(&pool, from(Lane::Scoring, number)))
+fn asvs_15_4_4_known_devices_leave_a_reserve_to_strangers() {
+    let pool = pool(|config| config.queue_len = 45);
+    let places = fill(&pool);
+    let mut strangers: Vec<_> = (0..30)
+        .map(|_| come(&pool, from(Lane::Stranger, 0)))
         .collect();
-    // However many forms wait, there is room for a login, which goes first.
-    let mut login = come(&pool, from(Lane::Stranger, 7));
-    drop(places.pop());
-    let _served = poll(&mut login).unwrap().unwrap();
-    let refused: Vec<_> = forms.iter_mut().filter_map(poll_once).collect();
-    assert!(refused.iter().all(Result::is_err));
-    assert_eq!(refused.len(), 90, "10 forms may wait");
-    // And however many logins wait, a form has its turn.
-    let _logins: Vec<_> = (0..30)
-        .map(|number| come(&pool, from(Lane::Stranger, 100 + number)))
+    // However many accounts somebody has.
+    let mut known: Vec<_> = (0..100)
+        .map(|number| come(&pool, from(account(number), 500 + number)))
         .collect();
-    let turns = (0..3).filter(|_| {
-        drop(places.pop());
-        forms.iter_mut().filter_map(poll_once).count() > 0
-    });
-    assert!(turns.count() >= 1);
+    let refused = known.iter_mut().filter_map(poll_once).count();
+    assert_eq!((refused, pool.waiting()), (70, 40));
+    let refused = strangers.iter_mut().filter_map(poll_once).count();
+    assert_eq!(refused, 20);
+    // The newest of them makes room for one from another network, and no known one.
+    let mut newcomer = come(&pool, from(Lane::Stranger, 700));
+    assert!(poll(&mut newcomer).is_none());
+    assert_eq!(known.iter_mut().filter_map(poll_once).count(), 0);
+    drop(places);
+}
+
+#[test]
+fn scoring_and_hashing_do_not_keep_each_other_from_a_place() {
+    let pool = pool(|config| config.queue_len = 45);
+    let come = |lane: Lane| {
+        let came = (0..100).map(|number| admit(&pool, from(lane, number)));
+        came.collect::<Vec<_>>()
+    };
+    let count = |came: &mut Vec<Admitting<'_>>| {
+        let answers: Vec<_> = came.iter_mut().filter_map(poll_once).collect();
+        let refused = answers.iter().filter(|answer| answer.is_err()).count();
+        (answers.into_iter().flatten().collect::<Vec<_>>(), refused)
+    };
+    let mut forms = come(Lane::Scoring);
+    let (scoring, refused) = count(&mut forms);
+    assert_eq!((scoring.len(), refused, pool.waiting()), (2, 87, 11));
+    let mut logins = come(Lane::Stranger);
+    let (hashing, _) = count(&mut logins);
+    assert_eq!(hashing.len(), 6);
+    // A form that is done makes room for the next one, and for no login.
+    drop(scoring);
+    assert_eq!(count(&mut forms).0.len(), 2);
+    assert_eq!(count(&mut logins).0.len(), 0);
+}
+
+#[test]
+fn what_is_remembered_of_those_who_waited_goes_with_them() {
+    let alarm = Arc::<Alarm>::default();
+    let deadline = Duration::from_secs(3600);
+    let admission = Arc::new(Admission::new(1, 1, (40, 10), deadline, alarm));
+    let job = Duration::ZERO;
+    let ask = |claim| -> Admitting<'_> { Box::pin(admission.admit(claim, job)) };
+    let mut place = poll(&mut ask(from(Lane::Host, 1)));
+    for number in 0..100 {
+        let mut leaves = ask(from(account(number + 1), number));
+        let mut stays = ask(from(account(number), number));
+        assert!(poll(&mut leaves).is_none() && poll(&mut stays).is_none());
+        drop(leaves);
+        drop(place);
+        place = poll(&mut stays);
+        assert!(matches!(place, Some(Ok(_))), "{place:?}");
+    }
+    let state = admission.lock();
+    assert_eq!((state.arrivals.len(), state.accounts.len()), (0, 1));
 }
 
 #[test]
@@ -220,9 +262,9 @@ fn a_school_behind_one_address_is_let_in_at_once_by_default() {
 
 #[test]
 fn one_who_leaves_gives_the_place_back_at_once() {
-    let pool = pool(|config| config.queue_len = 9);
+    let pool = pool(|config| config.queue_len = 7);
     let places = fill(&pool);
-    assert_eq!(places.len(), 8);
+    assert_eq!(places.len(), 6);
     for _ in 0..100 {
         // There is room for two, and these leave.
         let gone = come(&pool, from(Lane::Stranger, 1));
@@ -237,18 +279,18 @@ fn one_who_leaves_gives_the_place_back_at_once() {
 
 #[test]
 fn a_place_that_nobody_takes_goes_to_the_next_one() {
-    let pool = pool(|config| config.queue_len = 47);
+    let pool = pool(|config| config.queue_len = 45);
     let places = fill(&pool);
     let admitted = come(&pool, from(Lane::Stranger, 1));
     drop(places);
     // It is theirs by now, and they leave without looking.
     drop(admitted);
-    assert_eq!(fill(&pool).len(), 8);
+    assert_eq!(fill(&pool).len(), 6);
 }
 
 #[test]
 fn one_who_leaves_before_the_job_is_begun_costs_nothing_and_later_changes_nothing() {
-    let pool = pool(|config| config.queue_len = 47);
+    let pool = pool(|config| config.queue_len = 45);
     let claim = from(Lane::Stranger, 1);
     let mut busy = poll(&mut admit(&pool, claim)).unwrap().unwrap();
     let mut place = poll(&mut admit(&pool, claim)).unwrap().unwrap();

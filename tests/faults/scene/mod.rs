@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use admittance::audit::AuditPolicy;
 use admittance::authz::Role;
+use admittance::clock::Clock as _;
 use admittance::config::AuthConfig;
 use admittance::error::{AuthError, ErrorCode};
 use admittance::id::UserId;
