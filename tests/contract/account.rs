@@ -9,13 +9,14 @@ use crate::scene::Place;
 use crate::sessions::SESSION;
 
 /// The members of an event as its owner sees it.
-const EVENT: [&str; 10] = [
+const EVENT: [&str; 11] = [
     "at",
     "by_other",
     "event_id",
     "ip",
     "mail",
     "notice",
+    "notices",
     "operation",
     "refused",
     "session_id",
@@ -49,6 +50,7 @@ pub(crate) fn events(place: &Place<'_>) {
             .form(&at("event_id"), "id")
             .form(&at("at"), "time")
             .at(&at("notice"), &Value::Null)
+            .at(&at("notices"), &json!([]))
             .at(&at("by_other"), &json!(false));
     }
     for (index, refused) in [(0, Value::Null), (1, json!("invalid_credentials"))] {

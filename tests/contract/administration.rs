@@ -243,6 +243,7 @@ fn events(client: &Client<'_>, admin: &Session, user: &str) {
                 "ip",
                 "mail",
                 "notice",
+                "notices",
                 "operation",
                 "refused",
                 "session_id",

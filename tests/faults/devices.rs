@@ -97,5 +97,5 @@ async fn one_notice_of_an_event_does_not_hide_another() {
     assert_eq!(notices, [Notice::NewDevice]);
     let renewal = calls.iter().position(|call| *call == "replace_password");
     let (_, notices) = log_in_with_an_older_hash(Some(renewal.unwrap() + 1)).await;
-    assert_eq!(notices, [Notice::RehashFailed, Notice::NewDevice]);
+    assert_eq!(notices, [Notice::NewDevice, Notice::RehashFailed]);
 }

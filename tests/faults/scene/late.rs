@@ -14,7 +14,7 @@ use admittance::user::UserStatus;
 use super::ops::clerk;
 use super::{ANN, Op, Scene, administrator};
 use crate::asks::{forgot, reset};
-use crate::support::bed::{OTHER_PASSWORD, PASSWORD};
+use crate::support::bed::{OTHER_PASSWORD, PASSWORD, registration};
 
 const THIRD_PASSWORD: &str = "tundra^Copper 61 violin";
 
@@ -48,7 +48,8 @@ impl Scene {
             later.acts += 2;
             // Those of a capped user may be the oldest by now; and a session that
             // lives on after it was to end may end at any time.
-            if !self.op.is_capped() && self.op != Op::EndAllSessions {
+            let ends_all = matches!(self.op, Op::EndAllSessions | Op::EndUserSessions);
+            if !self.op.is_capped() && !ends_all {
                 later.opened.push(twice);
             }
         }
@@ -114,7 +115,8 @@ impl Scene {
         }
     }
 
-    /// A session of Ann's, by whatever password and address are hers now.
+    /// A session of Ann's, by whatever password and address are hers now, or of an
+    /// account that she makes when she has none.
     async fn log_in_somehow(&self) -> Option<Tokens> {
         for email in [ANN, super::NEW] {
             for password in [THIRD_PASSWORD, PASSWORD, OTHER_PASSWORD] {
@@ -125,7 +127,8 @@ impl Scene {
                 }
             }
         }
-        None
+        let made = self.bed.auth.register(registration(ANN), &self.bed.here);
+        Some(made.await.ok()?.opened()?.tokens)
     }
 
     /// I12: all that was acknowledged later stands.
