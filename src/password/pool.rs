@@ -321,7 +321,7 @@ impl Shared {
                 self.refuse_late(queued, 0);
             } else {
                 self.alarm.set(start + self.run_deadline);
-                drop(queued.shown);
+                queued.shown.end();
                 metrics::hashing_waited(queued.waited + (start - queued.since));
                 queued.job.run(&mut memory);
                 metrics::hashing_took(start.elapsed());
@@ -450,7 +450,7 @@ impl Shared {
     }
 
     fn refuse_late(&self, queued: Queued, waiting: usize) {
-        drop(queued.shown);
+        queued.shown.end();
         metrics::hashing_waited(queued.waited + queued.since.elapsed());
         let reason = self.hashing.overloaded(waiting, self.usual());
         queued.job.refuse(reason);

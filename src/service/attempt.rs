@@ -309,9 +309,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             .map(|quota| by_network("success:address", trail.context().network(), quota))
             .unwrap_or_default();
         let failures = proof.counted.clone();
-        let (by_account, by_networks, (), ()) = tokio::join!(
-            self.count(account.into_iter().collect()),
-            self.count(networks),
+        let (counted, (), ()) = tokio::join!(
+            self.count(account.into_iter().chain(networks).collect()),
             self.give_back(proof.counted),
             async {
                 if let Some(attempt) = &proof.attempt {
@@ -319,7 +318,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 }
             }
         );
-        if let Err(refused) = by_account.and(by_networks) {
+        if let Err(refused) = counted {
             let _ = self.count(failures.into_hits()).await;
             return Err(refused);
         }

@@ -107,7 +107,7 @@ async fn an_account_lives_within_its_commands() {
         .await
         .unwrap()
         .tokens;
-    spent("login", 6).await;
+    spent("login", 8).await;
     let ann = bed.validate(&tokens).await.unwrap();
     spent("validate_token", 2).await;
     let request = ChangeEmail {
@@ -116,7 +116,7 @@ async fn an_account_lives_within_its_commands() {
     };
     auth.change_email(&ann, request, here).await.unwrap();
     // One command counts the attempt and one forgets it, as with the deletion.
-    spent("change_email", 7).await;
+    spent("change_email", 8).await;
     let request = LinkRequest {
         token: bed.mailed(MailKind::ConfirmEmailChange).await,
     };
@@ -130,7 +130,7 @@ async fn an_account_lives_within_its_commands() {
         current_password: OTHER_PASSWORD.into(),
     };
     auth.delete_account(&ann, request, here).await.unwrap();
-    spent("delete_account", 7).await;
+    spent("delete_account", 8).await;
     let others = others.into_inner();
     assert!(others.is_empty(), "{others:#?}");
 }

@@ -139,12 +139,12 @@ async fn costs_of_every_operation(
     let (auth, here) = (&bed.auth, &bed.here);
     let tokens = bed.register(email).await.tokens;
     takes("register", 3, 3);
-    // The network, the user, the attempt; then what it opens and what is
-    // recorded of it at once.
+    // The network, the user, the attempt; then at once the session, what is
+    // recorded of it, and what a right password gives back and counts against.
     let other = bed.login(email, PASSWORD).await.unwrap().tokens;
-    takes("login", 6, 4);
+    takes("login", 8, 4);
     bed.login(email, PASSWORD).await.unwrap();
-    takes("login, the second", 6, 4);
+    takes("login, the second", 8, 4);
     let ann = bed.validate(&tokens).await.unwrap();
     takes("validate_token", 2, 1);
     let tokens = bed.refresh(&tokens).await.unwrap();
@@ -165,20 +165,21 @@ async fn costs_of_every_operation(
     takes("end_session", 1, 1);
     auth.end_all_sessions(&ann, here).await.unwrap();
     takes("end_all_sessions", 2, 2);
-    // The network, the attempt, the new session, the password, the old sessions.
+    // The session's limit, the attempt; what a right password gives back and
+    // counts against; the sessions, the new one, the password, the old sessions.
     let fresh = bed
         .change_password(&ann, PASSWORD, OTHER_PASSWORD)
         .await
         .unwrap()
         .tokens;
-    takes("change_password", 7, 7);
+    takes("change_password", 8, 7);
     let ann = bed.validate(&fresh).await.unwrap();
     traffic.take();
     let request = ConfirmPassword {
         current_password: OTHER_PASSWORD.into(),
     };
     let confirmed = auth.confirm_password(&ann, request, here).await;
-    takes("confirm_password", 5, 5);
+    takes("confirm_password", 6, 5);
     let ann = bed.validate(&confirmed.unwrap().tokens).await.unwrap();
     traffic.take();
     auth.logout(&ann, here).await.unwrap();
