@@ -97,6 +97,7 @@ impl Busy {
 
     /// `count` logins that are under way, each from another network.
     async fn logins(&self, count: u8, email: impl Fn(u8) -> String) -> JoinSet<()> {
+        let before = self.bed.auth.hashing_stats().waiting;
         let mut all = JoinSet::new();
         for number in 0..count {
             let (bed, request) = (Arc::clone(&self.bed), login(&email(number), WRONG));
@@ -105,7 +106,7 @@ impl Busy {
                 drop(bed.auth.login(request, &there).await);
             });
         }
-        self.wait_for(count.into()).await;
+        self.wait_for(before + usize::from(count)).await;
         all
     }
 
@@ -143,6 +144,19 @@ async fn asvs_15_4_4_twenty_clients_that_are_gone_cost_the_next_login_nothing() 
     // One of the busy one's, since it failed, and one of Bob's.
     assert_eq!(bed.auth.hashing_stats().runs, runs + 2);
     assert_eq!(bed.mails().await, []);
+}
+
+#[tokio::test]
+async fn asvs_15_4_4_clients_that_are_gone_leave_the_line_while_others_have_every_place() {
+    let busy = Busy::new(|_| ()).await;
+    let stranger = |number| format!("nobody{number}@example.org");
+    let mut stay = busy.logins(10, stranger).await;
+    let mut gone = busy.logins(20, stranger).await;
+    gone.shutdown().await;
+    busy.wait_for(10).await;
+    assert_eq!(busy.ended(), [Some(ErrorCode::Abandoned); 20]);
+    busy.release().await;
+    while stay.join_next().await.is_some() {}
 }
 
 /// Leaving before the hash is no free guess.
