@@ -226,7 +226,11 @@ fn until(holds: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn asvs_15_2_2_the_deadline_holds_while_every_thread_is_busy() {
-    let hasher = hasher_with(|config| config.queue_deadline = Duration::from_millis(20));
+    let hasher = hasher_with(|config| {
+        config.queue_deadline = Duration::from_millis(20);
+        // Not the reason why somebody looks.
+        config.run_deadline = Duration::from_secs(3600);
+    });
     let secret = password("correct horse");
     let _release = occupy(&hasher).await;
     // Nothing lets the thread go on, and still there is an answer.
