@@ -160,7 +160,7 @@ impl Pool {
             Lane::Scoring => &self.0.scoring,
             _ => &self.0.hashing,
         };
-        if lock(&self.0.state).working() == 0 {
+        if self.0.is_lost() {
             // No thread would begin the job, which the service counts before it is begun.
             return Err(admission.overloaded(0, self.0.usual()));
         }
@@ -279,6 +279,12 @@ impl Shared {
     /// What a job usually takes.
     fn usual(&self) -> Duration {
         Duration::from_nanos(self.job_nanos.load(Ordering::Relaxed))
+    }
+
+    /// Whether every thread hangs, and none will be started.
+    fn is_lost(&self) -> bool {
+        let state = lock(&self.state);
+        state.working() == 0 && state.alive >= self.threads.saturating_mul(2)
     }
 
     fn submit(&self, job: Arc<dyn Job>, waited: Duration) -> Result<(), HashError> {
@@ -418,12 +424,18 @@ impl Shared {
 
     /// Answers everybody who has waited too long. Returns the next deadline.
     fn look(self: &Arc<Self>) -> Option<Instant> {
+        let (next_stuck, stuck) = self.find_stuck();
+        // Before their callers know, who may come again at once.
+        let retry = self.replace();
+        for job in stuck {
+            job.refuse(HashError::Stuck);
+        }
         let deadlines = [
             self.hashing.expire(self.usual()),
             self.scoring.expire(self.usual()),
             self.give_up_what_waits(),
-            self.give_up_what_hangs(),
-            self.replace(),
+            next_stuck,
+            retry,
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -456,9 +468,10 @@ impl Shared {
         queued.job.refuse(reason);
     }
 
-    /// Answers the callers of jobs that take too long.
-    fn give_up_what_hangs(&self) -> Option<Instant> {
-        let mut hung = Vec::new();
+    /// Marks the threads that do not come back. Returns their jobs, and when the
+    /// next one will have taken too long.
+    fn find_stuck(&self) -> (Option<Instant>, Vec<Arc<dyn Job>>) {
+        let (mut hung, mut jobs) = (Vec::new(), Vec::new());
         let mut next = None::<Instant>;
         for (number, running) in &lock(&self.state).running {
             if running.stuck.is_some() {
@@ -479,16 +492,15 @@ impl Shared {
                 continue;
             };
             running.stuck = Some(shown);
-            let job = Arc::clone(&running.job);
+            jobs.push(Arc::clone(&running.job));
             state.stuck += 1;
             drop(state);
-            job.refuse(HashError::Stuck);
             tracing::error!(
                 deadline = ?self.run_deadline,
                 "a hashing thread did not come back from a job in time"
             );
         }
-        next
+        (next, jobs)
     }
 
     /// Starts threads in place of stuck ones: as many as `threads` at the most.

@@ -142,6 +142,10 @@ async fn a_job_that_nobody_waits_for_leaves_the_gauge_at_once() {
     assert_eq!(seen.number(HASHING_OVERLOADS), 0.0);
     open.send(()).unwrap();
     busy.await.unwrap().unwrap();
+    // The answer comes before the figure.
+    global
+        .until(|seen| seen.count(HASHING_RUN_SECONDS) == 1)
+        .await;
 }
 
 #[tokio::test]

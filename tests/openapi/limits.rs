@@ -22,6 +22,7 @@ async fn each_endpoint_that_is_said_to_have_a_limit_has_one() {
     settings.limits.login_by_address = one;
     settings.limits.refresh_by_address = one;
     settings.limits.strength_by_address = one;
+    settings.limits.session_by_account = one;
     settings.limits.mail_by_account = one;
     settings.limits.mail_by_address = one;
     let bed = whole_over(server.bed.store.clone(), settings);
@@ -44,6 +45,10 @@ async fn each_endpoint_that_is_said_to_have_a_limit_has_one() {
         .ask("POST /password/forgot", "", email.clone(), "202")
         .await;
     limited.ask("POST /email/resend", "", email, "429").await;
+    let wrong = json!({ "current_password": "x" });
+    limited
+        .ask("POST /password/confirm", &token, wrong, "401")
+        .await;
 
     for (method, path, operation) in limited.operations() {
         let is_limited = operation["responses"].get("429").is_some();
