@@ -404,16 +404,16 @@ pub struct LimitPolicy {
     /// Default: the table of [`LockoutPolicy::default`].
     pub login_by_account: Option<LockoutPolicy>,
     /// Failed checks of a credential from one network by somebody who is not
-    /// logged in, links of mails included. A right password takes back what was
-    /// counted for it, so this is also how many may log in at the same moment
-    /// from behind one address. Default 300, and one more every 2 seconds.
+    /// logged in, links of mails included. A right password or link takes back
+    /// what was counted for it, so this is also how many may log in at the same
+    /// moment from behind one address. Default 300, and one more every 2 seconds.
     pub login_by_address: Option<Quota>,
     /// Right passwords of one account, wherever they are given. Default 10, and
     /// one more every 6 seconds.
     pub success_by_account: Option<Quota>,
-    /// What live sessions of one account ask for that takes a password, a score or
-    /// a link. Default 60, and one more every 2 seconds.
-    pub session_by_account: Option<Quota>,
+    /// What one live session, or the holder of one mailed link, asks for that takes a
+    /// password, a score or a link. Default 60, and one more every 2 seconds.
+    pub checks_by_session: Option<Quota>,
     /// Right passwords from one network by people who are not logged in.
     /// Default 600, and ten more every second: a school that logs in at once.
     pub success_by_address: Option<Quota>,
@@ -422,8 +422,8 @@ pub struct LimitPolicy {
     /// more every second: a network of 9,000 people who are all at work.
     pub refresh_by_address: Option<Quota>,
     /// Questions from one network of what a password is worth, as forms ask
-    /// while it is typed. Default 60, and five more every second: well
-    /// below what the hashing queue holds, which logins wait in, too.
+    /// while it is typed. Default 60, and five more every second. They wait
+    /// apart from logins.
     pub strength_by_address: Option<Quota>,
     /// Mails of one purpose to one address that somebody asked for who need not
     /// be its owner, whether there is such an account or not. Each purpose has
@@ -445,7 +445,7 @@ impl Default for LimitPolicy {
             login_by_account: Some(LockoutPolicy::default()),
             login_by_address: Some(Quota::new(300, Duration::from_secs(2))),
             success_by_account: Some(Quota::new(10, Duration::from_secs(6))),
-            session_by_account: Some(Quota::new(60, Duration::from_secs(2))),
+            checks_by_session: Some(Quota::new(60, Duration::from_secs(2))),
             success_by_address: Some(Quota::new(600, Duration::from_millis(100))),
             refresh_by_address: Some(Quota::new(600, Duration::from_millis(100))),
             strength_by_address: Some(Quota::new(60, Duration::from_millis(200))),
@@ -493,7 +493,7 @@ impl LimitPolicy {
             login_by_account: None,
             login_by_address: None,
             success_by_account: None,
-            session_by_account: None,
+            checks_by_session: None,
             success_by_address: None,
             refresh_by_address: None,
             strength_by_address: None,

@@ -56,6 +56,9 @@ impl<T: Send, F: FnOnce(&mut Memory) -> T + Send> Job for Pending<F, T> {
 
     fn refuse(&self, reason: HashError) {
         self.answer(Err(reason));
+        // What the application's work holds may panic when it is dropped.
+        let work = lock(&self.work).take();
+        contain(catch_unwind(AssertUnwindSafe(|| drop(work))));
     }
 }
 

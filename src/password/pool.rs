@@ -125,11 +125,7 @@ impl Pool {
             state: Mutex::default(),
             work: Condvar::new(),
             hashing: Arc::new(admission(HASHING_PLACES, config.queue_len, true)),
-            scoring: Arc::new(admission(
-                SCORING_PLACES,
-                config.queue_len.div_ceil(4),
-                false,
-            )),
+            scoring: Arc::new(admission(SCORING_PLACES, config.queue_len, false)),
             alarm,
             threads,
             block_count: params.block_count(),

@@ -61,8 +61,9 @@ pub(super) enum Guesser<'a> {
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Proof {
-    /// The turn at the hashing threads goes on until this is dropped.
-    pub(super) turn: Turn,
+    /// For a hash that is still to be made. Dropped as soon as there is none: others
+    /// wait for it.
+    pub(super) turn: Option<Turn>,
     /// Whether a hash made now would be of another kind.
     pub(super) is_outdated: bool,
     account: UserId,
@@ -139,7 +140,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
     /// Counts what a live session asks for that costs a hash, a score or the look-up
     /// of a link, and returns the caller as the store has it now. It counts against
-    /// the account: what strangers do in the same network is not in the way.
+    /// the session: what strangers do in the same network is not in the way, nor
+    /// what somebody does who has stolen another session of the account.
     ///
     /// # Errors
     ///
@@ -150,11 +152,28 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         auth: &'a Authenticated,
         trail: &Trail,
     ) -> Result<Cow<'a, Authenticated>, AuthError> {
-        let quota = self.config().limits.session_by_account;
-        let account = auth.user().id.to_bytes();
-        self.limit("session:account", &account, quota, trail)
-            .await?;
+        let quota = self.config().limits.checks_by_session;
+        let session = auth.session().id.to_bytes();
+        self.limit("session", &session, quota, trail).await?;
         trail.unless_gone(self.as_of_now(auth)).await
+    }
+
+    /// Takes back what was counted for the check of `link`, which was found, and
+    /// counts its use by itself: a link is as hard to guess as a session.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::RateLimited`]; [`AuthError::Store`].
+    pub(super) async fn begin_by(
+        &self,
+        link: &OneTimeToken,
+        counted: Counted,
+        trail: &Trail,
+    ) -> Result<(), AuthError> {
+        self.give_back(counted).await;
+        let quota = self.config().limits.checks_by_session;
+        self.limit("link", &link.digest.to_bytes(), quota, trail)
+            .await
     }
 
     /// Waits for a turn at the hashing threads.
@@ -176,7 +195,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// # Errors
     ///
     /// [`AuthError::InvalidCredentials`]; [`AuthError::RateLimited`];
-    /// [`AuthError::Overloaded`], after which nothing is counted;
+    /// [`AuthError::Overloaded`], after which nothing is counted unless every
+    /// thread hangs;
     /// [`AuthError::Unavailable`]; [`AuthError::Abandoned`];
     /// [`AuthError::Store`].
     pub(super) async fn check_password(
@@ -212,13 +232,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let may_be_used = |user: &User| user.status == UserStatus::Active;
         match (checked, guess.account()) {
             (Ok((true, is_outdated)), Some(account)) if guess.user.is_none_or(may_be_used) => {
+                let is_session = matches!(guess.by, Guesser::Session(_));
                 Ok(Proof {
-                    turn,
+                    turn: (is_outdated || is_session).then_some(turn),
                     is_outdated,
                     account,
                     attempt,
                     counted: guess.counted,
-                    is_visitor: !matches!(guess.by, Guesser::Session(_)),
+                    is_visitor: !is_session,
                 })
             }
             (checked, _) => {
@@ -298,7 +319,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// [`AuthError::RateLimited`] when one of those is used up; then the guess
     /// stays counted against the networks. [`AuthError::Store`].
-    pub(super) async fn settle(&self, proof: Proof, trail: &Trail) -> Result<Turn, AuthError> {
+    pub(super) async fn settle(
+        &self,
+        proof: Proof,
+        trail: &Trail,
+    ) -> Result<Option<Turn>, AuthError> {
         let limits = &self.config().limits;
         let account = limits.success_by_account.map(|quota| Hit {
             key: LimitKey::new("success:account", &proof.account.to_bytes()),
@@ -309,8 +334,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             .map(|quota| by_network("success:address", trail.context().network(), quota))
             .unwrap_or_default();
         let failures = proof.counted.clone();
-        let (counted, (), ()) = tokio::join!(
-            self.count(account.into_iter().chain(networks).collect()),
+        // Two acts, since a key is always counted in the same group.
+        let (by_account, by_networks, (), ()) = tokio::join!(
+            self.count(account.into_iter().collect()),
+            self.count(networks),
             self.give_back(proof.counted),
             async {
                 if let Some(attempt) = &proof.attempt {
@@ -318,11 +345,20 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 }
             }
         );
-        if let Err(refused) = counted {
-            let _ = self.count(failures.into_hits()).await;
-            return Err(refused);
-        }
-        Ok(proof.turn)
+        let refused = match (by_account, by_networks) {
+            (Ok(account), Ok(networks)) => {
+                account.keep();
+                networks.keep();
+                return Ok(proof.turn);
+            }
+            (Ok(counted), Err(refused)) | (Err(refused), Ok(counted)) => {
+                self.give_back(counted).await;
+                refused
+            }
+            (Err(refused), Err(_)) => refused,
+        };
+        let _ = self.count(failures.into_hits()).await;
+        Err(refused)
     }
 
     /// Checks the password of the caller, who is logged in.
@@ -336,7 +372,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         password: &NormalizedPassword,
         trail: &Trail,
-    ) -> Result<Turn, AuthError> {
+    ) -> Result<Option<Turn>, AuthError> {
         let guess = Guess {
             by: Guesser::Session(auth.session().id),
             user: Some(auth.user()),

@@ -84,11 +84,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let short = request.remember == Some(false);
         let session = self.new_session_of(short, &user, user.auth_epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
-        let (opened, recorded, settled) = tokio::join!(
-            self.open(&session),
-            store.record_login(user.id, user.auth_epoch, device, now),
-            self.settle(proof, trail),
-        );
+        let (opened, settled) = tokio::join!(self.open(&session), self.settle(proof, trail));
+        opened?;
+        if let Err(refused) = settled {
+            self.discard(&session).await;
+            return Err(refused);
+        }
+        let epoch = user.auth_epoch;
+        let recorded = store.record_login(user.id, epoch, device, now).await;
         // By now the device may be known, so that the next login from there is no
         // news: the owner is told of this one, whatever else fails.
         let is_new = device.is_some() && !matches!(recorded, Ok(false));
@@ -100,13 +103,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 self.notify(MailKind::NewDevice, &user, &user.email, context);
             }
         }
-        opened?;
-        let refused = match (recorded, settled) {
-            (Ok(true), Ok(_)) => None,
+        let refused = match recorded {
+            Ok(true) => None,
             // The account was disabled or its password changed since it was read.
-            (Ok(false), _) => Some(AuthError::InvalidCredentials),
-            (Err(error), _) => Some(error.into()),
-            (_, Err(error)) => Some(error),
+            Ok(false) => Some(AuthError::InvalidCredentials),
+            Err(error) => Some(error.into()),
         };
         if let Some(error) = refused {
             self.discard(&session).await;
@@ -135,8 +136,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if !proof.is_outdated {
             return Ok(());
         }
+        let Some(mut turn) = proof.turn.take() else {
+            return Ok(());
+        };
         let renewed = async {
-            let new = proof.turn.hash(password, trail.gone()).await?;
+            let new = turn.hash(password, trail.gone()).await?;
+            drop(turn);
             let _forgetting = self.forgetting(user.id);
             let store = &self.inner.store;
             let replaced = store.replace_password(user.id, &user.password_hash, &new, Epoch::Keep);

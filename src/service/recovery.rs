@@ -86,10 +86,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     async fn reset(&self, request: ResetPassword, trail: &Trail) -> Result<Accepted, AuthError> {
-        self.limit_guesses(trail).await?.keep();
+        let counted = self.limit_guesses(trail).await?;
         let link = self
             .link_of(&request.token, TokenPurpose::ResetPassword, trail)
             .await?;
+        self.begin_by(&link, counted, trail).await?;
         let store = &self.inner.store;
         let user = trail.unless_gone(store.user(link.account.id)).await?;
         let user = user

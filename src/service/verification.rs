@@ -350,11 +350,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     async fn disown(&self, request: LinkRequest, trail: &Trail) -> Result<Accepted, AuthError> {
-        self.limit_guesses(trail).await?.keep();
+        let counted = self.limit_guesses(trail).await?;
         let gone = Accepted::new("The account has been removed. You need not do anything else.");
         let store = &self.inner.store;
         if request.token.purpose() == Some(TokenPurpose::CompleteRegistration) {
             let link = self.pending_link(&request.token, trail).await?;
+            self.begin_by(&link, counted, trail).await?;
             // The link itself too, by whichever clock it was made.
             let until = self.now().max(link.created_at);
             store.remove_tokens(link.account.id, None, until).await?;
@@ -363,6 +364,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let link = self
             .link_of(&request.token, TokenPurpose::VerifyEmail, trail)
             .await?;
+        self.begin_by(&link, counted, trail).await?;
         trail.about(Some(link.account.id));
         let _forgetting = self.forgetting(link.account.id);
         let remove = |user: User| async move {

@@ -101,13 +101,13 @@ async fn an_account_lives_within_its_commands() {
     };
     auth.reset_password(request, here).await.unwrap();
     // The last two forget what strangers, and others on such a device, failed.
-    spent("reset_password", 8).await;
+    spent("reset_password", 10).await;
     let tokens = bed
         .login("ann@example.org", OTHER_PASSWORD)
         .await
         .unwrap()
         .tokens;
-    spent("login", 8).await;
+    spent("login", 9).await;
     let ann = bed.validate(&tokens).await.unwrap();
     spent("validate_token", 2).await;
     let request = ChangeEmail {

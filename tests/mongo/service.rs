@@ -139,12 +139,12 @@ async fn costs_of_every_operation(
     let (auth, here) = (&bed.auth, &bed.here);
     let tokens = bed.register(email).await.tokens;
     takes("register", 3, 3);
-    // The network, the user, the attempt; then at once the session, what is
-    // recorded of it, and what a right password gives back and counts against.
+    // The network, the user, the attempt; then at once the session and what a right
+    // password gives back and counts against; then what is recorded of it.
     let other = bed.login(email, PASSWORD).await.unwrap().tokens;
-    takes("login", 8, 4);
+    takes("login", 9, 5);
     bed.login(email, PASSWORD).await.unwrap();
-    takes("login, the second", 8, 4);
+    takes("login, the second", 9, 5);
     let ann = bed.validate(&tokens).await.unwrap();
     takes("validate_token", 2, 1);
     let tokens = bed.refresh(&tokens).await.unwrap();
@@ -475,4 +475,20 @@ async fn guess_at_once(beds: [&Arc<Bed<MongoStore>>; 2], racers: u8, email: &str
         }
     }
     checks
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asvs_15_2_2_right_passwords_of_one_account_count_together_wherever_they_are_given() {
+    let store = mongo::store_over(mongo::options().await).await;
+    let bed = Bed::over(store, bed::config());
+    bed.register("ann@example.org").await;
+    let mut let_in = 0;
+    for net in 0..4 {
+        for host in 0..11 {
+            let there = RequestContext::from_ip([198, 51, net, host].into());
+            let login = bed::login("ann@example.org", PASSWORD);
+            let_in += usize::from(bed.auth.login(login, &there).await.is_ok());
+        }
+    }
+    assert_eq!(let_in, 10);
 }

@@ -22,7 +22,7 @@ async fn each_endpoint_that_is_said_to_have_a_limit_has_one() {
     settings.limits.login_by_address = one;
     settings.limits.refresh_by_address = one;
     settings.limits.strength_by_address = one;
-    settings.limits.session_by_account = one;
+    settings.limits.checks_by_session = one;
     settings.limits.mail_by_account = one;
     settings.limits.mail_by_address = one;
     let bed = whole_over(server.bed.store.clone(), settings);

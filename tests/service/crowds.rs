@@ -7,7 +7,12 @@ use std::time::Duration;
 use admittance::config::{AuthConfig, LimitPolicy};
 use admittance::error::AuthError;
 use admittance::limit::Quota;
-use admittance::service::{ConfirmPassword, RequestContext};
+use admittance::mail::MailKind;
+use admittance::secret::MailToken;
+use admittance::service::{
+    ConfirmPassword, EmailRequest, LinkRequest, RequestContext, ResetPassword,
+};
+use admittance::store::UserStore;
 use tokio::task::JoinSet;
 
 use crate::support::bed::{Bed, PASSWORD, config, login, registration};
@@ -198,12 +203,119 @@ async fn a_class_registers_at_once_by_the_setting_for_it() {
     ] {
         let mut config = config();
         config.limits = limits;
-        let bed = Bed::with(config);
-        let mut made = 0;
+        config.hashing.threads = std::num::NonZeroUsize::new(2);
+        // However slow the machine.
+        config.hashing.queue_deadline = Duration::from_secs(600);
+        let bed = Arc::new(Bed::with(config));
+        let mut all = JoinSet::new();
         for number in 0..300 {
-            let asked = bed.auth.register(registration(&student(number)), &bed.here);
-            made += usize::from(asked.await.is_ok());
+            let bed = Arc::clone(&bed);
+            all.spawn(async move {
+                let asked = bed.auth.register(registration(&student(number)), &bed.here);
+                asked.await.is_ok()
+            });
         }
-        assert_eq!(made, let_in);
+        let made = all.join_all().await.into_iter().filter(|made| *made);
+        assert_eq!(made.count(), let_in);
     }
+}
+
+/// Whoever has stolen a session could else keep the owner from changing the password.
+#[tokio::test]
+async fn asvs_7_5_1_one_session_does_not_use_up_the_checks_of_another() {
+    let bed = Bed::mailing();
+    let stolen = bed.register("ann@example.org").await.tokens;
+    let own = bed.login("ann@example.org", PASSWORD).await.unwrap().tokens;
+    let thief = bed.validate(&stolen).await.unwrap();
+    let elsewhere = RequestContext::from_ip([198, 51, 100, 1].into());
+    let mut refused = None;
+    for _ in 0..61 {
+        let token = MailToken::new("nonsense");
+        let link = LinkRequest { token };
+        refused = Some(
+            bed.auth
+                .confirm_email_change(&thief, link, &elsewhere)
+                .await,
+        );
+    }
+    assert!(matches!(refused, Some(Err(AuthError::RateLimited { .. }))));
+    let owner = bed.validate(&own).await.unwrap();
+    let changed = bed.change_password(&owner, PASSWORD, "quartz!Meadow 93 ferry");
+    assert!(changed.await.is_ok());
+}
+
+/// A class that resets its passwords behind one address logs in afterwards.
+#[tokio::test]
+async fn right_links_use_up_no_budget_for_failures() {
+    let mut config = config();
+    config.limits.login_by_address = Some(Quota::new(5, MINUTE));
+    config.limits.mail_by_address = None;
+    let bed = Bed::mailing_with(config);
+    for number in 0..6 {
+        bed.register(&student(number)).await;
+        let email = student(number).as_str().into();
+        let asked = bed.auth.forgot_password(EmailRequest { email }, &bed.here);
+        assert!(asked.await.is_ok());
+        let request = ResetPassword {
+            token: bed.mailed(MailKind::ResetPassword).await,
+            new_password: "quartz!Meadow 93 ferry".into(),
+            confirm_password: "quartz!Meadow 93 ferry".into(),
+        };
+        assert!(bed.auth.reset_password(request, &bed.here).await.is_ok());
+    }
+    let answer = bed.login(&student(0), "quartz!Meadow 93 ferry").await;
+    assert!(answer.is_ok(), "{answer:?}");
+}
+
+/// One link is no way to have passwords scored without end.
+#[tokio::test]
+async fn asvs_2_4_1_a_right_link_has_a_budget_of_its_own() {
+    let bed = Bed::mailing();
+    bed.register("ann@example.org").await;
+    let email = "ann@example.org".into();
+    let asked = bed.auth.forgot_password(EmailRequest { email }, &bed.here);
+    assert!(asked.await.is_ok());
+    let token = bed.mailed(MailKind::ResetPassword).await;
+    let mut refused = None;
+    for _ in 0..61 {
+        let request = ResetPassword {
+            token: token.clone(),
+            new_password: "x".into(),
+            confirm_password: "x".into(),
+        };
+        refused = Some(bed.auth.reset_password(request, &bed.here).await);
+    }
+    assert!(matches!(refused, Some(Err(AuthError::RateLimited { .. }))));
+}
+
+/// A login that is refused although the password is right makes no device known and
+/// tells nobody.
+#[tokio::test]
+async fn asvs_6_3_5_a_login_beyond_its_budget_pushes_out_no_device() {
+    let bed = Bed::mailing();
+    let id = bed.register("ann@example.org").await.user_id;
+    let _ = bed.mails().await;
+    let mut let_in = 0;
+    for number in 0..40_u8 {
+        let there = RequestContext::from_ip([198, 51 + number, 100, 1].into()).with_user_agent("x");
+        match bed
+            .auth
+            .login(login("ann@example.org", PASSWORD), &there)
+            .await
+        {
+            Ok(_) => let_in += 1,
+            Err(AuthError::RateLimited { .. }) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    let user = bed.store.user(id).await.unwrap().unwrap();
+    let new_device = (MailKind::NewDevice, "ann@example.org".to_owned());
+    let told = bed
+        .mails()
+        .await
+        .iter()
+        .filter(|mail| **mail == new_device)
+        .count();
+    assert_eq!((let_in, user.devices.len()), (10, 11));
+    assert!(told <= let_in, "{told}");
 }

@@ -181,7 +181,7 @@ async fn ghsa_46_a_change_counts_against_the_account_and_its_session() {
     for by_account in [true, false] {
         settings.limits = admittance::config::LimitPolicy::off();
         if by_account {
-            settings.limits.session_by_account = Some(quota);
+            settings.limits.checks_by_session = Some(quota);
         } else {
             let second = LockoutStep {
                 failures: 2,

@@ -207,7 +207,7 @@ fn scoring_and_hashing_do_not_keep_each_other_from_a_place() {
     };
     let mut forms = come(Lane::Scoring);
     let (scoring, refused) = count(&mut forms);
-    assert_eq!((scoring.len(), refused, pool.waiting()), (2, 87, 11));
+    assert_eq!((scoring.len(), refused, pool.waiting()), (2, 54, 44));
     let mut logins = come(Lane::Stranger);
     let (hashing, _) = count(&mut logins);
     assert_eq!(hashing.len(), 6);
