@@ -8,7 +8,6 @@ use crate::limit::Quota;
 use crate::lockout::LockoutPolicy;
 use crate::password::{HashingConfig, PasswordPolicy};
 use crate::session::RotationPolicy;
-use crate::user::User;
 
 /// The settings of the service. Start from [`AuthConfig::new`] and change what
 /// must be otherwise; all of it is checked when the service is built.
@@ -366,21 +365,6 @@ impl Default for OnboardingPolicy {
             required_preferences: Vec::new(),
             hook_timeout: Duration::from_secs(5),
         }
-    }
-}
-
-impl OnboardingPolicy {
-    /// What `user` still has to do: `email_verification`, and the required
-    /// preferences that are absent.
-    #[must_use]
-    pub fn missing(&self, user: &User) -> Vec<String> {
-        let verification = (!user.is_verified).then(|| "email_verification".to_owned());
-        let preferences = self
-            .required_preferences
-            .iter()
-            .filter(|key| !user.preferences.as_map().contains_key(*key))
-            .map(|key| format!("preferences.{key}"));
-        verification.into_iter().chain(preferences).collect()
     }
 }
 

@@ -1,12 +1,42 @@
 //! What can go wrong, as values. Nothing here knows HTTP.
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::random::RandomError;
-use crate::store::{Cause, StoreError};
+
+/// The cause of a [`StoreError`], for logs and never for a client.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// Something went wrong in the store. The act may or may not have happened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The store could not be reached or did not answer.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Cause),
+    /// The deadline passed before the store answered.
+    #[error("the store did not answer in time")]
+    Timeout,
+    /// A record is there and cannot be read.
+    #[error("a stored record is corrupt: {record}")]
+    Corrupt {
+        /// Which record: its kind and id, never its contents.
+        record: String,
+        /// What could not be read.
+        #[source]
+        source: Cause,
+    },
+    /// The store holds as much as it was told to hold.
+    #[error("the store is full")]
+    Full,
+    /// Anything else.
+    #[error("the store failed")]
+    Other(#[source] Cause),
+}
 
 /// Why an operation of the service was refused or failed.
 #[derive(Debug, thiserror::Error)]

@@ -288,6 +288,21 @@ pub struct Profile {
     pub missing: Vec<String>,
 }
 
+impl OnboardingPolicy {
+    /// What `user` still has to do: `email_verification`, and the required
+    /// preferences that are absent.
+    #[must_use]
+    pub fn missing(&self, user: &User) -> Vec<String> {
+        let verification = (!user.is_verified).then(|| "email_verification".to_owned());
+        let preferences = self
+            .required_preferences
+            .iter()
+            .filter(|key| !user.preferences.as_map().contains_key(*key))
+            .map(|key| format!("preferences.{key}"));
+        verification.into_iter().chain(preferences).collect()
+    }
+}
+
 impl Profile {
     /// What `user` sees of the own account.
     #[must_use]

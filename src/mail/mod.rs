@@ -26,7 +26,7 @@ pub use smtp::{SmtpConfig, SmtpCredentials, SmtpError, SmtpMailer, SmtpReply, Sm
 pub use template::{MailPart, MailTemplates, TemplateError};
 
 use crate::email::Email;
-use crate::store::Cause;
+use crate::error::Cause;
 
 /// What a mail is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
-use super::hasher::HashError;
+use super::error::HashError;
 use super::line::{Line, Tag};
 use crate::metrics;
 use crate::network::Network;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::hasher::HashError;
+use super::error::HashError;
 use super::memory::Memory;
 
 /// A job, whatever its answer is.

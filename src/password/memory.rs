@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use argon2::{Argon2, Block};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::hasher::HashError;
+use super::error::HashError;
 use crate::metrics;
 
 /// Blocks that are wiped before it is looked whether a job has come: 1 MiB.

@@ -9,6 +9,7 @@ mod alarm;
 pub mod breach;
 mod common;
 mod config;
+mod error;
 mod foreign;
 mod hasher;
 mod job;
@@ -21,8 +22,9 @@ mod pool;
 
 pub(crate) use admission::{Claim, Lane};
 pub use config::{AcceptedCost, Argon2Params, HashingConfig, Pepper};
+pub use error::HashError;
 pub use foreign::ForeignScheme;
 pub(crate) use hasher::Turn;
-pub use hasher::{HashError, HashingStats, PasswordHasher, Verdict};
+pub use hasher::{HashingStats, PasswordHasher, Verdict};
 pub use normalized::{MAX_PASSWORD_BYTES, MAX_PASSWORD_CHARS, NormalizedPassword, PasswordTooLong};
 pub use policy::{PasswordAssessment, PasswordFault, PasswordPolicy};

@@ -4,11 +4,11 @@ use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as PhcString
 use argon2::{Algorithm, Argon2, KeyId, ParamsBuilder, Version};
 
 use super::config::{AcceptedCost, HashingConfig};
-use super::hasher::HashError;
+use super::error::HashError;
 use super::memory::Memory;
 use super::{Argon2Params, NormalizedPassword, Pepper};
+use crate::error::Cause;
 use crate::secret::constant_time_eq;
-use crate::store::Cause;
 use crate::user::PasswordHash;
 
 /// Length of new salts, in bytes (RFC 9106 §3.1).

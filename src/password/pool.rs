@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::admission::{Admission, Claim, Lane, Place};
 use super::alarm::Alarm;
 use super::config::HashingConfig;
-use super::hasher::HashError;
+use super::error::HashError;
 use super::job::{Job, Pending};
 use super::memory::Memory;
 use crate::error::ConfigError;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::attempt::{Guess, Guesser, Proof};
 use super::operation::{Subject, Trail};
-use super::password::TOO_LONG;
 use super::{AuthService, LoginRequest, LoginResponse, RequestContext, Tokens};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
@@ -17,6 +16,9 @@ use crate::user::{DeviceDigest, User};
 
 /// When it makes sense to try again after a hashing thread has not come back.
 const STUCK_RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// What a person is told of a [`PasswordTooLong`].
+pub(super) const TOO_LONG: &str = "This password is too long: at most 128 characters are allowed.";
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Opens a session for the holder of the password.

@@ -1,7 +1,7 @@
 //! Setting a new password.
 
 use super::attempt::hashing_failed;
-use super::login::typed_password;
+use super::login::{TOO_LONG, typed_password};
 use super::operation::{Subject, Trail};
 use super::{AuthService, Authenticated, ChangePassword, LoginResponse, RequestContext};
 use crate::clock::Clock;
@@ -11,9 +11,6 @@ use crate::mail::MailKind;
 use crate::password::{Lane, NormalizedPassword, PasswordAssessment, PasswordTooLong};
 use crate::secret::{Password, constant_time_eq};
 use crate::store::{Epoch, Store};
-
-/// What a person is told of a [`PasswordTooLong`].
-pub(super) const TOO_LONG: &str = "This password is too long: at most 128 characters are allowed.";
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Replaces the password of whoever knows the present one (ASVS 6.2.3).

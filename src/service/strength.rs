@@ -1,7 +1,7 @@
 //! Advice on a password while somebody is choosing it.
 
+use super::login::TOO_LONG;
 use super::operation::{Subject, Trail};
-use super::password::TOO_LONG;
 use super::{AuthService, PasswordStrength, PasswordStrengthRequest, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};

@@ -26,7 +26,6 @@ pub mod mongodb;
 mod shared;
 
 use std::collections::BTreeSet;
-use std::error::Error;
 
 use async_trait::async_trait;
 
@@ -42,38 +41,9 @@ use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, DeviceDigest, DisplayName, PasswordHash, User, UserStatus};
 
+pub use crate::error::{Cause, StoreError};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryCapacity, MemoryCounts, MemoryStore};
-
-/// The cause of a [`StoreError`], for logs and never for a client.
-pub type Cause = Box<dyn Error + Send + Sync>;
-
-/// Something went wrong in the store. The act may or may not have happened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The store could not be reached or did not answer.
-    #[error("the store is unavailable")]
-    Unavailable(#[source] Cause),
-    /// The deadline passed before the store answered.
-    #[error("the store did not answer in time")]
-    Timeout,
-    /// A record is there and cannot be read.
-    #[error("a stored record is corrupt: {record}")]
-    Corrupt {
-        /// Which record: its kind and id, never its contents.
-        record: String,
-        /// What could not be read.
-        #[source]
-        source: Cause,
-    },
-    /// The store holds as much as it was told to hold.
-    #[error("the store is full")]
-    Full,
-    /// Anything else.
-    #[error("the store failed")]
-    Other(#[source] Cause),
-}
 
 /// What became of a user that was to be inserted. It cannot carry the user
 /// who was there before.

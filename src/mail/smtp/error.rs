@@ -4,9 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use crate::error::Cause;
 use crate::mail::MailError;
 use crate::random::RandomError;
-use crate::store::Cause;
 
 /// Why a mail was not handed over. It is the cause in a [`MailError`].
 ///

@@ -11,7 +11,7 @@ use xorf::Filter;
 use super::format::{self, BreachFilterError, Stored};
 use super::query::filter_key;
 use super::{BreachCheck, BreachQuery};
-use crate::store::Cause;
+use crate::error::Cause;
 
 /// A set of breached passwords in memory, two and a quarter bytes for each.
 ///

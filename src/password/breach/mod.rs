@@ -34,7 +34,7 @@ pub use query::BreachQuery;
 pub use range::MockRangeClient;
 pub use range::{MAX_RANGE_BYTES, RangeCheck, RangeClient, RangeError};
 
-use crate::store::Cause;
+use crate::error::Cause;
 
 /// Says of a password whether it is known to have leaked.
 ///

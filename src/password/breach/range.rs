@@ -5,7 +5,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::query::SUFFIX_DIGITS;
 use super::{BreachCheck, BreachQuery, line};
-use crate::store::Cause;
+use crate::error::Cause;
 
 /// Longest answer that is read, in bytes: 1 MiB, some twenty times what Have I
 /// Been Pwned answers. A [`RangeClient`] should stop receiving there.

@@ -7,7 +7,7 @@ use ::mongodb::options::IndexOptions;
 use ::mongodb::{Collection, Database, IndexModel};
 
 use super::config::MongoConfig;
-use super::start::StartError;
+use super::start_error::StartError;
 
 /// An index that the store needs.
 struct Needed<'a> {

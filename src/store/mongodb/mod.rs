@@ -25,6 +25,7 @@ mod limit;
 mod schema;
 mod session;
 mod start;
+mod start_error;
 mod token;
 mod user;
 
@@ -37,7 +38,7 @@ use ::mongodb::bson::Document;
 
 use act::{Act, Line};
 pub use config::{DEFAULT_CONNECTIONS, Indexes, MongoConfig, Validators};
-pub use start::StartError;
+pub use start_error::StartError;
 
 use super::StoreError;
 

@@ -4,7 +4,7 @@ use ::mongodb::Database;
 use ::mongodb::bson::{Document, doc};
 
 use super::config::MongoConfig;
-use super::start::StartError;
+use super::start_error::StartError;
 
 const NAMESPACE_EXISTS: i32 = 48;
 
