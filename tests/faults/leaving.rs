@@ -1,44 +1,22 @@
 //! Clients that go away while their password waits to be hashed.
 
 use std::num::NonZeroUsize;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use admittance::config::AuthConfig;
-use admittance::email::Email;
 use admittance::error::{AuthError, ErrorCode};
 use admittance::event::{Notice, Operation};
-use admittance::id::UserId;
 use admittance::limit::Quota;
-use admittance::password::{ForeignScheme, NormalizedPassword};
 use admittance::service::RequestContext;
-use admittance::store::{InsertUser, UserStore};
-use admittance::user::{PasswordHash, User};
 use tokio::task::JoinSet;
 
 use crate::scene::{ANN, BOB, SLOW};
 use crate::support::bed::{Bed, PASSWORD, config, login};
+use crate::support::gate::Gate;
 
 const WRONG: &str = "velvet?Harbour 18 sundial";
-
-/// A scheme whose verification waits until it is let through.
-struct Gate {
-    entered: Mutex<Sender<()>>,
-    opened: Mutex<Receiver<()>>,
-}
-
-impl ForeignScheme for Gate {
-    fn verify(&self, _: &NormalizedPassword, stored: &PasswordHash) -> Option<bool> {
-        if stored.expose_secret() != "gate" {
-            return None;
-        }
-        self.entered.lock().unwrap().send(()).unwrap();
-        // Whoever holds the other end is gone when the test has failed.
-        self.opened.lock().unwrap().recv().ok();
-        Some(false)
-    }
-}
 
 /// A service whose one hashing thread is busy with a login of `SLOW`.
 struct Busy {
@@ -49,29 +27,17 @@ struct Busy {
 
 impl Busy {
     async fn new(change: impl FnOnce(&mut AuthConfig)) -> Self {
-        let ((entered, enters), (open, opened)) = (channel(), channel());
+        let (gate, enters, open) = Gate::new();
         let mut config = config();
         config.hashing.threads = NonZeroUsize::new(1);
         config.hashing.queue_deadline = Duration::from_secs(3600);
         config.hashing.run_deadline = Duration::from_secs(3600);
-        config.hashing.foreign = Some(Arc::new(Gate {
-            entered: Mutex::new(entered),
-            opened: Mutex::new(opened),
-        }));
+        config.hashing.foreign = Some(Arc::new(gate));
         change(&mut config);
         let bed = Arc::new(Bed::mailing_with(config));
         bed.register(ANN).await;
         bed.register(BOB).await;
-        let ann = Email::parse(ANN).unwrap();
-        let template = bed.store.user_by_email(ann.canonical()).await.unwrap();
-        let slow = User {
-            id: UserId::from_bytes([9; 12]),
-            email: Email::parse(SLOW).unwrap(),
-            password_hash: PasswordHash::new("gate"),
-            ..template.unwrap()
-        };
-        let planted = bed.store.insert_user(&slow).await.unwrap();
-        assert_eq!(planted, InsertUser::Inserted);
+        Gate::plant(&bed.store, ANN, SLOW).await;
         let busy = Arc::clone(&bed);
         let guest = tokio::spawn(async move {
             let refused = busy.login(SLOW, PASSWORD).await;

@@ -1,42 +1,19 @@
 //! Hashing threads that have no room left.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use admittance::email::Email;
 use admittance::error::AuthError;
-use admittance::id::UserId;
-use admittance::password::{ForeignScheme, NormalizedPassword};
 use admittance::random::{RandomError, SecureRandom, SeededRandom};
-use admittance::store::{InsertUser, UserStore};
-use admittance::user::{PasswordHash, User, UserStatus};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use crate::scene::{ANN, OPS, Op, Outcome, SLOW, Scene};
 use crate::support::bed::{PASSWORD, config, login};
-
-/// A scheme whose verification waits until it is let through.
-struct Gate {
-    entered: Mutex<Sender<()>>,
-    opened: Mutex<Receiver<()>>,
-}
-
-impl ForeignScheme for Gate {
-    fn verify(&self, _: &NormalizedPassword, stored: &PasswordHash) -> Option<bool> {
-        if stored.expose_secret() != "gate" {
-            return None;
-        }
-        self.entered.lock().unwrap().send(()).unwrap();
-        // Whoever holds the other end is gone when the test has failed.
-        self.opened.lock().unwrap().recv().ok();
-        Some(false)
-    }
-}
+use crate::support::gate::Gate;
 
 type Hook = Box<dyn FnOnce() + Send>;
 
@@ -84,31 +61,17 @@ struct Busy {
 
 impl Busy {
     async fn new(op: Op) -> Self {
-        let ((entered, enters), (open, opened)) = (channel(), channel());
+        let (gate, enters, open) = Gate::new();
         let mut config = config();
         config.hashing.threads = NonZeroUsize::new(1);
         config.hashing.queue_len = 1;
-        config.hashing.foreign = Some(Arc::new(Gate {
-            entered: Mutex::new(entered),
-            opened: Mutex::new(opened),
-        }));
+        config.hashing.foreign = Some(Arc::new(gate));
         let random = HookedRandom {
             inner: Arc::new(SeededRandom::new(0x00ff)),
             hook: Arc::default(),
         };
         let scene = Scene::with(op, config, |builder| builder.random(random.clone())).await;
-        let ann = Email::parse(ANN).unwrap();
-        let template = scene.truth.user_by_email(ann.canonical()).await;
-        let slow = User {
-            id: UserId::from_bytes([9; 12]),
-            email: Email::parse(SLOW).unwrap(),
-            password_hash: PasswordHash::new("gate"),
-            status: UserStatus::Active,
-            roles: BTreeSet::new(),
-            ..template.unwrap().unwrap()
-        };
-        let planted = scene.truth.insert_user(&slow).await.unwrap();
-        assert_eq!(planted, InsertUser::Inserted);
+        Gate::plant(&scene.truth.store(), ANN, SLOW).await;
         Self {
             scene,
             random,

@@ -1,14 +1,18 @@
 //! What happens when a client goes away or a dependency fails.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::task::Poll;
 use std::time::Duration;
 
 use admittance::axum::Authenticator;
-use admittance::http::AuthApi;
+use admittance::error::ErrorCode;
+use admittance::event::Operation;
+use admittance::http::{AuthApi, HttpConfig};
 use admittance::limit::Decision;
 use admittance::mail::MailKind;
-use admittance::store::StoreError;
+use admittance::store::{Insert, InsertUser, StoreError};
 use admittance::test_util::MockStore;
 use axum::http::Method;
 use serde_json::json;
@@ -16,33 +20,88 @@ use serde_json::json;
 use crate::browser::{Browser, REFRESH, TOKEN, own_routes, set_cookies, with_cookies};
 use crate::client::{Client, json_request, registration, send};
 use crate::support::bed::{Bed, PASSWORD, config};
+use crate::support::gate::Gate;
+
+/// Waits for the event that follows the first `earlier`, and returns its operation
+/// and what it was refused with.
+async fn next_event<S>(bed: &Bed<S>, earlier: usize) -> (Operation, Option<ErrorCode>) {
+    let next = async {
+        loop {
+            if let Some(event) = bed.events.all().get(earlier) {
+                return (event.operation, event.refused);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), next)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_has_begun_to_write_is_finished_after_its_client_has_disconnected() {
+    let ((entered, enters), (open, opened)) = (channel(), channel());
+    let mut store = MockStore::new();
+    store
+        .expect_hit_all()
+        .returning(|_, _| Ok(Decision::Allowed));
+    store.expect_insert_session().times(1).returning(move |_| {
+        entered.send(()).unwrap();
+        // The sender is dropped when the test has failed.
+        opened.recv().ok();
+        Ok(Insert::Inserted)
+    });
+    store
+        .expect_insert_user()
+        .times(1)
+        .returning(|_| Ok(InsertUser::Inserted));
+    let bed = Bed::over(Arc::new(store), config());
+    let router = admittance::axum::router(&AuthApi::new(bed.auth.clone()));
+    let body = registration("ann@example.org").to_string();
+    let mut client = Box::pin(send(
+        &router,
+        json_request(Method::POST, "/register", &body),
+    ));
+    tokio::select! {
+        answer = &mut client => panic!("{answer:?}"),
+        writes = tokio::task::spawn_blocking(move || enters.recv()) => writes.unwrap().unwrap(),
+    }
+    drop(client);
+    open.send(()).unwrap();
+    assert_eq!(next_event(&bed, 0).await, (Operation::Register, None));
+}
 
 #[tokio::test]
-async fn the_work_is_finished_when_the_client_goes_away() {
-    let client = Client::new();
-    let body = registration("ann@example.org").to_string();
-    let request = json_request(Method::POST, "/register", &body);
-    // The request is dropped at its first await point.
-    let mut sent = Box::pin(client.send(request));
-    let first = std::future::poll_fn(|task| Poll::Ready(sent.as_mut().poll(task)));
-    assert!(first.await.is_pending());
-    drop(sent);
-    let login = json!({"email": "ann@example.org", "password": PASSWORD});
-    for _ in 0..6000 {
-        if client
-            .bed
-            .events
-            .all()
-            .iter()
-            .any(|event| event.refused.is_none())
-        {
-            let answer = client.post("/login", login).await;
-            assert_eq!(answer.status, 200);
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+async fn an_operation_that_waits_for_a_hash_is_abandoned_when_its_client_disconnects() {
+    let (gate, enters, open) = Gate::new();
+    let mut config = config();
+    config.hashing.threads = NonZeroUsize::new(1);
+    config.hashing.queue_deadline = Duration::from_secs(3600);
+    config.hashing.run_deadline = Duration::from_secs(3600);
+    config.hashing.foreign = Some(Arc::new(gate));
+    let client = Client::with(config, HttpConfig::default());
+    client.bed.register("bob@example.org").await;
+    Gate::plant(&client.bed.store, "bob@example.org", "slow@example.org").await;
+    let slow = json!({"email": "slow@example.org", "password": PASSWORD});
+    let mut busy = Box::pin(client.post("/login", slow));
+    tokio::select! {
+        answer = &mut busy => panic!("{answer:?}"),
+        enters = tokio::task::spawn_blocking(move || enters.recv()) => enters.unwrap().unwrap(),
     }
-    panic!("the registration was not finished");
+    let body = registration("ann@example.org").to_string();
+    let mut gone = Box::pin(client.send(json_request(Method::POST, "/register", &body)));
+    let first = std::future::poll_fn(|task| Poll::Ready(gone.as_mut().poll(task)));
+    assert!(first.await.is_pending());
+    drop(gone);
+    // The first event is the registration of Bob.
+    let abandoned = (Operation::Register, Some(ErrorCode::Abandoned));
+    assert_eq!(next_event(&client.bed, 1).await, abandoned);
+    // The hash that has begun runs to its end, with or without its client.
+    drop(busy);
+    open.send(()).unwrap();
+    let wrong = (Operation::Login, Some(ErrorCode::InvalidCredentials));
+    assert_eq!(next_event(&client.bed, 2).await, wrong);
+    assert_eq!(client.bed.store.counts().users, 2);
 }
 
 #[tokio::test]

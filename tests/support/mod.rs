@@ -13,5 +13,6 @@
 
 pub(crate) mod bed;
 pub(crate) mod document;
+pub(crate) mod gate;
 pub(crate) mod log;
 pub(crate) mod python;

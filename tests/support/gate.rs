@@ -1,0 +1,59 @@
+//! A hash that takes as long as a test wants.
+
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use admittance::email::Email;
+use admittance::id::UserId;
+use admittance::password::{ForeignScheme, NormalizedPassword};
+use admittance::store::{InsertUser, Store};
+use admittance::user::{PasswordHash, User, UserStatus};
+
+/// A scheme whose verification waits until the test lets it through, and then
+/// finds every password wrong.
+pub(crate) struct Gate {
+    entered: Mutex<Sender<()>>,
+    opened: Mutex<Receiver<()>>,
+}
+
+impl Gate {
+    /// The scheme, a receiver of each verification that begins, and a sender that
+    /// lets one of them through.
+    pub(crate) fn new() -> (Self, Receiver<()>, Sender<()>) {
+        let ((entered, enters), (open, opened)) = (channel(), channel());
+        let gate = Self {
+            entered: Mutex::new(entered),
+            opened: Mutex::new(opened),
+        };
+        (gate, enters, open)
+    }
+
+    /// Stores a user with the address `email` whose hash is one of the gate's. Apart
+    /// from that the user is like the one with the address `template`.
+    pub(crate) async fn plant(store: &impl Store, template: &str, email: &str) {
+        let template = Email::parse(template).unwrap();
+        let template = store.user_by_email(template.canonical()).await;
+        let user = User {
+            id: UserId::from_bytes([9; 12]),
+            email: Email::parse(email).unwrap(),
+            password_hash: PasswordHash::new("gate"),
+            status: UserStatus::Active,
+            roles: std::collections::BTreeSet::new(),
+            ..template.unwrap().unwrap()
+        };
+        let planted = store.insert_user(&user).await.unwrap();
+        assert_eq!(planted, InsertUser::Inserted);
+    }
+}
+
+impl ForeignScheme for Gate {
+    fn verify(&self, _: &NormalizedPassword, stored: &PasswordHash) -> Option<bool> {
+        if stored.expose_secret() != "gate" {
+            return None;
+        }
+        self.entered.lock().unwrap().send(()).unwrap();
+        // The sender is dropped when the test has failed.
+        self.opened.lock().unwrap().recv().ok();
+        Some(false)
+    }
+}
