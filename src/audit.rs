@@ -107,7 +107,7 @@ pub struct AuditRecord {
     pub operation: Operation,
     /// `None` when it succeeded.
     pub refused: Option<ErrorCode>,
-    /// What an operator should know besides.
+    /// Further facts about the event for an operator.
     pub notices: Notices,
     /// Who did it, if it was somebody else than that user.
     pub actor_id: Option<UserId>,

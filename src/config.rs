@@ -370,11 +370,11 @@ impl Default for OnboardingPolicy {
 
 /// Who may do how much. `None` switches one limit off.
 ///
-/// A limit of one network holds at each level of
+/// A limit of one network applies at each level of
 /// [`Network`](crate::network::Network): an IPv4 address has the stated budget
-/// and its /24 four times as much; an IPv6 /64 has the stated budget, its /56 4
-/// times and its /48 16 times as much. An act counts at all levels or, when one
-/// of them has no room, at none.
+/// and its /24 four times as much; an IPv6 /64 has the stated budget, its /56
+/// four times and its /48 sixteen times as much. An act counts at all levels
+/// or, if one of them has no budget left, at none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitPolicy {
@@ -387,19 +387,21 @@ pub struct LimitPolicy {
     /// known to be used with, from each live session, and with each mailed link.
     /// Default: the table of [`LockoutPolicy::default`].
     pub login_by_account: Option<LockoutPolicy>,
-    /// Failed checks of a credential from one network by somebody who is not
-    /// logged in, links of mails included. A right password or link takes back
-    /// what was counted for it, so this is also how many may log in at the same
-    /// moment from behind one address. Default 300, and one more every 2 seconds.
+    /// Failed checks of a credential, including mailed links, by clients of one
+    /// network that are not logged in. A correct password or link takes its
+    /// count back, so this is also the number of people who can log in at the
+    /// same moment from one address. Default 300, and one more every 2 seconds.
     pub login_by_address: Option<Quota>,
-    /// Right passwords of one account, wherever they are given. Default 10, and
-    /// one more every 6 seconds.
+    /// Correct passwords of one account, on any path. Default 10, and one more
+    /// every 6 seconds.
     pub success_by_account: Option<Quota>,
-    /// What one live session, or the holder of one mailed link, asks for that takes a
-    /// password, a score or a link. Default 60, and one more every 2 seconds.
+    /// Requests of one live session, or of the holder of one mailed link, that
+    /// check a password, score one or look up a link. Default 60, and one more
+    /// every 2 seconds.
     pub checks_by_session: Option<Quota>,
-    /// Right passwords from one network by people who are not logged in.
-    /// Default 600, and ten more every second: a school that logs in at once.
+    /// Correct passwords from one network, by clients that are not logged in.
+    /// Default 600, and ten more every second: enough for a school that logs in
+    /// at once.
     pub success_by_address: Option<Quota>,
     /// Refreshes from one network with tokens that were handed out; others are
     /// refused before anything is counted or looked up. Default 600, and ten
@@ -440,10 +442,10 @@ impl Default for LimitPolicy {
 }
 
 impl LimitPolicy {
-    /// The defaults with room for `people` who do the same thing at the same
-    /// time behind one address: a class that registers together, each of them
-    /// with two attempts that are refused, a strength meter that asks while
-    /// they type, and a lost mail. What strangers get is wider by as much.
+    /// The defaults, raised for `people` who register at the same time from one
+    /// address: each of them may have two attempts refused, check the strength
+    /// of the password while typing, and request one lost mail again. Strangers
+    /// in the same network get the same room.
     ///
     /// ```
     /// use admittance::config::{AuthConfig, LimitPolicy};

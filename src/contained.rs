@@ -1,4 +1,4 @@
-//! Calls of code that is not this crate's, and may panic or hang.
+//! Calls into code that is not this crate's, and may panic or hang.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,24 +9,24 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tracing::Instrument;
 
-/// A call panicked. The text of the panic is left out, since it may repeat what
-/// the call was about.
+/// A call panicked. The text of the panic is omitted, since it may contain the
+/// arguments of the call.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("it panicked")]
 pub(crate) struct Panicked;
 
-/// Why a call has no answer.
+/// Why a call returned no answer.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum NoAnswer {
     /// It panicked.
     #[error(transparent)]
     Panicked(#[from] Panicked),
-    /// It took longer than it may.
+    /// It exceeded its time limit.
     #[error("it took too long")]
     TimedOut,
 }
 
-/// Polls `work` in this task; a panic in it ends here.
+/// Polls `work` in this task and catches a panic.
 pub(crate) async fn catching<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
     let mut work = pin!(work);
     poll_fn(
@@ -38,9 +38,9 @@ pub(crate) async fn catching<T>(work: impl Future<Output = T>) -> Result<T, Pani
     .await
 }
 
-/// Calls the application's code in a task of its own for at most `limit`: so
-/// the limit holds also for a call that blocks its thread. The task ends with
-/// this future.
+/// Calls the application's code in a task of its own for at most `limit`. The
+/// limit also applies to a call that blocks its thread. The task ends with this
+/// future.
 pub(crate) async fn call<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = T> + Send + 'static,

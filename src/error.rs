@@ -21,16 +21,16 @@ pub enum StoreError {
     /// The deadline passed before the store answered.
     #[error("the store did not answer in time")]
     Timeout,
-    /// A record is there and cannot be read.
+    /// A record exists and cannot be read.
     #[error("a stored record is corrupt: {record}")]
     Corrupt {
-        /// Which record: its kind and id, never its contents.
+        /// The record's kind and id, never its contents.
         record: String,
-        /// What could not be read.
+        /// Why it cannot be read.
         #[source]
         source: Cause,
     },
-    /// The store holds as much as it was told to hold.
+    /// The store has reached its capacity.
     #[error("the store is full")]
     Full,
     /// Anything else.
@@ -111,8 +111,9 @@ pub enum AuthError {
         /// The wait after which another attempt makes sense.
         retry_after: Duration,
     },
-    /// The caller went away before the operation had begun to change anything,
-    /// and it was given up. Only events tell of it: nobody waits for an answer.
+    /// The caller disconnected before the operation had begun to change
+    /// anything, and the operation was abandoned. It appears only in events,
+    /// since nobody receives the answer.
     #[error("the caller has gone")]
     Abandoned,
     /// The store failed. The act may or may not have happened.

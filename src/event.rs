@@ -148,8 +148,8 @@ pub enum Notice {
     /// A refresh token was used a second time: somebody holds a copy of it.
     /// The session has been ended.
     RefreshTokenReused,
-    /// An account is locked for some time after failed attempts: for strangers,
-    /// a device, a session or a mailed link.
+    /// Failed attempts have locked an account for some time: for strangers, or
+    /// for one device, session or mailed link.
     AccountLocked,
     /// A login with a device, or from a network, that was not seen before
     /// (ASVS 6.3.5).
@@ -157,13 +157,13 @@ pub enum Notice {
     /// The stored password hash of the user cannot be checked: it is corrupt,
     /// made with a pepper that is not configured, or dearer than accepted.
     PasswordHashUnusable,
-    /// The source of breached passwords failed, took too long or panicked. When
-    /// the operation succeeded all the same, its password was not compared.
+    /// The source of breached passwords failed, timed out or panicked. If the
+    /// operation succeeded nevertheless, its password was not compared.
     BreachCheckFailed,
-    /// The application's hook failed, took too long or panicked. The account
-    /// is there without what the hook would have set.
+    /// The application's hook failed, timed out or panicked. The account exists
+    /// without what the hook would have set.
     HookFailed,
-    /// A hashing thread has not come back in time: a foreign scheme hangs.
+    /// A hashing thread has not returned in time: a foreign scheme hangs.
     HashingStuck,
     /// The password was right, but its hash could not be brought up to date.
     RehashFailed,
@@ -200,7 +200,7 @@ impl Notice {
     }
 }
 
-/// The notices of one operation: a set, since one does not hide another.
+/// The notices of one operation. All of them are kept: none replaces another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Notices(BTreeSet<Notice>);
@@ -211,25 +211,25 @@ impl Notices {
         self.0.insert(notice);
     }
 
-    /// Returns whether there is none.
+    /// Returns `true` if there are no notices.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns whether `notice` is among them.
+    /// Returns `true` if `notice` is among them.
     #[must_use]
     pub fn contains(&self, notice: Notice) -> bool {
         self.0.contains(&notice)
     }
 
-    /// The weightiest one.
+    /// Returns the notice of greatest weight.
     #[must_use]
     pub fn first(&self) -> Option<Notice> {
         self.0.first().copied()
     }
 
-    /// All of them, the weightiest first.
+    /// Iterates over the notices, by decreasing weight.
     pub fn iter(&self) -> impl Iterator<Item = Notice> + use<'_> {
         self.0.iter().copied()
     }
@@ -242,7 +242,7 @@ impl<I: IntoIterator<Item = Notice>> From<I> for Notices {
 }
 
 impl fmt::Display for Notices {
-    /// The names, separated by spaces.
+    /// Returns the names, separated by spaces.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, notice) in self.iter().enumerate() {
             let separator = if index == 0 { "" } else { " " };
@@ -263,11 +263,11 @@ pub struct AuthEvent {
     pub operation: Operation,
     /// `None` when it succeeded.
     pub refused: Option<ErrorCode>,
-    /// What an operator should know besides.
+    /// Further facts about the event for an operator.
     pub notices: Notices,
     /// Whose account it was about, as far as that is known.
     pub user_id: Option<UserId>,
-    /// Who did it, if that is somebody else than that user: an administrator.
+    /// The administrator who performed the operation on that user, if any.
     pub actor_id: Option<UserId>,
     /// Which session it was about.
     pub session_id: Option<SessionId>,

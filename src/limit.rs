@@ -42,7 +42,8 @@ impl Quota {
         Duration::from_millis(self.period_ms.into())
     }
 
-    /// As many times as much: at once, and in any time after that.
+    /// Returns the quota with `factor` times the burst and `factor` times the
+    /// rate.
     #[must_use]
     pub fn times(self, factor: u32) -> Self {
         let factor = factor.max(1);

@@ -136,7 +136,7 @@ async fn a_call_whose_caller_has_gone_is_not_run() {
 }
 
 #[tokio::test]
-async fn those_who_have_gone_take_no_place_in_a_full_queue() {
+async fn disconnected_callers_take_no_place_in_a_full_queue() {
     let hasher = hasher_with(|config| config.queue_len = 1);
     let secret = password("correct horse");
     let release = occupy(&hasher).await;
@@ -215,7 +215,7 @@ async fn the_threads_end_with_the_last_clone() {
     assert_eq!(ended, Err(mpsc::RecvTimeoutError::Disconnected));
 }
 
-/// Tries again until it holds: what the watch does takes it a moment.
+/// Waits until `holds` is true: the watching thread takes a moment.
 fn until(holds: impl Fn() -> bool) {
     let start = std::time::Instant::now();
     while !holds() {
@@ -228,12 +228,12 @@ fn until(holds: impl Fn() -> bool) {
 async fn asvs_15_2_2_the_deadline_holds_while_every_thread_is_busy() {
     let hasher = hasher_with(|config| {
         config.queue_deadline = Duration::from_millis(20);
-        // Not the reason why somebody looks.
+        // Long enough never to be the reason for a look at the deadlines.
         config.run_deadline = Duration::from_secs(3600);
     });
     let secret = password("correct horse");
     let _release = occupy(&hasher).await;
-    // Nothing lets the thread go on, and still there is an answer.
+    // Nothing lets the thread go on, and the caller is answered.
     let refused = tokio::time::timeout(Duration::from_secs(60), hasher.hash(&secret)).await;
     assert!(
         matches!(refused, Ok(Err(HashError::Overloaded { .. }))),
@@ -252,7 +252,7 @@ async fn asvs_16_5_4_a_thread_that_hangs_costs_its_own_caller_and_is_replaced() 
     let secret = password("correct horse");
     let memory = hasher.stats().memory_bytes;
     let mut releases = Vec::new();
-    // As many again as there are threads are replaced, and no more.
+    // As many threads as configured are replaced, and no more.
     for lost in 1..=4 {
         let (release, released) = mpsc::channel::<()>();
         releases.push(release);
@@ -265,14 +265,15 @@ async fn asvs_16_5_4_a_thread_that_hangs_costs_its_own_caller_and_is_replaced() 
             assert!(hasher.hash(&secret).await.is_ok(), "{lost}");
         }
     }
-    // All of them hang: whoever comes is refused at once, before the attempt is counted.
+    // All of them hang: a new caller is refused at once, before the attempt is
+    // counted.
     let refused = hasher.verify_absent(&secret);
     let refused = tokio::time::timeout(Duration::from_secs(60), refused).await;
     assert!(
         matches!(refused, Ok(Err(HashError::Overloaded { .. }))),
         "{refused:?}"
     );
-    // They come back: there are as many threads as before, and one works.
+    // They return: there are as many threads as configured, and one works.
     drop(releases);
     until(|| hasher.stats().stuck == 0);
     assert_eq!(hasher.stats().memory_bytes, memory);

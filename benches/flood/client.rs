@@ -22,7 +22,7 @@ pub(crate) struct Client {
     idle: Arc<Mutex<Vec<TcpStream>>>,
 }
 
-/// What the service sees of a device.
+/// The properties of a device that the service sees.
 #[derive(Clone)]
 pub(crate) struct Device {
     address: IpAddr,
@@ -30,8 +30,8 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    /// One of a `kind` of its own, in letters only: the service ignores digits,
-    /// which change with every update.
+    /// A device whose user agent contains `kind`, in letters only: the service
+    /// ignores digits, which change with every update.
     pub(crate) fn new(address: impl Into<IpAddr>, kind: &str, mut number: u32) -> Self {
         let mut agent = format!("Flood{kind}");
         loop {
@@ -48,7 +48,7 @@ impl Device {
         }
     }
 
-    /// A device that no account is known to use, in an IPv4 /16 of its own.
+    /// A device that no account has used, in an IPv4 /16 of its own.
     pub(crate) fn unknown(number: u32) -> Self {
         let [_, _, high, low] = number.to_be_bytes();
         Self::new(Ipv4Addr::new(90 + high % 16, low, 5, 6), "New", number)

@@ -195,10 +195,10 @@ where
     /// Answers one request. `peer` is the address at the other end of the
     /// connection.
     ///
-    /// What the request has begun to change is finished even when the returned
-    /// future is dropped because the client went away: each operation of the
-    /// service sees to that itself. A panic in a store or a hook is answered
-    /// with 500.
+    /// An operation that has begun to change something runs to its end even if
+    /// the returned future is dropped because the client disconnected; the
+    /// service guarantees this for each operation. A panic in a store or a hook
+    /// is answered with 500.
     ///
     /// # Panics
     ///

@@ -286,7 +286,7 @@ impl From<AuthError> for Problem {
             ErrorCode::AccountDisabled => Self::new(ProblemCode::AccountDisabled),
             ErrorCode::RateLimited => Self::new(ProblemCode::RateLimited),
             ErrorCode::Overloaded => Self::new(ProblemCode::Overloaded),
-            // Nobody reads the answer to one who has gone.
+            // The client has disconnected, so nobody reads this answer.
             ErrorCode::Unavailable | ErrorCode::Abandoned => Self::new(ProblemCode::Unavailable),
             ErrorCode::Internal => Self::new(ProblemCode::Internal),
         };

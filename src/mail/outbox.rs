@@ -203,7 +203,7 @@ impl Outbox {
         self.report(post.kind, post.user_id, Some(Notice::MailGivenUp));
     }
 
-    /// One attempt, which is given up after a time and may panic.
+    /// Makes one attempt, which has a time limit and may panic.
     async fn attempt(&self, mail: &Arc<Mail>) -> Result<(), MailError> {
         // The semaphore is never closed.
         let _slot = self.sending.acquire().await;

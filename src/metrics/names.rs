@@ -23,7 +23,7 @@ pub const HASHING_RUN_SECONDS: &str = "admittance_hashing_run_seconds";
 pub const HASHING_RUNS: &str = "admittance_hashing_runs_total";
 /// Jobs that were refused because the queue was full or the wait too long (counter).
 pub const HASHING_OVERLOADS: &str = "admittance_hashing_overloads_total";
-/// Hashing threads that have not come back from a job in time (gauge): a foreign
+/// Hashing threads that have exceeded their time limit (gauge): a foreign
 /// scheme hangs.
 pub const HASHING_STUCK: &str = "admittance_hashing_stuck_threads";
 /// Mails that were done with (counter), by `mail` and `outcome`: `sent`,

@@ -81,7 +81,7 @@ impl Present {
         Self(name)
     }
 
-    /// Counts no more.
+    /// Removes this from the gauge.
     pub(crate) fn end(self) {}
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn hashing_waits() -> Present {
     Present::in_gauge(HASHING_QUEUE)
 }
 
-/// One hashing thread that does not come back.
+/// Shows one hashing thread that has exceeded its time limit.
 pub(crate) fn hashing_stuck() -> Present {
     Present::in_gauge(HASHING_STUCK)
 }

@@ -1,9 +1,9 @@
-//! Who gets to use the hashing threads next.
+//! Admission to the hashing threads.
 //!
-//! A holder of a [`Place`] may have jobs done, one after the other. There are
-//! some more places than threads, so that a holder can ask the store in between
-//! without a thread standing idle. Everybody else waits in a lane; the lanes take
-//! turns, and within a lane the networks do (see [`line`](super::line)).
+//! The holder of a [`Place`] may submit jobs, one after the other. There are
+//! more places than threads, so that a thread stays busy while a holder calls
+//! the store. Other callers wait in a lane. The lanes take turns, and within a
+//! lane the networks do (see [`line`](super::line)).
 
 use std::collections::{BTreeMap, HashSet};
 use std::pin::pin;
@@ -18,33 +18,33 @@ use super::line::{Line, Tag};
 use crate::metrics;
 use crate::network::Network;
 
-/// The shortest wait that a refused caller is told.
+/// The minimum `retry_after` of a refusal.
 const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// An account, by the bytes of its id.
 type Account = [u8; 12];
 
-/// Who asks for a place.
+/// A request for a place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim {
     pub(crate) lane: Lane,
-    /// Where from.
+    /// The network of the caller.
     pub(crate) network: Network,
 }
 
-/// What somebody who asks for a place is taken for.
+/// How a caller is classified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
     /// A known device, a live session or the holder of a mailed link of this
-    /// account, which has one place in this lane at a time. Others of it wait
-    /// with the strangers.
+    /// account. An account has one place in this lane at a time; its further
+    /// callers wait with the strangers.
     Known(Account),
     /// The application itself.
     Host,
-    /// Anybody else.
+    /// Any other caller.
     Stranger,
-    /// Somebody whose password is scored for a form. Scoring has an [`Admission`]
-    /// of its own.
+    /// A caller that has a password scored. Scoring has an [`Admission`] of its
+    /// own.
     Scoring,
 }
 
@@ -53,8 +53,8 @@ impl Lane {
     const KNOWN: usize = 0;
     const HOST: usize = 1;
     const STRANGERS: usize = 2;
-    /// How many turns each lane has while all of them wait. Known devices and
-    /// sessions are what a flood cannot fake.
+    /// The turns of each lane while all of them wait. A flood cannot fake known
+    /// devices and sessions.
     const WEIGHTS: [i64; Self::ALL] = [4, 4, 2];
 
     const fn index(self) -> usize {
@@ -91,9 +91,10 @@ impl Drop for Place {
 #[derive(Debug)]
 pub(super) struct Admission {
     threads: usize,
-    /// How many may wait.
+    /// The maximum number of waiting callers.
     room: usize,
-    /// How much of the room the known and the others each have for themselves.
+    /// The part of `room` that only known callers may use; an equal part is for
+    /// the other callers only.
     reserve: usize,
     deadline: Duration,
     alarm: Arc<Alarm>,
@@ -104,11 +105,11 @@ pub(super) struct Admission {
 struct State {
     free: usize,
     lanes: [Line<Waiter>; Lane::ALL],
-    /// What is owed to each lane (smooth weighted round robin).
+    /// The credit of each lane (smooth weighted round robin).
     credit: [i64; Lane::ALL],
-    /// Accounts that wait or have a place in the lane of the known.
+    /// Accounts that wait or have a place in the known lane.
     accounts: HashSet<Account>,
-    /// Those who wait, in the order in which they came.
+    /// The waiting callers, in order of arrival.
     arrivals: BTreeMap<u64, Arrival>,
     next_arrival: u64,
 }
@@ -129,7 +130,7 @@ struct Waiter {
     _shown: metrics::Present,
 }
 
-/// One who waits. When this is dropped, the place in the line is free.
+/// A waiting caller. Dropping it frees its entry in the line.
 struct Waiting<'a> {
     admission: &'a Admission,
     lane: usize,
@@ -145,10 +146,10 @@ impl Drop for Waiting<'_> {
 }
 
 impl Admission {
-    /// Admits as many as there are `places`. As many as there is `room` for wait,
-    /// each for `deadline` at most, which `alarm` is set for; `reserve` of the room
-    /// is for the known only, and as much for the others only. Jobs are done by
-    /// `threads`.
+    /// Gives out `places`. At most `room` callers wait, each for at most
+    /// `deadline`, for which `alarm` is set; `reserve` of the room is for known
+    /// callers only, and as much for the others only. The jobs run on `threads`
+    /// threads.
     pub(super) fn new(
         threads: usize,
         places: usize,
@@ -169,12 +170,12 @@ impl Admission {
         }
     }
 
-    /// Waits for a place. The future can be dropped at any time.
+    /// Waits for a place. Cancellation safe.
     ///
     /// # Errors
     ///
-    /// [`HashError::Overloaded`] when the line is full of others, or the wait
-    /// too long.
+    /// [`HashError::Overloaded`] if the line is full, or a place is not free
+    /// within the deadline.
     pub(super) async fn admit(
         self: &Arc<Self>,
         claim: Claim,
@@ -198,7 +199,7 @@ impl Admission {
         };
         let answer = pin!(answer).await;
         drop(waiting);
-        // The sender is dropped only with its answer sent.
+        // Unreachable: the sender is dropped only after it has sent the answer.
         answer.unwrap_or_else(|_| Err(self.overloaded(0, job)))
     }
 
@@ -244,11 +245,12 @@ impl Admission {
         Ok(Queued::Waits { lane: index, tag })
     }
 
-    /// Takes out of the line whoever has to leave it since one came into `lane`:
-    /// the newest of whoever floods, which may be that one.
+    /// Removes the caller that has to leave the line after a new one has
+    /// entered `lane`, if the line is too long: the newest one of the network
+    /// with the most waiting callers, which may be the new one.
     ///
-    /// The known and the others both have a reserve, so that neither fills the
-    /// line however many they are. Beyond it, the known go first.
+    /// Known callers and the others each have a reserve, so neither can fill
+    /// the whole line. Beyond the reserves, known callers have precedence.
     fn make_room(&self, state: &mut State, lane: usize) -> Option<Waiter> {
         let [known, host, strangers] = state.lanes.each_ref().map(Line::len);
         let others = host + strangers;
@@ -267,7 +269,7 @@ impl Admission {
         state.last(from)
     }
 
-    /// A place is free: the next one in the lines gets it.
+    /// Returns a place, which goes to the next waiting caller.
     fn release(self: &Arc<Self>, account: Option<Account>) {
         let mut state = self.lock();
         if let Some(account) = account {
@@ -284,13 +286,14 @@ impl Admission {
                 account: waiter.account,
                 waited: waiter.since.elapsed(),
             };
-            // One who has just left drops the place, which goes to the next one.
+            // If the receiver is gone, the place is dropped and goes to the
+            // next caller.
             drop(waiter.reply.send(Ok(place)));
         }
     }
 
-    /// Refuses those who have waited too long. Returns when the next one will
-    /// have.
+    /// Refuses the callers whose deadline has passed. Returns the next
+    /// deadline.
     pub(super) fn expire(&self, job: Duration) -> Option<Instant> {
         let mut late = Vec::new();
         let mut state = self.lock();
@@ -313,13 +316,13 @@ impl Admission {
         next
     }
 
-    /// How many wait for a place.
+    /// The number of callers that wait for a place.
     pub(super) fn waiting(&self) -> usize {
         self.lock().arrivals.len()
     }
 
-    /// The refusal when `waiting` wait and a job takes about `job`: it tells how
-    /// long they will take.
+    /// The refusal when `waiting` callers wait and a job takes about `job`.
+    /// `retry_after` is the time until they are served.
     pub(super) fn overloaded(&self, waiting: usize, job: Duration) -> HashError {
         metrics::hashing_overloaded();
         let rounds = waiting / self.threads.max(1) + 1;
@@ -329,10 +332,10 @@ impl Admission {
         }
     }
 
-    /// No recorder of metrics is called under it, and nothing is dropped under it
-    /// that could take it.
+    /// While this lock is held, no recorder of metrics is called and no value
+    /// is dropped that could take the lock again.
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing is ever left half done under this lock.
+        // No code panics between two changes under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -348,21 +351,21 @@ impl State {
         &mut self.lanes[index]
     }
 
-    /// Takes out who waits in `lane` at `tag`.
+    /// Removes the caller that waits in `lane` at `tag`.
     fn remove(&mut self, lane: usize, tag: Tag) -> Option<Waiter> {
         let left = self.lane(lane).remove(tag)?;
         self.forget(&left);
         Some(left)
     }
 
-    /// Takes out whose turn in `lane` is the last.
+    /// Removes the caller that has the last turn in `lane`.
     fn last(&mut self, lane: usize) -> Option<Waiter> {
         let last = self.lane(lane).pop_last()?;
         self.forget(&last);
         Some(last)
     }
 
-    /// One is out of the line, without a place.
+    /// Updates the state for a caller that left the line without a place.
     fn forget(&mut self, waiter: &Waiter) {
         self.arrivals.remove(&waiter.arrival);
         if let Some(account) = waiter.account {
@@ -370,7 +373,7 @@ impl State {
         }
     }
 
-    /// The next one of the lane whose turn it is.
+    /// Removes and returns the next caller of the lane whose turn it is.
     fn next(&mut self) -> Option<Waiter> {
         let lanes = self.lanes.iter().zip(&mut self.credit);
         let (mut total, mut chosen) = (0, None);

@@ -1,13 +1,13 @@
-//! The clock of the thread that watches over deadlines.
+//! The clock of the thread that enforces deadlines.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// Wakes one waiting thread at the earliest instant that was [set](Self::set).
 ///
-/// A ring clears what was set. The woken thread looks at everything that has a
-/// deadline and sets the alarm to the earliest one left. Whatever is added in the
-/// meantime sets the alarm itself, so no deadline is lost between the two.
+/// A ring clears what was set. The woken thread checks everything that has a
+/// deadline and sets the alarm to the earliest one left. Anything added
+/// meanwhile sets the alarm itself, so no deadline is missed.
 #[derive(Debug, Default)]
 pub(super) struct Alarm {
     state: Mutex<State>,
@@ -21,7 +21,7 @@ struct State {
 }
 
 impl Alarm {
-    /// Rings at `at`, or earlier if an earlier instant is set already.
+    /// Rings at `at`, unless an earlier instant is already set.
     pub(super) fn set(&self, at: Instant) {
         let mut state = self.lock();
         if state.at.is_none_or(|set| at < set) {
@@ -64,7 +64,7 @@ impl Alarm {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing is left half done under this lock.
+        // No code panics between two changes under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -164,16 +164,16 @@ pub struct HashingConfig {
     pub params: Argon2Params,
     /// How many threads hash. Default: as many as there are cores for this process.
     pub threads: Option<NonZeroUsize>,
-    /// How many jobs may wait, at least one. Default 512: a school of 300 that
-    /// logs in at the same moment, and others.
+    /// The maximum number of waiting jobs, at least one. Default 512: a school
+    /// of 300 that logs in at the same moment, and others.
     pub queue_len: usize,
-    /// How long a job may wait until a thread begins it; above zero, at most an
-    /// hour. Default 5 seconds.
+    /// The time within which a thread has to start a job; above zero, at most
+    /// an hour. Default 5 seconds.
     pub queue_deadline: Duration,
-    /// How long a job may take; 100 milliseconds to an hour. After that its caller
-    /// is answered with [`HashError::Stuck`](super::HashError::Stuck), and another
-    /// thread takes the place of the one that hangs, up to as many as `threads`.
-    /// Default 10 seconds.
+    /// The time limit of a job; 100 milliseconds to an hour. After that its
+    /// caller gets [`HashError::Stuck`](super::HashError::Stuck), and another
+    /// thread replaces the one that hangs, at most `threads` of them. Default
+    /// 10 seconds.
     pub run_deadline: Duration,
     /// The key of new hashes. Default none.
     pub pepper: Option<Pepper>,

@@ -26,8 +26,8 @@ use crate::user::PasswordHash;
 /// [`HashError::Overloaded`]. A call whose future is dropped before a thread
 /// has begun it costs nothing. The threads end with the last clone.
 ///
-/// The methods here are for an application that hashes by itself. Within the
-/// service, callers take turns by network, and known devices go first.
+/// These methods are for applications that hash passwords themselves. In the
+/// service, callers take turns by network, and known devices have precedence.
 #[derive(Clone)]
 pub struct PasswordHasher(Arc<Inner>);
 
@@ -54,12 +54,11 @@ pub struct Verdict {
 pub struct HashingStats {
     /// Argon2 runs since the start.
     pub runs: u64,
-    /// Jobs that no thread has begun yet.
+    /// Jobs that no thread has started.
     pub waiting: usize,
-    /// Hashing threads, without those that replace one that hangs.
+    /// Hashing threads, without the replacements of threads that hang.
     pub threads: usize,
-    /// Threads that have not come back from a job within
-    /// [`HashingConfig::run_deadline`].
+    /// Threads that have exceeded [`HashingConfig::run_deadline`].
     pub stuck: usize,
     /// Memory that the threads have allocated for Argon2, in bytes.
     pub memory_bytes: usize,
@@ -102,7 +101,7 @@ impl PasswordHasher {
     ///
     /// # Errors
     ///
-    /// Any of [`HashError`] but [`HashError::Random`] and
+    /// Any [`HashError`] except [`HashError::Random`] and
     /// [`HashError::Abandoned`]. None of them may be taken as a match.
     pub async fn verify(
         &self,
@@ -129,8 +128,8 @@ impl PasswordHasher {
     ///
     /// # Errors
     ///
-    /// [`HashError::Overloaded`]; [`HashError::Failed`] when `work` panics;
-    /// [`HashError::Stuck`] when it takes too long.
+    /// [`HashError::Overloaded`]; [`HashError::Failed`] if `work` panics;
+    /// [`HashError::Stuck`] if it exceeds [`HashingConfig::run_deadline`].
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -138,7 +137,7 @@ impl PasswordHasher {
         self.turn(self.host().await?).run(work, pending()).await
     }
 
-    /// Waits for a turn. The future can be dropped at any time.
+    /// Waits for a turn. Cancellation safe.
     ///
     /// # Errors
     ///
@@ -174,9 +173,9 @@ impl PasswordHasher {
     }
 }
 
-/// A turn at the hashing threads, until it is dropped: hashes that are made or
-/// checked one after the other. One that no thread has begun when `gone` is ready
-/// is not done ([`HashError::Abandoned`]); one that has begun comes to its end.
+/// A turn at the hashing threads, held until it is dropped, for one hash after
+/// the other. A hash that no thread has started when `gone` is ready is
+/// withdrawn ([`HashError::Abandoned`]); one that has started runs to its end.
 #[derive(Debug)]
 pub(crate) struct Turn {
     hasher: PasswordHasher,

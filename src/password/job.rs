@@ -1,4 +1,4 @@
-//! A job for a hashing thread, and its caller who waits for the answer.
+//! Jobs for the hashing threads, and the callers that wait for their answers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,23 +8,23 @@ use tokio::sync::oneshot;
 use super::error::HashError;
 use super::memory::Memory;
 
-/// A job, whatever its answer is.
+/// A job, whatever the type of its answer.
 pub(super) trait Job: Send + Sync {
-    /// Does the work, once, and answers. Panics in it are contained.
+    /// Runs the work once and sends the answer. Catches panics.
     fn run(&self, memory: &mut Memory);
-    /// Answers with `reason`, unless an answer was given before.
+    /// Answers with `reason`, unless the job was already answered.
     fn refuse(&self, reason: HashError);
 }
 
-/// Work whose answer is a `T`.
+/// A job whose answer is a `T`.
 pub(super) struct Pending<F, T> {
-    /// `None` once a thread has begun it.
+    /// `None` once a thread has started it.
     work: Mutex<Option<F>>,
     reply: Mutex<Option<oneshot::Sender<Result<T, HashError>>>>,
 }
 
 impl<F, T> Pending<F, T> {
-    /// `work`, and where its answer arrives.
+    /// Returns the job and the receiver of its answer.
     pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, HashError>>) {
         let (reply, answer) = oneshot::channel();
         let pending = Self {
@@ -36,8 +36,8 @@ impl<F, T> Pending<F, T> {
 
     fn answer(&self, answer: Result<T, HashError>) {
         let reply = lock(&self.reply).take();
-        // Without a caller the answer is dropped here. It may be of the
-        // application's type, and panic.
+        // If nobody waits, the answer is dropped here. It may be of an
+        // application's type, whose drop may panic.
         let sent = AssertUnwindSafe(|| drop(reply.map(|reply| reply.send(answer))));
         contain(catch_unwind(sent));
     }
@@ -56,14 +56,14 @@ impl<T: Send, F: FnOnce(&mut Memory) -> T + Send> Job for Pending<F, T> {
 
     fn refuse(&self, reason: HashError) {
         self.answer(Err(reason));
-        // What the application's work holds may panic when it is dropped.
+        // Dropping the application's closure may panic.
         let work = lock(&self.work).take();
         contain(catch_unwind(AssertUnwindSafe(|| drop(work))));
     }
 }
 
-/// `None` for a panic. Its payload may panic too when it is dropped, so that is
-/// contained as well, and given up if it does so twice.
+/// Returns `None` if `work` panics. The drop of the panic's payload may panic
+/// too; that is caught as well, and a second such payload is leaked.
 fn contain<T>(outcome: std::thread::Result<T>) -> Option<T> {
     match outcome {
         Ok(done) => Some(done),
@@ -77,7 +77,7 @@ fn contain<T>(outcome: std::thread::Result<T>) -> Option<T> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing is left half done under these locks.
+    // No code panics between two changes under these locks.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,21 +1,23 @@
 //! A line in which networks take turns.
 //!
 //! Start-time fair queueing (Goyal, Vin and Cheng, "Start-time Fair Queueing",
-//! SIGCOMM 1996), over the levels of a [`Network`]: each entry gets a tag that
-//! says when its turn is, in a virtual time that goes on with what is served.
-//! The tag is the latest that any of its networks asks for, and a network moves
-//! on by one turn for each entry, a wide one by a fraction of it. So whoever has
-//! nothing in the line is served next, and whoever fills it waits behind the
-//! others, and is the one to be refused when it is full.
+//! SIGCOMM 1996), over the levels of a [`Network`]. Each entry gets a tag, its
+//! turn in a virtual time that advances as entries are served. The tag is the
+//! latest of the next turns of the entry's networks, and each entry moves its
+//! networks' next turns on: the narrowest by one turn, a wider one by a
+//! fraction of it. So an entry of a network without others in the line is
+//! served next. The entries of a network with many of them wait longest, and
+//! are refused first when the line is full.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::network::{Network, Prefix};
 
-/// The length of a turn of the narrowest network. A wider network has a turn
-/// that is as many times shorter as its factor says. It is longer than a line
-/// usually is, since the virtual time goes on by one at the least for each entry
-/// that is served: else whoever comes again at once would owe nothing any more.
+/// The length of a turn of the narrowest network. A wider network's turn is
+/// shorter by its factor. A turn is longer than a line usually is, because the
+/// virtual time advances by at least one for each entry that is served; with a
+/// shorter turn, a network that returns at once would have no turns to wait
+/// for.
 const TURN: u64 = 1024;
 
 /// The place of an entry: when its turn is, and when it came.
@@ -87,34 +89,36 @@ impl<T> Line<T> {
         tag
     }
 
-    /// The item whose turn it is.
+    /// Removes and returns the entry with the earliest turn.
     pub(super) fn pop(&mut self) -> Option<T> {
         let (tag, entry) = self.entries.pop_first()?;
-        // At least by one, so that nobody waits for ever behind those who come
-        // for the first time.
+        // The time advances by at least one, so that newcomers do not delay an
+        // entry for ever.
         self.now = self.now.saturating_add(1).max(tag.turn);
         self.leave(entry.network, false);
         Some(entry.item)
     }
 
-    /// The item whose turn is the last: the newest of whoever waits most.
+    /// Removes and returns the entry with the latest turn: the newest one of
+    /// the network with the most entries.
     pub(super) fn pop_last(&mut self) -> Option<T> {
         let (_, entry) = self.entries.pop_last()?;
         self.leave(entry.network, true);
         Some(entry.item)
     }
 
-    /// Takes the item out that was put in at `tag`.
+    /// Removes the entry with this tag.
     pub(super) fn remove(&mut self, tag: Tag) -> Option<T> {
         let entry = self.entries.remove(&tag)?;
         self.leave(entry.network, true);
         Some(entry.item)
     }
 
-    /// Of an entry that is gone: whether it is as if it had never come.
+    /// Updates the networks of an entry that has left. With `undo`, as if it
+    /// had never entered.
     fn leave(&mut self, network: Network, undo: bool) {
         if self.entries.is_empty() {
-            // A fresh start: nobody owes anybody a turn.
+            // No network has turns to wait for.
             self.networks.clear();
             self.now = 0;
             return;
@@ -127,8 +131,8 @@ impl<T> Line<T> {
                 }
             }
         }
-        // Networks without an entry are remembered until their turn has passed,
-        // and looked for when they are the most.
+        // Networks without an entry are kept until their turn has passed. They
+        // are removed when they are most of the map.
         if self.networks.len() > 8 * self.entries.len() + 1024 {
             let now = self.now;
             self.networks
@@ -166,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_seldom_is_served_before_those_who_come_again_at_once() {
+    fn a_network_that_comes_seldom_is_served_before_those_that_return_at_once() {
         let mut line = Line::default();
         for net in 0..200 {
             line.push(v6(net, 0), net);
@@ -182,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_nothing_in_the_line_is_served_next() {
+    fn a_network_without_entries_is_served_next() {
         let mut line = Line::default();
         for number in 0..100 {
             line.push(v4([192, 0, 2, 1]), number);
@@ -205,14 +209,14 @@ mod tests {
         }
         let served: Vec<_> = (0..40).filter_map(|_| line.pop()).collect();
         let others = served.iter().filter(|number| **number <= 20).count();
-        // Four of the flood come in the turn in which each of the others has one.
+        // The flood is served four times in each round of the others.
         assert_eq!(others, 20, "{served:?}");
         let place = served.iter().rposition(|number| *number <= 20);
         assert!(place.unwrap() < 25, "{served:?}");
     }
 
     #[test]
-    fn the_newest_of_whoever_waits_most_is_refused_first() {
+    fn the_newest_entry_of_the_longest_network_is_refused_first() {
         let mut line = Line::default();
         for number in 0..50 {
             line.push(v4([192, 0, 2, 1]), number);
@@ -220,7 +224,7 @@ mod tests {
         line.push(v4([198, 51, 100, 1]), 1000);
         assert_eq!(line.pop_last(), Some(49));
         assert_eq!(line.pop_last(), Some(48));
-        // What was refused does not count against it.
+        // A refused entry does not move its network's next turn.
         let tag = line.push(v4([192, 0, 2, 1]), 50);
         assert_eq!(line.remove(tag), Some(50));
         assert_eq!(line.len(), 49);
@@ -244,9 +248,9 @@ mod tests {
     }
 
     proptest! {
-        /// Between two that are served of one network that always waits, no other
-        /// network of its size is served more often than twice, however it
-        /// floods; and nobody waits for ever.
+        /// Between two turns of a network that always waits, no other network
+        /// of its size has more than two, whatever it sends; so none waits for
+        /// ever.
         #[test]
         fn no_network_gets_more_than_its_share(
             arrivals in prop::collection::vec((0u8..6, 1usize..20), 1..60)

@@ -1,10 +1,10 @@
-//! A fixed set of hashing threads, and the jobs that they are given.
+//! A fixed set of hashing threads and their job queue.
 //!
-//! A job comes from a holder of a [`Place`], so there are never many: callers
-//! wait for a place in an [`Admission`], one for hashing and one for scoring.
-//! A thread that does not come back from a job in time is replaced while it
-//! hangs. A further thread enforces the deadlines, so none of them depends on an
-//! async runtime or on a free hashing thread.
+//! A job comes from the holder of a [`Place`], so the queue is short: callers
+//! wait for a place in an [`Admission`], one for hashing and one for scoring. A
+//! thread that does not return from a job in time is replaced while it hangs.
+//! One more thread enforces the deadlines, so they do not depend on an async
+//! runtime or on a free hashing thread.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,14 +25,14 @@ use crate::metrics;
 
 /// How long a thread is idle until it wipes its memory.
 const WIPE_AFTER: Duration = Duration::from_millis(50);
-/// How long after a failed replacement of a thread the next one is tried.
+/// The interval between attempts to replace a thread.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// Places for each thread, for hashing. A job takes about as long as a few round
-/// trips to a database, so this many keep a thread busy while some holders make one.
+/// Hashing places per thread. A job takes about as long as a few round trips to
+/// a database, so this many keep a thread busy while some holders call the
+/// store.
 const HASHING_PLACES: usize = 6;
-/// Places for each thread, for scoring: enough to use an idle machine, and few
-/// beside those who hash. Together they are the eight jobs that a thread may have
-/// before it when one more is admitted.
+/// Scoring places per thread: enough to use an idle machine, and few compared
+/// with hashing. In sum, a thread has at most eight jobs ahead of the next one.
 const SCORING_PLACES: usize = 2;
 
 /// The threads. They end when this is dropped, after the jobs they are at.
@@ -40,31 +40,31 @@ pub(super) struct Pool(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// Notified when there is a job, and when the threads are to end.
+    /// Notified when a job is queued, and when the threads have to end.
     work: Condvar,
     alarm: Arc<Alarm>,
     hashing: Arc<Admission>,
-    /// Apart from the others, so that neither keeps the other from a place.
+    /// Separate from `hashing`, so that neither delays the other.
     scoring: Arc<Admission>,
     threads: usize,
     block_count: usize,
     queue_deadline: Duration,
     run_deadline: Duration,
     runs: Arc<AtomicU64>,
-    /// Moving average of what a job takes; 0 before the first.
+    /// Moving average of the duration of a job; 0 before the first.
     job_nanos: AtomicU64,
 }
 
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Queued>,
-    /// What the threads are at, by the number of the job.
+    /// The jobs that threads are running, by number.
     running: BTreeMap<u64, Running>,
     next: u64,
-    /// Threads that exist, the stuck ones included.
+    /// Existing threads, including stuck ones.
     alive: usize,
     stuck: usize,
-    /// Threads that were ever started.
+    /// Threads started so far.
     started: usize,
     is_closed: bool,
 }
@@ -75,25 +75,25 @@ impl State {
     }
 }
 
-/// A job that no thread has begun.
+/// A job that no thread has started.
 struct Queued {
     since: Instant,
-    /// How long its caller waited for the place before.
+    /// How long its caller waited for the place.
     waited: Duration,
     job: Arc<dyn Job>,
     shown: metrics::Present,
 }
 
-/// A job that a thread has begun.
+/// A job that a thread is running.
 struct Running {
     since: Instant,
     job: Arc<dyn Job>,
-    /// Present once the job has run for too long.
+    /// Present once the job has exceeded `run_deadline`.
     stuck: Option<metrics::Present>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing is left half done under these locks.
+    // No code panics between two changes under these locks.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -120,7 +120,8 @@ impl Pool {
             let alarm = Arc::clone(&alarm);
             Admission::new(threads, places, (room, reserve), deadline, alarm)
         };
-        // Made first, so that the threads end when one of them cannot be started.
+        // Created before the threads: if one cannot be started, dropping the
+        // pool ends the others.
         let pool = Self(Arc::new(Shared {
             state: Mutex::default(),
             work: Condvar::new(),
@@ -146,7 +147,7 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Waits for a place. The future can be dropped at any time.
+    /// Waits for a place. Cancellation safe.
     ///
     /// # Errors
     ///
@@ -157,21 +158,24 @@ impl Pool {
             _ => &self.0.hashing,
         };
         if self.0.is_lost() {
-            // No thread would begin the job, which the service counts before it is begun.
+            // No thread would run the job, and the service counts an attempt
+            // before it submits the job.
             return Err(admission.overloaded(0, self.0.usual()));
         }
         admission.admit(claim, self.0.usual()).await
     }
 
-    /// Has a thread do `work` for the holder of `place`, and waits for it without
-    /// blocking. Once `gone` is ready, or the future dropped, a job that no
-    /// thread has begun is withdrawn; one that has begun runs to its end.
+    /// Runs `work` on a thread for the holder of `place`, and waits for the
+    /// result without blocking. Once `gone` is ready or the future is dropped,
+    /// a job that no thread has started is withdrawn; a job that has started
+    /// runs to its end.
     ///
     /// # Errors
     ///
-    /// [`HashError::Abandoned`] when the job was withdrawn; [`HashError::Stuck`]
-    /// when it takes too long; [`HashError::Overloaded`] when no thread has begun
-    /// it in time, since all of them hang; [`HashError::Failed`] when it panics.
+    /// [`HashError::Abandoned`] if the job was withdrawn; [`HashError::Stuck`]
+    /// if it exceeds the run deadline; [`HashError::Overloaded`] if no thread
+    /// starts it in time because all of them hang; [`HashError::Failed`] if it
+    /// panics.
     pub(super) async fn perform<T: Send + 'static>(
         &self,
         place: &mut Place,
@@ -197,7 +201,8 @@ impl Pool {
                 answer.await
             }
         };
-        // `job` is alive here, so its sender was not dropped without an answer.
+        // Unreachable: `job` is alive here, and its sender is dropped only
+        // after it has sent the answer.
         answered.unwrap_or_else(|_| Err(HashError::Failed("the hashing threads have ended".into())))
     }
 
@@ -206,7 +211,7 @@ impl Pool {
         self.0.runs.load(Ordering::Relaxed)
     }
 
-    /// Callers who wait to be admitted, and jobs that no thread has begun.
+    /// Callers that wait for a place, and jobs that no thread has started.
     pub(super) fn waiting(&self) -> usize {
         let jobs = lock(&self.0.state).jobs.len();
         jobs + self.0.hashing.waiting() + self.0.scoring.waiting()
@@ -216,7 +221,7 @@ impl Pool {
         self.0.threads
     }
 
-    /// Threads that have not come back from a job in time.
+    /// Threads that have exceeded the run deadline of their job.
     pub(super) fn stuck(&self) -> usize {
         lock(&self.0.state).stuck
     }
@@ -240,8 +245,8 @@ impl Drop for Pool {
     }
 }
 
-/// A job whose caller waits. Dropping it takes a job that no thread has begun out
-/// of the queue.
+/// A job whose caller waits. Dropping it withdraws the job if no thread has
+/// started it.
 struct Withdrawal<'a> {
     shared: &'a Shared,
     job: &'a dyn Job,
@@ -254,7 +259,7 @@ impl Drop for Withdrawal<'_> {
 }
 
 impl Shared {
-    /// Starts a thread that `alive` counts already.
+    /// Starts a thread, which `alive` already includes.
     fn start_thread(self: &Arc<Self>) -> Result<(), ConfigError> {
         let cannot = |error: &dyn std::error::Error| ConfigError::Threads(error.to_string());
         let memory = Memory::new(self.block_count, Arc::clone(&self.runs))
@@ -272,12 +277,12 @@ impl Shared {
         Ok(())
     }
 
-    /// What a job usually takes.
+    /// The usual duration of a job.
     fn usual(&self) -> Duration {
         Duration::from_nanos(self.job_nanos.load(Ordering::Relaxed))
     }
 
-    /// Whether every thread hangs, and none will be started.
+    /// Returns `true` if every thread hangs and none can be started.
     fn is_lost(&self) -> bool {
         let state = lock(&self.state);
         state.working() == 0 && state.alive >= self.threads.saturating_mul(2)
@@ -303,8 +308,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Takes a job that no thread has begun out of the queue. Returns whether it
-    /// was there.
+    /// Removes a job from the queue. Returns `false` if a thread has already
+    /// started it.
     fn withdraw(&self, job: &dyn Job) -> bool {
         let mut state = lock(&self.state);
         let is_it = |queued: &Queued| std::ptr::addr_eq(Arc::as_ptr(&queued.job), job);
@@ -314,7 +319,7 @@ impl Shared {
         withdrawn.is_some()
     }
 
-    /// What a thread does, to its end.
+    /// Runs jobs until the pool is dropped.
     fn work(&self, mut memory: Memory) {
         while let Some((number, queued)) = self.next(&mut memory) {
             let start = Instant::now();
@@ -338,7 +343,7 @@ impl Shared {
         }
     }
 
-    /// The next job, when there is one; `None` when it is time to end.
+    /// Waits for the next job. Returns `None` when the pool is dropped.
     fn next(&self, memory: &mut Memory) -> Option<(u64, Queued)> {
         let mut state = lock(&self.state);
         loop {
@@ -376,8 +381,8 @@ impl Shared {
         }
     }
 
-    /// Takes note that a thread has come back from a job. The threads that replaced
-    /// stuck ones are too many once those come back: as many of them end.
+    /// Records that a thread has returned from a job. When a stuck thread
+    /// returns, there is one thread more than configured, and this one ends.
     fn has_ended(&self, number: u64) -> End {
         let mut state = lock(&self.state);
         let ended = state.running.remove(&number);
@@ -406,10 +411,10 @@ impl Shared {
         self.job_nanos.store(average, Ordering::Relaxed);
     }
 
-    /// Enforces the deadlines, until the threads are to end.
+    /// Enforces the deadlines until the pool is dropped.
     fn watch(self: &Arc<Self>) {
         while self.alarm.wait() {
-            // The application's subscriber is called within, and may panic.
+            // This calls the application's tracing subscriber, which may panic.
             let looked = catch_unwind(AssertUnwindSafe(|| self.look()));
             let next = looked.unwrap_or_else(|_| Instant::now().checked_add(TRY_AGAIN_AFTER));
             if let Some(next) = next {
@@ -418,10 +423,11 @@ impl Shared {
         }
     }
 
-    /// Answers everybody who has waited too long. Returns the next deadline.
+    /// Answers every caller whose deadline has passed. Returns the next
+    /// deadline.
     fn look(self: &Arc<Self>) -> Option<Instant> {
         let (next_stuck, stuck) = self.find_stuck();
-        // Before their callers know, who may come again at once.
+        // Before the callers are answered: they may return at once.
         let retry = self.replace();
         for job in stuck {
             job.refuse(HashError::Stuck);
@@ -436,7 +442,7 @@ impl Shared {
         deadlines.into_iter().flatten().min()
     }
 
-    /// Refuses the jobs that no thread has begun in time.
+    /// Refuses the jobs that no thread has started in time.
     fn give_up_what_waits(&self) -> Option<Instant> {
         let mut late = Vec::new();
         let mut state = lock(&self.state);
@@ -464,8 +470,8 @@ impl Shared {
         queued.job.refuse(reason);
     }
 
-    /// Marks the threads that do not come back. Returns their jobs, and when the
-    /// next one will have taken too long.
+    /// Marks the threads that have exceeded the run deadline. Returns their
+    /// jobs, and the next deadline.
     fn find_stuck(&self) -> (Option<Instant>, Vec<Arc<dyn Job>>) {
         let (mut hung, mut jobs) = (Vec::new(), Vec::new());
         let mut next = None::<Instant>;
@@ -484,7 +490,7 @@ impl Shared {
             let shown = metrics::hashing_stuck();
             let mut state = lock(&self.state);
             let Some(running) = state.running.get_mut(&number) else {
-                // It has just come back.
+                // It has returned meanwhile.
                 continue;
             };
             running.stuck = Some(shown);
@@ -499,8 +505,8 @@ impl Shared {
         (next, jobs)
     }
 
-    /// Starts threads in place of stuck ones: as many as `threads` at the most.
-    /// Returns when to try again after a failure.
+    /// Starts a thread for each stuck one, at most `threads` of them. Returns
+    /// when to try again after a failure.
     fn replace(self: &Arc<Self>) -> Option<Instant> {
         loop {
             let mut state = lock(&self.state);
@@ -519,7 +525,7 @@ impl Shared {
     }
 }
 
-/// How a thread came back from a job.
+/// The state of a thread that has returned from a job.
 struct End {
     was_stuck: bool,
     is_one_too_many: bool,

@@ -1,19 +1,18 @@
-//! Checking a password for an account: the one way in which a guess is
-//! admitted, counted, hashed and judged.
+//! Checking a password for an account. Every guess is admitted, counted, hashed
+//! and judged here.
 //!
 //! The order is fixed. A guess first counts against the caller's networks,
 //! which costs one act of the store and sheds floods. Then it waits for its
-//! turn at the hashing threads; one that is refused for lack of room is no
-//! failure, and what was counted is given back. Only then it counts against the
-//! account, as failed, and is hashed. A right password takes back what was
-//! counted, and counts against budgets for right passwords.
+//! turn at the hashing threads; if it is refused for lack of room, it is no
+//! failure, and its count is given back. Then it counts against the account, as
+//! failed, and is hashed. A correct password takes back what was counted, and
+//! counts against budgets for correct passwords.
 //!
 //! Strangers share one count of an account's failures, so that guesses from
-//! many networks are seen together. A device that the account is known to be
-//! used with has a count of its own, and so has each live session and each
-//! mailed link, which nobody can pretend to have: strangers who lock an account
-//! do not lock its owner out of those. A reset by mail forgets the strangers'
-//! failures.
+//! many networks add up. Each known device of the account, each live session
+//! and each mailed link has a count of its own. Nobody else can present those,
+//! so strangers who lock an account do not lock its owner out of them. A reset
+//! by mail clears the strangers' failures.
 
 use std::borrow::Cow;
 
@@ -39,16 +38,16 @@ use crate::user::{DeviceDigest, PasswordHash, User, UserStatus};
 pub(super) struct Guess<'a> {
     /// Who makes it.
     pub(super) by: Guesser<'a>,
-    /// Whose password it may be; `None` when the account does not exist.
+    /// The account; `None` if it does not exist.
     pub(super) user: Option<&'a User>,
-    /// What was counted of it before.
+    /// What was already counted for this guess.
     pub(super) counted: Counted,
 }
 
-/// Who guesses, and so under what a wrong guess counts.
+/// Who guesses; it decides the key under which a wrong guess counts.
 #[derive(Debug)]
 pub(super) enum Guesser<'a> {
-    /// Somebody who names the address of an account.
+    /// A client that names the address of an account.
     Visitor(&'a CanonicalEmail),
     /// A live session of the account.
     Session(SessionId),
@@ -56,15 +55,15 @@ pub(super) enum Guesser<'a> {
     Link(&'a OneTimeToken),
 }
 
-/// A password that was right: what is left to be settled, and the turn at the
-/// hashing threads, for the hash that may replace the one that was checked.
+/// A correct password: what is left to settle, and the turn at the hashing
+/// threads, for the hash that may replace the one that was checked.
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Proof {
-    /// For a hash that is still to be made. Dropped as soon as there is none: others
-    /// wait for it.
+    /// The turn for a new hash; `None` if none will be made, since others wait
+    /// for it.
     pub(super) turn: Option<Turn>,
-    /// Whether a hash made now would be of another kind.
+    /// `true` if the hash differs in kind from one made now.
     pub(super) is_outdated: bool,
     account: UserId,
     attempt: Option<Attempt>,
@@ -78,9 +77,9 @@ struct Attempt {
     key: LimitKey,
     /// When it was counted.
     at: Timestamp,
-    /// Whether a failure now locks the account for some time.
+    /// `true` if a failure now locks the account for some time.
     locks: bool,
-    /// Whether it is the one that its owner is told of.
+    /// `true` if the owner is notified of the lock.
     tells: bool,
 }
 
@@ -92,7 +91,8 @@ impl Guess<'_> {
         }
     }
 
-    /// Under what it counts, and who goes first at the hashing threads.
+    /// The key under which the guess counts, and its lane at the hashing
+    /// threads.
     fn key_and_lane(&self, context: &RequestContext) -> (LimitKey, Lane) {
         match (&self.by, self.user) {
             (Guesser::Session(session), Some(user)) => {
@@ -128,7 +128,7 @@ fn device_key(user: UserId, device: DeviceDigest) -> LimitKey {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// Counts a check of a credential by somebody who is not logged in.
+    /// Counts a check of a credential by a client that is not logged in.
     ///
     /// # Errors
     ///
@@ -138,10 +138,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.limit_network("login:address", quota, trail).await
     }
 
-    /// Counts what a live session asks for that costs a hash, a score or the look-up
-    /// of a link, and returns the caller as the store has it now. It counts against
-    /// the session: what strangers do in the same network is not in the way, nor
-    /// what somebody does who has stolen another session of the account.
+    /// Counts an operation of a live session that costs a hash, a score or the
+    /// look-up of a link, and returns the caller as the store has it now. It
+    /// counts against the session: neither strangers in the same network nor
+    /// another session of the account, which may be stolen, use up its budget.
     ///
     /// # Errors
     ///
@@ -158,8 +158,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail.unless_gone(self.as_of_now(auth)).await
     }
 
-    /// Takes back what was counted for the check of `link`, which was found, and
-    /// counts its use by itself: a link is as hard to guess as a session.
+    /// Takes back the count of a check that found `link`, and counts its use
+    /// under the link: a link is as hard to guess as a session.
     ///
     /// # Errors
     ///
@@ -187,18 +187,17 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail.unless_gone(self.inner.hasher.admit(claim)).await
     }
 
-    /// Whether `password` is that of the account that `guess` is at, and the
-    /// account may be used. A wrong one costs exactly one run of Argon2,
-    /// whatever is wrong (CVE-2024-39329), and the account's owner is told once
-    /// in a series of them. A right one has to be [settled](Self::settle).
+    /// Checks `password` against the account of `guess`, which must be active.
+    /// A wrong one costs exactly one run of Argon2, whatever is wrong
+    /// (CVE-2024-39329), and the owner is notified once per series of failures.
+    /// A correct one has to be [settled](Self::settle).
     ///
     /// # Errors
     ///
     /// [`AuthError::InvalidCredentials`]; [`AuthError::RateLimited`];
-    /// [`AuthError::Overloaded`], after which nothing is counted unless every
-    /// thread hangs;
-    /// [`AuthError::Unavailable`]; [`AuthError::Abandoned`];
-    /// [`AuthError::Store`].
+    /// [`AuthError::Overloaded`], after which nothing stays counted unless
+    /// every thread hangs; [`AuthError::Unavailable`];
+    /// [`AuthError::Abandoned`]; [`AuthError::Store`].
     pub(super) async fn check_password(
         &self,
         guess: Guess<'_>,
@@ -209,7 +208,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.check_hash(guess, hash, password, trail).await
     }
 
-    /// The same against a hash that no account has yet.
+    /// As [`check_password`](Self::check_password), against a hash that no
+    /// account has yet.
     pub(super) async fn check_hash(
         &self,
         guess: Guess<'_>,
@@ -268,7 +268,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
     }
 
-    /// Whether `password` is the one of `hash`, and whether that is outdated.
+    /// Returns whether `password` matches `hash`, and whether the hash is
+    /// outdated.
     async fn compare(
         &self,
         turn: &mut Turn,
@@ -298,9 +299,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
     }
 
-    /// An attempt failed, also one whose caller has gone. When that locks the
-    /// account, the owner is told once in a series of failures: at the last step
-    /// of the table.
+    /// Notifies of a failed attempt, even if its caller has disconnected. If it
+    /// locks the account, the event says so, and the owner gets a mail once per
+    /// series of failures: at the last step of the table.
     fn tell_of_lock(&self, attempt: Option<&Attempt>, user: Option<&User>, trail: &Trail) {
         let Some(attempt) = attempt.filter(|attempt| attempt.locks) else {
             return;
@@ -311,14 +312,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
     }
 
-    /// Settles what a right password leaves to be done: takes back what was
-    /// counted as failed, and counts it against the budgets for right
-    /// passwords, of the account and of the caller's networks.
+    /// Settles a correct password: takes back what was counted as failed, and
+    /// counts it against the budgets for correct passwords of the account and
+    /// of the caller's networks.
     ///
     /// # Errors
     ///
-    /// [`AuthError::RateLimited`] when one of those is used up; then the guess
-    /// stays counted against the networks. [`AuthError::Store`].
+    /// [`AuthError::RateLimited`] if one of those budgets is used up; then the
+    /// guess stays counted against the networks. [`AuthError::Store`].
     pub(super) async fn settle(
         &self,
         proof: Proof,
@@ -405,7 +406,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 }
 
-/// Why a hash was not made or checked.
+/// Converts the error of a hash that was not made or checked.
 pub(super) fn hashing_failed(error: HashError, trail: &Trail) -> AuthError {
     if matches!(error, HashError::Stuck) {
         trail.notice(Notice::HashingStuck);

@@ -264,7 +264,7 @@ impl AuditLog {
         is_last
     }
 
-    /// One attempt, which is given up after a time and may panic.
+    /// Makes one attempt, which has a time limit and may panic.
     async fn attempt(&self, job: &Job) -> Result<(), Cause> {
         let (store, act) = (Arc::clone(&self.store), job.act.clone());
         let keep = match &act {

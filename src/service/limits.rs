@@ -8,16 +8,16 @@ use crate::limit::{Decision, Hit, LimitKey, Quota};
 use crate::network::Network;
 use crate::store::Store;
 
-/// Acts that were counted together, so that they can be given back together.
+/// Acts that were counted together, to be given back together.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub(super) struct Counted(Vec<Hit>);
 
 impl Counted {
-    /// Leaves what was counted as it is.
+    /// Keeps the count.
     pub(super) fn keep(self) {}
 
-    /// The acts, to be counted again.
+    /// Returns the acts, to count them again.
     pub(super) fn into_hits(self) -> Vec<Hit> {
         self.0
     }
@@ -28,8 +28,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::RateLimited`] when one of the budgets is used up, which then
-    /// uses up none; [`AuthError::Store`] when the limiter cannot be reached.
+    /// [`AuthError::RateLimited`] if one of the budgets is used up; then none
+    /// is charged. [`AuthError::Store`] if the limiter fails.
     pub(super) async fn limit_network(
         &self,
         scope: &str,
@@ -61,7 +61,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         counted.await.map(Counted::keep)
     }
 
-    /// Counts one act under all of `hits` together.
+    /// Counts one act under all of `hits`, or under none.
     pub(super) async fn count(&self, hits: Vec<Hit>) -> Result<Counted, AuthError> {
         if hits.is_empty() {
             return Ok(Counted::default());
@@ -72,8 +72,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
     }
 
-    /// Takes back what was counted. When that fails, the budgets are regained
-    /// with time.
+    /// Takes back what was counted. If that fails, the budgets recover with
+    /// time.
     pub(super) async fn give_back(&self, Counted(hits): Counted) {
         if hits.is_empty() {
             return;
@@ -85,8 +85,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 }
 
-/// The budgets of a client's networks: each is as many times `quota` as the
-/// network is wide.
+/// The budgets of a client's networks: `quota` times the factor of each level.
 pub(super) fn by_network(scope: &str, network: Network, quota: Quota) -> Vec<Hit> {
     let hit = |level: crate::network::Level| Hit {
         key: LimitKey::new(scope, &level.prefix.to_bytes()),

@@ -14,10 +14,10 @@ use crate::secret::Password;
 use crate::store::{Epoch, Store};
 use crate::user::{DeviceDigest, User};
 
-/// When it makes sense to try again after a hashing thread has not come back.
+/// The `Retry-After` of a login that a hashing thread did not answer in time.
 const STUCK_RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// What a person is told of a [`PasswordTooLong`].
+/// The field error of a [`PasswordTooLong`].
 pub(super) const TOO_LONG: &str = "This password is too long: at most 128 characters are allowed.";
 
 impl<S: Store, C: Clock> AuthService<S, C> {
@@ -32,8 +32,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// [`AuthError::Validation`] when a field cannot be right for any account;
     /// [`AuthError::InvalidCredentials`]; [`AuthError::RateLimited`], after too
-    /// many failures, and also with the right password after too many logins;
-    /// [`AuthError::Overloaded`], which is not counted as a failure;
+    /// many failures, or with a correct password after too many logins;
+    /// [`AuthError::Overloaded`], which does not count as a failure;
     /// [`AuthError::Unavailable`]; [`AuthError::Store`].
     pub async fn login(
         &self,
@@ -97,7 +97,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // By now the device may be known, so that the next login from there is no
         // news: the owner is told of this one, whatever else fails.
         let is_new = device.is_some() && !matches!(recorded, Ok(false));
-        // An account without any was made before devices were remembered.
+        // An account without devices was created before devices were recorded.
         if is_new && !user.devices.is_empty() {
             trail.notice(Notice::NewDevice);
             let outbox = self.inner.outbox.as_ref();
@@ -120,10 +120,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok(self.login_response(&user, tokens, "You are logged in."))
     }
 
-    /// Brings a hash up to date that has old parameters, an old pepper or
-    /// another scheme, after it has checked the right password. When that
-    /// fails, the old one still checks it, so the login goes on and the next
-    /// one tries again.
+    /// Replaces a hash with outdated parameters, an old pepper or another
+    /// scheme, after a correct password. If that fails, the old hash stays
+    /// valid: the login succeeds, and the next one tries again.
     ///
     /// # Errors
     ///
@@ -151,7 +150,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         match renewed.await {
             Ok(Some(new)) => user.password_hash = new,
-            // Another login has renewed it.
+            // A concurrent login has replaced it.
             Ok(None) => {}
             Err(AuthError::Abandoned) => return Err(AuthError::Abandoned),
             Err(error) => {

@@ -209,8 +209,8 @@ impl Asked {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// Counts a mail that the caller asks for against the caller's networks, and
-    /// against the address that it would go to, whether it is sent or not.
+    /// Counts a requested mail against the caller's networks and against the
+    /// recipient's address, whether or not it is sent.
     pub(super) async fn limit_mail(
         &self,
         asked: Asked,
@@ -248,7 +248,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let network = trail.context().network();
         if let Some(quota) = quota {
             let hits = by_network("mail:registration:network", network, quota);
-            // For each address by itself.
+            // Each address is counted separately.
             let hits = hits.into_iter().map(|hit| Hit {
                 key: LimitKey::new(
                     "mail:registration:network",

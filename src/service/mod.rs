@@ -2,9 +2,9 @@
 //!
 //! Every operation takes finished values and a [`RequestContext`], and knows
 //! nothing of HTTP. An operation that counts, writes or mails runs in a Tokio
-//! task of its own: it comes to its end, tells the owner and reports one event
-//! even when its future is dropped. Each write is one atomic act of the store,
-//! and what is written before the deciding one grants nothing.
+//! task of its own: it runs to its end, notifies the owner and reports one
+//! event even if its future is dropped. Each write is one atomic act of the
+//! store, and the writes before the decisive one grant nothing.
 
 mod account;
 mod account_messages;

@@ -1,11 +1,11 @@
 //! The life of an operation: one task, one span, one event.
 //!
-//! An operation that counts, writes or mails runs in a task of its own. So it
-//! comes to its end whatever the caller does: frameworks drop a handler's
-//! future when the client goes away, and what an operation has begun to write
-//! must be finished, told to the owner and reported all the same. Once nobody
-//! waits for it, an operation gives up at the points where that undoes nothing:
-//! while it reads, and while it waits for its turn to hash a password.
+//! An operation that counts, writes or mails runs in a task of its own, because
+//! frameworks drop a handler's future when the client disconnects. Once it has
+//! begun to write, the operation finishes, notifies the owner and reports its
+//! event, with or without a caller. Without a caller, it stops early at the
+//! points where that undoes nothing: while it reads, and while it waits for its
+//! turn to hash a password.
 //!
 //! An operation that only reads runs in the caller's future, and ends with it.
 
@@ -28,7 +28,7 @@ use crate::store::Store;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Subject {
     user_id: Option<UserId>,
-    /// Who acts, if that is somebody else.
+    /// The administrator who acts on that user, if any.
     actor_id: Option<UserId>,
     session_id: Option<SessionId>,
 }
@@ -52,7 +52,7 @@ impl Subject {
         }
     }
 
-    /// `user`, or many, as an administrator's business.
+    /// `user`, or several users, on behalf of an administrator.
     pub(super) fn of_administrator(auth: &Authenticated, user: Option<UserId>) -> Self {
         Self {
             user_id: user,
@@ -62,8 +62,8 @@ impl Subject {
     }
 }
 
-/// What becomes known while an operation runs, and what it goes by: a refusal is
-/// reported with what was known by then. Clones share it.
+/// The facts that an operation learns while it runs. A refusal is reported with
+/// the facts known by then. Clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct Trail(Arc<Shared>);
 
@@ -71,7 +71,7 @@ pub(super) struct Trail(Arc<Shared>);
 struct Shared {
     context: RequestContext,
     known: Mutex<Known>,
-    /// Closed when nobody waits for the operation any more.
+    /// Closed when the caller's future is dropped.
     caller: watch::Receiver<()>,
 }
 
@@ -95,37 +95,39 @@ impl Trail {
         (Self(Arc::new(shared)), waits)
     }
 
-    /// Where the request came from.
+    /// The context of the request.
     pub(super) fn context(&self) -> &RequestContext {
         &self.0.context
     }
 
-    /// The operation is about this user, or about none that is known.
+    /// Sets the user that the operation is about; `None` if there is no such
+    /// user.
     pub(super) fn about(&self, user: Option<UserId>) {
         self.known().subject.user_id = user;
     }
 
-    /// The operation is about this session.
+    /// Sets the session that the operation is about.
     pub(super) fn session(&self, session: SessionId) {
         self.known().subject.session_id = Some(session);
     }
 
-    /// Adds something that an operator should know.
+    /// Adds a notice to the event.
     pub(super) fn notice(&self, notice: Notice) {
         self.known().notices.insert(notice);
     }
 
-    /// Waits until nobody waits for the operation any more.
+    /// Completes when the caller's future is dropped.
     pub(super) fn gone(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut caller = self.0.caller.clone();
         async move {
-            // No value is ever sent: it ends when the sender is dropped.
+            // No value is ever sent: `changed` fails when the sender is
+            // dropped.
             while caller.changed().await.is_ok() {}
         }
     }
 
-    /// Does `work`, and gives it up once nobody waits for it: for what may be
-    /// left undone at any point.
+    /// Does `work`, and stops it when the caller's future is dropped. `work`
+    /// must be safe to stop at any point.
     pub(super) async fn unless_gone<T, E: Into<AuthError>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
@@ -137,19 +139,19 @@ impl Trail {
         }
     }
 
-    // Each change is whole before anything in it could panic.
+    // No code panics between two changes under this lock.
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// Runs `work` in a task of its own to its end, and reports exactly one
-    /// event of it: also when it panics, and when the caller drops this future.
+    /// Runs `work` to its end in a task of its own, and reports exactly one
+    /// event, even if it panics or the caller drops this future.
     ///
     /// # Errors
     ///
-    /// Those of `work`; [`AuthError::Internal`] when it panics.
+    /// Those of `work`; [`AuthError::Internal`] if it panics.
     pub(super) async fn operation<T, W>(
         &self,
         kind: Operation,
@@ -171,11 +173,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     /// Runs `work`, which changes nothing, in the caller's future, and reports
-    /// one event of it, as [`operation`](Self::operation) does.
+    /// one event, as [`operation`](Self::operation) does.
     ///
     /// # Errors
     ///
-    /// Those of `work`; [`AuthError::Internal`] when it panics.
+    /// Those of `work`; [`AuthError::Internal`] if it panics.
     pub(super) async fn reading<T>(
         &self,
         kind: Operation,
@@ -189,7 +191,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         report.end(work.await)
     }
 
-    /// Reports an operation that another one includes.
+    /// Reports an operation that is a part of another one.
     pub(super) fn report_part<T>(
         &self,
         kind: Operation,
@@ -206,8 +208,8 @@ fn span(kind: Operation) -> tracing::Span {
     tracing::debug_span!("operation", operation = kind.as_str())
 }
 
-/// The event of an operation that is under way. It is emitted when the
-/// operation ends, and by the drop if it never does.
+/// The event of a running operation. It is emitted when the operation ends, or
+/// on drop if it never does.
 struct Report<S: Store, C: Clock> {
     service: AuthService<S, C>,
     kind: Operation,
@@ -217,7 +219,7 @@ struct Report<S: Store, C: Clock> {
 }
 
 impl<S: Store, C: Clock> Report<S, C> {
-    /// The operation's time counts from here.
+    /// The duration is measured from here.
     fn of(service: AuthService<S, C>, kind: Operation, trail: Trail) -> Self {
         Self {
             service,
@@ -273,16 +275,17 @@ impl<S: Store, C: Clock> Report<S, C> {
 
 impl<S: Store, C: Clock> Drop for Report<S, C> {
     fn drop(&mut self) {
-        // A read whose caller has gone, or a runtime that is shut down. Of what
-        // is reported only when it is refused, nothing is said: it was not.
+        // The caller's future was dropped during a read, or the runtime shut
+        // down. Operations that are reported only when refused were not
+        // refused.
         if self.is_due && !is_reported_when_refused(self.kind) {
             self.emit(Some(&AuthError::Abandoned));
         }
     }
 }
 
-/// Whether an operation comes so often, and means so little when it succeeds,
-/// that only its refusal is an event.
+/// Returns `true` for operations that are frequent and insignificant when they
+/// succeed: only their refusals are events.
 const fn is_reported_when_refused(kind: Operation) -> bool {
     matches!(kind, Operation::ValidateToken | Operation::PasswordStrength)
 }

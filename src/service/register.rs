@@ -196,7 +196,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// The hash of a new password of somebody who is not logged in.
+    /// Hashes a new password of a client that is not logged in.
     async fn hash_for_visitor(
         &self,
         password: &NormalizedPassword,
@@ -282,9 +282,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// Stores a new session. Unless it is certain that it was stored, and once, it
-    /// is taken back: 64 random bits collide with nothing but the same session,
-    /// stored by a command that was sent twice.
+    /// Stores a new session. Unless the store confirms that it was stored
+    /// exactly once, it is deleted again: an id of 64 random bits collides only
+    /// with the same session, stored by a command that was sent twice.
     pub(super) async fn open(&self, session: &crate::session::Session) -> Result<(), AuthError> {
         let failed = match self.inner.store.insert_session(session).await {
             Ok(Insert::Inserted) => return Ok(()),

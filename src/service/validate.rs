@@ -46,7 +46,7 @@ impl Authenticated {
         &self.identity.session
     }
 
-    /// The session as one that the caller holds the tokens of.
+    /// The session, identified by the tokens that the caller holds.
     pub(super) fn held(&self) -> HeldSession {
         HeldSession {
             user_id: self.user().id,

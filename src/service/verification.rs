@@ -274,8 +274,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.operation(kind, subject, context, resend).await
     }
 
-    /// Has a link mailed, in the background, if the address waits to be
-    /// confirmed.
+    /// Mails a link in the background if the address is waiting for
+    /// confirmation.
     fn post_verification_link(&self, outbox: &Arc<Outbox>, email: Email, user: Option<User>) {
         let (service, kind) = (self.clone(), MailKind::VerifyEmail);
         outbox.post(kind, user.as_ref().map(|user| user.id), async move {

@@ -1,10 +1,10 @@
-//! Which mistake each property of conditional writes and of several budgets must
-//! notice.
+//! The mistakes in conditional writes and in shared budgets that the properties
+//! must detect.
 
 use crate::faulty::Fault::{self, *};
 
 /// Each mistake in the condition of a write, or in counting an act in several
-/// budgets, and a property that must notice it.
+/// budgets, and a property that must detect it.
 pub(crate) const CONDITIONS: &[(Fault, &str)] = &[
     (
         StatusChangeIgnoresVersion,

@@ -183,7 +183,7 @@ async fn one_account_does_not_push_the_events_of_others_out_of_the_queue() {
     let ann = bed.register("ann@example.org").await;
     bed.auth.flush_events().await;
     let mallory = bed.validate(&mallory).await.unwrap();
-    // Faster than the log is written: it is held up.
+    // Faster than the log is written, so the writer is held back.
     let held = Arc::new(Semaphore::new(0));
     let gate = Arc::clone(&held);
     log.hook(1, move || {

@@ -1,6 +1,7 @@
-//! Requests that are dropped: frameworks drop a handler's future when the
-//! client goes away, at whatever point it waits. What an operation has begun to
-//! change it finishes, tells the owner of and reports, as if somebody waited.
+//! Dropped requests: frameworks drop a handler's future when the client
+//! disconnects, at whatever point it waits. Once an operation has begun to
+//! change something, it finishes, notifies the owner and reports, as if its
+//! caller still waited.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ pub(crate) async fn poll_at_most<F: Future>(future: F, polls: usize) -> Option<F
         left -= 1;
         match future.as_mut().poll(context) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            // The next poll may be the one at which it is given up.
+            // The next poll may be the one that drops it.
             Poll::Pending if left == 0 => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
@@ -51,8 +52,9 @@ impl RegistrationHook for CountingHook {
     }
 }
 
-/// Drops the caller's future of `op` at the `point`-th point of its calls of the
-/// store. Returns whether it got that far, and whether it then gave up.
+/// Drops the caller's future of `op` at the `point`-th point of its calls of
+/// the store. Returns `None` if it has fewer points, else whether it was
+/// abandoned.
 async fn drop_at(op: Op, usual: &Usual, point: usize) -> Option<bool> {
     let hook = CountingHook::default();
     let scene = Scene::built(op, config(), |builder, mailbox| {
@@ -90,7 +92,7 @@ async fn drop_at(op: Op, usual: &Usual, point: usize) -> Option<bool> {
     let events = reported(&scene, op, before);
     let (event, usual_event) = match &usual.event {
         Some(usual_event) if !op.is_silent() => (&events[0], usual_event),
-        // What is reported only when it is refused was not.
+        // A success of an operation that is reported only when refused.
         _ => {
             assert!(events.is_empty());
             scene.check(&None).await;
@@ -102,12 +104,12 @@ async fn drop_at(op: Op, usual: &Usual, point: usize) -> Option<bool> {
     assert_eq!(event.operation, usual_event.operation);
     let gave_up = event.refused == Some(ErrorCode::Abandoned);
     if gave_up {
-        // Then nothing was changed, and nobody is told.
+        // Then nothing was changed, and nobody is notified.
         assert_eq!(mails, []);
         scene.assert_nothing_decided().await;
     } else {
         assert_eq!(event.refused, usual_event.refused);
-        // The owner was told, and so was the operator.
+        // The owner and the operator were notified.
         assert_eq!(mails, usual.mails, "{op:?}");
         assert_eq!(event.notices, usual_event.notices);
         assert_eq!(event.user_id, usual_event.user_id.and(event.user_id));
@@ -143,6 +145,6 @@ async fn asvs_2_3_3_each_operation_dropped_at_each_point_where_it_waits() {
         OPS.len()
     );
     assert!(drops >= 400, "{drops}");
-    // Whoever leaves while an operation only reads stops it.
+    // Dropping the caller's future while an operation only reads stops it.
     assert!(given_up >= 50, "{given_up}");
 }

@@ -63,8 +63,9 @@ async fn asvs_6_3_5_the_owner_is_told_of_a_new_device_whatever_fails() {
     assert!(failures >= 10, "{failures}");
 }
 
-/// Ann, whose hash is of older parameters, logs in from a new device. Her hash
-/// cannot be renewed, if `fails` says at which call of the store that would be.
+/// Ann, whose hash has outdated parameters, logs in from a new device. If
+/// `fails` is the number of a call of the store, that call fails, and her hash
+/// is not renewed.
 async fn log_in_with_an_older_hash(fails: Option<usize>) -> (Vec<&'static str>, Vec<Notice>) {
     let truth = MemoryStore::new();
     let mut older = config();

@@ -36,11 +36,11 @@ pub(crate) enum Fault {
     Twice,
     /// The store panics.
     Panic,
-    /// What is heard of it is an error, and it is done when it is delivered.
+    /// The caller gets an error; the act is done when the test delivers it.
     Late,
 }
 
-/// What goes wrong at once. [`Fault::Late`] needs somebody who delivers.
+/// The faults that act at once. [`Fault::Late`] needs a test that delivers.
 pub(crate) const FAULTS: [Fault; 5] = [
     Fault::ErrorBefore,
     Fault::ErrorAfter,
@@ -49,7 +49,7 @@ pub(crate) const FAULTS: [Fault; 5] = [
     Fault::Panic,
 ];
 
-/// What is done when the store is called.
+/// The plan for the calls of the store.
 type Hook = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 /// An act that is still to be done.
 type Late = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
@@ -66,13 +66,13 @@ struct Plan {
     /// What happens at which call, counted from 1 since it was set.
     at: Option<(usize, Turn)>,
     calls: Vec<&'static str>,
-    /// The task that made the first call, and how many it has made.
+    /// The task of the first call, and the number of its calls.
     first: Option<Option<Id>>,
     by_first: usize,
     /// Every call gives way this often, before and after it is done.
     yields: usize,
-    /// What is done at which point: there is one before each call is done, and
-    /// one after it, counted from 1.
+    /// What to do at which point. There is a point before each call and one
+    /// after it, counted from 1.
     point: Option<(usize, Signal)>,
     points: usize,
     late: Option<Late>,
@@ -95,7 +95,7 @@ impl<S: Store + Clone> FaultyStore<S> {
         }
     }
 
-    /// What holds back operations that take turns.
+    /// The gate that makes operations take turns.
     pub(crate) fn gate(&self) -> &Gate {
         &self.gate
     }
@@ -110,7 +110,7 @@ impl<S: Store + Clone> FaultyStore<S> {
         self.set(Some((call, Turn::Fault(fault))), 0);
     }
 
-    /// Does what `hook` gives before the `call`-th call from now on.
+    /// Runs the future of `hook` before the `call`-th call from now on.
     pub(crate) fn hook<F>(&self, call: usize, hook: impl Fn() -> F + Send + Sync + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -119,8 +119,8 @@ impl<S: Store + Clone> FaultyStore<S> {
         self.set(Some((call, Turn::Hook(hook))), 0);
     }
 
-    /// Calls `hook` at the `point`-th point from now on, and gives way there.
-    /// There is a point before each call is done and one after it.
+    /// Calls `hook` at the `point`-th point from now on, and yields there.
+    /// There is a point before each call and one after it.
     pub(crate) fn at_point(&self, point: usize, hook: impl Fn() + Send + Sync + 'static) {
         self.set(None, 3);
         self.plan.lock().unwrap().point = Some((point, Arc::new(hook)));
@@ -131,14 +131,13 @@ impl<S: Store + Clone> FaultyStore<S> {
         self.set(None, yields);
     }
 
-    /// Takes the act that was told to be late, to be awaited when it is delivered.
+    /// Takes the act that is to be late; awaiting it delivers it.
     pub(crate) fn late(&self) -> Option<Late> {
         self.plan.lock().unwrap().late.take()
     }
 
-    /// How many of the calls since the plan was set were made by the task that
-    /// made the first one: what an operation waits for, and not what is done in the
-    /// background.
+    /// The number of calls since the plan was set that were made by the task of
+    /// the first call: those of the operation, without those in the background.
     pub(crate) fn foreground(&self) -> usize {
         self.plan.lock().unwrap().by_first
     }
@@ -244,9 +243,9 @@ async fn give_way(times: usize) {
     }
 }
 
-/// Implements each trait: each method is a call of the same one of the store
-/// beneath. An argument is a value (`own`), a reference (`of`) or a slice (`all`);
-/// it is kept for a call that is done late.
+/// Implements each trait by calls of the same method of the wrapped store. An
+/// argument is a value (`own`), a reference (`of`) or a slice (`all`); it is
+/// kept for a late call.
 macro_rules! faulty {
     ($($trait:ident { $($method:ident($($name:ident: $type:ty = $kind:ident),*) -> $answer:ty;)* })*) => {
         $(

@@ -1,4 +1,4 @@
-//! Operations that take turns at the store, act by act.
+//! Operations that take turns at the store, one act at a time.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,25 +10,25 @@ use tokio::task::{Id, JoinHandle, yield_now};
 
 use crate::faulty::FaultyStore;
 
-/// How many acts one operation may still do.
+/// The number of acts that one operation may still do.
 #[derive(Debug)]
 struct Turn {
     acts: Semaphore,
-    /// Acts that wait to be allowed.
+    /// Acts that wait for permission.
     parked: AtomicUsize,
 }
 
-/// Holds back the acts of operations that have no turn. An operation is known by
-/// the task that it runs in; what runs in other tasks is let through.
+/// Holds back the acts of operations without a turn. An operation is identified
+/// by its task; acts of other tasks pass.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     turns: Mutex<HashMap<Id, Arc<Turn>>>,
-    /// The turn of the next task that comes.
+    /// The turn of the next task that arrives.
     next: Mutex<Option<Arc<Turn>>>,
 }
 
 impl Gate {
-    /// Waits until the operation that this task runs may do another act.
+    /// Waits until the operation of this task may do another act.
     pub(crate) async fn pass(&self) {
         let Some(id) = tokio::task::try_id() else {
             return;
@@ -48,14 +48,15 @@ impl Gate {
     }
 }
 
-/// An operation that does its acts when it is told to.
+/// An operation that does its acts on command.
 pub(crate) struct Lane<T> {
     turn: Arc<Turn>,
     task: JoinHandle<T>,
 }
 
 impl<T: Send + 'static> Lane<T> {
-    /// Starts `operation`, up to its first act of `store`, which is gated.
+    /// Starts `operation` and runs it up to its first act of `store`, which is
+    /// gated.
     pub(crate) async fn start<S: Store + Clone>(
         store: &FaultyStore<S>,
         operation: impl Future<Output = T> + Send + 'static,
@@ -71,7 +72,7 @@ impl<T: Send + 'static> Lane<T> {
         lane
     }
 
-    /// Lets it do so many acts.
+    /// Lets it do `acts` acts.
     pub(crate) async fn go(&self, acts: usize) {
         self.turn.acts.add_permits(acts);
         self.settle().await;
@@ -81,7 +82,7 @@ impl<T: Send + 'static> Lane<T> {
         self.task.is_finished()
     }
 
-    /// Lets it do the rest.
+    /// Lets it run to its end.
     pub(crate) async fn finish(self) -> T {
         self.turn.acts.add_permits(1000);
         self.task.await.unwrap()

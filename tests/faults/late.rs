@@ -1,6 +1,6 @@
-//! Each write of each operation, delivered late: after acts on the same records
-//! were acknowledged. And every method of the store with each fault, over MongoDB
-//! too.
+//! Every write of every operation, delivered late: after acts on the same
+//! records were acknowledged. And every method of the store under every fault,
+//! over MongoDB.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::scene::{OPS, Op, Scene};
 use crate::sweep::{self, usual_on};
 use crate::truth::Truth;
 
-/// What changes nothing, and may be as late as it likes.
+/// Reads, which may be as late as they like.
 const READS: [&str; 9] = [
     "user",
     "user_by_email",
@@ -22,7 +22,7 @@ const READS: [&str; 9] = [
     "events_of",
 ];
 
-/// Where the accounts are.
+/// The store under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Where {
     Memory,
@@ -50,7 +50,7 @@ async fn deliver_late(place: Where, op: Op, call: usize) {
         scene.check_error(error);
     }
     let later = scene.go_on().await;
-    // Whatever the store says of it: nobody listens any more.
+    // The store's answer has no receiver any more.
     drop(late.await);
     scene.assert_stands(&later).await;
 }
@@ -58,7 +58,7 @@ async fn deliver_late(place: Where, op: Op, call: usize) {
 async fn each_write_late(place: Where) {
     let mut writes = 0;
     for op in OPS {
-        // What the operation calls is the same in every store.
+        // The calls of an operation are the same in every store.
         let usual = usual_on(op, Truth::memory()).await;
         for (index, name) in usual.calls.iter().enumerate() {
             if READS.contains(name) {
@@ -83,8 +83,8 @@ async fn i12_a_write_that_is_delivered_late_undoes_nothing_in_mongodb() {
     each_write_late(Where::MongoDb).await;
 }
 
-/// The sweep over every operation is in memory; here each method of the store has
-/// each fault once, in an operation that calls it.
+/// The sweep over every operation runs in memory. Here each method of the store
+/// meets each fault once, in an operation that calls it.
 #[tokio::test]
 async fn asvs_2_3_3_each_method_of_the_store_under_each_fault_in_mongodb() {
     let (mut seen, mut faults) = (BTreeSet::new(), 0);

@@ -1,4 +1,4 @@
-//! Clients that go away while their password waits to be hashed.
+//! Clients that disconnect while their password waits to be hashed.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl Busy {
         Self { bed, open, guest }
     }
 
-    /// Requests that have got as far as they can.
+    /// Waits until `waiting` requests are in the queue.
     async fn wait_for(&self, waiting: usize) {
         let is_so = async {
             while self.bed.auth.hashing_stats().waiting != waiting {
@@ -61,7 +61,8 @@ impl Busy {
         assert!(came.is_ok(), "{:?}", self.bed.auth.hashing_stats());
     }
 
-    /// `count` logins that are under way, each from another network.
+    /// Starts `count` logins, each from another network, and waits until they
+    /// are in the queue.
     async fn logins(&self, count: u8, email: impl Fn(u8) -> String) -> JoinSet<()> {
         let before = self.bed.auth.hashing_stats().waiting;
         let mut all = JoinSet::new();
@@ -76,7 +77,7 @@ impl Busy {
         all
     }
 
-    /// How logins ended since the service was busy.
+    /// The outcomes of the logins since the service has been busy.
     fn ended(&self) -> Vec<Option<ErrorCode>> {
         let events = self.bed.events.all();
         let logins = events
@@ -92,10 +93,10 @@ impl Busy {
     }
 }
 
-/// Seen before: with 20 clients gone, the next login took 12 hashes and the time
-/// of all those that nobody waited for.
+/// Reported case: with 20 disconnected clients, the next login took 12 hashes,
+/// the time of those that nobody waited for.
 #[tokio::test]
-async fn asvs_15_4_4_twenty_clients_that_are_gone_cost_the_next_login_nothing() {
+async fn asvs_15_4_4_twenty_disconnected_clients_cost_the_next_login_nothing() {
     let busy = Busy::new(|_| ()).await;
     let mut gone = busy
         .logins(20, |number| format!("nobody{number}@example.org"))
@@ -107,13 +108,13 @@ async fn asvs_15_4_4_twenty_clients_that_are_gone_cost_the_next_login_nothing() 
     assert_eq!(busy.ended(), [Some(ErrorCode::Abandoned); 20]);
     let bed = busy.release().await;
     bed.login(BOB, PASSWORD).await.unwrap();
-    // One of the busy one's, since it failed, and one of Bob's.
+    // One for the login of `SLOW`, which failed, and one for Bob's.
     assert_eq!(bed.auth.hashing_stats().runs, runs + 2);
     assert_eq!(bed.mails().await, []);
 }
 
 #[tokio::test]
-async fn asvs_15_4_4_clients_that_are_gone_leave_the_line_while_others_have_every_place() {
+async fn asvs_15_4_4_disconnected_clients_leave_the_line_while_others_hold_every_place() {
     let busy = Busy::new(|_| ()).await;
     let stranger = |number| format!("nobody{number}@example.org");
     let mut stay = busy.logins(10, stranger).await;
@@ -125,17 +126,17 @@ async fn asvs_15_4_4_clients_that_are_gone_leave_the_line_while_others_have_ever
     while stay.join_next().await.is_some() {}
 }
 
-/// Leaving before the hash is no free guess.
+/// Disconnecting before the hash is no free guess.
 #[tokio::test]
-async fn asvs_6_3_1_a_guess_that_is_given_up_once_it_is_counted_stays_counted() {
+async fn asvs_6_3_1_a_counted_guess_stays_counted_after_its_client_disconnects() {
     let busy = Busy::new(|_| ()).await;
-    // As many as have a place at once and one more: they are counted one by one,
-    // until they have locked the account for strangers.
+    // Five have a place, and so are counted: the number at which the account is
+    // locked for strangers.
     let mut gone = busy.logins(5, |_| ANN.to_owned()).await;
     gone.shutdown().await;
     busy.wait_for(0).await;
     assert_eq!(busy.ended(), [Some(ErrorCode::Abandoned); 5]);
-    // The operator is told that it is locked, by the guess that did it.
+    // The event of the guess that locked it tells the operator.
     let events = busy.bed.events.all();
     let locked =
         |event: &&admittance::event::AuthEvent| event.notices.contains(Notice::AccountLocked);
@@ -149,12 +150,12 @@ async fn asvs_6_3_1_a_guess_that_is_given_up_once_it_is_counted_stays_counted() 
     );
 }
 
-/// What is refused for lack of room is not counted as a failure, neither of the
-/// account nor of the network.
+/// A refusal for lack of room counts as a failure neither of the account nor of
+/// the network.
 #[tokio::test]
 async fn asvs_6_3_1_a_refusal_for_lack_of_room_locks_nobody_out() {
     let busy = Busy::new(|config| {
-        // A place at the thread, and one in the queue.
+        // One place at the thread, and one in the queue.
         config.hashing.queue_len = 1;
         config.limits.login_by_address = Some(Quota::new(3, Duration::from_secs(3600)));
     })

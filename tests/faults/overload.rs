@@ -105,8 +105,8 @@ impl Busy {
             while bed.auth.hashing_stats().waiting == 0 {
                 let guests = guests.lock().unwrap();
                 if guests.last().unwrap().is_finished() {
-                    // The place is the operation's by now: it waits for its turn, and
-                    // is refused no more.
+                    // The operation holds the place: it waits for its turn and
+                    // can no longer be refused.
                     open.send(()).unwrap();
                     break;
                 }

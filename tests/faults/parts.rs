@@ -71,7 +71,7 @@ async fn asvs_16_5_3_randomness_that_fails_fails_closed() {
                         );
                         assert_eq!(mails, []);
                     }
-                    // A link that is made in the background.
+                    // A link that is sent in the background.
                     Some(Ok(_)) if has_dropped(&scene) => assert_eq!(mails, []),
                     // The id under which the event would be kept.
                     Some(Ok(_)) if matches!(op, Op::Export | Op::ListUserEvents) => {
@@ -93,7 +93,7 @@ async fn asvs_16_5_3_randomness_that_fails_fails_closed() {
     assert!(faults >= 40, "{faults}");
 }
 
-/// Whether one of the last two events is that of a mail that was dropped.
+/// Whether one of the last two events reports a dropped mail.
 fn has_dropped(scene: &Scene) -> bool {
     let events = scene.bed.events.all();
     let mut last = events.iter().rev().take(2);

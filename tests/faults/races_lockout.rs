@@ -81,8 +81,7 @@ async fn ghsa_40_of_guesses_from_many_networks_at_once_five_are_checked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn ghsa_46_of_guesses_over_every_path_at_once_five_by_login_and_five_by_session_are_checked()
-{
+async fn ghsa_46_concurrent_guesses_on_every_path_get_five_checks_by_login_and_five_by_session() {
     let most = LockoutPolicy::default().steps()[0].failures;
     for (racers, rounds) in FIELDS {
         let bed = built(config(), |builder, _| builder);

@@ -17,12 +17,12 @@ pub(crate) struct Usual {
     /// How many of them come before the answer.
     pub(crate) foreground: usize,
     pub(crate) mails: Vec<(MailKind, String)>,
-    /// Its event, if it makes one.
+    /// The operation's event, if it reports one.
     pub(crate) event: Option<AuthEvent>,
 }
 
-/// The events of `op` since there were `from` of them, but for those of mails
-/// and of the end of the session whose place it takes.
+/// The events of `op` after the first `from`, without those of mails and of a
+/// session that was ended to make room.
 pub(crate) fn reported(scene: &Scene, op: Op, from: usize) -> Vec<AuthEvent> {
     let mut events = scene.bed.events.all().split_off(from);
     events.retain(|event| {

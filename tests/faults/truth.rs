@@ -1,4 +1,4 @@
-//! The store beneath the one that goes wrong: in memory or in MongoDB.
+//! The store below the faulty one: in memory or in MongoDB.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,21 +9,21 @@ use mongodb::bson::{Document, doc};
 
 use crate::mongo;
 
-/// A store that works.
+/// A store without faults.
 #[derive(Clone)]
 pub(crate) struct Truth {
     store: Arc<dyn Store>,
     rows: Rows,
 }
 
-/// Where the rows are that no trait counts.
+/// Gives access to rows that no trait counts.
 #[derive(Clone)]
 enum Rows {
     Memory(MemoryStore),
     MongoDb(Database),
 }
 
-/// How many there are of each.
+/// The number of rows of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) users: usize,
@@ -48,7 +48,7 @@ impl Truth {
         }
     }
 
-    /// A fresh database on the shared server.
+    /// A new database on the shared server.
     pub(crate) async fn mongodb() -> Self {
         let options = mongo::options().await;
         let client = mongodb::Client::with_options(options).unwrap();

@@ -22,8 +22,8 @@ use crate::client::{Client, json_request, registration, send};
 use crate::support::bed::{Bed, PASSWORD, config};
 use crate::support::gate::Gate;
 
-/// Waits for the event that follows the first `earlier`, and returns its operation
-/// and what it was refused with.
+/// Waits for the event that follows the first `earlier` events, and returns its
+/// operation and the error code of its refusal.
 async fn next_event<S>(bed: &Bed<S>, earlier: usize) -> (Operation, Option<ErrorCode>) {
     let next = async {
         loop {
@@ -96,7 +96,7 @@ async fn an_operation_that_waits_for_a_hash_is_abandoned_when_its_client_disconn
     // The first event is the registration of Bob.
     let abandoned = (Operation::Register, Some(ErrorCode::Abandoned));
     assert_eq!(next_event(&client.bed, 1).await, abandoned);
-    // The hash that has begun runs to its end, with or without its client.
+    // A hash that has started runs to its end, with or without its client.
     drop(busy);
     open.send(()).unwrap();
     let wrong = (Operation::Login, Some(ErrorCode::InvalidCredentials));

@@ -121,7 +121,7 @@ async fn a_job_that_waited_too_long_is_an_overload_and_not_a_run() {
 }
 
 #[tokio::test]
-async fn a_job_that_nobody_waits_for_leaves_the_gauge_at_once() {
+async fn an_abandoned_job_leaves_the_gauge_at_once() {
     let mut global = Global::take().await;
     let hasher = hasher(Duration::from_secs(600));
     let (open, gate) = channel::<()>();
@@ -142,7 +142,7 @@ async fn a_job_that_nobody_waits_for_leaves_the_gauge_at_once() {
     assert_eq!(seen.number(HASHING_OVERLOADS), 0.0);
     open.send(()).unwrap();
     busy.await.unwrap().unwrap();
-    // The answer comes before the figure.
+    // The answer precedes the figure.
     global
         .until(|seen| seen.count(HASHING_RUN_SECONDS) == 1)
         .await;

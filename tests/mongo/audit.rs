@@ -102,7 +102,7 @@ async fn a_corrupt_event_is_reported_and_concerns_nobody_else() {
     ];
     for field in fields {
         let mut broken = vec![doc! { "$set": { field: [{ "canary": 1 }] } }];
-        // Records of before have no set.
+        // The first version stored no set.
         if field != "notices" {
             broken.push(doc! { "$unset": { field: "" } });
         }

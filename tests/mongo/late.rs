@@ -160,7 +160,7 @@ async fn i12_a_grant_that_failed_does_not_undo_a_later_revocation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_who_go_away_in_the_line_send_nothing() {
+async fn callers_that_disconnect_while_waiting_send_nothing() {
     let mut options = mongo::options().await;
     let commands = Commands::watch(&mut options);
     let (proxy, through) = Proxy::before(&options).await;

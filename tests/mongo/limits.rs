@@ -1,4 +1,4 @@
-//! How limits are kept in the database.
+//! The documents of limits.
 
 use mongodb::Database;
 use mongodb::bson::spec::BinarySubtype;
@@ -44,7 +44,7 @@ fn binary(bytes: &[u8]) -> Binary {
     }
 }
 
-/// What is kept of a limit: its budgets, in any order, and its end.
+/// The stored limit: its budgets, in any order, and its expiry.
 async fn kept_limit(database: &Database, number: u32) -> (Vec<(Bson, Bson)>, Bson) {
     let limits = database.collection::<Document>("rate_limits");
     let id = doc! { "_id": binary(&key(number).to_bytes()) };
@@ -63,7 +63,7 @@ async fn kept_limit(database: &Database, number: u32) -> (Vec<(Bson, Bson)>, Bso
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_budgets_of_a_group_are_in_one_record_as_long_as_they_are_in_use() {
+async fn the_budgets_of_a_group_share_one_record_while_in_use() {
     let (database, store) = prepared().await;
     let date = |seconds| Bson::DateTime(DateTime::from_millis(at(seconds).as_millis()));
     let full_at = |numbers: &[(u32, u32)]| {
@@ -91,7 +91,7 @@ async fn the_budgets_of_a_group_are_in_one_record_as_long_as_they_are_in_use() {
     let (budgets, end) = kept_limit(&database, 1015).await;
     assert_eq!(budgets, full_at(&[(30, period), (1015, period)]));
     assert_eq!(end, date(period));
-    // What is whole again is dropped by the next write.
+    // The next write removes budgets that have recovered.
     let later = 10 * period;
     Act::HitBoth {
         key: 31,
@@ -109,7 +109,7 @@ async fn the_budgets_of_a_group_are_in_one_record_as_long_as_they_are_in_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_of_before_counts_as_whole() {
+async fn a_limit_without_budgets_counts_as_unused() {
     let (database, store) = prepared().await;
     let limits = database.collection::<Document>("rate_limits");
     let date = DateTime::from_millis(at(500).as_millis());

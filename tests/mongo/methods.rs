@@ -6,12 +6,12 @@ use admittance::user::UserStatus;
 use crate::acts::{Act, State};
 use crate::sample::*;
 
-/// The users that [`prepare`] makes: the first, and one for each act that ends
-/// the state that it is done in.
+/// The users that [`prepare`] inserts: the first, and one for each call that
+/// ends the state in which it is made.
 pub(crate) const PREPARED: [u32; 5] = [1, 3, 4, 5, 6];
 
-/// What must be there for [`every_method`] to do something: the users, of whom
-/// the user 1 has two sessions and two tokens, and an attempt that failed.
+/// Inserts what [`every_method`] needs: the users, two sessions and two tokens
+/// of user 1, and a failed attempt.
 pub(crate) async fn prepare(store: &(impl Store + ?Sized)) {
     let users = PREPARED.map(|number| Act::InsertUser {
         number,
@@ -35,7 +35,7 @@ pub(crate) async fn prepare(store: &(impl Store + ?Sized)) {
     }
 }
 
-/// One act for each method, in an order in which each does something, with the
+/// One call of each method, in an order in which each has an effect, with the
 /// name of the command that it sends.
 pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
     vec![

@@ -139,8 +139,9 @@ async fn costs_of_every_operation(
     let (auth, here) = (&bed.auth, &bed.here);
     let tokens = bed.register(email).await.tokens;
     takes("register", 3, 3);
-    // The network, the user, the attempt; then at once the session and what a right
-    // password gives back and counts against; then what is recorded of it.
+    // The network, the user, the attempt; then concurrently the session and the
+    // budgets that a correct password gives back and uses; then the audit
+    // record.
     let other = bed.login(email, PASSWORD).await.unwrap().tokens;
     takes("login", 9, 5);
     bed.login(email, PASSWORD).await.unwrap();
@@ -165,8 +166,9 @@ async fn costs_of_every_operation(
     takes("end_session", 1, 1);
     auth.end_all_sessions(&ann, here).await.unwrap();
     takes("end_all_sessions", 2, 2);
-    // The session's limit, the attempt; what a right password gives back and
-    // counts against; the sessions, the new one, the password, the old sessions.
+    // The session's limit, the attempt; the budgets that a correct password
+    // gives back and uses; the sessions, the new one, the password, the old
+    // sessions.
     let fresh = bed
         .change_password(&ann, PASSWORD, OTHER_PASSWORD)
         .await
@@ -478,7 +480,7 @@ async fn guess_at_once(beds: [&Arc<Bed<MongoStore>>; 2], racers: u8, email: &str
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asvs_15_2_2_right_passwords_of_one_account_count_together_wherever_they_are_given() {
+async fn asvs_15_2_2_correct_passwords_of_an_account_share_a_budget_across_networks() {
     let store = mongo::store_over(mongo::options().await).await;
     let bed = Bed::over(store, bed::config());
     bed.register("ann@example.org").await;

@@ -29,7 +29,7 @@ fn student(number: u16) -> String {
     format!("student{number}@school.example")
 }
 
-/// A service with so many accounts, each made from an address of its own.
+/// A service with `students` accounts, each registered from another address.
 async fn school(config: AuthConfig, students: u16) -> Arc<Bed> {
     let bed = Arc::new(Bed::with(config));
     for number in 0..students {
@@ -41,8 +41,8 @@ async fn school(config: AuthConfig, students: u16) -> Arc<Bed> {
     bed
 }
 
-/// All of them log in at the same moment, each from where `address` says.
-/// Returns how many were let in.
+/// Logs all of them in at the same moment, each from its `address`. Returns how
+/// many succeeded.
 async fn log_in_at_once(bed: &Arc<Bed>, students: u16, address: impl Fn(u16) -> IpAddr) -> usize {
     let mut all = JoinSet::new();
     for number in 0..students {
@@ -64,8 +64,8 @@ async fn log_in_at_once(bed: &Arc<Bed>, students: u16, address: impl Fn(u16) -> 
     let_in
 }
 
-/// Seen before: of 100 students behind one address, with the right passwords, 39
-/// were refused.
+/// Reported case: of 100 students behind one address, with correct passwords,
+/// 39 were refused.
 #[tokio::test]
 async fn three_hundred_people_behind_one_address_log_in_at_once() {
     let bed = school(unlimited_registrations(), 300).await;
@@ -89,9 +89,9 @@ async fn three_hundred_phones_of_one_24_or_one_48_log_in_at_once() {
     assert_eq!(log_in_at_once(&bed, 300, phones_v6).await, 300);
 }
 
-/// What one person with a right password can take of what everybody shares.
+/// What one account can use of the budgets that a network shares.
 #[tokio::test]
-async fn asvs_15_2_2_one_person_logs_in_ten_times_a_minute_and_then_uses_up_a_budget() {
+async fn asvs_15_2_2_an_account_has_ten_logins_a_minute_and_more_count_as_failures() {
     let mut config = unlimited_registrations();
     config.limits.login_by_address = Some(Quota::new(20, MINUTE));
     let bed = school(config, 2).await;
@@ -106,9 +106,10 @@ async fn asvs_15_2_2_one_person_logs_in_ten_times_a_minute_and_then_uses_up_a_bu
         }
     }
     assert_eq!(let_in, 10);
-    // The twenty that were hashed in vain are all that this network gets.
+    // The excess logins used up the network's budget of 20.
     assert_eq!(bed.auth.hashing_stats().runs, 2 + 10 + 20);
-    // Elsewhere the account is not locked, and a minute later it has ten more.
+    // From another network, other accounts and, a minute later, this one log
+    // in.
     let elsewhere = RequestContext::from_ip([198, 51, 100, 1].into());
     let neighbour = bed.auth.login(login(&student(1), PASSWORD), &elsewhere);
     assert!(neighbour.await.is_ok());
@@ -117,8 +118,16 @@ async fn asvs_15_2_2_one_person_logs_in_ten_times_a_minute_and_then_uses_up_a_bu
     assert!(again.await.is_ok());
 }
 
-/// Guesses at random addresses, one from each of `sources`, until nothing more is
-/// let through; returns how many were.
+/// A configuration that allows a network `count` failed checks at once, and one
+/// more every minute.
+fn guesses_at_once(count: u32) -> AuthConfig {
+    let mut config = config();
+    config.limits.login_by_address = Some(Quota::new(count, MINUTE));
+    config
+}
+
+/// Guesses at random addresses, one from each of `sources`. Returns how many of
+/// them were hashed.
 async fn guesses(bed: &Bed, sources: impl Iterator<Item = IpAddr>) -> u64 {
     let before = bed.auth.hashing_stats().runs;
     for (number, source) in sources.enumerate() {
@@ -132,12 +141,11 @@ async fn guesses(bed: &Bed, sources: impl Iterator<Item = IpAddr>) -> u64 {
     bed.auth.hashing_stats().runs - before
 }
 
-/// Seen before: 3,000 checks at once from 50 /64s of one /48, none refused.
+/// Reported case: 3,000 checks at once from 50 /64s of one /48 were all
+/// admitted.
 #[tokio::test]
 async fn ghsa_45_all_networks_of_one_48_together_have_sixteen_budgets() {
-    let mut config = config();
-    config.limits.login_by_address = Some(Quota::new(60, MINUTE));
-    let bed = Bed::with(config);
+    let bed = Bed::with(guesses_at_once(60));
     let in_48 = |number: u16| Ipv6Addr::new(0x2001, 0xdb8, 7, (number % 50) << 8, 0, 0, 0, 1);
     let sources = (0..3000).map(|number| in_48(number).into());
     assert_eq!(guesses(&bed, sources).await, 16 * 60);
@@ -145,9 +153,7 @@ async fn ghsa_45_all_networks_of_one_48_together_have_sixteen_budgets() {
 
 #[tokio::test]
 async fn ghsa_45_all_networks_of_one_56_and_all_addresses_of_one_24_have_four_budgets() {
-    let mut config = config();
-    config.limits.login_by_address = Some(Quota::new(60, MINUTE));
-    let bed = Bed::with(config);
+    let bed = Bed::with(guesses_at_once(60));
     let in_56 = |number: u16| Ipv6Addr::new(0x2001, 0xdb8, 7, 0x100 + number % 256, 0, 0, 0, 1);
     let sources = (0..2000).map(|number| in_56(number).into());
     assert_eq!(guesses(&bed, sources).await, 4 * 60);
@@ -156,31 +162,27 @@ async fn ghsa_45_all_networks_of_one_56_and_all_addresses_of_one_24_have_four_bu
     assert_eq!(guesses(&bed, sources).await, 4 * 60);
 }
 
-/// A refusal at one level uses up none: the flood of a neighbour costs a network
-/// nothing of its own budget.
+/// A refusal at one level is charged at none: a neighbour's flood costs a
+/// network nothing of its own budget.
 #[tokio::test]
 async fn ghsa_45_what_a_wide_network_refuses_does_not_count_in_a_narrow_one() {
-    let mut config = config();
-    config.limits.login_by_address = Some(Quota::new(10, MINUTE));
-    let bed = Bed::with(config);
+    let bed = Bed::with(guesses_at_once(10));
     let flood = (0..1000).map(|number: u16| {
         Ipv6Addr::new(0x2001, 0xdb8, 7, 0x100 + number % 255, 0, 0, 0, 1).into()
     });
     assert_eq!(guesses(&bed, flood).await, 40);
     let quiet: IpAddr = Ipv6Addr::new(0x2001, 0xdb8, 7, 0x1ff, 0, 0, 0, 1).into();
     assert_eq!(guesses(&bed, std::iter::repeat_n(quiet, 100)).await, 0);
-    // Once the wide one has room again, the quiet one has its whole budget.
+    // After the /56 has recovered, the quiet /64 has its whole budget.
     bed.clock.advance(10 * MINUTE);
     assert_eq!(guesses(&bed, std::iter::repeat_n(quiet, 100)).await, 10);
 }
 
-/// Seen before: one who was logged in got 429 at `/password/confirm`, because the
-/// network's budget was used up by strangers.
+/// Reported case: a logged-in client got 429 at `/password/confirm` because
+/// strangers had used up the network's budget.
 #[tokio::test]
-async fn a_live_session_does_not_depend_on_what_strangers_of_its_network_do() {
-    let mut config = config();
-    config.limits.login_by_address = Some(Quota::new(5, MINUTE));
-    let bed = Bed::with(config);
+async fn a_live_session_does_not_share_the_budget_of_strangers_in_its_network() {
+    let bed = Bed::with(guesses_at_once(5));
     let tokens = bed.register("ann@example.org").await.tokens;
     let here = bed.here.ip.unwrap();
     assert_eq!(guesses(&bed, std::iter::repeat_n(here, 50)).await, 5);
@@ -196,7 +198,7 @@ async fn a_live_session_does_not_depend_on_what_strangers_of_its_network_do() {
 }
 
 #[tokio::test]
-async fn a_class_registers_at_once_by_the_setting_for_it() {
+async fn class_of_lets_a_class_register_at_once() {
     for (limits, let_in) in [
         (LimitPolicy::default(), 60),
         (LimitPolicy::class_of(300), 300),
@@ -204,7 +206,7 @@ async fn a_class_registers_at_once_by_the_setting_for_it() {
         let mut config = config();
         config.limits = limits;
         config.hashing.threads = std::num::NonZeroUsize::new(2);
-        // However slow the machine.
+        // On a machine of any speed.
         config.hashing.queue_deadline = Duration::from_secs(600);
         let bed = Arc::new(Bed::with(config));
         let mut all = JoinSet::new();
@@ -220,7 +222,8 @@ async fn a_class_registers_at_once_by_the_setting_for_it() {
     }
 }
 
-/// Whoever has stolen a session could else keep the owner from changing the password.
+/// Otherwise a stolen session could prevent the owner from changing the
+/// password.
 #[tokio::test]
 async fn asvs_7_5_1_one_session_does_not_use_up_the_checks_of_another() {
     let bed = Bed::mailing();
@@ -244,9 +247,9 @@ async fn asvs_7_5_1_one_session_does_not_use_up_the_checks_of_another() {
     assert!(changed.await.is_ok());
 }
 
-/// A class that resets its passwords behind one address logs in afterwards.
+/// A class that resets its passwords behind one address can log in afterwards.
 #[tokio::test]
-async fn right_links_use_up_no_budget_for_failures() {
+async fn valid_links_use_no_failure_budget() {
     let mut config = config();
     config.limits.login_by_address = Some(Quota::new(5, MINUTE));
     config.limits.mail_by_address = None;
@@ -267,9 +270,9 @@ async fn right_links_use_up_no_budget_for_failures() {
     assert!(answer.is_ok(), "{answer:?}");
 }
 
-/// One link is no way to have passwords scored without end.
+/// One link does not give unlimited password scores.
 #[tokio::test]
-async fn asvs_2_4_1_a_right_link_has_a_budget_of_its_own() {
+async fn asvs_2_4_1_a_valid_link_has_its_own_budget() {
     let bed = Bed::mailing();
     bed.register("ann@example.org").await;
     let email = "ann@example.org".into();
@@ -288,10 +291,10 @@ async fn asvs_2_4_1_a_right_link_has_a_budget_of_its_own() {
     assert!(matches!(refused, Some(Err(AuthError::RateLimited { .. }))));
 }
 
-/// A login that is refused although the password is right makes no device known and
-/// tells nobody.
+/// A login that is refused in spite of a correct password records no device and
+/// sends no mail.
 #[tokio::test]
-async fn asvs_6_3_5_a_login_beyond_its_budget_pushes_out_no_device() {
+async fn asvs_6_3_5_a_login_beyond_its_budget_replaces_no_known_device() {
     let bed = Bed::mailing();
     let id = bed.register("ann@example.org").await.user_id;
     let _ = bed.mails().await;

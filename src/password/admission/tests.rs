@@ -38,7 +38,7 @@ fn account(number: u16) -> Lane {
     Lane::Known([high, low, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
 }
 
-/// Polls once: what does not wait is done then.
+/// Polls once and returns the output if the future is ready.
 fn poll<T>(future: &mut Pin<Box<dyn Future<Output = T> + '_>>) -> Option<T> {
     match future
         .as_mut()
@@ -53,7 +53,7 @@ fn admit(pool: &Pool, claim: Claim) -> Admitting<'_> {
     Box::pin(pool.admit(claim))
 }
 
-/// Takes every place, so that all who come later wait.
+/// Takes every place, so that later callers wait.
 fn fill(pool: &Pool) -> Vec<Place> {
     let claims = (0..u16::MAX).map(|number| from(Lane::Host, 60_000 + number % 5000));
     let mut places = Vec::new();
@@ -66,7 +66,7 @@ fn fill(pool: &Pool) -> Vec<Place> {
     places
 }
 
-/// Somebody who came, and waits or was refused.
+/// A caller that waits or was refused.
 fn come(pool: &Pool, claim: Claim) -> Admitting<'_> {
     let mut admitting = admit(pool, claim);
     match poll(&mut admitting) {
@@ -83,7 +83,7 @@ fn asvs_15_4_4_a_full_line_refuses_the_flood_and_not_the_newcomer() {
     let pool = pool(|config| config.queue_len = 45);
     let places = fill(&pool);
     assert_eq!(places.len(), 6);
-    // 40 may wait, 10 of which only known ones.
+    // 40 may wait, 10 of them known callers only.
     let mut flood: Vec<_> = (0..30)
         .map(|_| come(&pool, from(Lane::Stranger, 0)))
         .collect();
@@ -111,12 +111,12 @@ fn asvs_15_4_4_known_devices_have_a_reserve_and_go_first() {
     let mut strangers: Vec<_> = (0..100)
         .map(|number| Box::new(come(&pool, from(Lane::Stranger, number))))
         .collect();
-    // The reserve is theirs even while everybody else has filled the rest,
-    // and beyond it strangers make room.
+    // Their reserve is theirs even when others have filled the rest; beyond it,
+    // strangers make room.
     let mut known: Vec<_> = (0..20)
         .map(|number| Box::new(come(&pool, from(account(number), 500))))
         .collect();
-    // Of every three turns they have two.
+    // They have two of every three turns.
     let (mut first, mut second) = (0, 0);
     for _ in 0..15 {
         drop(places.pop());
@@ -138,7 +138,7 @@ fn asvs_15_4_4_known_devices_have_a_reserve_and_go_first() {
     assert_eq!((first, second), (10, 5));
 }
 
-/// Like [`poll`], for one that may have been done before.
+/// Like [`poll`], for a future that may have completed earlier.
 fn poll_once(future: &mut Admitting<'_>) -> Option<Result<Place, HashError>> {
     let done = poll(future)?;
     *future = Box::pin(pending());
@@ -146,11 +146,11 @@ fn poll_once(future: &mut Admitting<'_>) -> Option<Result<Place, HashError>> {
 }
 
 #[test]
-fn an_account_has_one_place_among_the_known_at_a_time() {
+fn an_account_has_one_place_in_the_known_lane_at_a_time() {
     let pool = pool(|config| config.queue_len = 45);
     let mut places = fill(&pool);
     let mut one = come(&pool, from(account(1), 1));
-    // The others of it wait in turn with the strangers.
+    // Its further callers wait with the strangers.
     let mut more: Vec<_> = (0..5).map(|_| come(&pool, from(account(1), 1))).collect();
     let mut other = come(&pool, from(account(2), 2));
     drop(places.pop());
@@ -163,7 +163,7 @@ fn an_account_has_one_place_among_the_known_at_a_time() {
     let second = second.unwrap().unwrap();
     let served: Vec<_> = more.iter_mut().filter_map(poll_once).collect();
     assert_eq!(served.len(), 1);
-    // As soon as its place is free it may have another one.
+    // Once its place is free it may have another one.
     drop((first, one));
     let mut again = come(&pool, from(account(1), 1));
     drop(second);
@@ -178,7 +178,7 @@ fn asvs_15_4_4_known_devices_leave_a_reserve_to_strangers() {
     let mut strangers: Vec<_> = (0..30)
         .map(|_| come(&pool, from(Lane::Stranger, 0)))
         .collect();
-    // However many accounts somebody has.
+    // However many accounts the attacker has.
     let mut known: Vec<_> = (0..100)
         .map(|number| come(&pool, from(account(number), 500 + number)))
         .collect();
@@ -186,7 +186,8 @@ fn asvs_15_4_4_known_devices_leave_a_reserve_to_strangers() {
     assert_eq!((refused, pool.waiting()), (70, 40));
     let refused = strangers.iter_mut().filter_map(poll_once).count();
     assert_eq!(refused, 20);
-    // The newest of them makes room for one from another network, and no known one.
+    // The newest one makes room for a caller from another network; a known
+    // caller does not.
     let mut newcomer = come(&pool, from(Lane::Stranger, 700));
     assert!(poll(&mut newcomer).is_none());
     assert_eq!(known.iter_mut().filter_map(poll_once).count(), 0);
@@ -194,7 +195,7 @@ fn asvs_15_4_4_known_devices_leave_a_reserve_to_strangers() {
 }
 
 #[test]
-fn scoring_and_hashing_do_not_keep_each_other_from_a_place() {
+fn scoring_and_hashing_do_not_compete_for_places() {
     let pool = pool(|config| config.queue_len = 45);
     let come = |lane: Lane| {
         let came = (0..100).map(|number| admit(&pool, from(lane, number)));
@@ -211,14 +212,14 @@ fn scoring_and_hashing_do_not_keep_each_other_from_a_place() {
     let mut logins = come(Lane::Stranger);
     let (hashing, _) = count(&mut logins);
     assert_eq!(hashing.len(), 6);
-    // A form that is done makes room for the next one, and for no login.
+    // A scored form makes room for the next form, and for no login.
     drop(scoring);
     assert_eq!(count(&mut forms).0.len(), 2);
     assert_eq!(count(&mut logins).0.len(), 0);
 }
 
 #[test]
-fn what_is_remembered_of_those_who_waited_goes_with_them() {
+fn nothing_is_remembered_of_callers_that_have_left() {
     let alarm = Arc::<Alarm>::default();
     let deadline = Duration::from_secs(3600);
     let admission = Arc::new(Admission::new(1, 1, (40, 10), deadline, alarm));
@@ -245,7 +246,7 @@ fn a_school_behind_one_address_is_let_in_at_once_by_default() {
         .map(|_| admit(&pool, from(Lane::Stranger, 0)))
         .collect();
     let mut places = Vec::new();
-    // Each who is done makes room for the next one.
+    // Each finished caller makes room for the next one.
     while places.len() < 300 {
         let before = places.len();
         for waits in &mut waiting {
@@ -261,12 +262,12 @@ fn a_school_behind_one_address_is_let_in_at_once_by_default() {
 }
 
 #[test]
-fn one_who_leaves_gives_the_place_back_at_once() {
+fn a_disconnected_caller_returns_its_place_at_once() {
     let pool = pool(|config| config.queue_len = 7);
     let places = fill(&pool);
     assert_eq!(places.len(), 6);
     for _ in 0..100 {
-        // There is room for two, and these leave.
+        // There is room for two callers, and these disconnect.
         let gone = come(&pool, from(Lane::Stranger, 1));
         assert_eq!(pool.waiting(), 1);
         drop(gone);
@@ -283,13 +284,13 @@ fn a_place_that_nobody_takes_goes_to_the_next_one() {
     let places = fill(&pool);
     let admitted = come(&pool, from(Lane::Stranger, 1));
     drop(places);
-    // It is theirs by now, and they leave without looking.
+    // The place is theirs by now, and they disconnect without having seen it.
     drop(admitted);
     assert_eq!(fill(&pool).len(), 6);
 }
 
 #[test]
-fn one_who_leaves_before_the_job_is_begun_costs_nothing_and_later_changes_nothing() {
+fn a_caller_that_disconnects_before_its_job_starts_costs_nothing_and_after_that_changes_nothing() {
     let pool = pool(|config| config.queue_len = 45);
     let claim = from(Lane::Stranger, 1);
     let mut busy = poll(&mut admit(&pool, claim)).unwrap().unwrap();
@@ -306,7 +307,7 @@ fn one_who_leaves_before_the_job_is_begun_costs_nothing_and_later_changes_nothin
     let mut held: Pin<Box<dyn Future<Output = _>>> = Box::pin(pool.perform(&mut busy, hold, gone));
     assert!(poll(&mut held).is_none());
     begun.recv().unwrap();
-    // The thread is busy: this one has not begun.
+    // The thread is busy: this job has not started.
     let runs = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&runs);
     let work = move |_: &mut _| *counted.lock().unwrap() += 1;
@@ -318,7 +319,7 @@ fn one_who_leaves_before_the_job_is_begun_costs_nothing_and_later_changes_nothin
         "{answer:?}"
     );
     assert_eq!(pool.waiting(), 0);
-    // That one has begun, and comes to its end.
+    // That job has started, and runs to its end.
     leave.send(()).unwrap();
     assert!(poll(&mut held).is_none());
     drop(release);

@@ -126,9 +126,9 @@ pub struct UserEventView {
     pub operation: Operation,
     /// Why it was refused; `None` when it succeeded.
     pub refused: Option<ErrorCode>,
-    /// The weightiest of `notices`.
+    /// The notice of greatest weight, as in the first version.
     pub notice: Option<Notice>,
-    /// What there is to know besides, the weightiest first.
+    /// All notices, by decreasing weight.
     #[serde(default)]
     pub notices: Vec<Notice>,
     /// Who did it, if that was somebody else: an administrator.

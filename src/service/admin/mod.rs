@@ -100,7 +100,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let list = async |_: &_| {
             auth.require_permission(&AdminPermission::ReadUsers.into())?;
             let limit = page_limit(request.limit)?;
-            // One more, which tells whether there is another page.
+            // One more than the page, to know whether there is another page.
             let found = self
                 .inner
                 .store

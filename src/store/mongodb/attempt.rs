@@ -145,7 +145,7 @@ pub(super) async fn attempt(
 }
 
 /// Forgets the attempts under `key`, unless one was let through after `until`.
-/// A record without the time of the last attempt is forgotten.
+/// A record without the time of the last attempt counts as expired.
 pub(super) async fn forgive(
     attempts: &Collection<Document>,
     key: &Binary,

@@ -33,7 +33,7 @@ fn to_document(record: &AuditRecord) -> Document {
         "at": date(record.at),
         "operation": record.operation.as_str(),
         "refused": record.refused.map(|code| code.as_str()),
-        // The weightiest alone is what the first version reads.
+        // The first version reads only this one.
         "notice": record.notices.first().map(Notice::as_str),
         "notices": record.notices.iter().map(Notice::as_str).collect::<Vec<_>>(),
         "actor_id": optional_id(record.actor_id.map(UserId::to_bytes)),
@@ -65,7 +65,7 @@ fn optional_named<'a, T: Deserialize<'a>>(
     text.map(|text| named(record, field, text)).transpose()
 }
 
-/// The notices; in records of the first version the only one.
+/// The notices; the first version stored only one.
 fn notices(record: &Record<'_>) -> Result<Notices, StoreError> {
     let only: Option<Notice> = optional_named(record, "notice")?;
     let Some(list) = record.optional_list("notices")? else {

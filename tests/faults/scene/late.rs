@@ -1,4 +1,5 @@
-//! Acknowledged acts that come after an operation, and that they stand.
+//! Acts that are acknowledged after an operation, and the check that they
+//! persist.
 //!
 //! I12: an act that was answered with an error is not applied after a later
 //! acknowledged act on the same record that it would undo.
@@ -18,20 +19,20 @@ use crate::support::bed::{OTHER_PASSWORD, PASSWORD, registration};
 
 const THIRD_PASSWORD: &str = "tundra^Copper 61 violin";
 
-/// What was acknowledged after the operation.
+/// The state that was acknowledged after the operation.
 pub(crate) struct Later {
     acts: usize,
-    /// Every user as they were then.
+    /// Every user at that time.
     users: Vec<String>,
     opened: Vec<Tokens>,
     link: Option<MailToken>,
 }
 
 impl Scene {
-    /// Has acts acknowledged on whatever the operation was about: what undoes it,
-    /// and what everybody does.
+    /// Does acts on the records of the operation, the contrary one among them,
+    /// and has them acknowledged.
     pub(crate) async fn go_on(&self) -> Later {
-        // Longer than a refresh token is repeated.
+        // Longer than a refresh token may be repeated.
         self.bed.clock.advance(Duration::from_secs(20));
         let mut later = Later {
             acts: 0,
@@ -46,8 +47,8 @@ impl Scene {
         if let Ok(once) = self.bed.refresh(&self.chain[0]).await {
             let twice = self.bed.refresh(&once).await.unwrap();
             later.acts += 2;
-            // Those of a capped user may be the oldest by now; and a session that
-            // lives on after it was to end may end at any time.
+            // The sessions of a capped user may be the oldest by now, and a
+            // session that outlived its end may end at any time.
             let ends_all = matches!(self.op, Op::EndAllSessions | Op::EndUserSessions);
             if !self.op.is_capped() && !ends_all {
                 later.opened.push(twice);
@@ -77,7 +78,7 @@ impl Scene {
         later
     }
 
-    /// Does the contrary of the operation. Returns whether that was acknowledged.
+    /// Does the contrary of the operation. Returns whether it was acknowledged.
     async fn undo(&self) -> bool {
         let (auth, here, id) = (&self.bed.auth, &self.bed.here, self.before.id);
         let status = |status| auth.set_user_status(&self.admin, id, SetStatus { status }, here);
@@ -115,8 +116,8 @@ impl Scene {
         }
     }
 
-    /// A session of Ann's, by whatever password and address are hers now, or of an
-    /// account that she makes when she has none.
+    /// Opens a session for Ann, with her present password and address, or for
+    /// an account that she registers if she has none.
     async fn log_in_somehow(&self) -> Option<Tokens> {
         for email in [ANN, super::NEW] {
             for password in [THIRD_PASSWORD, PASSWORD, OTHER_PASSWORD] {
@@ -131,7 +132,7 @@ impl Scene {
         Some(made.await.ok()?.opened()?.tokens)
     }
 
-    /// I12: all that was acknowledged later stands.
+    /// I12: every later acknowledged act persists.
     pub(crate) async fn assert_stands(&self, later: &Later) {
         assert_eq!(self.all_users().await, later.users, "I12");
         for tokens in &later.opened {

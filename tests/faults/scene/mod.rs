@@ -105,7 +105,7 @@ impl Scene {
         Self::with(op, config(), |builder| builder).await
     }
 
-    /// The same over another store than that in memory.
+    /// As above, over `truth`.
     pub(crate) async fn on(op: Op, truth: Truth) -> Self {
         Self::built_on(truth, op, config(), |builder, mailbox| {
             match op.has_mailer() {
@@ -165,7 +165,7 @@ impl Scene {
         }
         let past = Bed::mailing_over(truth.store(), older);
         for clock in [&bed.clock, &past.clock] {
-            // Later than the clock of a database that removes what is over.
+            // Later than the interval at which a database removes expired rows.
             clock.set(Timestamp::from_secs(4_102_444_800));
         }
         let registered = past.register(ANN).await;

@@ -311,7 +311,7 @@ impl Op {
         )
     }
 
-    /// Whether it makes an account.
+    /// Whether it creates an account.
     pub(crate) fn makes_account(self) -> bool {
         matches!(
             self,
@@ -323,7 +323,7 @@ impl Op {
         )
     }
 
-    /// Whether a user may have only so many sessions.
+    /// Whether the number of sessions per user is limited.
     pub(crate) fn is_capped(self) -> bool {
         matches!(
             self,
