@@ -1,6 +1,5 @@
 //! Clients that disconnect while their password waits to be hashed.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -29,10 +28,7 @@ impl Busy {
     async fn new(change: impl FnOnce(&mut AuthConfig)) -> Self {
         let (gate, enters, open) = Gate::new();
         let mut config = config();
-        config.hashing.threads = NonZeroUsize::new(1);
-        config.hashing.queue_deadline = Duration::from_secs(3600);
-        config.hashing.run_deadline = Duration::from_secs(3600);
-        config.hashing.foreign = Some(Arc::new(gate));
+        gate.block(&mut config);
         change(&mut config);
         let bed = Arc::new(Bed::mailing_with(config));
         bed.register(ANN).await;

@@ -1,6 +1,5 @@
 //! What happens when a client goes away or a dependency fails.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::task::Poll;
@@ -75,10 +74,7 @@ async fn an_operation_that_has_begun_to_write_is_finished_after_its_client_has_d
 async fn an_operation_that_waits_for_a_hash_is_abandoned_when_its_client_disconnects() {
     let (gate, enters, open) = Gate::new();
     let mut config = config();
-    config.hashing.threads = NonZeroUsize::new(1);
-    config.hashing.queue_deadline = Duration::from_secs(3600);
-    config.hashing.run_deadline = Duration::from_secs(3600);
-    config.hashing.foreign = Some(Arc::new(gate));
+    gate.block(&mut config);
     let client = Client::with(config, HttpConfig::default());
     client.bed.register("bob@example.org").await;
     Gate::plant(&client.bed.store, "bob@example.org", "slow@example.org").await;

@@ -1,8 +1,11 @@
 //! A hash that takes as long as a test wants.
 
-use std::sync::Mutex;
+use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use admittance::config::AuthConfig;
 use admittance::email::Email;
 use admittance::id::UserId;
 use admittance::password::{ForeignScheme, NormalizedPassword};
@@ -26,6 +29,15 @@ impl Gate {
             opened: Mutex::new(opened),
         };
         (gate, enters, open)
+    }
+
+    /// Makes `config` verify with the gate, on one thread and without a deadline: a
+    /// verification at the gate then keeps all others waiting.
+    pub(crate) fn block(self, config: &mut AuthConfig) {
+        config.hashing.threads = NonZeroUsize::new(1);
+        config.hashing.queue_deadline = Duration::from_secs(3600);
+        config.hashing.run_deadline = Duration::from_secs(3600);
+        config.hashing.foreign = Some(Arc::new(self));
     }
 
     /// Stores a user with the address `email` whose hash is one of the gate's. Apart
