@@ -1,7 +1,6 @@
 //! What happens when a client goes away or a dependency fails.
 
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,10 +10,14 @@ use admittance::event::Operation;
 use admittance::http::{AuthApi, HttpConfig};
 use admittance::limit::Decision;
 use admittance::mail::MailKind;
-use admittance::store::{Insert, InsertUser, StoreError};
+use admittance::service::RegistrationHook;
+use admittance::store::{Cause, MemoryStore, StoreError};
 use admittance::test_util::MockStore;
+use admittance::user::Profile;
+use async_trait::async_trait;
 use axum::http::Method;
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
 
 use crate::browser::{Browser, REFRESH, TOKEN, own_routes, set_cookies, with_cookies};
 use crate::client::{Client, json_request, registration, send};
@@ -37,33 +40,38 @@ async fn next_event<S>(bed: &Bed<S>, earlier: usize) -> (Operation, Option<Error
         .unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// A hook that waits for the test.
+#[derive(Clone, Default)]
+struct Waiting {
+    entered: Arc<Notify>,
+    open: Arc<Notify>,
+}
+
+#[async_trait]
+impl RegistrationHook for Waiting {
+    async fn registered(&self, _: &Profile) -> Result<Option<Map<String, Value>>, Cause> {
+        self.entered.notify_one();
+        self.open.notified().await;
+        Ok(None)
+    }
+}
+
+#[tokio::test]
 async fn an_operation_that_has_begun_to_write_is_finished_after_its_client_has_disconnected() {
-    let ((entered, enters), (open, opened)) = (channel(), channel());
-    let mut store = MockStore::new();
-    store
-        .expect_hit_all()
-        .returning(|_, _| Ok(Decision::Allowed));
-    store.expect_insert_session().times(1).returning(move |_| {
-        entered.send(()).unwrap();
-        // The sender is dropped when the test has failed.
-        opened.recv().ok();
-        Ok(Insert::Inserted)
+    let hook = Waiting::default();
+    let bed = Bed::built(MemoryStore::new(), config(), |builder, _| {
+        builder.registration_hook(hook.clone())
     });
-    store
-        .expect_insert_user()
-        .times(1)
-        .returning(|_| Ok(InsertUser::Inserted));
-    let bed = Bed::over(Arc::new(store), config());
     let router = admittance::axum::router(&AuthApi::new(bed.auth.clone()));
     let body = registration("ann@example.org").to_string();
     let request = json_request(Method::POST, "/register", &body);
-    let client = tokio::spawn(async move { send(&router, request).await });
-    tokio::task::spawn_blocking(move || enters.recv().unwrap())
-        .await
-        .unwrap();
-    client.abort();
-    open.send(()).unwrap();
+    let mut client = Box::pin(send(&router, request));
+    tokio::select! {
+        answer = &mut client => panic!("{answer:?}"),
+        () = hook.entered.notified() => {}
+    }
+    drop(client);
+    hook.open.notify_one();
     assert_eq!(next_event(&bed, 0).await, (Operation::Register, None));
 }
 
