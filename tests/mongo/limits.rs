@@ -122,3 +122,25 @@ async fn a_limit_without_budgets_counts_as_unused() {
     let (budgets, _) = kept_limit(&database, 1).await;
     assert_eq!(budgets.len(), 1);
 }
+
+/// A record can hold the budgets of thousands of networks. A refusal reads none of
+/// the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_reads_only_the_budgets_of_the_act() {
+    let (database, store) = prepared().await;
+    Act::HitBoth { key: 31, now: 0 }.on(&store).await.unwrap();
+    let hit = Act::HitBoth { key: 30, now: 0 };
+    let mut answer = hit.on(&store).await.unwrap();
+    while answer == "Allowed" {
+        answer = hit.on(&store).await.unwrap();
+    }
+    let limits = database.collection::<Document>("rate_limits");
+    let other = doc! {
+        "_id": binary(&key(1015).to_bytes()),
+        "budgets.k": binary(&key(31).to_bytes()),
+    };
+    let canary = doc! { "$set": { "budgets.$.full_at": "canary" } };
+    let changed = limits.update_one(other, canary).await.unwrap();
+    assert_eq!(changed.modified_count, 1);
+    assert_eq!(hit.on(&store).await.unwrap(), answer);
+}

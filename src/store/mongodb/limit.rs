@@ -114,11 +114,24 @@ impl Group<'_> {
         }
     }
 
+    /// A projection to the budgets of the act, and to what is no budget, which is
+    /// reported. A record can hold the budgets of thousands of networks, and a
+    /// refusal must not cost reading all of them.
+    fn own_budgets(&self) -> Document {
+        let keys: Vec<Binary> = self.hits.iter().map(key_of).collect();
+        let is_own = doc! { "$in": ["$$budget.k", keys] };
+        let is_none = doc! { "$ne": [{ "$type": "$$budget.k" }, "binData"] };
+        let is_wanted = doc! { "$or": [is_own, is_none] };
+        let own = doc! { "$filter": { "input": "$budgets", "as": "budget", "cond": is_wanted } };
+        doc! { "budgets": { "$cond": [{ "$isArray": "$budgets" }, own, "$budgets"] } }
+    }
+
     /// For how long an act that was refused has to wait; `None` when there is
     /// room by now.
     async fn wait(&self, act: Act) -> Result<Option<Decision>, StoreError> {
         let find = self.limits.find_one(doc! { "_id": self.id.clone() });
-        let found = find.max_time(act.left()?).await.map_err(store_error)?;
+        let find = find.projection(self.own_budgets()).max_time(act.left()?);
+        let found = find.await.map_err(store_error)?;
         let Some(fields) = found else {
             return Ok(None);
         };
