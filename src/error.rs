@@ -112,8 +112,9 @@ pub enum AuthError {
         retry_after: Duration,
     },
     /// The caller disconnected before the operation had begun to change
-    /// anything, and the operation was abandoned. It appears only in events,
-    /// since nobody receives the answer.
+    /// anything, or the runtime shut down while the operation ran, and the
+    /// operation was abandoned. It appears only in events, since nobody
+    /// receives the answer.
     #[error("the caller has gone")]
     Abandoned,
     /// The store failed. The act may or may not have happened.

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_entry_of_the_longest_network_is_refused_first() {
+    fn the_newest_entry_of_the_network_with_most_is_refused_first() {
         let mut line = Line::default();
         for number in 0..50 {
             line.push(v4([192, 0, 2, 1]), number);

@@ -15,6 +15,8 @@ async fn a_corrupt_limit_refuses() {
     hit.on(&store).await.unwrap();
     let limits = database.collection::<Document>("rate_limits");
     let id = doc! { "_id": binary(&key(1).to_bytes()) };
+    let later = DateTime::from_millis(at(1_000_000).as_millis());
+    let used_up = doc! { "k": binary(&key(1).to_bytes()), "full_at": later };
     for (budgets, field) in [
         (Bson::from("soon"), "budgets"),
         (Bson::Null, "budgets"),
@@ -27,6 +29,14 @@ async fn a_corrupt_limit_refuses() {
         (
             Bson::from(vec![doc! { "k": binary(&key(1).to_bytes()) }]),
             "budgets.full_at",
+        ),
+        (
+            Bson::from(vec![used_up.clone(), doc! { "full_at": later }]),
+            "budgets.k",
+        ),
+        (
+            Bson::from(vec![Bson::from(used_up.clone()), Bson::from("soon")]),
+            "budgets",
         ),
     ] {
         limits

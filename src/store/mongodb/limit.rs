@@ -20,8 +20,8 @@ use crate::time::Timestamp;
 /// else's act was counted, so this many acts were decided meanwhile.
 const TRIES: u32 = 64;
 
-/// The budgets of a record; none in one that is just made, and in those of
-/// before, which had one budget each.
+/// The budgets of a record: none in a new one, and none in one of the first
+/// version, which had a single budget.
 fn kept() -> Document {
     doc! { "$ifNull": ["$budgets", []] }
 }
@@ -114,14 +114,14 @@ impl Group<'_> {
         }
     }
 
-    /// A projection to the budgets of the act, and to what is no budget, which is
-    /// reported. A record can hold the budgets of thousands of networks, and a
-    /// refusal must not cost reading all of them.
+    /// A projection to the budgets of the act and to entries without a key, which
+    /// [`full_at`] reports as corrupt. A record can hold the budgets of thousands
+    /// of networks, and a refusal does not read those of the others.
     fn own_budgets(&self) -> Document {
         let keys: Vec<Binary> = self.hits.iter().map(key_of).collect();
         let is_own = doc! { "$in": ["$$budget.k", keys] };
-        let is_none = doc! { "$ne": [{ "$type": "$$budget.k" }, "binData"] };
-        let is_wanted = doc! { "$or": [is_own, is_none] };
+        let has_no_key = doc! { "$ne": [{ "$type": "$$budget.k" }, "binData"] };
+        let is_wanted = doc! { "$or": [is_own, has_no_key] };
         let own = doc! { "$filter": { "input": "$budgets", "as": "budget", "cond": is_wanted } };
         doc! { "budgets": { "$cond": [{ "$isArray": "$budgets" }, own, "$budgets"] } }
     }
