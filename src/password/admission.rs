@@ -269,6 +269,21 @@ impl Admission {
         state.last(from)
     }
 
+    /// The refusal that a stranger of `network` would get now, if it would not even
+    /// wait.
+    pub(super) fn refusal(&self, network: Network, job: Duration) -> Option<HashError> {
+        let state = self.lock();
+        let [known, host, strangers] = state.lanes.each_ref().map(Line::len);
+        let others = host + strangers + 1;
+        let has_room = known + others <= self.room && others <= self.room - self.reserve;
+        let is_first = state.free > 0 && state.arrivals.is_empty();
+        let [_, _, line] = &state.lanes;
+        let is_refused = !is_first && !has_room && line.would_be_last(network);
+        let waiting = state.arrivals.len();
+        drop(state);
+        is_refused.then(|| self.overloaded(waiting, job))
+    }
+
     /// Returns a place, which goes to the next waiting caller.
     fn release(self: &Arc<Self>, account: Option<Account>) {
         let mut state = self.lock();

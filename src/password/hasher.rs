@@ -146,6 +146,12 @@ impl PasswordHasher {
         Ok(self.turn(self.0.pool.admit(claim).await?))
     }
 
+    /// The refusal that a stranger of `network` would get now, if it would not even
+    /// wait for a turn.
+    pub(crate) fn refusal(&self, network: Network) -> Option<HashError> {
+        self.0.pool.refusal(network)
+    }
+
     async fn host(&self) -> Result<Place, HashError> {
         let network = Network::of(None);
         let lane = Lane::Host;

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::network::{Network, Prefix};
+use crate::network::{Level, Network, Prefix};
 
 /// The length of a turn of the narrowest network. A wider network's turn is
 /// shorter by its factor. A turn is longer than a line usually is, because the
@@ -87,6 +87,19 @@ impl<T> Line<T> {
         self.next = self.next.wrapping_add(1);
         self.entries.insert(tag, Entry { network, item });
         tag
+    }
+
+    /// Returns `true` if an entry of `network` would have the latest turn now.
+    pub(super) fn would_be_last(&self, network: Network) -> bool {
+        let next = |level: &Level| {
+            self.networks
+                .get(&level.prefix)
+                .map_or(0, |turns| turns.next)
+        };
+        let turn = network.levels().map(|level| next(&level)).max();
+        let turn = turn.unwrap_or_default().max(self.now);
+        let last = self.entries.last_key_value();
+        last.is_none_or(|(last, _)| last.turn <= turn)
     }
 
     /// Removes and returns the entry with the earliest turn.
@@ -228,6 +241,19 @@ mod tests {
         let tag = line.push(v4([192, 0, 2, 1]), 50);
         assert_eq!(line.remove(tag), Some(50));
         assert_eq!(line.len(), 49);
+    }
+
+    #[test]
+    fn a_network_that_would_be_last_is_told_apart_without_entering() {
+        let mut line = Line::default();
+        assert!(line.would_be_last(v4([192, 0, 2, 1])));
+        for number in 0..5 {
+            line.push(v4([192, 0, 2, 1]), number);
+        }
+        assert!(line.would_be_last(v4([192, 0, 2, 1])));
+        assert!(!line.would_be_last(v4([198, 51, 100, 1])));
+        line.push(v4([198, 51, 100, 1]), 5);
+        assert_eq!(line.pop_last(), Some(4));
     }
 
     #[test]

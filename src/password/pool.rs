@@ -22,6 +22,7 @@ use super::job::{Job, Pending};
 use super::memory::Memory;
 use crate::error::ConfigError;
 use crate::metrics;
+use crate::network::Network;
 
 /// How long a thread is idle until it wipes its memory.
 const WIPE_AFTER: Duration = Duration::from_millis(50);
@@ -163,6 +164,12 @@ impl Pool {
             return Err(admission.overloaded(0, self.0.usual()));
         }
         admission.admit(claim, self.0.usual()).await
+    }
+
+    /// The refusal that a stranger of `network` would get now, if it would not even
+    /// wait for a place.
+    pub(super) fn refusal(&self, network: Network) -> Option<HashError> {
+        self.0.hashing.refusal(network, self.0.usual())
     }
 
     /// Runs `work` on a thread for the holder of `place`, and waits for the

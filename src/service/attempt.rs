@@ -108,7 +108,7 @@ impl Guess<'_> {
                 (key, Lane::Known(link.account.id.to_bytes()))
             }
             (Guesser::Visitor(account), user) => match user {
-                Some(user) if user.devices.contains(&context.device(user.id)) => {
+                Some(user) if is_known_device(Some(user), context) => {
                     let key = device_key(user.id, context.device(user.id));
                     (key, Lane::Known(user.id.to_bytes()))
                 }
@@ -116,6 +116,11 @@ impl Guess<'_> {
             },
         }
     }
+}
+
+/// Whether the request comes from a device that the account has been used with.
+pub(super) fn is_known_device(user: Option<&User>, context: &RequestContext) -> bool {
+    user.is_some_and(|user| user.devices.contains(&context.device(user.id)))
 }
 
 fn strangers(account: &CanonicalEmail) -> LimitKey {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::attempt::{Guess, Guesser, Proof};
+use super::attempt::{Guess, Guesser, Proof, is_known_device};
 use super::operation::{Subject, Trail};
 use super::{AuthService, LoginRequest, LoginResponse, RequestContext, Tokens};
 use crate::clock::Clock;
+use crate::email::CanonicalEmail;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::{Notice, Operation};
 use crate::mail::MailKind;
@@ -58,18 +59,25 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Err(AuthError::InvalidCredentials);
         };
 
-        // First, so that a flood of guesses costs one act of the store each.
-        let counted = self.limit_guesses(trail).await?;
-        let store = &self.inner.store;
-        let found = trail.unless_gone(store.user_by_email(email.canonical()));
-        let found = found.await?;
-        let is_another = |user: &User| user.email.canonical() != email.canonical();
-        if found.as_ref().is_some_and(is_another) {
-            return Err(AuthError::Internal(
-                "the store answered with another user".into(),
-            ));
+        // A stranger without a chance of a place costs one read. What is counted in
+        // vain would have to be given back, and a flood would change the one record of
+        // its networks twice for each guess.
+        let refusal = self.inner.hasher.refusal(trail.context().network());
+        let mut found = None;
+        if let Some(refusal) = refusal {
+            let user = self.find_visited(email.canonical(), trail).await?;
+            if !is_known_device(user.as_ref(), trail.context()) {
+                return Err(refusal.into());
+            }
+            found = Some(user);
         }
-        trail.about(found.as_ref().map(|user| user.id));
+        // Before the account is read, so that a flood of guesses costs one act of the
+        // store each.
+        let counted = self.limit_guesses(trail).await?;
+        let found = match found {
+            Some(found) => found,
+            None => self.find_visited(email.canonical(), trail).await?,
+        };
         let guess = Guess {
             by: Guesser::Visitor(email.canonical()),
             user: found.as_ref(),
@@ -93,7 +101,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Err(refused);
         }
         let epoch = user.auth_epoch;
-        let recorded = store.record_login(user.id, epoch, device, now).await;
+        let recorded = self.inner.store.record_login(user.id, epoch, device, now);
+        let recorded = recorded.await;
         // By now the device may be known, so that the next login from there is no
         // news: the owner is told of this one, whatever else fails.
         let is_new = device.is_some() && !matches!(recorded, Ok(false));
@@ -118,6 +127,24 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.make_room(&session, context).await?;
         trail.session(session.id);
         Ok(self.login_response(&user, tokens, "You are logged in."))
+    }
+
+    /// The account that a visitor names, if there is one.
+    async fn find_visited(
+        &self,
+        email: &CanonicalEmail,
+        trail: &Trail,
+    ) -> Result<Option<User>, AuthError> {
+        let found = trail.unless_gone(self.inner.store.user_by_email(email));
+        let found = found.await?;
+        let is_another = |user: &User| user.email.canonical() != email;
+        if found.as_ref().is_some_and(is_another) {
+            return Err(AuthError::Internal(
+                "the store answered with another user".into(),
+            ));
+        }
+        trail.about(found.as_ref().map(|user| user.id));
+        Ok(found)
     }
 
     /// Replaces a hash with outdated parameters, an old pepper or another

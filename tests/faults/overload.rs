@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use admittance::error::AuthError;
 use admittance::random::{RandomError, SecureRandom, SeededRandom};
+use admittance::service::RequestContext;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
@@ -185,4 +186,26 @@ async fn asvs_15_2_2_hashing_threads_without_room_refuse_and_nothing_changes() {
     }
     println!("{moments} moments at which the threads were busy, {refusals} refusals, 0 violations");
     assert!(refusals >= 15, "{refusals}");
+}
+
+/// A flood of guesses that have no chance of a place costs one read each, and changes
+/// no record.
+#[tokio::test]
+async fn asvs_15_4_4_a_stranger_without_a_chance_of_a_place_costs_one_read() {
+    let busy = Busy::new(Op::Login).await;
+    busy.occupy()();
+    let bed = &busy.scene.bed;
+    bed.store.watch(0);
+    let there = RequestContext::from_ip([198, 51, 100, 7].into());
+    let stranger = login("nobody@example.org", PASSWORD);
+    let refused = bed.auth.login(stranger, &there).await;
+    assert!(
+        matches!(refused, Err(AuthError::Overloaded { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(bed.store.calm(), ["user_by_email"]);
+    for guest in busy.guests.lock().unwrap().drain(..) {
+        busy.open.send(()).unwrap();
+        guest.join().unwrap();
+    }
 }
