@@ -1,5 +1,7 @@
 //! The documents of limits.
 
+use std::collections::BTreeMap;
+
 use mongodb::Database;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
@@ -15,37 +17,24 @@ async fn a_corrupt_limit_refuses() {
     hit.on(&store).await.unwrap();
     let limits = database.collection::<Document>("rate_limits");
     let id = doc! { "_id": binary(&key(1).to_bytes()) };
-    let later = DateTime::from_millis(at(1_000_000).as_millis());
-    let used_up = doc! { "k": binary(&key(1).to_bytes()), "full_at": later };
-    for (budgets, field) in [
-        (Bson::from("soon"), "budgets"),
-        (Bson::Null, "budgets"),
-        (
-            Bson::from(vec![
-                doc! { "k": binary(&key(1).to_bytes()), "full_at": "soon" },
-            ]),
-            "budgets.full_at",
-        ),
-        (
-            Bson::from(vec![doc! { "k": binary(&key(1).to_bytes()) }]),
-            "budgets.full_at",
-        ),
-        (
-            Bson::from(vec![used_up.clone(), doc! { "full_at": later }]),
-            "budgets.k",
-        ),
-        (
-            Bson::from(vec![Bson::from(used_up.clone()), Bson::from("soon")]),
-            "budgets",
-        ),
+    let name = hex(1);
+    for budgets in [
+        Bson::from("soon"),
+        Bson::Null,
+        Bson::from(vec![doc! { &name: "soon" }]),
+        Bson::from(doc! { &name: "soon" }),
+        Bson::from(doc! { &name: Bson::Null }),
+        Bson::from(doc! { &name: { "at": 1 } }),
     ] {
         limits
-            .update_one(id.clone(), doc! { "$set": { "budgets": budgets } })
+            .update_one(id.clone(), doc! { "$set": { BUDGETS: budgets } })
             .await
             .unwrap();
-        assert_corrupt(&store, &hit, "rate limit", field).await;
+        assert_corrupt(&store, &hit, "rate limit", BUDGETS).await;
     }
 }
+
+const BUDGETS: &str = "budgets_full_at";
 
 fn binary(bytes: &[u8]) -> Binary {
     Binary {
@@ -54,35 +43,29 @@ fn binary(bytes: &[u8]) -> Binary {
     }
 }
 
-/// The stored limit: its budgets, in any order, and its expiry.
-async fn kept_limit(database: &Database, number: u32) -> (Vec<(Bson, Bson)>, Bson) {
+/// The name of a budget in its record.
+fn hex(number: u32) -> String {
+    let bytes = key(number).to_bytes();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The stored limit: its budgets, and its expiry.
+async fn kept_limit(database: &Database, number: u32) -> (BTreeMap<String, Bson>, Bson) {
     let limits = database.collection::<Document>("rate_limits");
     let id = doc! { "_id": binary(&key(number).to_bytes()) };
     let kept = limits.find_one(id).await.unwrap().unwrap();
-    let mut budgets: Vec<(Bson, Bson)> = kept
-        .get_array("budgets")
-        .unwrap()
-        .iter()
-        .map(|budget| {
-            let budget = budget.as_document().unwrap();
-            (budget["k"].clone(), budget["full_at"].clone())
-        })
-        .collect();
-    budgets.sort_by_key(|(key, _)| format!("{key:?}"));
-    (budgets, kept.get("full_at").unwrap().clone())
+    let budgets = kept.get_document(BUDGETS).unwrap().clone();
+    let full_at = kept.get("full_at").unwrap().clone();
+    (budgets.into_iter().collect(), full_at)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_budgets_of_a_group_share_one_record_while_in_use() {
     let (database, store) = prepared().await;
     let date = |seconds| Bson::DateTime(DateTime::from_millis(at(seconds).as_millis()));
-    let full_at = |numbers: &[(u32, u32)]| {
-        let budget = |(number, seconds): &(u32, u32)| {
-            (binary(&key(*number).to_bytes()).into(), date(*seconds))
-        };
-        let mut budgets: Vec<(Bson, Bson)> = numbers.iter().map(budget).collect();
-        budgets.sort_by_key(|(key, _)| format!("{key:?}"));
-        budgets
+    let full_at = |numbers: &[(u32, u32)]| -> BTreeMap<String, Bson> {
+        let budget = |(number, seconds): &(u32, u32)| (hex(*number), date(*seconds));
+        numbers.iter().map(budget).collect()
     };
     let period = u32::try_from(quota().period().as_secs()).unwrap();
     for act in [
@@ -98,11 +81,10 @@ async fn the_budgets_of_a_group_share_one_record_while_in_use() {
     );
     assert_eq!(end, date(2 * period));
     Act::GiveBack { key: 31, now: 1 }.on(&store).await.unwrap();
-    let (budgets, end) = kept_limit(&database, 1015).await;
-    assert_eq!(budgets, full_at(&[(30, period), (1015, period)]));
-    assert_eq!(end, date(period));
-    // The next write removes budgets that have recovered.
-    let later = 10 * period;
+    let (budgets, _) = kept_limit(&database, 1015).await;
+    assert_eq!(budgets, full_at(&[(30, period), (31, 1), (1015, period)]));
+    // A minute later a write removes budgets that have recovered.
+    let later = 60 + 10 * period;
     Act::HitBoth {
         key: 31,
         now: later,
@@ -147,9 +129,8 @@ async fn a_refusal_reads_only_the_budgets_of_the_act() {
     let limits = database.collection::<Document>("rate_limits");
     let other = doc! {
         "_id": binary(&key(1015).to_bytes()),
-        "budgets.k": binary(&key(31).to_bytes()),
     };
-    let canary = doc! { "$set": { "budgets.$.full_at": "canary" } };
+    let canary = doc! { "$set": { format!("{BUDGETS}.{}", hex(31)): "canary" } };
     let changed = limits.update_one(other, canary).await.unwrap();
     assert_eq!(changed.modified_count, 1);
     assert_eq!(hit.on(&store).await.unwrap(), answer);

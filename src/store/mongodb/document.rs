@@ -89,15 +89,6 @@ impl<'a> Record<'a> {
         }))
     }
 
-    /// The object `fields`, which is in `whole`, to be read in the same way.
-    pub(super) fn part(&self, whole: &'static str, fields: &'a Document) -> Self {
-        Self {
-            within: Some(whole),
-            fields,
-            ..*self
-        }
-    }
-
     pub(super) fn id(&self, field: &'static str) -> Result<[u8; 12], StoreError> {
         match self.fields.get(field) {
             Some(Bson::ObjectId(id)) => Ok(id.bytes()),

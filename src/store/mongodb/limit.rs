@@ -3,8 +3,11 @@
 //! The budgets that one act is counted in are kept in one record, under the key
 //! of the last of them, so that one command decides on all of them together.
 
+use std::fmt::Write;
+use std::time::Duration;
+
 use ::mongodb::Collection;
-use ::mongodb::bson::{Binary, Bson, DateTime, Document, doc};
+use ::mongodb::bson::{Binary, Bson, Document, doc};
 use async_trait::async_trait;
 
 use super::act::Act;
@@ -20,38 +23,40 @@ use crate::time::Timestamp;
 /// else's act was counted, so this many acts were decided meanwhile.
 const TRIES: u32 = 64;
 
-/// The budgets of a record: none in a new one, and none in one of the first
-/// version, which had a single budget.
-fn kept() -> Document {
-    doc! { "$ifNull": ["$budgets", []] }
+/// The field with the budgets of a record: an object that has for each key when
+/// its budget is whole again. An object, so that an act reads and writes only its
+/// own: a flood can leave thousands of networks in one record.
+const BUDGETS: &str = "budgets_full_at";
+
+/// How often budgets that are whole again are removed from a record.
+const BETWEEN_REMOVALS: Duration = Duration::from_secs(60);
+
+fn millis(quota: Quota) -> i64 {
+    i64::try_from(quota.period().as_millis()).unwrap_or(i64::MAX)
 }
 
 fn key_of(hit: &Hit) -> Binary {
     binary(&hit.key.to_bytes())
 }
 
-fn millis(quota: Quota) -> i64 {
-    i64::try_from(quota.period().as_millis()).unwrap_or(i64::MAX)
+/// The name of a budget in [`BUDGETS`]: its key in hex.
+fn name_of(hit: &Hit) -> String {
+    let mut name = String::with_capacity(32);
+    for byte in hit.key.to_bytes() {
+        // Writing to a string does not fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
 }
 
-/// The latest of the times in `budgets`.
-fn latest(budgets: impl Into<Bson>) -> Document {
-    doc! { "$max": { "$map": { "input": budgets, "as": "budget", "in": "$$budget.full_at" } } }
+/// The path of a budget.
+fn path_of(hit: &Hit) -> String {
+    format!("{BUDGETS}.{}", name_of(hit))
 }
 
-/// The budgets of `input` that are not whole yet at `now`.
-fn in_use(input: impl Into<Bson>, now: DateTime) -> Document {
-    let counts = doc! { "$gt": ["$$budget.full_at", now] };
-    doc! { "$filter": { "input": input, "as": "budget", "cond": counts } }
-}
-
-/// The end of each update: whole budgets are dropped, and the record lives as
-/// long as the last of the others.
-fn tidied(now: DateTime) -> Vec<Document> {
-    vec![
-        doc! { "$set": { "budgets": in_use("$budgets", now) } },
-        doc! { "$set": { "full_at": { "$ifNull": [latest("$budgets"), now] } } },
-    ]
+/// The value at the path of a budget.
+fn value_of(hit: &Hit) -> String {
+    format!("${}", path_of(hit))
 }
 
 /// One act, in the budgets of one record.
@@ -67,37 +72,46 @@ impl Group<'_> {
     /// [`decide_all`]. A record that cannot be read does not fit either, so that
     /// it is reported instead of written over.
     fn has_room(&self) -> Document {
-        let is_no_list = doc! { "budgets": { "$exists": true, "$not": { "$type": "array" } } };
+        let is_no_object = doc! { BUDGETS: { "$exists": true, "$not": { "$type": "object" } } };
+        // To the server an array of objects is of the type object, too.
+        let is_list = doc! { BUDGETS: { "$type": "array" } };
         let used_up = self.hits.iter().map(|hit| {
             let (window, period) = (hit.quota.window(), hit.quota.period());
             let last = self.now.saturating_add(window).saturating_sub(period);
-            let full_at = doc! { "$not": { "$lte": date(last) } };
-            doc! { "budgets": { "$elemMatch": { "k": key_of(hit), "full_at": full_at } } }
+            doc! { path_of(hit): { "$exists": true, "$not": { "$lte": date(last) } } }
         });
-        let none: Vec<Document> = std::iter::once(is_no_list).chain(used_up).collect();
+        let none: Vec<Document> = [is_no_object, is_list].into_iter().chain(used_up).collect();
         doc! { "_id": self.id.clone(), "$nor": none }
     }
 
-    /// Counts the act in every budget.
+    /// Counts the act in every budget. Once a while it removes those that are whole.
     fn counted(&self) -> Vec<Document> {
         let now = date(self.now);
-        let keys: Vec<Binary> = self.hits.iter().map(key_of).collect();
-        let is_other = doc! { "$not": [{ "$in": ["$$budget.k", keys] }] };
-        let others = doc! { "$filter": { "input": kept(), "as": "budget", "cond": is_other } };
-        let counted: Vec<Document> = self
-            .hits
-            .iter()
-            .map(|hit| {
-                let is_it = doc! { "$eq": ["$$budget.k", key_of(hit)] };
-                let it = doc! { "$filter": { "input": kept(), "as": "budget", "cond": is_it } };
-                let before = doc! { "$max": [latest(it), now] };
-                doc! { "k": key_of(hit), "full_at": { "$add": [before, millis(hit.quota)] } }
-            })
-            .collect();
-        let all = doc! { "$concatArrays": [others, counted] };
-        let mut update = vec![doc! { "$set": { "budgets": all } }];
-        update.extend(tidied(now));
-        update
+        let counted = self.hits.iter().map(|hit| {
+            let before = doc! { "$max": [value_of(hit), now] };
+            let full_at = doc! { "$add": [before, millis(hit.quota)] };
+            (path_of(hit), Bson::from(full_at))
+        });
+        let next = date(self.now.saturating_add(BETWEEN_REMOVALS));
+        // A time beyond the next one is of a clock that was turned back.
+        let is_ahead = doc! { "$and": [
+            { "$gt": ["$tidy_at", now] },
+            { "$lte": ["$tidy_at", next] },
+        ] };
+        let otherwise = |ahead: &str, due: Bson| doc! { "$cond": [is_ahead.clone(), ahead, due] };
+        let all = doc! { "$objectToArray": format!("${BUDGETS}") };
+        let counts = doc! { "$gt": ["$$budget.v", now] };
+        let in_use = doc! { "$filter": { "input": all, "as": "budget", "cond": counts } };
+        let latest = self.hits.iter().map(|hit| Bson::from(value_of(hit)));
+        let latest: Vec<Bson> = std::iter::once("$full_at".into()).chain(latest).collect();
+        vec![
+            doc! { "$set": counted.collect::<Document>() },
+            doc! { "$set": {
+                BUDGETS: otherwise(&format!("${BUDGETS}"), doc! { "$arrayToObject": in_use }.into()),
+                "tidy_at": otherwise("$tidy_at", next.into()),
+                "full_at": { "$max": latest },
+            } },
+        ]
     }
 
     /// Counts the act if every budget has room for it. Returns whether it did.
@@ -114,38 +128,32 @@ impl Group<'_> {
         }
     }
 
-    /// A projection to the budgets of the act and to entries without a key, which
-    /// [`full_at`] reports as corrupt. A record can hold the budgets of thousands
-    /// of networks, and a refusal does not read those of the others.
-    fn own_budgets(&self) -> Document {
-        let keys: Vec<Binary> = self.hits.iter().map(key_of).collect();
-        let is_own = doc! { "$in": ["$$budget.k", keys] };
-        let has_no_key = doc! { "$ne": [{ "$type": "$$budget.k" }, "binData"] };
-        let is_wanted = doc! { "$or": [is_own, has_no_key] };
-        let own = doc! { "$filter": { "input": "$budgets", "as": "budget", "cond": is_wanted } };
-        doc! { "budgets": { "$cond": [{ "$isArray": "$budgets" }, own, "$budgets"] } }
-    }
-
     /// For how long an act that was refused has to wait; `None` when there is
     /// room by now.
     async fn wait(&self, act: Act) -> Result<Option<Decision>, StoreError> {
+        let own = self.hits.iter().map(|hit| (path_of(hit), Bson::from(1)));
+        let mut own: Document = own.collect();
+        // Of something else than an object the paths would show nothing.
+        own.insert("type", doc! { "$type": format!("${BUDGETS}") });
         let find = self.limits.find_one(doc! { "_id": self.id.clone() });
-        let find = find.projection(self.own_budgets()).max_time(act.left()?);
-        let found = find.await.map_err(store_error)?;
-        let Some(fields) = found else {
+        let find = find.projection(own).max_time(act.left()?);
+        let Some(fields) = find.await.map_err(store_error)? else {
             return Ok(None);
         };
-        let kept = full_at(&fields)?;
-        let kept = |key: LimitKey| {
-            let key = key.to_bytes();
-            let found = kept.iter().find(|(other, _)| *other == key);
-            found.map(|(_, full_at)| *full_at)
+        let record = Record::unversioned("rate limit", &fields);
+        let kept = match record.text("type")? {
+            "missing" => None,
+            "object" => Some(record.object(BUDGETS)?),
+            _ => return Err(record.corrupt(BUDGETS, "is not an object")),
         };
-        let budgets: Vec<_> = self
-            .hits
-            .iter()
-            .map(|hit| (hit.quota, kept(hit.key)))
-            .collect();
+        let full_at = |hit: &Hit| match kept.and_then(|kept| kept.get(name_of(hit))) {
+            None => Ok(None),
+            Some(Bson::DateTime(at)) => Ok(Some(Timestamp::from_millis(at.timestamp_millis()))),
+            Some(_) => Err(record.corrupt(BUDGETS, "has something that is no date")),
+        };
+        let budgets = self.hits.iter();
+        let budgets = budgets.map(|hit| Ok((hit.quota, full_at(hit)?)));
+        let budgets = budgets.collect::<Result<Vec<_>, StoreError>>()?;
         let (held, decision) = decide_all(&budgets, self.now);
         if decision == Decision::Allowed {
             return Ok(None);
@@ -167,54 +175,27 @@ impl Group<'_> {
         held: Timestamp,
         act: Act,
     ) -> Result<(), StoreError> {
-        let is_it = doc! { "$and": [
-            { "$eq": ["$$budget.k", key_of(hit)] },
-            { "$eq": ["$$budget.full_at", date(far)] },
-        ] };
-        let held = doc! { "k": key_of(hit), "full_at": date(held) };
-        let change = doc! { "$cond": [is_it, held, "$$budget"] };
-        self.change_each(change, act).await
-    }
-
-    /// Puts `change` of each budget in its place.
-    async fn change_each(&self, change: Document, act: Act) -> Result<(), StoreError> {
-        let changed = doc! { "$map": { "input": "$budgets", "as": "budget", "in": change } };
-        let mut update = vec![doc! { "$set": { "budgets": changed } }];
-        update.extend(tidied(date(self.now)));
-        let filter = doc! { "_id": self.id.clone(), "budgets": { "$type": "array" } };
+        let is_it = doc! { "_id": self.id.clone(), path_of(hit): date(far) };
+        let change = doc! { "$set": { path_of(hit): date(held) } };
         act.may_send()?;
-        let changed = self.limits.update_one(filter, update).await;
+        let changed = self.limits.update_one(is_it, change).await;
         changed.map(drop).map_err(store_error)
     }
 
     /// Takes the act back in every budget, as [`Quota::give_back`] says.
     async fn give_back(&self, act: Act) -> Result<(), StoreError> {
-        let branches: Vec<Document> = self
-            .hits
-            .iter()
-            .map(|hit| {
-                let earlier = doc! { "$subtract": ["$$budget.full_at", millis(hit.quota)] };
-                let earlier = doc! { "$max": [earlier, date(self.now)] };
-                let is_it = doc! { "$eq": ["$$budget.k", key_of(hit)] };
-                doc! { "case": is_it, "then": { "k": "$$budget.k", "full_at": earlier } }
-            })
-            .collect();
-        let change = doc! { "$switch": { "branches": branches, "default": "$$budget" } };
-        self.change_each(change, act).await
+        let now = date(self.now);
+        let given_back = self.hits.iter().map(|hit| {
+            let full_at = doc! { "$ifNull": [value_of(hit), now] };
+            let earlier = doc! { "$subtract": [full_at, millis(hit.quota)] };
+            (path_of(hit), Bson::from(doc! { "$max": [earlier, now] }))
+        });
+        let given_back = doc! { "$set": given_back.collect::<Document>() };
+        let filter = doc! { "_id": self.id.clone(), BUDGETS: { "$type": "object" } };
+        act.may_send()?;
+        let changed = self.limits.update_one(filter, vec![given_back]).await;
+        changed.map(drop).map_err(store_error)
     }
-}
-
-/// The budgets of a record: their keys, and when they are whole again.
-fn full_at(fields: &Document) -> Result<Vec<([u8; 16], Timestamp)>, StoreError> {
-    let record = Record::unversioned("rate limit", fields);
-    let mut budgets = Vec::new();
-    for budget in record.optional_list("budgets")?.unwrap_or_default() {
-        let fields = budget.as_document();
-        let fields = fields.ok_or_else(|| record.corrupt("budgets", "has something else"))?;
-        let budget = record.part("budgets", fields);
-        budgets.push((budget.bytes("k")?, budget.instant("full_at")?));
-    }
-    Ok(budgets)
 }
 
 #[async_trait]

@@ -116,7 +116,10 @@ fn tokens() -> Document {
 
 fn limits() -> Document {
     let fields: &[Field] = &[("_id", &["binData"]), ("full_at", &["date"])];
-    schema(fields, &[("budgets", &["array"])])
+    schema(
+        fields,
+        &[("budgets_full_at", &["object"]), ("tidy_at", &["date"])],
+    )
 }
 
 fn attempts() -> Document {
