@@ -5,7 +5,7 @@
 //! the store. Other callers wait in a lane. The lanes take turns, and within a
 //! lane the networks do (see [`line`](super::line)).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,7 +37,8 @@ pub(crate) struct Claim {
 pub(crate) enum Lane {
     /// A known device, a live session or the holder of a mailed link of this
     /// account. An account has one place in this lane at a time; its further
-    /// callers wait with the strangers.
+    /// callers wait with the strangers, and each of them moves its turn to a later
+    /// one.
     Known(Account),
     /// The application itself.
     Host,
@@ -54,8 +55,9 @@ impl Lane {
     const HOST: usize = 1;
     const STRANGERS: usize = 2;
     /// The turns of each lane while all of them wait. A flood cannot fake known
-    /// devices and sessions.
-    const WEIGHTS: [i64; Self::ALL] = [4, 4, 2];
+    /// devices and sessions. It can have accounts of its own, each at the rate that
+    /// `success_by_account` allows; the known lane bears those of some hundred.
+    const WEIGHTS: [i64; Self::ALL] = [7, 4, 1];
 
     const fn index(self) -> usize {
         match self {
@@ -107,8 +109,9 @@ struct State {
     lanes: [Line<Waiter>; Lane::ALL],
     /// The credit of each lane (smooth weighted round robin).
     credit: [i64; Lane::ALL],
-    /// Accounts that wait or have a place in the known lane.
-    accounts: HashSet<Account>,
+    /// Accounts that have a place in the known lane, or wait there with this
+    /// arrival.
+    accounts: HashMap<Account, Option<u64>>,
     /// The waiting callers, in order of arrival.
     arrivals: BTreeMap<u64, Arrival>,
     next_arrival: u64,
@@ -133,13 +136,12 @@ struct Waiter {
 /// A waiting caller. Dropping it frees its entry in the line.
 struct Waiting<'a> {
     admission: &'a Admission,
-    lane: usize,
-    tag: Tag,
+    arrival: u64,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let left = self.admission.lock().remove(self.lane, self.tag);
+        let left = self.admission.lock().remove(self.arrival);
         // A reply may hold a place, which takes the lock when it is dropped.
         drop(left);
     }
@@ -191,10 +193,9 @@ impl Admission {
         };
         let waiting = match self.enqueue(claim, waiter, job)? {
             Queued::Admitted(place) => return Ok(place),
-            Queued::Waits { lane, tag } => Waiting {
+            Queued::Waits(arrival) => Waiting {
                 admission: self,
-                lane,
-                tag,
+                arrival,
             },
         };
         let answer = pin!(answer).await;
@@ -211,12 +212,18 @@ impl Admission {
     ) -> Result<Queued, HashError> {
         let mut state = self.lock();
         let lane = match claim.lane {
-            Lane::Known(account) if !state.accounts.insert(account) => Lane::Stranger,
+            Lane::Known(account) if state.accounts.contains_key(&account) => {
+                state.postpone(account);
+                Lane::Stranger
+            }
             lane => lane,
         };
         waiter.account = lane.account();
         if state.free > 0 && state.lanes.iter().all(Line::is_empty) {
             state.free -= 1;
+            if let Some(account) = waiter.account {
+                state.accounts.insert(account, None);
+            }
             drop(state);
             let place = Place {
                 admission: Arc::clone(self),
@@ -228,6 +235,9 @@ impl Admission {
         let (index, since, arrival) = (lane.index(), waiter.since, state.next_arrival);
         state.next_arrival += 1;
         waiter.arrival = arrival;
+        if let Some(account) = waiter.account {
+            state.accounts.insert(account, Some(arrival));
+        }
         let tag = state.lane(index).push(claim.network, waiter);
         let arrived = Arrival {
             since,
@@ -242,7 +252,7 @@ impl Admission {
         if let Some(refused) = refused {
             drop(refused.reply.send(Err(self.overloaded(waiting, job))));
         }
-        Ok(Queued::Waits { lane: index, tag })
+        Ok(Queued::Waits(arrival))
     }
 
     /// Removes the caller that has to leave the line after a new one has
@@ -319,8 +329,8 @@ impl Admission {
             if oldest.get().since.elapsed() < self.deadline {
                 break Some(oldest.get().since + self.deadline);
             }
-            let Arrival { lane, tag, .. } = oldest.remove();
-            late.extend(state.remove(lane, tag));
+            let arrival = *oldest.key();
+            late.extend(state.remove(arrival));
         };
         let waiting = state.arrivals.len();
         drop(state);
@@ -357,7 +367,8 @@ impl Admission {
 
 enum Queued {
     Admitted(Place),
-    Waits { lane: usize, tag: Tag },
+    /// With this arrival.
+    Waits(u64),
 }
 
 impl State {
@@ -366,8 +377,18 @@ impl State {
         &mut self.lanes[index]
     }
 
-    /// Removes the caller that waits in `lane` at `tag`.
-    fn remove(&mut self, lane: usize, tag: Tag) -> Option<Waiter> {
+    /// Moves the turn of an account that asks again while it waits to a later one.
+    fn postpone(&mut self, account: Account) {
+        let arrival = self.accounts.get(&account).copied().flatten();
+        let arrival = arrival.and_then(|arrival| self.arrivals.get_mut(&arrival));
+        if let (Some(arrival), [known, ..]) = (arrival, &mut self.lanes) {
+            arrival.tag = known.postpone(arrival.tag);
+        }
+    }
+
+    /// Removes the caller that waits with this arrival.
+    fn remove(&mut self, arrival: u64) -> Option<Waiter> {
+        let Arrival { lane, tag, .. } = self.arrivals.remove(&arrival)?;
         let left = self.lane(lane).remove(tag)?;
         self.forget(&left);
         Some(left)
@@ -409,6 +430,9 @@ impl State {
         }
         let next = self.lane(index).pop()?;
         self.arrivals.remove(&next.arrival);
+        if let Some(account) = next.account {
+            self.accounts.insert(account, None);
+        }
         Some(next)
     }
 }

@@ -20,6 +20,9 @@ use crate::network::{Level, Network, Prefix};
 /// for.
 const TURN: u64 = 1024;
 
+/// How far ahead of the virtual time an entry is postponed at most, in turns.
+const MOST_POSTPONED: u64 = 16;
+
 /// The place of an entry: when its turn is, and when it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tag {
@@ -86,6 +89,28 @@ impl<T> Line<T> {
         };
         self.next = self.next.wrapping_add(1);
         self.entries.insert(tag, Entry { network, item });
+        tag
+    }
+
+    /// Moves the entry with this tag to the next turn of its network, as if it had
+    /// only come now, and returns its new tag.
+    pub(super) fn postpone(&mut self, tag: Tag) -> Tag {
+        let Some(entry) = self.entries.remove(&tag) else {
+            return tag;
+        };
+        let most = self.now.saturating_add(MOST_POSTPONED * TURN);
+        let mut turn = tag.turn;
+        for level in entry.network.levels() {
+            if let Some(turns) = self.networks.get_mut(&level.prefix) {
+                let begins = turns.next.max(self.now);
+                if begins <= most {
+                    turn = turn.max(begins);
+                    turns.next = begins.saturating_add(length(level.factor));
+                }
+            }
+        }
+        let tag = Tag { turn, ..tag };
+        self.entries.insert(tag, entry);
         tag
     }
 
@@ -196,6 +221,41 @@ mod tests {
         line.push(v6(999, 0), 999);
         let before = std::iter::from_fn(|| line.pop()).position(|net| net == 999);
         assert!(before.unwrap() <= 2, "{before:?}");
+    }
+
+    #[test]
+    fn an_entry_that_is_postponed_lets_those_pass_that_came_before_the_next_turn() {
+        let mut line = Line::default();
+        let mut tags: Vec<_> = (0..100).map(|net| line.push(v6(net, 0), net)).collect();
+        for _ in 0..2 {
+            for tag in &mut tags[..50] {
+                *tag = line.postpone(*tag);
+            }
+        }
+        line.push(v6(100, 0), 100);
+        let served: Vec<_> = std::iter::from_fn(|| line.pop()).collect();
+        assert_eq!(served[..51], (50..=100).collect::<Vec<_>>());
+        assert_eq!(served[51..], (0..50).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_entry_is_postponed_by_a_few_turns_at_most() {
+        let mut line = Line::default();
+        let mut tag = line.push(v6(0, 0), 0);
+        for net in 1..20 {
+            line.push(v6(net, 0), net);
+        }
+        for _ in 0..1_000_000 {
+            tag = line.postpone(tag);
+        }
+        // The others return at once, but it is served.
+        let before = std::iter::from_fn(|| {
+            let net = line.pop()?;
+            line.push(v6(net, 0), net);
+            (net != 0).then_some(net)
+        });
+        let before = before.count();
+        assert!((16 * 19..19 * 19).contains(&before), "{before}");
     }
 
     #[test]

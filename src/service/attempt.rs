@@ -24,7 +24,7 @@ use crate::email::CanonicalEmail;
 use crate::error::AuthError;
 use crate::event::Notice;
 use crate::id::{SessionId, UserId};
-use crate::limit::{Hit, LimitKey};
+use crate::limit::LimitKey;
 use crate::lockout;
 use crate::mail::MailKind;
 use crate::password::{Claim, HashError, Lane, NormalizedPassword, Turn};
@@ -108,7 +108,7 @@ impl Guess<'_> {
                 (key, Lane::Known(link.account.id.to_bytes()))
             }
             (Guesser::Visitor(account), user) => match user {
-                Some(user) if is_known_device(Some(user), context) => {
+                Some(user) if is_known_device(user, context) => {
                     let key = device_key(user.id, context.device(user.id));
                     (key, Lane::Known(user.id.to_bytes()))
                 }
@@ -119,8 +119,8 @@ impl Guess<'_> {
 }
 
 /// Whether the request comes from a device that the account has been used with.
-pub(super) fn is_known_device(user: Option<&User>, context: &RequestContext) -> bool {
-    user.is_some_and(|user| user.devices.contains(&context.device(user.id)))
+pub(super) fn is_known_device(user: &User, context: &RequestContext) -> bool {
+    user.devices.contains(&context.device(user.id))
 }
 
 fn strangers(account: &CanonicalEmail) -> LimitKey {
@@ -223,6 +223,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<Proof, AuthError> {
         let (key, lane) = guess.key_and_lane(trail.context());
+        // To a stranger this would tell that there is such an account.
+        if let (Lane::Known(_), Some(account)) = (lane, guess.account()) {
+            self.may_succeed(account)?;
+        }
         let mut turn = match self.admit(lane, trail).await {
             Ok(turn) => turn,
             Err(error) => {
@@ -331,10 +335,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<Option<Turn>, AuthError> {
         let limits = &self.config().limits;
-        let account = limits.success_by_account.map(|quota| Hit {
-            key: LimitKey::new("success:account", &proof.account.to_bytes()),
-            quota,
-        });
         let networks = limits.success_by_address.filter(|_| proof.is_visitor);
         let networks = networks
             .map(|quota| by_network("success:address", trail.context().network(), quota))
@@ -342,7 +342,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let failures = proof.counted.clone();
         // Two acts, since a key is always counted in the same group.
         let (by_account, by_networks, (), ()) = tokio::join!(
-            self.count(account.into_iter().collect()),
+            self.count_success(proof.account),
             self.count(networks),
             self.give_back(proof.counted),
             async {

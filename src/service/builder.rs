@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::audit_log::{AuditLog, Recorder};
 use super::cache::SessionCache;
+use super::limits::UsedUp;
 use super::onboarding::RegistrationHook;
 use super::{AuthService, Inner};
 use crate::audit::AuditPolicy;
@@ -198,6 +199,7 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
                 hook: self.hook,
                 breach_check: self.breach_check,
                 cache,
+                used_up: UsedUp::default(),
             }),
         };
         service.try_to_sign()?;

@@ -1,12 +1,18 @@
 //! Counting acts against budgets.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
 use super::operation::Trail;
 use super::{AuthService, RequestContext};
 use crate::clock::Clock;
 use crate::error::AuthError;
+use crate::id::UserId;
 use crate::limit::{Decision, Hit, LimitKey, Quota};
 use crate::network::Network;
 use crate::store::Store;
+use crate::time::Timestamp;
 
 /// Acts that were counted together, to be given back together.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +29,91 @@ impl Counted {
     }
 }
 
+/// Budgets that this instance has found used up. A caller that brings only what
+/// they count is refused without another look, before it costs more.
+#[derive(Debug, Default)]
+pub(super) struct UsedUp(Mutex<HashMap<LimitKey, Until>>);
+
+/// A refusal: when it was given, and when the budget has room again.
+#[derive(Clone, Copy, Debug)]
+struct Until {
+    refused_at: Timestamp,
+    room_at: Timestamp,
+}
+
+impl Until {
+    /// A refusal from the future is of a clock that was turned back.
+    fn holds(&self, now: Timestamp) -> bool {
+        self.refused_at <= now && now < self.room_at
+    }
+}
+
+impl UsedUp {
+    /// How many are remembered at most.
+    const CAPACITY: usize = 10_000;
+
+    fn note(&self, key: LimitKey, now: Timestamp, retry_after: Duration) {
+        let mut refusals = self.lock();
+        if refusals.len() >= Self::CAPACITY {
+            refusals.retain(|_, until| until.holds(now));
+        }
+        if refusals.len() < Self::CAPACITY {
+            let room_at = now.saturating_add(retry_after);
+            let refused_at = now;
+            refusals.insert(
+                key,
+                Until {
+                    refused_at,
+                    room_at,
+                },
+            );
+        }
+    }
+
+    /// For how long the budget is used up.
+    fn retry_after(&self, key: LimitKey, now: Timestamp) -> Option<Duration> {
+        let until = self.lock().get(&key).copied();
+        let until = until.filter(|until| until.holds(now))?;
+        Some(until.room_at.saturating_since(now))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<LimitKey, Until>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl<S: Store, C: Clock> AuthService<S, C> {
+    /// Refuses a caller whose budget for correct passwords of `account` is known to
+    /// be used up: it would be refused after a hash.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::RateLimited`].
+    pub(super) fn may_succeed(&self, account: UserId) -> Result<(), AuthError> {
+        let key = success_key(account);
+        match self.inner.used_up.retry_after(key, self.now()) {
+            Some(retry_after) => Err(AuthError::RateLimited { retry_after }),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a correct password of `account`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`limit_network`](Self::limit_network).
+    pub(super) async fn count_success(&self, account: UserId) -> Result<Counted, AuthError> {
+        let Some(quota) = self.config().limits.success_by_account else {
+            return Ok(Counted::default());
+        };
+        let key = success_key(account);
+        let counted = self.count(vec![Hit { key, quota }]).await;
+        if let Err(AuthError::RateLimited { retry_after }) = counted {
+            self.inner.used_up.note(key, self.now(), retry_after);
+        }
+        counted
+    }
+
     /// Counts one act of the caller against each of the caller's networks.
     ///
     /// # Errors
@@ -83,6 +173,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             tracing::warn!(error, "an act that was counted was not given back");
         }
     }
+}
+
+fn success_key(account: UserId) -> LimitKey {
+    LimitKey::new("success:account", &account.to_bytes())
 }
 
 /// The budgets of a client's networks: `quota` times the factor of each level.

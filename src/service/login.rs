@@ -66,9 +66,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let mut found = None;
         if let Some(refusal) = refusal {
             let user = self.find_visited(email.canonical(), trail).await?;
-            if !is_known_device(user.as_ref(), trail.context()) {
-                return Err(refusal.into());
-            }
+            let known = user.as_ref();
+            let known = known.filter(|user| is_known_device(user, trail.context()));
+            self.may_succeed(known.ok_or(refusal)?.id)?;
             found = Some(user);
         }
         // Before the account is read, so that a flood of guesses costs one act of the

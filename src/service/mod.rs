@@ -83,6 +83,7 @@ struct Inner<S, C> {
     hook: Option<Arc<dyn RegistrationHook>>,
     breach_check: Option<Arc<dyn BreachCheck>>,
     cache: Option<cache::SessionCache>,
+    used_up: limits::UsedUp,
 }
 
 impl<S, C> Clone for AuthService<S, C> {

@@ -106,8 +106,14 @@ async fn asvs_15_2_2_an_account_has_ten_logins_a_minute_and_more_count_as_failur
         }
     }
     assert_eq!(let_in, 10);
-    // The excess logins used up the network's budget of 20.
-    assert_eq!(bed.auth.hashing_stats().runs, 2 + 10 + 20);
+    // Of the excess logins only the first is hashed, but each counts as a failure:
+    // they used up the network's budget of 20.
+    assert_eq!(bed.auth.hashing_stats().runs, 2 + 10 + 1);
+    let neighbour = bed.auth.login(login(&student(1), PASSWORD), &home).await;
+    assert!(
+        matches!(neighbour, Err(AuthError::RateLimited { .. })),
+        "{neighbour:?}"
+    );
     // From another network, other accounts and, a minute later, this one log
     // in.
     let elsewhere = RequestContext::from_ip([198, 51, 100, 1].into());
@@ -116,6 +122,28 @@ async fn asvs_15_2_2_an_account_has_ten_logins_a_minute_and_more_count_as_failur
     bed.clock.advance(MINUTE);
     let again = bed.auth.login(login(&student(0), PASSWORD), &elsewhere);
     assert!(again.await.is_ok());
+}
+
+/// Whoever does not hold a known device does not learn from the time of the answer
+/// that the account exists and has used up its correct passwords.
+#[tokio::test]
+async fn asvs_6_3_8_a_stranger_pays_a_hash_whatever_the_owner_has_used_up() {
+    let bed = school(unlimited_registrations(), 1).await;
+    let home = RequestContext::from_ip([192, 0, 2, 1].into());
+    for _ in 0..12 {
+        let _ = bed.auth.login(login(&student(0), PASSWORD), &home).await;
+    }
+    let elsewhere = RequestContext::from_ip([198, 51, 100, 1].into());
+    let before = bed.auth.hashing_stats().runs;
+    let guess = bed
+        .auth
+        .login(login(&student(0), "wrong"), &elsewhere)
+        .await;
+    assert!(
+        matches!(guess, Err(AuthError::InvalidCredentials)),
+        "{guess:?}"
+    );
+    assert_eq!(bed.auth.hashing_stats().runs, before + 1);
 }
 
 /// A configuration that allows a network `count` failed checks at once, and one

@@ -116,9 +116,9 @@ fn asvs_15_4_4_known_devices_have_a_reserve_and_go_first() {
     let mut known: Vec<_> = (0..20)
         .map(|number| Box::new(come(&pool, from(account(number), 500))))
         .collect();
-    // They have two of every three turns.
+    // They have seven of every eight turns.
     let (mut first, mut second) = (0, 0);
-    for _ in 0..15 {
+    for _ in 0..16 {
         drop(places.pop());
         let mut served = Vec::new();
         for waits in &mut known {
@@ -135,7 +135,29 @@ fn asvs_15_4_4_known_devices_have_a_reserve_and_go_first() {
         }
         places.extend(served);
     }
-    assert_eq!((first, second), (10, 5));
+    assert_eq!((first, second), (14, 2));
+}
+
+/// Accounts of an attacker ask on and on; their owners look like any other.
+#[test]
+fn asvs_15_4_4_an_account_that_asks_again_while_it_waits_is_served_later() {
+    let pool = pool(|_| {});
+    let mut places = fill(&pool);
+    let mut waiting: Vec<_> = (0..50)
+        .map(|number| come(&pool, from(account(number), number)))
+        .collect();
+    let again: Vec<_> = (0..50)
+        .map(|number| come(&pool, from(account(number), number)))
+        .collect();
+    let mut owner = come(&pool, from(account(99), 99));
+    drop(places.pop());
+    assert!(poll(&mut owner).is_some_and(|answer| answer.is_ok()));
+    // They are served, too, once each.
+    drop(places);
+    let served: Vec<_> = waiting.iter_mut().filter_map(poll).collect();
+    assert_eq!(served.len(), 5);
+    drop((served, again, waiting, owner));
+    assert!(poll(&mut admit(&pool, from(account(0), 0))).is_some_and(|answer| answer.is_ok()));
 }
 
 /// Like [`poll`], for a future that may have completed earlier.
@@ -154,13 +176,13 @@ fn an_account_has_one_place_in_the_known_lane_at_a_time() {
     let mut more: Vec<_> = (0..5).map(|_| come(&pool, from(account(1), 1))).collect();
     let mut other = come(&pool, from(account(2), 2));
     drop(places.pop());
-    let first = poll(&mut one).unwrap().unwrap();
-    let mut second = None;
+    let second = poll(&mut other).unwrap().unwrap();
+    let mut first = None;
     for _ in 0..2 {
         drop(places.pop());
-        second = second.or_else(|| poll_once(&mut other));
+        first = first.or_else(|| poll_once(&mut one));
     }
-    let second = second.unwrap().unwrap();
+    let first = first.unwrap().unwrap();
     let served: Vec<_> = more.iter_mut().filter_map(poll_once).collect();
     assert_eq!(served.len(), 1);
     // Once its place is free it may have another one.
