@@ -37,8 +37,8 @@ pub(crate) struct Claim {
 pub(crate) enum Lane {
     /// A known device, a live session or the holder of a mailed link of this
     /// account. An account has one place in this lane at a time; its further
-    /// callers wait with the strangers, and each of them moves its turn to a later
-    /// one.
+    /// callers wait with the strangers, and those from the same address move its
+    /// turn to a later one.
     Known(Account),
     /// The application itself.
     Host,
@@ -213,7 +213,7 @@ impl Admission {
         let mut state = self.lock();
         let lane = match claim.lane {
             Lane::Known(account) if state.accounts.contains_key(&account) => {
-                state.postpone(account);
+                state.postpone(account, claim.network);
                 Lane::Stranger
             }
             lane => lane,
@@ -279,19 +279,23 @@ impl Admission {
         state.last(from)
     }
 
-    /// The refusal that a stranger of `network` would get now, if it would not even
-    /// wait.
-    pub(super) fn refusal(&self, network: Network, job: Duration) -> Option<HashError> {
-        let state = self.lock();
+    /// Whether a caller would be refused now, without having waited. An account that
+    /// waits or has a place already comes as a stranger, and asks again.
+    pub(super) fn would_refuse(&self, claim: Claim) -> bool {
+        let mut state = self.lock();
+        match claim.lane {
+            Lane::Known(account) if state.accounts.contains_key(&account) => {
+                state.postpone(account, claim.network);
+            }
+            Lane::Stranger => {}
+            _ => return false,
+        }
         let [known, host, strangers] = state.lanes.each_ref().map(Line::len);
         let others = host + strangers + 1;
         let has_room = known + others <= self.room && others <= self.room - self.reserve;
         let is_first = state.free > 0 && state.arrivals.is_empty();
         let [_, _, line] = &state.lanes;
-        let is_refused = !is_first && !has_room && line.would_be_last(network);
-        let waiting = state.arrivals.len();
-        drop(state);
-        is_refused.then(|| self.overloaded(waiting, job))
+        !is_first && !has_room && line.would_be_last(claim.network)
     }
 
     /// Returns a place, which goes to the next waiting caller.
@@ -377,12 +381,13 @@ impl State {
         &mut self.lanes[index]
     }
 
-    /// Moves the turn of an account that asks again while it waits to a later one.
-    fn postpone(&mut self, account: Account) {
+    /// Moves the turn of an account that asks again from the same address while it
+    /// waits to a later one.
+    fn postpone(&mut self, account: Account, network: Network) {
         let arrival = self.accounts.get(&account).copied().flatten();
         let arrival = arrival.and_then(|arrival| self.arrivals.get_mut(&arrival));
         if let (Some(arrival), [known, ..]) = (arrival, &mut self.lanes) {
-            arrival.tag = known.postpone(arrival.tag);
+            arrival.tag = known.postpone(arrival.tag, network);
         }
     }
 

@@ -146,10 +146,14 @@ impl PasswordHasher {
         Ok(self.turn(self.0.pool.admit(claim).await?))
     }
 
-    /// The refusal that a stranger of `network` would get now, if it would not even
-    /// wait for a turn.
-    pub(crate) fn refusal(&self, network: Network) -> Option<HashError> {
-        self.0.pool.refusal(network)
+    /// Whether a caller would be refused now, without having waited for a turn.
+    pub(crate) fn would_refuse(&self, claim: Claim) -> bool {
+        self.0.pool.would_refuse(claim)
+    }
+
+    /// The refusal of such a caller.
+    pub(crate) fn refusal(&self) -> HashError {
+        self.0.pool.refusal()
     }
 
     async fn host(&self) -> Result<Place, HashError> {

@@ -92,26 +92,21 @@ impl<T> Line<T> {
         tag
     }
 
-    /// Moves the entry with this tag to the next turn of its network, as if it had
-    /// only come now, and returns its new tag.
-    pub(super) fn postpone(&mut self, tag: Tag) -> Tag {
-        let Some(entry) = self.entries.remove(&tag) else {
-            return tag;
-        };
+    /// Moves the entry with this tag back by a turn, if it came from the address of
+    /// `network`, and returns its tag. The turns of its networks stay as they are:
+    /// those are others', too.
+    pub(super) fn postpone(&mut self, tag: Tag, network: Network) -> Tag {
+        let is_same = |entry: &Entry<T>| narrowest(entry.network) == narrowest(network);
+        let turn = tag.turn.max(self.now).saturating_add(TURN);
         let most = self.now.saturating_add(MOST_POSTPONED * TURN);
-        let mut turn = tag.turn;
-        for level in entry.network.levels() {
-            if let Some(turns) = self.networks.get_mut(&level.prefix) {
-                let begins = turns.next.max(self.now);
-                if begins <= most {
-                    turn = turn.max(begins);
-                    turns.next = begins.saturating_add(length(level.factor));
-                }
-            }
+        if turn > most || !self.entries.get(&tag).is_some_and(is_same) {
+            return tag;
         }
-        let tag = Tag { turn, ..tag };
-        self.entries.insert(tag, entry);
-        tag
+        let postponed = Tag { turn, ..tag };
+        if let Some(entry) = self.entries.remove(&tag) {
+            self.entries.insert(postponed, entry);
+        }
+        postponed
     }
 
     /// Returns `true` if an entry of `network` would have the latest turn now.
@@ -179,6 +174,10 @@ impl<T> Line<T> {
     }
 }
 
+fn narrowest(network: Network) -> Option<Prefix> {
+    network.levels().next().map(|level| level.prefix)
+}
+
 fn length(factor: u32) -> u64 {
     (TURN / u64::from(factor.max(1))).max(1)
 }
@@ -228,14 +227,35 @@ mod tests {
         let mut line = Line::default();
         let mut tags: Vec<_> = (0..100).map(|net| line.push(v6(net, 0), net)).collect();
         for _ in 0..2 {
-            for tag in &mut tags[..50] {
-                *tag = line.postpone(*tag);
+            for (net, tag) in (0..50).zip(&mut tags) {
+                *tag = line.postpone(*tag, v6(net, 0));
             }
         }
         line.push(v6(100, 0), 100);
         let served: Vec<_> = std::iter::from_fn(|| line.pop()).collect();
         assert_eq!(served[..51], (50..=100).collect::<Vec<_>>());
         assert_eq!(served[51..], (0..50).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_entry_is_postponed_by_its_own_address_and_delays_no_neighbour() {
+        let places = |times| {
+            let mut line = Line::default();
+            let mut tag = line.push(v4([192, 0, 2, 1]), "waits");
+            assert_eq!(line.postpone(tag, v4([192, 0, 2, 2])), tag);
+            for number in 0..50 {
+                line.push(v4([198, 51, 100, number]), "other");
+            }
+            for _ in 0..times {
+                tag = line.postpone(tag, v4([192, 0, 2, 1]));
+            }
+            line.push(v4([192, 0, 2, 2]), "neighbour");
+            let served: Vec<_> = std::iter::from_fn(|| line.pop()).collect();
+            let place = |of| served.iter().position(|item| *item == of).unwrap();
+            (place("waits"), place("neighbour"))
+        };
+        assert_eq!(places(0), (0, 3));
+        assert_eq!(places(300), (51, 2));
     }
 
     #[test]
@@ -246,7 +266,7 @@ mod tests {
             line.push(v6(net, 0), net);
         }
         for _ in 0..1_000_000 {
-            tag = line.postpone(tag);
+            tag = line.postpone(tag, v6(0, 0));
         }
         // The others return at once, but it is served.
         let before = std::iter::from_fn(|| {

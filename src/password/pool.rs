@@ -22,7 +22,6 @@ use super::job::{Job, Pending};
 use super::memory::Memory;
 use crate::error::ConfigError;
 use crate::metrics;
-use crate::network::Network;
 
 /// How long a thread is idle until it wipes its memory.
 const WIPE_AFTER: Duration = Duration::from_millis(50);
@@ -166,10 +165,15 @@ impl Pool {
         admission.admit(claim, self.0.usual()).await
     }
 
-    /// The refusal that a stranger of `network` would get now, if it would not even
-    /// wait for a place.
-    pub(super) fn refusal(&self, network: Network) -> Option<HashError> {
-        self.0.hashing.refusal(network, self.0.usual())
+    /// Whether a caller would be refused now, without having waited.
+    pub(super) fn would_refuse(&self, claim: Claim) -> bool {
+        self.0.hashing.would_refuse(claim)
+    }
+
+    /// The refusal of such a caller.
+    pub(super) fn refusal(&self) -> HashError {
+        let hashing = &self.0.hashing;
+        hashing.overloaded(hashing.waiting(), self.0.usual())
     }
 
     /// Runs `work` on a thread for the holder of `place`, and waits for the

@@ -70,10 +70,19 @@ impl UsedUp {
         }
     }
 
+    /// The budget has room again, or had it all along.
+    fn forget(&self, key: LimitKey) {
+        self.lock().remove(&key);
+    }
+
     /// For how long the budget is used up.
     fn retry_after(&self, key: LimitKey, now: Timestamp) -> Option<Duration> {
-        let until = self.lock().get(&key).copied();
-        let until = until.filter(|until| until.holds(now))?;
+        let mut refusals = self.lock();
+        let until = *refusals.get(&key)?;
+        if !until.holds(now) {
+            refusals.remove(&key);
+            return None;
+        }
         Some(until.room_at.saturating_since(now))
     }
 
@@ -106,10 +115,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let Some(quota) = self.config().limits.success_by_account else {
             return Ok(Counted::default());
         };
-        let key = success_key(account);
+        let (key, now) = (success_key(account), self.now());
         let counted = self.count(vec![Hit { key, quota }]).await;
         if let Err(AuthError::RateLimited { retry_after }) = counted {
-            self.inner.used_up.note(key, self.now(), retry_after);
+            self.inner.used_up.note(key, now, retry_after);
         }
         counted
     }
@@ -167,6 +176,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     pub(super) async fn give_back(&self, Counted(hits): Counted) {
         if hits.is_empty() {
             return;
+        }
+        for hit in &hits {
+            self.inner.used_up.forget(hit.key);
         }
         if let Err(error) = self.inner.store.give_back(&hits, self.now()).await {
             let error: &dyn std::error::Error = &error;

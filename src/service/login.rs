@@ -10,7 +10,7 @@ use crate::email::CanonicalEmail;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::{Notice, Operation};
 use crate::mail::MailKind;
-use crate::password::{HashError, NormalizedPassword, PasswordTooLong};
+use crate::password::{Claim, HashError, Lane, NormalizedPassword, PasswordTooLong};
 use crate::secret::Password;
 use crate::store::{Epoch, Store};
 use crate::user::{DeviceDigest, User};
@@ -33,7 +33,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// [`AuthError::Validation`] when a field cannot be right for any account;
     /// [`AuthError::InvalidCredentials`]; [`AuthError::RateLimited`], after too
-    /// many failures, or with a correct password after too many logins;
+    /// many failures, or after too many logins: then with a correct password, and on
+    /// a known device with any;
     /// [`AuthError::Overloaded`], which does not count as a failure;
     /// [`AuthError::Unavailable`]; [`AuthError::Store`].
     pub async fn login(
@@ -59,20 +60,22 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Err(AuthError::InvalidCredentials);
         };
 
-        // A stranger without a chance of a place costs one read. What is counted in
+        // A caller without a chance of a place costs one read. What is counted in
         // vain would have to be given back, and a flood would change the one record of
         // its networks twice for each guess.
-        let refusal = self.inner.hasher.refusal(trail.context().network());
         let mut found = None;
-        if let Some(refusal) = refusal {
+        if self.would_refuse(Lane::Stranger, trail) {
             let user = self.find_visited(email.canonical(), trail).await?;
             let known = user.as_ref();
             let known = known.filter(|user| is_known_device(user, trail.context()));
-            self.may_succeed(known.ok_or(refusal)?.id)?;
+            let lane = known.map(|user| Lane::Known(user.id.to_bytes()));
+            if lane.is_none_or(|lane| self.would_refuse(lane, trail)) {
+                return Err(self.inner.hasher.refusal().into());
+            }
             found = Some(user);
         }
-        // Before the account is read, so that a flood of guesses costs one act of the
-        // store each.
+        // Otherwise before the account is read, so that a flood of guesses that the
+        // limit refuses costs one act of the store each.
         let counted = self.limit_guesses(trail).await?;
         let found = match found {
             Some(found) => found,
@@ -127,6 +130,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.make_room(&session, context).await?;
         trail.session(session.id);
         Ok(self.login_response(&user, tokens, "You are logged in."))
+    }
+
+    fn would_refuse(&self, lane: Lane, trail: &Trail) -> bool {
+        let network = trail.context().network();
+        self.inner.hasher.would_refuse(Claim { lane, network })
     }
 
     /// The account that a visitor names, if there is one.

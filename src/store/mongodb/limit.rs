@@ -80,7 +80,11 @@ impl Group<'_> {
             let last = self.now.saturating_add(window).saturating_sub(period);
             doc! { path_of(hit): { "$exists": true, "$not": { "$lte": date(last) } } }
         });
-        let none: Vec<Document> = [is_no_object, is_list].into_iter().chain(used_up).collect();
+        // `$lte` looks into arrays.
+        let lists = self.hits.iter();
+        let lists = lists.map(|hit| doc! { path_of(hit): { "$type": "array" } });
+        let broken = [is_no_object, is_list].into_iter().chain(lists);
+        let none: Vec<Document> = broken.chain(used_up).collect();
         doc! { "_id": self.id.clone(), "$nor": none }
     }
 
@@ -98,19 +102,33 @@ impl Group<'_> {
             { "$gt": ["$tidy_at", now] },
             { "$lte": ["$tidy_at", next] },
         ] };
-        let otherwise = |ahead: &str, due: Bson| doc! { "$cond": [is_ahead.clone(), ahead, due] };
+        let unless_due = |ahead: Bson, due: Bson| doc! { "$cond": [is_ahead.clone(), ahead, due] };
         let all = doc! { "$objectToArray": format!("${BUDGETS}") };
-        let counts = doc! { "$gt": ["$$budget.v", now] };
-        let in_use = doc! { "$filter": { "input": all, "as": "budget", "cond": counts } };
+        // What cannot be read is not removed, so that it is reported.
+        let is_kept = doc! { "$or": [
+            { "$gt": ["$$budget.v", now] },
+            { "$ne": [{ "$type": "$$budget.v" }, "date"] },
+        ] };
+        let kept = doc! { "$filter": { "input": all, "as": "budget", "cond": is_kept } };
         let latest = self.hits.iter().map(|hit| Bson::from(value_of(hit)));
         let latest: Vec<Bson> = std::iter::once("$full_at".into()).chain(latest).collect();
+        let of_kept =
+            doc! { "$map": { "input": kept.clone(), "as": "budget", "in": "$$budget.v" } };
         vec![
             doc! { "$set": counted.collect::<Document>() },
             doc! { "$set": {
-                BUDGETS: otherwise(&format!("${BUDGETS}"), doc! { "$arrayToObject": in_use }.into()),
-                "tidy_at": otherwise("$tidy_at", next.into()),
-                "full_at": { "$max": latest },
+                BUDGETS: unless_due(
+                    format!("${BUDGETS}").into(),
+                    doc! { "$arrayToObject": kept }.into(),
+                ),
+                "tidy_at": unless_due("$tidy_at".into(), next.into()),
+                "full_at": unless_due(
+                    doc! { "$max": latest }.into(),
+                    doc! { "$max": of_kept }.into(),
+                ),
             } },
+            // Of an earlier version.
+            doc! { "$unset": "budgets" },
         ]
     }
 
@@ -186,9 +204,12 @@ impl Group<'_> {
     async fn give_back(&self, act: Act) -> Result<(), StoreError> {
         let now = date(self.now);
         let given_back = self.hits.iter().map(|hit| {
-            let full_at = doc! { "$ifNull": [value_of(hit), now] };
-            let earlier = doc! { "$subtract": [full_at, millis(hit.quota)] };
-            (path_of(hit), Bson::from(doc! { "$max": [earlier, now] }))
+            let earlier = doc! { "$subtract": [value_of(hit), millis(hit.quota)] };
+            let is_used = doc! { "$gt": [earlier.clone(), now] };
+            let given_back = doc! { "$cond": [is_used, earlier, "$$REMOVE"] };
+            let is_date = doc! { "$eq": [{ "$type": value_of(hit) }, "date"] };
+            let change = doc! { "$cond": [is_date, given_back, value_of(hit)] };
+            (path_of(hit), Bson::from(change))
         });
         let given_back = doc! { "$set": given_back.collect::<Document>() };
         let filter = doc! { "_id": self.id.clone(), BUDGETS: { "$type": "object" } };
