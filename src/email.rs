@@ -3,11 +3,17 @@
 
 use std::fmt;
 
-use email_address::{EmailAddress, Options};
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 /// Longest address accepted, in bytes (RFC 5321 §4.5.3.1.3, less the brackets).
 pub const MAX_EMAIL_BYTES: usize = 254;
+
+/// Longest part before the `@`, in bytes (RFC 5321 §4.5.3.1.1).
+const MAX_LOCAL_BYTES: usize = 64;
+
+/// Normalisation to NFC makes no text shorter than a third of its bytes.
+const MAX_TYPED_BYTES: usize = 3 * MAX_EMAIL_BYTES;
 
 /// Why a text is not accepted as an email address.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
@@ -26,9 +32,14 @@ pub enum EmailError {
     /// The domain is not a valid (international) host name.
     #[error("has a domain that is not a valid host name")]
     InvalidDomain,
+    /// A mail system can take the part before the `@` for another mailbox, an
+    /// option or a command. Only [`Email::parse_new`] returns this.
+    #[error("has a part before the @ that mail systems can read in another way")]
+    Ambiguous,
 }
 
-/// An email address that was accepted: as it was given, and its canonical key.
+/// An email address that was accepted: as it was given, in NFC, and its
+/// canonical key.
 ///
 /// Mail goes to the address as it was given when the account was made, never
 /// to one that somebody typed later.
@@ -70,36 +81,71 @@ impl fmt::Display for CanonicalEmail {
 }
 
 impl Email {
-    /// Parses an address. White space around it is dropped.
+    /// Parses an address by which an account is looked up. White space around
+    /// it is dropped, and the rest is normalised to NFC before it is checked.
     ///
-    /// Accepted is a dot-atom (RFC 5321 §4.1.2), also outside ASCII (RFC 6531),
-    /// at a host name of two labels or more. Refused is what could be read as
-    /// another address by some mail system: quoted local parts, comments,
-    /// display names, domain literals, RFC 2047 encoded words, Punycode that
-    /// does not decode.
+    /// Accepts a dot-atom (RFC 5321 §4.1.2), also of letters, marks and digits
+    /// outside ASCII (RFC 6531), at a host name of two labels or more. Rejects
+    /// what some mail system could read as another address: quoted local parts,
+    /// comments, display names, domain literals, RFC 2047 encoded words,
+    /// Punycode that does not decode.
     ///
     /// # Errors
     ///
     /// [`EmailError`] says what is wrong with it.
     pub fn parse(input: &str) -> Result<Self, EmailError> {
-        let given = input.trim();
-        if given.is_empty() {
+        let typed = input.trim();
+        if typed.is_empty() {
             return Err(EmailError::Empty);
         }
-        if given.len() > MAX_EMAIL_BYTES {
+        if typed.len() > MAX_TYPED_BYTES {
             return Err(EmailError::TooLong);
         }
-        let canonical = canonical(given)?;
-        // What is registered is the canonical form, so that one must be an
-        // address as well, and its own canonical form.
+        let given: String = typed.nfc().collect();
+        if given.len().min(typed.len()) > MAX_EMAIL_BYTES {
+            return Err(EmailError::TooLong);
+        }
+        let canonical = canonical(&given)?;
+        // What is registered is the canonical form.
         if canonical.len() > MAX_EMAIL_BYTES {
             return Err(EmailError::TooLong);
         }
-        check_syntax(&canonical)?;
         Ok(Self {
-            given: given.to_owned(),
+            given,
             canonical: CanonicalEmail(canonical),
         })
+    }
+
+    /// Parses the address of a new account, or the new address of an account:
+    /// as [`parse`](Self::parse), and the verified mailbox must be the one that
+    /// the key denotes.
+    ///
+    /// Also rejects a local part that begins with `-`, `|` or a combining mark,
+    /// and one with a character that NFKC turns into ASCII or into another
+    /// letter: the fullwidth `＠` and `＜`, the Kelvin sign, ligatures. Letters
+    /// whose parts are other letters of the same script, such as the Thai
+    /// sara am, are accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`EmailError`] says what is wrong with it.
+    pub fn parse_new(input: &str) -> Result<Self, EmailError> {
+        let email = Self::parse(input)?;
+        if email.given.len() > MAX_EMAIL_BYTES {
+            return Err(EmailError::TooLong);
+        }
+        // The text as it was typed: NFC makes a K of the Kelvin sign.
+        let typed = input.trim();
+        let (local, _) = typed.rsplit_once('@').ok_or(EmailError::Malformed)?;
+        let folded: String = local.nfkc().collect();
+        let begins_badly = local
+            .split('.')
+            .any(|atom| atom.starts_with(is_combining_mark))
+            || folded.starts_with(['-', '|']);
+        if begins_badly || !is_local_part(&folded) || local.contains(folds_to_another) {
+            return Err(EmailError::Ambiguous);
+        }
+        Ok(email)
     }
 
     /// An address that a store read back. It is not checked again.
@@ -130,34 +176,39 @@ impl fmt::Display for Email {
     }
 }
 
-fn check_syntax(address: &str) -> Result<(), EmailError> {
-    let options = Options::default()
-        .with_required_tld()
-        .without_display_text()
-        .without_domain_literal();
-    let parsed =
-        EmailAddress::parse_with_options(address, options).map_err(|_| EmailError::Malformed)?;
-    // The parser lets some decorated forms pass; what it understood must be
-    // the whole of what it was given.
-    if parsed.email() != address {
-        return Err(EmailError::Malformed);
-    }
-    let hides = |letter: char| {
-        matches!(
-            letter,
-            '"' | '(' | ')' | '<' | '>' | '[' | ']' | '\\' | ',' | ';' | ':'
-        ) || letter.is_whitespace()
-            || letter.is_control()
-            || is_invisible(letter)
+/// A dot-atom (RFC 5321 §4.1.2) in NFC, with letters, digits and the marks on
+/// them in any script (RFC 6531 §3.3), that no mail system decodes.
+pub(crate) fn is_local_part(local: &str) -> bool {
+    let is_atext = |letter: char| {
+        letter.is_alphanumeric()
+            || is_combining_mark(letter)
+            || "!#$%&'*+-/=?^_`{|}~".contains(letter)
     };
-    if address.contains(hides)
-        || address.contains("=?")
-        || address.contains("?=")
-        || address.matches('@').count() != 1
-    {
-        return Err(EmailError::Malformed);
+    let is_seen = |letter: char| is_atext(letter) && !is_invisible(letter);
+    local.len() <= MAX_LOCAL_BYTES
+        && local
+            .split('.')
+            .all(|atom| !atom.is_empty() && atom.chars().all(is_seen))
+        && !local.contains("=?")
+        && !local.contains("?=")
+}
+
+/// Whether compatibility normalisation (UAX 15), which some mail systems apply,
+/// makes ASCII or another letter of a character outside ASCII. A letter that is
+/// canonically equivalent to its replacement is the same letter, except among
+/// the letterlike symbols: the Kelvin sign equals K, which is folded to k.
+fn folds_to_another(letter: char) -> bool {
+    if letter.is_ascii() {
+        return false;
     }
-    Ok(())
+    let mut parts = letter.nfkc();
+    let is_another = match (parts.next(), parts.next()) {
+        (Some(other), None) if other != letter => {
+            letter.nfc().eq([letter]) || ('\u{2100}'..='\u{214f}').contains(&letter)
+        }
+        _ => false,
+    };
+    is_another || letter.nfkc().any(|part| part.is_ascii())
 }
 
 /// Characters that are not seen: zero-width and bidirectional formatting,
@@ -173,10 +224,24 @@ pub(crate) fn is_invisible(letter: char) -> bool {
 }
 
 fn canonical(given: &str) -> Result<String, EmailError> {
-    check_syntax(given)?;
     let (local, domain) = given.rsplit_once('@').ok_or(EmailError::Malformed)?;
-    let mut canonical: String = local.nfc().collect::<String>().to_ascii_lowercase();
+    // Other characters separate labels or are dropped, by IDNA alone.
+    let is_of_host = |letter: char| {
+        letter.is_alphanumeric() || is_combining_mark(letter) || "-.".contains(letter)
+    };
+    let is_visible_host = |letter| is_of_host(letter) && !is_invisible(letter);
+    if !is_local_part(local) {
+        return Err(EmailError::Malformed);
+    }
+    if !domain.chars().all(is_visible_host) {
+        return Err(EmailError::InvalidDomain);
+    }
+    // Normalised again: h has a form with a line below, and H has none.
+    let mut canonical: String = local.to_ascii_lowercase().nfc().collect();
     let domain = idna::domain_to_ascii_strict(domain).map_err(|_| EmailError::InvalidDomain)?;
+    if !domain.contains('.') {
+        return Err(EmailError::Malformed);
+    }
     // A mask of Punycode that decodes to nothing, or to something else than it
     // came from, is a way to show one domain and mean another.
     let (shown, decodes) = idna::domain_to_unicode(&domain);
@@ -222,6 +287,94 @@ mod tests {
         // The Kelvin sign is canonically equivalent to K: one address, and
         // a second registration of it is a conflict.
         assert_eq!(key("\u{212a}ate@x.org"), key("kate@x.org"));
+    }
+
+    #[test]
+    fn an_address_is_kept_in_nfc_however_it_was_typed() {
+        let typed = "Zoe\u{308}.H\u{331}@Bu\u{308}cher.example";
+        let email = Email::parse_new(typed).unwrap();
+        assert_eq!(email.as_str(), "Zo\u{eb}.H\u{331}@B\u{fc}cher.example");
+        assert_eq!(key(typed), "zo\u{eb}.\u{1e96}@xn--bcher-kva.example");
+        assert_eq!(key(typed), key("Zo\u{eb}.h\u{331}@B\u{fc}cher.example"));
+        // Longer than the limit as it is typed, and not as it is kept.
+        let domain = ["\u{e5}"; 4].map(|letter| letter.repeat(20)).join(".");
+        let kept = format!("{}@{domain}.org", "\u{e5}".repeat(30));
+        let typed: String = kept.nfd().collect();
+        assert!(kept.len() <= MAX_EMAIL_BYTES && typed.len() > MAX_EMAIL_BYTES);
+        assert_eq!(Email::parse_new(&typed).unwrap().as_str(), kept);
+    }
+
+    #[test]
+    fn scripts_with_combining_marks_are_accepted() {
+        for address in [
+            "\u{938}\u{902}\u{92a}\u{930}\u{94d}\u{915}@\u{921}\u{93e}\u{91f}\u{93e}\u{92e}\u{947}\u{932}.\u{92d}\u{93e}\u{930}\u{924}",
+            "\u{ba4}\u{bae}\u{bbf}\u{bb4}\u{bcd}@example.org",
+            "a@\u{ba4}\u{bae}\u{bbf}\u{bb4}\u{bcd}.example",
+            "\u{e19}\u{e49}\u{e33}@example.org",
+            "\u{627}\u{644}\u{639}\u{64e}\u{631}\u{64e}\u{628}@example.org",
+            "\u{567}\u{587}@example.org",
+            "stra\u{df}e@example.org",
+            "\u{131}\u{15f}\u{131}k@example.org",
+            "\u{958}@example.org",
+            "\u{1f71}@example.org",
+        ] {
+            let email = Email::parse_new(address);
+            assert!(email.is_ok(), "{address}: {email:?}");
+            let decomposed: String = address.nfd().collect();
+            assert_eq!(Email::parse_new(&decomposed), email, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_mailbox_that_could_be_another_is_for_looking_up_only() {
+        for local in [
+            "\u{212a}ate",
+            "\u{212b}ke",
+            "\u{17f}am",
+            "\u{ff41}nn",
+            "a\u{ff11}",
+            "\u{fb01}sh",
+            "a\u{b2}",
+            "a\u{bd}",
+            "\u{ff76}",
+            "\u{b5}",
+            "-oQ/tmp",
+            "-",
+            "|sh",
+        ] {
+            let address = format!("{local}@example.org");
+            assert!(Email::parse(&address).is_ok(), "{address}");
+            assert_eq!(
+                Email::parse_new(&address),
+                Err(EmailError::Ambiguous),
+                "{address}"
+            );
+        }
+        for letter in
+            "\u{ff20}\u{fe6b}\u{ff1c}\u{ff0c}\u{2026}\u{2024}\u{ff5c}\u{ff0d}\u{2100}".chars()
+        {
+            for address in [
+                format!("{letter}a@b.org"),
+                format!("a{letter}b@b.org"),
+                format!("a@b{letter}org"),
+            ] {
+                assert!(Email::parse_new(&address).is_err(), "{address}");
+            }
+        }
+        for local in ["\u{301}a", "a.\u{301}b", "\u{338}"] {
+            let address = format!("{local}@example.org");
+            assert_eq!(
+                Email::parse_new(&address),
+                Err(EmailError::Ambiguous),
+                "{address:?}"
+            );
+        }
+        for local in ["a-b", "a|b", "a-", "o'hara", "a+b"] {
+            assert!(
+                Email::parse_new(&format!("{local}@example.org")).is_ok(),
+                "{local}"
+            );
+        }
     }
 
     #[test]
@@ -286,9 +439,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ghsa_10_canonical_form_is_idempotent(local in "[\\PC]{1,20}", domain in "[\\PC]{1,60}", tld in "[a-zA-Z]{2,6}") {
+        fn ghsa_10_canonical_form_is_idempotent(local in "([\\PC]|[A-Za-z]\\p{M}){1,20}", domain in "[\\PC]{1,60}", tld in "[a-zA-Z]{2,6}") {
             for candidate in [format!("{local}@example.org"), format!("a@{domain}.{tld}"), format!("{local}@{domain}.{tld}")] {
                 if let Ok(email) = Email::parse(&candidate) {
+                    prop_assert!(unicode_normalization::is_nfc(email.as_str()));
                     let again = Email::parse(email.canonical().as_str());
                     prop_assert_eq!(again.map(|e| e.canonical().clone()), Ok(email.canonical().clone()));
                 }

@@ -3,7 +3,7 @@
 use super::login::typed_password;
 use super::mailing::Asked;
 use super::operation::{Subject, Trail};
-use super::register::{parse_email, pending_account};
+use super::register::{parse_new_email, pending_account};
 use super::{Accepted, AuthService, Authenticated, ChangeEmail, LinkRequest, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
@@ -46,7 +46,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let auth = &*self.begin_as(auth, trail).await?;
         let user = auth.user();
         let mut violations = Violations::default();
-        let new = parse_email(&request.new_email, Field::NewEmail, &mut violations);
+        let new = parse_new_email(&request.new_email, Field::NewEmail, &mut violations);
         let current = typed_password(
             &request.current_password,
             Field::CurrentPassword,

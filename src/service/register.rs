@@ -253,7 +253,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<Registration, AuthError> {
         let mut violations = Violations::default();
-        let email = parse_email(&request.email, Field::Email, &mut violations);
+        let email = parse_new_email(&request.email, Field::Email, &mut violations);
         let context = [request.email.as_str(), request.name.as_str()];
         let password = self
             .check_new_password(
@@ -353,8 +353,26 @@ pub(super) fn id_collision() -> AuthError {
     AuthError::Internal("a new id is taken: is the source of randomness broken?".into())
 }
 
+/// The address of an account that is looked up.
 pub(super) fn parse_email(input: &str, field: Field, violations: &mut Violations) -> Option<Email> {
-    Email::parse(input)
+    accepted(Email::parse(input), field, violations)
+}
+
+/// The address that an account is to have.
+pub(super) fn parse_new_email(
+    input: &str,
+    field: Field,
+    violations: &mut Violations,
+) -> Option<Email> {
+    accepted(Email::parse_new(input), field, violations)
+}
+
+fn accepted(
+    parsed: Result<Email, EmailError>,
+    field: Field,
+    violations: &mut Violations,
+) -> Option<Email> {
+    parsed
         .map_err(|error| {
             let (code, message) = match error {
                 EmailError::Empty => (ViolationCode::Required, "Enter your email address."),
@@ -369,6 +387,10 @@ pub(super) fn parse_email(input: &str, field: Field, violations: &mut Violations
                 EmailError::InvalidDomain => (
                     ViolationCode::InvalidFormat,
                     "The part after the @ is not a valid domain.",
+                ),
+                EmailError::Ambiguous => (
+                    ViolationCode::InvalidCharacters,
+                    "Mail systems can read the part before the @ in more than one way. Use another address.",
                 ),
             };
             violations.push(field, code, message);

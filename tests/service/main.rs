@@ -15,6 +15,7 @@ mod support;
 
 mod abuse_of_mail;
 mod account;
+mod addresses;
 mod administration;
 mod audit;
 mod audit_writing;

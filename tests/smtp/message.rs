@@ -166,6 +166,12 @@ async fn an_address_outside_ascii_needs_a_server_that_takes_it() {
     assert_eq!(headers(&got, "To"), ["zo\u{eb}@example.org"]);
     assert!(got["options"].to_string().contains("SMTPUTF8"));
 
+    let sink = Sink::start(&json!({"smtputf8": true}));
+    let typed = "\u{ba4}\u{bae}\u{bbf}\u{bb4}\u{bcd}@Bu\u{308}cher.example";
+    send(&sink, &mail_to(typed)).await.unwrap();
+    let kept = "\u{ba4}\u{bae}\u{bbf}\u{bb4}\u{bcd}@xn--bcher-kva.example";
+    assert_eq!(sink.mail()["recipients"], json!([kept]));
+
     let sink = Sink::start(&json!({"smtputf8": false}));
     let (again, error) = failure(send(&sink, &unicode).await);
     assert!(

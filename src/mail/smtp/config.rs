@@ -8,7 +8,7 @@ use lettre::Address;
 use lettre::transport::smtp::client::{Certificate, TlsParameters};
 use url::Url;
 
-use crate::email::is_invisible;
+use crate::email::{is_invisible, is_local_part};
 use crate::error::ConfigError;
 use crate::secret::Password;
 
@@ -206,15 +206,10 @@ pub(super) struct Sender {
 /// The address with its domain in ASCII, if it is one that can stand between
 /// angle brackets as it is.
 pub(super) fn mail_address(local: &str, domain: &str) -> Option<Address> {
-    let is_plain = |letter: char| {
-        !letter.is_control() && !letter.is_whitespace() && !"<>\"(),:;[]\\".contains(letter)
-    };
     let domain = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::URL).ok()?;
-    if local.chars().all(is_plain) {
-        Address::new(local, domain).ok()
-    } else {
-        None
-    }
+    // Lettre's own check of the local part knows no combining marks.
+    let checked = Address::new("a", domain).ok()?;
+    is_local_part(local).then(|| Address::new_dangerous(local, checked.domain()))
 }
 
 pub(super) fn invalid<T>(setting: &'static str, problem: &str) -> Result<T, ConfigError> {
