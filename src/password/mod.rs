@@ -16,9 +16,11 @@ mod job;
 mod line;
 mod memory;
 mod normalized;
+mod own_words;
 mod phc;
 mod policy;
 mod pool;
+mod substitution;
 
 pub(crate) use admission::{Claim, Lane};
 pub use config::{AcceptedCost, Argon2Params, HashingConfig, Pepper};
@@ -27,4 +29,5 @@ pub use foreign::ForeignScheme;
 pub(crate) use hasher::Turn;
 pub use hasher::{HashingStats, PasswordHasher, Verdict};
 pub use normalized::{MAX_PASSWORD_BYTES, MAX_PASSWORD_CHARS, NormalizedPassword, PasswordTooLong};
+pub(crate) use own_words::own_text;
 pub use policy::{PasswordAssessment, PasswordFault, PasswordPolicy};

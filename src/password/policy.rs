@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use unicode_normalization::UnicodeNormalization;
 use zxcvbn::{Entropy, feedback::Warning};
 
 use super::common::is_common;
+use super::own_words::OwnWords;
+use super::substitution::READINGS;
 use super::{MAX_PASSWORD_CHARS, NormalizedPassword};
 use crate::error::{ConfigError, ViolationCode};
-
-/// Longest part of a word of the context that counts, in characters.
-const MAX_WORD_CHARS: usize = 256;
 
 /// Which passwords may be used: long enough, hard to guess, not a common one.
 /// There are no composition rules (ASVS 6.2.5).
@@ -102,8 +100,11 @@ impl PasswordPolicy {
     /// make it better.
     ///
     /// `context` is what others know of the user and the application: email
-    /// address, name, name of the service (ASVS 6.2.11). A password made of
-    /// these or of their parts is as weak as what is left of it.
+    /// address, name, name of the service (ASVS 6.2.11). Words of these of four
+    /// characters or more, in any case, reversed and with the usual
+    /// substitutions, are taken out of the whole password, and so are stretches
+    /// of eight characters or more of a longer word. What is left has to reach
+    /// the score by itself; the score is the lower one of the whole and of that.
     ///
     /// It takes milliseconds of CPU time; see
     /// [`PasswordHasher::run`](super::PasswordHasher::run).
@@ -118,9 +119,16 @@ impl PasswordPolicy {
                 suggestions: Vec::new(),
             };
         }
-        let words = words(context);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let estimate = zxcvbn::zxcvbn(scored_part(text), &words);
+        let own = OwnWords::of(context);
+        let words = own.as_vec();
+        let mut estimate = zxcvbn::zxcvbn(scored_part(text), &words);
+        let left = own.cut_from(text);
+        if *left != text {
+            let of_rest = zxcvbn::zxcvbn(scored_part(&left), &words);
+            if of_rest.score() < estimate.score() {
+                estimate = of_rest;
+            }
+        }
         let feedback = estimate.feedback();
         let warning = feedback.and_then(|feedback| feedback.warning());
         let suggestions = feedback.map(|feedback| feedback.suggestions());
@@ -175,25 +183,6 @@ fn is_about_common_passwords(warning: Warning) -> bool {
     )
 }
 
-/// The texts of `context` in NFC, the two sides of an address, their parts,
-/// and the parts of each joined. Whole and joined words matter because zxcvbn
-/// takes three words in a row for strong, whatever they are.
-fn words(context: &[&str]) -> BTreeSet<String> {
-    let mut words = BTreeSet::new();
-    for text in context {
-        let text: String = text.chars().take(MAX_WORD_CHARS).nfc().collect();
-        for side in text.split('@') {
-            let parts = side.split(|letter: char| !letter.is_alphanumeric());
-            words.extend(parts.clone().map(str::to_owned));
-            words.insert(parts.collect());
-            words.insert(side.to_owned());
-        }
-        words.insert(text);
-    }
-    words.remove("");
-    words
-}
-
 /// Longest beginning of a password that is scored, in characters.
 const MAX_SCORED_CHARS: usize = 48;
 /// Most work that scoring may be, in dictionary passes times squared length.
@@ -221,22 +210,6 @@ fn scored_part(text: &str) -> &str {
     }
     text.get(..end).unwrap_or_default()
 }
-
-/// The characters that zxcvbn reads as letters, and as how many different ones.
-const READINGS: [(char, &str); 12] = [
-    ('a', "4@"),
-    ('b', "8"),
-    ('c', "({[<"),
-    ('e', "3"),
-    ('g', "69"),
-    ('i', "1!|"),
-    ('l', "1|7"),
-    ('o', "0"),
-    ('s', "$5"),
-    ('t', "+7"),
-    ('x', "%"),
-    ('z', "2"),
-];
 
 /// Which characters of [`READINGS`] a text has.
 #[derive(Default)]
@@ -376,6 +349,42 @@ mod tests {
             "marguerite.vandenbossche@tulipworks.example",
         ] {
             assert_eq!(by_default(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn asvs_6_2_11_what_is_left_without_words_of_the_context_carries_the_score() {
+        let context = [
+            "u21ae6e4c7978@example.com",
+            "Annabella Whitcombe",
+            "Speakwell",
+        ];
+        let policy = PasswordPolicy::default();
+        for text in [
+            "u21ae6e4c7978@example.com",
+            "U21AE6E4C7978@EXAMPLE.COM",
+            "moc.elpmaxe@8797c4e6ea12u",
+            "u2lae6e4c7978@3xampl3.com",
+            "u21ae6e4c7978",
+            "8797c4e6ea12u",
+            "21ae6e4c7978",
+            "u21ae6e4c7978u21ae6e4c7978u21ae6e4c7978u21ae6e4c7978",
+            "u21ae6e4c7978@example.comwqkzj",
+            "ebmoctihwannabellaspeakwell",
+            "Wh1tc0mb3-4nn4b3ll4-5p34kw3ll!",
+        ] {
+            assert_eq!(
+                codes(&policy, text, &context),
+                [ViolationCode::TooWeak],
+                "{text}"
+            );
+        }
+        for text in [
+            "u21ae6e4c7978@example.comwqkzjxvbntyp",
+            "wqkzjxvbntyp-annabella",
+            "annabella wqkzjxvbntyp",
+        ] {
+            assert_eq!(codes(&policy, text, &context), [], "{text}");
         }
     }
 

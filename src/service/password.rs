@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::mail::MailKind;
-use crate::password::{Lane, NormalizedPassword, PasswordAssessment, PasswordTooLong};
+use crate::password::{Lane, NormalizedPassword, PasswordAssessment, PasswordTooLong, own_text};
 use crate::secret::{Password, constant_time_eq};
 use crate::store::{Epoch, Store};
 
@@ -191,11 +191,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<PasswordAssessment, AuthError> {
         let config = std::sync::Arc::clone(&self.inner.config);
         let password = password.clone();
-        // What no field accepts is not worth comparing with.
-        let words: Vec<String> = own_words
-            .iter()
-            .map(|word| word.chars().take(crate::email::MAX_EMAIL_BYTES).collect())
-            .collect();
+        let words: Vec<String> = own_words.iter().map(|word| own_text(word)).collect();
         let work = move || {
             let mut context: Vec<&str> = words.iter().map(String::as_str).collect();
             context.push(&config.service_name);

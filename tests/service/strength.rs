@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use admittance::error::{AuthError, ErrorCode, ViolationCode};
 use admittance::limit::Quota;
+use admittance::mail::MailKind;
 use admittance::secret::Password;
-use admittance::service::{PasswordStrength, PasswordStrengthRequest};
+use admittance::service::{
+    ChangePassword, EmailRequest, PasswordStrength, PasswordStrengthRequest, ResetPassword,
+};
 
 use crate::support::bed::{Bed, PASSWORD, config, registration};
 
@@ -87,6 +90,56 @@ async fn what_the_form_tells_is_what_registration_says() {
         };
         assert_eq!(told.errors, refused, "{password}");
         assert_eq!(told.acceptable, refused.is_empty(), "{password}");
+    }
+}
+
+#[tokio::test]
+async fn the_address_of_an_account_is_no_password_of_it_wherever_one_is_set() {
+    const OWN: &str = "u21ae6e4c7978@example.com";
+    let bed = Bed::mailing();
+    for padding in ["", &" ".repeat(2000)] {
+        let typed = format!("{padding}{OWN}");
+        let told = strength(&bed, OWN, &typed, "").await;
+        assert!(told.score < 3 && !told.acceptable, "{told:?}");
+        let mut request = registration(&typed);
+        request.password = Password::new(OWN);
+        request.confirm_password = Password::new(OWN);
+        let refused = bed.auth.register(request, &bed.here).await;
+        assert_too_weak(refused.map(drop));
+    }
+    let tokens = bed.register(OWN).await.tokens;
+    let owner = bed.validate(&tokens).await.unwrap();
+    let request = ChangePassword {
+        current_password: PASSWORD.into(),
+        new_password: OWN.into(),
+        confirm_password: OWN.into(),
+    };
+    let refused = bed.auth.change_password(&owner, request, &bed.here).await;
+    assert_too_weak(refused.map(drop));
+    let request = EmailRequest { email: OWN.into() };
+    bed.auth.forgot_password(request, &bed.here).await.unwrap();
+    let request = ResetPassword {
+        token: bed.mailed(MailKind::ResetPassword).await,
+        new_password: OWN.into(),
+        confirm_password: OWN.into(),
+    };
+    let refused = bed.auth.reset_password(request, &bed.here).await;
+    assert_too_weak(refused.map(drop));
+    // The same text is a password of somebody else.
+    assert!(
+        strength(&bed, OWN, "ann@example.org", "Ann")
+            .await
+            .acceptable
+    );
+}
+
+fn assert_too_weak(refused: Result<(), AuthError>) {
+    match refused {
+        Err(AuthError::Validation(violations)) => {
+            let found = violations.as_slice().iter().map(|found| found.code);
+            assert_eq!(found.collect::<Vec<_>>(), [ViolationCode::TooWeak]);
+        }
+        other => panic!("{other:?}"),
     }
 }
 
