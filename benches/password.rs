@@ -49,7 +49,7 @@ fn main() {
 }
 
 fn hasher((m, t, p): Cost) -> PasswordHasher {
-    let mut config = HashingConfig::default();
+    let mut config = HashingConfig::default().insecure_for_tests();
     config.params = Argon2Params::new(m, t, p).unwrap();
     // Nothing is to be refused while it is measured.
     config.queue_deadline = Duration::from_secs(3600);

@@ -110,7 +110,7 @@ struct Subject {
 
 impl Subject {
     fn new() -> Self {
-        let mut config = AuthConfig::new("timing");
+        let mut config = AuthConfig::new("timing").insecure_for_tests();
         config.hashing.params = Argon2Params::new(1024, 1, 1).unwrap();
         config.limits = LimitPolicy::off();
         let mut secret = vec![0; 32];

@@ -183,14 +183,16 @@ pub struct AuditPolicy {
     /// [`OnDeletion::Keep`].
     pub on_deletion: OnDeletion,
     /// How many events may wait to be written, at most a tenth of them (or 16)
-    /// about one account; more are lost, and each is reported. Default 10,000.
+    /// about one account; more are lost, and each is reported. 1 to 1,000,000.
+    /// Default 10,000.
     pub max_pending: usize,
     /// How often writing an event is tried, in all; 1 to 20. Default 5.
     pub attempts: u32,
-    /// How long one attempt may take. Default 10 seconds.
+    /// How long one attempt may take; 100 milliseconds to 60 seconds. Default 10
+    /// seconds.
     pub attempt_timeout: Duration,
-    /// The wait before the second attempt, at most a minute; it doubles each
-    /// time. Default 250 milliseconds.
+    /// The wait before the second attempt, 10 milliseconds to a minute; it doubles
+    /// each time, and the last wait is at most an hour. Default 250 milliseconds.
     pub first_retry: Duration,
 }
 
@@ -263,5 +265,37 @@ impl AuditPolicy {
             }
         }
         Ok(())
+    }
+
+    /// Checks what holds unless the service's settings are
+    /// [insecure](crate::config::AuthConfig::insecure_for_tests).
+    pub(crate) fn is_safe(&self) -> Result<(), ConfigError> {
+        let attempt = Duration::from_millis(100)..=Duration::from_secs(60);
+        let doublings = self.attempts.saturating_sub(2);
+        let last_wait = self
+            .first_retry
+            .saturating_mul(2_u32.saturating_pow(doublings));
+        ConfigError::require([
+            (
+                "audit.max_pending",
+                self.max_pending <= 1_000_000,
+                "is more than 1,000,000",
+            ),
+            (
+                "audit.attempt_timeout",
+                attempt.contains(&self.attempt_timeout),
+                "is not between 100 milliseconds and 60 seconds",
+            ),
+            (
+                "audit.first_retry",
+                self.first_retry >= Duration::from_millis(10),
+                "is shorter than 10 milliseconds",
+            ),
+            (
+                "audit.first_retry",
+                last_wait <= Duration::from_secs(3600),
+                "doubles to more than an hour",
+            ),
+        ])
     }
 }

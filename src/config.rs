@@ -41,6 +41,7 @@ pub struct AuthConfig {
     pub links: LinkPolicy,
     /// What a new user still has to do.
     pub onboarding: OnboardingPolicy,
+    insecure: bool,
 }
 
 impl AuthConfig {
@@ -64,6 +65,33 @@ impl AuthConfig {
             registration: RegistrationMode::default(),
             links: LinkPolicy::default(),
             onboarding: OnboardingPolicy::default(),
+            insecure: false,
+        }
+    }
+
+    /// Allows values that are not safe: cheap hashing, short passwords, waits and
+    /// time-outs of any length. The service still refuses what cannot work or
+    /// contradicts itself.
+    ///
+    /// For tests and measurements only. It covers every setting that the service
+    /// is built with, those of mail and of the audit log included.
+    #[must_use]
+    pub fn insecure_for_tests(mut self) -> Self {
+        self.insecure = true;
+        self
+    }
+
+    pub(crate) fn is_insecure(&self) -> bool {
+        self.insecure
+    }
+
+    /// The settings of hashing, insecure if all are.
+    pub(crate) fn hashing(&self) -> HashingConfig {
+        let hashing = self.hashing.clone();
+        if self.insecure {
+            hashing.insecure_for_tests()
+        } else {
+            hashing
         }
     }
 
@@ -163,8 +191,33 @@ impl AuthConfig {
                 return invalid(setting, "is not between 0 and 60 seconds");
             }
         }
-        self.password.validate()?;
-        self.hashing.validate()
+        self.password.is_consistent()?;
+        self.hashing().validate()?;
+        if self.insecure {
+            return Ok(());
+        }
+        const SHORTEST: Duration = Duration::from_millis(100);
+        ConfigError::require([
+            (
+                "session.short.absolute_timeout",
+                session.short.absolute_timeout <= 3650 * DAY,
+                "is longer than ten years",
+            ),
+            (
+                "onboarding.hook_timeout",
+                self.onboarding.hook_timeout >= SHORTEST,
+                "is shorter than 100 milliseconds",
+            ),
+            (
+                "breach.timeout",
+                self.breach.timeout >= SHORTEST,
+                "is shorter than 100 milliseconds",
+            ),
+        ])?;
+        if let Some(lockout) = &self.limits.login_by_account {
+            lockout.is_safe()?;
+        }
+        self.password.validate()
     }
 }
 
@@ -172,9 +225,11 @@ impl AuthConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionPolicy {
-    /// From the last refresh (ASVS 7.3.1). Default 7 days.
+    /// From the last refresh (ASVS 7.3.1); not shorter than `access_token_ttl`.
+    /// Default 7 days.
     pub idle_timeout: Duration,
-    /// From the login (ASVS 7.3.2). Default 30 days.
+    /// From the login (ASVS 7.3.2); not shorter than `idle_timeout`, at most ten
+    /// years. Default 30 days.
     pub absolute_timeout: Duration,
     /// How long a refresh token that was just used gets the same successor
     /// again; at most a minute. Default 10 seconds.
@@ -225,7 +280,8 @@ pub enum SessionCheck {
 pub struct SessionLifetime {
     /// From the last refresh (ASVS 7.3.1); at least a minute.
     pub idle_timeout: Duration,
-    /// From the login (ASVS 7.3.2); not shorter than `idle_timeout`.
+    /// From the login (ASVS 7.3.2); not shorter than `idle_timeout`, at most ten
+    /// years.
     pub absolute_timeout: Duration,
 }
 
@@ -317,7 +373,7 @@ pub struct BreachPolicy {
     /// What happens when the source fails, panics or takes too long. Default
     /// [`OnBreachFailure::Refuse`].
     pub on_failure: OnBreachFailure,
-    /// How long one comparison may take; above 0, at most 60 seconds. Default
+    /// How long one comparison may take; 100 milliseconds to 60 seconds. Default
     /// 3 seconds.
     pub timeout: Duration,
 }
@@ -354,7 +410,7 @@ pub struct OnboardingPolicy {
     /// Keys of the preferences that a user should have. Those that are absent
     /// are listed in `missing`, as `preferences.<key>`. Default: none.
     pub required_preferences: Vec<String>,
-    /// How long the hook after a registration may take; above 0, at most 60
+    /// How long the hook after a registration may take; 100 milliseconds to 60
     /// seconds. Default 5 seconds.
     pub hook_timeout: Duration,
 }
@@ -385,7 +441,8 @@ pub struct LimitPolicy {
     /// Failed credential checks of one account, whether there is such an account
     /// or not: by all strangers together, by each device that the account is
     /// known to be used with, from each live session, and with each mailed link.
-    /// Default: the table of [`LockoutPolicy::default`].
+    /// The first wait comes after 100 failures at the latest (NIST SP 800-63B-4
+    /// §3.2.2); each is 1 second to 24 hours. Default: the table of [`LockoutPolicy::default`].
     pub login_by_account: Option<LockoutPolicy>,
     /// Failed checks of a credential, including mailed links, by clients of one
     /// network that are not logged in. A correct password or link takes its

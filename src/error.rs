@@ -372,3 +372,19 @@ pub enum ConfigError {
     #[error(transparent)]
     Random(#[from] RandomError),
 }
+
+impl ConfigError {
+    /// Refuses the first of the settings whose value is not good: its name,
+    /// whether the value is good, and what is wrong with it otherwise.
+    pub(crate) fn require<const N: usize>(
+        settings: [(&'static str, bool, &str); N],
+    ) -> Result<(), Self> {
+        match settings.into_iter().find(|(_, is_good, _)| !is_good) {
+            None => Ok(()),
+            Some((setting, _, problem)) => Err(Self::Invalid {
+                setting,
+                problem: problem.to_owned(),
+            }),
+        }
+    }
+}

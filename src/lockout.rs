@@ -122,6 +122,24 @@ impl LockoutPolicy {
         })
     }
 
+    /// Whether attempts are slowed down soon enough and no account is locked for
+    /// longer than a day.
+    pub(crate) fn is_safe(&self) -> Result<(), ConfigError> {
+        let waits = Duration::from_secs(1)..=Duration::from_secs(86_400);
+        ConfigError::require([
+            (
+                "limits.lockout",
+                self.steps.first().is_some_and(|step| step.failures <= 100),
+                "lets more than 100 attempts fail without a wait",
+            ),
+            (
+                "limits.lockout",
+                self.steps.iter().all(|step| waits.contains(&step.wait)),
+                "has a wait that is not between 1 second and 24 hours",
+            ),
+        ])
+    }
+
     /// The steps, in the order of their failures.
     #[must_use]
     pub fn steps(&self) -> &[LockoutStep] {

@@ -63,7 +63,7 @@ const ANN: &str = "ann@example.org";
 const BOB: &str = "bob@example.org";
 
 fn config() -> AuthConfig {
-    let mut config = AuthConfig::new("Exam simulator");
+    let mut config = AuthConfig::new("Exam simulator").insecure_for_tests();
     config.hashing.params = Argon2Params::new(8, 1, 1).unwrap();
     config.hashing.pepper = Pepper::new("p1", SecretBytes::new(PEPPER)).ok();
     config

@@ -21,7 +21,7 @@ fn password(text: &str) -> NormalizedPassword {
 }
 
 fn hasher_with(change: impl FnOnce(&mut HashingConfig)) -> PasswordHasher {
-    let mut config = HashingConfig::default();
+    let mut config = HashingConfig::default().insecure_for_tests();
     config.params = Argon2Params::new(64, 1, 1).unwrap();
     config.threads = NonZeroUsize::new(1);
     change(&mut config);

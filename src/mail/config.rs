@@ -22,17 +22,17 @@ pub struct MailConfig {
     pub paths: MailPaths,
     /// The wording.
     pub templates: MailTemplates,
-    /// How many mails may be under way; more are not sent, with an event.
-    /// Default 1,000.
+    /// How many mails may be under way; more are not sent, with an event. 1 to
+    /// 100,000. Default 1,000.
     pub max_pending: usize,
-    /// How many attempts may be made at once. Default 8.
+    /// How many attempts may be made at once; 1 to 1,000. Default 8.
     pub concurrency: usize,
-    /// How often sending is tried, in all. Default 8.
+    /// How often sending is tried, in all; 1 to 20. Default 8.
     pub attempts: u32,
-    /// How long one attempt may take. Default 30 seconds.
+    /// How long one attempt may take; 1 second to 10 minutes. Default 30 seconds.
     pub attempt_timeout: Duration,
-    /// The wait before the second attempt; it doubles each time. Default 2
-    /// seconds, so that a mail is given up after about 4 minutes of waiting
+    /// The wait before the second attempt; it doubles each time. At least 100
+    /// milliseconds, and the last wait is at most a day. Default 2 seconds, so that a mail is given up after about 4 minutes of waiting
     /// besides what the attempts take.
     pub first_retry: Duration,
     /// Whether the owner of an account gets a mail when it is logged in to from
@@ -117,6 +117,44 @@ impl MailConfig {
             Ok(()) => Ok(links),
             Err(error) => invalid("mail.templates", &error.to_string()),
         }
+    }
+
+    /// Checks what holds unless the service's settings are
+    /// [insecure](crate::config::AuthConfig::insecure_for_tests).
+    pub(crate) fn is_safe(&self) -> Result<(), ConfigError> {
+        let attempt = Duration::from_secs(1)..=Duration::from_secs(600);
+        let doublings = self.attempts.saturating_sub(2);
+        let last_wait = self
+            .first_retry
+            .saturating_mul(2_u32.saturating_pow(doublings));
+        ConfigError::require([
+            (
+                "mail.max_pending",
+                self.max_pending <= 100_000,
+                "is more than 100,000",
+            ),
+            (
+                "mail.concurrency",
+                self.concurrency <= 1000,
+                "is more than 1,000",
+            ),
+            ("mail.attempts", self.attempts <= 20, "is more than 20"),
+            (
+                "mail.attempt_timeout",
+                attempt.contains(&self.attempt_timeout),
+                "is not between 1 second and 10 minutes",
+            ),
+            (
+                "mail.first_retry",
+                self.first_retry >= Duration::from_millis(100),
+                "is shorter than 100 milliseconds",
+            ),
+            (
+                "mail.first_retry",
+                last_wait <= Duration::from_secs(86_400),
+                "doubles to more than a day",
+            ),
+        ])
     }
 
     fn base(&self) -> Result<Url, ConfigError> {

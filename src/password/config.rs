@@ -54,6 +54,20 @@ impl Argon2Params {
         self.p
     }
 
+    /// Whether memory and passes reach one of the recommended costs.
+    fn is_safe(self) -> bool {
+        /// Memory in KiB, and passes (OWASP Password Storage Cheat Sheet).
+        const RECOMMENDED: [(u32, u32); 5] = [
+            (47_104, 1),
+            (19_456, 2),
+            (12_288, 3),
+            (9_216, 4),
+            (7_168, 5),
+        ];
+        let reaches = |(m_kib, t): (u32, u32)| self.m_kib >= m_kib && self.t >= t;
+        RECOMMENDED.into_iter().any(reaches)
+    }
+
     pub(super) fn builder(self) -> ParamsBuilder {
         let mut builder = ParamsBuilder::new();
         builder.m_cost(self.m_kib).t_cost(self.t).p_cost(self.p);
@@ -72,8 +86,9 @@ impl Default for Argon2Params {
     }
 }
 
-/// The highest cost that is accepted from a *stored* hash. Whoever can write
-/// to the store cannot make a login take all memory or all time.
+/// The highest cost that is accepted from a *stored* hash, at most 4 GiB, 100
+/// passes and 256 lanes. Whoever can write to the store cannot make a login take
+/// all memory or all time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptedCost {
     /// Memory, in KiB. Default 131072 (128 MiB).
@@ -160,20 +175,22 @@ impl fmt::Debug for Pepper {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HashingConfig {
-    /// The cost of new hashes.
+    /// The cost of new hashes, at least one of those that OWASP's Password Storage
+    /// Cheat Sheet takes for equal (memory in KiB, passes): 47104, 1; 19456, 2;
+    /// 12288, 3; 9216, 4; 7168, 5.
     pub params: Argon2Params,
-    /// How many threads hash. Default: as many as there are cores for this process.
+    /// How many threads hash; at most 1,024. Default: as many as there are cores for this process.
     pub threads: Option<NonZeroUsize>,
-    /// The maximum number of waiting jobs, at least one. Default 512: a school
+    /// The maximum number of waiting jobs, 1 to 100,000. Default 512: a school
     /// of 300 that logs in at the same moment, and others.
     pub queue_len: usize,
-    /// The time within which a thread has to start a job; above zero, at most
-    /// an hour. Default 5 seconds.
+    /// The time within which a thread has to start a job; 100 milliseconds to
+    /// 60 seconds. Default 5 seconds.
     pub queue_deadline: Duration,
-    /// The time limit of a job; 100 milliseconds to an hour. After that its
-    /// caller gets [`HashError::Stuck`](super::HashError::Stuck), and another
-    /// thread replaces the one that hangs, at most `threads` of them. Default
-    /// 10 seconds.
+    /// The time limit of a job; 1 to 60 seconds. After that its caller gets
+    /// [`HashError::Stuck`](super::HashError::Stuck), and another thread
+    /// replaces the one that hangs, at most `threads` of them. Default 10
+    /// seconds.
     pub run_deadline: Duration,
     /// The key of new hashes. Default none.
     pub pepper: Option<Pepper>,
@@ -183,6 +200,7 @@ pub struct HashingConfig {
     pub accepted: AcceptedCost,
     /// Verifies stored hashes that are no Argon2 PHC strings. Default none.
     pub foreign: Option<Arc<dyn ForeignScheme>>,
+    pub(super) insecure: bool,
 }
 
 impl Default for HashingConfig {
@@ -197,11 +215,20 @@ impl Default for HashingConfig {
             previous_peppers: Vec::new(),
             accepted: AcceptedCost::default(),
             foreign: None,
+            insecure: false,
         }
     }
 }
 
 impl HashingConfig {
+    /// Allows values that are not safe: cheap hashing, and waits and time-outs
+    /// of up to an hour. For tests and measurements only.
+    #[must_use]
+    pub fn insecure_for_tests(mut self) -> Self {
+        self.insecure = true;
+        self
+    }
+
     /// Checks every setting. [`PasswordHasher::new`](super::PasswordHasher::new) does it.
     ///
     /// # Errors
@@ -234,7 +261,43 @@ impl HashingConfig {
         if !peppers.all(|pepper| ids.insert(pepper.id())) {
             return Err(invalid("hashing.previous_peppers", "has an id twice"));
         }
-        Ok(())
+        if self.insecure {
+            return Ok(());
+        }
+        let seconds = Duration::from_secs;
+        let (queue_deadline, accepted) = (self.queue_deadline, self.accepted);
+        ConfigError::require([
+            (
+                "hashing.params",
+                self.params.is_safe(),
+                "cost less than what OWASP recommends",
+            ),
+            (
+                "hashing.threads",
+                self.threads.is_none_or(|threads| threads.get() <= 1024),
+                "is more than 1,024",
+            ),
+            (
+                "hashing.queue_len",
+                self.queue_len <= 100_000,
+                "is more than 100,000",
+            ),
+            (
+                "hashing.queue_deadline",
+                (Duration::from_millis(100)..=seconds(60)).contains(&queue_deadline),
+                "is not between 100 milliseconds and 60 seconds",
+            ),
+            (
+                "hashing.run_deadline",
+                (seconds(1)..=seconds(60)).contains(&self.run_deadline),
+                "is not between 1 and 60 seconds",
+            ),
+            (
+                "hashing.accepted",
+                accepted.m_kib <= 4 << 20 && accepted.t <= 100 && accepted.p <= 256,
+                "is more than 4 GiB, 100 passes or 256 lanes",
+            ),
+        ])
     }
 }
 
@@ -250,6 +313,7 @@ impl fmt::Debug for HashingConfig {
             .field("previous_peppers", &self.previous_peppers)
             .field("accepted", &self.accepted)
             .field("foreign", &self.foreign.is_some())
+            .field("insecure", &self.insecure)
             .finish()
     }
 }

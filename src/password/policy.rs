@@ -19,7 +19,7 @@ use crate::error::{ConfigError, ViolationCode};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PasswordPolicy {
-    /// Shortest password, in characters (code points): 1 to 128. Default 8.
+    /// Shortest password, in characters (code points): 8 to 128. Default 8.
     pub min_chars: usize,
     /// Lowest score of zxcvbn, 0 to 4. Default 3, for more than 10^8 guesses.
     /// zxcvbn counts ten guesses for a character that follows no pattern, so
@@ -78,6 +78,13 @@ impl PasswordPolicy {
     ///
     /// [`ConfigError::Invalid`] names the first one that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        self.is_consistent()?;
+        ConfigError::require([("password.min_chars", self.min_chars >= 8, "is less than 8")])
+    }
+
+    /// Checks what holds for [insecure](crate::config::AuthConfig::insecure_for_tests)
+    /// settings too.
+    pub(crate) fn is_consistent(&self) -> Result<(), ConfigError> {
         let invalid = |setting, problem: String| Err(ConfigError::Invalid { setting, problem });
         if !(1..=MAX_PASSWORD_CHARS).contains(&self.min_chars) {
             let problem = format!("is not between 1 and {MAX_PASSWORD_CHARS}");
@@ -437,7 +444,7 @@ mod tests {
 
     #[test]
     fn settings_out_of_range_are_refused() {
-        for (min_chars, min_score) in [(0, 3), (129, 3), (8, 5)] {
+        for (min_chars, min_score) in [(0, 3), (7, 3), (129, 3), (8, 5)] {
             let policy = PasswordPolicy {
                 min_chars,
                 min_score,

@@ -165,6 +165,9 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
         let (mut events, mut audit) = (self.events, None);
         if let Some((store, policy)) = self.audit {
             policy.validate()?;
+            if !config.is_insecure() {
+                policy.is_safe()?;
+            }
             let time: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
             let random = Arc::clone(&self.random);
             let log = Arc::new(AuditLog::new(store, policy, events, time, random));
@@ -173,11 +176,14 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
         }
         let mut outbox = None;
         if let Some((mailer, mail)) = self.mail {
+            if !config.is_insecure() {
+                mail.is_safe()?;
+            }
             let time: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
             let events = Arc::clone(&events);
             outbox = Some(Arc::new(Outbox::new(mail, mailer, time, events)?));
         }
-        let hasher = PasswordHasher::new(config.hashing.clone(), Arc::clone(&self.random))?;
+        let hasher = PasswordHasher::new(config.hashing(), Arc::clone(&self.random))?;
         let cache = match config.session.check {
             SessionCheck::EveryRequest => None,
             SessionCheck::Cached {

@@ -17,7 +17,7 @@ use crate::recorded::Global;
 
 /// One thread, and room for one job besides the one that it is at.
 fn config(queue_deadline: Duration) -> HashingConfig {
-    let mut config = HashingConfig::default();
+    let mut config = HashingConfig::default().insecure_for_tests();
     config.params = Argon2Params::new(8, 1, 1).unwrap();
     config.threads = NonZeroUsize::new(1);
     config.queue_len = 1;

@@ -38,6 +38,7 @@ mod session_cap;
 mod session_check;
 mod session_lifetime;
 mod sessions;
+mod settings;
 mod squatting;
 mod step_up;
 mod strength;

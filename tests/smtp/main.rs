@@ -31,7 +31,10 @@ const NOTHING: [Value; 0] = [];
 
 /// The settings for a server on the loopback at `port`; `rest` goes after that.
 fn config(user: &str, port: u16, rest: &str) -> SmtpConfig {
-    SmtpConfig::from_url(&format!("smtp://{user}127.0.0.1:{port}{rest}"), FROM).unwrap()
+    let url = format!("smtp://{user}127.0.0.1:{port}{rest}");
+    SmtpConfig::from_url(&url, FROM)
+        .unwrap()
+        .insecure_for_tests()
 }
 
 fn mailer(config: SmtpConfig) -> SmtpMailer {

@@ -217,7 +217,7 @@ pub(crate) async fn store_over(options: ClientOptions) -> MongoStore {
 
 /// The default settings, but for deadlines that no machine is too slow for.
 pub(crate) fn config() -> MongoConfig {
-    let mut config = MongoConfig::default();
+    let mut config = MongoConfig::default().insecure_for_tests();
     config.deadline = PATIENCE;
     config
 }

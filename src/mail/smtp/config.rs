@@ -41,8 +41,9 @@ pub struct SmtpConfig {
     /// Certificates of roots to trust besides Mozilla's, in PEM.
     pub root_certificates: Option<String>,
     /// How long one mail may take, from the connection to the server's last
-    /// word. Default 20 seconds.
+    /// word; 1 second to 10 minutes. Default 20 seconds.
     pub timeout: Duration,
+    insecure: bool,
 }
 
 /// How the connection to a mail server is protected. None of these gives way to
@@ -134,9 +135,28 @@ impl SmtpConfig {
             from: from.into(),
             root_certificates: None,
             timeout: Duration::from_secs(20),
+            insecure: false,
         };
         config.sender()?;
         Ok(config)
+    }
+
+    /// Allows a time-out of any length. For tests only. It does not allow mail in
+    /// plain text; that is [`allow_plain`](Self::allow_plain).
+    #[must_use]
+    pub fn insecure_for_tests(mut self) -> Self {
+        self.insecure = true;
+        self
+    }
+
+    pub(super) fn check_timeout(&self) -> Result<(), ConfigError> {
+        let safe = Duration::from_secs(1)..=Duration::from_secs(600);
+        let is_good = match self.insecure {
+            true => !self.timeout.is_zero(),
+            false => safe.contains(&self.timeout),
+        };
+        let problem = "is not between 1 second and 10 minutes";
+        ConfigError::require([("smtp.timeout", is_good, problem)])
     }
 
     /// The sender.
@@ -278,6 +298,31 @@ mod tests {
 
     fn config(url: &str) -> SmtpConfig {
         SmtpConfig::from_url(url, FROM).unwrap()
+    }
+
+    #[test]
+    fn a_time_out_that_is_not_safe_is_refused_by_name_unless_tests_ask_for_it() {
+        const MS: Duration = Duration::from_millis(1);
+        for (timeout, is_safe) in [
+            (999 * MS, false),
+            (1000 * MS, true),
+            (600_000 * MS, true),
+            (600_001 * MS, false),
+        ] {
+            let mut config = config("smtp://localhost");
+            config.timeout = timeout;
+            let refused = match config.check_timeout() {
+                Ok(()) => None,
+                Err(ConfigError::Invalid { setting, .. }) => Some(setting),
+                Err(other) => panic!("{other}"),
+            };
+            let expected = (!is_safe).then_some("smtp.timeout");
+            assert_eq!(refused, expected, "{timeout:?}");
+            assert_eq!(config.insecure_for_tests().check_timeout(), Ok(()));
+        }
+        let mut never = config("smtp://localhost").insecure_for_tests();
+        never.timeout = Duration::ZERO;
+        assert!(never.check_timeout().is_err());
     }
 
     #[test]

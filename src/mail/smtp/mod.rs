@@ -20,7 +20,7 @@ use lettre::transport::smtp::response::Response;
 pub use config::{SmtpConfig, SmtpCredentials, SmtpTls};
 pub use error::{SmtpError, SmtpReply};
 
-use config::{Sender, invalid, mail_address};
+use config::{Sender, mail_address};
 use error::Stage;
 
 use super::{Mail, MailError, Mailer};
@@ -65,9 +65,7 @@ impl SmtpMailer {
     /// [`ConfigError`] when a setting cannot be used, or would send mail to
     /// another machine in plain text.
     pub fn new(config: SmtpConfig) -> Result<Self, ConfigError> {
-        if config.timeout.is_zero() {
-            return invalid("smtp.timeout", "is zero");
-        }
+        config.check_timeout()?;
         Ok(Self {
             sender: config.sender()?,
             tls: config.tls_parameters()?,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::error::ConfigError;
+
 /// How many connections a client has at most that
 /// [`MongoStore::connect`](super::MongoStore::connect) makes, where neither the
 /// connection string nor [`MongoConfig::max_connections`] says it.
@@ -36,6 +38,7 @@ pub struct MongoConfig {
     pub attempts: String,
     /// For how long a caller waits for one act: for a connection and for the
     /// server together. Once it has passed, the act sends no further command.
+    /// 100 milliseconds to 60 seconds; default 5 seconds.
     pub deadline: Duration,
     /// How many commands may be under way at once, those included whose caller
     /// has given up; each needs a connection.
@@ -47,10 +50,12 @@ pub struct MongoConfig {
     /// given a client whose pool the application may use too: this is the
     /// store's share of it, 10 by default, which is the driver's own default
     /// for a whole pool. It must not exceed the client's `maxPoolSize`; else acts
-    /// wait inside the driver, where a caller that gives up stays in line.
+    /// wait inside the driver, where a caller that gives up stays in line. 1 to
+    /// 10,000.
     pub max_connections: Option<u32>,
     /// How many callers may wait for a connection. More are refused as
     /// unavailable at once, so that a server that hangs does not fill the memory.
+    /// At most 1,000,000; default 4,096.
     pub max_waiting: usize,
     /// What is done about indexes when the store starts.
     pub indexes: Indexes,
@@ -58,10 +63,12 @@ pub struct MongoConfig {
     pub validators: Validators,
     /// How long the server keeps what has expired before it may remove it
     /// (TTL indexes). Nothing that is expired is ever returned, removed or not;
-    /// the time only has to be longer than clocks can be apart. Rate limits and
+    /// the time only has to be longer than clocks can be apart. 5 minutes to 10
+    /// years; default 24 hours. Rate limits and
     /// login attempts are kept for five minutes at most. `None`: no TTL index is
     /// made, and nothing is removed.
     pub retention: Option<Duration>,
+    insecure: bool,
 }
 
 impl Default for MongoConfig {
@@ -80,11 +87,57 @@ impl Default for MongoConfig {
             indexes: Indexes::Create,
             validators: Validators::Off,
             retention: Some(Duration::from_secs(24 * 3600)),
+            insecure: false,
         }
     }
 }
 
 impl MongoConfig {
+    /// Allows deadlines, counts and times of any size. For tests only.
+    #[must_use]
+    pub fn insecure_for_tests(mut self) -> Self {
+        self.insecure = true;
+        self
+    }
+
+    /// Checks the deadline, the counts and the retention. The store does it when
+    /// it starts.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] names the first setting that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        const YEARS: Duration = Duration::from_secs(3650 * 86_400);
+        if self.insecure {
+            return Ok(());
+        }
+        let deadline = Duration::from_millis(100)..=Duration::from_secs(60);
+        let is_kept = |after| (CLOCK_SKEW..=YEARS).contains(&after);
+        ConfigError::require([
+            (
+                "mongodb.deadline",
+                deadline.contains(&self.deadline),
+                "is not between 100 milliseconds and 60 seconds",
+            ),
+            (
+                "mongodb.max_connections",
+                self.max_connections
+                    .is_none_or(|most| (1..=10_000).contains(&most)),
+                "is not between 1 and 10,000",
+            ),
+            (
+                "mongodb.max_waiting",
+                self.max_waiting <= 1_000_000,
+                "is more than 1,000,000",
+            ),
+            (
+                "mongodb.retention",
+                self.retention.is_none_or(is_kept),
+                "is not between 5 minutes and 10 years",
+            ),
+        ])
+    }
+
     /// How long rate limits and attempts are kept that mean nothing any more.
     pub(super) fn short_retention(&self) -> Option<Duration> {
         self.retention.map(|after| after.min(CLOCK_SKEW))
@@ -110,4 +163,66 @@ pub enum Validators {
     /// Validators are put on the collections together with the indexes. A
     /// document that was invalid before may still be changed (`moderate`).
     Install,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_that_is_not_safe_is_refused_by_name_unless_tests_ask_for_it() {
+        const MS: Duration = Duration::from_millis(1);
+        type Change = fn(&mut MongoConfig);
+        let bounds: [(&str, [Change; 2], [Change; 2]); 4] = [
+            (
+                "mongodb.deadline",
+                [|c| c.deadline = 99 * MS, |c| c.deadline = 60_001 * MS],
+                [|c| c.deadline = 100 * MS, |c| c.deadline = 60_000 * MS],
+            ),
+            (
+                "mongodb.max_connections",
+                [
+                    |c| c.max_connections = Some(0),
+                    |c| c.max_connections = Some(10_001),
+                ],
+                [
+                    |c| c.max_connections = Some(1),
+                    |c| c.max_connections = Some(10_000),
+                ],
+            ),
+            (
+                "mongodb.max_waiting",
+                [
+                    |c| c.max_waiting = 1_000_001,
+                    |c| c.max_waiting = usize::MAX,
+                ],
+                [|c| c.max_waiting = 0, |c| c.max_waiting = 1_000_000],
+            ),
+            (
+                "mongodb.retention",
+                [
+                    |c| c.retention = Some(Duration::ZERO),
+                    |c| c.retention = Some(Duration::MAX),
+                ],
+                [|c| c.retention = None, |c| c.retention = Some(300_000 * MS)],
+            ),
+        ];
+        assert_eq!(MongoConfig::default().validate(), Ok(()));
+        for (name, refused, accepted) in bounds {
+            for change in refused {
+                let mut config = MongoConfig::default();
+                change(&mut config);
+                match config.validate() {
+                    Err(ConfigError::Invalid { setting, .. }) => assert_eq!(setting, name),
+                    other => panic!("{name}: {other:?}"),
+                }
+                assert_eq!(config.insecure_for_tests().validate(), Ok(()), "{name}");
+            }
+            for change in accepted {
+                let mut config = MongoConfig::default();
+                change(&mut config);
+                assert_eq!(config.validate(), Ok(()), "{name}");
+            }
+        }
+    }
 }

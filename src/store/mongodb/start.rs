@@ -16,6 +16,7 @@ use super::act::Line;
 use super::config::{DEFAULT_CONNECTIONS, DEFAULT_SHARE, Indexes, MongoConfig, Validators};
 use super::start_error::StartError;
 use super::{Inner, MongoStore, indexes, schema};
+use crate::error::ConfigError;
 use crate::store::StoreError;
 
 impl MongoStore {
@@ -31,6 +32,7 @@ impl MongoStore {
     ///
     /// [`StartError`] says what keeps the store from starting.
     pub async fn connect(uri: &str, mut config: MongoConfig) -> Result<Self, StartError> {
+        config.validate()?;
         let uri = uri.to_owned();
         let deadline = config.deadline;
         let (named, wanted) = (config.database.clone(), config.max_connections);
@@ -68,6 +70,7 @@ impl MongoStore {
     /// is not there, the database's own write concern is weaker than majority, or
     /// the server did not answer in time.
     pub async fn new(database: Database, config: MongoConfig) -> Result<Self, StartError> {
+        config.validate()?;
         let write_concern = strong(database.write_concern(), config.deadline)?;
         match config.indexes {
             Indexes::Create => {
@@ -113,11 +116,13 @@ impl MongoStore {
     ///
     /// # Errors
     ///
-    /// [`StartError`] says which index could not be made.
+    /// [`StartError`] says which setting is out of its range, or which index
+    /// could not be made.
     pub async fn ensure_indexes(
         database: &Database,
         config: &MongoConfig,
     ) -> Result<(), StartError> {
+        config.validate()?;
         done(tokio::spawn(make_indexes(database.clone(), config.clone())).await)
     }
 }

@@ -3,6 +3,7 @@
 use ::mongodb::error::Error;
 
 use super::error::{code, is_duplicate, store_error};
+use crate::error::ConfigError;
 use crate::store::StoreError;
 
 /// Why the store does not start.
@@ -34,6 +35,9 @@ pub enum StartError {
         /// The collection.
         collection: String,
     },
+    /// A setting is out of its range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
