@@ -109,7 +109,7 @@ fn token(number: u32) -> OneTimeToken {
 async fn fill(database: &Database, store: &MongoStore, size: u32) {
     let _ = store.insert_user(&user(0)).await.unwrap();
     let _ = store.insert_session(&session(0)).await.unwrap();
-    for name in ["users", "sessions"] {
+    for name in ["admittance_users", "admittance_sessions"] {
         let collection = database.collection::<Document>(name);
         let first = collection.find_one(doc! {}).await.unwrap().unwrap();
         for start in (1..size).step_by(5_000) {
@@ -117,7 +117,7 @@ async fn fill(database: &Database, store: &MongoStore, size: u32) {
                 let mut copy = first.clone();
                 let id = ObjectId::from_bytes(id_bytes(number));
                 copy.insert("_id", id);
-                if name == "users" {
+                if name == "admittance_users" {
                     copy.insert("email_canonical", format!("user{number}@example.org"));
                 } else {
                     copy.insert("user_id", id);

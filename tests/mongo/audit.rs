@@ -34,7 +34,7 @@ fn append(number: u32, user: u32) -> Act {
 async fn other_programs_can_read_an_event() {
     let (database, store) = prepared().await;
     append(2, 1).on(&store).await.unwrap();
-    let events = database.collection::<Document>("audit_log");
+    let events = database.collection::<Document>("admittance_audit_log");
     let types = |event: &Document| -> Vec<(String, ElementType)> {
         let of = event.iter();
         of.map(|(field, value)| (field.clone(), value.element_type()))
@@ -82,7 +82,7 @@ async fn other_programs_can_read_an_event() {
 async fn a_corrupt_event_is_reported_and_concerns_nobody_else() {
     let (database, store) = prepared().await;
     append(3, 2).on(&store).await.unwrap();
-    let events = database.collection::<Document>("audit_log");
+    let events = database.collection::<Document>("admittance_audit_log");
     let whole = events.find_one(raw_event(1)).await.unwrap().unwrap();
     let canary = || Bson::String("canary".to_owned());
     let fields = [

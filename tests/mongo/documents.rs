@@ -48,7 +48,7 @@ async fn other_programs_can_read_a_user() {
         .record_login(user_id(1), 0, None, at(1))
         .await
         .unwrap();
-    let users = database.collection::<Document>("users");
+    let users = database.collection::<Document>("admittance_users");
     let user = users.find_one(raw_user(1)).await.unwrap().unwrap();
     let types: Vec<(&str, ElementType)> = user
         .iter()
@@ -173,7 +173,8 @@ async fn a_corrupt_user_is_reported() {
             preferences: None,
         },
     ];
-    assert_each_field_is_checked("users", raw_user(1), "user f4f4", &fields, &acts).await;
+    assert_each_field_is_checked("admittance_users", raw_user(1), "user f4f4", &fields, &acts)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,13 +199,20 @@ async fn a_corrupt_session_is_reported() {
             now: 1,
         },
     ];
-    assert_each_field_is_checked("sessions", raw_session(1), "session f4f4", &fields, &acts).await;
+    assert_each_field_is_checked(
+        "admittance_sessions",
+        raw_session(1),
+        "session f4f4",
+        &fields,
+        &acts,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_of_before_is_not_short_and_a_corrupt_one_is_reported() {
     let (database, store) = prepared().await;
-    let sessions = database.collection::<Document>("sessions");
+    let sessions = database.collection::<Document>("admittance_sessions");
     let whole = sessions.find_one(raw_session(1)).await.unwrap().unwrap();
     assert_eq!(whole.get_bool("short"), Ok(false));
     sessions
@@ -265,7 +273,7 @@ async fn a_corrupt_token_is_reported_and_not_accepted() {
             now: 1,
         }];
         let (one, kind) = (raw_token(number), "one-time token");
-        assert_each_field_is_checked("one_time_tokens", one, kind, &fields, &acts).await;
+        assert_each_field_is_checked("admittance_one_time_tokens", one, kind, &fields, &acts).await;
     }
     let pending = [
         "registration.user_id",
@@ -278,13 +286,13 @@ async fn a_corrupt_token_is_reported_and_not_accepted() {
         now: 1,
     }];
     let (one, kind) = (raw_token(2), "one-time token");
-    assert_each_field_is_checked("one_time_tokens", one, kind, &pending, &acts).await;
+    assert_each_field_is_checked("admittance_one_time_tokens", one, kind, &pending, &acts).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_corrupt_token_keeps_a_list_from_being_taken_for_whole() {
     let (database, store) = prepared().await;
-    let tokens = database.collection::<Document>("one_time_tokens");
+    let tokens = database.collection::<Document>("admittance_one_time_tokens");
     let list = Act::TokensOf { user: 1, now: 1 };
     for (field, value) in [
         ("account_email", Bson::Int32(1)),
@@ -312,7 +320,7 @@ async fn one_corrupt_token_keeps_a_list_from_being_taken_for_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_programs_can_read_a_token() {
     let (database, _store) = prepared().await;
-    let tokens = database.collection::<Document>("one_time_tokens");
+    let tokens = database.collection::<Document>("admittance_one_time_tokens");
     for number in [1, 2] {
         let mut expected = vec![
             ("_id", ElementType::Binary),
@@ -347,7 +355,7 @@ async fn other_programs_can_read_a_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_of_before_has_no_devices_and_gets_the_first_by_a_login() {
     let (database, store) = prepared().await;
-    let users = database.collection::<Document>("users");
+    let users = database.collection::<Document>("admittance_users");
     users
         .update_one(raw_user(1), doc! { "$unset": { "devices": "" } })
         .await
@@ -373,7 +381,7 @@ async fn a_user_of_before_has_no_devices_and_gets_the_first_by_a_login() {
 #[tokio::test(flavor = "multi_thread")]
 async fn corrupt_devices_are_reported() {
     let (database, store) = prepared().await;
-    let users = database.collection::<Document>("users");
+    let users = database.collection::<Document>("admittance_users");
     let binary = |subtype, length| {
         let bytes = vec![b'c'; length];
         Bson::Binary(Binary { subtype, bytes })
@@ -398,7 +406,7 @@ async fn corrupt_devices_are_reported() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_of_before_has_the_version_0_and_gets_the_first_by_a_change() {
     let (database, store) = prepared().await;
-    let users = database.collection::<Document>("users");
+    let users = database.collection::<Document>("admittance_users");
     for (number, act) in [
         (
             1,
@@ -463,7 +471,7 @@ async fn one_corrupt_record_keeps_nobody_else_out() {
     .on(&store)
     .await
     .unwrap();
-    let users = database.collection::<Document>("users");
+    let users = database.collection::<Document>("admittance_users");
     users
         .update_one(raw_user(1), doc! { "$set": { "roles": ["Not A Role"] } })
         .await
@@ -491,7 +499,7 @@ async fn one_corrupt_record_keeps_nobody_else_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_later_version_may_add_fields_and_must_raise_the_schema_for_more() {
     let (database, store) = prepared().await;
-    let users = database.collection::<Document>("users");
+    let users = database.collection::<Document>("admittance_users");
     users
         .update_one(raw_user(1), doc! { "$set": { "from_version_2": true } })
         .await
@@ -517,12 +525,12 @@ async fn small_integers_of_other_programs_are_read() {
     let (database, store) = prepared().await;
     let numbers = doc! { "$set": { "auth_epoch": 3_i32, "refresh_counter": 2_i32 } };
     database
-        .collection::<Document>("users")
+        .collection::<Document>("admittance_users")
         .update_one(raw_user(1), numbers.clone())
         .await
         .unwrap();
     database
-        .collection::<Document>("sessions")
+        .collection::<Document>("admittance_sessions")
         .update_one(raw_session(1), numbers)
         .await
         .unwrap();

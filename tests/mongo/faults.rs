@@ -6,56 +6,13 @@ use std::time::Duration;
 use admittance::store::mongodb::MongoStore;
 use admittance::store::{MemoryStore, Store, StoreError};
 use admittance::user::UserStatus;
+use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::options::ClientOptions;
-use mongodb::{Client, Database};
-use tokio::sync::{Mutex, MutexGuard};
 
 use crate::acts::{Act, State};
+use crate::fail_point::FailPoint;
 use crate::methods::{every_method, prepare};
 use crate::{mongo, sample};
-
-/// A server has one fail point of a kind.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
-
-/// A fail point that fails one command of the clients of one database.
-struct FailPoint {
-    admin: Database,
-    app: String,
-    _turn: MutexGuard<'static, ()>,
-}
-
-impl FailPoint {
-    async fn new(options: &ClientOptions) -> Self {
-        let turn = ONE_AT_A_TIME.lock().await;
-        let app = options.app_name.clone().unwrap();
-        let mut own = options.clone();
-        own.app_name = None;
-        let admin = Client::with_options(own).unwrap().database("admin");
-        Self {
-            admin,
-            app,
-            _turn: turn,
-        }
-    }
-
-    async fn arm(&self, command: &str, times: impl Into<Bson>, fault: &Document) {
-        let mut data = doc! { "failCommands": [command], "appName": &self.app };
-        data.extend(fault.clone());
-        self.configure(doc! { "mode": times.into(), "data": data })
-            .await;
-    }
-
-    async fn disarm(&self) {
-        self.configure(doc! { "mode": "off" }).await;
-    }
-
-    async fn configure(&self, settings: Document) {
-        let mut command = doc! { "configureFailPoint": "failCommand" };
-        command.extend(settings);
-        self.admin.run_command(command).await.unwrap();
-    }
-}
 
 fn once() -> Bson {
     doc! { "times": 1 }.into()
@@ -353,7 +310,7 @@ async fn asvs_16_2_5_no_cause_quotes_a_document() {
     // A validator that makes the server quote what it refuses.
     let secret = doc! { "password_hash": { "bsonType": "int" }, "email": { "bsonType": "int" } };
     let refuse = doc! {
-        "collMod": "users",
+        "collMod": "admittance_users",
         "validator": { "$jsonSchema": { "properties": secret } },
         "validationLevel": "strict",
     };

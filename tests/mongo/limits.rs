@@ -15,7 +15,7 @@ async fn a_corrupt_limit_refuses() {
     let (database, store) = prepared().await;
     let hit = Act::Hit { key: 1, now: 0 };
     hit.on(&store).await.unwrap();
-    let limits = database.collection::<Document>("rate_limits");
+    let limits = database.collection::<Document>("admittance_rate_limits");
     let id = doc! { "_id": binary(&key(1).to_bytes()) };
     let name = hex(1);
     for budgets in [
@@ -52,7 +52,7 @@ fn hex(number: u32) -> String {
 
 /// The stored limit: its budgets, and its expiry.
 async fn kept_limit(database: &Database, number: u32) -> (BTreeMap<String, Bson>, Bson) {
-    let limits = database.collection::<Document>("rate_limits");
+    let limits = database.collection::<Document>("admittance_rate_limits");
     let id = doc! { "_id": binary(&key(number).to_bytes()) };
     let kept = limits.find_one(id).await.unwrap().unwrap();
     let budgets = kept.get_document(BUDGETS).unwrap().clone();
@@ -104,7 +104,7 @@ async fn the_budgets_of_a_group_share_one_record_while_in_use() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_without_budgets_counts_as_unused() {
     let (database, store) = prepared().await;
-    let limits = database.collection::<Document>("rate_limits");
+    let limits = database.collection::<Document>("admittance_rate_limits");
     let date = DateTime::from_millis(at(500).as_millis());
     limits
         .insert_one(doc! { "_id": binary(&key(1).to_bytes()), "full_at": date })
@@ -127,7 +127,7 @@ async fn a_refusal_reads_only_the_budgets_of_the_act() {
     while answer == "Allowed" {
         answer = hit.on(&store).await.unwrap();
     }
-    let limits = database.collection::<Document>("rate_limits");
+    let limits = database.collection::<Document>("admittance_rate_limits");
     let other = doc! {
         "_id": binary(&key(1015).to_bytes()),
     };

@@ -16,7 +16,7 @@ async fn other_programs_can_read_attempts() {
     for _ in 0..2 {
         attempt.on(&store).await.unwrap();
     }
-    let attempts = database.collection::<Document>("login_attempts");
+    let attempts = database.collection::<Document>("admittance_login_attempts");
     let bytes = key(1).to_bytes().to_vec();
     let id = Binary {
         subtype: BinarySubtype::Generic,
@@ -45,7 +45,7 @@ async fn other_programs_can_read_attempts() {
 async fn corrupt_attempts_refuse_until_they_are_forgiven() {
     let (database, store) = prepared().await;
     let attempt = Act::Attempt { key: 1, now: 0 };
-    let attempts = database.collection::<Document>("login_attempts");
+    let attempts = database.collection::<Document>("admittance_login_attempts");
     let soon = || Bson::String("canary".to_owned());
     for (field, value) in [
         ("count", soon()),
@@ -76,7 +76,7 @@ async fn attempts_of_small_integers_are_counted_on() {
     let (database, store) = prepared().await;
     let attempt = Act::Attempt { key: 1, now: 0 };
     attempt.on(&store).await.unwrap();
-    let attempts = database.collection::<Document>("login_attempts");
+    let attempts = database.collection::<Document>("admittance_login_attempts");
     for (count, next) in [(2_i64, 3), (i64::from(u32::MAX), u32::MAX)] {
         let small = i32::try_from(count).map_or(Bson::Int64(count), Bson::Int32);
         let open = DateTime::from_millis(at(0).as_millis());
@@ -98,7 +98,7 @@ async fn attempts_of_small_integers_are_counted_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_corrupt_user_keeps_a_page_from_being_taken_for_whole() {
     let (database, store) = prepared().await;
-    let users = database.collection::<Document>("users");
+    let users = database.collection::<Document>("admittance_users");
     users
         .update_one(raw_user(3), doc! { "$set": { "status": "canary" } })
         .await
@@ -112,7 +112,7 @@ async fn a_corrupt_user_keeps_a_page_from_being_taken_for_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_not_changed() {
     let (database, store) = prepared().await;
-    let users = database.collection::<Document>("users");
+    let users = database.collection::<Document>("admittance_users");
     let status = |status| Act::SetStatus {
         user: 1,
         version: 0,
@@ -156,7 +156,7 @@ async fn what_cannot_be_read_is_not_changed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn attempts_of_before_are_counted_on_and_forgiven() {
     let (database, store) = prepared().await;
-    let attempts = database.collection::<Document>("login_attempts");
+    let attempts = database.collection::<Document>("admittance_login_attempts");
     let attempt = Act::Attempt { key: 1, now: 5 };
     attempt.on(&store).await.unwrap();
     let unset = doc! { "$unset": { "last_at": "" } };

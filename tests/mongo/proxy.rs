@@ -12,8 +12,9 @@ use tokio::sync::Notify;
 /// What is held up, and how far it is.
 #[derive(Default)]
 struct Hold {
-    /// The beginning of the command that is to be held up next.
-    command: Mutex<Option<Vec<u8>>>,
+    /// The beginning of the command that is to be held up, and how many of them go
+    /// through before.
+    command: Mutex<Option<(Vec<u8>, usize)>>,
     is_held: Notify,
     release: Notify,
     is_answered: Notify,
@@ -60,9 +61,19 @@ impl Proxy {
 
     /// Holds up the next command of this name.
     pub(crate) fn hold_next(&self, name: &str) {
-        // The first element of a command is a string of its name.
-        let element = [b"\x02", name.as_bytes(), b"\0"].concat();
-        *self.hold.command.lock().unwrap() = Some(element);
+        self.hold_after(0, name);
+    }
+
+    /// Lets so many commands of this name through, and holds up the next one.
+    pub(crate) fn hold_after(&self, count: usize, name: &str) {
+        // The first element of a command has its name, and is a number where the
+        // command concerns the whole database, else a string.
+        let kind: &[u8] = match name {
+            "listCollections" => b"\x10",
+            _ => b"\x02",
+        };
+        let element = [kind, name.as_bytes(), b"\0"].concat();
+        *self.hold.command.lock().unwrap() = Some((element, count));
     }
 
     /// Waits until the command is held up.
@@ -88,13 +99,17 @@ async fn requests(
         let bytes = buffer.get(..count).unwrap();
         let is_it = {
             let mut wanted = hold.command.lock().unwrap();
-            let is_it = wanted
-                .as_ref()
-                .is_some_and(|name| bytes.windows(name.len()).any(|part| part == name));
-            if is_it {
-                *wanted = None;
+            match wanted.as_mut() {
+                Some((name, count)) if bytes.windows(name.len()).any(|part| part == name) => {
+                    let is_it = *count == 0;
+                    *count = count.saturating_sub(1);
+                    if is_it {
+                        *wanted = None;
+                    }
+                    is_it
+                }
+                _ => false,
             }
-            is_it
         };
         if is_it {
             hold.is_held.notify_one();

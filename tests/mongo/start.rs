@@ -22,7 +22,7 @@ fn only_verify() -> MongoConfig {
 async fn create_index(database: &Database, options: Document) {
     let mut index = doc! { "key": { "email_canonical": 1 }, "name": "mine" };
     index.extend(options);
-    let command = doc! { "createIndexes": "users", "indexes": [index] };
+    let command = doc! { "createIndexes": "admittance_users", "indexes": [index] };
     database.run_command(command).await.unwrap();
 }
 
@@ -39,7 +39,7 @@ async fn without_the_unique_index_it_does_not_start() {
         MongoStore::ensure_indexes(&database, &mongo::config())
             .await
             .unwrap();
-        let users = database.collection::<Document>("users");
+        let users = database.collection::<Document>("admittance_users");
         users.drop_index("email_canonical_unique").await.unwrap();
         if let Some(options) = options.clone() {
             create_index(&database, options).await;
@@ -47,7 +47,7 @@ async fn without_the_unique_index_it_does_not_start() {
         let started = MongoStore::new(database, only_verify()).await;
         assert!(
             matches!(&started, Err(StartError::MissingIndex { collection, index })
-                if collection == "users" && *index == "email_canonical_unique"),
+                if collection == "admittance_users" && *index == "email_canonical_unique"),
             "{options:?}: {started:?}"
         );
     }
@@ -57,23 +57,9 @@ async fn without_the_unique_index_it_does_not_start() {
 async fn with_a_unique_index_of_another_name_it_starts() {
     let database = fresh().await;
     create_index(&database, doc! { "unique": true }).await;
-    let config = mongo::config();
-    // The server refuses a second one over the same field or makes it; the
-    // store can do with either.
-    let _ = MongoStore::ensure_indexes(&database, &config).await;
-    for (collection, field) in [
-        (config.users, "roles"),
-        (config.sessions, "user_id"),
-        (config.tokens, "user_id"),
-    ] {
-        let index = doc! { "key": { field: 1 }, "name": field };
-        let command = doc! { "createIndexes": collection, "indexes": [index] };
-        database.run_command(command).await.unwrap();
-    }
-    let key = doc! { "user_id": 1, "_id": -1, "class": 1 };
-    let index = doc! { "key": key, "name": "mine" };
-    let command = doc! { "createIndexes": config.audit, "indexes": [index] };
-    let _ = database.run_command(command).await;
+    MongoStore::ensure_indexes(&database, &mongo::config())
+        .await
+        .unwrap();
     MongoStore::new(database, only_verify()).await.unwrap();
 }
 
@@ -134,18 +120,19 @@ async fn with_a_weak_write_concern_it_does_not_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn over_users_who_share_an_email_it_does_not_start() {
     let database = fresh().await;
+    MongoStore::ensure_indexes(&database, &mongo::config())
+        .await
+        .unwrap();
+    let users = database.collection("admittance_users");
+    users.drop_index("email_canonical_unique").await.unwrap();
     let twice = [
         doc! { "email_canonical": "a@b.org" },
         doc! { "email_canonical": "a@b.org" },
     ];
-    database
-        .collection("users")
-        .insert_many(twice)
-        .await
-        .unwrap();
+    users.insert_many(twice).await.unwrap();
     let started = MongoStore::new(database, mongo::config()).await;
     assert!(
-        matches!(&started, Err(StartError::DuplicateEmails { collection }) if collection == "users"),
+        matches!(&started, Err(StartError::DuplicateEmails { collection }) if collection == "admittance_users"),
         "{started:?}"
     );
 }
@@ -256,7 +243,7 @@ async fn validators_let_the_store_work_and_refuse_what_is_no_user() {
     for (_, act) in every_method() {
         act.on(&store).await.unwrap();
     }
-    let users = database.collection::<Document>("users");
+    let users = database.collection::<Document>("admittance_users");
     users
         .insert_one(doc! { "email_canonical": "x@y.org" })
         .await

@@ -164,7 +164,7 @@ fn printed(lines: &[String]) -> Printed {
 }
 
 /// The example that `cargo test` built beside this test.
-fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::ConfigError;
+use super::kind::Kind;
 
 /// How many connections a client has at most that
 /// [`MongoStore::connect`](super::MongoStore::connect) makes, where neither the
@@ -24,6 +25,9 @@ pub struct MongoConfig {
     /// The database; `None` takes the one that the connection string names.
     /// Only [`MongoStore::connect`](super::MongoStore::connect) looks at it.
     pub database: Option<String>,
+    /// The collection of notes: which collections the store has made, and the
+    /// version of what is in them.
+    pub meta: String,
     /// The collection of users.
     pub users: String,
     /// The collection of sessions.
@@ -72,15 +76,35 @@ pub struct MongoConfig {
 }
 
 impl Default for MongoConfig {
+    /// Collections whose names begin with `admittance_`, all of them in the database
+    /// that the connection string names.
     fn default() -> Self {
+        Self::with_prefix("admittance_")
+    }
+}
+
+impl MongoConfig {
+    /// The default settings with collections whose names begin with `prefix`: for a
+    /// database that several services share.
+    ///
+    /// ```
+    /// use admittance::store::mongodb::MongoConfig;
+    ///
+    /// assert_eq!(MongoConfig::default().users, "admittance_users");
+    /// assert_eq!(MongoConfig::with_prefix("exam_").audit, "exam_audit_log");
+    /// ```
+    #[must_use]
+    pub fn with_prefix(prefix: &str) -> Self {
+        let name = |kind: Kind| format!("{prefix}{}", kind.as_str());
         Self {
             database: None,
-            users: "users".to_owned(),
-            sessions: "sessions".to_owned(),
-            tokens: "one_time_tokens".to_owned(),
-            limits: "rate_limits".to_owned(),
-            audit: "audit_log".to_owned(),
-            attempts: "login_attempts".to_owned(),
+            meta: name(Kind::Meta),
+            users: name(Kind::Users),
+            sessions: name(Kind::Sessions),
+            tokens: name(Kind::Tokens),
+            limits: name(Kind::Limits),
+            audit: name(Kind::Audit),
+            attempts: name(Kind::Attempts),
             deadline: Duration::from_secs(5),
             max_connections: None,
             max_waiting: 4096,
@@ -90,7 +114,6 @@ impl Default for MongoConfig {
             insecure: false,
         }
     }
-}
 
 impl MongoConfig {
     /// Allows deadlines, counts and times of any size. For tests only.
@@ -144,13 +167,15 @@ impl MongoConfig {
     }
 }
 
-/// What is done about indexes when the store starts. Either way it does not
-/// start without the index that keeps emails unique.
+/// What is done about indexes when the store starts. Either way it does not start
+/// unless each index, those that delete documents included, is as it has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Indexes {
-    /// What is missing is created.
+    /// Collections that are new are noted, missing indexes are created, and indexes
+    /// that delete documents follow [`MongoConfig::retention`].
     Create,
-    /// They are only looked at: for an application that may not create any.
+    /// Notes and indexes are only looked at, and nothing is written: for an
+    /// application that may not create indexes.
     Verify,
 }
 

@@ -7,6 +7,10 @@
 //! several documents; each goes by itself, and a call that failed half-way is
 //! simply made again. So does what `append_event` drops.)
 //!
+//! The database is the application's. The store uses the collections that [`MongoConfig`]
+//! names, and only those that it has made: each is noted in one of them, and one that has
+//! documents without a note is refused at start.
+//!
 //! The driver's futures must not be dropped before they are done. So each act
 //! runs in a task of its own that owns its data: a caller that gives up never
 //! cuts an act off. No more acts are begun than there are connections; the
@@ -14,6 +18,7 @@
 //! deadline covers both, and once it has passed the task sends nothing more.
 
 mod act;
+mod adopt;
 mod attempt;
 mod audit;
 mod config;
@@ -21,7 +26,9 @@ mod document;
 mod error;
 mod indexes;
 mod json;
+mod kind;
 mod limit;
+mod note;
 mod schema;
 mod session;
 mod start;
@@ -37,6 +44,7 @@ use ::mongodb::Collection;
 use ::mongodb::bson::Document;
 
 use act::{Act, Line};
+pub use adopt::OldNames;
 pub use config::{DEFAULT_CONNECTIONS, Indexes, MongoConfig, Validators};
 pub use start_error::StartError;
 

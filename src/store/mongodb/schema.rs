@@ -1,23 +1,31 @@
 //! Validators: the shape of the records, for the server to check.
 
-use ::mongodb::Database;
 use ::mongodb::bson::{Document, doc};
 
-use super::config::MongoConfig;
+use super::kind::Kind;
+use super::note::Claimed;
 use super::start_error::StartError;
 
 const NAMESPACE_EXISTS: i32 = 48;
 
+/// The shape of the documents of this kind.
+pub(super) fn of(kind: Kind) -> Document {
+    match kind {
+        Kind::Meta => notes(),
+        Kind::Users => users(),
+        Kind::Sessions => sessions(),
+        Kind::Tokens => tokens(),
+        Kind::Limits => limits(),
+        Kind::Audit => audit(),
+        Kind::Attempts => attempts(),
+    }
+}
+
 /// Puts the validators on the collections, which are made if need be.
-pub(super) async fn install(database: &Database, config: &MongoConfig) -> Result<(), StartError> {
-    for (collection, schema) in [
-        (&config.users, users()),
-        (&config.sessions, sessions()),
-        (&config.tokens, tokens()),
-        (&config.limits, limits()),
-        (&config.audit, audit()),
-        (&config.attempts, attempts()),
-    ] {
+pub(super) async fn install(claimed: Claimed<'_>) -> Result<(), StartError> {
+    let Claimed { database, config } = claimed;
+    for kind in Kind::ALL {
+        let (collection, schema) = (kind.name(config), of(kind));
         let validator = doc! {
             "validator": { "$jsonSchema": schema },
             "validationLevel": "moderate",
@@ -57,6 +65,17 @@ fn schema(fields: &[Field], optional: &[Field]) -> Document {
 }
 
 const INTEGER: &[&str] = &["int", "long"];
+
+fn notes() -> Document {
+    let fields: &[Field] = &[
+        ("_id", &["string"]),
+        ("kind", &["string"]),
+        ("state", &["string"]),
+        ("from", &["string", "null"]),
+        ("schema", INTEGER),
+    ];
+    schema(fields, &[])
+}
 
 fn users() -> Document {
     let fields: &[Field] = &[

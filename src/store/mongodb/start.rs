@@ -14,6 +14,7 @@ use tokio::task::JoinError;
 
 use super::act::Line;
 use super::config::{DEFAULT_CONNECTIONS, DEFAULT_SHARE, Indexes, MongoConfig, Validators};
+use super::note::{Claimed, Notes};
 use super::start_error::StartError;
 use super::{Inner, MongoStore, indexes, schema};
 use crate::error::ConfigError;
@@ -59,16 +60,19 @@ impl MongoStore {
     ///
     /// Reads go to the primary and see only what a majority has; writes are
     /// acknowledged by a majority (see docs/mongodb.md for why). Unless
-    /// [`MongoConfig::indexes`] says otherwise, missing indexes are made. Making
-    /// them and checking them have to end within [`MongoConfig::deadline`] each, or
-    /// within five seconds if that is longer; over large collections,
-    /// [`MongoStore::ensure_indexes`] goes first.
+    /// [`MongoConfig::indexes`] says otherwise, collections that are new are noted and
+    /// missing indexes are made. Making them and checking them have to end within
+    /// [`MongoConfig::deadline`] each, or within five seconds if that is longer; over
+    /// large collections, [`MongoStore::ensure_indexes`] goes first.
+    ///
+    /// A collection that has documents and is not noted as this store's is refused
+    /// before anything is written to the database.
     ///
     /// # Errors
     ///
-    /// [`StartError`] says what keeps the store from starting: the unique index
-    /// is not there, the database's own write concern is weaker than majority, or
-    /// the server did not answer in time.
+    /// [`StartError`] says what keeps the store from starting: a collection is
+    /// somebody else's, an index is missing, the database's own write concern is
+    /// weaker than majority, or the server did not answer in time.
     pub async fn new(database: Database, config: MongoConfig) -> Result<Self, StartError> {
         config.validate()?;
         let write_concern = strong(database.write_concern(), config.deadline)?;
@@ -80,7 +84,10 @@ impl MongoStore {
             Indexes::Verify => {}
         }
         let (place, settings) = (database.clone(), config.clone());
-        let verify = async move { indexes::verify(&place, &settings).await };
+        let verify = async move {
+            Notes::of(&place, &settings)?.verify().await?;
+            indexes::verify(&place, &settings).await
+        };
         finish(config.deadline, verify).await?;
 
         let options = CollectionOptions::builder()
@@ -109,15 +116,16 @@ impl MongoStore {
         })
     }
 
-    /// Makes the indexes that are missing, and the validators if the
-    /// configuration wants them. It may run at any time and any number of
-    /// times, takes as long as the server takes, and does not change an index
-    /// that is there.
+    /// Notes the collections that are new, and makes the indexes that are missing, and
+    /// the validators if the configuration wants them. Indexes that delete documents
+    /// follow [`MongoConfig::retention`]; no other index is changed. It may run
+    /// at any time and any number of times, and takes as long as the server takes.
     ///
     /// # Errors
     ///
-    /// [`StartError`] says which setting is out of its range, or which index
-    /// could not be made.
+    /// [`StartError`] says which setting is out of its range, which collection is
+    /// not this store's, in which case nothing is written, or which index could
+    /// not be made.
     pub async fn ensure_indexes(
         database: &Database,
         config: &MongoConfig,
@@ -128,11 +136,17 @@ impl MongoStore {
 }
 
 async fn make_indexes(database: Database, config: MongoConfig) -> Result<(), StartError> {
-    match config.validators {
-        Validators::Install => schema::install(&database, &config).await?,
+    let claimed = Notes::of(&database, &config)?.claim().await?;
+    prepare(claimed).await
+}
+
+/// Puts validators and indexes on collections that are this store's.
+pub(super) async fn prepare(claimed: Claimed<'_>) -> Result<(), StartError> {
+    match claimed.config.validators {
+        Validators::Install => schema::install(claimed).await?,
         Validators::Off => {}
     }
-    indexes::ensure(&database, &config).await
+    indexes::ensure(claimed).await
 }
 
 /// How many commands may be under way at once, if `wanted` and the connection
@@ -157,7 +171,7 @@ async fn finish<T: Send + 'static>(
     }
 }
 
-fn done<T>(task: Result<Result<T, StartError>, JoinError>) -> Result<T, StartError> {
+pub(super) fn done<T>(task: Result<Result<T, StartError>, JoinError>) -> Result<T, StartError> {
     task.unwrap_or_else(|task| Err(StoreError::Other(Box::new(task)).into()))
 }
 

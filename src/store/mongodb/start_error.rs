@@ -21,12 +21,13 @@ pub enum StartError {
     /// servers has them in its journal, and could be lost after that.
     #[error("the write concern is weaker than majority")]
     WeakWriteConcern,
-    /// An index is not there, or not as it has to be.
-    #[error("the index {index} of the collection {collection} is missing or another one")]
+    /// An index does not exist, or is not as it has to be.
+    #[error("the index {index} of the collection {collection} is missing or differs")]
     MissingIndex {
         /// The collection.
         collection: String,
-        /// The index's name, as [`MongoStore::ensure_indexes`](super::MongoStore::ensure_indexes) makes it.
+        /// The index's name, as [`MongoStore::ensure_indexes`](super::MongoStore::ensure_indexes)
+        /// makes it.
         index: &'static str,
     },
     /// The unique index cannot be made: two users have the same canonical email.
@@ -34,6 +35,61 @@ pub enum StartError {
     DuplicateEmails {
         /// The collection.
         collection: String,
+    },
+    /// Two kinds of records have the same collection.
+    #[error("two kinds of records have the collection {collection}")]
+    NameTwice {
+        /// The collection.
+        collection: String,
+    },
+    /// The collection has documents, and no note says that this store made it: it is
+    /// the application's own, or somebody else's. Where its documents are this
+    /// store's, [`MongoStore::adopt`](super::MongoStore::adopt) notes it.
+    #[error("the collection {collection} has documents that this store did not make")]
+    ForeignCollection {
+        /// The collection.
+        collection: String,
+    },
+    /// No note says that this store made the collection, and
+    /// [`Indexes::Verify`](super::Indexes::Verify) writes none.
+    /// [`MongoStore::ensure_indexes`](super::MongoStore::ensure_indexes) does.
+    #[error("the collection {collection} is not noted as made by this store")]
+    MissingNote {
+        /// The collection.
+        collection: String,
+    },
+    /// The database has accounts of a version that named its collections otherwise.
+    /// [`MongoStore::adopt`](super::MongoStore::adopt) moves them, or decides that
+    /// they stay where they are.
+    #[error("the collection {collection} has accounts of an earlier version, to be adopted first")]
+    NotAdopted {
+        /// The collection.
+        collection: String,
+    },
+    /// [`MongoStore::adopt`](super::MongoStore::adopt) has begun to move the
+    /// collection and was not completed, or moves another collection here.
+    #[error("the collection {collection} is being adopted")]
+    Adopting {
+        /// The collection, by its new name.
+        collection: String,
+    },
+    /// The collection cannot be moved, since there is one of the new name; or an
+    /// instance of the earlier version has made it again after it was moved.
+    #[error("the collection {old} cannot be moved, since {new} exists")]
+    BothExist {
+        /// The collection, by its old name.
+        old: String,
+        /// Its new name.
+        new: String,
+    },
+    /// An index deletes documents of this store by another rule than
+    /// [`MongoConfig::retention`](super::MongoConfig::retention).
+    #[error("the index {index} deletes documents of the collection {collection}")]
+    DeletionIndex {
+        /// The collection.
+        collection: String,
+        /// The index's name.
+        index: String,
     },
     /// A setting is out of its range.
     #[error(transparent)]
