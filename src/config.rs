@@ -41,6 +41,12 @@ pub struct AuthConfig {
     pub links: LinkPolicy,
     /// What a new user still has to do.
     pub onboarding: OnboardingPolicy,
+    /// How recently an administrator must have given the password to change roles
+    /// or to disable and enable accounts, at least a minute. Otherwise the answer is
+    /// [`AuthError::PasswordRequired`](crate::error::AuthError::PasswordRequired),
+    /// and [`confirm_password`](crate::service::AuthService::confirm_password) is
+    /// the way on. Default `None`: the session is enough.
+    pub recent_password_for_administration: Option<Duration>,
     insecure: bool,
 }
 
@@ -65,6 +71,7 @@ impl AuthConfig {
             registration: RegistrationMode::default(),
             links: LinkPolicy::default(),
             onboarding: OnboardingPolicy::default(),
+            recent_password_for_administration: None,
             insecure: false,
         }
     }
@@ -153,6 +160,13 @@ impl AuthConfig {
             return invalid(
                 "session.short.absolute_timeout",
                 "is shorter than session.short.idle_timeout",
+            );
+        }
+        let recent = self.recent_password_for_administration;
+        if recent.is_some_and(|recent| recent < Duration::from_secs(60)) {
+            return invalid(
+                "recent_password_for_administration",
+                "is shorter than a minute",
             );
         }
         if session.max_per_user == Some(0) {

@@ -189,7 +189,7 @@ async fn journey<S: Store + Clone + Debug>(
     let who = auth.validate_token(token, &here).await.unwrap();
     hunt.look_at("Authenticated", &who);
     hunt.look_at("Claims", &auth.verify_offline(token).unwrap());
-    hunt.look_at("Profile", &auth.profile(&who));
+    hunt.look_at("Profile", &auth.profile(&who).unwrap());
     hunt.look_at(
         "SessionList",
         &auth.list_sessions(&who, &here).await.unwrap(),

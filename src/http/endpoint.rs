@@ -114,7 +114,7 @@ where
         }
         Endpoint::Profile => {
             let auth = authenticated().await?;
-            ok(StatusCode::OK, &service.profile(&auth))
+            ok(StatusCode::OK, &service.profile(&auth)?)
         }
         Endpoint::UpdateProfile => {
             let auth = authenticated().await?;

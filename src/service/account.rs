@@ -2,7 +2,7 @@
 
 use super::login::typed_password;
 use super::mailing::Asked;
-use super::operation::{Subject, Trail};
+use super::operation::{By, Trail};
 use super::register::pending_account;
 use super::validate::is_usable;
 use super::{
@@ -30,9 +30,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<AccountExport, AuthError> {
-        let export = async |_: &_| self.export(auth).await;
-        let (kind, subject) = (Operation::ExportAccount, Subject::caller(auth));
-        self.reading(kind, subject, context, export).await
+        let export = async |auth: &Authenticated, _: &Trail| self.export(auth).await;
+        let (kind, by) = (Operation::ExportAccount, By::owner(auth));
+        self.reading_by(kind, by, context, export).await
     }
 
     async fn export(&self, auth: &Authenticated) -> Result<AccountExport, AuthError> {
@@ -102,13 +102,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: DeleteAccount,
         context: &RequestContext,
     ) -> Result<(), AuthError> {
-        let (kind, subject, auth) = (
-            Operation::DeleteAccount,
-            Subject::caller(auth),
-            auth.clone(),
-        );
-        let delete = async move |service: Self, trail| service.delete(&auth, request, &trail).await;
-        self.operation(kind, subject, context, delete).await
+        let delete = async move |service: Self, auth: Authenticated, trail: Trail| {
+            service.delete(&auth, request, &trail).await
+        };
+        let (kind, by) = (Operation::DeleteAccount, By::owner(auth).counted());
+        self.acting(kind, by, context, delete).await
     }
 
     async fn delete(
@@ -117,7 +115,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: DeleteAccount,
         trail: &Trail,
     ) -> Result<(), AuthError> {
-        let auth = &*self.begin_as(auth, trail).await?;
         let user = auth.user();
         let mut violations = Violations::default();
         let current = typed_password(

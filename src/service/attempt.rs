@@ -14,8 +14,6 @@
 //! so strangers who lock an account do not lock its owner out of them. A reset
 //! by mail clears the strangers' failures.
 
-use std::borrow::Cow;
-
 use super::limits::{Counted, by_network};
 use super::operation::Trail;
 use super::{AuthService, Authenticated, RequestContext};
@@ -141,26 +139,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     pub(super) async fn limit_guesses(&self, trail: &Trail) -> Result<Counted, AuthError> {
         let quota = self.config().limits.login_by_address;
         self.limit_network("login:address", quota, trail).await
-    }
-
-    /// Counts an operation of a live session that costs a hash, a score or the
-    /// look-up of a link, and returns the caller as the store has it now. It
-    /// counts against the session: neither strangers in the same network nor
-    /// another session of the account, which may be stolen, use up its budget.
-    ///
-    /// # Errors
-    ///
-    /// [`AuthError::RateLimited`]; [`AuthError::InvalidToken`];
-    /// [`AuthError::Store`].
-    pub(super) async fn begin_as<'a>(
-        &self,
-        auth: &'a Authenticated,
-        trail: &Trail,
-    ) -> Result<Cow<'a, Authenticated>, AuthError> {
-        let quota = self.config().limits.checks_by_session;
-        let session = auth.session().id.to_bytes();
-        self.limit("session", &session, quota, trail).await?;
-        trail.unless_gone(self.as_of_now(auth)).await
     }
 
     /// Takes back the count of a check that found `link`, and counts its use

@@ -1,7 +1,7 @@
 //! Giving the own password again, without a new login.
 
 use super::login::typed_password;
-use super::operation::{Subject, Trail};
+use super::operation::{By, Trail};
 use super::{AuthService, Authenticated, ConfirmPassword, LoginResponse, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, Violations};
@@ -29,14 +29,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: ConfirmPassword,
         context: &RequestContext,
     ) -> Result<LoginResponse, AuthError> {
-        let (kind, subject, auth) = (
-            Operation::ConfirmPassword,
-            Subject::caller(auth),
-            auth.clone(),
-        );
-        let confirm =
-            async move |service: Self, trail| service.renew_session(&auth, request, &trail).await;
-        self.operation(kind, subject, context, confirm).await
+        let confirm = async move |service: Self, auth: Authenticated, trail: Trail| {
+            service.renew_session(&auth, request, &trail).await
+        };
+        let (kind, by) = (Operation::ConfirmPassword, By::owner(auth).counted());
+        self.acting(kind, by, context, confirm).await
     }
 
     async fn renew_session(
@@ -53,7 +50,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         );
         violations.into_result()?;
         let current = current.ok_or(AuthError::InvalidCredentials)?;
-        let auth = &*self.begin_as(auth, trail).await?;
         let (user, present) = (auth.user(), auth.session());
         drop(self.check_own_password(auth, &current, trail).await?);
 

@@ -2,7 +2,7 @@
 
 use super::login::typed_password;
 use super::mailing::Asked;
-use super::operation::{Subject, Trail};
+use super::operation::{By, Trail};
 use super::register::{parse_new_email, pending_account};
 use super::{Accepted, AuthService, Authenticated, ChangeEmail, LinkRequest, RequestContext};
 use crate::clock::Clock;
@@ -30,10 +30,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: ChangeEmail,
         context: &RequestContext,
     ) -> Result<Accepted, AuthError> {
-        let (kind, subject, auth) = (Operation::ChangeEmail, Subject::caller(auth), auth.clone());
-        let change =
-            async move |service: Self, trail| service.mail_change(&auth, request, &trail).await;
-        self.operation(kind, subject, context, change).await
+        let change = async move |service: Self, auth: Authenticated, trail: Trail| {
+            service.mail_change(&auth, request, &trail).await
+        };
+        let (kind, by) = (Operation::ChangeEmail, By::owner(auth).counted());
+        self.acting(kind, by, context, change).await
     }
 
     async fn mail_change(
@@ -43,7 +44,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<Accepted, AuthError> {
         let outbox = self.outbox()?;
-        let auth = &*self.begin_as(auth, trail).await?;
         let user = auth.user();
         let mut violations = Violations::default();
         let new = parse_new_email(&request.new_email, Field::NewEmail, &mut violations);
@@ -108,14 +108,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: LinkRequest,
         context: &RequestContext,
     ) -> Result<Accepted, AuthError> {
-        let (kind, subject, auth) = (
-            Operation::ConfirmEmailChange,
-            Subject::caller(auth),
-            auth.clone(),
-        );
-        let confirm =
-            async move |service: Self, trail| service.move_to(&auth, request, &trail).await;
-        self.operation(kind, subject, context, confirm).await
+        let confirm = async move |service: Self, auth: Authenticated, trail: Trail| {
+            service.move_to(&auth, request, &trail).await
+        };
+        let (kind, by) = (Operation::ConfirmEmailChange, By::owner(auth).counted());
+        self.acting(kind, by, context, confirm).await
     }
 
     async fn move_to(
@@ -124,7 +121,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: LinkRequest,
         trail: &Trail,
     ) -> Result<Accepted, AuthError> {
-        let auth = &*self.begin_as(auth, trail).await?;
         let link = self
             .link_of(&request.token, TokenPurpose::ChangeEmail, trail)
             .await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::admin::page_limit;
 use super::audit_log::AuditLog;
-use super::operation::Subject;
+use super::operation::{By, Trail};
 use super::{AuthService, Authenticated, EventList, EventView, ListEvents, RequestContext};
 use crate::audit::AuditRecord;
 use crate::clock::Clock;
@@ -36,15 +36,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         page: ListEvents,
         context: &RequestContext,
     ) -> Result<EventList, AuthError> {
-        let list = async |_: &_| {
+        let list = async |auth: &Authenticated, _: &Trail| {
             let (events, next) = self.events_of_user(auth.user().id, page).await?;
             Ok(EventList {
                 events: events.iter().map(EventView::from).collect(),
                 next,
             })
         };
-        self.reading(Operation::ListEvents, Subject::caller(auth), context, list)
-            .await
+        let (kind, by) = (Operation::ListEvents, By::owner(auth));
+        self.reading_by(kind, by, context, list).await
     }
 
     /// One page of the events of `user`, and what to ask the next one for, if

@@ -9,13 +9,15 @@
 //!
 //! An operation that only reads runs in the caller's future, and ends with it.
 
+mod caller;
+
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use tracing::Instrument;
 
-use super::{AuthService, Authenticated, HeldSession, RequestContext};
+use super::{AuthService, HeldSession, RequestContext};
 use crate::clock::Clock;
 use crate::contained::catching;
 use crate::error::{AuthError, ErrorCode};
@@ -23,6 +25,8 @@ use crate::event::{AuthEvent, Notice, Notices, Operation, emit};
 use crate::id::{SessionId, UserId};
 use crate::metrics::{self, Stopwatch};
 use crate::store::Store;
+
+pub(super) use caller::By;
 
 /// Who and what an operation is about.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,30 +38,12 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// The caller, who is logged in.
-    pub(super) fn caller(auth: &Authenticated) -> Self {
-        Self {
-            user_id: Some(auth.user().id),
-            session_id: Some(auth.session().id),
-            actor_id: None,
-        }
-    }
-
     /// The session whose token was presented.
     pub(super) fn held(held: HeldSession) -> Self {
         Self {
             user_id: Some(held.user_id),
             session_id: Some(held.session_id),
             actor_id: None,
-        }
-    }
-
-    /// `user`, or several users, on behalf of an administrator.
-    pub(super) fn of_administrator(auth: &Authenticated, user: Option<UserId>) -> Self {
-        Self {
-            user_id: user,
-            actor_id: Some(auth.user().id),
-            session_id: None,
         }
     }
 }

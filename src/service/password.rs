@@ -2,7 +2,7 @@
 
 use super::attempt::hashing_failed;
 use super::login::{TOO_LONG, typed_password};
-use super::operation::{Subject, Trail};
+use super::operation::{By, Trail};
 use super::{AuthService, Authenticated, ChangePassword, LoginResponse, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
@@ -32,14 +32,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: ChangePassword,
         context: &RequestContext,
     ) -> Result<LoginResponse, AuthError> {
-        let (kind, subject, auth) = (
-            Operation::ChangePassword,
-            Subject::caller(auth),
-            auth.clone(),
-        );
-        let change =
-            async move |service: Self, trail| service.replace(&auth, request, &trail).await;
-        self.operation(kind, subject, context, change).await
+        let change = async move |service: Self, auth: Authenticated, trail: Trail| {
+            service.replace(&auth, request, &trail).await
+        };
+        let (kind, by) = (Operation::ChangePassword, By::owner(auth).counted());
+        self.acting(kind, by, context, change).await
     }
 
     async fn replace(
@@ -48,7 +45,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: ChangePassword,
         trail: &Trail,
     ) -> Result<LoginResponse, AuthError> {
-        let auth = &*self.begin_as(auth, trail).await?;
         let user = auth.user();
 
         let mut violations = Violations::default();

@@ -1,6 +1,6 @@
 //! The own profile.
 
-use super::operation::Subject;
+use super::operation::By;
 use super::register::parse_name;
 use super::{AuthService, Authenticated, RequestContext, UpdateProfile};
 use crate::clock::Clock;
@@ -13,9 +13,15 @@ use crate::user::{Profile, User, UserStatus};
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// What the user sees of the own account, as it was when the token was
     /// checked.
-    #[must_use]
-    pub fn profile(&self, auth: &Authenticated) -> Profile {
-        auth.profile()
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidToken`] when another service made `auth`.
+    pub fn profile(&self, auth: &Authenticated) -> Result<Profile, AuthError> {
+        match self.has_made(auth) {
+            true => Ok(auth.profile()),
+            false => Err(AuthError::InvalidToken),
+        }
     }
 
     /// Changes name and preferences; nothing else can be changed this way.
@@ -30,13 +36,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: UpdateProfile,
         context: &RequestContext,
     ) -> Result<Profile, AuthError> {
-        let (kind, subject, auth) = (
-            Operation::UpdateProfile,
-            Subject::caller(auth),
-            auth.clone(),
-        );
-        let update = async move |service: Self, _| service.update(&auth, request).await;
-        self.operation(kind, subject, context, update).await
+        let update =
+            async move |service: Self, auth: Authenticated, _| service.update(&auth, request).await;
+        let (kind, by) = (Operation::UpdateProfile, By::owner(auth));
+        self.acting(kind, by, context, update).await
     }
 
     async fn update(

@@ -1,6 +1,6 @@
 //! Sessions: refresh, logout, listing and ending them.
 
-use super::operation::{Subject, Trail};
+use super::operation::{By, Subject, Trail};
 use super::validate::is_usable;
 use super::{
     AuthService, Authenticated, HeldSession, LoginResponse, LogoutResponse, RefreshRequest,
@@ -99,14 +99,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<LogoutResponse, AuthError> {
-        let (subject, auth) = (Subject::caller(auth), auth.clone());
-        let log_out = async move |service: Self, _| {
+        let log_out = async move |service: Self, auth: Authenticated, _| {
             // `false` means that another request has just ended it.
             let _ended = service.end_held(auth.held()).await?;
             Ok(logged_out())
         };
-        self.operation(Operation::Logout, subject, context, log_out)
-            .await
+        let (kind, by) = (Operation::Logout, By::owner(auth).leaving());
+        self.acting(kind, by, context, log_out).await
     }
 
     /// The same for a client whose access token has run out: the refresh token,
@@ -180,7 +179,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<SessionList, AuthError> {
-        let list = async |_: &_| {
+        let list = async |auth: &Authenticated, _: &Trail| {
             let now = self.now();
             let sessions = self.inner.store.sessions_of(auth.user().id, now).await?;
             Ok(SessionList {
@@ -191,13 +190,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                     .collect(),
             })
         };
-        self.reading(
-            Operation::ListSessions,
-            Subject::caller(auth),
-            context,
-            list,
-        )
-        .await
+        let (kind, by) = (Operation::ListSessions, By::owner(auth));
+        self.reading_by(kind, by, context, list).await
     }
 
     /// Ends one of the user's own sessions (ASVS 7.5.2).
@@ -212,16 +206,18 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         id: SessionId,
         context: &RequestContext,
     ) -> Result<(), AuthError> {
-        let held = HeldSession {
-            session_id: id,
-            ..auth.held()
+        let end = async move |service: Self, auth: Authenticated, _| {
+            let held = HeldSession {
+                session_id: id,
+                ..auth.held()
+            };
+            match service.end_held(held).await? {
+                true => Ok(()),
+                false => Err(AuthError::NotFound),
+            }
         };
-        let end = async move |service: Self, _| match service.end_held(held).await? {
-            true => Ok(()),
-            false => Err(AuthError::NotFound),
-        };
-        self.operation(Operation::EndSession, Subject::held(held), context, end)
-            .await
+        let (kind, by) = (Operation::EndSession, By::owner(auth).on_session(id));
+        self.acting(kind, by, context, end).await
     }
 
     /// Ends all of the user's sessions but the one that asks. Says how many.
@@ -234,14 +230,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<u64, AuthError> {
-        let (subject, auth) = (Subject::caller(auth), auth.clone());
-        let end = async move |service: Self, _| {
+        let end = async move |service: Self, auth: Authenticated, _| {
             let _forgetting = service.forgetting(auth.user().id);
             let (user, own) = (auth.user().id, auth.session().id);
             service.end_listed(user, Some(own)).await
         };
-        self.operation(Operation::EndAllSessions, subject, context, end)
-            .await
+        let (kind, by) = (Operation::EndAllSessions, By::owner(auth));
+        self.acting(kind, by, context, end).await
     }
 
     /// Ends the sessions that `user` has now, but for `except`. Returns how many

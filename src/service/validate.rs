@@ -1,11 +1,10 @@
 //! Checking access tokens, and the proof that one was checked.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::cache::Identity;
-use super::operation::{Subject, Trail};
+use super::operation::{By, Subject, Trail};
 use super::{AuthService, HeldSession, RequestContext};
 use crate::authz::Permission;
 use crate::clock::Clock;
@@ -20,16 +19,22 @@ use crate::token::Claims;
 use crate::user::{Profile, User, UserStatus};
 
 /// The proof that a live access token was presented: only
-/// [`AuthService::validate_token`] makes one. It holds the user and the
-/// session as they were at that moment, or by [`SessionCheck::Cached`] a stated
-/// time before, and does not follow what happens to them later: make one for
-/// each request, and do not keep it.
+/// [`AuthService::validate_token`] and [`AuthService::recheck`] make one. It
+/// holds the user and the session as they were at that moment, or by
+/// [`SessionCheck::Cached`] a stated time before, and does not follow what
+/// happens to them later. Make one for each request; what lives longer, such as
+/// a socket or a job, renews it by [`AuthService::recheck`].
+///
+/// It belongs to the service that made it and to that service's clones. Every
+/// other service refuses it with [`AuthError::InvalidToken`].
 ///
 /// [`SessionCheck::Cached`]: crate::config::SessionCheck::Cached
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     identity: Arc<Identity>,
     checked_at: Timestamp,
+    /// The settings of the service that made it. No other service has this
+    /// allocation, so it also tells which one that was.
     config: Arc<AuthConfig>,
 }
 
@@ -44,6 +49,12 @@ impl Authenticated {
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.identity.session
+    }
+
+    /// When the account and the session were last known to be as they are here.
+    #[must_use]
+    pub fn checked_at(&self) -> Timestamp {
+        self.checked_at
     }
 
     /// The session, identified by the tokens that the caller holds.
@@ -189,27 +200,63 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         })
     }
 
-    /// The same user and session as the store has them now, for operations
-    /// that must not go by what a [`SessionCheck::Cached`] has kept.
+    /// Checks a proof again: reads the account and the session from the store,
+    /// whatever a cache has kept, and returns a proof that holds them as they are
+    /// now.
     ///
-    /// [`SessionCheck::Cached`]: crate::config::SessionCheck::Cached
-    pub(super) async fn as_of_now<'a>(
-        &self,
-        auth: &'a Authenticated,
-    ) -> Result<Cow<'a, Authenticated>, AuthError> {
-        if self.inner.cache.is_none() {
-            return Ok(Cow::Borrowed(auth));
-        }
+    /// It is for what lives longer than a request: a socket checks its user now
+    /// and then, a job before each step. The access token may have expired since;
+    /// what counts is that its session lives.
+    ///
+    /// ```
+    /// # use admittance::clock::Clock;
+    /// # use admittance::error::AuthError;
+    /// # use admittance::service::{AuthService, Authenticated};
+    /// # use admittance::store::Store;
+    /// # async fn next_message() -> Option<String> { None }
+    /// # async fn deliver(message: String) {}
+    /// async fn serve_socket<S: Store, C: Clock>(
+    ///     auth: &AuthService<S, C>,
+    ///     mut user: Authenticated,
+    /// ) -> Result<(), AuthError> {
+    ///     while let Some(message) = next_message().await {
+    ///         // Ends the socket after a logout, a disabling or a change of password.
+    ///         user = auth.recheck(&user).await?;
+    ///         deliver(format!("{}: {message}", user.user().name.as_str())).await;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidToken`] when the session has ended, the account may not
+    /// be used, or another service made `auth`; [`AuthError::Store`] when that
+    /// cannot be found out.
+    pub async fn recheck(&self, auth: &Authenticated) -> Result<Authenticated, AuthError> {
+        let check = async |auth: &Authenticated, _: &Trail| self.as_of_now(auth).await;
+        let (kind, nowhere) = (Operation::ValidateToken, RequestContext::default());
+        self.reading_by(kind, By::owner(auth), &nowhere, check)
+            .await
+    }
+
+    /// Whether this service, or a clone of it, has made `auth`.
+    pub(super) fn has_made(&self, auth: &Authenticated) -> bool {
+        Arc::ptr_eq(&self.inner.config, &auth.config)
+    }
+
+    /// The same user and session as the store has them now.
+    pub(super) async fn as_of_now(&self, auth: &Authenticated) -> Result<Authenticated, AuthError> {
         let (session, user, now) = (auth.session().id, auth.user().id, self.now());
         let identity = self.identity_of(session, user, now).await?;
         let is_the_one = identity.session.id == session && identity.user.id == user;
         if !is_the_one || !is_usable(&identity.session, &identity.user, now) {
             return Err(AuthError::InvalidToken);
         }
-        Ok(Cow::Owned(Authenticated {
+        Ok(Authenticated {
             identity: Arc::new(identity),
             checked_at: now,
             config: Arc::clone(&auth.config),
-        }))
+        })
     }
 }

@@ -6,7 +6,7 @@ use super::account::GONE;
 use super::attempt::{Guess, Guesser};
 use super::limits::Counted;
 use super::mailing::{Asked, NewLink};
-use super::operation::{Subject, Trail};
+use super::operation::{By, Subject, Trail};
 use super::register::{parse_email, pending_account};
 use super::{
     Accepted, AuthService, Authenticated, EmailRequest, LinkRequest, LoginResponse, RequestContext,
@@ -48,11 +48,18 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         auth: Option<&Authenticated>,
         context: &RequestContext,
     ) -> Result<VerifyOutcome, AuthError> {
-        let (subject, auth) = (auth.map(Subject::caller).unwrap_or_default(), auth.cloned());
-        let verify =
-            async move |service: Self, trail| service.verify(request, auth.as_ref(), &trail).await;
-        self.operation(Operation::VerifyEmail, subject, context, verify)
-            .await
+        let kind = Operation::VerifyEmail;
+        let Some(auth) = auth else {
+            let verify =
+                async move |service: Self, trail| service.verify(request, None, &trail).await;
+            let subject = Subject::default();
+            return self.operation(kind, subject, context, verify).await;
+        };
+        let verify = async move |service: Self, auth: Authenticated, trail: Trail| {
+            service.verify(request, Some(&auth), &trail).await
+        };
+        let by = By::owner(auth).counted();
+        self.acting(kind, by, context, verify).await
     }
 
     async fn verify(
@@ -63,10 +70,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<VerifyOutcome, AuthError> {
         let counted = match auth {
             None => self.limit_guesses(trail).await?,
-            Some(auth) => {
-                drop(self.begin_as(auth, trail).await?);
-                Counted::default()
-            }
+            Some(_) => Counted::default(),
         };
         if request.token.purpose() == Some(TokenPurpose::CompleteRegistration) {
             let link = self.pending_link(&request.token, trail).await?;

@@ -155,7 +155,7 @@ async fn asvs_2_3_3_each_operation_under_each_fault_of_the_store() {
         let usual = usual(op).await;
         let (before, after) = usual.calls.split_at(usual.foreground);
         println!("{op:?}: {}; {}", before.join(", "), after.join(", "));
-        assert_eq!(before.is_empty(), op.needs_no_store(), "{op:?}");
+        assert!(!before.is_empty(), "{op:?}");
         calls += usual.calls.len();
         for (index, name) in usual.calls.iter().enumerate() {
             for fault in FAULTS {

@@ -1,5 +1,7 @@
 //! The routes for administrators: off unless asked for, behind permissions.
 
+use std::time::Duration;
+
 use admittance::authz::{AdminPermission, Permission, Role, RolePolicy};
 use admittance::config::AuthConfig;
 use admittance::http::{ADMIN_ROUTES, HttpConfig};
@@ -332,4 +334,47 @@ async fn what_is_no_id_is_not_found_and_bodies_are_read_strictly() {
         .post("/register", registration("x@example.org"))
         .await;
     assert_eq!(answer.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn asvs_7_5_3_administration_with_an_old_password_leads_to_password_confirm() {
+    let mut http = HttpConfig::default();
+    http.admin = true;
+    let mut demanding = settings();
+    demanding.recent_password_for_administration = Some(Duration::from_secs(300));
+    let client = Client::with(demanding, http);
+    let ada = client.register("ada@example.org").await;
+    let ann = client.register("ann@example.org").await;
+    give(&client, &ada, "admin").await;
+    let user = format!("/admin/users/{}", text(&ann, "user_id"));
+    let acts = [
+        (
+            Method::POST,
+            format!("{user}/roles"),
+            json!({"grant": ["reader"]}),
+        ),
+        (
+            Method::PUT,
+            format!("{user}/status"),
+            json!({"status": "disabled"}),
+        ),
+    ];
+    client.bed.clock.advance(Duration::from_secs(301));
+    for (method, path, body) in &acts {
+        let answer = client
+            .ask(text(&ada, "token"), method.clone(), path, body.clone())
+            .await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        assert_eq!(answer.body["code"], "password_required", "{path}");
+    }
+    let proof = json!({ "current_password": PASSWORD });
+    let confirm = Method::POST;
+    let confirmed = client
+        .ask(text(&ada, "token"), confirm, "/password/confirm", proof)
+        .await;
+    let token = text(&confirmed.body, "token").to_owned();
+    for (method, path, body) in acts {
+        let answer = client.ask(&token, method, &path, body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+    }
 }

@@ -150,38 +150,39 @@ async fn costs_of_every_operation(
     takes("validate_token", 2, 1);
     let tokens = bed.refresh(&tokens).await.unwrap();
     takes("refresh", 3, 3);
-    let _ = auth.profile(&ann);
+    let _ = auth.profile(&ann).unwrap();
     takes("profile", 0, 0);
     let change = UpdateProfile {
         name: Some("Ann Lee".to_owned()),
         preferences: None,
     };
     auth.update_profile(&ann, change, here).await.unwrap();
-    takes("update_profile", 1, 1);
+    // The user and the session at once, then the act: as all that changes something.
+    takes("update_profile", 3, 2);
     auth.list_sessions(&ann, here).await.unwrap();
     takes("list_sessions", 1, 1);
     let other = bed.validate(&other).await.unwrap().session().id;
     traffic.take();
     auth.end_session(&ann, other, here).await.unwrap();
-    takes("end_session", 1, 1);
+    takes("end_session", 3, 2);
     auth.end_all_sessions(&ann, here).await.unwrap();
-    takes("end_all_sessions", 2, 2);
-    // The session's limit, the attempt; the budgets that a correct password
-    // gives back and uses; the sessions, the new one, the password, the old
-    // sessions.
+    takes("end_all_sessions", 4, 3);
+    // The session's limit, the user and the session, the attempt; the budgets that
+    // a correct password gives back and uses; the sessions, the new one, the
+    // password, the old sessions.
     let fresh = bed
         .change_password(&ann, PASSWORD, OTHER_PASSWORD)
         .await
         .unwrap()
         .tokens;
-    takes("change_password", 8, 7);
+    takes("change_password", 10, 8);
     let ann = bed.validate(&fresh).await.unwrap();
     traffic.take();
     let request = ConfirmPassword {
         current_password: OTHER_PASSWORD.into(),
     };
     let confirmed = auth.confirm_password(&ann, request, here).await;
-    takes("confirm_password", 6, 5);
+    takes("confirm_password", 8, 6);
     let ann = bed.validate(&confirmed.unwrap().tokens).await.unwrap();
     traffic.take();
     auth.logout(&ann, here).await.unwrap();
@@ -231,9 +232,9 @@ async fn costs_of_administration(
     auth.end_user_session(&admin, id, session, here)
         .await
         .unwrap();
-    takes("end_user_session", 2, 2);
+    takes("end_user_session", 4, 3);
     auth.end_user_sessions(&admin, id, here).await.unwrap();
-    takes("end_user_sessions", 2, 2);
+    takes("end_user_sessions", 4, 3);
     let roles = |grant: bool| {
         let (one, none) = (vec![administrator().to_string()], Vec::new());
         let (grant, revoke) = if grant { (one, none) } else { (none, one) };
@@ -241,25 +242,25 @@ async fn costs_of_administration(
     };
     let change = |grant| auth.change_user_roles(&admin, id, roles(grant), here);
     change(true).await.unwrap();
-    takes("change_user_roles, granting", 2, 2);
+    takes("change_user_roles, granting", 4, 3);
     change(true).await.unwrap();
-    takes("change_user_roles, nothing to change", 2, 2);
+    takes("change_user_roles, nothing to change", 4, 3);
     // Whether there is another administrator, before the act and after it.
     change(false).await.unwrap();
-    takes("change_user_roles, of an administrator", 4, 4);
+    takes("change_user_roles, of an administrator", 6, 5);
     let set = |status| auth.set_user_status(&admin, id, SetStatus { status }, here);
     // The user, the act, whether there is another administrator; then sessions
     // and links at once.
     set(UserStatus::Disabled).await.unwrap();
-    takes("set_user_status, disabling", 5, 4);
+    takes("set_user_status, disabling", 7, 5);
     set(UserStatus::Active).await.unwrap();
-    takes("set_user_status, enabling", 2, 2);
+    takes("set_user_status, enabling", 4, 3);
     auth.appoint_administrator(&email(), &role, here)
         .await
         .unwrap();
     takes("appoint_administrator", 2, 2);
     set(UserStatus::Disabled).await.unwrap();
-    takes("set_user_status, disabling an administrator", 6, 5);
+    takes("set_user_status, disabling an administrator", 8, 6);
     table
 }
 

@@ -548,3 +548,22 @@ async fn a_body_that_does_not_come_is_a_documented_problem_of_each_endpoint() {
         assert_eq!(text(&answer.body, "code"), "request_timeout", "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_recent_password_is_documented_where_the_settings_demand_one() {
+    let age = std::time::Duration::from_secs(300);
+    let mut settings = settings();
+    settings.recent_password_for_administration = Some(age);
+    let server = Server::new(whole(settings), everything());
+    let ada = server.with_role("ada@example.org", "admin").await;
+    server.bed.clock.advance(2 * age);
+    let demanding = documented(&server)
+        .into_iter()
+        .filter(|(_, code)| code == "password_required");
+    assert_eq!(demanding.count(), 2);
+    for (method, path) in [(Method::PUT, "status"), (Method::POST, "roles")] {
+        let body = server.example(&method, &format!("/admin/users/{ID}/{path}"));
+        let line = format!("{method} /admin/users/{ID}/{path}");
+        server.ask(&line, &ada, body, "password_required").await;
+    }
+}

@@ -520,12 +520,21 @@ async fn asvs_8_2_3_a_profile_or_registration_sets_no_role_and_no_status() {
 async fn what_a_store_answers_for_another_user_is_not_taken() {
     use admittance::test_util::MockStore;
     let office = Office::new().await;
+    let tokens = office.bed.login(ADMIN, PASSWORD).await.unwrap().tokens;
+    let ada = office.bed.validate(&tokens).await.unwrap();
+    let (session, user) = (ada.session().clone(), ada.user().clone());
     let wrong = office.bed.store.user(office.ann_id).await.unwrap();
     let mut store = MockStore::new();
-    store.expect_user().returning(move |_| Ok(wrong.clone()));
+    store
+        .expect_session()
+        .returning(move |_, _| Ok(Some(session.clone())));
+    store.expect_user().returning(move |id| match id == NOBODY {
+        true => Ok(wrong.clone()),
+        false => Ok(Some(user.clone())),
+    });
     let bed = Bed::over(Arc::new(store), settings());
-    let here = &bed.here;
-    let refused = bed.auth.view_user(&office.ada, NOBODY, here).await;
+    let ada = bed.validate(&tokens).await.unwrap();
+    let refused = bed.auth.view_user(&ada, NOBODY, &bed.here).await;
     assert!(matches!(refused, Err(AuthError::NotFound)));
 }
 

@@ -54,7 +54,7 @@ const PASSWORD_CHECKS: [&str; 5] = [
 
 /// The operations that check an access token at most, or a refresh token to end
 /// its session, which cannot be guessed and whose bearer is known.
-const BY_ACCESS_TOKEN: [&str; 19] = [
+const BY_ACCESS_TOKEN: [&str; 20] = [
     "change_user_roles",
     "end_all_sessions",
     "end_session",
@@ -69,6 +69,7 @@ const BY_ACCESS_TOKEN: [&str; 19] = [
     "list_users",
     "logout",
     "logout_by_refresh_token",
+    "recheck",
     "send_password_reset",
     "set_user_status",
     "update_profile",

@@ -20,6 +20,7 @@ mod administration;
 mod audit;
 mod audit_writing;
 mod authorization;
+mod belonging;
 mod besieged;
 mod crowds;
 mod email_change;

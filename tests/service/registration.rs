@@ -28,7 +28,7 @@ async fn a_registration_opens_a_session_for_the_new_account() {
     assert_eq!(answer.tokens.expires_in, 900);
 
     let ann = bed.validate(&answer.tokens).await.unwrap();
-    let profile = bed.auth.profile(&ann);
+    let profile = bed.auth.profile(&ann).unwrap();
     assert_eq!(profile.user_id, answer.user_id);
     assert!(!profile.is_verified);
     assert!(profile.roles.is_empty());

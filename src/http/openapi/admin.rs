@@ -7,7 +7,8 @@ use super::operation::{Operation, Tag};
 use super::{Facts, accounts, recovery};
 use crate::authz::AdminPermission;
 use crate::http::ProblemCode::{
-    AccountDisabled, LastAdministrator, NotFound, NotVerified, RateLimited, ValidationFailed,
+    AccountDisabled, LastAdministrator, NotFound, NotVerified, PasswordRequired, RateLimited,
+    ValidationFailed,
 };
 use crate::id::{SessionId, UserId};
 use crate::service::{ChangeRoles, FindUser, SetStatus};
@@ -18,6 +19,19 @@ fn operation(summary: &'static str) -> Operation {
 
 fn about_a_user(summary: &'static str) -> Operation {
     operation(summary).id::<UserId>("id", "The account's `user_id`.")
+}
+
+/// Says how recently the password must have been given, if the settings demand it.
+fn with_recent_password(operation: Operation, facts: &Facts<'_>) -> Operation {
+    let Some(max_age) = facts.config.recent_password_for_administration else {
+        return operation;
+    };
+    let words = format!(
+        "Requires that you gave your password within the last {} seconds; if not, go on with \
+         `POST /password/confirm`.",
+        max_age.as_secs()
+    );
+    operation.description(&words).problem(PasswordRequired)
 }
 
 const NO_MORE_THAN_OWN: &str = "An account that may do what you may not is out of reach.";
@@ -45,8 +59,8 @@ pub(super) fn view_user() -> Operation {
         .answers(200, "The account.", &examples::user())
 }
 
-pub(super) fn set_user_status() -> Operation {
-    about_a_user("Disable or enable an account")
+pub(super) fn set_user_status(facts: &Facts<'_>) -> Operation {
+    let operation = about_a_user("Disable or enable an account")
         .description(
             "Disabling ends every session, token and link of it; none of them works again when \
              it is enabled.",
@@ -56,17 +70,19 @@ pub(super) fn set_user_status() -> Operation {
         .takes::<SetStatus>(json!({ "status": "disabled" }))
         .or_takes("enable", json!({ "status": "active" }))
         .answers(200, "The account as it is now.", &examples::user())
-        .problem(LastAdministrator)
+        .problem(LastAdministrator);
+    with_recent_password(operation, facts)
 }
 
-pub(super) fn change_user_roles() -> Operation {
-    about_a_user("Grant and revoke roles")
+pub(super) fn change_user_roles(facts: &Facts<'_>) -> Operation {
+    let operation = about_a_user("Grant and revoke roles")
         .description("In effect at the account's next request.")
         .description(NO_MORE_THAN_OWN)
         .permitted(AdminPermission::ChangeRoles)
         .takes::<ChangeRoles>(json!({ "grant": ["examiner"], "revoke": ["student"] }))
         .answers(200, "The account as it is now.", &examples::user())
-        .problems(&[ValidationFailed, NotVerified, LastAdministrator])
+        .problems(&[ValidationFailed, NotVerified, LastAdministrator]);
+    with_recent_password(operation, facts)
 }
 
 pub(super) fn list_user_sessions() -> Operation {

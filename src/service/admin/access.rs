@@ -6,7 +6,7 @@ use crate::error::AuthError;
 use crate::event::Operation;
 use crate::id::{SessionId, UserId};
 use crate::service::mailing::Asked;
-use crate::service::operation::{Subject, Trail};
+use crate::service::operation::{By, Trail};
 use crate::service::validate::is_usable;
 use crate::service::{
     Accepted, AuthService, Authenticated, ListEvents, RequestContext, SessionList, SessionView,
@@ -31,7 +31,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         page: ListEvents,
         context: &RequestContext,
     ) -> Result<UserEventList, AuthError> {
-        let list = async |_: &_| {
+        let list = async |auth: &Authenticated, _: &Trail| {
             auth.require_permission(&AdminPermission::ReadUsers.into())?;
             let (events, next) = self.events_of_user(id, page).await?;
             Ok(UserEventList {
@@ -39,9 +39,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 next,
             })
         };
-        let subject = Subject::of_administrator(auth, Some(id));
-        self.reading(Operation::ListUserEvents, subject, context, list)
-            .await
+        let (kind, by) = (Operation::ListUserEvents, By::administrator(auth, Some(id)));
+        self.reading_by(kind, by, context, list).await
     }
 }
 
@@ -57,7 +56,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         id: UserId,
         context: &RequestContext,
     ) -> Result<SessionList, AuthError> {
-        let list = async |_: &_| {
+        let list = async |auth: &Authenticated, _: &Trail| {
             let user = self
                 .find_by_id(auth, AdminPermission::ReadUsers, id)
                 .await?;
@@ -71,9 +70,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                     .collect(),
             })
         };
-        let subject = Subject::of_administrator(auth, Some(id));
-        self.reading(Operation::ListUserSessions, subject, context, list)
-            .await
+        let (kind, by) = (
+            Operation::ListUserSessions,
+            By::administrator(auth, Some(id)),
+        );
+        self.reading_by(kind, by, context, list).await
     }
 
     /// Ends one session of an account (ASVS 7.4.5). Needs `users:sessions`,
@@ -90,19 +91,17 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         session: SessionId,
         context: &RequestContext,
     ) -> Result<(), AuthError> {
-        let (subject, auth) = (Subject::of_administrator(auth, Some(id)), auth.clone());
-        let end = async move |service: Self, trail: Trail| {
+        let end = async move |service: Self, auth: Authenticated, trail: Trail| {
             trail.session(session);
-            let auth = &*service.as_of_now(&auth).await?;
-            service.may_end_sessions(auth, id).await?;
+            service.may_end_sessions(&auth, id).await?;
             let _forgetting = service.forgetting(id);
             match service.inner.store.end_session(id, session).await? {
                 true => Ok(()),
                 false => Err(AuthError::NotFound),
             }
         };
-        self.operation(Operation::EndUserSession, subject, context, end)
-            .await
+        let (kind, by) = (Operation::EndUserSession, By::administrator(auth, Some(id)));
+        self.acting(kind, by, context, end).await
     }
 
     /// Ends all sessions of an account (ASVS 7.4.5). Says how many. Needs
@@ -120,15 +119,16 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         id: UserId,
         context: &RequestContext,
     ) -> Result<u64, AuthError> {
-        let (subject, auth) = (Subject::of_administrator(auth, Some(id)), auth.clone());
-        let end = async move |service: Self, _| {
-            let auth = &*service.as_of_now(&auth).await?;
-            service.may_end_sessions(auth, id).await?;
+        let end = async move |service: Self, auth: Authenticated, _| {
+            service.may_end_sessions(&auth, id).await?;
             let _forgetting = service.forgetting(id);
             service.end_listed(id, None).await
         };
-        self.operation(Operation::EndUserSessions, subject, context, end)
-            .await
+        let (kind, by) = (
+            Operation::EndUserSessions,
+            By::administrator(auth, Some(id)),
+        );
+        self.acting(kind, by, context, end).await
     }
 
     async fn may_end_sessions(&self, auth: &Authenticated, id: UserId) -> Result<(), AuthError> {
@@ -154,11 +154,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         id: UserId,
         context: &RequestContext,
     ) -> Result<Accepted, AuthError> {
-        let (subject, auth) = (Subject::of_administrator(auth, Some(id)), auth.clone());
-        let send = async move |service: Self, trail| {
-            let auth = &*service.as_of_now(&auth).await?;
+        let send = async move |service: Self, auth: Authenticated, trail: Trail| {
             let needed = AdminPermission::ResetPassword;
-            let user = service.find_by_id(auth, needed, id).await?;
+            let user = service.find_by_id(&auth, needed, id).await?;
             let outbox = service.outbox()?;
             if user.status != UserStatus::Active {
                 return Err(AuthError::AccountDisabled);
@@ -168,7 +166,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             service.post_reset_link(outbox, Some(user));
             Ok(Accepted::new("A mail with a link is on its way."))
         };
-        self.operation(Operation::SendPasswordReset, subject, context, send)
-            .await
+        let (kind, by) = (
+            Operation::SendPasswordReset,
+            By::administrator(auth, Some(id)),
+        );
+        self.acting(kind, by, context, send).await
     }
 }

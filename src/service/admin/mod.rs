@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 pub use messages::*;
 
-use super::operation::{Subject, Trail};
+use super::operation::{By, Trail};
 use super::register::parse_email;
 use super::{AuthService, Authenticated, RequestContext};
 use crate::authz::{AdminPermission, Role};
@@ -48,7 +48,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: FindUser,
         context: &RequestContext,
     ) -> Result<UserView, AuthError> {
-        let find = async |trail: &Trail| {
+        let find = async |auth: &Authenticated, trail: &Trail| {
             auth.require_permission(&AdminPermission::ReadUsers.into())?;
             let mut violations = Violations::default();
             let email = parse_email(&request.email, Field::Email, &mut violations);
@@ -59,9 +59,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             trail.about(Some(user.id));
             Ok(UserView::from(&user))
         };
-        let subject = Subject::of_administrator(auth, None);
-        self.reading(Operation::ViewUser, subject, context, find)
-            .await
+        let (kind, by) = (Operation::ViewUser, By::administrator(auth, None));
+        self.reading_by(kind, by, context, find).await
     }
 
     /// The account `id`. Needs `users:read`.
@@ -75,13 +74,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         id: UserId,
         context: &RequestContext,
     ) -> Result<UserView, AuthError> {
-        let view = async |_: &_| {
+        let view = async |auth: &Authenticated, _: &Trail| {
             let found = self.find_by_id(auth, AdminPermission::ReadUsers, id);
             Ok(UserView::from(&found.await?))
         };
-        let subject = Subject::of_administrator(auth, Some(id));
-        self.reading(Operation::ViewUser, subject, context, view)
-            .await
+        let (kind, by) = (Operation::ViewUser, By::administrator(auth, Some(id)));
+        self.reading_by(kind, by, context, view).await
     }
 
     /// A page of all users, in the order of their ids, which is that of their
@@ -97,7 +95,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: ListUsers,
         context: &RequestContext,
     ) -> Result<UserList, AuthError> {
-        let list = async |_: &_| {
+        let list = async |auth: &Authenticated, _: &Trail| {
             auth.require_permission(&AdminPermission::ReadUsers.into())?;
             let limit = page_limit(request.limit)?;
             // One more than the page, to know whether there is another page.
@@ -111,9 +109,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let next = users.last().filter(|_| has_more).map(|last| last.user_id);
             Ok(UserList { users, next })
         };
-        let subject = Subject::of_administrator(auth, None);
-        self.reading(Operation::ListUsers, subject, context, list)
-            .await
+        let (kind, by) = (Operation::ListUsers, By::administrator(auth, None));
+        self.reading_by(kind, by, context, list).await
     }
 
     /// The user `id`, for whoever has `permission`.

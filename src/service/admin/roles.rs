@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::id::UserId;
-use crate::service::operation::{Subject, Trail};
+use crate::service::operation::{By, Subject, Trail};
 use crate::service::register::parse_email;
 use crate::service::{AuthService, Authenticated, RequestContext};
 use crate::store::{RoleChange, Store, StoreError};
@@ -88,7 +88,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::Forbidden`]; [`AuthError::Validation`] when there is no
+    /// [`AuthError::Forbidden`]; [`AuthError::PasswordRequired`] when the settings
+    /// demand a recent password; [`AuthError::Validation`] when there is no
     /// such role; [`AuthError::NotFound`]; [`AuthError::NotVerified`] when
     /// something is granted, there is a mailer, and nobody has confirmed the
     /// address; [`AuthError::LastAdministrator`]; [`AuthError::Store`].
@@ -99,10 +100,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: ChangeRoles,
         context: &RequestContext,
     ) -> Result<UserView, AuthError> {
-        let (subject, auth) = (Subject::of_administrator(auth, Some(id)), auth.clone());
-        let change = async move |service: Self, _| service.alter_roles(&auth, id, request).await;
-        self.operation(Operation::ChangeRoles, subject, context, change)
-            .await
+        let change = async move |service: Self, auth: Authenticated, _| {
+            service.alter_roles(&auth, id, request).await
+        };
+        let (kind, by) = (Operation::ChangeRoles, By::administrator(auth, Some(id)));
+        self.acting(kind, by, context, change).await
     }
 
     async fn alter_roles(
@@ -111,9 +113,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         id: UserId,
         request: ChangeRoles,
     ) -> Result<UserView, AuthError> {
-        let auth = &*self.as_of_now(auth).await?;
         let needed = AdminPermission::ChangeRoles;
         auth.require_permission(&needed.into())?;
+        self.require_recent_proof(auth)?;
         let change = self.parse_roles(&request)?;
         let user = self.find_by_id(auth, needed, id).await?;
         let _forgetting = self.forgetting(id);
@@ -222,6 +224,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok(RoleChange { grant, revoke })
     }
 
+    /// Refuses an administrator who has not given the password as recently as
+    /// the settings demand.
+    fn require_recent_proof(&self, auth: &Authenticated) -> Result<(), AuthError> {
+        match self.config().recent_password_for_administration {
+            Some(max_age) => auth.require_recent_password(max_age),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses an account that a stranger may have made with somebody else's
     /// address, where that can be told: without a mailer nobody can confirm one.
     fn can_be_trusted(&self, user: &User) -> Result<(), AuthError> {
@@ -277,7 +288,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::Forbidden`]; [`AuthError::NotFound`];
+    /// [`AuthError::Forbidden`]; [`AuthError::PasswordRequired`] when the settings
+    /// demand a recent password; [`AuthError::NotFound`];
     /// [`AuthError::LastAdministrator`]; [`AuthError::Store`].
     pub async fn set_user_status(
         &self,
@@ -290,11 +302,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             UserStatus::Active => Operation::EnableUser,
             UserStatus::Disabled => Operation::DisableUser,
         };
-        let (subject, auth) = (Subject::of_administrator(auth, Some(id)), auth.clone());
         let status = request.status;
-        let set =
-            async move |service: Self, trail| service.alter_status(&auth, id, status, &trail).await;
-        self.operation(operation, subject, context, set).await
+        let set = async move |service: Self, auth: Authenticated, trail: Trail| {
+            service.alter_status(&auth, id, status, &trail).await
+        };
+        let by = By::administrator(auth, Some(id));
+        self.acting(operation, by, context, set).await
     }
 
     async fn alter_status(
@@ -304,8 +317,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         status: UserStatus,
         trail: &Trail,
     ) -> Result<UserView, AuthError> {
-        let auth = &*self.as_of_now(auth).await?;
         let needed = AdminPermission::ChangeStatus;
+        auth.require_permission(&needed.into())?;
+        self.require_recent_proof(auth)?;
         let user = self.find_by_id(auth, needed, id).await?;
         let _forgetting = self.forgetting(id);
         let act = |user: User| self.set_status_of(auth, user, status);

@@ -284,11 +284,6 @@ impl Op {
         }
     }
 
-    /// Whether it is refused before the store is asked for anything.
-    pub(crate) fn needs_no_store(self) -> bool {
-        self == Op::GrantRoleDenied
-    }
-
     /// Whether the service keeps events, in the same store.
     pub(crate) fn has_audit_log(self) -> bool {
         matches!(self, Op::Export | Op::ListEvents | Op::ListUserEvents)
