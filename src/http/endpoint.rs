@@ -13,7 +13,7 @@ use super::transport::{self, Transport};
 use super::{AuthApi, cors, json, json_answer, origin, request, respond};
 use crate::clock::Clock;
 use crate::error::AuthError;
-use crate::service::{HeldSession, RefreshRequest, RegisterOutcome, RequestContext, VerifyOutcome};
+use crate::service::{RefreshRequest, RegisterOutcome, RequestContext, VerifyOutcome};
 use crate::store::Store;
 
 pub(super) async fn dispatch<S, C>(
@@ -331,19 +331,15 @@ where
     };
     let by_access_token = || {
         let token = transport::cookie_token(headers, config).ok()??;
-        let claims = service.verify_offline(token.expose_secret()).ok()?;
-        Some(HeldSession {
-            user_id: claims.sub,
-            session_id: claims.sid,
-        })
+        service.session_of_access_token(&token).ok()
     };
     let replaces = match to {
         Transport::Body => None,
         Transport::Cookies => by_refresh_token().or_else(by_access_token),
     };
-    RequestContext {
-        replaces,
-        ..context.clone()
+    match replaces {
+        Some(session) => context.clone().replacing(session),
+        None => context.clone(),
     }
 }
 

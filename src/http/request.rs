@@ -26,13 +26,10 @@ pub(super) fn context(
         .get(header::USER_AGENT)
         .map(|value| String::from_utf8_lossy(value.as_bytes()))
         .unwrap_or_default();
-    RequestContext {
-        ip: config
-            .trusted_proxies
-            .client(peer, config.forwarded, headers),
-        ..RequestContext::default()
-    }
-    .with_user_agent(&agent)
+    let ip = config
+        .trusted_proxies
+        .client(peer, config.forwarded, headers);
+    RequestContext::new(ip).with_user_agent(&agent)
 }
 
 /// How long the body is going to be, in bytes, if the client says so.

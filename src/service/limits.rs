@@ -203,6 +203,6 @@ pub(super) fn by_network(scope: &str, network: Network, quota: Quota) -> Vec<Hit
 impl RequestContext {
     /// The networks of the client.
     pub(super) fn network(&self) -> Network {
-        Network::of(self.ip)
+        Network::of(self.ip())
     }
 }

@@ -291,8 +291,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let now = self.now();
         let mut post = self.mail(kind, to.clone(), Some(user), now);
         if user.is_verified {
-            post.context.ip = context.address().map(|ip| ip.to_string());
-            post.context.device = context.user_agent.as_deref().and_then(device_in_words);
+            post.context.ip = context.ip().map(|ip| ip.to_string());
+            post.context.device = context.user_agent().and_then(device_in_words);
             return Ok(Some(post));
         }
         let quota = self.config().limits.mail_by_account;

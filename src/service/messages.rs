@@ -6,99 +6,13 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::error::Violation;
 pub use crate::event::MAX_USER_AGENT_CHARS;
-use crate::event::kept_agent;
 use crate::id::{SessionId, UserId};
 use crate::secret::{AccessToken, Password, RefreshToken};
 use crate::session::Session;
 use crate::time::Timestamp;
-use crate::user::DeviceDigest;
-
-/// Where a request came from. It is kept with sessions and events, and the
-/// address is what limits count by.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RequestContext {
-    /// The client's address. Requests without one share one limit.
-    pub ip: Option<IpAddr>,
-    /// The client's own description of itself.
-    pub user_agent: Option<String>,
-    /// The session that ends as soon as the request has opened another:
-    /// [`login`], [`register`] and [`verify_email`] heed it, other operations do
-    /// not. For a client that overwrites its tokens with the new ones, as a
-    /// browser does with cookies. An event [`Logout`] says that it has ended. When it
-    /// cannot be ended, a login fails. A registration or a confirmation, which is
-    /// done by then, does not: the event `Logout` says that it was not ended.
-    ///
-    /// [`login`]: super::AuthService::login
-    /// [`register`]: super::AuthService::register
-    /// [`verify_email`]: super::AuthService::verify_email
-    /// [`Logout`]: crate::event::Operation::Logout
-    pub replaces: Option<HeldSession>,
-}
-
-/// A session whose tokens a client has shown that it holds. Whether it is still
-/// live is not said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeldSession {
-    /// Whose it is.
-    pub user_id: UserId,
-    /// Which one.
-    pub session_id: SessionId,
-}
-
-impl RequestContext {
-    /// A request from `ip`.
-    #[must_use]
-    pub fn from_ip(ip: IpAddr) -> Self {
-        Self {
-            ip: Some(ip),
-            ..Self::default()
-        }
-    }
-
-    /// The client's address, one that is mapped into IPv6 as what it maps.
-    pub(crate) fn address(&self) -> Option<IpAddr> {
-        self.ip.map(|ip| ip.to_canonical())
-    }
-
-    /// What the device is recognised by for `user`: what the client says it is,
-    /// without version numbers, which change with every update, and the network
-    /// of its provider (an IPv4 /16 or an IPv6 /32), since addresses within it
-    /// change daily.
-    pub(crate) fn device(&self, user: UserId) -> DeviceDigest {
-        let provider = match self.address() {
-            None => Vec::new(),
-            Some(IpAddr::V4(ip)) => ip.octets().into_iter().take(2).collect(),
-            Some(IpAddr::V6(ip)) => ip.octets().into_iter().take(4).collect::<Vec<u8>>(),
-        };
-        let agent = self.user_agent.as_deref().unwrap_or_default();
-        let agent: String = agent
-            .chars()
-            .filter(|letter| letter.is_alphabetic())
-            .collect();
-        let mut hash = Sha256::new_with_prefix(user.to_bytes());
-        hash.update([u8::try_from(provider.len()).unwrap_or(u8::MAX)]);
-        hash.update(&provider);
-        hash.update(&agent);
-        let mut bytes = [0; 16];
-        for (to, from) in bytes.iter_mut().zip(hash.finalize()) {
-            *to = from;
-        }
-        DeviceDigest::from_bytes(bytes)
-    }
-
-    /// Adds the client's description of itself: cut to
-    /// [`MAX_USER_AGENT_CHARS`], without control characters, line separators
-    /// and bidi overrides (ASVS 16.4.1).
-    #[must_use]
-    pub fn with_user_agent(mut self, text: &str) -> Self {
-        self.user_agent = kept_agent(text);
-        self
-    }
-}
 
 /// Asks for an account.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -15,6 +15,7 @@ mod breach;
 mod builder;
 mod cache;
 mod confirm;
+mod context;
 mod email_change;
 mod events;
 mod limits;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 pub use account_messages::*;
 pub use admin::*;
 pub use builder::AuthServiceBuilder;
+pub use context::*;
 pub use messages::*;
 #[cfg(any(test, feature = "test-util"))]
 pub use onboarding::MockRegistrationHook;
@@ -56,7 +58,7 @@ use crate::mail::Outbox;
 use crate::password::breach::BreachCheck;
 use crate::password::{HashingStats, PasswordHasher};
 use crate::random::{self, SecureRandom};
-use crate::secret::RefreshToken;
+use crate::secret::{AccessToken, RefreshToken};
 use crate::session::Session;
 use crate::time::Timestamp;
 use crate::token::{Claims, Jwks, Keyring, RefreshClaims, TokenKind};
@@ -175,10 +177,18 @@ impl<S, C: Clock> AuthService<S, C> {
         let (token, config) = (token.expose_secret(), self.config());
         let keyring = &self.inner.keyring;
         let claims = keyring.verify_refresh(token, &config.issuer, &config.audience)?;
-        Ok(HeldSession {
-            user_id: claims.user,
-            session_id: claims.session,
-        })
+        Ok(HeldSession::new(claims.user, claims.session))
+    }
+
+    /// Which session an access token belongs to, by
+    /// [`verify_offline`](Self::verify_offline): whether that is live is not said.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidToken`].
+    pub fn session_of_access_token(&self, token: &AccessToken) -> Result<HeldSession, AuthError> {
+        let claims = self.verify_offline(token.expose_secret())?;
+        Ok(HeldSession::new(claims.sub, claims.sid))
     }
 
     /// How long access tokens are at most, in bytes, with these settings: for whoever
@@ -246,8 +256,8 @@ impl<S, C: Clock> AuthService<S, C> {
             absolute_expires_at,
             short,
             refresh_counter: 0,
-            ip: context.address(),
-            user_agent: context.user_agent.clone(),
+            ip: context.ip(),
+            user_agent: context.user_agent().map(str::to_owned),
         })
     }
 

@@ -41,8 +41,8 @@ impl Subject {
     /// The session whose token was presented.
     pub(super) fn held(held: HeldSession) -> Self {
         Self {
-            user_id: Some(held.user_id),
-            session_id: Some(held.session_id),
+            user_id: Some(held.user_id()),
+            session_id: Some(held.session_id()),
             actor_id: None,
         }
     }
@@ -250,8 +250,8 @@ impl<S: Store, C: Clock> Report<S, C> {
                 actor_id: known.subject.actor_id,
                 session_id: known.subject.session_id,
                 mail: None,
-                ip: context.address(),
-                user_agent: context.user_agent.clone(),
+                ip: context.ip(),
+                user_agent: context.user_agent().map(str::to_owned),
             }
         };
         emit(&*self.service.inner.events, &event);

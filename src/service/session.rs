@@ -134,15 +134,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     async fn end_held(&self, held: HeldSession) -> Result<bool, AuthError> {
-        let _forgetting = self.forgetting(held.user_id);
+        let _forgetting = self.forgetting(held.user_id());
         let store = &self.inner.store;
-        Ok(store.end_session(held.user_id, held.session_id).await?)
+        Ok(store.end_session(held.user_id(), held.session_id()).await?)
     }
 
     /// Ends the session whose place a new one takes: nobody would have its tokens
     /// any more but who copied them (ASVS 7.2.4). Reports it, failure too.
     pub(super) async fn end_replaced(&self, context: &RequestContext) -> Result<(), AuthError> {
-        let Some(held) = context.replaces else {
+        let Some(held) = context.replaces() else {
             return Ok(());
         };
         let ended = self.end_held(held).await;
@@ -207,10 +207,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         context: &RequestContext,
     ) -> Result<(), AuthError> {
         let end = async move |service: Self, auth: Authenticated, _| {
-            let held = HeldSession {
-                session_id: id,
-                ..auth.held()
-            };
+            let held = HeldSession::new(auth.user().id, id);
             match service.end_held(held).await? {
                 true => Ok(()),
                 false => Err(AuthError::NotFound),

@@ -59,10 +59,7 @@ impl Authenticated {
 
     /// The session, identified by the tokens that the caller holds.
     pub(super) fn held(&self) -> HeldSession {
-        HeldSession {
-            user_id: self.user().id,
-            session_id: self.session().id,
-        }
+        HeldSession::new(self.user().id, self.session().id)
     }
 
     /// What the user sees of the own account.

@@ -20,10 +20,9 @@ async fn log_in_twice(fault: Option<(usize, Fault)>) -> (bool, usize) {
     bed.register(ANN).await;
     let bob = bed.register(BOB).await.tokens.refresh_token;
     bed.mails().await;
-    let elsewhere = RequestContext {
-        replaces: Some(bed.auth.session_of(&bob).unwrap()),
-        ..RequestContext::from_ip([203, 0, 113, 9].into()).with_user_agent("another browser")
-    };
+    let elsewhere = RequestContext::from_ip([203, 0, 113, 9].into())
+        .with_user_agent("another browser")
+        .replacing(bed.auth.session_of(&bob).unwrap());
     match fault {
         None => store.watch(0),
         Some((call, fault)) => store.inject(call, fault),

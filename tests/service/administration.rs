@@ -566,7 +566,7 @@ async fn asvs_16_2_1_an_administrator_reads_what_happened_to_an_account_and_who_
         (Operation::Register, None, None),
     ];
     assert_eq!(seen, expected);
-    assert!(list.events.iter().all(|event| event.ip == here.ip));
+    assert!(list.events.iter().all(|event| event.ip == here.ip()));
     // Page by page it is the same, and that it was read is kept, too.
     let first = read(ada, None, Some(1)).await.unwrap();
     assert_eq!(first.events[0].operation, Operation::ListUserEvents);

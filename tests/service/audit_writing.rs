@@ -157,7 +157,7 @@ async fn asvs_16_3_1_an_event_that_is_given_up_is_reported_and_the_next_ones_are
         assert_eq!(reported[0].operation, Operation::KeepEvent);
         assert_eq!(reported[0].refused, Some(ErrorCode::Internal));
         assert_eq!(reported[0].user_id, Some(ann.user_id));
-        assert_eq!(reported[0].ip, bed.here.ip);
+        assert_eq!(reported[0].ip, bed.here.ip());
         bed.login(ANN, PASSWORD).await.unwrap();
         bed.auth.flush_events().await;
         assert_eq!(kept(&log, ann.user_id).await, [Operation::Login]);

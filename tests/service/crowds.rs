@@ -212,7 +212,7 @@ async fn ghsa_45_what_a_wide_network_refuses_does_not_count_in_a_narrow_one() {
 async fn a_live_session_does_not_share_the_budget_of_strangers_in_its_network() {
     let bed = Bed::with(guesses_at_once(5));
     let tokens = bed.register("ann@example.org").await.tokens;
-    let here = bed.here.ip.unwrap();
+    let here = bed.here.ip().unwrap();
     assert_eq!(guesses(&bed, std::iter::repeat_n(here, 50)).await, 5);
     let ann = bed.validate(&tokens).await.unwrap();
     let request = ConfirmPassword {

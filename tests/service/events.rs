@@ -1,8 +1,11 @@
 use std::sync::Arc;
 
-use admittance::error::ErrorCode;
+use admittance::error::{AuthError, ErrorCode};
 use admittance::event::{AuthEvent, EventSink, Operation};
-use admittance::service::{AuthService, ConfirmPassword, RequestContext, UpdateProfile};
+use admittance::secret::{AccessToken, RefreshToken};
+use admittance::service::{
+    AuthService, ConfirmPassword, MAX_USER_AGENT_CHARS, RequestContext, UpdateProfile,
+};
 use admittance::store::MemoryStore;
 
 use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, keyring, registration};
@@ -62,7 +65,7 @@ async fn asvs_16_2_1_every_operation_and_outcome_is_one_event() {
         .all()
         .into_iter()
         .map(|event| {
-            assert_eq!(event.ip, bed.here.ip);
+            assert_eq!(event.ip, bed.here.ip());
             assert_eq!(event.user_agent.as_deref(), Some("test"));
             assert_eq!(event.at.to_string(), "2026-01-01T00:00:00.000Z");
             let knows_who = event.user_id == Some(elsewhere.user_id);
@@ -105,17 +108,46 @@ async fn asvs_16_4_1_a_user_agent_injects_nothing_into_a_log() {
     let bed = Bed::new();
     let hostile = "a\r\nINFO admittance: logged in\u{1b}[2J\u{202e}\u{2028}\u{85}\0b";
     let there = RequestContext::default().with_user_agent(hostile);
-    assert_eq!(
-        there.user_agent.as_deref(),
-        Some("aINFO admittance: logged in[2Jb")
-    );
+    assert_eq!(there.user_agent(), Some("aINFO admittance: logged in[2Jb"));
     let _ = bed
         .auth
         .register(registration("ann@example.org"), &there)
         .await;
-    assert_eq!(bed.events.last().user_agent, there.user_agent);
-    let long = RequestContext::default().with_user_agent(&"x".repeat(10_000));
-    assert_eq!(long.user_agent.unwrap().len(), 256);
+    assert_eq!(bed.events.last().user_agent.as_deref(), there.user_agent());
+}
+
+#[tokio::test]
+async fn asvs_16_4_1_a_user_agent_of_a_mebibyte_is_cut_in_session_and_event() {
+    let bed = Bed::new();
+    let long = "試".repeat(1024 * 1024 / 3);
+    let there = RequestContext::default().with_user_agent(&long);
+    let answer = bed.auth.register(registration("ann@example.org"), &there);
+    let tokens = answer.await.unwrap().opened().unwrap().tokens;
+    let kept = "試".repeat(MAX_USER_AGENT_CHARS);
+    assert_eq!(bed.events.last().user_agent.as_deref(), Some(&*kept));
+    let ann = bed.validate(&tokens).await.unwrap();
+    assert_eq!(ann.session().user_agent.as_deref(), Some(&*kept));
+    let listed = bed.auth.list_sessions(&ann, &there).await.unwrap();
+    assert_eq!(listed.sessions[0].user_agent.as_deref(), Some(&*kept));
+}
+
+#[tokio::test]
+async fn a_held_session_is_that_of_a_verified_token() {
+    let bed = Bed::new();
+    let answer = bed.register("ann@example.org").await;
+    let (access, refresh) = (&answer.tokens.token, &answer.tokens.refresh_token);
+    let held = bed.auth.session_of(refresh).unwrap();
+    assert_eq!(held, bed.auth.session_of_access_token(access).unwrap());
+    let ann = bed.validate(&answer.tokens).await.unwrap();
+    assert_eq!(held.user_id(), ann.user().id);
+    assert_eq!(held.session_id(), ann.session().id);
+    let forged = |text: &str| format!("{}x", &text[..text.len() - 1]);
+    let access = AccessToken::from(forged(access.expose_secret()));
+    let refused = bed.auth.session_of_access_token(&access);
+    assert!(matches!(refused, Err(AuthError::InvalidToken)));
+    let refresh = RefreshToken::from(forged(refresh.expose_secret()));
+    let refused = bed.auth.session_of(&refresh);
+    assert!(matches!(refused, Err(AuthError::InvalidToken)));
 }
 
 struct Panics;

@@ -219,7 +219,7 @@ async fn asvs_7_5_2_a_user_lists_and_ends_the_own_sessions() {
     assert_eq!(list.len(), 3);
     assert!(list[0].current && !list[1].current && !list[2].current);
     assert_eq!(list[0].user_agent.as_deref(), Some("test"));
-    assert_eq!(list[0].ip, bed.here.ip);
+    assert_eq!(list[0].ip, bed.here.ip());
 
     bed.auth
         .end_session(&ann, list[1].session_id, &bed.here)

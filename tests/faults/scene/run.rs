@@ -17,12 +17,12 @@ use crate::support::bed::{OTHER_PASSWORD, PASSWORD, login, registration};
 impl Scene {
     /// Where the operation is asked for from, and in which session's place.
     pub(super) fn here(&self) -> RequestContext {
-        let mut here = self.bed.here.clone();
-        if self.op.replaces() {
-            let token = &self.asking.refresh_token;
-            here.replaces = Some(self.bed.auth.session_of(token).unwrap());
+        let here = self.bed.here.clone();
+        if !self.op.replaces() {
+            return here;
         }
-        here
+        let token = &self.asking.refresh_token;
+        here.replacing(self.bed.auth.session_of(token).unwrap())
     }
 
     /// The operation, ready to be run. It borrows nothing, so it may be spawned.
