@@ -13,6 +13,7 @@ pub mod event;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod id;
+mod json;
 pub mod limit;
 pub mod lockout;
 pub mod mail;

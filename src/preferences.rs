@@ -1,7 +1,9 @@
 //! Preferences: a JSON object that belongs to the application.
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Number, Value};
+
+use crate::json;
 
 /// Largest size, in bytes of compact JSON.
 pub const MAX_PREFERENCES_BYTES: usize = 16 * 1024;
@@ -29,25 +31,31 @@ pub enum PreferencesError {
     /// could read as an operator or a path.
     #[error("have a key that is empty or contains '$', '.' or NUL")]
     InvalidKey,
-    /// An integer outside the signed 64-bit range, which not every store can keep.
-    #[error("have an integer outside the signed 64-bit range")]
+    /// An integer outside the signed 64-bit range, which not every store can keep,
+    /// or a number beyond the doubles.
+    #[error("have an integer outside the signed 64-bit range, or a number that is too large")]
     NumberOutOfRange,
 }
 
 /// A JSON object of at most 16 KiB, whose keys no database mistakes for an
 /// operator. The service keeps it and never looks into it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+///
+/// A number is an integer of 64 bits or a double, whatever features of `serde_json`
+/// the program is built with.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Preferences(Map<String, Value>);
 
 impl Preferences {
-    /// Accepts `object` as it is, or not at all.
+    /// Accepts `object` as it is, or not at all. What
+    /// `serde_json/arbitrary_precision` keeps of a number beyond a double is
+    /// rounded.
     ///
     /// # Errors
     ///
     /// [`PreferencesError`] says what is wrong with it.
-    pub fn new(object: Map<String, Value>) -> Result<Self, PreferencesError> {
+    pub fn new(mut object: Map<String, Value>) -> Result<Self, PreferencesError> {
         let mut left = MAX_PREFERENCES_VALUES;
-        check_object(&object, 1, &mut left)?;
+        check_object(&mut object, 1, &mut left)?;
         let size = serde_json::to_vec(&object).map_or(usize::MAX, |text| text.len());
         if size > MAX_PREFERENCES_BYTES {
             return Err(PreferencesError::TooLarge);
@@ -68,6 +76,12 @@ impl Preferences {
     }
 }
 
+impl Serialize for Preferences {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        json::Plain(&self.0).serialize(serializer)
+    }
+}
+
 impl<'de> Deserialize<'de> for Preferences {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(Map::deserialize(deserializer)?).map_err(serde::de::Error::custom)
@@ -75,7 +89,7 @@ impl<'de> Deserialize<'de> for Preferences {
 }
 
 fn check_object(
-    object: &Map<String, Value>,
+    object: &mut Map<String, Value>,
     depth: usize,
     left: &mut usize,
 ) -> Result<(), PreferencesError> {
@@ -92,19 +106,25 @@ fn check_object(
 }
 
 /// Checks `value`, and counts it against the number that is `left`.
-fn check_value(value: &Value, depth: usize, left: &mut usize) -> Result<(), PreferencesError> {
+fn check_value(value: &mut Value, depth: usize, left: &mut usize) -> Result<(), PreferencesError> {
     *left = left.checked_sub(1).ok_or(PreferencesError::TooMany)?;
     match value {
         Value::Object(object) => check_object(object, depth + 1, left),
         Value::Array(_) if depth >= MAX_PREFERENCES_DEPTH => Err(PreferencesError::TooDeep),
         Value::Array(items) => items
-            .iter()
+            .iter_mut()
             .try_for_each(|item| check_value(item, depth + 1, left)),
-        Value::Number(number) if number.is_u64() && !number.is_i64() => {
-            Err(PreferencesError::NumberOutOfRange)
+        Value::Number(number) => {
+            *number = plain(number).ok_or(PreferencesError::NumberOutOfRange)?;
+            Ok(())
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
     }
+}
+
+/// The number as an integer that every store can keep, or as a double.
+fn plain(number: &Number) -> Option<Number> {
+    json::number(&number.to_string()).filter(|plain| plain.is_i64() || plain.is_f64())
 }
 
 #[cfg(test)]

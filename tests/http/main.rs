@@ -21,5 +21,6 @@ mod cors;
 mod csrf;
 mod events;
 mod extractors;
+mod preferences;
 mod replaced;
 mod robustness;

@@ -1,0 +1,141 @@
+//! Numbers in preferences, over HTTP and by the library's own types.
+//!
+//! `.ci/run` builds these with every feature of `serde_json` that changes what a
+//! number is, as another crate of an application may.
+
+use admittance::error::{AuthError, Field};
+use admittance::preferences::{Preferences, PreferencesError};
+use admittance::service::UpdateProfile;
+use axum::http::{Method, Request, header};
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::client::{Client, text};
+
+/// Sends the text as it is, and returns the text of the answer.
+async fn ask(
+    client: &Client,
+    token: &str,
+    method: Method,
+    path: &str,
+    body: &str,
+) -> (u16, String) {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Bytes::from(body.to_owned()))
+        .unwrap();
+    let answer = client.api.handle(request, "192.0.2.7".parse().ok()).await;
+    let status = answer.status().as_u16();
+    (
+        status,
+        String::from_utf8(answer.into_body().to_vec()).unwrap(),
+    )
+}
+
+/// What is sent, and how it is kept.
+const KEPT: [(&str, &str); 17] = [
+    ("0", "0"),
+    ("-1", "-1"),
+    ("9223372036854775807", "9223372036854775807"),
+    ("-9223372036854775808", "-9223372036854775808"),
+    ("0.1", "0.1"),
+    ("-0.0", "-0.0"),
+    ("-0", "-0.0"),
+    ("1.0", "1.0"),
+    ("1.50", "1.5"),
+    ("1e2", "100.0"),
+    ("0.30000000000000004", "0.30000000000000004"),
+    ("3.141592653589793", "3.141592653589793"),
+    ("0.1000000000000000055511151231257827", "0.1"),
+    ("18446744073709551616.0", "1.8446744073709552e+19"),
+    ("1e300", "1e+300"),
+    ("5e-324", "5e-324"),
+    ("[1.5,{\"b\":-2.25}]", "[1.5,{\"b\":-2.25}]"),
+];
+
+/// What is sent, and what it is refused as.
+const REFUSED: [(&str, u16); 8] = [
+    ("9223372036854775808", 422),
+    ("18446744073709551615", 422),
+    ("18446744073709551616", 400),
+    ("-9223372036854775809", 400),
+    ("123456789012345678901234567890", 400),
+    ("1e400", 400),
+    ("-1e400", 400),
+    ("NaN", 400),
+];
+
+#[tokio::test]
+async fn a_number_in_preferences_is_kept_however_serde_json_is_built() {
+    let client = Client::new();
+    let token = text(&client.register("ann@example.org").await, "token").to_owned();
+    for (sent, kept) in KEPT {
+        let body = format!(r#"{{"preferences":{{"n":{sent}}}}}"#);
+        let (status, answer) = ask(&client, &token, Method::PUT, "/profile", &body).await;
+        assert_eq!(status, 200, "{sent}: {answer}");
+        for path in ["/profile", "/account/export"] {
+            let (_, answer) = ask(&client, &token, Method::GET, path, "").await;
+            let kept = format!(r#""preferences":{{"n":{kept}}}"#);
+            assert!(answer.contains(&kept), "{sent}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_no_store_could_keep_is_refused_however_serde_json_is_built() {
+    let client = Client::new();
+    let token = text(&client.register("ann@example.org").await, "token").to_owned();
+    for (sent, refused) in REFUSED {
+        for body in [
+            format!(r#"{{"preferences":{{"n":{sent}}}}}"#),
+            format!(r#"{{"preferences":{{"n":[{{"m":{sent}}}]}}}}"#),
+        ] {
+            let (status, answer) = ask(&client, &token, Method::PUT, "/profile", &body).await;
+            assert_eq!(status, refused, "{sent}: {answer}");
+        }
+    }
+    // The text by which `serde_json` passes a number to itself is no number.
+    let body = r#"{"preferences":{"n":{"$serde_json::private::Number":"2.5"}}}"#;
+    let (status, answer) = ask(&client, &token, Method::PUT, "/profile", body).await;
+    assert_eq!(status, 400, "{answer}");
+    let (_, answer) = ask(&client, &token, Method::GET, "/profile", "").await;
+    assert!(answer.contains(r#""preferences":{}"#), "{answer}");
+}
+
+#[tokio::test]
+async fn preferences_that_an_application_hands_over_are_kept_as_plain_numbers() {
+    let client = Client::new();
+    let tokens = client.bed.register("ann@example.org").await.tokens;
+    let ann = client.bed.validate(&tokens).await.unwrap();
+    let (auth, here) = (&client.bed.auth, &client.bed.here);
+    for (sent, kept) in KEPT {
+        let request = serde_json::from_str(&format!(r#"{{"preferences":{{"n":{sent}}}}}"#));
+        let request: UpdateProfile = request.unwrap();
+        let profile = auth.update_profile(&ann, request, here).await.unwrap();
+        let written = serde_json::to_string(&profile.preferences).unwrap();
+        assert_eq!(written, format!(r#"{{"n":{kept}}}"#), "{sent}");
+        let again: Preferences = serde_json::from_str(&written).unwrap();
+        assert_eq!(again, profile.preferences, "{sent}");
+    }
+    for sent in ["9223372036854775808", "18446744073709551615"] {
+        let request = serde_json::from_str(&format!(r#"{{"preferences":{{"n":{sent}}}}}"#));
+        let refused = auth.update_profile(&ann, request.unwrap(), here).await;
+        let Err(AuthError::Validation(violations)) = refused else {
+            panic!("{sent}: {refused:?}");
+        };
+        assert!(
+            violations
+                .as_slice()
+                .iter()
+                .all(|one| one.field == Field::Preferences)
+        );
+    }
+    // A number that only `arbitrary_precision` can hold.
+    if let Ok(Value::Object(object)) = serde_json::from_str(r#"{"n":1e400}"#) {
+        let refused = Preferences::new(object);
+        assert_eq!(refused, Err(PreferencesError::NumberOutOfRange));
+    }
+}
