@@ -11,8 +11,9 @@ use crate::error::ErrorCode;
 use crate::id::{SessionId, UserId};
 use crate::mail::MailKind;
 use crate::metrics;
+use crate::preferences::Preferences;
 use crate::time::Timestamp;
-use crate::user::is_unsafe;
+use crate::user::{User, is_unsafe};
 
 /// An operation of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -172,6 +173,10 @@ pub enum Notice {
     MailDropped,
     /// A mail was tried to be sent, and given up.
     MailGivenUp,
+    /// A reset of the password has confirmed the address of an account that nobody
+    /// had confirmed: its name and preferences may be those of a stranger, and
+    /// have been cleared.
+    AccountTakenOver,
     /// What was to be removed is dead, but some of its rows are left behind.
     RowsLeftBehind,
     /// An event is not in the audit log: too many waited to be written, or the
@@ -194,6 +199,7 @@ impl Notice {
             Self::BreachCheckFailed => "breach_check_failed",
             Self::NewDevice => "new_device",
             Self::AccountLocked => "account_locked",
+            Self::AccountTakenOver => "account_taken_over",
             Self::RowsLeftBehind => "rows_left_behind",
             Self::EventLost => "event_lost",
         }
@@ -279,6 +285,29 @@ pub struct AuthEvent {
     ///
     /// [`RequestContext`]: crate::service::RequestContext
     pub user_agent: Option<String>,
+    /// What an account had that was taken over by a reset of its password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_over: Option<Box<TakenOver>>,
+}
+
+/// What an account had that nobody had confirmed, when the owner of the mailbox
+/// took it over by a reset of the password. The account does not have it any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TakenOver {
+    /// Its name.
+    pub name: String,
+    /// Its preferences.
+    pub preferences: Preferences,
+}
+
+impl TakenOver {
+    pub(crate) fn of(user: &User) -> Self {
+        Self {
+            name: user.name.as_str().to_owned(),
+            preferences: user.preferences.clone(),
+        }
+    }
 }
 
 /// Longest user agent that is kept, in characters; the rest is cut.

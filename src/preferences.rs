@@ -42,7 +42,7 @@ pub enum PreferencesError {
 ///
 /// A number is an integer of 64 bits or a double, whatever features of `serde_json`
 /// the program is built with.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preferences(Map<String, Value>);
 
 impl Preferences {

@@ -67,6 +67,7 @@ mockall::mock! {
             account: &AccountState,
             new: &PasswordHash,
             device: DeviceDigest,
+            change: &ProfileChange,
         ) -> Result<bool, StoreError>;
         async fn remove_user(
             &self,
@@ -200,7 +201,7 @@ impl MockStore {
         store.expect_change_email().returning(|_, _| Err(down()));
         store
             .expect_reset_password()
-            .returning(|_, _, _| Err(down()));
+            .returning(|_, _, _, _| Err(down()));
         store.expect_remove_user().returning(|_, _| Err(down()));
         store.expect_set_status().returning(|_, _, _| Err(down()));
         store.expect_change_roles().returning(|_, _, _| Err(down()));

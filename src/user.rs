@@ -242,6 +242,13 @@ impl DisplayName {
         Ok(Self(name))
     }
 
+    /// What an account is called whose name is not known: by its mailbox.
+    pub(crate) fn of_mailbox(email: &CanonicalEmail) -> Self {
+        let local = email.as_str().rsplit_once('@').map(|(local, _)| local);
+        let name = local.and_then(|local| Self::parse(local).ok());
+        name.unwrap_or_else(|| Self("-".to_owned()))
+    }
+
     /// A name that a store read back. It is not checked again.
     #[must_use]
     pub fn from_store(text: String) -> Self {

@@ -231,6 +231,7 @@ impl Outbox {
             mail: Some(kind),
             ip: None,
             user_agent: None,
+            taken_over: None,
         };
         emit(&*self.events, &event);
     }

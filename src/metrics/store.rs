@@ -94,7 +94,7 @@ metered! {
         update_profile(id: UserId, version: u64, change: &ProfileChange) -> Option<User>;
         verify_email(account: &AccountState) -> bool;
         change_email(account: &AccountState, to: &Email) -> ChangeEmail;
-        reset_password(account: &AccountState, new: &PasswordHash, device: DeviceDigest) -> bool;
+        reset_password(account: &AccountState, new: &PasswordHash, device: DeviceDigest, change: &ProfileChange) -> bool;
         remove_user(account: &AccountState, which: Removal) -> bool;
         set_status(id: UserId, version: u64, status: UserStatus) -> Option<User>;
         change_roles(id: UserId, version: u64, change: &RoleChange) -> Option<User>;

@@ -296,6 +296,7 @@ impl AuditLog {
             notices: [Notice::EventLost].into(),
             // No mail was lost.
             mail: None,
+            taken_over: None,
             ..event.clone()
         };
         emit(&*self.sink, &lost);

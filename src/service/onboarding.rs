@@ -1,4 +1,4 @@
-//! What happens once when an account has been made.
+//! What happens once when an account has been made, or was taken over.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use super::AuthService;
 use super::operation::Trail;
 use crate::clock::Clock;
 use crate::contained::{self, catching};
-use crate::event::Notice;
+use crate::event::{Notice, TakenOver};
 use crate::preferences::Preferences;
 use crate::store::{Cause, ProfileChange, Store};
 use crate::user::{Profile, User};
 
 /// Called once when an account has been made, before the registration is
-/// answered.
+/// answered, and when one was taken over, before the reset is answered.
 ///
-/// The account is whole by then: a hook that fails, panics or takes longer
+/// The account is complete by then: a hook that fails, panics or takes longer
 /// than [`hook_timeout`](crate::config::OnboardingPolicy::hook_timeout) changes
 /// neither it nor the answer, and shows as an event with
 /// [`Notice::HookFailed`]. A server that dies at that very moment has made the
@@ -33,14 +33,50 @@ pub trait RegistrationHook: Send + Sync + 'static {
     ///
     /// Whatever goes wrong; it is logged.
     async fn registered(&self, profile: &Profile) -> Result<Option<Map<String, Value>>, Cause>;
+
+    /// Takes an account whose address nobody had confirmed, and which the owner of
+    /// the mailbox has taken over by a reset of the password. `profile` is the
+    /// account as it is now; `before` is the name and the preferences that it had,
+    /// which a stranger may have written. What it returns becomes the account's
+    /// preferences, if it is `Some`. By default, nothing is kept.
+    ///
+    /// An application that keeps something of its own for the account, such as
+    /// uploads, decides here what becomes of it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever goes wrong; it is logged.
+    async fn taken_over(
+        &self,
+        profile: &Profile,
+        before: &TakenOver,
+    ) -> Result<Option<Map<String, Value>>, Cause> {
+        let _ = (profile, before);
+        Ok(None)
+    }
+}
+
+/// What the hook is called for.
+#[derive(Clone, Debug)]
+pub(super) enum Occasion {
+    /// The account has been made.
+    Registered,
+    /// It was taken over, and had this before.
+    TakenOver(TakenOver),
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Calls the hook, if there is one, and sets the preferences that it
     /// gives; `then` is called with the user as it is then.
-    pub(super) async fn call_hook(&self, user: &mut User, then: impl FnOnce(&User), trail: &Trail) {
+    pub(super) async fn call_hook(
+        &self,
+        user: &mut User,
+        occasion: Occasion,
+        then: impl FnOnce(&User),
+        trail: &Trail,
+    ) {
         if let Some(hook) = &self.inner.hook {
-            let given = catching(self.try_hook(Arc::clone(hook), user)).await;
+            let given = catching(self.try_hook(Arc::clone(hook), occasion, user)).await;
             match given.map_err(Cause::from).flatten() {
                 Ok(None) => {}
                 Ok(Some(preferences)) => user.preferences = preferences,
@@ -56,11 +92,17 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     async fn try_hook(
         &self,
         hook: Arc<dyn RegistrationHook>,
+        occasion: Occasion,
         user: &User,
     ) -> Result<Option<Preferences>, Cause> {
         let onboarding = &self.config().onboarding;
         let profile = Profile::of(user, onboarding);
-        let call = async move { hook.registered(&profile).await };
+        let call = async move {
+            match occasion {
+                Occasion::Registered => hook.registered(&profile).await,
+                Occasion::TakenOver(before) => hook.taken_over(&profile, &before).await,
+            }
+        };
         let Some(preferences) = contained::call(onboarding.hook_timeout, call).await?? else {
             return Ok(None);
         };

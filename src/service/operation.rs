@@ -21,7 +21,7 @@ use super::{AuthService, HeldSession, RequestContext};
 use crate::clock::Clock;
 use crate::contained::catching;
 use crate::error::{AuthError, ErrorCode};
-use crate::event::{AuthEvent, Notice, Notices, Operation, emit};
+use crate::event::{AuthEvent, Notice, Notices, Operation, TakenOver, emit};
 use crate::id::{SessionId, UserId};
 use crate::metrics::{self, Stopwatch};
 use crate::store::Store;
@@ -65,6 +65,7 @@ struct Shared {
 struct Known {
     subject: Subject,
     notices: Notices,
+    taken_over: Option<Box<TakenOver>>,
 }
 
 impl Trail {
@@ -75,6 +76,7 @@ impl Trail {
             known: Mutex::new(Known {
                 subject,
                 notices: Notices::default(),
+                taken_over: None,
             }),
             caller,
         };
@@ -100,6 +102,11 @@ impl Trail {
     /// Adds a notice to the event.
     pub(super) fn notice(&self, notice: Notice) {
         self.known().notices.insert(notice);
+    }
+
+    /// The operation takes over an account that had this.
+    pub(super) fn taken_over(&self, before: TakenOver) {
+        self.known().taken_over = Some(Box::new(before));
     }
 
     /// Completes when the caller's future is dropped.
@@ -252,6 +259,7 @@ impl<S: Store, C: Clock> Report<S, C> {
                 mail: None,
                 ip: context.ip(),
                 user_agent: context.user_agent().map(str::to_owned),
+                taken_over: known.taken_over.clone(),
             }
         };
         emit(&*self.service.inner.events, &event);

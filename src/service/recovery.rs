@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
+#[cfg(doc)]
+use super::RegistrationHook;
 use super::attempt::hashing_failed;
 use super::mailing::Asked;
+use super::onboarding::Occasion;
 use super::operation::{Subject, Trail};
 use super::{Accepted, AuthService, EmailRequest, RequestContext, ResetPassword};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, Violations};
-use crate::event::Operation;
+use crate::event::{Notice, Operation, TakenOver};
 use crate::mail::{MailKind, Outbox};
 use crate::password::Lane;
-use crate::store::Store;
+use crate::preferences::Preferences;
+use crate::store::{ProfileChange, Store};
 use crate::token::TokenPurpose;
-use crate::user::{User, UserStatus};
+use crate::user::{DisplayName, User, UserStatus};
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Mails a link that sets a new password. The answer, and what the caller
@@ -67,6 +71,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// one write. At that moment every session, token and link made before is
     /// dead, also what somebody else set up who had registered the address
     /// first (arXiv 2205.10174); the owner logs in anew, and gets a mail.
+    ///
+    /// When nobody had confirmed the address before, the name and the preferences
+    /// may be a stranger's. They are cleared in the same write, and go to the event
+    /// and to [`RegistrationHook::taken_over`]; the account is called by its mailbox.
     ///
     /// # Errors
     ///
@@ -126,21 +134,46 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let hash = &hash;
         let reset = |user: User| async move {
             let state = user.exact_state();
-            let reset = store.reset_password(&state, hash, device).await?;
-            Ok(reset.then_some(()))
+            let change = cleared_by_reset(&user);
+            let reset = store.reset_password(&state, hash, device, &change).await;
+            // Also when nobody knows whether it was done.
+            if !user.is_verified && !matches!(reset, Ok(false)) {
+                trail.taken_over(TakenOver::of(&user));
+            }
+            Ok(reset?.then_some(()))
         };
         // The check of expiry was a while ago; what counts is when it happens.
         let fits = |user: &User| link.account.is_of(user) && link.is_live(self.now());
         let done = self.on_account(user, fits, reset).await?;
-        let (user, ()) = done.ok_or(AuthError::InvalidLink)?;
+        let (mut user, ()) = done.ok_or(AuthError::InvalidLink)?;
         self.sweep_up(user.id, user.auth_epoch.saturating_add(1), trail)
             .await;
         self.forgive_others(&user, device).await;
-        // The mailbox is the owner's, but as long as it was not confirmed the
-        // name may be what a squatter wrote: this mail goes without it.
+        if !user.is_verified {
+            trail.notice(Notice::AccountTakenOver);
+            let before = TakenOver::of(&user);
+            cleared_by_reset(&user).apply_to(&mut user);
+            user.is_verified = true;
+            user.version = user.version.saturating_add(1);
+            // Before the mail, whose language it may set.
+            let occasion = Occasion::TakenOver(before);
+            self.call_hook(&mut user, occasion, |_| {}, trail).await;
+        }
         self.notify(MailKind::PasswordChanged, &user, &user.email, context);
         Ok(Accepted::new(
             "Your password has been changed. Log in with the new one.",
         ))
+    }
+}
+
+/// What a reset clears of `user`, besides the password: all that a stranger may
+/// have written who registered the address.
+fn cleared_by_reset(user: &User) -> ProfileChange {
+    if user.is_verified {
+        return ProfileChange::default();
+    }
+    ProfileChange {
+        name: Some(DisplayName::of_mailbox(user.email.canonical())),
+        preferences: Some(Preferences::default()),
     }
 }

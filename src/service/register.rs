@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::attempt::hashing_failed;
+use super::onboarding::Occasion;
 use super::operation::{Subject, Trail};
 use super::{
     Accepted, AuthService, RegisterOutcome, RegisterRequest, RegisterResponse, RequestContext,
@@ -141,7 +142,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 outbox.post(post.kind, Some(user.id), async move { Ok(vec![post]) });
             }
         };
-        self.call_hook(&mut user, mail_link, trail).await;
+        self.call_hook(&mut user, Occasion::Registered, mail_link, trail)
+            .await;
         Ok(RegisterResponse {
             user_id: user.id,
             email: user.email.as_str().to_owned(),

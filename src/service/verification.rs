@@ -6,6 +6,7 @@ use super::account::GONE;
 use super::attempt::{Guess, Guesser};
 use super::limits::Counted;
 use super::mailing::{Asked, NewLink};
+use super::onboarding::Occasion;
 use super::operation::{By, Subject, Trail};
 use super::register::{parse_email, pending_account};
 use super::{
@@ -249,7 +250,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if !self.remove_links(link.account.id, None).await {
             trail.notice(Notice::RowsLeftBehind);
         }
-        self.call_hook(&mut user, |_| {}, trail).await;
+        self.call_hook(&mut user, Occasion::Registered, |_| {}, trail)
+            .await;
         Ok(self.login_response(&user, tokens, OPENED))
     }
 

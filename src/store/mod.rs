@@ -107,6 +107,18 @@ pub struct ProfileChange {
     pub preferences: Option<Preferences>,
 }
 
+impl ProfileChange {
+    /// Makes the change.
+    pub fn apply_to(&self, user: &mut User) {
+        if let Some(name) = &self.name {
+            user.name.clone_from(name);
+        }
+        if let Some(preferences) = &self.preferences {
+            user.preferences.clone_from(preferences);
+        }
+    }
+}
+
 /// Which roles to add and which to take away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleChange {
@@ -210,8 +222,8 @@ pub trait UserStore: Send + Sync {
     ) -> Result<ChangeEmail, StoreError>;
 
     /// Replaces the password hash, raises both epochs and `version` by one,
-    /// marks the address as verified and makes `device` the only one that the
-    /// user is known to use, all in one act, if the account is in the state
+    /// marks the address as verified, makes `device` the only one that the
+    /// user is known to use and changes the profile by `change`, all in one act, if the account is in the state
     /// `account` and active. Returns whether it did: of any number of callers at
     /// once, one did.
     ///
@@ -223,6 +235,7 @@ pub trait UserStore: Send + Sync {
         account: &AccountState,
         new: &PasswordHash,
         device: DeviceDigest,
+        change: &ProfileChange,
     ) -> Result<bool, StoreError>;
 
     /// Removes the user if the account is in the state `account` and active,

@@ -64,8 +64,9 @@ impl<T: UserStore + ?Sized> UserStore for Arc<T> {
         account: &AccountState,
         new: &PasswordHash,
         device: DeviceDigest,
+        change: &ProfileChange,
     ) -> Result<bool, StoreError> {
-        (**self).reset_password(account, new, device).await
+        (**self).reset_password(account, new, device, change).await
     }
 
     async fn remove_user(

@@ -164,6 +164,7 @@ pub(crate) const CAUGHT: &[(Fault, &str)] = &[
         ResetKeepsDevices,
         "a_password_is_reset_only_in_the_state_asked_for",
     ),
+    (ResetKeepsProfile, "a_reset_changes_the_profile_with_it"),
     (
         ResetLeavesUnverified,
         "a_password_is_reset_only_in_the_state_asked_for",

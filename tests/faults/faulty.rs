@@ -284,7 +284,7 @@ faulty! {
         update_profile(id: UserId = own, version: u64 = own, change: &ProfileChange = of) -> Option<User>;
         verify_email(account: &AccountState = of) -> bool;
         change_email(account: &AccountState = of, to: &Email = of) -> ChangeEmail;
-        reset_password(account: &AccountState = of, new: &PasswordHash = of, device: DeviceDigest = own) -> bool;
+        reset_password(account: &AccountState = of, new: &PasswordHash = of, device: DeviceDigest = own, change: &ProfileChange = of) -> bool;
         remove_user(account: &AccountState = of, which: Removal = own) -> bool;
         set_status(id: UserId = own, version: u64 = own, status: UserStatus = own) -> Option<User>;
         change_roles(id: UserId = own, version: u64 = own, change: &RoleChange = of) -> Option<User>;

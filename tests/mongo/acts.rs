@@ -279,7 +279,7 @@ impl Act {
                 format!(
                     "{:?}",
                     store
-                        .reset_password(&account, &hash(to), device(to))
+                        .reset_password(&account, &hash(to), device(to), &ProfileChange::default())
                         .await?
                 )
             }

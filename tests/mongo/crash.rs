@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use admittance::session::Rotation;
-use admittance::store::{Insert, InsertUser, SessionStore, TokenStore, UserStore};
+use admittance::store::{Insert, InsertUser, ProfileChange, SessionStore, TokenStore, UserStore};
 use tokio::sync::Barrier;
 
 use crate::mongo::{self, Server};
@@ -42,7 +42,11 @@ async fn work(
             assert!(matches!(rotation, Rotation::Rotated(_)));
             assert!(store.end_session(ended.user_id, ended.id).await?);
             let account = user(number).state();
-            assert!(store.reset_password(&account, &hash(0), device(0)).await?);
+            assert!(
+                store
+                    .reset_password(&account, &hash(0), device(0), &ProfileChange::default())
+                    .await?
+            );
             assert_eq!(store.remove_tokens(account.id, None, at(1)).await?, 1);
             Ok::<_, admittance::store::StoreError>(())
         };

@@ -43,4 +43,5 @@ mod settings;
 mod squatting;
 mod step_up;
 mod strength;
+mod taken_over;
 mod verification;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::fixture::*;
-use crate::store::{ChangeEmail, InsertUser, Removal, Store};
+use crate::store::{ChangeEmail, InsertUser, ProfileChange, Removal, Store};
 use crate::user::{PasswordHash, User};
 
 /// Of parallel verifications of one address, one happens.
@@ -32,7 +32,13 @@ pub async fn one_of_many_resets_wins(store: Arc<dyn Store>) {
         let hash = |racer: u32| PasswordHash::new(format!("reset {racer}"));
         let reset = race(racers, |racer| {
             let (store, state, new) = (Arc::clone(&store), user.state(), hash(racer));
-            async move { done(store.reset_password(&state, &new, device(9)).await) }
+            async move {
+                done(
+                    store
+                        .reset_password(&state, &new, device(9), &ProfileChange::default())
+                        .await,
+                )
+            }
         })
         .await;
         let winner = only_winner(&reset, "parallel resets of one password");

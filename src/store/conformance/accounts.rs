@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::fixture::*;
 use crate::email::{CanonicalEmail, Email};
-use crate::store::{ChangeEmail, Epoch, InsertUser, Removal, Store};
-use crate::user::{AccountState, PasswordHash, User, UserStatus};
+use crate::preferences::Preferences;
+use crate::store::{ChangeEmail, Epoch, InsertUser, ProfileChange, Removal, Store};
+use crate::user::{AccountState, DisplayName, PasswordHash, User, UserStatus};
 
 #[derive(Clone, Copy)]
 enum Act {
@@ -24,7 +25,11 @@ impl Act {
             Self::ChangeEmail => {
                 done(store.change_email(account, &new_email()).await) == ChangeEmail::Changed
             }
-            Self::Reset => done(store.reset_password(account, &new_hash(), device(9)).await),
+            Self::Reset => done(
+                store
+                    .reset_password(account, &new_hash(), device(9), &ProfileChange::default())
+                    .await,
+            ),
             Self::Remove(which) => done(store.remove_user(account, which).await),
         }
     }
@@ -236,10 +241,49 @@ pub async fn a_password_is_reset_only_in_the_state_asked_for(store: Arc<dyn Stor
     assert_stored(&*store, &expected, "a reset stored").await;
     let second = PasswordHash::new("second");
     let again = store
-        .reset_password(&before.state(), &second, device(8))
+        .reset_password(
+            &before.state(),
+            &second,
+            device(8),
+            &ProfileChange::default(),
+        )
         .await;
     assert!(!done(again), "a password was reset twice");
     assert_stored(&*store, &expected, "a second reset stored").await;
+}
+
+/// A reset that is to change the profile does so in the same act; one that is not
+/// done changes nothing of it.
+pub async fn a_reset_changes_the_profile_with_it(store: Arc<dyn Store>) {
+    let mut expected = rich_user(1);
+    insert_user(&*store, &expected).await;
+    let other = user(2);
+    insert_user(&*store, &other).await;
+    let clearing = ProfileChange {
+        name: Some(DisplayName::from_store("Another".to_owned())),
+        preferences: Some(Preferences::default()),
+    };
+    let wrong = AccountState {
+        link_epoch: expected.link_epoch + 1,
+        ..expected.state()
+    };
+    let new = new_hash();
+    let refused = store.reset_password(&wrong, &new, device(9), &clearing);
+    assert!(!done(refused.await), "a reset in another state was done");
+    assert_stored(&*store, &expected, "a refused reset").await;
+
+    let state = expected.exact_state();
+    let reset = store.reset_password(&state, &new, device(9), &clearing);
+    assert!(done(reset.await), "a password was not reset");
+    expected.password_hash = new;
+    expected.auth_epoch += 1;
+    expected.link_epoch += 1;
+    expected.version += 1;
+    expected.is_verified = true;
+    expected.devices = vec![device(9)];
+    clearing.apply_to(&mut expected);
+    assert_stored(&*store, &expected, "a reset with a change of profile").await;
+    assert_stored(&*store, &other, "a reset changed another user").await;
 }
 
 /// What rests on the mailbox alone is done whatever the sessions' epoch is, as

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::fixture::*;
-use crate::store::{RoleChange, Store};
+use crate::store::{ProfileChange, RoleChange, Store};
 use crate::user::{DeviceDigest, MAX_DEVICES, PasswordHash, User, UserStatus};
 
 /// Parallel grants and revokes of different roles all hold in the end, and
@@ -159,7 +159,11 @@ pub async fn no_password_is_reset_once_a_user_is_disabled(store: Arc<dyn Store>)
             async move {
                 if !disables(racer) {
                     return (
-                        done(store.reset_password(&state, &new, device(9)).await),
+                        done(
+                            store
+                                .reset_password(&state, &new, device(9), &ProfileChange::default())
+                                .await,
+                        ),
                         None,
                     );
                 }

@@ -130,7 +130,9 @@ pub async fn a_late_reset_does_not_undo_a_later_change(store: Arc<dyn Store>) {
             edit(&*store, &subject, &named("Edited")).await;
         }
         let expected = stored(&*store, subject.id).await;
-        let late = store.reset_password(&state, &reset, device(9)).await;
+        let late = store
+            .reset_password(&state, &reset, device(9), &ProfileChange::default())
+            .await;
         assert!(!done(late), "a late reset was done");
         assert_stored(&*store, &expected, "a late reset undid a later change").await;
     }
@@ -396,7 +398,12 @@ pub async fn the_version_goes_up_with_each_change_and_with_nothing_else(store: A
     assert_eq!(done(changed), ChangeEmail::Changed, "a change of address");
     assert_version(3, "a change of the address").await;
     let reset = store
-        .reset_password(&now().await.state(), &rehash, device(9))
+        .reset_password(
+            &now().await.state(),
+            &rehash,
+            device(9),
+            &ProfileChange::default(),
+        )
         .await;
     assert!(done(reset), "a password was not reset");
     assert_version(4, "a reset").await;

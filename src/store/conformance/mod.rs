@@ -142,6 +142,7 @@ macro_rules! __store_properties {
                 an_email_is_changed_only_in_the_state_asked_for
                 an_email_is_changed_only_to_a_free_one
                 a_password_is_reset_only_in_the_state_asked_for
+                a_reset_changes_the_profile_with_it
                 an_act_by_the_mailbox_is_done_in_any_epoch_of_sessions
                 a_user_is_removed_only_in_the_state_asked_for
                 a_verified_user_is_removed_only_if_any_may_be

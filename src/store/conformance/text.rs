@@ -77,7 +77,11 @@ pub async fn asvs_1_2_4_hostile_text_matches_only_itself(store: Arc<dyn Store>) 
         let acted = [
             done(store.verify_email(&state).await),
             done(store.change_email(&state, &email("x@y.org")).await) != ChangeEmail::Gone,
-            done(store.reset_password(&state, &new, device(9)).await),
+            done(
+                store
+                    .reset_password(&state, &new, device(9), &ProfileChange::default())
+                    .await,
+            ),
             done(store.remove_user(&state, Removal::Any).await),
         ];
         assert!(
@@ -112,7 +116,9 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
         hostile.version = 1;
         hostile.password_hash = PasswordHash::new(text);
         let (state, new) = (hostile.state(), &hostile.password_hash);
-        let reset = store.reset_password(&state, new, device(9)).await;
+        let reset = store
+            .reset_password(&state, new, device(9), &ProfileChange::default())
+            .await;
         assert!(done(reset), "{text:?} as the hash of a new password");
         hostile.is_verified = true;
         hostile.auth_epoch = 1;

@@ -286,12 +286,7 @@ impl UserStore for MemoryStore {
             return Ok(None);
         };
         user.version = raised(version)?;
-        if let Some(name) = &change.name {
-            user.name.clone_from(name);
-        }
-        if let Some(preferences) = &change.preferences {
-            user.preferences.clone_from(preferences);
-        }
+        change.apply_to(user);
         Ok(Some(user.clone()))
     }
 
@@ -318,6 +313,7 @@ impl UserStore for MemoryStore {
         account: &AccountState,
         new: &PasswordHash,
         device: DeviceDigest,
+        change: &ProfileChange,
     ) -> Result<bool, StoreError> {
         let mut users = self.write_users();
         let Some(user) = users.in_state(account) else {
@@ -329,6 +325,7 @@ impl UserStore for MemoryStore {
         user.password_hash = new.clone();
         user.is_verified = true;
         user.devices = vec![device];
+        change.apply_to(user);
         Ok(true)
     }
 

@@ -274,12 +274,7 @@ impl UserStore for MongoStore {
             return Ok(None);
         };
         let mut set = doc! { "version": next };
-        if let Some(name) = &change.name {
-            set.insert("name", name.as_str());
-        }
-        if let Some(preferences) = &change.preferences {
-            set.insert("preferences", json::to_document(preferences.as_map()));
-        }
+        set.extend(profile_of(change));
         self.change_and_read(filter, doc! { "$set": set }).await
     }
 
@@ -326,16 +321,19 @@ impl UserStore for MongoStore {
         account: &AccountState,
         new: &PasswordHash,
         device: DeviceDigest,
+        change: &ProfileChange,
     ) -> Result<bool, StoreError> {
         let Some(filter) = in_state(account) else {
             return Ok(false);
         };
+        let mut set = doc! {
+            "password_hash": new.expose_secret(),
+            "is_verified": true,
+            "devices": [device_binary(&device)],
+        };
+        set.extend(profile_of(change));
         let change = doc! {
-            "$set": {
-                "password_hash": new.expose_secret(),
-                "is_verified": true,
-                "devices": [device_binary(&device)],
-            },
+            "$set": set,
             "$inc": { "auth_epoch": 1_i64, "link_epoch": 1_i64, "version": 1_i64 },
         };
         self.change_user(filter, change).await
@@ -454,4 +452,16 @@ impl UserStore for MongoStore {
         })
         .await
     }
+}
+
+/// The fields of a user that `change` sets.
+fn profile_of(change: &ProfileChange) -> Document {
+    let mut set = Document::new();
+    if let Some(name) = &change.name {
+        set.insert("name", name.as_str());
+    }
+    if let Some(preferences) = &change.preferences {
+        set.insert("preferences", json::to_document(preferences.as_map()));
+    }
+    set
 }

@@ -76,6 +76,7 @@ pub(crate) enum Fault {
     ResetKeepsPassword,
     ResetLeavesUnverified,
     ResetKeepsDevices,
+    ResetKeepsProfile,
     RemovesVerified,
     RemovesNobody,
     KeepsEmailOfRemovedUser,

@@ -297,6 +297,7 @@ impl UserStore for FaultyStore {
         account: &AccountState,
         new: &PasswordHash,
         device: DeviceDigest,
+        change: &ProfileChange,
     ) -> Result<bool, StoreError> {
         let check = |tables: &Tables| self.in_state(tables, account).map(|user| user.id);
         let write = |tables: &mut Tables, found: Option<UserId>| {
@@ -314,6 +315,9 @@ impl UserStore for FaultyStore {
                 user.devices.clear();
             }
             user.devices.push(device);
+            if !self.has(ResetKeepsProfile) {
+                change.apply_to(user);
+            }
             true
         };
         Ok(self.act(ChecksThenResets, check, write).await)
