@@ -8,6 +8,7 @@ use crate::limit::Quota;
 use crate::lockout::LockoutPolicy;
 use crate::password::{HashingConfig, PasswordPolicy};
 use crate::session::RotationPolicy;
+use crate::time::Timestamp;
 
 /// The settings of the service. Start from [`AuthConfig::new`] and change what
 /// must be otherwise; all of it is checked when the service is built.
@@ -41,6 +42,10 @@ pub struct AuthConfig {
     pub links: LinkPolicy,
     /// What a new user still has to do.
     pub onboarding: OnboardingPolicy,
+    /// When accounts are removed whose address nobody has confirmed, by
+    /// [`AuthService::expire_unverified`](crate::service::AuthService::expire_unverified); needs a mailer.
+    /// Default: never.
+    pub unverified_expiry: Option<UnverifiedExpiry>,
     /// How recently an administrator must have given the password to change roles
     /// or to disable and enable accounts, at least a minute. Otherwise the answer is
     /// [`AuthError::PasswordRequired`](crate::error::AuthError::PasswordRequired),
@@ -71,6 +76,7 @@ impl AuthConfig {
             registration: RegistrationMode::default(),
             links: LinkPolicy::default(),
             onboarding: OnboardingPolicy::default(),
+            unverified_expiry: None,
             recent_password_for_administration: None,
             insecure: false,
         }
@@ -197,6 +203,11 @@ impl AuthConfig {
                 return invalid(setting, "is not between one minute and 30 days");
             }
         }
+        if let Some(expiry) = self.unverified_expiry
+            && !(DAY..=3650 * DAY).contains(&expiry.after)
+        {
+            return invalid("unverified_expiry", "is not between 1 day and 10 years");
+        }
         for (setting, timeout) in [
             ("onboarding.hook_timeout", self.onboarding.hook_timeout),
             ("breach.timeout", self.breach.timeout),
@@ -235,6 +246,28 @@ impl AuthConfig {
     }
 }
 
+/// When an account is removed whose address nobody has confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnverifiedExpiry {
+    /// How long after the last login, or the registration; 1 day to 10 years.
+    pub after: Duration,
+    /// Accounts that were made before this stay.
+    pub registered_since: Timestamp,
+}
+
+impl UnverifiedExpiry {
+    /// Removes accounts that are made at `registered_since` or later, when they
+    /// have not been used for `after`.
+    #[must_use]
+    pub const fn new(after: Duration, registered_since: Timestamp) -> Self {
+        Self {
+            after,
+            registered_since,
+        }
+    }
+}
+
 /// How long sessions last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -255,9 +288,8 @@ pub struct SessionPolicy {
     /// [`LoginRequest::remember`]: crate::service::LoginRequest::remember
     pub short: SessionLifetime,
     /// How many live sessions a user may have, at least one; a login beyond it
-    /// ends the oldest. Default: any number. Only the application knows how
-    /// many devices and programs of one person are usual, and a session that
-    /// ends unasked is a fault to whoever has not chosen the number.
+    /// ends the oldest. Default: 100, more than a person has devices and
+    /// programs, so that nobody fills the store. `None` means any number.
     ///
     /// It is counted by when sessions were opened, so the clocks of several
     /// instances should agree: one that is behind opens sessions that are the
@@ -309,7 +341,7 @@ impl Default for SessionPolicy {
                 idle_timeout: Duration::from_secs(12 * 3600),
                 absolute_timeout: Duration::from_secs(24 * 3600),
             },
-            max_per_user: None,
+            max_per_user: Some(100),
             check: SessionCheck::default(),
         }
     }

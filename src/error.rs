@@ -38,6 +38,9 @@ pub enum StoreError {
     Other(#[source] Cause),
 }
 
+/// The wait that is told when the store is full: rows expire, and operators act.
+const FULL_RETRY_AFTER: Duration = Duration::from_secs(60);
+
 /// Why an operation of the service was refused or failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -117,7 +120,8 @@ pub enum AuthError {
     /// receives the answer.
     #[error("the caller has gone")]
     Abandoned,
-    /// The store failed. The act may or may not have happened.
+    /// The store failed. The act may or may not have happened; with
+    /// [`StoreError::Full`] it has not.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The source of randomness failed.
@@ -213,7 +217,7 @@ impl AuthError {
             Self::AccountDisabled => ErrorCode::AccountDisabled,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::Overloaded { .. } => ErrorCode::Overloaded,
-            Self::Unavailable { .. } => ErrorCode::Unavailable,
+            Self::Unavailable { .. } | Self::Store(StoreError::Full) => ErrorCode::Unavailable,
             Self::Abandoned => ErrorCode::Abandoned,
             Self::Store(_) | Self::Random(_) | Self::Internal(_) => ErrorCode::Internal,
         }
@@ -226,6 +230,7 @@ impl AuthError {
             Self::RateLimited { retry_after }
             | Self::Overloaded { retry_after }
             | Self::Unavailable { retry_after } => Some(*retry_after),
+            Self::Store(StoreError::Full) => Some(FULL_RETRY_AFTER),
             _ => None,
         }
     }

@@ -63,6 +63,8 @@ pub enum Operation {
     ExportAccount,
     /// Deleting the own account.
     DeleteAccount,
+    /// Removing an account that nobody has confirmed or used.
+    ExpireAccount,
     /// Listing what was kept of the own account's events.
     ListEvents,
     /// Making an administrator, by the application's own code.
@@ -120,6 +122,7 @@ impl Operation {
             Self::ConfirmEmailChange => "confirm_email_change",
             Self::ExportAccount => "export_account",
             Self::DeleteAccount => "delete_account",
+            Self::ExpireAccount => "expire_account",
             Self::ListEvents => "list_events",
             Self::AppointAdministrator => "appoint_administrator",
             Self::ViewUser => "view_user",
@@ -164,6 +167,8 @@ pub enum Notice {
     /// The application's hook failed, timed out or panicked. The account exists
     /// without what the hook would have set.
     HookFailed,
+    /// The store has reached its capacity and refused something.
+    StoreFull,
     /// A hashing thread has not returned in time: a foreign scheme hangs.
     HashingStuck,
     /// The password was right, but its hash could not be brought up to date.
@@ -195,6 +200,7 @@ impl Notice {
             Self::MailDropped => "mail_dropped",
             Self::MailGivenUp => "mail_given_up",
             Self::HookFailed => "hook_failed",
+            Self::StoreFull => "store_full",
             Self::HashingStuck => "hashing_stuck",
             Self::BreachCheckFailed => "breach_check_failed",
             Self::NewDevice => "new_device",

@@ -122,6 +122,17 @@ id! {
     /// Identifies a user, for good: it never changes and is never used again.
     UserId
 }
+impl UserId {
+    /// The first id of the second in which `at` is.
+    pub(crate) fn first_at(at: Timestamp) -> Self {
+        let stamp = u32::try_from(at.as_secs().max(0)).unwrap_or(u32::MAX);
+        let mut id = [0; 12];
+        let (seconds, _) = id.split_at_mut(4);
+        seconds.copy_from_slice(&stamp.to_be_bytes());
+        Self(id)
+    }
+}
+
 id! {
     /// Identifies a session. Not a secret: what authenticates is the token.
     SessionId

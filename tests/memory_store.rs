@@ -70,7 +70,7 @@ fn session(number: u32, opened: u32) -> Session {
 
 /// Lives from second `made` for 100 s.
 fn token(number: u32, made: u32) -> OneTimeToken {
-    let purpose = TokenPurpose::VerifyEmail;
+    let purpose = TokenPurpose::ResetPassword;
     let owner = user(number % 10);
     OneTimeToken {
         digest: TokenDigest::of(purpose, &MailToken::new(format!("canary {number}"))),

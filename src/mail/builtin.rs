@@ -81,5 +81,10 @@ pub(super) fn source(kind: MailKind, part: MailPart) -> &'static str {
             "account_deleted",
             "Your account at {{ service }} was deleted"
         ),
+        MailKind::AccountExpired => mail!(
+            part,
+            "account_expired",
+            "An unused account at {{ service }} was deleted"
+        ),
     }
 }

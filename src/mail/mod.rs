@@ -56,11 +56,13 @@ pub enum MailKind {
     AccountLocked,
     /// The account was deleted.
     AccountDeleted,
+    /// The account was deleted because nobody had confirmed its address or used it.
+    AccountExpired,
 }
 
 impl MailKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::VerifyEmail,
         Self::CompleteRegistration,
         Self::AlreadyRegistered,
@@ -72,6 +74,7 @@ impl MailKind {
         Self::NewDevice,
         Self::AccountLocked,
         Self::AccountDeleted,
+        Self::AccountExpired,
     ];
 
     /// The name, such as `verify_email`.
@@ -89,6 +92,7 @@ impl MailKind {
             Self::NewDevice => "new_device",
             Self::AccountLocked => "account_locked",
             Self::AccountDeleted => "account_deleted",
+            Self::AccountExpired => "account_expired",
         }
     }
 }

@@ -343,7 +343,10 @@ mod tests {
             assert_eq!(is_shown, text.lines().any(|line| line == LINK), "{text}");
             assert_eq!(
                 is_shown,
-                !matches!(kind, MailKind::EmailChanged | MailKind::AccountDeleted),
+                !matches!(
+                    kind,
+                    MailKind::EmailChanged | MailKind::AccountDeleted | MailKind::AccountExpired
+                ),
                 "{text}"
             );
         }

@@ -147,6 +147,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if !self.remove_links(pending, None).await {
             trail.notice(Notice::RowsLeftBehind);
         }
+        self.call_removed(user, trail).await;
         self.notify(MailKind::AccountDeleted, user, &user.email, trail.context());
         Ok(())
     }

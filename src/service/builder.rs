@@ -158,6 +158,9 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
         let config = self.config.ok_or_else(|| missing("config"))?;
         let keyring = self.keyring.ok_or_else(|| missing("keyring"))?;
         config.validate()?;
+        if config.unverified_expiry.is_some() && self.mail.is_none() {
+            return Err(missing("mail, which unverified_expiry needs,"));
+        }
         if config.registration == RegistrationMode::VerifyFirst && self.mail.is_none() {
             return Err(missing("mail, which VerifyFirst needs,"));
         }

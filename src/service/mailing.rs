@@ -1,6 +1,7 @@
 //! What the service mails: the links, the notices, and who gets them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::limits::by_network;
 use super::operation::Trail;
@@ -16,6 +17,9 @@ use crate::store::{Insert, Store};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, User};
+
+/// How many links of one purpose an account has at most.
+const MAX_LINKS: usize = 5;
 
 /// A link that is about to be mailed, and what the store keeps of it.
 pub(super) struct NewLink {
@@ -139,11 +143,28 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    pub(super) async fn store_link(&self, new: &NewLink) -> Result<(), AuthError> {
+    /// Stores the first link of an account that is about to be made.
+    pub(super) async fn store_first_link(&self, new: &NewLink) -> Result<(), AuthError> {
         match self.inner.store.insert_token(&new.record).await? {
             Insert::Inserted => Ok(()),
             Insert::Taken => Err(super::register::id_collision()),
         }
+    }
+
+    /// Stores a link. Of those that the account has for the same purpose, the
+    /// newest [`MAX_LINKS`] stay good, and as many as were made in the same
+    /// millisecond as the oldest of them.
+    pub(super) async fn store_link(&self, new: &NewLink) -> Result<(), AuthError> {
+        self.store_first_link(new).await?;
+        let (account, purpose) = (new.record.account.id, new.record.purpose);
+        let store = &self.inner.store;
+        let live = store.tokens_of(account, self.now()).await?;
+        let mut newest_first = live.iter().filter(|token| token.purpose == purpose);
+        if let Some(oldest) = newest_first.nth(MAX_LINKS - 1) {
+            let before = oldest.created_at.saturating_sub(Duration::from_millis(1));
+            store.remove_tokens(account, Some(purpose), before).await?;
+        }
+        Ok(())
     }
 
     /// The record of a link, if it is good and was made for `purpose`.

@@ -18,6 +18,7 @@ mod confirm;
 mod context;
 mod email_change;
 mod events;
+mod expiry;
 mod limits;
 mod login;
 mod mailing;
@@ -41,6 +42,7 @@ pub use account_messages::*;
 pub use admin::*;
 pub use builder::AuthServiceBuilder;
 pub use context::*;
+pub use expiry::ExpiredAccounts;
 pub use messages::*;
 #[cfg(any(test, feature = "test-util"))]
 pub use onboarding::MockRegistrationHook;

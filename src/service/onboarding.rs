@@ -54,6 +54,18 @@ pub trait RegistrationHook: Send + Sync + 'static {
         let _ = (profile, before);
         Ok(None)
     }
+
+    /// Takes an account that is gone: its owner has deleted or disowned it, or it
+    /// has [expired](AuthService::expire_unverified). Here an application removes what it
+    /// keeps of it. Does nothing unless it is written.
+    ///
+    /// # Errors
+    ///
+    /// Whatever goes wrong; it is logged, and the account stays removed.
+    async fn removed(&self, profile: &Profile) -> Result<(), Cause> {
+        let _ = profile;
+        Ok(())
+    }
 }
 
 /// What the hook is called for.
@@ -87,6 +99,22 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
         }
         then(user);
+    }
+
+    /// Tells the hook, if there is one, that the account of `user` is gone.
+    pub(super) async fn call_removed(&self, user: &User, trail: &Trail) {
+        let Some(hook) = self.inner.hook.clone() else {
+            return;
+        };
+        let onboarding = &self.config().onboarding;
+        let profile = Profile::of(user, onboarding);
+        let call = async move { hook.removed(&profile).await };
+        let called = async { contained::call(onboarding.hook_timeout, call).await? };
+        let called = catching(called).await;
+        if let Err(error) = called.map_err(Cause::from).flatten() {
+            tracing::error!(user_id = %user.id, error = &*error as &dyn Error, "the removal hook failed");
+            trail.notice(Notice::HookFailed);
+        }
     }
 
     async fn try_hook(

@@ -24,7 +24,7 @@ use crate::error::{AuthError, ErrorCode};
 use crate::event::{AuthEvent, Notice, Notices, Operation, TakenOver, emit};
 use crate::id::{SessionId, UserId};
 use crate::metrics::{self, Stopwatch};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 pub(super) use caller::By;
 
@@ -38,6 +38,14 @@ pub(super) struct Subject {
 }
 
 impl Subject {
+    /// The account, at nobody's request.
+    pub(super) fn account(user: UserId) -> Self {
+        Self {
+            user_id: Some(user),
+            ..Self::default()
+        }
+    }
+
     /// The session whose token was presented.
     pub(super) fn held(held: HeldSession) -> Self {
         Self {
@@ -238,6 +246,10 @@ impl<S: Store, C: Clock> Report<S, C> {
         if error.is_none() && is_reported_when_refused(self.kind) {
             metrics::unreported(self.kind, self.since);
             return;
+        }
+        if let Some(AuthError::Store(StoreError::Full)) = error {
+            tracing::error!(operation = self.kind.as_str(), "the store is full");
+            self.trail.notice(Notice::StoreFull);
         }
         if let Some(error) = error
             && error.code() == ErrorCode::Internal

@@ -24,7 +24,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// waits for, is the same whether there is such an account or not (ASVS
     /// 6.3.8). The mail goes to the stored address (CVE-2019-19844).
     ///
-    /// Earlier links stay good until one is used.
+    /// The five newest links of an account stay good until one of them is used.
     ///
     /// # Errors
     ///

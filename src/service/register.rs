@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::attempt::hashing_failed;
 use super::onboarding::Occasion;
+use super::mailing::NewLink;
 use super::operation::{Subject, Trail};
 use super::{
     Accepted, AuthService, RegisterOutcome, RegisterRequest, RegisterResponse, RequestContext,
@@ -111,23 +112,30 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let (opened, linked) = tokio::join!(self.open(&session), async {
             match &link {
                 None => Ok(()),
-                Some(link) => self.store_link(link).await,
+                Some(link) => self.store_first_link(link).await,
             }
         });
-        opened?;
-        linked?;
-        match self.inner.store.insert_user(&user).await? {
-            InsertUser::Inserted => {}
-            InsertUser::EmailTaken => {
-                self.discard(&session).await;
-                if link.is_some() {
-                    self.remove_links(user.id, None).await;
-                }
+        let inserted = match opened.and(linked) {
+            Ok(()) => self.inner.store.insert_user(&user).await,
+            Err(error) => {
+                self.take_back(&session, link.as_ref()).await;
+                return Err(error);
+            }
+        };
+        match inserted {
+            Ok(InsertUser::Inserted) => {}
+            Ok(InsertUser::EmailTaken) => {
+                self.take_back(&session, link.as_ref()).await;
                 return Err(AuthError::EmailTaken);
             }
-            InsertUser::IdTaken => {
-                self.discard(&session).await;
+            Ok(InsertUser::IdTaken) => {
+                // The links of this id may be the other user's.
+                self.take_back(&session, None).await;
                 return Err(id_collision());
+            }
+            Err(error) => {
+                self.take_back(&session, link.as_ref()).await;
+                return Err(error.into());
             }
         }
         trail.about(Some(user.id));
@@ -284,6 +292,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
+    /// Removes what was stored for an account that was not made.
+    async fn take_back(&self, session: &crate::session::Session, link: Option<&NewLink>) {
+        tokio::join!(self.discard(session), async {
+            if link.is_some() {
+                self.remove_links(session.user_id, None).await;
+            }
+        });
+    }
+
     /// Stores a new session. Unless the store confirms that it was stored
     /// exactly once, it is deleted again: an id of 64 random bits collides only
     /// with the same session, stored by a command that was sent twice.

@@ -34,8 +34,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// A proof that is missing or wrong does not use up the link. With the
     /// password as proof a session is opened, unless the store fails after the
-    /// confirmation, which is done all the same. An earlier link stays good until
-    /// one is used.
+    /// confirmation, which is done all the same. The five newest links stay good
+    /// until one of them is used.
     ///
     /// # Errors
     ///
@@ -236,12 +236,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let session = self.new_session(&user, user.auth_epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
         self.open(&session).await?;
-        match self.inner.store.insert_user(&user).await? {
-            InsertUser::Inserted => {}
-            InsertUser::EmailTaken | InsertUser::IdTaken => {
-                self.discard(&session).await;
-                return Err(AuthError::InvalidLink);
-            }
+        let inserted = self.inner.store.insert_user(&user).await;
+        if !matches!(inserted, Ok(InsertUser::Inserted)) {
+            self.discard(&session).await;
+            return Err(inserted.map_or_else(AuthError::from, |_| AuthError::InvalidLink));
         }
         trail.about(Some(user.id));
         trail.session(session.id);
@@ -381,8 +379,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let user = store.user(link.account.id).await?;
         let user = user.ok_or(AuthError::InvalidLink)?;
         let removed = self.on_account(user, fits, remove).await?;
-        removed.ok_or(AuthError::InvalidLink)?;
-        self.sweep_up(link.account.id, GONE, trail).await;
+        let (user, ()) = removed.ok_or(AuthError::InvalidLink)?;
+        self.sweep_up(user.id, GONE, trail).await;
+        self.call_removed(&user, trail).await;
         Ok(gone)
     }
 }

@@ -96,6 +96,8 @@ pub enum Removal {
     Any,
     /// One whose address nobody has confirmed.
     Unverified,
+    /// One whose address nobody has confirmed, and whose last login is this one.
+    UnverifiedSince(Option<Timestamp>),
 }
 
 /// What to change in a profile. `None` leaves a field as it is.

@@ -178,6 +178,10 @@ pub(crate) const CAUGHT: &[(Fault, &str)] = &[
         "a_verified_user_is_removed_only_if_any_may_be",
     ),
     (
+        RemovesUsed,
+        "a_user_is_removed_as_unused_only_if_the_last_login_is_the_expected_one",
+    ),
+    (
         KeepsEmailOfRemovedUser,
         "the_address_of_a_removed_user_is_free_at_once",
     ),

@@ -61,6 +61,7 @@ pub(crate) async fn usual_on(op: Op, truth: Truth) -> Usual {
 /// Runs `op` with `fault` at the `call`-th call of the store.
 pub(crate) async fn run(scene: Scene, op: Op, usual: &Usual, call: usize, fault: Fault) {
     let events = scene.bed.events.all().len();
+    let rows = scene.truth.counts().await;
     scene.bed.store.inject(call, fault);
     // A panic of the store never reaches the caller.
     let outcome = Some(scene.operation().await);
@@ -127,6 +128,13 @@ pub(crate) async fn run(scene: Scene, op: Op, usual: &Usual, call: usize, fault:
     // Whoever is told of a failure that came before its act has nothing new.
     if let (Some(Err(_)), Fault::ErrorBefore) = (&outcome, fault) {
         scene.assert_nothing_decided().await;
+        // Nor does it leave rows behind, unless their removal is what failed.
+        let left = scene.truth.counts().await;
+        let is_removal = matches!(usual.calls[call - 1], "end_session" | "remove_tokens");
+        let is_clean = left.users <= rows.users
+            && left.sessions <= rows.sessions
+            && left.tokens <= rows.tokens;
+        assert!(is_clean || is_removal, "{rows:?}, then {left:?}");
     }
     // A login that could not end the session whose place it takes is taken back.
     if op == Op::LoginReplacing

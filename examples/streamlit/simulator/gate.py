@@ -107,7 +107,7 @@ def log_in(opened: Opened, *, remember: bool = True) -> None:
         state["run"] = run
     session = server().session(opened.tokens)
     state["session"], state["asked"] = session, True
-    state["ticket"] = LOGINS.ticket(session, remember=remember)
+    state["ticket"] = LOGINS.ticket(session, user_id=opened.user_id, remember=remember)
 
 
 def log_out() -> None:

@@ -24,11 +24,14 @@ TICKET_SECONDS = 60.0
 IDLE_SECONDS = 7 * 24 * 3600.0
 #: How many browsers are known at once; beyond that the one unused for the longest is forgotten.
 CAPACITY = 10_000
+#: How many of them may be of one account, so that no account pushes the others' browsers out.
+CAPACITY_OF_USER = 20
 
 
 @dataclass(slots=True)
 class _Entry:
     session: Session
+    user_id: str
     remember: bool
     until: float
 
@@ -48,20 +51,25 @@ class Logins:
     """The sessions by ticket and by handle. Safe to share by threads."""
 
     def __init__(
-        self, *, capacity: int = CAPACITY, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        capacity: int = CAPACITY,
+        of_user: int = CAPACITY_OF_USER,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._capacity, self._clock, self._lock = capacity, clock, threading.Lock()
+        self._capacity, self._of_user = capacity, of_user
+        self._clock, self._lock = clock, threading.Lock()
         self._tickets: OrderedDict[str, _Entry] = OrderedDict()
         self._handles: OrderedDict[str, _Entry] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"<Logins {len(self._handles)}>"
 
-    def ticket(self, session: Session, *, remember: bool) -> str:
-        """A ticket for the cookie of `session`."""
+    def ticket(self, session: Session, *, user_id: str, remember: bool) -> str:
+        """A ticket for the cookie of `session`, which is one of `user_id`'s."""
         ticket = secrets.token_urlsafe(32)
         with self._lock:
-            entry = _Entry(session, remember, self._clock() + TICKET_SECONDS)
+            entry = _Entry(session, user_id, remember, self._clock() + TICKET_SECONDS)
             self._put(self._tickets, _digest(ticket), entry)
         return ticket
 
@@ -83,7 +91,8 @@ class Logins:
             if replaces is not None:
                 self._handles.pop(_digest(replaces), None)
             handle = secrets.token_urlsafe(32)
-            fresh = _Entry(entry.session, entry.remember, self._clock() + IDLE_SECONDS)
+            until = self._clock() + IDLE_SECONDS
+            fresh = _Entry(entry.session, entry.user_id, entry.remember, until)
             self._put(self._handles, _digest(handle), fresh)
             return Redeemed(handle, entry.remember)
 
@@ -112,6 +121,10 @@ class Logins:
         return entry
 
     def _put(self, kept: OrderedDict[str, _Entry], digest: str, entry: _Entry) -> None:
+        # In the order in which they were used last.
+        own = [d for d, other in kept.items() if other.user_id == entry.user_id]
+        for oldest in own[: max(0, len(own) + 1 - self._of_user)]:
+            del kept[oldest]
         kept[digest] = entry
         while len(kept) > self._capacity:
             kept.popitem(last=False)

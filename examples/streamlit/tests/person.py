@@ -82,7 +82,7 @@ class Person:
 
     def has(self, session: Session) -> None:
         """Puts the cookie of `session` into the browser, as the ticket's exchange does."""
-        ticket = LOGINS.ticket(session, remember=True)
+        ticket = LOGINS.ticket(session, user_id=str(id(session)), remember=True)
         redeemed = LOGINS.redeem(ticket, replaces=self._jar.get(cookie_name()))
         assert redeemed is not None
         self._jar[cookie_name()] = redeemed.handle

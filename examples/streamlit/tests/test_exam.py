@@ -317,20 +317,38 @@ def test_what_is_no_recording_is_refused(data: Path, recording: bytes) -> None:
     assert not list((data / "recordings").iterdir())
 
 
+def test_one_account_pushes_out_no_other_browser(server: ExampleServer) -> None:
+    logins = Logins(capacity=50, of_user=20)
+    idle, busy = server.student(), server.student()
+
+    def log_in(session: Session, user_id: str) -> str:
+        ticket = logins.ticket(session, user_id=user_id, remember=True)
+        redeemed = logins.redeem(ticket, replaces=None)
+        assert redeemed is not None
+        return redeemed.handle
+
+    idle_browser = log_in(idle, "idle")
+    browsers = [log_in(busy, "busy") for _ in range(100)]
+    assert logins.find(idle_browser) is idle
+    assert [logins.find(browser) is busy for browser in browsers] == [False] * 80 + [True] * 20
+
+
 def test_logins_are_bounded_and_end(server: ExampleServer) -> None:
     now = 0.0
     logins = Logins(capacity=2, clock=lambda: now)
     sessions = [server.student() for _ in range(3)]
     handles = []
     for session in sessions:
-        redeemed = logins.redeem(logins.ticket(session, remember=False), replaces=None)
+        ticket = logins.ticket(session, user_id=str(len(handles)), remember=False)
+        redeemed = logins.redeem(ticket, replaces=None)
         assert redeemed is not None and redeemed.handle not in repr(redeemed)
         handles.append(redeemed.handle)
     assert logins.find(handles[0]) is None and logins.find(handles[1]) is sessions[1]
     # The handle of a new login replaces the browser's old one.
-    again = logins.redeem(logins.ticket(sessions[2], remember=False), replaces=handles[2])
+    ticket = logins.ticket(sessions[2], user_id="2", remember=False)
+    again = logins.redeem(ticket, replaces=handles[2])
     assert again is not None and logins.find(handles[2]) is None
-    stale = logins.ticket(sessions[1], remember=True)
+    stale = logins.ticket(sessions[1], user_id="1", remember=True)
     now += 61
     assert logins.redeem(stale, replaces=None) is None
     now += 8 * 24 * 3600

@@ -122,6 +122,7 @@ impl Operation {
                 ProblemCode::RequestTimeout,
                 ProblemCode::PayloadTooLarge,
                 ProblemCode::Internal,
+                ProblemCode::Unavailable,
             ],
         }
     }

@@ -347,6 +347,53 @@ pub async fn a_verified_user_is_removed_only_if_any_may_be(store: Arc<dyn Store>
     assert_no_user(&*store, &verified, "a removed user").await;
 }
 
+/// A login since the account was read keeps a user from being removed as unused,
+/// as does a confirmation.
+pub async fn a_user_is_removed_as_unused_only_if_the_last_login_is_the_expected_one(
+    store: Arc<dyn Store>,
+) {
+    for (number, last_login) in [(1, None), (2, Some(at(1)))] {
+        let unused = User {
+            is_verified: false,
+            last_login,
+            ..user(number)
+        };
+        insert_user(&*store, &unused).await;
+        let expected = Removal::UnverifiedSince(last_login);
+        for other in [None, Some(at(0)), Some(at(1)), Some(at(2))] {
+            if other == last_login {
+                continue;
+            }
+            let which = Removal::UnverifiedSince(other);
+            assert!(
+                !done(store.remove_user(&unused.state(), which).await),
+                "a user was removed as unused since another login"
+            );
+        }
+        let login = store.record_login(unused.id, unused.auth_epoch, None, at(2));
+        assert!(done(login.await), "a login was not recorded");
+        assert!(
+            !done(store.remove_user(&unused.state(), expected).await),
+            "a user was removed as unused who had logged in"
+        );
+        let which = Removal::UnverifiedSince(Some(at(2)));
+        assert!(
+            done(store.remove_user(&unused.state(), which).await),
+            "an unused user was not removed"
+        );
+    }
+    let verified = User {
+        is_verified: true,
+        ..user(3)
+    };
+    insert_user(&*store, &verified).await;
+    let which = Removal::UnverifiedSince(verified.last_login);
+    assert!(
+        !done(store.remove_user(&verified.state(), which).await),
+        "a verified user was removed as an unused one"
+    );
+}
+
 /// Once a user is removed, the address can be registered again, and what is
 /// registered then is another account: neither the old id nor the old state
 /// has anything to do with it.

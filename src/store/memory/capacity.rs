@@ -2,15 +2,18 @@
 
 /// How many of each a [`MemoryStore`](super::MemoryStore) holds at most.
 ///
-/// Users, sessions, tokens and events beyond it are refused with [`StoreError::Full`](crate::store::StoreError::Full);
-/// of rate limits, those nearest to their whole budget make room.
+/// Users, sessions, tokens and events beyond it are refused with
+/// [`StoreError::Full`](crate::store::StoreError::Full); of rate limits, those nearest to
+/// their whole budget make room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryCapacity {
     /// Users. Default: 1,000,000, about 1 kB each.
     pub users: usize,
     /// Sessions that have not expired. Default: 1,000,000, about 0.5 kB each.
     pub sessions: usize,
-    /// One-time tokens that have not expired. Default: 200,000.
+    /// One-time tokens that have not expired. A quarter of them is only for links
+    /// that set a new password, so that registrations cannot keep owners out.
+    /// Default: 200,000.
     pub tokens: usize,
     /// Keys of rate limits that are not at their whole budget, and as many of
     /// accounts with attempts that failed; at least one of each.

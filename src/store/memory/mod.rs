@@ -335,7 +335,11 @@ impl UserStore for MemoryStore {
         which: Removal,
     ) -> Result<bool, StoreError> {
         let mut users = self.write_users();
-        let fits = |user: &&mut User| which == Removal::Any || !user.is_verified;
+        let fits = |user: &&mut User| match which {
+            Removal::Any => true,
+            Removal::Unverified => !user.is_verified,
+            Removal::UnverifiedSince(login) => !user.is_verified && user.last_login == login,
+        };
         if users.in_state(account).filter(fits).is_none() {
             return Ok(false);
         }
@@ -392,7 +396,12 @@ fn raised(counter: u64) -> Result<u64, StoreError> {
 #[async_trait]
 impl TokenStore for MemoryStore {
     async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError> {
-        self.tokens().insert(token.clone(), token.created_at)
+        let mut tokens = self.tokens();
+        let reserve = match token.purpose {
+            TokenPurpose::ResetPassword => 0,
+            _ => tokens.capacity() / 4,
+        };
+        tokens.insert(token.clone(), reserve, token.created_at)
     }
 
     async fn token(

@@ -35,6 +35,10 @@ impl<E: OwnedEntry> Owned<E> {
         self.entries.len()
     }
 
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     #[cfg(feature = "test-util")]
     pub(super) fn all(&self) -> impl Iterator<Item = &E> {
         self.entries.all()
@@ -54,16 +58,24 @@ impl<E: OwnedEntry> Owned<E> {
         keys.filter_map(|key| self.entries.get(*key))
     }
 
-    pub(super) fn insert(&mut self, entry: E, now: Timestamp) -> Result<Insert, StoreError> {
+    /// Adds `entry`, unless its key is taken. It may not use the last `reserve`
+    /// places of the table.
+    pub(super) fn insert(
+        &mut self,
+        entry: E,
+        reserve: usize,
+        now: Timestamp,
+    ) -> Result<Insert, StoreError> {
         self.sweep(now, STEP);
         let (key, owner) = (entry.key(), entry.owner());
         if self.entries.get(key).is_some() {
             return Ok(Insert::Taken);
         }
-        if self.len() >= self.capacity {
+        let most = self.capacity.saturating_sub(reserve);
+        if self.len() >= most {
             self.sweep(now, SEARCH);
         }
-        if self.len() >= self.capacity {
+        if self.len() >= most {
             return Err(StoreError::Full);
         }
         self.entries.insert(entry);
@@ -149,8 +161,11 @@ mod tests {
     fn filled(count: u32, expires: impl Fn(u32) -> i64) -> Owned<Item> {
         let mut table = Owned::new(count as usize);
         for number in 0..count {
-            let inserted =
-                table.insert(Item(number, owner(number), expires(number)), Timestamp::MIN);
+            let inserted = table.insert(
+                Item(number, owner(number), expires(number)),
+                0,
+                Timestamp::MIN,
+            );
             assert_eq!(inserted.unwrap(), Insert::Inserted);
         }
         table
@@ -169,10 +184,10 @@ mod tests {
     fn a_full_table_refuses_until_something_has_expired() {
         // One of a hundred expires; the search finds it wherever it is.
         let mut table = filled(100, |number| if number == 50 { 10 } else { 99 });
-        let refused = table.insert(Item(100, owner(1), 99), Timestamp::from_secs(9));
+        let refused = table.insert(Item(100, owner(1), 99), 0, Timestamp::from_secs(9));
         assert!(matches!(refused, Err(StoreError::Full)));
         assert_eq!(table.of(owner(1)).count(), 1);
-        let inserted = table.insert(Item(100, owner(1), 99), Timestamp::from_secs(10));
+        let inserted = table.insert(Item(100, owner(1), 99), 0, Timestamp::from_secs(10));
         assert_eq!(inserted.unwrap(), Insert::Inserted);
         assert!(table.get(50).is_none() && table.len() == 100);
     }

@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 impl SessionStore for MemoryStore {
     async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError> {
         let now = session.created_at;
-        self.write_sessions().insert(session.clone(), now)
+        self.write_sessions().insert(session.clone(), 0, now)
     }
 
     async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {

@@ -352,6 +352,10 @@ impl UserStore for MongoStore {
             Removal::Unverified => {
                 filter.insert("is_verified", false);
             }
+            Removal::UnverifiedSince(login) => {
+                filter.insert("is_verified", false);
+                filter.insert("last_login", login.map_or(Bson::Null, |at| date(at).into()));
+            }
         }
         let users = self.inner.users.clone();
         self.run(|act| async move {

@@ -342,9 +342,7 @@ impl Op {
         if self.is_pending() {
             config.registration = RegistrationMode::VerifyFirst;
         }
-        if self.is_capped() {
-            config.session.max_per_user = Some(CAP);
-        }
+        config.session.max_per_user = self.is_capped().then_some(CAP);
         if matches!(
             self,
             Op::LogoutCached | Op::LogoutByRefresh | Op::ConfirmPasswordCached

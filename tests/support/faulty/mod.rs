@@ -78,6 +78,7 @@ pub(crate) enum Fault {
     ResetKeepsDevices,
     ResetKeepsProfile,
     RemovesVerified,
+    RemovesUsed,
     RemovesNobody,
     KeepsEmailOfRemovedUser,
     FindsRemovedUser,

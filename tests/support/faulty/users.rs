@@ -331,7 +331,12 @@ impl UserStore for FaultyStore {
         let check = |tables: &Tables| {
             let user = self.in_state(tables, account)?;
             let any = which == Removal::Any || self.has(RemovesVerified);
-            (any || !user.is_verified).then(|| user.clone())
+            let used = match which {
+                Removal::UnverifiedSince(login) => user.last_login != login,
+                _ => false,
+            };
+            let fits = (any || !user.is_verified) && (!used || self.has(RemovesUsed));
+            fits.then(|| user.clone())
         };
         let write = |tables: &mut Tables, found: Option<User>| {
             let Some(user) = found else {

@@ -1,0 +1,126 @@
+//! Room for everybody: nobody fills a table in the way of others.
+
+use std::time::Duration;
+
+use admittance::config::{LimitPolicy, RegistrationMode};
+use admittance::error::{AuthError, ErrorCode};
+use admittance::event::{Notice, Operation};
+use admittance::mail::MailKind;
+use admittance::service::{EmailRequest, ResetPassword};
+use admittance::store::{MemoryCapacity, MemoryStore};
+
+use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
+
+const ANN: &str = "ann@example.org";
+const BOB: &str = "bob@example.org";
+
+fn unlimited() -> admittance::config::AuthConfig {
+    let mut config = config();
+    config.limits = LimitPolicy::off();
+    config
+}
+
+fn small(change: impl FnOnce(&mut MemoryCapacity)) -> MemoryStore {
+    let mut capacity = MemoryCapacity::default();
+    change(&mut capacity);
+    MemoryStore::with_capacity(capacity)
+}
+
+fn email(address: &str) -> EmailRequest {
+    EmailRequest {
+        email: address.into(),
+    }
+}
+
+#[tokio::test]
+async fn asvs_15_2_2_one_account_does_not_fill_the_sessions_of_all() {
+    let store = small(|capacity| capacity.sessions = 150);
+    let bed = Bed::over(store.clone(), unlimited());
+    bed.register(ANN).await;
+    for _ in 0..200 {
+        bed.clock.advance(Duration::from_secs(1));
+        bed.login(ANN, PASSWORD).await.unwrap();
+    }
+    // By default 100; hers that are older have ended.
+    assert_eq!(store.counts().sessions, 100);
+    bed.register(BOB).await;
+    bed.login(BOB, PASSWORD).await.unwrap();
+}
+
+#[tokio::test]
+async fn asvs_15_2_2_an_account_has_the_newest_five_links_of_a_purpose() {
+    let store = MemoryStore::new();
+    let bed = Bed::mailing_over(store.clone(), unlimited());
+    bed.register(ANN).await;
+    let verification = store.counts().tokens;
+    let mut links = Vec::new();
+    for _ in 0..20 {
+        bed.clock.advance(Duration::from_secs(1));
+        let asked = bed.auth.forgot_password(email(ANN), &bed.here).await;
+        assert!(asked.is_ok(), "{asked:?}");
+        links.push(bed.mailed(MailKind::ResetPassword).await);
+    }
+    assert_eq!(store.counts().tokens, verification + 5);
+    let reset = async |link: usize| {
+        let request = ResetPassword {
+            token: links[link].clone(),
+            new_password: OTHER_PASSWORD.into(),
+            confirm_password: OTHER_PASSWORD.into(),
+        };
+        bed.auth.reset_password(request, &bed.here).await
+    };
+    let pushed_out = reset(14).await;
+    assert!(
+        matches!(pushed_out, Err(AuthError::InvalidLink)),
+        "{pushed_out:?}"
+    );
+    let oldest = reset(15).await;
+    assert!(oldest.is_ok(), "{oldest:?}");
+}
+
+#[tokio::test]
+async fn asvs_15_2_2_registrations_leave_room_for_recovery() {
+    let store = small(|capacity| capacity.tokens = 40);
+    let mut settings = unlimited();
+    settings.registration = RegistrationMode::OpenSession;
+    let bed = Bed::mailing_over(store.clone(), settings.clone());
+    bed.register(ANN).await;
+    settings.registration = RegistrationMode::VerifyFirst;
+    let strangers = Bed::mailing_over(store.clone(), settings);
+    for number in 0..100 {
+        let request = registration(&format!("stranger{number}@example.org"));
+        let asked = strangers.auth.register(request, &strangers.here).await;
+        assert!(asked.is_ok(), "{asked:?}");
+        strangers.auth.flush_mail().await;
+    }
+    assert_eq!(store.counts().tokens, 30);
+    // The operator is told of those that got no mail.
+    let is_dropped = |event: &admittance::event::AuthEvent| {
+        event.operation == Operation::SendMail && event.notices.contains(Notice::MailDropped)
+    };
+    let dropped = strangers.events.all();
+    assert_eq!(dropped.iter().filter(|event| is_dropped(event)).count(), 71);
+    let _ = bed.mails().await;
+    let asked = bed.auth.forgot_password(email(ANN), &bed.here).await;
+    assert!(asked.is_ok(), "{asked:?}");
+    let told = (MailKind::ResetPassword, ANN.to_owned());
+    assert_eq!(bed.mails().await, [told]);
+}
+
+#[tokio::test]
+async fn asvs_16_5_3_a_store_that_is_full_is_unavailable_and_says_so() {
+    let store = small(|capacity| capacity.users = 1);
+    let bed = Bed::mailing_over(store.clone(), unlimited());
+    bed.register(ANN).await;
+    let before = store.counts();
+    let refused = bed.auth.register(registration(BOB), &bed.here).await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Unavailable);
+    assert!(error.retry_after().is_some_and(|wait| !wait.is_zero()));
+    // Neither a session nor a link of it is left.
+    assert_eq!(store.counts(), before);
+    let events = bed.events.all();
+    let told = events.last().unwrap();
+    assert_eq!(told.refused, Some(ErrorCode::Unavailable));
+    assert!(told.notices.contains(Notice::StoreFull));
+}
