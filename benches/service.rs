@@ -23,7 +23,8 @@ use admittance::id::{SessionId, UserId};
 use admittance::preferences::Preferences;
 use admittance::secret::SecretBytes;
 use admittance::service::{
-    AuthService, LoginRequest, RefreshRequest, RegisterRequest, RequestContext, UpdateProfile,
+    AuthService, ListSessions, LoginRequest, RefreshRequest, RegisterRequest, RequestContext,
+    UpdateProfile,
 };
 use admittance::session::Session;
 use admittance::store::{Insert, InsertUser, MemoryCapacity, MemoryStore, SessionStore, UserStore};
@@ -219,7 +220,11 @@ async fn timed(operation: &str, number: u32, auth: &Service, clock: &ManualClock
                     };
                     black_box(auth.update_profile(&who, change, &here).await.unwrap());
                 }
-                "list_sessions" => drop(black_box(auth.list_sessions(&who, &here).await.unwrap())),
+                "list_sessions" => drop(black_box(
+                    auth.list_sessions(&who, ListSessions::default(), &here)
+                        .await
+                        .unwrap(),
+                )),
                 "end_all_sessions" => {
                     black_box(auth.end_all_sessions(&who, &here).await.unwrap());
                 }

@@ -380,7 +380,7 @@ async fn batch(
                 .map(|number| SessionId::from_bytes(bytes(*number)));
             timed!(sessions, |id| store.session(*id, now())).0
         }
-        "sessions_of" => timed!(ids(), |id| store.sessions_of(*id, now())).0,
+        "sessions_of" => timed!(ids(), |id| store.sessions_of(*id, None, 50, now())).0,
         "rotate" => {
             let mut sessions = Vec::new();
             for number in &present {

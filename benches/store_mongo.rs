@@ -248,7 +248,7 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
         ),
         (
             "sessions_of",
-            median(async |n| store.sessions_of(user(pick(n)).id, now()).await).await,
+            median(async |n| store.sessions_of(user(pick(n)).id, None, 50, now()).await).await,
         ),
         (
             "rotate",

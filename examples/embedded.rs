@@ -10,8 +10,8 @@ use admittance::error::AuthError;
 use admittance::random::{OsRandom, SecureRandom};
 use admittance::secret::SecretBytes;
 use admittance::service::{
-    AuthService, LoginRequest, RefreshRequest, RegisterOutcome, RegisterRequest, RequestContext,
-    UpdateProfile,
+    AuthService, ListSessions, LoginRequest, RefreshRequest, RegisterOutcome, RegisterRequest,
+    RequestContext, UpdateProfile,
 };
 use admittance::store::MemoryStore;
 use admittance::token::Keyring;
@@ -69,7 +69,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!(
         "{} has {} sessions",
         profile.name,
-        auth.list_sessions(&ann, &here).await?.sessions.len()
+        auth.list_sessions(&ann, ListSessions::default(), &here)
+            .await?
+            .sessions
+            .len()
     );
 
     let request = RefreshRequest {

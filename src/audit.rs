@@ -15,28 +15,34 @@ use crate::error::{ConfigError, ErrorCode};
 use crate::event::{AuthEvent, Notice, Notices, Operation, kept_agent};
 use crate::id::{EventId, SessionId, UserId};
 use crate::mail::MailKind;
+use crate::network::Network;
 use crate::time::Timestamp;
 
-/// How long an event is kept. Each class has room of its own for each user, so
-/// that what strangers can cause pushes out nothing of what was really done.
+/// What an event is kept with. Each class has room of its own for each user, so
+/// that neither what strangers can cause, nor what whoever is in can do any
+/// number of times, pushes out how they came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditClass {
-    /// It was done, by somebody who had shown that they may.
+    /// It let somebody in or out, or changed who may get in or what they may do:
+    /// a login, another password or address, sessions that ended, roles.
+    Credentials,
+    /// Anything else that a live session asked for, done or refused.
     Done,
-    /// It was refused, it changed nothing, or it is what anyone can ask for who
-    /// knows an address.
+    /// A credential or an act on one was refused, or it is what anyone can ask for
+    /// who knows an address, or an administrator has looked.
     Tried,
 }
 
 impl AuditClass {
-    /// Both of them.
-    pub const ALL: [Self; 2] = [Self::Done, Self::Tried];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Credentials, Self::Done, Self::Tried];
 
     /// The name, such as `done`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Credentials => "credentials",
             Self::Done => "done",
             Self::Tried => "tried",
         }
@@ -50,6 +56,8 @@ impl AuditClass {
         event.user_id?;
         let is_remarkable = !event.notices.is_empty() || event.actor_id.is_some();
         match (event.operation, event.refused) {
+            _ if event.unchanged && event.notices.is_empty() => None,
+            (Operation::EndSession, Some(ErrorCode::NotFound)) => None,
             // Anyone who holds a dead token can have any number of them refused.
             (Operation::ValidateToken | Operation::KeepEvent, _)
             | (Operation::Logout, Some(ErrorCode::InvalidToken))
@@ -72,8 +80,9 @@ impl AuditClass {
             (Operation::Refresh, Some(_))
                 if event.notices.contains(Notice::RefreshTokenReused) =>
             {
-                Some(Self::Done)
+                Some(Self::Credentials)
             }
+            (Operation::UpdateProfile | Operation::ExportAccount, _) => Some(Self::Done),
             (
                 Operation::ForgotPassword
                 | Operation::ResendVerification
@@ -86,22 +95,27 @@ impl AuditClass {
                 _,
             )
             | (_, Some(_)) => Some(Self::Tried),
-            (_, None) => Some(Self::Done),
+            (_, None) => Some(Self::Credentials),
         }
     }
 }
 
-/// One event as it is kept: what an [`AuthEvent`] has, about a known user.
+/// One event as it is kept: what an [`AuthEvent`] has, about a known user. If the
+/// same came again, and nothing else in between, it is one record with a count.
 /// No field ever holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AuditRecord {
-    /// Its id; ids are in the order of time.
+    /// Its id, the first one's if it came again; ids are in the order of time.
     pub id: EventId,
+    /// The id under which it came last.
+    pub last_id: EventId,
+    /// How often it came, at least once.
+    pub count: u64,
     /// Whose account it was about.
     pub user_id: UserId,
     /// How long it is kept.
     pub class: AuditClass,
-    /// When it ended.
+    /// When it ended, the last time.
     pub at: Timestamp,
     /// What was done.
     pub operation: Operation,
@@ -115,7 +129,7 @@ pub struct AuditRecord {
     pub session_id: Option<SessionId>,
     /// Which mail it was about.
     pub mail: Option<MailKind>,
-    /// The client's address.
+    /// The client's address, the last time.
     pub ip: Option<IpAddr>,
     /// The client's description of itself, at most
     /// [`MAX_USER_AGENT_CHARS`](crate::event::MAX_USER_AGENT_CHARS).
@@ -132,6 +146,8 @@ impl AuditRecord {
         let agent = event.user_agent.as_deref().unwrap_or_default();
         Some(Self {
             id,
+            last_id: id,
+            count: 1,
             user_id: event.user_id?,
             class: AuditClass::of(event)?,
             at: event.at,
@@ -145,6 +161,39 @@ impl AuditRecord {
             user_agent: kept_agent(agent),
             expires_at: event.at.saturating_add(policy.max_age),
         })
+    }
+
+    /// Whether `next` is the same again, so that it is counted here if it comes
+    /// right after this one: everything is equal but the id, the times and, within
+    /// one network, the address.
+    #[must_use]
+    pub fn is_repeated_by(&self, next: &Self) -> bool {
+        self.last_id < next.id && self.is_live(next.at) && self.is_like(next)
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        let about = |record: &Self| (record.user_id, record.actor_id, record.session_id);
+        let what = |record: &Self| (record.class, record.operation, record.refused, record.mail);
+        about(self) == about(other)
+            && what(self) == what(other)
+            && self.notices == other.notices
+            && self.user_agent == other.user_agent
+            && Network::of(self.ip) == Network::of(other.ip)
+    }
+
+    /// Counts `next`, by which it [is repeated](Self::is_repeated_by).
+    pub fn count_in(&mut self, next: &Self) {
+        self.count = self.count.saturating_add(next.count);
+        self.last_id = next.last_id;
+        self.at = next.at;
+        self.ip = next.ip;
+        self.expires_at = next.expires_at;
+    }
+
+    /// Whether this is what `record`, which was appended before, is kept as.
+    #[must_use]
+    pub fn holds(&self, record: &Self) -> bool {
+        (self.id..=self.last_id).contains(&record.id) && self.is_like(record)
     }
 
     /// Whether it is there at `now`.
@@ -173,6 +222,9 @@ pub enum OnDeletion {
 pub struct AuditPolicy {
     /// How long an event is kept; one hour to ten years. Default 90 days.
     pub max_age: Duration,
+    /// How many events of [`AuditClass::Credentials`] are kept for each user; 1 to
+    /// 10,000. Default 1,000.
+    pub credentials: usize,
     /// How many events of [`AuditClass::Done`] are kept for each user; 1 to
     /// 10,000. Default 1,000.
     pub done: usize,
@@ -183,8 +235,8 @@ pub struct AuditPolicy {
     /// [`OnDeletion::Keep`].
     pub on_deletion: OnDeletion,
     /// How many events may wait to be written, at most a tenth of them (or 16)
-    /// about one account; more are lost, and each is reported. 1 to 1,000,000.
-    /// Default 10,000.
+    /// of one class about one account; more are lost, and each is reported. 1 to
+    /// 1,000,000. Default 10,000.
     pub max_pending: usize,
     /// How often writing an event is tried, in all; 1 to 20. Default 5.
     pub attempts: u32,
@@ -200,6 +252,7 @@ impl Default for AuditPolicy {
     fn default() -> Self {
         Self {
             max_age: Duration::from_secs(90 * 86_400),
+            credentials: 1000,
             done: 1000,
             tried: 200,
             on_deletion: OnDeletion::default(),
@@ -216,6 +269,7 @@ impl AuditPolicy {
     #[must_use]
     pub const fn keep(&self, class: AuditClass) -> usize {
         match class {
+            AuditClass::Credentials => self.credentials,
             AuditClass::Done => self.done,
             AuditClass::Tried => self.tried,
         }
@@ -229,6 +283,11 @@ impl AuditPolicy {
                 "audit.max_age",
                 (HOUR..=24 * 3650 * HOUR).contains(&self.max_age),
                 "is not between one hour and ten years",
+            ),
+            (
+                "audit.credentials",
+                caps.contains(&self.credentials),
+                "is not between 1 and 10,000",
             ),
             (
                 "audit.done",

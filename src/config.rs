@@ -525,6 +525,9 @@ pub struct LimitPolicy {
     /// Mails that were asked for from one network, other than by registering.
     /// Default 20, and one more every minute.
     pub mail_by_address: Option<Quota>,
+    /// Exports of one account, the one answer that grows with it. Default 5, and
+    /// one more every 12 minutes.
+    pub export_by_account: Option<Quota>,
 }
 
 impl Default for LimitPolicy {
@@ -540,6 +543,7 @@ impl Default for LimitPolicy {
             strength_by_address: Some(Quota::new(60, Duration::from_millis(200))),
             mail_by_account: Some(Quota::new(3, Duration::from_secs(5 * 60))),
             mail_by_address: Some(Quota::new(20, Duration::from_secs(60))),
+            export_by_account: Some(Quota::new(5, Duration::from_secs(12 * 60))),
         }
     }
 }
@@ -588,6 +592,7 @@ impl LimitPolicy {
             strength_by_address: None,
             mail_by_account: None,
             mail_by_address: None,
+            export_by_account: None,
         }
     }
 }

@@ -275,6 +275,8 @@ pub struct AuthEvent {
     pub operation: Operation,
     /// `None` when it succeeded.
     pub refused: Option<ErrorCode>,
+    /// Whether it succeeded and found nothing to change.
+    pub unchanged: bool,
     /// Further facts about the event for an operator.
     pub notices: Notices,
     /// Whose account it was about, as far as that is known.
@@ -370,6 +372,7 @@ impl EventSink for TracingSink {
                     at = %event.at,
                     operation = event.operation.as_str(),
                     outcome = event.refused.map_or("succeeded", ErrorCode::as_str),
+                    unchanged = event.unchanged.then_some(true),
                     notices = (!event.notices.is_empty()).then(|| tracing::field::display(&event.notices)),
                     user_id = event.user_id.map(tracing::field::display),
                     actor_id = event.actor_id.map(tracing::field::display),

@@ -105,6 +105,8 @@ mockall::mock! {
         async fn sessions_of(
             &self,
             user: UserId,
+            after: Option<SessionId>,
+            limit: usize,
             now: Timestamp,
         ) -> Result<Vec<Session>, StoreError>;
         async fn rotate(
@@ -209,7 +211,9 @@ impl MockStore {
         store.expect_has_other().returning(|_, _| Err(down()));
         store.expect_insert_session().returning(|_| Err(down()));
         store.expect_session().returning(|_, _| Err(down()));
-        store.expect_sessions_of().returning(|_, _| Err(down()));
+        store
+            .expect_sessions_of()
+            .returning(|_, _, _, _| Err(down()));
         store.expect_rotate().returning(|_, _, _, _| Err(down()));
         store.expect_end_session().returning(|_, _| Err(down()));
         store.expect_end_sessions().returning(|_, _| Err(down()));

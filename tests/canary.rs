@@ -37,8 +37,8 @@ use admittance::random::SeededRandom;
 use admittance::secret::{AccessToken, Password, RefreshToken, SecretBytes};
 use admittance::service::{
     AuthService, ChangeEmail, ChangePassword, DeleteAccount, EmailRequest, LinkRequest, LinkView,
-    ListEvents, RefreshRequest, RegisterRequest, RequestContext, ResetPassword, Tokens,
-    VerifyEmail,
+    ListEvents, ListSessions, RefreshRequest, RegisterRequest, RequestContext, ResetPassword,
+    Tokens, VerifyEmail,
 };
 use admittance::store::mongodb::MongoStore;
 use admittance::store::{InsertUser, MemoryStore, Store};
@@ -192,7 +192,10 @@ async fn journey<S: Store + Clone + Debug>(
     hunt.look_at("Profile", &auth.profile(&who).unwrap());
     hunt.look_at(
         "SessionList",
-        &auth.list_sessions(&who, &here).await.unwrap(),
+        &auth
+            .list_sessions(&who, ListSessions::default(), &here)
+            .await
+            .unwrap(),
     );
     let forged = format!("{}x", registered.tokens.token.expose_secret());
     let refused = auth.validate_token(&forged, &here).await;
@@ -228,7 +231,7 @@ async fn journey<S: Store + Clone + Debug>(
     let who = auth.validate_token(token, &here).await.unwrap();
     // What is stored of sessions is not enough to make a token.
     for session in store
-        .sessions_of(ann.id, who.session().created_at)
+        .sessions_of(ann.id, None, 1000, who.session().created_at)
         .await
         .unwrap()
     {

@@ -89,6 +89,8 @@ fn event(number: u32, at: u32) -> AuditRecord {
     id[8..].copy_from_slice(&number.to_be_bytes());
     AuditRecord {
         id: EventId::from_bytes(id),
+        last_id: EventId::from_bytes(id),
+        count: 1,
         user_id: UserId::from_bytes(bytes(number % 10)),
         class: AuditClass::Done,
         at: self::at(at),
@@ -96,7 +98,7 @@ fn event(number: u32, at: u32) -> AuditRecord {
         refused: None,
         notices: admittance::event::Notices::default(),
         actor_id: None,
-        session_id: None,
+        session_id: Some(session(number, 0).id),
         mail: None,
         ip: None,
         user_agent: Some("canary".to_owned()),
@@ -314,7 +316,14 @@ async fn an_idle_store_is_emptied_of_what_has_expired_and_of_nothing_else() {
     assert_eq!(store.remove_expired(at(10)), 2500);
     assert_eq!(store.remove_expired(at(100)), 2500 + 2500 + 2500);
     let owner = session(1, 0).user_id;
-    assert_eq!(store.sessions_of(owner, at(100)).await.unwrap().len(), 500);
+    assert_eq!(
+        store
+            .sessions_of(owner, None, 1000, at(100))
+            .await
+            .unwrap()
+            .len(),
+        500
+    );
     assert_eq!(store.remove_expired(at(150)), 2500 + 2500);
     for number in 0..5000 {
         let event = event(number, 200);

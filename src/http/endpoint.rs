@@ -141,10 +141,9 @@ where
         }
         Endpoint::ListSessions => {
             let auth = authenticated().await?;
-            ok(
-                StatusCode::OK,
-                &service.list_sessions(&auth, context).await?,
-            )
+            let page = request::sessions(parts.uri.query())?;
+            let answer = service.list_sessions(&auth, page, context).await?;
+            ok(StatusCode::OK, &answer)
         }
         Endpoint::EndAllSessions => {
             let auth = authenticated().await?;
@@ -271,10 +270,9 @@ where
             ok(StatusCode::OK, &answer)
         }
         Endpoint::ListUserSessions => {
-            let auth = authenticated().await?;
-            let answer = service
-                .list_user_sessions(&auth, parse(id)?, context)
-                .await?;
+            let (auth, id) = (authenticated().await?, parse(id)?);
+            let page = request::sessions(parts.uri.query())?;
+            let answer = service.list_user_sessions(&auth, id, page, context).await?;
             ok(StatusCode::OK, &answer)
         }
         Endpoint::ListUserEvents => {

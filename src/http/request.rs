@@ -8,7 +8,7 @@ use http::{HeaderMap, header};
 
 use super::HttpConfig;
 use super::problem::{Problem, ProblemCode};
-use crate::service::{ListEvents, ListUsers, RequestContext};
+use crate::service::{ListEvents, ListSessions, ListUsers, RequestContext};
 
 /// Where the request came from.
 pub(super) fn context(
@@ -67,11 +67,18 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
+const AFTER: &str = "The query takes `after`, an id, and `limit`, a number, each once.";
+
 /// The users that a query asks for, by `after` and `limit`.
 pub(super) fn users(query: Option<&str>) -> Result<ListUsers, Problem> {
-    let detail = "The query takes `after`, an id, and `limit`, a number, each once.";
-    let (after, limit) = page(query, "after", detail)?;
+    let (after, limit) = page(query, "after", AFTER)?;
     Ok(ListUsers { after, limit })
+}
+
+/// The sessions that a query asks for, by `after` and `limit`.
+pub(super) fn sessions(query: Option<&str>) -> Result<ListSessions, Problem> {
+    let (after, limit) = page(query, "after", AFTER)?;
+    Ok(ListSessions { after, limit })
 }
 
 /// The events that a query asks for, by `before` and `limit`.

@@ -224,6 +224,7 @@ impl Outbox {
             at: self.clock.now(),
             operation: Operation::SendMail,
             refused: notice.map(|_| ErrorCode::Internal),
+            unchanged: false,
             notices: notice.into_iter().into(),
             user_id,
             actor_id: None,

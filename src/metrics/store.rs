@@ -104,7 +104,7 @@ metered! {
     SessionStore {
         insert_session(session: &Session) -> Insert;
         session(id: SessionId, now: Timestamp) -> Option<Session>;
-        sessions_of(user: UserId, now: Timestamp) -> Vec<Session>;
+        sessions_of(user: UserId, after: Option<SessionId>, limit: usize, now: Timestamp) -> Vec<Session>;
         rotate(id: SessionId, presented: u64, policy: RotationPolicy, now: Timestamp) -> Rotation;
         end_session(user: UserId, id: SessionId) -> bool;
         end_sessions(user: UserId, ids: &[SessionId]) -> u64;

@@ -20,33 +20,37 @@ use crate::user::User;
 pub(super) const GONE: u64 = u64::MAX;
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// All that is stored of the user.
+    /// All that is stored of the user. As long as the account's rooms are: its cap
+    /// of sessions, its live links, and what the audit log keeps.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Store`].
+    /// [`AuthError::RateLimited`]; [`AuthError::Store`].
     pub async fn export_account(
         &self,
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<AccountExport, AuthError> {
-        let export = async |auth: &Authenticated, _: &Trail| self.export(auth).await;
+        let export = async move |service: Self, auth: Authenticated, trail: Trail| {
+            let quota = service.config().limits.export_by_account;
+            let user = auth.user().id.to_bytes();
+            service
+                .limit("export:account", &user, quota, &trail)
+                .await?;
+            trail.unless_gone(service.export(&auth)).await
+        };
         let (kind, by) = (Operation::ExportAccount, By::owner(auth));
-        self.reading_by(kind, by, context, export).await
+        self.acting(kind, by, context, export).await
     }
 
     async fn export(&self, auth: &Authenticated) -> Result<AccountExport, AuthError> {
         let (store, user, now) = (&self.inner.store, auth.user(), self.now());
         // Not `try_join`: it would drop the one that is still under way.
         let (sessions, tokens, events) = tokio::join!(
-            store.sessions_of(user.id, now),
+            self.sessions_where(user.id, now, |session| is_usable(session, user, now)),
             store.tokens_of(user.id, now),
             self.all_events_of(user.id),
         );
-        let sessions = sessions?;
-        let mine = sessions
-            .iter()
-            .filter(|session| is_usable(session, user, now));
         let scheme = user.password_hash.expose_secret().split('$').nth(1);
         Ok(AccountExport {
             exported_at: now,
@@ -55,7 +59,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             status: user.status,
             password_scheme: scheme.unwrap_or("unknown").to_owned(),
             remembered_devices: user.devices.len(),
-            sessions: mine
+            sessions: sessions?
+                .iter()
                 .map(|session| SessionView::of(session, auth.session().id))
                 .collect(),
             links: tokens?.iter().map(LinkView::from).collect(),

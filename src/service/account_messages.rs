@@ -150,8 +150,11 @@ pub struct EventList {
 pub struct EventView {
     /// Its id.
     pub event_id: EventId,
-    /// When it was.
+    /// When it was, the last time.
     pub at: Timestamp,
+    /// How often it was, with nothing else in between.
+    #[serde(default = "once")]
+    pub count: u64,
     /// What was done.
     pub operation: Operation,
     /// Why it was refused; `None` when it succeeded.
@@ -181,6 +184,7 @@ impl From<&AuditRecord> for EventView {
         Self {
             event_id: record.id,
             at: record.at,
+            count: record.count,
             operation: record.operation,
             refused: record.refused,
             notice: record.notices.first(),
@@ -192,6 +196,11 @@ impl From<&AuditRecord> for EventView {
             user_agent: record.user_agent.clone().filter(|_| is_own),
         }
     }
+}
+
+/// The count of what has none.
+pub(super) const fn once() -> u64 {
+    1
 }
 
 /// What a user sees of a link that was mailed.

@@ -163,15 +163,22 @@ impl AuditLog {
         }
     }
 
-    /// Whether as much of the account that `job` is about waits as may: a tenth
-    /// of all, so that one account does not push out what others did.
+    /// Whether as much of the class and the account that `job` is about waits as
+    /// may: a tenth of all, so that one account does not push out what others did,
+    /// nor what is done any number of times how somebody came in.
     fn has_its_share(&self, queue: &Queue, job: &Job) -> bool {
         const AT_LEAST: usize = 16;
         let share = (self.policy.max_pending / 10).max(AT_LEAST);
-        if queue.waiting.len() < share || matches!(job.act, Act::Remove(_)) {
+        let Act::Append(record) = &job.act else {
+            return false;
+        };
+        if queue.waiting.len() < share {
             return false;
         }
-        let same = |other: &&Arc<Job>| other.event.user_id == job.event.user_id;
+        let same = |other: &&Arc<Job>| match &other.act {
+            Act::Append(other) => (other.user_id, other.class) == (record.user_id, record.class),
+            Act::Remove(_) => false,
+        };
         queue.waiting.iter().filter(same).count() >= share
     }
 
@@ -309,16 +316,17 @@ impl AuditLog {
 }
 
 /// Appends `record`. An id that is taken is mostly this record's own, of an
-/// attempt that was heard of as failed and had not: that is looked up.
+/// attempt that was heard of as failed and had not: that is looked up. By then it
+/// may be counted in another record, or others in it.
 async fn append(store: &dyn AuditStore, record: &AuditRecord, keep: usize) -> Result<(), Cause> {
     if store.append_event(record, keep).await? == Insert::Inserted {
         return Ok(());
     }
     let found = store.events_of(record.user_id, record.id.next(), 1, record.at);
-    if found.await?.first() == Some(record) {
-        return Ok(());
+    match found.await?.first() {
+        Some(found) if found.holds(record) => Ok(()),
+        _ => Err(IdTaken.into()),
     }
-    Err(IdTaken.into())
 }
 
 /// Writes what waits, one after the other, so that the log has the order of

@@ -279,13 +279,29 @@ pub struct ConfirmPassword {
     pub current_password: Password,
 }
 
-/// The user's live sessions, the last seen first.
+/// Asks for a page of sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListSessions {
+    /// The session that the last page ended with, be it still there or not.
+    /// `None` asks for the first page.
+    pub after: Option<SessionId>,
+    /// How many at most, 1 to [`MAX_PAGE`](super::MAX_PAGE); `None`:
+    /// [`DEFAULT_PAGE`](super::DEFAULT_PAGE).
+    pub limit: Option<u32>,
+}
+
+/// A page of a user's live sessions. Going through the pages meets each session
+/// once that is live all the time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionList {
-    /// One entry each.
+    /// The greatest id first, which is the last opened.
     pub sessions: Vec<SessionView>,
+    /// What to ask for as [`after`](ListSessions::after) to get the next page;
+    /// `None` on the last one.
+    #[serde(default)]
+    pub next: Option<SessionId>,
 }
 
 /// What a user sees of a session.

@@ -31,6 +31,7 @@ mod recovery;
 mod register;
 mod retry;
 mod session;
+mod session_list;
 mod strength;
 mod validate;
 mod verification;

@@ -74,6 +74,7 @@ struct Known {
     subject: Subject,
     notices: Notices,
     taken_over: Option<Box<TakenOver>>,
+    is_unchanged: bool,
 }
 
 impl Trail {
@@ -85,6 +86,7 @@ impl Trail {
                 subject,
                 notices: Notices::default(),
                 taken_over: None,
+                is_unchanged: false,
             }),
             caller,
         };
@@ -115,6 +117,11 @@ impl Trail {
     /// The operation takes over an account that had this.
     pub(super) fn taken_over(&self, before: TakenOver) {
         self.known().taken_over = Some(Box::new(before));
+    }
+
+    /// If the operation succeeds, it has found nothing to change.
+    pub(super) fn unchanged(&self) {
+        self.known().is_unchanged = true;
     }
 
     /// Completes when the caller's future is dropped.
@@ -264,6 +271,7 @@ impl<S: Store, C: Clock> Report<S, C> {
                 at: self.service.now(),
                 operation: self.kind,
                 refused: error.map(AuthError::code),
+                unchanged: error.is_none() && known.is_unchanged,
                 notices: known.notices.clone(),
                 user_id: known.subject.user_id,
                 actor_id: known.subject.actor_id,

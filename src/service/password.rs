@@ -98,9 +98,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // Sessions of the epoch to come, which changes have left behind that came
         // to nothing. They are named before the change, so that none ends that
         // is opened after it.
-        let listed = store.sessions_of(user.id, now).await?;
-        let unused = listed.iter().filter(|one| one.auth_epoch >= epoch);
-        let unused: Vec<_> = unused.map(|one| one.id).collect();
+        let unused = self.sessions_where(user.id, now, |one| one.auth_epoch >= epoch);
+        let unused: Vec<_> = unused.await?.iter().map(|one| one.id).collect();
         self.open(&session).await?;
         let replaced = store
             .replace_password(user.id, &user.password_hash, &hash, Epoch::Raise)

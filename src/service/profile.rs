@@ -1,6 +1,6 @@
 //! The own profile.
 
-use super::operation::By;
+use super::operation::{By, Trail};
 use super::register::parse_name;
 use super::{AuthService, Authenticated, RequestContext, UpdateProfile};
 use crate::clock::Clock;
@@ -36,8 +36,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: UpdateProfile,
         context: &RequestContext,
     ) -> Result<Profile, AuthError> {
-        let update =
-            async move |service: Self, auth: Authenticated, _| service.update(&auth, request).await;
+        let update = async move |service: Self, auth: Authenticated, trail: Trail| {
+            service.update(&auth, request, &trail).await
+        };
         let (kind, by) = (Operation::UpdateProfile, By::owner(auth));
         self.acting(kind, by, context, update).await
     }
@@ -46,6 +47,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         &self,
         auth: &Authenticated,
         request: UpdateProfile,
+        trail: &Trail,
     ) -> Result<Profile, AuthError> {
         let mut violations = Violations::default();
         let change = ProfileChange {
@@ -60,6 +62,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         violations.into_result()?;
         if change == ProfileChange::default() {
+            trail.unchanged();
             return Ok(auth.profile());
         }
         let user = auth.user();
@@ -72,7 +75,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let fits =
             |now: &User| now.status == UserStatus::Active && now.auth_epoch == user.auth_epoch;
         let changed = self.on_account(user.clone(), fits, update).await?;
-        let (_, user) = changed.ok_or(AuthError::InvalidToken)?;
+        let (before, user) = changed.ok_or(AuthError::InvalidToken)?;
+        if (&before.name, &before.preferences) == (&user.name, &user.preferences) {
+            trail.unchanged();
+        }
         Ok(Profile::of(&user, &self.config().onboarding))
     }
 }

@@ -1,10 +1,12 @@
 //! Sessions: refresh, logout, listing and ending them.
 
+use super::admin::page_limit;
 use super::operation::{By, Subject, Trail};
+use super::session_list::EACH;
 use super::validate::is_usable;
 use super::{
-    AuthService, Authenticated, HeldSession, LoginResponse, LogoutResponse, RefreshRequest,
-    RequestContext, SessionList, SessionView,
+    AuthService, Authenticated, HeldSession, ListSessions, LoginResponse, LogoutResponse,
+    RefreshRequest, RequestContext, SessionList,
 };
 use crate::clock::Clock;
 use crate::error::AuthError;
@@ -99,9 +101,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<LogoutResponse, AuthError> {
-        let log_out = async move |service: Self, auth: Authenticated, _| {
+        let log_out = async move |service: Self, auth: Authenticated, trail: Trail| {
             // `false` means that another request has just ended it.
-            let _ended = service.end_held(auth.held()).await?;
+            if !service.end_held(auth.held()).await? {
+                trail.unchanged();
+            }
             Ok(logged_out())
         };
         let (kind, by) = (Operation::Logout, By::owner(auth).leaving());
@@ -169,26 +173,22 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.end_oldest_sessions(opened).await
     }
 
-    /// The user's live sessions, the last seen first.
+    /// A page of the user's live sessions, the greatest id first, which is the
+    /// last opened.
     ///
     /// # Errors
     ///
+    /// [`AuthError::Validation`] when the limit is out of range;
     /// [`AuthError::Store`].
     pub async fn list_sessions(
         &self,
         auth: &Authenticated,
+        page: ListSessions,
         context: &RequestContext,
     ) -> Result<SessionList, AuthError> {
         let list = async |auth: &Authenticated, _: &Trail| {
-            let now = self.now();
-            let sessions = self.inner.store.sessions_of(auth.user().id, now).await?;
-            Ok(SessionList {
-                sessions: sessions
-                    .iter()
-                    .filter(|session| is_usable(session, auth.user(), now))
-                    .map(|session| SessionView::of(session, auth.session().id))
-                    .collect(),
-            })
+            let (limit, own) = (page_limit(page.limit)?, auth.session().id);
+            self.session_page(auth.user(), page.after, limit, own).await
         };
         let (kind, by) = (Operation::ListSessions, By::owner(auth));
         self.reading_by(kind, by, context, list).await
@@ -227,10 +227,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         context: &RequestContext,
     ) -> Result<u64, AuthError> {
-        let end = async move |service: Self, auth: Authenticated, _| {
+        let end = async move |service: Self, auth: Authenticated, trail: Trail| {
             let _forgetting = service.forgetting(auth.user().id);
             let (user, own) = (auth.user().id, auth.session().id);
-            service.end_listed(user, Some(own)).await
+            service.end_listed(user, Some(own), &trail).await
         };
         let (kind, by) = (Operation::EndAllSessions, By::owner(auth));
         self.acting(kind, by, context, end).await
@@ -243,15 +243,25 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         &self,
         user: UserId,
         except: Option<SessionId>,
+        trail: &Trail,
     ) -> Result<u64, AuthError> {
-        let store = &self.inner.store;
-        let listed = store.sessions_of(user, self.now()).await?;
-        let ids = listed.iter().map(|session| session.id);
-        let ids: Vec<SessionId> = ids.filter(|id| Some(*id) != except).collect();
-        if ids.is_empty() {
-            return Ok(0);
+        let (now, mut after, mut ended) = (self.now(), None, 0);
+        loop {
+            let (listed, next) = self.sessions_below(user, after, EACH, now).await?;
+            let ids = listed.iter().map(|session| session.id);
+            let ids: Vec<SessionId> = ids.filter(|id| Some(*id) != except).collect();
+            if !ids.is_empty() {
+                ended += self.inner.store.end_sessions(user, &ids).await?;
+            }
+            if next.is_none() {
+                break;
+            }
+            after = next;
         }
-        Ok(store.end_sessions(user, &ids).await?)
+        if ended == 0 {
+            trail.unchanged();
+        }
+        Ok(ended)
     }
 }
 

@@ -315,13 +315,21 @@ pub trait SessionStore: Send + Sync {
     /// [`StoreError`] when the store fails or the record is corrupt.
     async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError>;
 
-    /// The user's sessions that are live at `now`, the last seen first; ties
-    /// by id, the higher first.
+    /// Up to `limit` of the user's sessions that are live at `now`, the greatest
+    /// id first: all of them, or those below `after`. So pages that are asked for
+    /// one after the other have each session once that is there all the time,
+    /// whatever is opened, refreshed or ended meanwhile.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails or a record is corrupt.
-    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError>;
+    async fn sessions_of(
+        &self,
+        user: UserId,
+        after: Option<SessionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError>;
 
     /// Hands in the refresh token with counter `presented`: does what
     /// [`Session::rotate`] says, in one act, and removes the session in the
@@ -517,12 +525,19 @@ pub trait AuditStore: Send + Sync {
     /// that what a clock that was ahead has left behind costs nobody else's
     /// place. `keep` is at least 1.
     ///
+    /// If the user's record right below this one, of whatever class,
+    /// [is repeated](AuditRecord::is_repeated_by) by it, no record is added:
+    /// that one [counts](AuditRecord::count_in) it. Its `last_id` is taken too.
+    /// Of parallel acts some may add records of their own; none is lost. Where
+    /// the answer of an act is lost and another one comes in between, the event
+    /// may be counted twice.
+    ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails.
     async fn append_event(&self, record: &AuditRecord, keep: usize) -> Result<Insert, StoreError>;
 
-    /// Up to `limit` of the user's events that are live at `now`, of both
+    /// Up to `limit` of the user's events that are live at `now`, of all
     /// classes, the greatest id first: all of them, or those below `before`.
     ///
     /// # Errors

@@ -114,8 +114,14 @@ impl<T: SessionStore + ?Sized> SessionStore for Arc<T> {
         (**self).session(id, now).await
     }
 
-    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-        (**self).sessions_of(user, now).await
+    async fn sessions_of(
+        &self,
+        user: UserId,
+        after: Option<SessionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        (**self).sessions_of(user, after, limit, now).await
     }
 
     async fn rotate(

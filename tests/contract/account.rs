@@ -9,9 +9,10 @@ use crate::scene::Place;
 use crate::sessions::SESSION;
 
 /// The members of an event as its owner sees it.
-const EVENT: [&str; 11] = [
+const EVENT: [&str; 12] = [
     "at",
     "by_other",
+    "count",
     "event_id",
     "ip",
     "mail",

@@ -6,7 +6,7 @@ use crate::client::{Client, OTHER_PASSWORD, PASSWORD, credentials};
 use crate::request::{Request, delete, get, post, put};
 use crate::scene::Place;
 use crate::session::Session;
-use crate::sessions::SESSION;
+use crate::sessions::{self, SESSION};
 
 /// The members of a user as administrators see one.
 const USER: [&str; 8] = [
@@ -92,18 +92,20 @@ pub(crate) fn administration(place: &Place<'_>) {
 
     // Sessions: one, then all.
     let second = client.log_in(&ann.email, PASSWORD);
-    let sessions = format!("{user}/sessions");
-    let list = client.send(get(&sessions).by(&admin));
+    let theirs = format!("{user}/sessions");
+    let list = client.send(get(&theirs).by(&admin));
     list.status(200)
-        .members("", &["sessions"])
+        .members("", &["next", "sessions"])
+        .at("/next", &Value::Null)
         .count("/sessions", 2)
         .members("/sessions/0", &SESSION)
         .at("/sessions/0/current", &json!(false));
+    sessions::pages(&client, &admin, &theirs, 2);
     let mine = client.send(get("/sessions").by(&second)).list("/sessions");
     let is_current = |session: &&Value| session.get("current") == Some(&json!(true));
     let mine = mine.iter().find(is_current).unwrap();
     let one = format!(
-        "{sessions}/{}",
+        "{theirs}/{}",
         mine.get("session_id").unwrap().as_str().unwrap()
     );
     client.send(delete(&one).by(&admin)).no_content();
@@ -112,7 +114,7 @@ pub(crate) fn administration(place: &Place<'_>) {
         .problem(404, "not_found");
     client.is_dead(&second);
     client.is_live(&ann.session);
-    client.send(delete(&sessions).by(&admin)).no_content();
+    client.send(delete(&theirs).by(&admin)).no_content();
     client.is_dead(&ann.session);
 
     status(&client, &admin, &user, &ann.email);
@@ -239,6 +241,7 @@ fn events(client: &Client<'_>, admin: &Session, user: &str) {
             &[
                 "actor_id",
                 "at",
+                "count",
                 "event_id",
                 "ip",
                 "mail",

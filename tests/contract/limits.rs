@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::client::{Client, OTHER_PASSWORD, PASSWORD, credentials};
 use crate::reply::Reply;
-use crate::request::{Request, delete, post};
+use crate::request::{Request, delete, get, post};
 use crate::scene::Place;
 
 /// Sends what `request` makes until it is refused for a time. Gives the answer,
@@ -53,6 +53,9 @@ pub(crate) fn accounts(place: &Place<'_>) {
         .send(post("/login", credentials(&ann.email, PASSWORD)))
         .problem(429, "rate_limited");
     client.is_live(&ann.session);
+    // The one answer that grows with an account.
+    let export = |_| get("/account/export").by(&ann.session);
+    is_limited(until_refused(&client, export), 5, 12 * 60);
     // From a live session mistakes are counted by themselves.
     let confirm = |_| {
         post(

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::client::PASSWORD;
+use crate::client::{Client, PASSWORD};
+use crate::reply::Reply;
 use crate::request::{USER_AGENT, delete, get, post};
 use crate::scene::Place;
+use crate::session::Session;
 
 /// The members of a session as it is shown.
 pub(crate) const SESSION: [&str; 6] = [
@@ -54,6 +56,59 @@ pub(crate) fn refresh(place: &Place<'_>) {
     client.is_live(&session);
 }
 
+/// The list at `path`, as `session` sees it, has each of `count` sessions on one
+/// page, the last opened first, and takes no other query.
+pub(crate) fn pages(client: &Client<'_>, session: &Session, path: &str, count: usize) {
+    let page = |query: &str| client.send(get(&format!("{path}?{query}")).by(session));
+    let ids = |reply: &Reply<'_>| -> Vec<String> {
+        let listed = reply.list("/sessions");
+        let ids = listed.iter().map(|one| one["session_id"].as_str());
+        ids.map(|id| id.unwrap().to_owned()).collect()
+    };
+    let whole = page("");
+    let all = ids(&whole);
+    whole.check(all.len() == count && all.is_sorted_by(|a, b| a > b), || {
+        format!("{count} sessions are listed by id, the greatest first")
+    });
+    page("limit=200").same_as(&whole);
+    let (mut seen, mut query) = (Vec::new(), "limit=1".to_owned());
+    for index in 0..count {
+        let reply = page(&query);
+        let next = all.get(index).filter(|_| index + 1 < count);
+        reply
+            .status(200)
+            .members("", &["next", "sessions"])
+            .count("/sessions", 1)
+            .members("/sessions/0", &SESSION)
+            .at("/next", &json!(next));
+        seen.extend(ids(&reply));
+        query = format!("after={}&limit=1", seen.last().unwrap());
+    }
+    whole.check(seen == all, || {
+        format!("the pages have each once: {seen:?}")
+    });
+    // The cursor need not be that of a session that is there.
+    page(&format!("after={}", "f".repeat(24))).same_as(&whole);
+    page(&query)
+        .status(200)
+        .at("/sessions", &json!([]))
+        .at("/next", &Value::Null);
+    for limit in ["0", "201"] {
+        page(&format!("limit={limit}")).violates(&[("limit", "out_of_range")]);
+    }
+    for query in [
+        "limit=x",
+        "limit=1&limit=2",
+        "after=1",
+        "before=0123456789abcdef01234567",
+        "skip=1",
+        "limit[$gt]=1",
+        "after=0123456789abcdef01234567&after=0123456789abcdef01234567",
+    ] {
+        page(query).problem(400, "malformed_request");
+    }
+}
+
 pub(crate) fn sessions(place: &Place<'_>) {
     let client = place.client();
     let ann = client.register("ann");
@@ -65,7 +120,8 @@ pub(crate) fn sessions(place: &Place<'_>) {
     let reply = list();
     reply
         .status(200)
-        .members("", &["sessions"])
+        .members("", &["next", "sessions"])
+        .at("/next", &Value::Null)
         .count("/sessions", 3);
     for index in 0..3 {
         reply
@@ -90,6 +146,8 @@ pub(crate) fn sessions(place: &Place<'_>) {
             .to_owned()
     };
     let mine = shown.iter().find(is_current).map(id).unwrap();
+
+    pages(&client, &second, "/sessions", 3);
 
     // Another one, and then it is gone. Of somebody else it was never there.
     let of_third = client.send(get("/sessions").by(&third)).list("/sessions");

@@ -190,18 +190,29 @@ async fn one_account_does_not_push_the_events_of_others_out_of_the_queue() {
         let gate = Arc::clone(&gate);
         async move { gate.acquire().await.unwrap().forget() }
     });
-    for _ in 0..10_000 {
-        let nothing = UpdateProfile::default();
-        let changed = bed.auth.update_profile(&mallory, nothing, &bed.here);
+    for number in 0..10_000 {
+        let update = UpdateProfile {
+            name: Some(format!("Mallory {number}")),
+            preferences: None,
+        };
+        let changed = bed.auth.update_profile(&mallory, update, &bed.here);
         changed.await.unwrap();
     }
+    bed.login("mallory@example.org", PASSWORD).await.unwrap();
     bed.login("ann@example.org", PASSWORD).await.unwrap();
     held.add_permits(1);
     bed.auth.flush_events().await;
-    let kept = bed.store.events_of(ann.user_id, None, 9, bed.clock.now());
-    let kept = kept.await.unwrap();
-    let kept: Vec<_> = kept.iter().map(|event| event.operation).collect();
-    assert_eq!(kept, [Operation::Login, Operation::Register]);
+    let kept = async |user| {
+        let kept = bed.store.events_of(user, None, 9, bed.clock.now());
+        let kept = kept.await.unwrap();
+        let kept: Vec<_> = kept.iter().map(|event| event.operation).collect();
+        kept
+    };
+    let (login, register) = (Operation::Login, Operation::Register);
+    assert_eq!(kept(ann.user_id).await, [login, register]);
+    // Nor how it was come in to its own: the updates are one record.
+    let update = Operation::UpdateProfile;
+    assert_eq!(kept(mallory.user().id).await, [login, update, register]);
     let lost = bed.events.all();
     let lost = lost
         .iter()

@@ -294,7 +294,7 @@ faulty! {
     SessionStore {
         insert_session(session: &Session = of) -> Insert;
         session(id: SessionId = own, now: Timestamp = own) -> Option<Session>;
-        sessions_of(user: UserId = own, now: Timestamp = own) -> Vec<Session>;
+        sessions_of(user: UserId = own, after: Option<SessionId> = own, limit: usize = own, now: Timestamp = own) -> Vec<Session>;
         rotate(id: SessionId = own, presented: u64 = own, policy: RotationPolicy = own, now: Timestamp = own) -> Rotation;
         end_session(user: UserId = own, id: SessionId = own) -> bool;
         end_sessions(user: UserId = own, ids: &[SessionId] = all) -> u64;

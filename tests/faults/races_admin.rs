@@ -8,7 +8,7 @@ use admittance::config::LimitPolicy;
 use admittance::error::AuthError;
 use admittance::id::UserId;
 use admittance::mail::MailKind;
-use admittance::service::{Authenticated, ChangeRoles, SetStatus, UserView};
+use admittance::service::{Authenticated, ChangeRoles, ListSessions, SetStatus, UserView};
 use admittance::store::{RoleChange, UserStore};
 use admittance::user::UserStatus;
 
@@ -331,7 +331,10 @@ async fn asvs_7_4_2_nothing_of_an_account_outlives_its_disabling_by_an_administr
 }
 
 async fn assert_no_sessions(bed: &Racing, admin: &Authenticated, id: UserId) {
-    let list = bed.auth.list_user_sessions(admin, id, &bed.here).await;
+    let list = bed
+        .auth
+        .list_user_sessions(admin, id, ListSessions::default(), &bed.here)
+        .await;
     assert!(list.unwrap().sessions.is_empty());
 }
 

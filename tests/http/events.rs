@@ -41,6 +41,7 @@ async fn asvs_16_3_1_the_own_events_are_listed_page_by_page() {
         [
             "at",
             "by_other",
+            "count",
             "event_id",
             "ip",
             "mail",

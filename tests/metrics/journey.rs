@@ -5,8 +5,8 @@ use admittance::authz::{Role, RolePolicy};
 use admittance::config::AuthConfig;
 use admittance::mail::MailKind;
 use admittance::service::{
-    ChangeRoles, ListEvents, ListUsers, PasswordStrengthRequest, RequestContext, SetStatus,
-    UpdateProfile,
+    ChangeRoles, ListEvents, ListSessions, ListUsers, PasswordStrengthRequest, RequestContext,
+    SetStatus, UpdateProfile,
 };
 use admittance::store::Store;
 use admittance::user::UserStatus;
@@ -59,7 +59,10 @@ pub(crate) async fn live<S: Store + Clone>(bed: &Bed<S>) {
         .update_profile(&ann, change, &bed.here)
         .await
         .unwrap();
-    bed.auth.list_sessions(&ann, &bed.here).await.unwrap();
+    bed.auth
+        .list_sessions(&ann, ListSessions::default(), &bed.here)
+        .await
+        .unwrap();
     drop(bed.auth.export_account(&ann, &bed.here).await.unwrap());
     let page = ListEvents::default();
     let events = bed.auth.list_events(&ann, page, &bed.here).await;
@@ -129,7 +132,9 @@ async fn administer<S: Store + Clone>(bed: &Bed<S>) {
         .await
         .unwrap();
     auth.view_user(&ada, id, here).await.unwrap();
-    auth.list_user_sessions(&ada, id, here).await.unwrap();
+    auth.list_user_sessions(&ada, id, ListSessions::default(), here)
+        .await
+        .unwrap();
     auth.list_user_events(&ada, id, ListEvents::default(), here)
         .await
         .unwrap();

@@ -89,7 +89,7 @@ async fn an_account_lives_within_its_commands() {
         .unwrap();
     spent("forgot_password, unknown", 3).await;
     auth.export_account(&ann, here).await.unwrap();
-    spent("export_account", 2).await;
+    spent("export_account", 3).await;
     auth.send_password_reset(&admin, ann.user().id, here)
         .await
         .unwrap();

@@ -327,7 +327,10 @@ impl Act {
                 format!("{:?}", store.session(session_id(number), at(now)).await?)
             }
             Self::SessionsOf { user, now } => {
-                format!("{:?}", store.sessions_of(user_id(user), at(now)).await?)
+                format!(
+                    "{:?}",
+                    store.sessions_of(user_id(user), None, 100, at(now)).await?
+                )
             }
             Self::Rotate {
                 number,

@@ -1,6 +1,7 @@
 //! What an act costs: commands, and whether the server has to search.
 
-use admittance::store::Removal;
+use admittance::audit::AuditRecord;
+use admittance::store::{AuditStore, Insert, Removal};
 use admittance::user::UserStatus;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Database};
@@ -9,6 +10,7 @@ use crate::acts::{Act, State};
 use crate::commands::{Commands, Sent};
 use crate::methods::{every_method, prepare};
 use crate::mongo;
+use crate::sample::{event, event_id};
 
 fn names(sent: &[Sent]) -> Vec<&str> {
     sent.iter().map(|sent| sent.name.as_str()).collect()
@@ -202,7 +204,7 @@ async fn a_change_costs_one_command_also_when_it_is_refused_or_finds_nothing_to_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_costs_two_commands_and_now_and_then_a_third() {
+async fn an_event_costs_three_commands_and_now_and_then_a_fourth() {
     let mut options = mongo::options().await;
     let commands = Commands::watch(&mut options);
     let store = mongo::store_over(options).await;
@@ -217,8 +219,8 @@ async fn an_event_costs_two_commands_and_now_and_then_a_third() {
         };
         append.on(&store).await.unwrap();
         match names(&commands.take())[..] {
-            ["insert", "find"] => {}
-            ["insert", "find", "delete"] => dropped += 1,
+            ["find", "insert", "find"] => {}
+            ["find", "insert", "find", "delete"] => dropped += 1,
             ref other => panic!("{other:?}"),
         }
     }
@@ -230,7 +232,17 @@ async fn an_event_costs_two_commands_and_now_and_then_a_third() {
         keep: 32,
     };
     again.on(&store).await.unwrap();
-    assert_eq!(names(&commands.take()), ["insert"]);
+    assert_eq!(names(&commands.take()), ["find"]);
+    // The same again is counted.
+    let last = event(200, 1);
+    let same = AuditRecord {
+        id: event_id(201),
+        last_id: event_id(201),
+        ..last
+    };
+    let counted = store.append_event(&same, 32).await.unwrap();
+    assert_eq!(counted, Insert::Inserted);
+    assert_eq!(names(&commands.take()), ["find", "update"]);
     // However many there are, they come in one answer.
     for limit in [36, 1000] {
         let page = Act::EventsOf {

@@ -152,6 +152,8 @@ pub(crate) fn event(number: u32, user: u32) -> AuditRecord {
     let is_done = number.is_multiple_of(2);
     AuditRecord {
         id: event_id(number),
+        last_id: event_id(number),
+        count: 1,
         user_id: user_id(user),
         class: match is_done {
             true => AuditClass::Done,
@@ -164,7 +166,8 @@ pub(crate) fn event(number: u32, user: u32) -> AuditRecord {
         },
         refused: (!is_done).then_some(ErrorCode::Internal),
         notices: (!is_done).then_some(Notice::MailGivenUp).into_iter().into(),
-        actor_id: (!is_done).then(|| user_id(77)),
+        // So that none is the same again.
+        actor_id: (!is_done).then(|| user_id(7700 + number)),
         session_id: is_done.then(|| session_id(number)),
         mail: (!is_done).then_some(MailKind::NewDevice),
         ip: is_done.then(|| "2001:db8::7".parse().unwrap()),

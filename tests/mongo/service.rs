@@ -10,8 +10,8 @@ use admittance::config::LimitPolicy;
 use admittance::error::AuthError;
 use admittance::lockout::LockoutPolicy;
 use admittance::service::{
-    ChangeRoles, ConfirmPassword, FindUser, ListUsers, LoginRequest, RequestContext, SetStatus,
-    UpdateProfile,
+    ChangeRoles, ConfirmPassword, FindUser, ListSessions, ListUsers, LoginRequest, RequestContext,
+    SetStatus, UpdateProfile,
 };
 use admittance::store::mongodb::MongoStore;
 use admittance::user::UserStatus;
@@ -159,7 +159,9 @@ async fn costs_of_every_operation(
     auth.update_profile(&ann, change, here).await.unwrap();
     // The user and the session at once, then the act: as all that changes something.
     takes("update_profile", 3, 2);
-    auth.list_sessions(&ann, here).await.unwrap();
+    auth.list_sessions(&ann, ListSessions::default(), here)
+        .await
+        .unwrap();
     takes("list_sessions", 1, 1);
     let other = bed.validate(&other).await.unwrap().session().id;
     traffic.take();
@@ -227,7 +229,9 @@ async fn costs_of_administration(
     let request = ListUsers::default();
     auth.list_users(&admin, request, here).await.unwrap();
     takes("list_users", 1, 1);
-    auth.list_user_sessions(&admin, id, here).await.unwrap();
+    auth.list_user_sessions(&admin, id, ListSessions::default(), here)
+        .await
+        .unwrap();
     takes("list_user_sessions", 2, 2);
     auth.end_user_session(&admin, id, session, here)
         .await

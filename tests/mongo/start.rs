@@ -68,7 +68,7 @@ async fn without_an_index_it_would_search_by_it_does_not_start() {
     let config = mongo::config();
     for (collection, name) in [
         (&config.users, "roles"),
-        (&config.sessions, "user_id"),
+        (&config.sessions, "user_id_page"),
         (&config.tokens, "user_id"),
         (&config.audit, "user_id_newest"),
     ] {

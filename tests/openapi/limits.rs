@@ -25,6 +25,8 @@ async fn each_endpoint_that_is_said_to_have_a_limit_has_one() {
     settings.limits.checks_by_session = one;
     settings.limits.mail_by_account = one;
     settings.limits.mail_by_address = one;
+    settings.limits.export_by_account = one;
+    settings.limits.session_by_account = one;
     let bed = whole_over(server.bed.store.clone(), settings);
     let limited = Server::new(bed, everything());
     let login = json!({ "email": "ada@example.org", "password": "x" });
@@ -48,6 +50,10 @@ async fn each_endpoint_that_is_said_to_have_a_limit_has_one() {
     let wrong = json!({ "current_password": "x" });
     limited
         .ask("POST /password/confirm", &token, wrong, "401")
+        .await;
+
+    limited
+        .ask("GET /account/export", &token, Value::Null, "200")
         .await;
 
     for (method, path, operation) in limited.operations() {

@@ -9,8 +9,8 @@ use admittance::event::Operation;
 use admittance::id::SessionId;
 use admittance::mail::MailKind;
 use admittance::service::{
-    Authenticated, ChangeRoles, DeleteAccount, EmailRequest, FindUser, ListEvents, ListUsers,
-    SetStatus, UpdateProfile, UserView, VerifyEmail,
+    Authenticated, ChangeRoles, DeleteAccount, EmailRequest, FindUser, ListEvents, ListSessions,
+    ListUsers, SetStatus, UpdateProfile, UserView, VerifyEmail,
 };
 use admittance::store::{MemoryStore, UserStore};
 use admittance::user::UserStatus;
@@ -76,7 +76,9 @@ async fn asvs_8_2_1_each_act_asks_for_its_own_permission() {
             (ReadUsers, auth.list_users(&staff, page, here).await.err()),
             (
                 ReadUsers,
-                auth.list_user_sessions(&staff, ann, here).await.err(),
+                auth.list_user_sessions(&staff, ann, ListSessions::default(), here)
+                    .await
+                    .err(),
             ),
             (
                 ReadUsers,
@@ -324,7 +326,10 @@ async fn asvs_7_4_5_an_administrator_lists_and_ends_sessions_of_a_user() {
     let (auth, here) = (office.auth(), &office.bed.here);
     let (ada, ann) = (&office.ada, office.ann_id);
     let second = office.bed.login(ANN, PASSWORD).await.unwrap().tokens;
-    let list = auth.list_user_sessions(ada, ann, here).await.unwrap();
+    let list = auth
+        .list_user_sessions(ada, ann, ListSessions::default(), here)
+        .await
+        .unwrap();
     assert_eq!(list.sessions.len(), 2);
     assert!(list.sessions.iter().all(|session| !session.current));
 

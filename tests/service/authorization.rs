@@ -7,8 +7,8 @@ use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::error::AuthError;
 use admittance::limit::{Decision, Quota};
 use admittance::lockout::Attempt;
-use admittance::service::{RequestContext, Tokens};
-use admittance::session::Rotation;
+use admittance::service::{ListSessions, RequestContext, Tokens};
+use admittance::session::{Rotation, Session};
 use admittance::store::{SessionStore, StoreError, UserStore};
 use admittance::test_util::MockStore;
 use admittance::user::{User, UserStatus};
@@ -230,7 +230,10 @@ async fn ghsa_29_a_failed_revocation_is_not_reported_as_done() {
     let other = donor.validate(&other).await.unwrap().session().clone();
     store
         .expect_sessions_of()
-        .returning(move |_, _| Ok(vec![other.clone()]));
+        .returning(move |user_id, _, _, _| {
+            let other = other.clone();
+            Ok(vec![Session { user_id, ..other }])
+        });
     store
         .expect_end_sessions()
         .returning(|_, _| Err(StoreError::Timeout));
@@ -426,6 +429,10 @@ async fn an_ended_session_is_not_listed() {
             .await
             .unwrap()
     );
-    let list = bed.auth.list_sessions(&ann, &bed.here).await.unwrap();
+    let list = bed
+        .auth
+        .list_sessions(&ann, ListSessions::default(), &bed.here)
+        .await
+        .unwrap();
     assert!(list.sessions.is_empty());
 }

@@ -4,7 +4,7 @@ use admittance::error::{AuthError, ErrorCode};
 use admittance::event::{AuthEvent, EventSink, Operation};
 use admittance::secret::{AccessToken, RefreshToken};
 use admittance::service::{
-    AuthService, ConfirmPassword, MAX_USER_AGENT_CHARS, RequestContext, UpdateProfile,
+    AuthService, ConfirmPassword, ListSessions, MAX_USER_AGENT_CHARS, RequestContext, UpdateProfile,
 };
 use admittance::store::MemoryStore;
 
@@ -30,7 +30,10 @@ async fn asvs_16_2_1_every_operation_and_outcome_is_one_event() {
         .update_profile(&ann, change, &bed.here)
         .await
         .unwrap();
-    bed.auth.list_sessions(&ann, &bed.here).await.unwrap();
+    bed.auth
+        .list_sessions(&ann, ListSessions::default(), &bed.here)
+        .await
+        .unwrap();
     let other = bed
         .auth
         .verify_offline(elsewhere.tokens.token.expose_secret())

@@ -24,14 +24,16 @@ const NEW: &str = "new@example.org";
 const WAIT: Duration = Duration::from_secs(7);
 
 /// The operations that check a password, the token of a mail or a refresh
-/// token, that anybody may ask a mail by, or that take a while.
-const LIMITED: [&str; 15] = [
+/// token, that anybody may ask a mail by, that take a while or whose answer is
+/// long.
+const LIMITED: [&str; 16] = [
     "change_email",
     "change_password",
     "confirm_email_change",
     "confirm_password",
     "delete_account",
     "disown_email",
+    "export_account",
     "forgot_password",
     "login",
     "password_strength",
@@ -54,13 +56,12 @@ const PASSWORD_CHECKS: [&str; 5] = [
 
 /// The operations that check an access token at most, or a refresh token to end
 /// its session, which cannot be guessed and whose bearer is known.
-const BY_ACCESS_TOKEN: [&str; 20] = [
+const BY_ACCESS_TOKEN: [&str; 19] = [
     "change_user_roles",
     "end_all_sessions",
     "end_session",
     "end_user_session",
     "end_user_sessions",
-    "export_account",
     "find_user",
     "list_events",
     "list_sessions",
@@ -182,6 +183,7 @@ async fn ask(
             .confirm_email_change(ann, link_request, here)
             .await
             .map(drop),
+        "export_account" => auth.export_account(ann, here).await.map(drop),
         "disown_email" => auth.disown_email(link_request, here).await.map(drop),
         "forgot_password" => auth.forgot_password(email(ANN), here).await.map(drop),
         "resend_verification" => auth.resend_verification(email(ANN), here).await.map(drop),

@@ -1,5 +1,5 @@
 use admittance::error::{AuthError, Field, ViolationCode};
-use admittance::service::ChangePassword;
+use admittance::service::{ChangePassword, ListSessions};
 
 use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
 
@@ -29,7 +29,7 @@ async fn asvs_7_4_3_and_ghsa_24_a_change_ends_every_old_credential_before_it_ans
     let ann = bed.validate(&fresh).await.unwrap();
     let sessions = bed
         .auth
-        .list_sessions(&ann, &bed.here)
+        .list_sessions(&ann, ListSessions::default(), &bed.here)
         .await
         .unwrap()
         .sessions;
@@ -139,7 +139,7 @@ async fn asvs_15_4_2_of_racing_changes_one_wins_and_the_others_change_nothing() 
     assert_eq!(ann.user().auth_epoch, 1);
     let sessions = bed
         .auth
-        .list_sessions(&ann, &bed.here)
+        .list_sessions(&ann, ListSessions::default(), &bed.here)
         .await
         .unwrap()
         .sessions;

@@ -1,7 +1,7 @@
 use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::error::{AuthError, Field, ViolationCode};
 use admittance::event::Operation;
-use admittance::service::RegisterRequest;
+use admittance::service::{ListSessions, RegisterRequest};
 use admittance::store::UserStore;
 
 use crate::support::bed::{Bed, PASSWORD, config, registration};
@@ -52,7 +52,11 @@ async fn one_address_is_one_account_whatever_its_case() {
     // What was refused left no session behind.
     let ann = bed.login("ann@example.org", PASSWORD).await.unwrap();
     let ann = bed.validate(&ann.tokens).await.unwrap();
-    let sessions = bed.auth.list_sessions(&ann, &bed.here).await.unwrap();
+    let sessions = bed
+        .auth
+        .list_sessions(&ann, ListSessions::default(), &bed.here)
+        .await
+        .unwrap();
     assert_eq!(sessions.sessions.len(), 2);
 }
 

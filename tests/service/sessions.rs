@@ -3,7 +3,7 @@ use std::time::Duration;
 use admittance::error::AuthError;
 use admittance::event::{Notice, Operation};
 use admittance::secret::RefreshToken;
-use admittance::service::{RefreshRequest, Tokens};
+use admittance::service::{ListSessions, RefreshRequest, Tokens};
 use admittance::store::{Epoch, UserStore};
 
 use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
@@ -212,7 +212,7 @@ async fn asvs_7_5_2_a_user_lists_and_ends_the_own_sessions() {
     let ann = bed.validate(&third).await.unwrap();
     let list = bed
         .auth
-        .list_sessions(&ann, &bed.here)
+        .list_sessions(&ann, ListSessions::default(), &bed.here)
         .await
         .unwrap()
         .sessions;
@@ -323,7 +323,11 @@ async fn a_session_of_another_epoch_is_not_listed() {
         bed.store.insert_session(&dead).await.unwrap(),
         Insert::Inserted
     );
-    let list = bed.auth.list_sessions(&ann, &bed.here).await.unwrap();
+    let list = bed
+        .auth
+        .list_sessions(&ann, ListSessions::default(), &bed.here)
+        .await
+        .unwrap();
     assert_eq!(list.sessions.len(), 1);
 }
 

@@ -17,7 +17,6 @@ from .answers import (
     Tokens,
     User,
     read,
-    read_list,
     read_opened,
     read_page,
 )
@@ -160,8 +159,8 @@ class Session:
         return read(Accepted, self.call("POST", "/email/change/confirm", {"token": token}))
 
     def sessions(self) -> list[SessionInfo]:
-        """The user's live sessions, the last seen first."""
-        return read_list(self.call("GET", "/sessions"), "sessions", SessionInfo)
+        """The user's live sessions, the last opened first."""
+        return self._sessions("/sessions")
 
     def end_session(self, session_id: str) -> None:
         """Ends one of the user's sessions. Raises `NotFound`."""
@@ -213,9 +212,8 @@ class Session:
         return read(User, self.call("PUT", path, {"status": status}))
 
     def user_sessions(self, user_id: str) -> list[SessionInfo]:
-        """A user's live sessions. Needs `users:read`."""
-        answer = self.call("GET", f"/admin/users/{_segment(user_id)}/sessions")
-        return read_list(answer, "sessions", SessionInfo)
+        """A user's live sessions, the last opened first. Needs `users:read`."""
+        return self._sessions(f"/admin/users/{_segment(user_id)}/sessions")
 
     def end_user_sessions(self, user_id: str) -> None:
         """Ends all of a user's sessions. Needs `users:sessions`."""
@@ -224,6 +222,17 @@ class Session:
     def send_password_reset(self, user_id: str) -> Accepted:
         """Has a link to a new password mailed to the owner. Needs `users:reset`."""
         return read(Accepted, self.call("POST", f"/admin/users/{_segment(user_id)}/password-reset"))
+
+    def _sessions(self, path: str) -> list[SessionInfo]:
+        found: list[SessionInfo] = []
+        after: str | None = None
+        while True:
+            answer = self.call("GET", _query(path, after=after, limit=200))
+            page = read_page(answer, "sessions", SessionInfo)
+            found += page.items
+            if page.next is None:
+                return found
+            after = page.next
 
 
 def _segment(text: str) -> str:

@@ -41,6 +41,7 @@ def show() -> None:
     st.title("Devices")
     st.caption("Where you are logged in. Log out what you do not know, and change your password.")
     sessions = gate.live_user().session.sessions()
+    sessions.sort(key=lambda info: info.last_seen_at, reverse=True)
     for info in sessions:
         with st.container(border=True):
             words, button = st.columns([4, 1], vertical_alignment="center")

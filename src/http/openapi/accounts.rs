@@ -101,7 +101,8 @@ pub(super) fn list_sessions() -> Operation {
     Operation::new(Tag::Session, "List the own sessions")
         .description("Where the account is logged in.")
         .for_user()
-        .answers(200, "The last seen first.", &examples::sessions())
+        .paged_after::<SessionId>()
+        .answers(200, "The last opened first.", &examples::sessions())
 }
 
 pub(super) fn end_all_sessions() -> Operation {
@@ -148,6 +149,7 @@ pub(super) fn export_account() -> Operation {
         )
         .for_user()
         .answers(200, "All of it.", &examples::export())
+        .problem(RateLimited)
 }
 
 pub(super) fn list_events(facts: &Facts<'_>) -> Operation {

@@ -40,7 +40,7 @@ pub(super) fn list_users() -> Operation {
     operation("List accounts")
         .description("The oldest accounts first.")
         .permitted(AdminPermission::ReadUsers)
-        .paged_by_user()
+        .paged_after::<UserId>()
         .answers(200, "A page of accounts.", &examples::users())
 }
 
@@ -88,7 +88,8 @@ pub(super) fn change_user_roles(facts: &Facts<'_>) -> Operation {
 pub(super) fn list_user_sessions() -> Operation {
     about_a_user("List an account's sessions")
         .permitted(AdminPermission::ReadUsers)
-        .answers(200, "The last seen first.", &examples::their_sessions())
+        .paged_after::<SessionId>()
+        .answers(200, "The last opened first.", &examples::their_sessions())
 }
 
 pub(super) fn list_user_events(facts: &Facts<'_>) -> Operation {

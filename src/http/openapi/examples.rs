@@ -132,6 +132,7 @@ fn session() -> SessionView {
 pub(super) fn sessions() -> SessionList {
     SessionList {
         sessions: vec![session()],
+        next: None,
     }
 }
 
@@ -142,6 +143,7 @@ pub(super) fn their_sessions() -> SessionList {
             current: false,
             ..session()
         }],
+        next: None,
     }
 }
 
@@ -149,6 +151,7 @@ fn event() -> EventView {
     EventView {
         event_id: EVENT,
         at: NOW,
+        count: 1,
         operation: Operation::Login,
         refused: None,
         notice: Some(Notice::NewDevice),
@@ -173,6 +176,7 @@ pub(super) fn their_events() -> UserEventList {
         events: vec![UserEventView {
             event_id: EVENT,
             at: NOW,
+            count: 1,
             operation: Operation::SendPasswordReset,
             refused: None,
             notice: None,

@@ -9,7 +9,7 @@ use super::schemas::{Components, Refer, put};
 use crate::authz::AdminPermission;
 use crate::http::transport::{IN_COOKIES, SESSION_HEADER};
 use crate::http::{Endpoint, ProblemCode};
-use crate::id::{EventId, UserId};
+use crate::id::EventId;
 use crate::service::{DEFAULT_PAGE, MAX_PAGE};
 
 /// What an operation belongs to.
@@ -195,9 +195,9 @@ impl Operation {
         self.problem(ProblemCode::NotFound)
     }
 
-    /// A list in pages, each beginning `after` a user.
-    pub(super) fn paged_by_user(self) -> Self {
-        self.paged::<UserId>(
+    /// A list in pages, each beginning `after` an entry with an id of this type.
+    pub(super) fn paged_after<T: JsonSchema>(self) -> Self {
+        self.paged::<T>(
             "after",
             "The `next` of the page before; none for the first page.",
         )

@@ -1,5 +1,6 @@
 //! What has access to an account: its sessions, and a reset of its password.
 
+use super::page_limit;
 use crate::authz::AdminPermission;
 use crate::clock::Clock;
 use crate::error::AuthError;
@@ -7,9 +8,8 @@ use crate::event::Operation;
 use crate::id::{SessionId, UserId};
 use crate::service::mailing::Asked;
 use crate::service::operation::{By, Trail};
-use crate::service::validate::is_usable;
 use crate::service::{
-    Accepted, AuthService, Authenticated, ListEvents, RequestContext, SessionList, SessionView,
+    Accepted, AuthService, Authenticated, ListEvents, ListSessions, RequestContext, SessionList,
     UserEventList, UserEventView,
 };
 use crate::store::Store;
@@ -45,30 +45,27 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// The live sessions of an account. Needs `users:read`.
+    /// A page of the live sessions of an account, the greatest id first, which is
+    /// the last opened. Needs `users:read`.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Forbidden`]; [`AuthError::NotFound`]; [`AuthError::Store`].
+    /// [`AuthError::Forbidden`]; [`AuthError::NotFound`];
+    /// [`AuthError::Validation`] when the limit is out of range;
+    /// [`AuthError::Store`].
     pub async fn list_user_sessions(
         &self,
         auth: &Authenticated,
         id: UserId,
+        page: ListSessions,
         context: &RequestContext,
     ) -> Result<SessionList, AuthError> {
         let list = async |auth: &Authenticated, _: &Trail| {
-            let user = self
-                .find_by_id(auth, AdminPermission::ReadUsers, id)
-                .await?;
-            let now = self.now();
-            let sessions = self.inner.store.sessions_of(id, now).await?;
-            Ok(SessionList {
-                sessions: sessions
-                    .iter()
-                    .filter(|session| is_usable(session, &user, now))
-                    .map(|session| SessionView::of(session, auth.session().id))
-                    .collect(),
-            })
+            auth.require_permission(&AdminPermission::ReadUsers.into())?;
+            let (limit, own) = (page_limit(page.limit)?, auth.session().id);
+            let user = self.find_by_id(auth, AdminPermission::ReadUsers, id);
+            self.session_page(&user.await?, page.after, limit, own)
+                .await
         };
         let (kind, by) = (
             Operation::ListUserSessions,
@@ -119,10 +116,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         id: UserId,
         context: &RequestContext,
     ) -> Result<u64, AuthError> {
-        let end = async move |service: Self, auth: Authenticated, _| {
+        let end = async move |service: Self, auth: Authenticated, trail: Trail| {
             service.may_end_sessions(&auth, id).await?;
             let _forgetting = service.forgetting(id);
-            service.end_listed(id, None).await
+            service.end_listed(id, None, &trail).await
         };
         let (kind, by) = (
             Operation::EndUserSessions,

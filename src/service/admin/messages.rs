@@ -11,10 +11,11 @@ use crate::error::ErrorCode;
 use crate::event::{Notice, Operation};
 use crate::id::{EventId, SessionId, UserId};
 use crate::mail::MailKind;
+use crate::service::account_messages::once;
 use crate::time::Timestamp;
 use crate::user::{User, UserStatus};
 
-/// The most users or events on one page.
+/// The most users, sessions or events on one page.
 pub const MAX_PAGE: u32 = 200;
 /// How many a page has when nothing is said.
 pub const DEFAULT_PAGE: u32 = 50;
@@ -120,8 +121,11 @@ pub struct UserList {
 pub struct UserEventView {
     /// Its id.
     pub event_id: EventId,
-    /// When it was.
+    /// When it was, the last time.
     pub at: Timestamp,
+    /// How often it was, with nothing else in between.
+    #[serde(default = "once")]
+    pub count: u64,
     /// What was done.
     pub operation: Operation,
     /// Why it was refused; `None` when it succeeded.
@@ -148,6 +152,7 @@ impl From<&AuditRecord> for UserEventView {
         Self {
             event_id: record.id,
             at: record.at,
+            count: record.count,
             operation: record.operation,
             refused: record.refused,
             notice: record.notices.first(),

@@ -78,7 +78,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         let fits = |user: &User| user.email.canonical() == email.canonical();
         let changed = self.on_account(user, fits, appoint).await?;
-        let (_, user) = changed.ok_or(AuthError::NotFound)?;
+        let (before, user) = changed.ok_or(AuthError::NotFound)?;
+        if before.roles == user.roles {
+            trail.unchanged();
+        }
         Ok(UserView::from(&user))
     }
 
@@ -100,8 +103,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         request: ChangeRoles,
         context: &RequestContext,
     ) -> Result<UserView, AuthError> {
-        let change = async move |service: Self, auth: Authenticated, _| {
-            service.alter_roles(&auth, id, request).await
+        let change = async move |service: Self, auth: Authenticated, trail: Trail| {
+            service.alter_roles(&auth, id, request, &trail).await
         };
         let (kind, by) = (Operation::ChangeRoles, By::administrator(auth, Some(id)));
         self.acting(kind, by, context, change).await
@@ -112,6 +115,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         id: UserId,
         request: ChangeRoles,
+        trail: &Trail,
     ) -> Result<UserView, AuthError> {
         let needed = AdminPermission::ChangeRoles;
         auth.require_permission(&needed.into())?;
@@ -122,7 +126,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let change = &change;
         let act = |user: User| self.change_roles_of(auth, user, change);
         let changed = self.on_account(user, |_| true, act).await?;
-        let (_, user) = changed.ok_or(AuthError::NotFound)?;
+        let (before, user) = changed.ok_or(AuthError::NotFound)?;
+        if before.roles == user.roles {
+            trail.unchanged();
+        }
         Ok(UserView::from(&user))
     }
 
@@ -324,7 +331,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let _forgetting = self.forgetting(id);
         let act = |user: User| self.set_status_of(auth, user, status);
         let changed = self.on_account(user, |_| true, act).await?;
-        let (_, user) = changed.ok_or(AuthError::NotFound)?;
+        let (before, user) = changed.ok_or(AuthError::NotFound)?;
+        if before.status == user.status {
+            trail.unchanged();
+        }
         if status == UserStatus::Disabled {
             self.sweep_up(id, user.auth_epoch, trail).await;
         }

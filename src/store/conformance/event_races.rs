@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::fixture::*;
-use crate::audit::AuditClass;
+use crate::audit::{AuditClass, AuditRecord};
 use crate::store::{Insert, Store};
 
 /// Of many records with one id, one is kept.
@@ -40,6 +40,34 @@ pub async fn no_event_of_many_at_once_is_lost(store: Arc<dyn Store>) {
             there.len(),
             racers as usize,
             "an event was lost among others"
+        );
+    }
+}
+
+/// Of many equal events at once each is counted once, in one record or in several.
+pub async fn no_equal_event_of_many_at_once_is_lost(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let shared = Arc::clone(&store);
+        let same = move |number: u32| AuditRecord {
+            id: event_id(number),
+            last_id: event_id(number),
+            ..event(round, round, AuditClass::Tried)
+        };
+        let _ = done(store.append_event(&same(round * 1000), 1000).await);
+        race(racers, move |racer| {
+            let store = Arc::clone(&shared);
+            async move {
+                let event = same(round * 1000 + 1 + racer);
+                done(store.append_event(&event, 1000).await)
+            }
+        })
+        .await;
+        let there = done(store.events_of(user_id(round), None, ALL, NOW).await);
+        let counted: u64 = there.iter().map(|event| event.count).sum();
+        assert_eq!(
+            counted,
+            u64::from(racers) + 1,
+            "equal events were lost, or counted twice"
         );
     }
 }

@@ -38,6 +38,8 @@ pub async fn an_event_comes_back_as_stored(store: Arc<dyn Store>) {
         let address = addresses.get(number as usize % 2).copied();
         let rich = AuditRecord {
             id: event_id(number + 10),
+            last_id: event_id(number + 10),
+            count: 1 << 53,
             at: Timestamp::from_millis(-1),
             operation: Operation::ConfirmEmailChange,
             refused: Some(ErrorCode::InvalidCredentials),
@@ -86,11 +88,11 @@ pub async fn an_event_appended_again_is_there_once(store: Arc<dyn Store>) {
     );
 }
 
-/// A user's events are listed by id, the greatest first, of both classes, and
+/// A user's events are listed by id, the greatest first, of all classes, and
 /// nobody else's.
 pub async fn events_are_listed_newest_first(store: Arc<dyn Store>) {
     for number in [3, 1, 6, 2, 5, 4] {
-        let class = AuditClass::ALL[number as usize % 2];
+        let class = AuditClass::ALL[number as usize % 3];
         append(&*store, &event(number, 1, class), 10).await;
         append(&*store, &event(number + 10, 2, class), 10).await;
     }
@@ -113,7 +115,7 @@ pub async fn pages_of_events_reach_each_once(store: Arc<dyn Store>) {
     for user in 1..=8 {
         let (first, limit) = (user * 1000, user as usize);
         for number in first..first + 7 {
-            let class = AuditClass::ALL[number as usize % 2];
+            let class = AuditClass::ALL[number as usize % 3];
             append(&*store, &event(number, user, class), 10).await;
         }
         let (mut seen, mut before) = (Vec::new(), None);
@@ -150,9 +152,9 @@ pub async fn an_event_ends_exactly_at_its_time(store: Arc<dyn Store>) {
     // One that has ended takes no place on a page.
     let longer = AuditRecord {
         expires_at: at(200_000),
-        ..event(3, 1, AuditClass::Done)
+        ..event(13, 1, AuditClass::Done)
     };
-    let ended = event(4, 1, AuditClass::Tried);
+    let ended = event(14, 1, AuditClass::Tried);
     append(&*store, &longer, 10).await;
     append(&*store, &ended, 10).await;
     let page = store.events_of(user_id(1), None, 1, at(150_000));
@@ -164,15 +166,16 @@ pub async fn an_event_ends_exactly_at_its_time(store: Arc<dyn Store>) {
 }
 
 /// Of a user's events of one class the newest are kept, and some of the eighth
-/// that may come together before they are dropped; those of the other class
+/// that may come together before they are dropped; those of other classes
 /// and of others stay.
 pub async fn the_oldest_events_make_room(store: Arc<dyn Store>) {
     for (keep, spare, count) in [(1, 0, 5), (4, 0, 20), (16, 2, 60)] {
-        for class in AuditClass::ALL {
-            let other = match class {
-                AuditClass::Done => AuditClass::Tried,
-                AuditClass::Tried => AuditClass::Done,
-            };
+        for (class, other) in [
+            (AuditClass::Credentials, AuditClass::Done),
+            (AuditClass::Done, AuditClass::Tried),
+            (AuditClass::Tried, AuditClass::Credentials),
+            (AuditClass::Done, AuditClass::Credentials),
+        ] {
             // Both are older than all that come.
             append(&*store, &event(1, 1, other), 10).await;
             append(&*store, &event(2, 2, class), 10).await;
@@ -236,11 +239,155 @@ pub async fn events_of_a_clock_ahead_take_no_place(store: Arc<dyn Store>) {
     );
 }
 
-/// Removing a user's events removes those of both classes, and nobody else's,
+/// The same again, with nothing else of that user in between, is one record: with
+/// the id of the first, and the number, time and address of the last. It takes one
+/// place.
+pub async fn equal_events_in_a_row_are_one_with_a_count(store: Arc<dyn Store>) {
+    let plain = AuditRecord {
+        ip: parsed("2001:db8::7"),
+        user_agent: Some("browser".to_owned()),
+        ..event(1, 1, AuditClass::Tried)
+    };
+    // As the clock of its number has it.
+    let numbered = |record: &AuditRecord, number: u32| AuditRecord {
+        id: event_id(number),
+        last_id: event_id(number),
+        at: at(i64::from(number)),
+        expires_at: at(100_000 + i64::from(number)),
+        ..record.clone()
+    };
+    let other = |number| event(number, 1, AuditClass::Credentials);
+    append(&*store, &other(1), 2).await;
+    for number in 2..=20 {
+        append(&*store, &numbered(&plain, number), 2).await;
+        // Somebody else's do not come in between.
+        append(&*store, &event(1000 + number, 2, AuditClass::Tried), 10).await;
+    }
+    // In another address of the network.
+    let last = AuditRecord {
+        ip: parsed("2001:db8::8"),
+        ..numbered(&plain, 21)
+    };
+    append(&*store, &last, 2).await;
+    let counted = AuditRecord {
+        id: event_id(2),
+        count: 20,
+        ..last
+    };
+    let found = done(store.events_of(user_id(1), None, ALL, NOW).await);
+    assert_eq!(
+        found,
+        [counted.clone(), other(1)],
+        "equal events in a row are not one record that counts them"
+    );
+
+    // What is not quite the same has a record of its own, and so has what is
+    // the same and does not come right after.
+    let apart = [
+        AuditRecord {
+            class: AuditClass::Done,
+            ..plain.clone()
+        },
+        AuditRecord {
+            operation: Operation::ConfirmEmailChange,
+            ..plain.clone()
+        },
+        AuditRecord {
+            refused: Some(ErrorCode::InvalidCredentials),
+            ..plain.clone()
+        },
+        AuditRecord {
+            notices: [Notice::AccountLocked].into(),
+            ..plain.clone()
+        },
+        AuditRecord {
+            actor_id: Some(user_id(9)),
+            ..plain.clone()
+        },
+        AuditRecord {
+            session_id: None,
+            ..plain.clone()
+        },
+        AuditRecord {
+            mail: Some(MailKind::NewDevice),
+            ..plain.clone()
+        },
+        AuditRecord {
+            ip: parsed("2001:db8:0:1::7"),
+            ..plain.clone()
+        },
+        AuditRecord {
+            ip: None,
+            ..plain.clone()
+        },
+        AuditRecord {
+            user_agent: Some("Browser".to_owned()),
+            ..plain.clone()
+        },
+    ];
+    let mut expected = vec![other(1), counted];
+    let in_turn = apart.iter().flat_map(|record| [record, &plain]);
+    for (number, record) in (100..).zip(in_turn) {
+        let record = numbered(record, number);
+        append(&*store, &record, 100).await;
+        expected.push(record);
+    }
+    expected.reverse();
+    let found = done(store.events_of(user_id(1), None, ALL, NOW).await);
+    assert_eq!(found, expected, "events that differ were counted together");
+
+    // One that has expired counts nothing any more.
+    let late = AuditRecord {
+        at: at(100_119),
+        expires_at: at(200_000),
+        ..numbered(&plain, 200)
+    };
+    append(&*store, &late, 100).await;
+    let found = done(store.events_of(user_id(1), None, ALL, at(100_119)).await);
+    assert_eq!(
+        found,
+        [late],
+        "an event was counted in one that had expired"
+    );
+}
+
+fn parsed(address: &str) -> Option<IpAddr> {
+    address.parse().ok()
+}
+
+/// An event that is appended again is counted once, be it the first or the last of
+/// those that are one record.
+pub async fn an_event_appended_again_is_counted_once(store: Arc<dyn Store>) {
+    let same = |number: u32| AuditRecord {
+        id: event_id(number),
+        last_id: event_id(number),
+        ..event(1, 1, AuditClass::Done)
+    };
+    let count = async || {
+        let found = done(store.events_of(user_id(1), None, ALL, NOW).await);
+        found.iter().map(|event| event.count).collect::<Vec<_>>()
+    };
+    for number in 1..=5 {
+        for again in 0..3 {
+            let expected = match again {
+                0 => Insert::Inserted,
+                _ => Insert::Taken,
+            };
+            let appended = done(store.append_event(&same(number), 10).await);
+            assert_eq!(appended, expected, "an event that is appended again");
+            assert_eq!(count().await, [u64::from(number)], "what is counted");
+        }
+        let first = done(store.append_event(&same(1), 10).await);
+        assert_eq!(first, Insert::Taken, "the first event, appended again");
+    }
+    assert_eq!(count().await, [5], "what is counted in the end");
+}
+
+/// Removing a user's events removes those of all classes, and nobody else's,
 /// and says how many there were.
 pub async fn events_are_removed_for_one_user_only(store: Arc<dyn Store>) {
     for number in 1..=5 {
-        let class = AuditClass::ALL[number as usize % 2];
+        let class = AuditClass::ALL[number as usize % 3];
         append(&*store, &event(number, 1, class), 10).await;
     }
     append(&*store, &event(6, 2, AuditClass::Done), 10).await;

@@ -173,10 +173,13 @@ pub(super) fn event_id(number: u32) -> EventId {
     EventId::from_bytes(id)
 }
 
-/// An ordinary event about the user `user`, kept for 100 s.
+/// An ordinary event about the user `user`, kept for 100 s. No other number's is
+/// the same again.
 pub(super) fn event(number: u32, user: u32, class: AuditClass) -> AuditRecord {
     AuditRecord {
         id: event_id(number),
+        last_id: event_id(number),
+        count: 1,
         user_id: user_id(user),
         class,
         at: NOW,
@@ -184,7 +187,7 @@ pub(super) fn event(number: u32, user: u32, class: AuditClass) -> AuditRecord {
         refused: None,
         notices: crate::event::Notices::default(),
         actor_id: None,
-        session_id: None,
+        session_id: Some(session_id(number)),
         mail: None,
         ip: None,
         user_agent: None,
@@ -368,12 +371,15 @@ where
 /// Fails with `what` unless `session` is in no way there at `now`.
 pub(super) async fn assert_ended(store: &dyn Store, session: &Session, now: Timestamp, what: &str) {
     assert_eq!(done(store.session(session.id, now).await), None, "{what}");
-    let listed = done(store.sessions_of(session.user_id, now).await);
+    let listed = done(store.sessions_of(session.user_id, None, ALL, now).await);
     assert!(
         listed.iter().all(|other| other.id != session.id),
         "{what}, and it is still listed"
     );
 }
+
+/// More sessions or events than any property makes for one user.
+pub(super) const ALL: usize = 10_000;
 
 /// Runs `act(0)` to `act(racers - 1)` on as many tasks, which start together.
 pub(super) async fn race<T, F, A>(racers: u32, act: A) -> Vec<T>

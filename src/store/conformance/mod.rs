@@ -164,7 +164,8 @@ macro_rules! __store_properties {
                 a_session_comes_back_as_stored
                 a_taken_session_id_is_not_overwritten
                 a_session_ends_exactly_at_its_time
-                sessions_are_listed_last_seen_first
+                sessions_are_listed_greatest_id_first
+                pages_of_sessions_reach_each_once
                 a_session_is_ended_by_its_owner_only
                 only_the_sessions_that_are_named_end
                 the_sessions_of_earlier_epochs_end
@@ -218,6 +219,8 @@ macro_rules! __store_properties {
                 an_event_ends_exactly_at_its_time
                 the_oldest_events_make_room
                 events_of_a_clock_ahead_take_no_place
+                equal_events_in_a_row_are_one_with_a_count
+                an_event_appended_again_is_counted_once
                 events_are_removed_for_one_user_only
             }
             late {
@@ -264,6 +267,7 @@ macro_rules! __store_properties {
             event_races {
                 one_of_many_events_with_an_id_is_kept
                 no_event_of_many_at_once_is_lost
+                no_equal_event_of_many_at_once_is_lost
                 many_events_at_once_leave_as_many_as_are_kept
             }
             session_races {

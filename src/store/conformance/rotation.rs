@@ -14,7 +14,7 @@ async fn insert(store: &dyn Store, session: &Session) {
 async fn assert_kept(store: &dyn Store, expected: &Session, what: &str) {
     let found = done(store.session(expected.id, NOW).await);
     assert_eq!(found.as_ref(), Some(expected), "{what}");
-    let listed = done(store.sessions_of(expected.user_id, NOW).await);
+    let listed = done(store.sessions_of(expected.user_id, None, ALL, NOW).await);
     assert_eq!(listed.first(), Some(expected), "{what}, as it is listed");
 }
 

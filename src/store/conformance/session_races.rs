@@ -21,7 +21,7 @@ pub async fn one_of_many_sessions_with_an_id_wins(store: Arc<dyn Store>) {
         let winner = only_winner(&inserted, "parallel insertions of one session id");
         for racer in 0..racers {
             let session = contender(racer);
-            let listed = done(store.sessions_of(session.user_id, NOW).await);
+            let listed = done(store.sessions_of(session.user_id, None, ALL, NOW).await);
             let expected = (racer == winner).then_some(session);
             assert_eq!(
                 listed,
@@ -214,7 +214,7 @@ pub async fn no_session_escapes_when_all_are_ended(store: Arc<dyn Store>) {
             let found = done(store.session(session_id(round * 1000 + racer), NOW).await);
             left += usize::from(found.is_some());
         }
-        let listed = done(store.sessions_of(owner, NOW).await).len();
+        let listed = done(store.sessions_of(owner, None, ALL, NOW).await).len();
         assert_eq!(listed, left, "what is listed is not what is there");
         let opened = racers - racers / 8 + 8;
         assert_eq!(
@@ -253,7 +253,7 @@ pub async fn parallel_openings_leave_no_more_than_the_cap(store: Arc<dyn Store>)
             }
         })
         .await;
-        let mut left = done(store.sessions_of(owner, at(100)).await);
+        let mut left = done(store.sessions_of(owner, None, ALL, at(100)).await);
         left.sort_by_key(|session| session.id);
         let newest: Vec<Session> = (racers - KEEP..racers).map(session).collect();
         assert_eq!(left, newest, "what is left is not the newest");

@@ -1,5 +1,6 @@
 //! What holds for sessions.
 
+use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -52,7 +53,7 @@ pub async fn a_session_comes_back_as_stored(store: Arc<dyn Store>) {
                 Some(&session),
                 "a session came back other than stored"
             );
-            let listed = done(store.sessions_of(session.user_id, NOW).await);
+            let listed = done(store.sessions_of(session.user_id, None, ALL, NOW).await);
             assert_eq!(listed, [session], "a session was listed other than stored");
         }
     }
@@ -79,9 +80,12 @@ pub async fn a_taken_session_id_is_not_overwritten(store: Arc<dyn Store>) {
         Some(&first),
         "an id collision changed a session"
     );
-    let listed = done(store.sessions_of(second.user_id, NOW).await);
+    let listed = done(store.sessions_of(second.user_id, None, ALL, NOW).await);
     assert_eq!(listed, [], "a session that was refused is listed");
-    assert_eq!(done(store.sessions_of(first.user_id, NOW).await), [first]);
+    assert_eq!(
+        done(store.sessions_of(first.user_id, None, ALL, NOW).await),
+        [first]
+    );
 }
 
 /// A session is live until the millisecond before `expires_at`, and is gone at
@@ -104,7 +108,7 @@ pub async fn a_session_ends_exactly_at_its_time(store: Arc<dyn Store>) {
             "a session ended before its time"
         );
         assert_eq!(
-            done(store.sessions_of(session.user_id, last).await).len(),
+            done(store.sessions_of(session.user_id, None, ALL, last).await).len(),
             1,
             "a session was not listed to its end"
         );
@@ -127,41 +131,90 @@ pub async fn a_session_ends_exactly_at_its_time(store: Arc<dyn Store>) {
     );
 }
 
-/// The list is in the order of `last_seen_at`, newest first, then of the id,
-/// highest first; it holds one user's live sessions.
-pub async fn sessions_are_listed_last_seen_first(store: Arc<dyn Store>) {
+/// The list is in the order of the ids, the greatest first, whatever their times
+/// are; it holds one user's live sessions, and no more than its limit.
+pub async fn sessions_are_listed_greatest_id_first(store: Arc<dyn Store>) {
     let owner = user_id(1);
     let mut highest = [0; 12];
     highest[0] = 0xff;
     let mut lowest = [0xff; 12];
     lowest[0] = 0x01;
-    let seen = |id: SessionId, last_seen_at| Session {
+    let seen = |id: SessionId, millis| Session {
         id,
-        last_seen_at,
+        created_at: at(millis - 5),
+        last_seen_at: at(millis),
         ..session(0, owner)
     };
-    let expected = [
-        seen(session_id(3), at(2)),
-        seen(SessionId::from_bytes(highest), NOW),
-        seen(session_id(9), NOW),
-        seen(session_id(5), NOW),
-        seen(SessionId::from_bytes(lowest), NOW),
-        seen(session_id(7), at(-1)),
+    let mut expected = [
+        seen(session_id(3), 2),
+        seen(SessionId::from_bytes(highest), 0),
+        seen(session_id(9), 0),
+        seen(session_id(5), 0),
+        seen(SessionId::from_bytes(lowest), 0),
+        seen(session_id(7), -1),
     ];
     for index in [3, 0, 5, 1, 4, 2] {
         insert(&*store, &expected[index]).await;
     }
-    let expired = Session {
-        expires_at: at(1),
-        ..session(20, owner)
-    };
-    insert(&*store, &expired).await;
+    // Above, between and below the others.
+    for (number, id) in (20..).zip([20, 6, 1]) {
+        let expired = Session {
+            expires_at: at(1),
+            absolute_expires_at: at(900_000 + number),
+            ..session(id, owner)
+        };
+        insert(&*store, &expired).await;
+    }
     insert(&*store, &session(21, user_id(2))).await;
-    assert_eq!(
-        done(store.sessions_of(owner, at(1)).await),
-        expected,
-        "the sessions are not those of the user, last seen first"
-    );
+    expected.sort_by_key(|session| Reverse(session.id));
+    for limit in 0..8 {
+        assert_eq!(
+            done(store.sessions_of(owner, None, limit, at(1)).await),
+            expected[..limit.min(expected.len())],
+            "the sessions are not {limit} of the user's, the greatest id first"
+        );
+    }
+}
+
+/// Pages, each asked for with the last id of the one before, hold each session
+/// once that is there all the time, whatever is opened, refreshed or ended
+/// meanwhile, the last one of a page included.
+pub async fn pages_of_sessions_reach_each_once(store: Arc<dyn Store>) {
+    for (number, limit) in (1..).zip(1..=4) {
+        let (owner, first) = (user_id(number), number * 1000);
+        let of = |number: u32| session(first + number, owner);
+        for number in (10..=100).step_by(10) {
+            insert(&*store, &of(number)).await;
+        }
+        let (mut seen, mut after) = (Vec::new(), None);
+        for round in 0.. {
+            let page = done(store.sessions_of(owner, after, limit, NOW).await);
+            assert!(page.len() <= limit, "a page has more than its limit");
+            let Some(last) = page.last() else { break };
+            assert!(round < 20, "the pages do not come to an end");
+            after = Some(last.id);
+            seen.extend(page.iter().map(|session| session.id));
+            if round == 0 {
+                // The place reached is between 70 and 100.
+                assert!(done(store.end_session(owner, last.id).await));
+                assert!(done(store.end_session(owner, of(40).id).await));
+                for number in [35, 101, 110] {
+                    insert(&*store, &of(number)).await;
+                }
+                // Neither does what is seen last come first.
+                for number in [10, 60] {
+                    let rotated = store.rotate(of(number).id, 0, POLICY, at(50_000));
+                    assert!(matches!(done(rotated.await), Rotation::Rotated(_)));
+                }
+            }
+        }
+        let expected = [100, 90, 80, 70, 60, 50, 35, 30, 20, 10];
+        assert_eq!(
+            seen,
+            expected.map(|number| of(number).id),
+            "the sessions of all pages of {limit}, in the order in which they came"
+        );
+    }
 }
 
 /// Ending a session needs the user whose it is; what has ended stays so.
@@ -191,7 +244,10 @@ pub async fn a_session_is_ended_by_its_owner_only(store: Arc<dyn Store>) {
     assert_ended(&*store, &mine, NOW, "an ended session is there").await;
     let rotation = done(store.rotate(mine.id, 0, POLICY, NOW).await);
     assert_eq!(rotation, Rotation::Gone, "an ended session was refreshed");
-    assert_eq!(done(store.sessions_of(theirs.user_id, NOW).await), [theirs]);
+    assert_eq!(
+        done(store.sessions_of(theirs.user_id, None, ALL, NOW).await),
+        [theirs]
+    );
 }
 
 /// Of the sessions that are named, those of the user end, and no other; the
@@ -226,7 +282,7 @@ pub async fn only_the_sessions_that_are_named_end(store: Arc<dyn Store>) {
                 "not the sessions that were named have ended ({named:?})"
             );
         }
-        let left = done(store.sessions_of(owner, NOW).await);
+        let left = done(store.sessions_of(owner, None, ALL, NOW).await);
         assert_eq!(
             left.len() + usize::try_from(count).unwrap_or(0),
             3,

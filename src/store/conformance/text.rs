@@ -147,7 +147,7 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
     let mut session = session(number, hostile.id);
     session.user_agent = Some(format!("{text}\0{text}"));
     assert_eq!(done(store.insert_session(&session).await), Insert::Inserted);
-    let listed = done(store.sessions_of(hostile.id, NOW).await);
+    let listed = done(store.sessions_of(hostile.id, None, ALL, NOW).await);
     assert_eq!(listed, [session], "a user agent of hostile text");
 
     let purpose = TokenPurpose::ChangeEmail;

@@ -69,7 +69,7 @@ pub async fn what_is_not_there_is_not_found(store: Arc<dyn Store>) {
             None,
             "a session was found by an id that none has"
         );
-        let listed = done(store.sessions_of(absent.id, NOW).await);
+        let listed = done(store.sessions_of(absent.id, None, ALL, NOW).await);
         assert!(listed.is_empty(), "nobody's sessions were listed");
         assert_eq!(
             done(store.rotate(session, 0, POLICY, NOW).await),

@@ -32,6 +32,7 @@ impl Entry for AuditRecord {
 /// The ids of a user's events, class by class.
 #[derive(Default)]
 struct Ids {
+    credentials: BTreeSet<EventId>,
     done: BTreeSet<EventId>,
     tried: BTreeSet<EventId>,
 }
@@ -39,13 +40,24 @@ struct Ids {
 impl Ids {
     fn class(&mut self, class: AuditClass) -> &mut BTreeSet<EventId> {
         match class {
+            AuditClass::Credentials => &mut self.credentials,
             AuditClass::Done => &mut self.done,
             AuditClass::Tried => &mut self.tried,
         }
     }
 
+    fn classes(&self) -> [&BTreeSet<EventId>; 3] {
+        [&self.credentials, &self.done, &self.tried]
+    }
+
     fn is_empty(&self) -> bool {
-        self.done.is_empty() && self.tried.is_empty()
+        self.classes().iter().all(|class| class.is_empty())
+    }
+
+    /// The greatest one that is not above `id`.
+    fn up_to(&self, id: EventId) -> Option<EventId> {
+        let newest = |class: &BTreeSet<EventId>| class.range(..=id).next_back().copied();
+        self.classes().into_iter().filter_map(newest).max()
     }
 }
 
@@ -70,8 +82,9 @@ impl Events {
         self.entries.len()
     }
 
-    /// Adds `record` unless its id is taken, and drops the oldest of its user
-    /// and class beyond `keep`.
+    /// Adds `record` unless its id is taken, or counts it in the one before it if
+    /// it is the same again, and drops the oldest of its user and class beyond
+    /// `keep`.
     pub(super) fn append(
         &mut self,
         record: AuditRecord,
@@ -81,6 +94,16 @@ impl Events {
         self.sweep(now, STEP);
         if self.entries.get(id).is_some() {
             return Ok(Insert::Taken);
+        }
+        let before = self.by_user.get(&user).and_then(|ids| ids.up_to(id));
+        if let Some(before) = before.and_then(|id| self.entries.get_mut(id)) {
+            if before.last_id == id {
+                return Ok(Insert::Taken);
+            }
+            if before.is_repeated_by(&record) {
+                before.count_in(&record);
+                return Ok(Insert::Inserted);
+            }
         }
         // Whoever has as many as are kept makes room by this very record.
         let dropped = self.beyond(user, class, id, keep.saturating_sub(1));
@@ -133,7 +156,7 @@ impl Events {
         };
         let end = before.map_or(Bound::Unbounded, Bound::Excluded);
         let mut found: Vec<&AuditRecord> = Vec::new();
-        for class in [&ids.done, &ids.tried] {
+        for class in ids.classes() {
             let newest = class.range((Bound::Unbounded, end)).rev();
             let records = newest.filter_map(|id| self.entries.get(*id));
             found.extend(records.filter(|record| record.is_live(now)).take(limit));
@@ -145,8 +168,8 @@ impl Events {
     pub(super) fn remove_of(&mut self, user: UserId) -> u64 {
         let ids = self.by_user.remove(&user).unwrap_or_default();
         shrink(&mut self.by_user);
-        let ids = ids.done.into_iter().chain(ids.tried);
-        ids.filter_map(|id| self.entries.remove(id)).count() as u64
+        let ids = ids.classes().into_iter().flatten();
+        ids.filter_map(|id| self.entries.remove(*id)).count() as u64
     }
 
     /// See [`Expiring::rewind`].

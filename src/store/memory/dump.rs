@@ -129,6 +129,8 @@ fn token(token: &OneTimeToken) -> String {
 fn event(record: &AuditRecord) -> String {
     let AuditRecord {
         id,
+        last_id,
+        count,
         user_id,
         class,
         at,
@@ -145,7 +147,7 @@ fn event(record: &AuditRecord) -> String {
     let refused = refused.map(ErrorCode::as_str);
     let mail = mail.map(MailKind::as_str);
     format!(
-        "event {id} {user_id} {class:?} {at} {operation} {refused:?} {notices} {actor_id:?} \
+        "event {id} {last_id} {count} {user_id} {class:?} {at} {operation} {refused:?} {notices} {actor_id:?} \
          {session_id:?} {mail:?} {ip:?} {} {expires_at}",
         user_agent.as_deref().unwrap_or_default()
     )

@@ -1,6 +1,7 @@
 //! Expiring entries that belong to a user: sessions and tokens.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 
 use super::expiring::{Entry, Expiring, STEP, shrink};
 use crate::id::UserId;
@@ -55,6 +56,16 @@ impl<E: OwnedEntry> Owned<E> {
 
     pub(super) fn of(&self, owner: UserId) -> impl Iterator<Item = &E> {
         let keys = self.by_owner.get(&owner).into_iter().flatten();
+        keys.filter_map(|key| self.entries.get(*key))
+    }
+
+    /// The owner's entries whose keys are below `end`, or all, the greatest key
+    /// first.
+    pub(super) fn below(&self, owner: UserId, end: Option<E::Key>) -> impl Iterator<Item = &E> {
+        let end = end.map_or(Bound::Unbounded, Bound::Excluded);
+        let keys = self.by_owner.get(&owner);
+        let keys = keys.map(|keys| keys.range((Bound::Unbounded, end)).rev());
+        let keys = keys.into_iter().flatten();
         keys.filter_map(|key| self.entries.get(*key))
     }
 

@@ -1,7 +1,5 @@
 //! Sessions in memory.
 
-use std::cmp::Reverse;
-
 use async_trait::async_trait;
 
 use super::MemoryStore;
@@ -24,16 +22,17 @@ impl SessionStore for MemoryStore {
         Ok(live.cloned())
     }
 
-    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-        let mut live: Vec<Session> = {
-            let sessions = self.read_sessions();
-            let all = sessions.of(user);
-            all.filter(|session| session.is_live(now))
-                .cloned()
-                .collect()
-        };
-        live.sort_unstable_by_key(|session| Reverse((session.last_seen_at, session.id)));
-        Ok(live)
+    async fn sessions_of(
+        &self,
+        user: UserId,
+        after: Option<SessionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        let sessions = self.read_sessions();
+        let live = sessions.below(user, after);
+        let live = live.filter(|session| session.is_live(now));
+        Ok(live.take(limit).cloned().collect())
     }
 
     async fn rotate(

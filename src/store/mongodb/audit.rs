@@ -9,8 +9,8 @@ use serde::de::value::{Error as ParseError, StrDeserializer};
 
 use super::MongoStore;
 use super::act::Act;
-use super::document::{Record, SCHEMA, date, object_id};
-use super::error::{is_duplicate, store_error};
+use super::document::{Record, SCHEMA, batch, date, object_id};
+use super::error::{is_duplicate, out_of_range, store_error};
 use crate::audit::{AuditClass, AuditRecord};
 use crate::event::{Notice, Notices};
 use crate::id::{EventId, SessionId, UserId};
@@ -25,9 +25,12 @@ fn optional_id(id: Option<[u8; 12]>) -> Bson {
     id.map_or(Bson::Null, |id| object_id(id).into())
 }
 
-fn to_document(record: &AuditRecord) -> Document {
-    doc! {
+fn to_document(record: &AuditRecord) -> Result<Document, StoreError> {
+    let count = i64::try_from(record.count).map_err(|_| out_of_range("count"))?;
+    Ok(doc! {
         "_id": object_id(record.id.to_bytes()),
+        "last_id": object_id(record.last_id.to_bytes()),
+        "count": count,
         "user_id": object_id(record.user_id.to_bytes()),
         "class": record.class.as_str(),
         "at": date(record.at),
@@ -43,7 +46,7 @@ fn to_document(record: &AuditRecord) -> Document {
         "user_agent": record.user_agent.as_deref(),
         "expires_at": date(record.expires_at),
         "schema": SCHEMA,
-    }
+    })
 }
 
 /// The value that is written as the text in `field`: the name that it has in
@@ -84,8 +87,12 @@ fn notices(record: &Record<'_>) -> Result<Notices, StoreError> {
 fn from_document(fields: &Document) -> Result<AuditRecord, StoreError> {
     let record = Record::new("event", fields)?;
     let ip = record.optional_text("ip")?.map(str::parse).transpose();
+    let id = record.id("_id")?;
     Ok(AuditRecord {
-        id: EventId::from_bytes(record.id("_id")?),
+        id: EventId::from_bytes(id),
+        // Records of the first version have come once.
+        last_id: EventId::from_bytes(record.id_or("last_id", id)?),
+        count: record.count_or("count", 1)?,
         user_id: UserId::from_bytes(record.id("user_id")?),
         class: named(&record, "class", record.text("class")?)?,
         at: record.instant("at")?,
@@ -99,6 +106,50 @@ fn from_document(fields: &Document) -> Result<AuditRecord, StoreError> {
         user_agent: record.optional_text("user_agent")?.map(str::to_owned),
         expires_at: record.instant("expires_at")?,
     })
+}
+
+/// What the record right below `record` makes of it: counts it, if it is the same
+/// again. `None` when there is no such record.
+async fn count_in(
+    audit: &Collection<Document>,
+    record: &AuditRecord,
+    act: Act,
+) -> Result<Option<Insert>, StoreError> {
+    let mut up_to = by_user(record.user_id);
+    up_to.insert("_id", doc! { "$lte": object_id(record.id.to_bytes()) });
+    let found = audit.find_one(up_to).sort(doc! { "_id": -1 });
+    let found = found.max_time(act.left()?).await.map_err(store_error)?;
+    // One that cannot be read counts nothing, and keeps nothing from being added.
+    let Some(before) = found.and_then(|fields| from_document(&fields).ok()) else {
+        return Ok(None);
+    };
+    if before.last_id == record.id {
+        return Ok(Some(Insert::Taken));
+    }
+    if !before.is_repeated_by(record) {
+        return Ok(None);
+    }
+    // Once a later one is counted, or the record is gone, it fits no more. Nor does
+    // a record of the first version, which has no count.
+    let last = object_id(record.last_id.to_bytes());
+    let filter = doc! {
+        "_id": object_id(before.id.to_bytes()),
+        "last_id": { "$lt": last },
+    };
+    let count = i64::try_from(record.count).map_err(|_| out_of_range("count"))?;
+    let update = doc! {
+        "$inc": { "count": count },
+        "$set": {
+            "last_id": last,
+            "at": date(record.at),
+            "ip": record.ip.map(|ip| ip.to_string()),
+            "expires_at": date(record.expires_at),
+        },
+    };
+    act.may_send()?;
+    let result = audit.update_one(filter, update).await;
+    let is_counted = result.map_err(store_error)?.matched_count == 1;
+    Ok(is_counted.then_some(Insert::Inserted))
 }
 
 /// Drops the oldest of the user's events of the class beyond `keep`, all at
@@ -115,12 +166,12 @@ async fn make_room(
     let mut up_to = by_user(user);
     up_to.insert("class", class.as_str());
     up_to.insert("_id", doc! { "$lte": object_id(id.to_bytes()) });
-    let (skip, limit) = (number(keep), number(spare).saturating_add(1));
+    let (skip, limit) = (u64::try_from(keep), spare.saturating_add(1));
     let mut cursor = audit
         .find(up_to.clone())
         .projection(doc! { "_id": 1 })
         .sort(doc! { "_id": -1 })
-        .skip(skip)
+        .skip(skip.unwrap_or(u64::MAX))
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .batch_size(batch(limit))
         .max_time(act.left()?)
@@ -140,23 +191,17 @@ async fn make_room(
     Ok(())
 }
 
-/// What lets up to `limit` records come in one answer, with room for the end of
-/// them.
-fn batch(limit: u64) -> u32 {
-    u32::try_from(limit).map_or(1000, |limit| limit.saturating_add(1))
-}
-
-fn number(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
-}
-
 #[async_trait]
 impl AuditStore for MongoStore {
     async fn append_event(&self, record: &AuditRecord, keep: usize) -> Result<Insert, StoreError> {
         let audit = self.inner.audit.clone();
-        let document = to_document(record);
+        let document = to_document(record)?;
+        let record = record.clone();
         let (user, class, id) = (record.user_id, record.class, record.id);
         self.run(|act| async move {
+            if let Some(counted) = count_in(&audit, &record, act).await? {
+                return Ok(counted);
+            }
             act.may_send()?;
             match audit.insert_one(document).await {
                 Ok(_) => {}
@@ -193,7 +238,7 @@ impl AuditStore for MongoStore {
                 .find(filter)
                 .sort(doc! { "_id": -1 })
                 .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-                .batch_size(batch(number(limit)))
+                .batch_size(batch(limit))
                 .max_time(act.left()?)
                 .await
                 .map_err(store_error)?;

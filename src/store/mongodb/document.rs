@@ -45,6 +45,12 @@ pub(super) fn bytes<const N: usize>(value: &Bson) -> Option<[u8; N]> {
     }
 }
 
+/// The batch size that lets up to `limit` records come in one answer, with room
+/// for the end of them.
+pub(super) fn batch(limit: usize) -> u32 {
+    u32::try_from(limit).map_or(1000, |limit| limit.saturating_add(1))
+}
+
 /// A record of which one field after the other is read. What is missing or of
 /// another type makes it [`StoreError::Corrupt`], with its kind and id.
 pub(super) struct Record<'a> {
@@ -151,6 +157,26 @@ impl<'a> Record<'a> {
             other => return Err(self.unexpected(field, other, "an integer")),
         };
         u64::try_from(number).map_err(|_| self.corrupt(field, "is negative"))
+    }
+
+    /// A count, or `default` if the record lacks the field.
+    pub(super) fn count_or(&self, field: &'static str, default: u64) -> Result<u64, StoreError> {
+        match self.fields.contains_key(field) {
+            true => self.count(field),
+            false => Ok(default),
+        }
+    }
+
+    /// An id, or `default` if the record lacks the field.
+    pub(super) fn id_or(
+        &self,
+        field: &'static str,
+        default: [u8; 12],
+    ) -> Result<[u8; 12], StoreError> {
+        match self.fields.contains_key(field) {
+            true => self.id(field),
+            false => Ok(default),
+        }
     }
 
     /// An instant, or the earliest one if the record lacks the field.

@@ -23,6 +23,7 @@ struct Needed {
 impl Needed {
     fn keys(&self) -> Document {
         match self.purpose {
+            Purpose::Page => doc! { self.field: 1, "_id": -1 },
             Purpose::Newest => doc! { self.field: 1, "_id": -1, "class": 1 },
             _ => doc! { self.field: 1 },
         }
@@ -40,6 +41,8 @@ impl Needed {
 enum Purpose {
     Unique,
     Lookup,
+    /// By the field, then the greatest id first.
+    Page,
     /// By the field, then the newest first, of one class or of both.
     Newest,
     /// Removes records this long after the date in the field.
@@ -67,7 +70,8 @@ fn needed(kind: Kind, config: &MongoConfig) -> Vec<Needed> {
             index("email_canonical", EMAIL, Purpose::Unique),
             index("roles", "roles", Purpose::Lookup),
         ],
-        Kind::Sessions | Kind::Tokens => vec![index("user_id", "user_id", Purpose::Lookup)],
+        Kind::Sessions => vec![index("user_id", "user_id_page", Purpose::Page)],
+        Kind::Tokens => vec![index("user_id", "user_id", Purpose::Lookup)],
         Kind::Audit => vec![index("user_id", "user_id_newest", Purpose::Newest)],
         Kind::Meta | Kind::Limits | Kind::Attempts => Vec::new(),
     };

@@ -169,5 +169,10 @@ fn audit() -> Document {
         ("expires_at", &["date"]),
         ("schema", INTEGER),
     ];
-    schema(fields, &[("notices", &["array"])])
+    let optional: &[Field] = &[
+        ("notices", &["array"]),
+        ("last_id", &["objectId"]),
+        ("count", INTEGER),
+    ];
+    schema(fields, optional)
 }

@@ -1,7 +1,5 @@
 //! Sessions.
 
-use std::cmp::Reverse;
-
 use ::mongodb::Collection;
 use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{Bson, Document, doc};
@@ -10,7 +8,7 @@ use async_trait::async_trait;
 
 use super::MongoStore;
 use super::act::Act;
-use super::document::{Record, SCHEMA, date, object_id};
+use super::document::{Record, SCHEMA, batch, date, object_id};
 use super::error::{is_duplicate, out_of_range, store_error};
 use crate::id::{SessionId, UserId};
 use crate::session::{Rotation, RotationPolicy, Session};
@@ -23,6 +21,16 @@ fn by_id(id: SessionId) -> Document {
 
 fn by_user(user: UserId) -> Document {
     doc! { "user_id": object_id(user.to_bytes()) }
+}
+
+/// Fits what has not expired by `now`: with `$not`, so that a record with a missing
+/// or wrong field fits too and is reported, instead of looking as if it were not
+/// there.
+fn live_at(now: Timestamp) -> Document {
+    doc! {
+        "expires_at": { "$not": { "$lte": date(now) } },
+        "absolute_expires_at": { "$not": { "$lte": date(now) } },
+    }
 }
 
 fn to_document(session: &Session) -> Result<Document, StoreError> {
@@ -200,12 +208,38 @@ impl SessionStore for MongoStore {
         .await
     }
 
-    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+    async fn sessions_of(
+        &self,
+        user: UserId,
+        after: Option<SessionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        // Which a server would take for no limit.
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let mut filter = live_at(now);
+        filter.extend(by_user(user));
+        filter.insert("ended_at", doc! { "$not": { "$type": "date" } });
+        if let Some(after) = after {
+            filter.insert("_id", doc! { "$lt": object_id(after.to_bytes()) });
+        }
         let sessions = self.inner.sessions.clone();
         self.run(|act| async move {
-            let mut live = all_of(&sessions, user, act).await?;
-            live.retain(|session| session.is_live(now));
-            live.sort_by_key(|session| Reverse((session.last_seen_at, session.id)));
+            let mut cursor = sessions
+                .find(filter)
+                .sort(doc! { "_id": -1 })
+                .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+                .batch_size(batch(limit))
+                .max_time(act.left()?)
+                .await
+                .map_err(store_error)?;
+            let mut live = Vec::new();
+            while cursor.advance().await.map_err(store_error)? {
+                let fields = cursor.deserialize_current().map_err(store_error)?;
+                live.extend(from_document(&fields)?);
+            }
             Ok(live)
         })
         .await
@@ -224,15 +258,9 @@ impl SessionStore for MongoStore {
         let Some((presented, next)) = counters else {
             return Ok(Rotation::Gone);
         };
-        // Written with `$not`, so that a record with a missing or wrong field
-        // fits too and is reported, instead of looking as if it were not there.
         let mut filter = by_id(id);
+        filter.extend(live_at(now));
         filter.insert("ended_at", Bson::Null);
-        filter.insert("expires_at", doc! { "$not": { "$lte": date(now) } });
-        filter.insert(
-            "absolute_expires_at",
-            doc! { "$not": { "$lte": date(now) } },
-        );
         filter.insert("refresh_counter", doc! { "$not": { "$lt": presented } });
         let update = rotation(presented, next, policy, now);
         let sessions = self.inner.sessions.clone();

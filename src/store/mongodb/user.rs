@@ -7,7 +7,7 @@ use ::mongodb::options::{ReturnDocument, UpdateModifications};
 use async_trait::async_trait;
 
 use super::MongoStore;
-use super::document::{Record, SCHEMA, binary, bytes, date, object_id, optional_date};
+use super::document::{Record, SCHEMA, batch, binary, bytes, date, object_id, optional_date};
 use super::error::{is_duplicate, out_of_range, store_error};
 use super::json;
 use crate::authz::Role;
@@ -428,7 +428,7 @@ impl UserStore for MongoStore {
                 .sort(doc! { "_id": 1 })
                 .limit(i64::try_from(limit).unwrap_or(i64::MAX))
                 // All in one answer, and room for the end of them.
-                .batch_size(u32::try_from(limit).map_or(1000, |limit| limit.saturating_add(1)))
+                .batch_size(batch(limit))
                 .max_time(act.left()?)
                 .await
                 .map_err(store_error)?;

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use admittance::error::AuthError;
-use admittance::service::{ChangeRoles, FindUser, ListEvents, ListUsers, SetStatus, UserView};
+use admittance::service::{
+    ChangeRoles, FindUser, ListEvents, ListSessions, ListUsers, SetStatus, UserView,
+};
 use admittance::user::UserStatus;
 
 use super::ops::clerk;
@@ -40,7 +42,9 @@ impl Scene {
                     assert!(has(ANN) && has(BOB) && page.next.is_none());
                 }
                 Op::ListUserSessions => {
-                    let list = auth.list_user_sessions(&admin, id, here).await?;
+                    let list = auth
+                        .list_user_sessions(&admin, id, ListSessions::default(), here)
+                        .await?;
                     assert_eq!(list.sessions.len(), 3);
                 }
                 Op::ListUserEvents => {

@@ -193,7 +193,11 @@ impl Scene {
     pub(crate) async fn usable_sessions(&self) -> usize {
         let epoch = self.stored(ANN).await.unwrap().auth_epoch;
         let now = self.bed.clock.now();
-        let sessions = self.truth.sessions_of(self.before.id, now).await.unwrap();
+        let sessions = self
+            .truth
+            .sessions_of(self.before.id, None, 1000, now)
+            .await
+            .unwrap();
         sessions
             .iter()
             .filter(|session| session.auth_epoch == epoch)

@@ -228,7 +228,13 @@ impl Scene {
     /// No row of Ann's is left, not even one that means nothing.
     pub(crate) async fn assert_no_rows(&self) {
         let (id, now) = (self.before.id, self.before.created_at);
-        assert!(self.truth.sessions_of(id, now).await.unwrap().is_empty());
+        assert!(
+            self.truth
+                .sessions_of(id, None, 1000, now)
+                .await
+                .unwrap()
+                .is_empty()
+        );
         assert!(self.truth.tokens_of(id, now).await.unwrap().is_empty());
     }
 

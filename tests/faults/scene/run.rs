@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use admittance::service::{
-    ListEvents, PasswordStrengthRequest, RefreshRequest, RequestContext, UpdateProfile,
+    ListEvents, ListSessions, PasswordStrengthRequest, RefreshRequest, RequestContext,
+    UpdateProfile,
 };
 use serde_json::json;
 
@@ -100,7 +101,9 @@ impl Scene {
                     Ok(None)
                 }
                 Op::ListSessions => {
-                    let list = auth.list_sessions(&ann, here).await?;
+                    let list = auth
+                        .list_sessions(&ann, ListSessions::default(), here)
+                        .await?;
                     assert_eq!(list.sessions.len(), 3);
                     Ok(None)
                 }

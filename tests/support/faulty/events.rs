@@ -18,6 +18,29 @@ impl FaultyStore {
         record
     }
 
+    /// The record that counts `record`, and its id.
+    fn repeated(&self, tables: &Tables, record: &AuditRecord) -> Option<(EventId, AuditRecord)> {
+        let mine = |event: &&AuditRecord| event.user_id == record.user_id && event.id <= record.id;
+        let counts = |event: &&AuditRecord| {
+            let mut next = record.clone();
+            match self.fault {
+                NeverCounts => return false,
+                CountsOtherSessionsToo => next.session_id = event.session_id,
+                CountsInExpired if !event.is_live(next.at) => next.at = Timestamp::MIN,
+                _ => {}
+            }
+            event.last_id == record.id || event.is_repeated_by(&next)
+        };
+        let mut mine = tables.events.values().filter(mine);
+        let found = match self.has(CountsAcrossOthers) {
+            true => mine.find(counts),
+            false => mine.max_by_key(|event| event.id).filter(counts),
+        };
+        found
+            .filter(|event| event.id != record.id)
+            .map(|event| (event.id, event.clone()))
+    }
+
     /// The ids that make room for `record`.
     fn beyond(&self, tables: &Tables, record: &AuditRecord, keep: usize) -> Vec<EventId> {
         if self.has(KeepsAllEvents) {
@@ -45,6 +68,26 @@ impl FaultyStore {
 impl AuditStore for FaultyStore {
     async fn append_event(&self, record: &AuditRecord, keep: usize) -> Result<Insert, StoreError> {
         let record = self.kept_event(record);
+        let find = |tables: &Tables| self.repeated(tables, &record);
+        let count = |tables: &mut Tables, found: Option<(EventId, AuditRecord)>| {
+            let (id, before) = found?;
+            if before.last_id == record.id && !self.has(CountsAgain) {
+                return Some(Insert::Taken);
+            }
+            if self.has(ReadsThenCountsEvents) {
+                tables.events.insert(id, before.clone());
+            }
+            let counted = tables.events.get_mut(&id)?;
+            let mut last = record.clone();
+            if self.has(KeepsTimeOfFirst) {
+                (last.at, last.expires_at) = (counted.at, counted.expires_at);
+            }
+            counted.count_in(&last);
+            Some(Insert::Inserted)
+        };
+        if let Some(counted) = self.act(ReadsThenCountsEvents, find, count).await {
+            return Ok(counted);
+        }
         let check =
             |tables: &Tables| tables.events.contains_key(&record.id) && !self.has(OverwritesEvents);
         let write = |tables: &mut Tables, taken| match taken {

@@ -110,6 +110,14 @@ pub(crate) enum Fault {
     SessionsExpireLate,
     IgnoresAbsoluteEnd,
     ListsOldestFirst,
+    ListsByLastSeen,
+    ListsSessionsOfAll,
+    SessionPagesBeginAnew,
+    PagesRepeatASession,
+    LooksForTheLastSession,
+    CutsSessionsBeforeTheyAreSifted,
+    IgnoresSessionLimit,
+    TakesZeroSessionsForAll,
     EndsSessionsOfOthers,
     EndsUnnamedSessions,
     EndsNoDeadSessions,
@@ -187,6 +195,12 @@ pub(crate) enum Fault {
     CountsEventsAhead,
     RemovesEventsOfAll,
     RemovesNoEvents,
+    NeverCounts,
+    CountsOtherSessionsToo,
+    CountsInExpired,
+    CountsAcrossOthers,
+    CountsAgain,
+    KeepsTimeOfFirst,
 
     ChecksThenInsertsUser,
     ChecksThenReplacesPassword,
@@ -209,6 +223,7 @@ pub(crate) enum Fault {
     ReadsThenCountsAttempts,
     ChecksThenAppends,
     WritesAllEventsBack,
+    ReadsThenCountsEvents,
 }
 
 use Fault::*;
@@ -354,14 +369,44 @@ impl SessionStore for FaultyStore {
         Ok(found.filter(|found| self.is_live(found, now)).cloned())
     }
 
-    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+    async fn sessions_of(
+        &self,
+        user: UserId,
+        after: Option<SessionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
         let tables = self.tables();
-        let live = |session: &&Session| session.user_id == user && self.is_live(session, now);
-        let mut live: Vec<Session> = tables.sessions.values().filter(live).cloned().collect();
-        live.sort_by_key(|session| (session.last_seen_at, session.id));
+        let is_below = |id: SessionId| match after {
+            None => true,
+            Some(_) if self.has(SessionPagesBeginAnew) => true,
+            Some(after) if self.has(PagesRepeatASession) => id <= after,
+            Some(after) => id < after,
+        };
+        let mine = |session: &&Session| {
+            let is_live = self.is_live(session, now) || self.has(CutsSessionsBeforeTheyAreSifted);
+            let is_owned = session.user_id == user || self.has(ListsSessionsOfAll);
+            is_owned && is_live && is_below(session.id)
+        };
+        let mut live: Vec<Session> = tables.sessions.values().filter(mine).cloned().collect();
+        live.sort_by_key(|session| session.id);
+        if self.has(ListsByLastSeen) {
+            live.sort_by_key(|session| session.last_seen_at);
+        }
         if !self.has(ListsOldestFirst) {
             live.reverse();
         }
+        if let (Some(after), true) = (after, self.has(LooksForTheLastSession)) {
+            // One that has ended is not found, and nothing after it.
+            let place = tables.sessions.get(&after).map_or(usize::MAX, |_| 0);
+            live.drain(..place.min(live.len()));
+        }
+        match self.fault {
+            IgnoresSessionLimit => {}
+            TakesZeroSessionsForAll if limit == 0 => {}
+            _ => live.truncate(limit),
+        }
+        live.retain(|session| self.is_live(session, now));
         Ok(live)
     }
 
