@@ -98,7 +98,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             && user.roles.is_subset(self.config().roles.initial_roles())
             && user.created_at >= policy.registered_since
             && policy.is_over(last_used.max(user.created_at), now);
-        Ok(is_candidate && self.inner.store.sessions_of(user.id, now).await?.is_empty())
+        if !is_candidate {
+            return Ok(false);
+        }
+        let live = self.inner.store.sessions_of(user.id, None, 1, now).await?;
+        Ok(live.is_empty())
     }
 
     /// Removes `user`, unless something was done with the account since it was read.

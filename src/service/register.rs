@@ -3,8 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use super::attempt::hashing_failed;
-use super::onboarding::Occasion;
 use super::mailing::NewLink;
+use super::onboarding::Occasion;
 use super::operation::{Subject, Trail};
 use super::{
     Accepted, AuthService, RegisterOutcome, RegisterRequest, RegisterResponse, RequestContext,

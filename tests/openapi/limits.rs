@@ -26,7 +26,6 @@ async fn each_endpoint_that_is_said_to_have_a_limit_has_one() {
     settings.limits.mail_by_account = one;
     settings.limits.mail_by_address = one;
     settings.limits.export_by_account = one;
-    settings.limits.session_by_account = one;
     let bed = whole_over(server.bed.store.clone(), settings);
     let limited = Server::new(bed, everything());
     let login = json!({ "email": "ada@example.org", "password": "x" });

@@ -62,7 +62,7 @@ async fn intruder(bed: &Bed) -> (RequestContext, Authenticated) {
 /// The login from elsewhere is there.
 async fn is_seen(bed: &Bed, who: &Authenticated, there: &RequestContext, what: &str) {
     let all = kept(bed, who.user().id).await;
-    let is_login = |event: &&AuditRecord| event.operation == Login && event.ip == there.ip;
+    let is_login = |event: &&AuditRecord| event.operation == Login && event.ip == there.ip();
     let found = all
         .iter()
         .find(is_login)

@@ -130,7 +130,10 @@ async fn asvs_16_4_1_a_user_agent_of_a_mebibyte_is_cut_in_session_and_event() {
     assert_eq!(bed.events.last().user_agent.as_deref(), Some(&*kept));
     let ann = bed.validate(&tokens).await.unwrap();
     assert_eq!(ann.session().user_agent.as_deref(), Some(&*kept));
-    let listed = bed.auth.list_sessions(&ann, &there).await.unwrap();
+    let listed = bed
+        .auth
+        .list_sessions(&ann, ListSessions::default(), &there);
+    let listed = listed.await.unwrap();
     assert_eq!(listed.sessions[0].user_agent.as_deref(), Some(&*kept));
 }
 

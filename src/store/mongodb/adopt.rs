@@ -13,10 +13,10 @@ use ::mongodb::bson::doc;
 use super::MongoStore;
 use super::config::MongoConfig;
 use super::error::code;
-use super::start_error::StartError;
 use super::kind::Kind;
 use super::note::{Note, Notes};
 use super::start::{done, prepare};
+use super::start_error::StartError;
 use super::{indexes, schema};
 
 const NAMESPACE_NOT_FOUND: i32 = 26;

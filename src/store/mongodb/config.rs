@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::error::ConfigError;
 use super::kind::Kind;
+use crate::error::ConfigError;
 
 /// How many connections a client has at most that
 /// [`MongoStore::connect`](super::MongoStore::connect) makes, where neither the
@@ -115,7 +115,6 @@ impl MongoConfig {
         }
     }
 
-impl MongoConfig {
     /// Allows deadlines, counts and times of any size. For tests only.
     #[must_use]
     pub fn insecure_for_tests(mut self) -> Self {

@@ -140,7 +140,7 @@ async fn create(collection: &Collection<Document>, index: &Needed) -> Result<(),
     let options = IndexOptions::builder().name(index.name.to_owned());
     let options = match index.purpose {
         Purpose::Unique => options.unique(true).build(),
-        Purpose::Lookup | Purpose::Newest => options.build(),
+        Purpose::Lookup | Purpose::Page | Purpose::Newest => options.build(),
         Purpose::Garbage(after) => options.expire_after(after).build(),
     };
     let model = IndexModel::builder()
@@ -260,7 +260,7 @@ fn fits(found: &IndexModel, index: &Needed) -> bool {
     is_whole(found)
         && match index.purpose {
             Purpose::Unique => first && found.keys.len() == 1 && is_unique && after.is_none(),
-            Purpose::Lookup | Purpose::Newest => first && after.is_none(),
+            Purpose::Lookup | Purpose::Page | Purpose::Newest => first && after.is_none(),
             Purpose::Garbage(wanted) => {
                 deletes_by(found, index)
                     && after.map(|after| after.as_secs()) == Some(wanted.as_secs())

@@ -15,8 +15,8 @@ use ::mongodb::{Collection, Database};
 use super::config::MongoConfig;
 use super::document::{Record, SCHEMA};
 use super::error::is_duplicate;
-use super::start_error::StartError;
 use super::kind::Kind;
+use super::start_error::StartError;
 use crate::store::StoreError;
 
 const READY: &str = "ready";

@@ -17,7 +17,6 @@ use super::config::{DEFAULT_CONNECTIONS, DEFAULT_SHARE, Indexes, MongoConfig, Va
 use super::note::{Claimed, Notes};
 use super::start_error::StartError;
 use super::{Inner, MongoStore, indexes, schema};
-use crate::error::ConfigError;
 use crate::store::StoreError;
 
 impl MongoStore {
