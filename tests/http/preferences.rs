@@ -4,6 +4,7 @@
 //! number is, as another crate of an application may.
 
 use admittance::error::{AuthError, Field};
+use admittance::http::HttpConfig;
 use admittance::preferences::{Preferences, PreferencesError};
 use admittance::service::UpdateProfile;
 use axum::http::{Method, Request, header};
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::client::{Client, text};
+use crate::support::bed::config;
 
 /// Sends the text as it is, and returns the text of the answer.
 async fn ask(
@@ -70,7 +72,9 @@ const REFUSED: [(&str, u16); 8] = [
 
 #[tokio::test]
 async fn a_number_in_preferences_is_kept_however_serde_json_is_built() {
-    let client = Client::new();
+    let mut config = config();
+    config.limits.export_by_account = None;
+    let client = Client::with(config, HttpConfig::default());
     let token = text(&client.register("ann@example.org").await, "token").to_owned();
     for (sent, kept) in KEPT {
         let body = format!(r#"{{"preferences":{{"n":{sent}}}}}"#);

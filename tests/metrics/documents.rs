@@ -23,10 +23,14 @@ struct Named<'a> {
     rest: &'a str,
 }
 
-/// Every metric that `text` names. Panics at one that is not there.
+/// Every metric that `text` names, without the collections of `db.`. Panics at one
+/// that does not exist.
 fn named(text: &str) -> Vec<Named<'_>> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("admittance_") {
+        if text[..at].ends_with("db.") {
+            continue;
+        }
         let from_here = &text[at..];
         let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
         let end = from_here.find(|letter| !is_part(letter));
