@@ -27,7 +27,7 @@ async fn earlier() -> (ClientOptions, Database) {
 }
 
 async fn earlier_in(database: &Database) {
-    let mut config = MongoConfig::with_prefix("");
+    let mut config = MongoConfig::with_prefix("").insecure_for_tests();
     config.deadline = mongo::config().deadline;
     let store = MongoStore::new(database.clone(), config).await.unwrap();
     prepare(&store).await;
@@ -311,7 +311,7 @@ async fn what_an_earlier_version_writes_after_the_adoption_is_reported() {
 #[tokio::test(flavor = "multi_thread")]
 async fn collections_that_keep_their_names_are_only_noted() {
     let (_, database) = earlier().await;
-    let mut config = MongoConfig::with_prefix("");
+    let mut config = MongoConfig::with_prefix("").insecure_for_tests();
     config.deadline = mongo::config().deadline;
     let before = contents(&database).await;
     let started = MongoStore::new(database.clone(), config.clone()).await;

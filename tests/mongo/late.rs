@@ -8,7 +8,7 @@ use admittance::authz::{Role, RolePolicy};
 use admittance::config::LimitPolicy;
 use admittance::error::AuthError;
 use admittance::id::UserId;
-use admittance::service::{Authenticated, ChangeRoles, SetStatus, UserView};
+use admittance::service::{ChangeRoles, SetStatus, Tokens, UserView};
 use admittance::store::mongodb::MongoStore;
 use admittance::store::{RoleChange, StoreError, UserStore};
 use admittance::user::UserStatus;
@@ -47,7 +47,7 @@ struct Two {
     slow: Arc<Bed<MongoStore>>,
     other: Arc<Bed<MongoStore>>,
     proxy: Proxy,
-    admin: Authenticated,
+    admin: Tokens,
     ann: UserId,
 }
 
@@ -70,7 +70,7 @@ impl Two {
         assert!(given.unwrap().is_some());
         let ann = other.register("ann@example.org").await.user_id;
         Self {
-            admin: other.validate(&admin.tokens).await.unwrap(),
+            admin: admin.tokens,
             slow,
             other,
             proxy,
@@ -81,7 +81,8 @@ impl Two {
     /// Has the slow instance begin `act`, holds up its write, and waits until the
     /// act has failed because of that.
     async fn fails_while_held(&self, act: JoinHandle<Result<UserView, AuthError>>) {
-        self.proxy.is_held().await;
+        let held = tokio::time::timeout(Duration::from_secs(60), self.proxy.is_held());
+        held.await.unwrap();
         let answer = act.await.unwrap();
         assert!(
             matches!(answer, Err(AuthError::Store(StoreError::Timeout))),
@@ -97,6 +98,7 @@ impl Two {
         let (bed, admin, ann) = (Arc::clone(bed), self.admin.clone(), self.ann);
         tokio::spawn(async move {
             let request = SetStatus { status };
+            let admin = bed.validate(&admin).await.unwrap();
             bed.auth
                 .set_user_status(&admin, ann, request, &bed.here)
                 .await
@@ -116,6 +118,7 @@ impl Two {
         };
         let (bed, admin, ann) = (Arc::clone(bed), self.admin.clone(), self.ann);
         tokio::spawn(async move {
+            let admin = bed.validate(&admin).await.unwrap();
             bed.auth
                 .change_user_roles(&admin, ann, request, &bed.here)
                 .await

@@ -186,7 +186,11 @@ async fn a_collection_of_the_stores_name_that_it_did_not_make_is_refused_by_name
 async fn an_old_name_that_is_configured_is_refused_like_any_other() {
     let (_, database) = host(&["sessions", "audit_log"]).await;
     let before = contents(&database).await;
-    let started = MongoStore::new(database.clone(), MongoConfig::with_prefix("")).await;
+    let started = MongoStore::new(
+        database.clone(),
+        MongoConfig::with_prefix("").insecure_for_tests(),
+    )
+    .await;
     assert!(
         matches!(&started, Err(StartError::ForeignCollection { collection }) if collection == "sessions"),
         "{started:?}"
