@@ -159,3 +159,9 @@ pub(crate) fn change(current: &str, new: &str) -> ChangePassword {
 pub(crate) fn is_dead<T>(answer: &Result<T, AuthError>) -> bool {
     matches!(answer, Err(AuthError::InvalidLink))
 }
+
+/// Whether a link that the holder of a session presented is dead. If the session is
+/// dead too, the service refuses it before it looks at the link.
+pub(crate) fn is_dead_for_session<T>(answer: &Result<T, AuthError>) -> bool {
+    is_dead(answer) || matches!(answer, Err(AuthError::InvalidToken))
+}
