@@ -11,6 +11,12 @@ use super::substitution::READINGS;
 const MAX_TEXT_CHARS: usize = 256;
 /// Normalisation to NFC makes no text shorter than a third.
 const MAX_TYPED_CHARS: usize = 3 * MAX_TEXT_CHARS;
+/// Most letters of a word that count, and most passes over a password: what bounds
+/// the work on texts that a stranger has chosen.
+const MAX_WORD_LETTERS: usize = 256;
+const MAX_PASSES: usize = 8;
+/// Most letters that one character stands for.
+const MAX_LETTERS_OF_ONE: usize = 4;
 /// Shortest word that is taken out, in characters.
 const SHORTEST_WORD: usize = 4;
 /// Shortest stretch of a longer word that is taken out, in characters.
@@ -60,7 +66,8 @@ impl OwnWords {
         words.remove("");
         let mut folded = BTreeSet::new();
         for word in &words {
-            let mut word: Vec<Letter> = word.chars().flat_map(fold).collect();
+            let letters = word.chars().flat_map(fold).take(MAX_WORD_LETTERS);
+            let mut word: Vec<Letter> = letters.collect();
             if word.len() >= SHORTEST_WORD {
                 folded.insert(word.clone());
                 word.reverse();
@@ -78,10 +85,11 @@ impl OwnWords {
     /// `password` without the words of four characters or more and without
     /// stretches of eight characters or more of longer ones: in any case, with
     /// the usual substitutions, and reversed. What comes together when a word is
-    /// taken out can be one again.
+    /// taken out can be one again; of words that are nested deeper than
+    /// [`MAX_PASSES`] nothing is left.
     pub(super) fn cut_from(&self, password: &str) -> Zeroizing<String> {
         let mut left = Zeroizing::new(password.chars().collect::<Vec<char>>());
-        loop {
+        for _ in 0..MAX_PASSES {
             let taken = self.taken(&left);
             if !taken.contains(&true) {
                 return Zeroizing::new(left.iter().collect());
@@ -89,6 +97,7 @@ impl OwnWords {
             let mut taken = taken.into_iter();
             left.retain(|_| !taken.next().unwrap_or_default());
         }
+        Zeroizing::default()
     }
 
     /// For each character, whether it belongs to a word.
@@ -163,6 +172,7 @@ fn fold(letter: char) -> impl Iterator<Item = Letter> {
         .nfkd()
         .flat_map(char::to_lowercase)
         .filter(|letter| !is_accent(*letter))
+        .take(MAX_LETTERS_OF_ONE)
         .map(Letter::new)
 }
 
@@ -218,5 +228,16 @@ mod tests {
         let decomposed = format!("{} annabella", "a\u{301}".repeat(200));
         assert_eq!(left("annabella", &[&decomposed]), "");
         assert_eq!(left("annabella", &[]), "annabella");
+    }
+
+    /// U+FDFA stands for 18 letters, and each pass takes only the innermost word out.
+    #[test]
+    fn the_work_on_a_hostile_context_is_bounded() {
+        let words = OwnWords::of(&["\u{fdfa}".repeat(256).as_str()]);
+        assert!(words.folded.iter().all(|word| word.len() <= MAX_WORD_LETTERS));
+        let nested = |depth| format!("{}{}", "anna".repeat(depth), "bella".repeat(depth));
+        let pairs = &["annabella"];
+        assert_eq!(left(&format!("{}x", nested(MAX_PASSES - 1)), pairs), "x");
+        assert_eq!(left(&format!("{}x", nested(MAX_PASSES + 1)), pairs), "");
     }
 }

@@ -290,7 +290,11 @@ impl AuditLog {
     /// Says that `event` is not in the log: with all of it to the operator's
     /// log, and as an event of its own.
     fn lose(&self, event: &AuthEvent, cause: &(dyn Error + 'static)) {
-        let text = serde_json::to_string(event).unwrap_or_default();
+        let kept = AuthEvent {
+            taken_over: None,
+            ..event.clone()
+        };
+        let text = serde_json::to_string(&kept).unwrap_or_default();
         tracing::error!(
             event = text,
             error = cause,
@@ -303,8 +307,7 @@ impl AuditLog {
             notices: [Notice::EventLost].into(),
             // No mail was lost.
             mail: None,
-            taken_over: None,
-            ..event.clone()
+            ..kept
         };
         emit(&*self.sink, &lost);
     }

@@ -75,7 +75,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<Option<Vec<EventView>>, AuthError> {
         /// Above what [`AuditPolicy`](crate::audit::AuditPolicy) lets be kept,
         /// in pages of this size.
-        const PAGES: usize = 32;
+        const PAGES: usize = 64;
         const PAGE: usize = 1000;
         let Some(log) = &self.inner.audit else {
             return Ok(None);

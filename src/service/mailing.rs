@@ -151,12 +151,31 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
     }
 
-    /// Stores a link. Of those that the account has for the same purpose, the
-    /// newest [`MAX_LINKS`] stay good, and as many as were made in the same
-    /// millisecond as the oldest of them.
+    /// Stores a link. The newest [`MAX_LINKS`] of the account for the same purpose
+    /// stay valid, and those of the same millisecond as the oldest of them.
+    ///
+    /// Pending registrations of one address are not capped here: they can be of
+    /// different people, who must not end each other's links. The limits of mail
+    /// bound their number.
     pub(super) async fn store_link(&self, new: &NewLink) -> Result<(), AuthError> {
         self.store_first_link(new).await?;
         let (account, purpose) = (new.record.account.id, new.record.purpose);
+        if purpose == TokenPurpose::CompleteRegistration {
+            return Ok(());
+        }
+        if let Err(error) = self.remove_old_links(account, purpose).await {
+            // The new link is valid, and the old ones expire.
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "old links of an account were not removed");
+        }
+        Ok(())
+    }
+
+    async fn remove_old_links(
+        &self,
+        account: UserId,
+        purpose: TokenPurpose,
+    ) -> Result<(), StoreError> {
         let store = &self.inner.store;
         let live = store.tokens_of(account, self.now()).await?;
         let mut newest_first = live.iter().filter(|token| token.purpose == purpose);

@@ -149,6 +149,7 @@ async fn adopt(
     old: &OldNames,
     config: &MongoConfig,
 ) -> Result<(), StartError> {
+    config.validate()?;
     let notes = Notes::of(database, config)?;
     old.check(config)?;
     let adoption = Adoption {
