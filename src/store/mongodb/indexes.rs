@@ -43,7 +43,7 @@ enum Purpose {
     Lookup,
     /// By the field, then the greatest id first.
     Page,
-    /// By the field, then the newest first, of one class or of both.
+    /// By the field, then the newest first, of one class or of all.
     Newest,
     /// Removes records this long after the date in the field.
     Garbage(Duration),
