@@ -17,9 +17,10 @@ use crate::clock::Clock;
 use crate::contained;
 use crate::email::Email;
 use crate::error::{AuthError, ConfigError, ErrorCode};
-use crate::event::{AuthEvent, EventSink, Notice, Operation, emit};
+use crate::event::{AuthEvent, EventSink, Notice, Notices, Operation, emit};
 use crate::id::UserId;
 use crate::metrics;
+use crate::store::StoreError;
 
 /// A mail before it is worded.
 #[derive(Clone)]
@@ -103,7 +104,7 @@ impl Outbox {
         job: impl Future<Output = Result<Vec<Post>, AuthError>> + Send + 'static,
     ) {
         let (Some(begun), Ok(runtime)) = (self.begin(), Handle::try_current()) else {
-            self.report(kind, user_id, Some(Notice::MailDropped));
+            self.report(kind, user_id, [Notice::MailDropped]);
             return;
         };
         let outbox = Arc::clone(self);
@@ -130,12 +131,23 @@ impl Outbox {
 
     /// Waits until nothing is under way.
     pub(crate) async fn idle(&self) {
+        self.at_most(0).await;
+    }
+
+    /// Waits until at least half of the room is free: for mails that many accounts
+    /// get at once, and that must not keep the others' out.
+    pub(crate) async fn half_free(&self) {
+        self.at_most(self.config.max_pending / 2).await;
+    }
+
+    /// Waits until at most `count` jobs are under way.
+    async fn at_most(&self, count: usize) {
         loop {
             let done = self.pending.done.notified();
             tokio::pin!(done);
             // From here on no notification is missed.
             done.as_mut().enable();
-            if self.pending.count.load(Ordering::SeqCst) == 0 {
+            if self.pending.count.load(Ordering::SeqCst) <= count {
                 return;
             }
             done.await;
@@ -170,7 +182,7 @@ impl Outbox {
             }),
             Err(error) => {
                 tracing::error!(mail = post.kind.as_str(), %error, "a mail could not be worded");
-                self.report(post.kind, post.user_id, Some(Notice::MailGivenUp));
+                self.report(post.kind, post.user_id, [Notice::MailGivenUp]);
                 return;
             }
         };
@@ -178,7 +190,7 @@ impl Outbox {
         for attempt in 1..=self.config.attempts {
             match self.attempt(&mail).await {
                 Ok(()) => {
-                    self.report(post.kind, post.user_id, None);
+                    self.report(post.kind, post.user_id, []);
                     return;
                 }
                 Err(error) => {
@@ -200,7 +212,7 @@ impl Outbox {
                 wait = wait.saturating_mul(2);
             }
         }
-        self.report(post.kind, post.user_id, Some(Notice::MailGivenUp));
+        self.report(post.kind, post.user_id, [Notice::MailGivenUp]);
     }
 
     /// Makes one attempt, which has a time limit and may panic.
@@ -216,16 +228,27 @@ impl Outbox {
 
     fn drop_mail(&self, kind: MailKind, user_id: Option<UserId>, error: &(dyn Error + 'static)) {
         tracing::error!(mail = kind.as_str(), error, "a mail could not be made");
-        self.report(kind, user_id, Some(Notice::MailDropped));
+        let is_full = matches!(
+            error.downcast_ref(),
+            Some(AuthError::Store(StoreError::Full))
+        );
+        let full = is_full.then_some(Notice::StoreFull);
+        self.report(kind, user_id, full.into_iter().chain([Notice::MailDropped]));
     }
 
-    fn report(&self, kind: MailKind, user_id: Option<UserId>, notice: Option<Notice>) {
+    fn report(
+        &self,
+        kind: MailKind,
+        user_id: Option<UserId>,
+        notices: impl IntoIterator<Item = Notice>,
+    ) {
+        let notices = Notices::from(notices);
         let event = AuthEvent {
             at: self.clock.now(),
             operation: Operation::SendMail,
-            refused: notice.map(|_| ErrorCode::Internal),
+            refused: (!notices.is_empty()).then_some(ErrorCode::Internal),
             unchanged: false,
-            notices: notice.into_iter().into(),
+            notices,
             user_id,
             actor_id: None,
             session_id: None,

@@ -234,7 +234,12 @@ mod tests {
     #[test]
     fn the_work_on_a_hostile_context_is_bounded() {
         let words = OwnWords::of(&["\u{fdfa}".repeat(256).as_str()]);
-        assert!(words.folded.iter().all(|word| word.len() <= MAX_WORD_LETTERS));
+        assert!(
+            words
+                .folded
+                .iter()
+                .all(|word| word.len() <= MAX_WORD_LETTERS)
+        );
         let nested = |depth| format!("{}{}", "anna".repeat(depth), "bella".repeat(depth));
         let pairs = &["annabella"];
         assert_eq!(left(&format!("{}x", nested(MAX_PASSES - 1)), pairs), "x");

@@ -1,7 +1,7 @@
 //! Removing accounts that nobody has confirmed and nobody uses.
 
 use super::account::GONE;
-use super::operation::Subject;
+use super::operation::{Subject, Trail};
 use super::{AuthService, RequestContext};
 use crate::clock::Clock;
 use crate::config::UnverifiedExpiry;
@@ -84,6 +84,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
         for user in page {
             if self.may_expire(&user, policy).await? {
+                if let Some(outbox) = &self.inner.outbox {
+                    outbox.half_free().await;
+                }
                 expired.removed += usize::from(self.expire(user).await?);
             }
         }
@@ -108,25 +111,22 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// Removes `user`, unless something was done with the account since it was read.
     async fn expire(&self, user: User) -> Result<bool, AuthError> {
         let (kind, subject) = (Operation::ExpireAccount, Subject::account(user.id));
-        let expire = async move |service: Self, trail| {
+        let expire = async move |service: Self, trail: Trail| {
             let _forgetting = service.forgetting(user.id);
             let which = Removal::UnverifiedSince(user.last_login);
             let store = &service.inner.store;
             if !store.remove_user(&user.exact_state(), which).await? {
-                return Err(AuthError::NotFound);
+                trail.unchanged();
+                return Ok(false);
             }
             service.sweep_up(user.id, GONE, &trail).await;
             service.call_removed(&user, &trail).await;
             let context = trail.context();
             service.notify(MailKind::AccountExpired, &user, &user.email, context);
-            Ok(())
+            Ok(true)
         };
         let context = RequestContext::default();
-        match self.operation(kind, subject, &context, expire).await {
-            Ok(()) => Ok(true),
-            Err(AuthError::NotFound) => Ok(false),
-            Err(error) => Err(error),
-        }
+        self.operation(kind, subject, &context, expire).await
     }
 }
 

@@ -13,7 +13,7 @@ use crate::id::UserId;
 use crate::limit::{Hit, LimitKey, Quota};
 use crate::mail::{MailContext, MailKind, MailLink, Outbox, Post, link};
 use crate::secret::MailToken;
-use crate::store::{Insert, Store};
+use crate::store::{Insert, Store, StoreError};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, User};

@@ -27,7 +27,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let wanted = limit.saturating_add(1);
         let (now, mut after, mut found) = (self.now(), after, Vec::new());
         while found.len() < wanted {
-            let (some, next) = self.sessions_below(user.id, after, EACH.max(wanted), now).await?;
+            let (some, next) = self
+                .sessions_below(user.id, after, EACH.max(wanted), now)
+                .await?;
             found.extend(some.into_iter().filter(|one| is_usable(one, user, now)));
             if next.is_none() {
                 break;
