@@ -166,6 +166,7 @@ fn populated(runtime: &Runtime, size: u32) -> MemoryStore {
         users: capacity,
         sessions: capacity,
         tokens: capacity,
+        registrations: capacity,
         limits: capacity,
         events: capacity,
     });

@@ -213,7 +213,11 @@ fn folds_to_another(letter: char) -> bool {
         }
         _ => false,
     };
-    is_another || letter.nfkc().any(|part| part.is_ascii())
+    // Arabic and Armenian ligatures. Of several letters elsewhere, as the Thai sara am
+    // is, the parts are how the letter is written, too.
+    let is_presentation_form = matches!(letter, '\u{fb00}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}')
+        && letter.nfkc().ne(letter.nfc());
+    is_another || is_presentation_form || letter.nfkc().any(|part| part.is_ascii())
 }
 
 /// Characters that are not seen: zero-width and bidirectional formatting,
@@ -339,6 +343,9 @@ mod tests {
             "\u{ff41}nn",
             "a\u{ff11}",
             "\u{fb01}sh",
+            "\u{fb13}",
+            "\u{fdf2}",
+            "\u{fefb}",
             "a\u{b2}",
             "a\u{bd}",
             "\u{ff76}",

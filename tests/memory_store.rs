@@ -125,6 +125,7 @@ fn small(limits: usize) -> MemoryStore {
         users: 3,
         sessions: 100,
         tokens: 100,
+        registrations: 100,
         limits,
         events: 100,
     })
@@ -335,6 +336,7 @@ async fn an_idle_store_is_emptied_of_what_has_expired_and_of_nothing_else() {
         users: 1,
         sessions: 0,
         tokens: 0,
+        registrations: 0,
         limits: 0,
         events: 0,
     };

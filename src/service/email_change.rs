@@ -67,23 +67,24 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.limit_mail(Asked::Change, new.canonical(), trail)
             .await?;
 
-        let (service, auth, trail) = (self.clone(), auth.clone(), trail.clone());
+        let now = self.now();
+        let owner = self.inner.store.user_by_email(new.canonical()).await?;
+        // Stored for a taken address too, for which nobody gets it: what the
+        // caller's export lists must not tell the two apart.
+        let purpose = TokenPurpose::ChangeEmail;
+        let link = self.new_link(purpose, user.state(), new, None, now)?;
+        self.store_link(&link).await?;
+
+        let (service, user, trail) = (self.clone(), user.clone(), trail.clone());
         let kind = MailKind::ConfirmEmailChange;
         outbox.post(kind, Some(user.id), async move {
-            let user = auth.user();
-            let (outbox, now) = (service.outbox()?, service.now());
-            let owner = service.inner.store.user_by_email(new.canonical()).await?;
-            // Stored for a taken address too, for which nobody gets it: what
-            // the caller's export lists must not tell the two apart.
-            let purpose = TokenPurpose::ChangeEmail;
-            let link = service.new_link(purpose, user.state(), new, None, now)?;
-            service.store_link(&link).await?;
+            let outbox = service.outbox()?;
             let mut posts = match owner.filter(|owner| owner.id != user.id) {
                 Some(owner) => service.already_registered(&owner, now),
-                None => vec![service.link_mail(outbox, &link, Some(user))],
+                None => vec![service.link_mail(outbox, &link, Some(&user))],
             };
             let kind = MailKind::EmailChangeRequested;
-            let notice = service.notice(kind, user, &user.email, trail.context());
+            let notice = service.notice(kind, &user, &user.email, trail.context());
             posts.extend(notice.await?);
             Ok(posts)
         });

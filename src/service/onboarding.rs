@@ -16,13 +16,14 @@ use crate::store::{Cause, ProfileChange, Store};
 use crate::user::{Profile, User};
 
 /// Called once when an account has been made, before the registration is
-/// answered, and when one was taken over, before the reset is answered.
+/// answered, when one was taken over, before the reset is answered, and when one is
+/// gone.
 ///
 /// The account is complete by then: a hook that fails, panics or takes longer
 /// than [`hook_timeout`](crate::config::OnboardingPolicy::hook_timeout) changes
 /// neither it nor the answer, and shows as an event with
-/// [`Notice::HookFailed`]. A server that dies at that very moment has made the
-/// account and not called the hook.
+/// [`Notice::HookFailed`]. Each call is made at most once: a server that dies at that
+/// very moment has made, taken over or removed the account and not called the hook.
 #[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
 #[async_trait]
 pub trait RegistrationHook: Send + Sync + 'static {

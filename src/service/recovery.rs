@@ -12,7 +12,7 @@ use super::{Accepted, AuthService, EmailRequest, RequestContext, ResetPassword};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation, TakenOver};
-use crate::mail::{MailKind, Outbox};
+use crate::mail::{MailKind, Outbox, Post};
 use crate::password::Lane;
 use crate::preferences::Preferences;
 use crate::store::{ProfileChange, Store};
@@ -53,16 +53,21 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let (service, kind) = (self.clone(), MailKind::ResetPassword);
         let id = user.as_ref().map(|user| user.id);
         outbox.post(kind, id, async move {
-            let outbox = service.outbox()?;
-            let Some(user) = user.filter(|user| user.status == UserStatus::Active) else {
+            let user = user.filter(|user| user.status == UserStatus::Active);
+            let Some(user) = user else {
                 return Ok(Vec::new());
             };
-            let (now, email) = (service.now(), user.email.clone());
-            let purpose = TokenPurpose::ResetPassword;
-            let link = service.new_link(purpose, user.mailbox_state(), email, None, now)?;
-            service.store_link(&link).await?;
-            Ok(vec![service.link_mail(outbox, &link, Some(&user))])
+            Ok(vec![service.reset_mail(&user).await?])
         });
+    }
+
+    /// Stores a link that sets a new password, and returns the mail with it.
+    pub(super) async fn reset_mail(&self, user: &User) -> Result<Post, AuthError> {
+        let (outbox, now, email) = (self.outbox()?, self.now(), user.email.clone());
+        let purpose = TokenPurpose::ResetPassword;
+        let link = self.new_link(purpose, user.mailbox_state(), email, None, now)?;
+        self.store_link(&link).await?;
+        Ok(self.link_mail(outbox, &link, Some(user)))
     }
 
     /// Sets a new password by a mailed link.

@@ -22,7 +22,8 @@ use crate::user::{Profile, User, UserStatus};
 /// [`AuthService::validate_token`] and [`AuthService::recheck`] make one. It
 /// holds the user and the session as they were at that moment, or by
 /// [`SessionCheck::Cached`] a stated time before, and does not follow what
-/// happens to them later. Make one for each request; what lives longer, such as
+/// happens to them later. A minute later the service reads both again, for reads
+/// too. Make one for each request; what lives longer, such as
 /// a socket or a job, renews it by [`AuthService::recheck`].
 ///
 /// It belongs to the service that made it and to that service's clones. Every

@@ -24,8 +24,8 @@ use admittance::user::UserStatus;
 use crate::office::{ADMIN, ANN, Office, role, settings};
 use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
 
-/// The operations that only read: they go by the account as it was when the
-/// token was checked.
+/// The operations that only read: for a minute they go by the account as it was
+/// when the token was checked.
 const READING: [&str; 8] = [
     "find_user",
     "list_events",
@@ -294,6 +294,21 @@ async fn whatever_changes_something_reads_the_account_again() {
         assert_eq!(office.bed.mails().await, []);
         let sessions = office.bed.validate(&office.ann).await;
         assert!(sessions.is_ok(), "Ann's session goes on");
+    }
+}
+
+#[tokio::test]
+async fn a_read_with_a_proof_that_is_a_minute_old_reads_the_account_again() {
+    let office = Office::over(Bed::mailing_with(settings())).await;
+    let asked = READING.into_iter().filter(|name| *name != "profile");
+    disable(&office.bed.store, office.ada.user().id).await;
+    for (age, is_refused) in [(60, false), (1, true)] {
+        office.bed.clock.advance(Duration::from_secs(age));
+        for operation in asked.clone() {
+            let answer = ask(operation, &office.bed, &office.ada, office.ann_id).await;
+            let refused = matches!(answer, Err(AuthError::InvalidToken));
+            assert_eq!(refused, is_refused, "{operation}: {answer:?}");
+        }
     }
 }
 

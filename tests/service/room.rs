@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use admittance::audit::AuditPolicy;
+use admittance::clock::Clock;
 use admittance::config::{LimitPolicy, RegistrationMode};
 use admittance::error::{AuthError, ErrorCode};
 use admittance::event::{Notice, Operation};
 use admittance::mail::MailKind;
 use admittance::service::{EmailRequest, ResetPassword};
-use admittance::store::{MemoryCapacity, MemoryStore};
+use admittance::store::{AuditStore, MemoryCapacity, MemoryStore};
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
+use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
 
 const ANN: &str = "ann@example.org";
 const BOB: &str = "bob@example.org";
@@ -80,7 +82,7 @@ async fn asvs_15_2_2_an_account_has_the_newest_five_links_of_a_purpose() {
 
 #[tokio::test]
 async fn asvs_15_2_2_registrations_leave_room_for_recovery() {
-    let store = small(|capacity| capacity.tokens = 40);
+    let store = small(|capacity| capacity.registrations = 30);
     let mut settings = unlimited();
     settings.registration = RegistrationMode::OpenSession;
     let bed = Bed::mailing_over(store.clone(), settings.clone());
@@ -93,18 +95,74 @@ async fn asvs_15_2_2_registrations_leave_room_for_recovery() {
         assert!(asked.is_ok(), "{asked:?}");
         strangers.auth.flush_mail().await;
     }
-    assert_eq!(store.counts().tokens, 30);
+    assert_eq!(store.counts().registrations, 30);
     // The operator is told of those that got no mail.
     let is_dropped = |event: &admittance::event::AuthEvent| {
         event.operation == Operation::SendMail && event.notices.contains(Notice::MailDropped)
     };
     let dropped = strangers.events.all();
-    assert_eq!(dropped.iter().filter(|event| is_dropped(event)).count(), 71);
+    assert_eq!(dropped.iter().filter(|event| is_dropped(event)).count(), 70);
     let _ = bed.mails().await;
     let asked = bed.auth.forgot_password(email(ANN), &bed.here).await;
     assert!(asked.is_ok(), "{asked:?}");
     let told = (MailKind::ResetPassword, ANN.to_owned());
     assert_eq!(bed.mails().await, [told]);
+}
+
+/// The table of users is full of a stranger's accounts, each of which takes all the
+/// room that it can get in every other table.
+#[tokio::test]
+async fn asvs_15_2_2_many_accounts_of_a_stranger_leave_the_others_their_part() {
+    let store = small(|capacity| {
+        capacity.users = 30;
+        capacity.sessions = 40;
+        capacity.tokens = 40;
+        capacity.events = 60;
+    });
+    let mut settings = unlimited();
+    settings.registration = RegistrationMode::OpenSession;
+    let bed = Bed::built(store.clone(), settings, |builder, mailbox| {
+        let builder = builder.mail(mailbox, mail_config());
+        builder.audit_log(store.clone(), AuditPolicy::default())
+    });
+    let ann = bed.register(ANN).await;
+    let strangers: Vec<String> = (1..30)
+        .map(|number| format!("stranger{number}@example.org"))
+        .collect();
+    for address in &strangers {
+        bed.register(address).await;
+    }
+    for _ in 0..10 {
+        bed.clock.advance(Duration::from_secs(1));
+        for address in &strangers {
+            bed.login(address, PASSWORD).await.unwrap();
+            let asked = bed.auth.forgot_password(email(address), &bed.here).await;
+            assert!(asked.is_ok(), "{asked:?}");
+        }
+        bed.auth.flush_mail().await;
+    }
+    let counts = store.counts();
+    assert_eq!(
+        (counts.sessions, counts.tokens, counts.events),
+        (40, 40, 60)
+    );
+    let _ = bed.mails().await;
+    bed.login(ANN, PASSWORD).await.unwrap();
+    let asked = bed.auth.forgot_password(email(ANN), &bed.here).await;
+    assert!(asked.is_ok(), "{asked:?}");
+    let mails = bed.mails().await;
+    assert!(
+        mails.contains(&(MailKind::ResetPassword, ANN.to_owned())),
+        "{mails:?}"
+    );
+    bed.auth.flush_events().await;
+    let id = ann.user_id;
+    let kept = store
+        .events_of(id, None, 10, bed.clock.now())
+        .await
+        .unwrap();
+    let newest: Vec<_> = kept.iter().map(|record| record.operation).take(2).collect();
+    assert_eq!(newest, [Operation::SendMail, Operation::Login], "{kept:?}");
 }
 
 #[tokio::test]

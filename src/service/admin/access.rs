@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::event::Operation;
 use crate::id::{SessionId, UserId};
+use crate::mail::MailKind;
 use crate::service::mailing::Asked;
 use crate::service::operation::{By, Trail};
 use crate::service::{
@@ -160,7 +161,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
             let to = user.email.canonical();
             service.limit_mailbox(Asked::Reset, to, &trail).await?;
-            service.post_reset_link(outbox, Some(user));
+            // Not in the background: the administrator is told if it fails.
+            let mail = service.reset_mail(&user).await?;
+            outbox.post(MailKind::ResetPassword, Some(id), async { Ok(vec![mail]) });
             Ok(Accepted::new("A mail with a link is on its way."))
         };
         let (kind, by) = (

@@ -3,7 +3,9 @@
 //! Every method that takes an [`Authenticated`] comes through here: only this
 //! module can name the caller in an operation's event. So a value of another
 //! service is refused by all of them, and what changes something sees the
-//! account and the session as the store has them now.
+//! account and the session as the store has them now; so do reads with a value that is a minute old.
+
+use std::time::Duration;
 
 use super::{Subject, Trail};
 use crate::clock::Clock;
@@ -12,6 +14,10 @@ use crate::event::Operation;
 use crate::id::{SessionId, UserId};
 use crate::service::{AuthService, Authenticated, RequestContext};
 use crate::store::Store;
+
+/// For how long a read takes the caller to be as when the value was made: longer
+/// than a request lasts. What changes something always reads the account again.
+const TRUSTED_FOR: Duration = Duration::from_secs(60);
 
 /// Who acts, and on what.
 #[derive(Clone, Copy, Debug)]
@@ -123,7 +129,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     /// Runs `work`, which changes nothing, as [`reading`](Self::reading) does,
-    /// with the caller as they were when the value was made.
+    /// with the caller as they were when the value was made; if that is longer ago
+    /// than a request lasts, as the store has them now.
     ///
     /// # Errors
     ///
@@ -139,7 +146,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let (owned, subject) = self.own(by);
         let read = async |trail: &Trail| {
             let auth = owned.ok_or(AuthError::InvalidToken)?;
-            work(auth, trail).await
+            let (now, then) = (self.now(), auth.checked_at());
+            let age = now.saturating_since(then).max(then.saturating_since(now));
+            if age <= TRUSTED_FOR {
+                return work(auth, trail).await;
+            }
+            work(&self.as_of_now(auth).await?, trail).await
         };
         self.reading(kind, subject, context, read).await
     }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use super::expiring::{Entry, Expiring, STEP, shrink};
+use super::shares::Shares;
 use crate::audit::{AuditClass, AuditRecord};
 use crate::id::{EventId, UserId};
 use crate::store::{AuditStore, Insert, StoreError};
@@ -50,8 +51,14 @@ impl Ids {
         [&self.credentials, &self.done, &self.tried]
     }
 
-    fn is_empty(&self) -> bool {
-        self.classes().iter().all(|class| class.is_empty())
+    fn len(&self) -> usize {
+        self.classes().iter().map(|class| class.len()).sum()
+    }
+
+    /// The oldest of the class with the most.
+    fn to_give_up(&self) -> Option<EventId> {
+        let classes = self.classes().into_iter();
+        classes.max_by_key(|class| class.len())?.first().copied()
     }
 
     /// The greatest one that is not above `id`.
@@ -66,6 +73,7 @@ impl Ids {
 pub(super) struct Events {
     entries: Expiring<AuditRecord>,
     by_user: HashMap<UserId, Ids>,
+    shares: Shares,
     capacity: usize,
 }
 
@@ -74,6 +82,7 @@ impl Events {
         Self {
             entries: Expiring::default(),
             by_user: HashMap::new(),
+            shares: Shares::default(),
             capacity,
         }
     }
@@ -107,24 +116,31 @@ impl Events {
         }
         // Whoever has as many as are kept makes room by this very record.
         let dropped = self.beyond(user, class, id, keep.saturating_sub(1));
-        if self.len().saturating_sub(dropped.len()) >= self.capacity {
+        for id in dropped {
+            self.remove(id);
+        }
+        if self.len() >= self.capacity {
             self.sweep(now, SEARCH);
         }
-        if self.len().saturating_sub(dropped.len()) >= self.capacity {
-            return Err(StoreError::Full);
-        }
-        for id in dropped {
-            if let Some(record) = self.entries.remove(id) {
-                forget(&mut self.by_user, &record);
+        if self.len() >= self.capacity {
+            let own = self.by_user.get(&user).map_or(0, Ids::len);
+            let giver = self.shares.giver(user, own).ok_or(StoreError::Full)?;
+            if let Some(id) = self.by_user.get(&giver).and_then(Ids::to_give_up) {
+                self.remove(id);
             }
         }
+        let ids = self.by_user.entry(user).or_default();
+        let before = ids.len();
+        ids.class(class).insert(id);
+        self.shares.change(user, before, ids.len());
         self.entries.insert(record);
-        self.by_user
-            .entry(user)
-            .or_default()
-            .class(class)
-            .insert(id);
         Ok(Insert::Inserted)
+    }
+
+    fn remove(&mut self, id: EventId) {
+        if let Some(record) = self.entries.remove(id) {
+            forget(&mut self.by_user, &mut self.shares, &record);
+        }
     }
 
     /// The ids below `id` that are not among the newest `keep` of those.
@@ -167,6 +183,7 @@ impl Events {
 
     pub(super) fn remove_of(&mut self, user: UserId) -> u64 {
         let ids = self.by_user.remove(&user).unwrap_or_default();
+        self.shares.change(user, ids.len(), 0);
         shrink(&mut self.by_user);
         let ids = ids.classes().into_iter().flatten();
         ids.filter_map(|id| self.entries.remove(*id)).count() as u64
@@ -180,9 +197,9 @@ impl Events {
     /// Visits `steps` entries and removes those that have expired. Says how
     /// many.
     pub(super) fn sweep(&mut self, now: Timestamp, steps: usize) -> usize {
-        let (mut removed, by_user) = (0, &mut self.by_user);
+        let (mut removed, by_user, shares) = (0, &mut self.by_user, &mut self.shares);
         self.entries.sweep(now, steps, |record| {
-            forget(by_user, &record);
+            forget(by_user, shares, &record);
             removed += 1;
         });
         removed
@@ -194,12 +211,14 @@ impl Events {
     }
 }
 
-fn forget(by_user: &mut HashMap<UserId, Ids>, record: &AuditRecord) {
+fn forget(by_user: &mut HashMap<UserId, Ids>, shares: &mut Shares, record: &AuditRecord) {
     let Some(ids) = by_user.get_mut(&record.user_id) else {
         return;
     };
+    let before = ids.len();
     ids.class(record.class).remove(&record.id);
-    if ids.is_empty() {
+    shares.change(record.user_id, before, ids.len());
+    if ids.len() == 0 {
         by_user.remove(&record.user_id);
         shrink(by_user);
     }

@@ -2,36 +2,42 @@
 
 /// How many of each a [`MemoryStore`](super::MemoryStore) holds at most.
 ///
-/// Users, sessions, tokens and events beyond it are refused with
-/// [`StoreError::Full`](crate::store::StoreError::Full); of rate limits, those nearest to
-/// their whole budget make room.
+/// In a full table whoever has the most entries gives up the oldest for the next one,
+/// but nobody their only one for another. So an account is not kept out by what others
+/// have as long as `sessions`, `tokens` and `events` are at least `users`; with twice
+/// as many, each keeps two, and so on. What finds no room is refused with
+/// [`StoreError::Full`](crate::store::StoreError::Full). Of rate limits, those nearest
+/// to their whole budget make room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryCapacity {
-    /// Users. Default: 1,000,000, about 1 kB each.
+    /// Users. A registration beyond them is refused. Default: 250,000, about 1 kB each.
     pub users: usize,
     /// Sessions that have not expired. Default: 1,000,000, about 0.5 kB each.
     pub sessions: usize,
-    /// One-time tokens that have not expired. A quarter of them is only for links
-    /// that set a new password, so that registrations cannot keep owners out.
-    /// Default: 200,000.
+    /// One-time tokens of accounts that have not expired. Default: 500,000, about 0.5 kB
+    /// each.
     pub tokens: usize,
+    /// Registrations that wait for the confirmation of their address, with what is to be
+    /// stored in the account. Default: 100,000, about 1 kB each.
+    pub registrations: usize,
     /// Keys of rate limits that are not at their whole budget, and as many of
     /// accounts with attempts that failed; at least one of each.
     /// Default: 1,000,000, below 0.1 kB each.
     pub limits: usize,
     /// Events of all users that are kept and have not expired. Default:
-    /// 1,000,000, about 0.4 kB each.
+    /// 2,000,000, about 0.4 kB each.
     pub events: usize,
 }
 
 impl Default for MemoryCapacity {
     fn default() -> Self {
         Self {
-            users: 1_000_000,
+            users: 250_000,
             sessions: 1_000_000,
-            tokens: 200_000,
+            tokens: 500_000,
+            registrations: 100_000,
             limits: 1_000_000,
-            events: 1_000_000,
+            events: 2_000_000,
         }
     }
 }
@@ -44,8 +50,10 @@ pub struct MemoryCounts {
     pub users: usize,
     /// Sessions.
     pub sessions: usize,
-    /// One-time tokens.
+    /// One-time tokens of accounts.
     pub tokens: usize,
+    /// Registrations that wait for the confirmation of their address.
+    pub registrations: usize,
     /// Keys of rate limits.
     pub limits: usize,
     /// Events that are kept.

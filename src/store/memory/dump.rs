@@ -17,6 +17,7 @@ impl MemoryStore {
         let mut all: Vec<String> = self.read_users().all().map(user).collect();
         all.extend(self.read_sessions().all().map(session));
         all.extend(self.tokens().all().map(token));
+        all.extend(self.registrations().all().map(token));
         let limits = self.limits();
         all.extend(
             limits

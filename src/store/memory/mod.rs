@@ -10,6 +10,7 @@ mod expiring;
 mod limits;
 mod owned;
 mod sessions;
+mod shares;
 mod users;
 
 use std::cmp::Reverse;
@@ -55,6 +56,8 @@ struct Tables {
     users: RwLock<Users>,
     sessions: RwLock<Owned<Session>>,
     tokens: Mutex<Owned<OneTimeToken>>,
+    /// Links of accounts that are yet to be made, which anybody can ask for.
+    registrations: Mutex<Owned<OneTimeToken>>,
     limits: Mutex<Limits>,
     events: Mutex<Events>,
     attempts: Mutex<AttemptTable>,
@@ -74,6 +77,7 @@ impl MemoryStore {
             users: RwLock::new(Users::new(capacity.users)),
             sessions: RwLock::new(Owned::new(capacity.sessions)),
             tokens: Mutex::new(Owned::new(capacity.tokens)),
+            registrations: Mutex::new(Owned::new(capacity.registrations)),
             limits: Mutex::new(Limits::new(capacity.limits)),
             events: Mutex::new(Events::new(capacity.events)),
             attempts: Mutex::new(AttemptTable::new(capacity.limits)),
@@ -87,6 +91,7 @@ impl MemoryStore {
             users: self.read_users().len(),
             sessions: self.read_sessions().len(),
             tokens: self.tokens().len(),
+            registrations: self.registrations().len(),
             limits: self.limits().len() + self.attempts().len(),
             events: self.events().len(),
         }
@@ -106,12 +111,16 @@ impl MemoryStore {
         let counts = self.counts();
         self.write_sessions().rewind();
         self.tokens().rewind();
+        self.registrations().rewind();
         self.limits().rewind();
         self.events().rewind();
         self.attempts().rewind();
         in_slices(counts.sessions, |steps| {
             self.write_sessions().sweep(now, steps)
         }) + in_slices(counts.tokens, |steps| self.tokens().sweep(now, steps))
+            + in_slices(counts.registrations, |steps| {
+                self.registrations().sweep(now, steps)
+            })
             + in_slices(counts.limits, |steps| self.limits().sweep(now, steps))
             + in_slices(counts.events, |steps| self.events().sweep(now, steps))
             + in_slices(counts.limits, |steps| self.attempts().sweep(now, steps))
@@ -140,6 +149,19 @@ impl MemoryStore {
 
     fn tokens(&self) -> MutexGuard<'_, Owned<OneTimeToken>> {
         self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn registrations(&self) -> MutexGuard<'_, Owned<OneTimeToken>> {
+        let registrations = &self.0.registrations;
+        registrations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The table of the tokens for `purpose`.
+    fn tokens_for(&self, purpose: TokenPurpose) -> MutexGuard<'_, Owned<OneTimeToken>> {
+        match purpose {
+            TokenPurpose::CompleteRegistration => self.registrations(),
+            _ => self.tokens(),
+        }
     }
 
     fn attempts(&self) -> MutexGuard<'_, AttemptTable> {
@@ -178,6 +200,7 @@ impl fmt::Debug for MemoryStore {
             .field("users", &counts.users)
             .field("sessions", &counts.sessions)
             .field("tokens", &counts.tokens)
+            .field("registrations", &counts.registrations)
             .field("limits", &counts.limits)
             .field("events", &counts.events)
             .finish()
@@ -197,8 +220,19 @@ impl Entry for Session {
 }
 
 impl OwnedEntry for Session {
+    // Ids begin with the time at which they were made.
+    type Rank = SessionId;
+
     fn owner(&self) -> UserId {
         self.user_id
+    }
+
+    fn rank(&self) -> SessionId {
+        self.id
+    }
+
+    fn key_at(rank: SessionId) -> SessionId {
+        rank
     }
 }
 
@@ -215,8 +249,18 @@ impl Entry for OneTimeToken {
 }
 
 impl OwnedEntry for OneTimeToken {
+    type Rank = (Timestamp, [u8; 32]);
+
     fn owner(&self) -> UserId {
         self.account.id
+    }
+
+    fn rank(&self) -> Self::Rank {
+        (self.created_at, self.key())
+    }
+
+    fn key_at((_, key): Self::Rank) -> [u8; 32] {
+        key
     }
 }
 
@@ -396,12 +440,8 @@ fn raised(counter: u64) -> Result<u64, StoreError> {
 #[async_trait]
 impl TokenStore for MemoryStore {
     async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError> {
-        let mut tokens = self.tokens();
-        let reserve = match token.purpose {
-            TokenPurpose::ResetPassword => 0,
-            _ => tokens.capacity() / 4,
-        };
-        tokens.insert(token.clone(), reserve, token.created_at)
+        let mut tokens = self.tokens_for(token.purpose);
+        tokens.insert(token.clone(), token.created_at)
     }
 
     async fn token(
@@ -410,7 +450,7 @@ impl TokenStore for MemoryStore {
         purpose: TokenPurpose,
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError> {
-        let tokens = self.tokens();
+        let tokens = self.tokens_for(purpose);
         let good = |token: &&OneTimeToken| token.purpose == purpose && token.is_live(now);
         Ok(tokens.get(digest.to_bytes()).filter(good).cloned())
     }
@@ -420,11 +460,11 @@ impl TokenStore for MemoryStore {
         user: UserId,
         now: Timestamp,
     ) -> Result<Vec<OneTimeToken>, StoreError> {
-        let mut live: Vec<OneTimeToken> = {
-            let tokens = self.tokens();
-            let all = tokens.of(user);
-            all.filter(|token| token.is_live(now)).cloned().collect()
+        let live = |tokens: MutexGuard<'_, Owned<OneTimeToken>>| {
+            let all = tokens.of(user).filter(|token| token.is_live(now));
+            all.cloned().collect::<Vec<_>>()
         };
+        let mut live = [live(self.tokens()), live(self.registrations())].concat();
         live.sort_by_key(|token| Reverse(token.created_at));
         Ok(live)
     }
@@ -438,7 +478,8 @@ impl TokenStore for MemoryStore {
         let is_meant = |token: &OneTimeToken| {
             token.created_at <= made_until && purpose.is_none_or(|purpose| token.purpose == purpose)
         };
-        Ok(self.tokens().remove_of(user, is_meant))
+        let removed = self.tokens().remove_of(user, is_meant);
+        Ok(removed + self.registrations().remove_of(user, is_meant))
     }
 }
 
@@ -492,6 +533,7 @@ mod tests {
             let _users = store.write_users();
             let _sessions = store.write_sessions();
             let _tokens = store.tokens();
+            let _registrations = store.registrations();
             let _limits = store.limits();
             let _events = store.events();
             panic!("under all locks");

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
 use super::expiring::{Entry, Expiring, STEP, shrink};
+use super::shares::Shares;
 use crate::id::UserId;
 use crate::store::{Insert, StoreError};
 use crate::time::Timestamp;
@@ -13,13 +14,22 @@ use crate::time::Timestamp;
 const SEARCH: usize = 512;
 
 /// An entry that belongs to a user.
-pub(super) trait OwnedEntry: Entry<Key: Ord> {
+pub(super) trait OwnedEntry: Entry {
+    /// The place of an entry among its owner's: the oldest comes first.
+    type Rank: Copy + Ord;
+
     fn owner(&self) -> UserId;
+
+    fn rank(&self) -> Self::Rank;
+
+    /// The key of the entry at `rank`.
+    fn key_at(rank: Self::Rank) -> Self::Key;
 }
 
 pub(super) struct Owned<E: OwnedEntry> {
     entries: Expiring<E>,
-    by_owner: HashMap<UserId, BTreeSet<E::Key>>,
+    by_owner: HashMap<UserId, BTreeSet<E::Rank>>,
+    shares: Shares,
     capacity: usize,
 }
 
@@ -28,16 +38,13 @@ impl<E: OwnedEntry> Owned<E> {
         Self {
             entries: Expiring::default(),
             by_owner: HashMap::new(),
+            shares: Shares::default(),
             capacity,
         }
     }
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    pub(super) fn capacity(&self) -> usize {
-        self.capacity
     }
 
     #[cfg(feature = "test-util")]
@@ -55,48 +62,53 @@ impl<E: OwnedEntry> Owned<E> {
     }
 
     pub(super) fn of(&self, owner: UserId) -> impl Iterator<Item = &E> {
-        let keys = self.by_owner.get(&owner).into_iter().flatten();
-        keys.filter_map(|key| self.entries.get(*key))
+        let ranks = self.by_owner.get(&owner).into_iter().flatten();
+        ranks.filter_map(|rank| self.entries.get(E::key_at(*rank)))
     }
 
-    /// The owner's entries whose keys are below `end`, or all, the greatest key
-    /// first.
-    pub(super) fn below(&self, owner: UserId, end: Option<E::Key>) -> impl Iterator<Item = &E> {
+    /// The owner's entries whose ranks are below `end`, or all, the newest first.
+    pub(super) fn below(&self, owner: UserId, end: Option<E::Rank>) -> impl Iterator<Item = &E> {
         let end = end.map_or(Bound::Unbounded, Bound::Excluded);
-        let keys = self.by_owner.get(&owner);
-        let keys = keys.map(|keys| keys.range((Bound::Unbounded, end)).rev());
-        let keys = keys.into_iter().flatten();
-        keys.filter_map(|key| self.entries.get(*key))
+        let ranks = self.by_owner.get(&owner);
+        let ranks = ranks.map(|ranks| ranks.range((Bound::Unbounded, end)).rev());
+        let ranks = ranks.into_iter().flatten();
+        ranks.filter_map(|rank| self.entries.get(E::key_at(*rank)))
     }
 
-    /// Adds `entry`, unless its key is taken. It may not use the last `reserve`
-    /// places of the table.
-    pub(super) fn insert(
-        &mut self,
-        entry: E,
-        reserve: usize,
-        now: Timestamp,
-    ) -> Result<Insert, StoreError> {
+    /// Adds `entry`, unless its key is taken. In a full table the owner with the
+    /// most entries gives up the oldest for it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Full`] if nobody has one to give (see [`Shares::giver`]).
+    pub(super) fn insert(&mut self, entry: E, now: Timestamp) -> Result<Insert, StoreError> {
         self.sweep(now, STEP);
         let (key, owner) = (entry.key(), entry.owner());
         if self.entries.get(key).is_some() {
             return Ok(Insert::Taken);
         }
-        let most = self.capacity.saturating_sub(reserve);
-        if self.len() >= most {
+        if self.len() >= self.capacity {
             self.sweep(now, SEARCH);
         }
-        if self.len() >= most {
-            return Err(StoreError::Full);
+        if self.len() >= self.capacity {
+            let own = self.by_owner.get(&owner).map_or(0, BTreeSet::len);
+            let giver = self.shares.giver(owner, own).ok_or(StoreError::Full)?;
+            let oldest = self.by_owner.get(&giver).and_then(BTreeSet::first);
+            if let Some(key) = oldest.map(|rank| E::key_at(*rank)) {
+                self.remove(key);
+            }
         }
+        let ranks = self.by_owner.entry(owner).or_default();
+        let before = ranks.len();
+        ranks.insert(entry.rank());
+        self.shares.change(owner, before, ranks.len());
         self.entries.insert(entry);
-        self.by_owner.entry(owner).or_default().insert(key);
         Ok(Insert::Inserted)
     }
 
     pub(super) fn remove(&mut self, key: E::Key) -> Option<E> {
         let removed = self.entries.remove(key)?;
-        forget(&mut self.by_owner, &removed);
+        forget(&mut self.by_owner, &mut self.shares, &removed);
         Some(removed)
     }
 
@@ -118,21 +130,27 @@ impl<E: OwnedEntry> Owned<E> {
     /// Visits `steps` entries and removes those that have expired. Says how
     /// many.
     pub(super) fn sweep(&mut self, now: Timestamp, steps: usize) -> usize {
-        let (mut removed, by_owner) = (0, &mut self.by_owner);
+        let (mut removed, by_owner, shares) = (0, &mut self.by_owner, &mut self.shares);
         self.entries.sweep(now, steps, |entry| {
-            forget(by_owner, &entry);
+            forget(by_owner, shares, &entry);
             removed += 1;
         });
         removed
     }
 }
 
-fn forget<E: OwnedEntry>(by_owner: &mut HashMap<UserId, BTreeSet<E::Key>>, entry: &E) {
-    let Some(keys) = by_owner.get_mut(&entry.owner()) else {
+fn forget<E: OwnedEntry>(
+    by_owner: &mut HashMap<UserId, BTreeSet<E::Rank>>,
+    shares: &mut Shares,
+    entry: &E,
+) {
+    let Some(ranks) = by_owner.get_mut(&entry.owner()) else {
         return;
     };
-    keys.remove(&entry.key());
-    if keys.is_empty() {
+    let before = ranks.len();
+    ranks.remove(&entry.rank());
+    shares.change(entry.owner(), before, ranks.len());
+    if ranks.is_empty() {
         by_owner.remove(&entry.owner());
         shrink(by_owner);
     }
@@ -158,8 +176,18 @@ mod tests {
     }
 
     impl OwnedEntry for Item {
+        type Rank = u32;
+
         fn owner(&self) -> UserId {
             self.1
+        }
+
+        fn rank(&self) -> u32 {
+            self.0
+        }
+
+        fn key_at(rank: u32) -> u32 {
+            rank
         }
     }
 
@@ -172,11 +200,8 @@ mod tests {
     fn filled(count: u32, expires: impl Fn(u32) -> i64) -> Owned<Item> {
         let mut table = Owned::new(count as usize);
         for number in 0..count {
-            let inserted = table.insert(
-                Item(number, owner(number), expires(number)),
-                0,
-                Timestamp::MIN,
-            );
+            let inserted =
+                table.insert(Item(number, owner(number), expires(number)), Timestamp::MIN);
             assert_eq!(inserted.unwrap(), Insert::Inserted);
         }
         table
@@ -195,11 +220,42 @@ mod tests {
     fn a_full_table_refuses_until_something_has_expired() {
         // One of a hundred expires; the search finds it wherever it is.
         let mut table = filled(100, |number| if number == 50 { 10 } else { 99 });
-        let refused = table.insert(Item(100, owner(1), 99), 0, Timestamp::from_secs(9));
+        let refused = table.insert(Item(100, owner(100), 99), Timestamp::from_secs(9));
         assert!(matches!(refused, Err(StoreError::Full)));
-        assert_eq!(table.of(owner(1)).count(), 1);
-        let inserted = table.insert(Item(100, owner(1), 99), 0, Timestamp::from_secs(10));
+        assert_eq!(table.of(owner(100)).count(), 0);
+        let inserted = table.insert(Item(100, owner(100), 99), Timestamp::from_secs(10));
         assert_eq!(inserted.unwrap(), Insert::Inserted);
         assert!(table.get(50).is_none() && table.len() == 100);
+    }
+    #[test]
+    fn whoever_has_the_most_gives_up_the_oldest() {
+        let mut table = Owned::new(6);
+        let mut insert = |number, of| {
+            let item = Item(number, owner(of), 99);
+            table.insert(item, Timestamp::MIN).map(|_| {
+                let mut kept: Vec<u32> = (0..3)
+                    .flat_map(|of| table.of(owner(of)).map(Item::key).collect::<Vec<_>>())
+                    .collect();
+                kept.sort_unstable();
+                kept
+            })
+        };
+        for number in 0..5 {
+            insert(number, 0).unwrap();
+        }
+        insert(5, 1).unwrap();
+        assert_eq!(insert(6, 2).unwrap(), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(insert(7, 0).unwrap(), [2, 3, 4, 5, 6, 7]);
+        assert_eq!(insert(8, 1).unwrap(), [3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn nobody_gives_up_their_only_one_for_another() {
+        let mut table = filled(3, |_| 99);
+        let refused = table.insert(Item(3, owner(3), 99), Timestamp::MIN);
+        assert!(matches!(refused, Err(StoreError::Full)));
+        let inserted = table.insert(Item(4, owner(0), 99), Timestamp::MIN);
+        assert_eq!(inserted.unwrap(), Insert::Inserted);
+        assert!(table.get(0).is_none() && table.len() == 3);
     }
 }

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 impl SessionStore for MemoryStore {
     async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError> {
         let now = session.created_at;
-        self.write_sessions().insert(session.clone(), 0, now)
+        self.write_sessions().insert(session.clone(), now)
     }
 
     async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {

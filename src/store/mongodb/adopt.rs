@@ -230,8 +230,14 @@ impl Adoption<'_> {
             && (note.is_adopting || note.from.as_deref() == self.old.name(kind))
         {
             self.require_same(kind, note)?;
-            if let Some(old) = old.filter(|old| *old != new && !note.is_adopting) {
-                self.refuse_left_behind(kind, old).await?;
+            let old = old.filter(|old| *old != new);
+            match old {
+                Some(old) if !note.is_adopting => self.refuse_left_behind(kind, old).await?,
+                // Begun by a call that left this collection out.
+                Some(old) if note.from.is_none() && self.is_ours(kind, old).await? => {
+                    return Err(self.notes.adopting(kind));
+                }
+                _ => {}
             }
             return Ok(None);
         }

@@ -1,0 +1,32 @@
+//! Who has how many entries of a table.
+
+use std::collections::BTreeSet;
+
+use crate::id::UserId;
+
+/// The owners of the entries of a table, by how many they have.
+///
+/// A table that is full makes room for an owner at the cost of whoever has the
+/// most. So nobody is refused for what others have as long as the table has room
+/// for one entry of each owner.
+#[derive(Default)]
+pub(super) struct Shares(BTreeSet<(usize, UserId)>);
+
+impl Shares {
+    /// Notes that `owner` has `after` entries in place of `before`.
+    pub(super) fn change(&mut self, owner: UserId, before: usize, after: usize) {
+        self.0.remove(&(before, owner));
+        if after > 0 {
+            self.0.insert((after, owner));
+        }
+    }
+
+    /// Who gives up an entry for a new one of `owner`, who has `own`: whoever has
+    /// the most, which may be `owner`, but nobody their only one for another.
+    pub(super) fn giver(&self, owner: UserId, own: usize) -> Option<UserId> {
+        match self.0.last() {
+            Some((most, holder)) if *most > own.max(1) => Some(*holder),
+            _ => (own > 0).then_some(owner),
+        }
+    }
+}
