@@ -215,7 +215,7 @@ async fn ghsa_40_attempts_at_strangers_accounts_stay_bounded_and_unlock_no_accou
 }
 
 #[tokio::test]
-async fn sessions_and_tokens_beyond_the_capacity_are_refused() {
+async fn sessions_and_tokens_beyond_the_capacity_take_the_place_of_their_owners_oldest() {
     let store = small(1);
     for number in 0..100 {
         let inserted = store.insert_session(&session(number, 0)).await.unwrap();
@@ -223,40 +223,87 @@ async fn sessions_and_tokens_beyond_the_capacity_are_refused() {
         let inserted = store.insert_token(&token(number, 0)).await.unwrap();
         assert_eq!(inserted, Insert::Inserted);
     }
-    let refused = store.insert_session(&session(100, 99)).await;
-    assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
-    let refused = store.insert_token(&token(100, 99)).await;
-    assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
-    let found = store.session(session(100, 99).id, at(99)).await.unwrap();
-    assert_eq!(found, None, "a refused session is there");
-    let found = store.session(session(0, 0).id, at(99)).await.unwrap();
-    assert!(found.is_some(), "a live session made room");
-    // What was there before has expired.
-    let inserted = store.insert_session(&session(100, 100)).await.unwrap();
+    let sessions = async |user| {
+        let user = UserId::from_bytes(bytes(user));
+        let all = store.sessions_of(user, None, 100, at(99)).await.unwrap();
+        all.iter().map(|session| session.id).collect::<Vec<_>>()
+    };
+    let tokens = async |user| {
+        let user = UserId::from_bytes(bytes(user));
+        store.tokens_of(user, at(99)).await.unwrap().len()
+    };
+    // Ten users have ten each.
+    let inserted = store.insert_session(&session(100, 99)).await.unwrap();
     assert_eq!(inserted, Insert::Inserted);
-    let inserted = store.insert_token(&token(100, 100)).await.unwrap();
+    let inserted = store.insert_token(&token(100, 99)).await.unwrap();
     assert_eq!(inserted, Insert::Inserted);
+    assert_eq!(store.counts().sessions, 100);
+    let of_first = sessions(0).await;
+    assert_eq!((of_first.len(), tokens(0).await), (10, 10));
+    assert_eq!(of_first[0], session(100, 99).id);
+    assert!(!of_first.contains(&session(0, 0).id), "the oldest stayed");
+    assert_eq!((sessions(1).await.len(), tokens(1).await), (10, 10));
+    // What has expired makes room before anything that lives.
+    let inserted = store.insert_session(&session(101, 100)).await.unwrap();
+    assert_eq!(inserted, Insert::Inserted);
+    let inserted = store.insert_token(&token(101, 100)).await.unwrap();
+    assert_eq!(inserted, Insert::Inserted);
+    assert!(sessions(0).await.contains(&session(100, 99).id));
 }
 
 #[tokio::test]
-async fn events_beyond_the_capacity_are_refused_but_not_to_who_makes_room() {
+async fn a_session_of_a_user_beyond_the_shares_of_the_table_is_refused() {
+    let store = MemoryStore::with_capacity(MemoryCapacity {
+        sessions: 10,
+        ..MemoryCapacity::default()
+    });
+    for number in 0..10 {
+        let inserted = store.insert_session(&session(number, 0)).await.unwrap();
+        assert_eq!(inserted, Insert::Inserted);
+    }
+    let eleventh = Session {
+        user_id: UserId::from_bytes(bytes(10)),
+        ..session(10, 0)
+    };
+    let refused = store.insert_session(&eleventh).await;
+    assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+    let found = store.session(eleventh.id, at(0)).await.unwrap();
+    assert_eq!(found, None, "a refused session is there");
+    assert_eq!(store.counts().sessions, 10);
+}
+
+#[tokio::test]
+async fn events_beyond_the_capacity_take_the_place_of_whoever_has_the_most() {
     let store = small(1);
     for number in 0..100 {
-        let appended = store.append_event(&event(number, 0), 10).await.unwrap();
+        let appended = store.append_event(&event(number, 0), 100).await.unwrap();
         assert_eq!(appended, Insert::Inserted);
     }
-    let refused = store.append_event(&event(100, 99), 11).await;
-    assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
-    let owner = event(100, 99).user_id;
-    let all = store.events_of(owner, None, 100, at(99)).await.unwrap();
-    assert_eq!(all.len(), 10, "a refused event is there, or made room");
-    // A user who has as many as are kept takes nobody's place.
-    let appended = store.append_event(&event(100, 99), 10).await.unwrap();
-    assert_eq!(appended, Insert::Inserted);
+    let count = async |user| {
+        let user = UserId::from_bytes(bytes(user));
+        store
+            .events_of(user, None, 100, at(99))
+            .await
+            .unwrap()
+            .len()
+    };
+    let newcomer = |number| AuditRecord {
+        user_id: UserId::from_bytes(bytes(10)),
+        ..event(number, 99)
+    };
+    for number in 100..110 {
+        let appended = store.append_event(&newcomer(number), 100).await.unwrap();
+        assert_eq!(appended, Insert::Inserted);
+    }
     assert_eq!(store.counts().events, 100);
-    // What was there before has expired.
-    let appended = store.append_event(&event(101, 100), 11).await.unwrap();
-    assert_eq!(appended, Insert::Inserted);
+    assert_eq!(count(10).await, 10);
+    for user in 0..10 {
+        assert!(
+            matches!(count(user).await, 9 | 8),
+            "{user}: {}",
+            count(user).await
+        );
+    }
 }
 
 #[tokio::test]
@@ -371,6 +418,6 @@ async fn asvs_16_2_5_debug_shows_counts_only() {
     let _ = shared.hit_all(&one(key(1)), at(0)).await.unwrap();
     assert_eq!(
         format!("{store:?}"),
-        "MemoryStore { users: 1, sessions: 1, tokens: 1, limits: 1, events: 1 }"
+        "MemoryStore { users: 1, sessions: 1, tokens: 1, registrations: 0, limits: 1, events: 1 }"
     );
 }
