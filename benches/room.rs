@@ -6,7 +6,8 @@
 //! cargo bench --all-features --bench room -- [OPTIONS]
 //!
 //! --store memory|mongodb   default: memory
-//! --attack NAME            register, login, forgot, guess or update; default: all
+//! --attack NAME            register, confirm, login, forgot, accounts, guess or
+//!                          update; default: all
 //! --requests N             default: 2,000
 //! ```
 //!
@@ -34,7 +35,7 @@ use std::time::Instant;
 
 use admittance::AuthConfig;
 use admittance::audit::AuditPolicy;
-use admittance::config::LimitPolicy;
+use admittance::config::{LimitPolicy, RegistrationMode};
 use admittance::error::AuthError;
 use admittance::mail::{Mail, MailConfig, MailError, MailKind, Mailer};
 use admittance::password::Argon2Params;
@@ -58,20 +59,27 @@ const AT_ONCE: u32 = 64;
 enum Attack {
     /// Registrations: users, sessions and links.
     Register,
+    /// Registrations that wait for a confirmation: links.
+    Confirm,
     /// Logins of one account: sessions.
     Login,
     /// Requests of one account for a reset: links.
     Forgot,
+    /// As many accounts as there is room for, each with logins and requests for a
+    /// reset: sessions, links and events.
+    Accounts,
     /// Wrong passwords at random addresses: limits and attempts.
     Guess,
     /// Changes of one profile: events.
     Update,
 }
 
-const ATTACKS: [(&str, Attack); 5] = [
+const ATTACKS: [(&str, Attack); 7] = [
     ("register", Attack::Register),
+    ("confirm", Attack::Confirm),
     ("login", Attack::Login),
     ("forgot", Attack::Forgot),
+    ("accounts", Attack::Accounts),
     ("guess", Attack::Guess),
     ("update", Attack::Update),
 ];
@@ -95,27 +103,33 @@ struct Subject<S> {
     auth: AuthService<S>,
     postbox: Postbox,
     mallory: Option<Authenticated>,
+    /// How many accounts the attacker has room for.
+    accounts: u32,
 }
 
 impl<S: Store + AuditStore + Clone + 'static> Subject<S> {
-    async fn new(store: S, attack: Attack) -> Self {
-        let mut config = AuthConfig::new("room").insecure_for_tests();
-        config.hashing.params = Argon2Params::new(8, 1, 1).unwrap();
-        if attack != Attack::Guess {
-            config.limits = LimitPolicy::off();
-        }
+    async fn new(store: S, attack: Attack, accounts: u32) -> Self {
         let postbox = Postbox::default();
-        let auth = AuthService::builder(store.clone())
-            .config(config)
-            .keyring(Keyring::from_secret(SecretBytes::new(vec![7; 32])).unwrap())
-            .mail(postbox.clone(), MailConfig::new("https://room.example"))
-            .audit_log(store, AuditPolicy::default())
-            .build()
-            .unwrap();
+        let service = |registration| {
+            let mut config = AuthConfig::new("room").insecure_for_tests();
+            config.hashing.params = Argon2Params::new(8, 1, 1).unwrap();
+            config.registration = registration;
+            if attack != Attack::Guess {
+                config.limits = LimitPolicy::off();
+            }
+            AuthService::builder(store.clone())
+                .config(config)
+                .keyring(Keyring::from_secret(SecretBytes::new(vec![7; 32])).unwrap())
+                .mail(postbox.clone(), MailConfig::new("https://room.example"))
+                .audit_log(store.clone(), AuditPolicy::default())
+                .build()
+                .unwrap()
+        };
         let mut subject = Self {
-            auth,
-            postbox,
+            auth: service(RegistrationMode::OpenSession),
+            postbox: postbox.clone(),
             mallory: None,
+            accounts,
         };
         let _ = subject.register(OWNER.to_owned(), 1).await.unwrap();
         let made = subject.register(MALLORY.to_owned(), 2).await.unwrap();
@@ -125,6 +139,9 @@ impl<S: Store + AuditStore + Clone + 'static> Subject<S> {
             .validate_token(token.expose_secret(), &from(2))
             .await
             .ok();
+        if attack == Attack::Confirm {
+            subject.auth = service(RegistrationMode::VerifyFirst);
+        }
         subject
     }
 
@@ -159,12 +176,21 @@ impl<S: Store + AuditStore + Clone + 'static> Subject<S> {
     async fn request(&self, attack: Attack, number: u32) -> Result<(), AuthError> {
         let network = 1000 + number;
         match attack {
-            Attack::Register => {
+            Attack::Register | Attack::Confirm => {
                 let email = format!("stranger{number}@example.org");
                 self.register(email, network).await.map(drop)
             }
             Attack::Login => self.login(MALLORY.to_owned(), PASSWORD, network).await,
             Attack::Forgot => self.forgot(MALLORY, network).await,
+            Attack::Accounts => {
+                let account = number % self.accounts;
+                let email = format!("stranger{account}@example.org");
+                match number / self.accounts {
+                    0 => self.register(email, network).await.map(drop),
+                    round if round % 2 == 0 => self.forgot(&email, network).await,
+                    _ => self.login(email, PASSWORD, network).await,
+                }
+            }
             Attack::Guess => {
                 let email = format!("nobody{number}@example.org");
                 self.login(email, "wrong", network).await
@@ -250,9 +276,10 @@ async fn run<S: Store + AuditStore + Clone + 'static>(
     store: S,
     (name, attack): (&str, Attack),
     requests: u32,
+    accounts: u32,
     rows: impl AsyncFn() -> String,
 ) {
-    let subject = Subject::new(store, attack).await;
+    let subject = Subject::new(store, attack, accounts).await;
     let (memory, before) = (resident(), rows().await);
     let start = Instant::now();
     let outcomes = subject.attack(attack, requests).await;
@@ -272,10 +299,16 @@ async fn run<S: Store + AuditStore + Clone + 'static>(
 }
 
 async fn in_memory(attack: (&str, Attack), requests: u32) {
-    let room = (requests / 10).max(100) as usize;
-    let mut capacity = MemoryCapacity::default();
-    (capacity.users, capacity.sessions, capacity.tokens) = (room, room, room);
-    (capacity.limits, capacity.events) = (room, room);
+    let users = (requests / 40).max(10);
+    let room = users as usize;
+    let capacity = MemoryCapacity {
+        users: room,
+        sessions: 2 * room,
+        tokens: 2 * room,
+        registrations: room,
+        limits: 4 * room,
+        events: 4 * room,
+    };
     let store = MemoryStore::with_capacity(capacity);
     let counted = store.clone();
     let rows = async || {
@@ -283,13 +316,14 @@ async fn in_memory(attack: (&str, Attack), requests: u32) {
         let all = [
             counts.users,
             counts.sessions,
-            counts.tokens,
+            counts.tokens + counts.registrations,
             counts.limits,
             counts.events,
         ];
         all.map(|count| count.to_string()).join(" / ")
     };
-    run(store, attack, requests, rows).await;
+    // All but the two of the set-up and the newcomer.
+    run(store, attack, requests, users - 3, rows).await;
 }
 
 #[cfg(feature = "mongodb")]
@@ -315,7 +349,8 @@ async fn in_mongodb(attack: (&str, Attack), requests: u32) {
         }
         all.join(" / ")
     };
-    run(store, attack, requests, rows).await;
+    let accounts = (requests / 40).max(10);
+    run(store, attack, requests, accounts, rows).await;
 }
 
 #[cfg(not(feature = "mongodb"))]

@@ -307,7 +307,7 @@ async fn ghsa_1_an_account_is_confirmed_or_disowned_but_not_both() {
                 }
             })
             .await;
-            let (is_confirmed, tokens) = winner(answers, none);
+            let (is_confirmed, tokens) = winner(answers, is_dead_for_session);
             let user = stored(&bed, &ann.email).await;
             assert_eq!(user.is_some_and(|user| user.is_verified), is_confirmed);
             for tokens in tokens.iter().chain([&ann.tokens]) {

@@ -394,6 +394,30 @@ async fn an_adoption_that_was_begun_is_not_completed_with_other_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_adoption_that_left_a_collection_out_is_not_completed_with_it() {
+    let (options, database) = earlier().await;
+    let before = contents(&database).await;
+    let nothing = async || {
+        let old = OldNames::none();
+        MongoStore::adopt(&database, &old, &mongo::config()).await
+    };
+    let point = FailPoint::new(&options).await;
+    let down = doc! { "errorCode": 8 };
+    point.arm_all(&["update"], "alwaysOn", &down).await;
+    nothing().await.unwrap_err();
+    point.disarm().await;
+    let refused = adopt(&database).await;
+    assert!(
+        matches!(refused, Err(StartError::Adopting { .. })),
+        "{refused:?}"
+    );
+    nothing().await.unwrap();
+    let mut after = contents(&database).await;
+    after.retain(|name, _| !name.starts_with("admittance_"));
+    assert_eq!(after, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_example_adopts_a_database() {
     let (options, database) = earlier().await;
     let log = database.collection::<Document>("audit_log");
