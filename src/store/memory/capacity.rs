@@ -5,7 +5,8 @@
 /// In a full table whoever has the most entries gives up the oldest for the next one,
 /// but nobody their only one for another. So an account is not kept out by what others
 /// have as long as `sessions`, `tokens` and `events` are at least `users`; with twice
-/// as many, each keeps two, and so on. What finds no room is refused with
+/// as many, each keeps two, and so on. Events of removed accounts count like those of
+/// users until they expire. What finds no room is refused with
 /// [`StoreError::Full`](crate::store::StoreError::Full). Of rate limits, those nearest
 /// to their whole budget make room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
