@@ -349,7 +349,10 @@ async fn asvs_15_4_2_of_resets_one_wins_whatever_changes_of_password_do() {
                 }
             })
             .await;
-            let is_lost = |answer: &Answer| matches!(answer, Err(AuthError::InvalidCredentials));
+            let is_lost = |answer: &Answer| {
+                use AuthError::{InvalidCredentials, InvalidToken};
+                matches!(answer, Err(InvalidCredentials | InvalidToken))
+            };
             let (resets, changes): (Vec<_>, Vec<_>) =
                 answers.into_iter().partition(|(racer, _)| racer % 2 == 0);
             // A change may come before the reset, and is then undone by it.
