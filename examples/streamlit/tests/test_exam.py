@@ -337,7 +337,7 @@ def test_logins_are_bounded_and_end(server: ExampleServer) -> None:
     now = 0.0
     logins = Logins(capacity=2, clock=lambda: now)
     sessions = [server.student() for _ in range(3)]
-    handles = []
+    handles: list[str] = []
     for session in sessions:
         ticket = logins.ticket(session, user_id=str(len(handles)), remember=False)
         redeemed = logins.redeem(ticket, replaces=None)
