@@ -88,7 +88,7 @@ impl Group<'_> {
         doc! { "_id": self.id.clone(), "$nor": none }
     }
 
-    /// Counts the act in every budget. Once a while it removes those that are whole.
+    /// Counts the act in every budget. Once a minute it removes those that are whole.
     fn counted(&self) -> Vec<Document> {
         let now = date(self.now);
         let counted = self.hits.iter().map(|hit| {
