@@ -20,7 +20,7 @@ mod phc;
 mod policy;
 mod pool;
 
-pub(crate) use admission::{Claim, Lane};
+pub(crate) use admission::{Claim, Lane, Work};
 pub use config::{AcceptedCost, Argon2Params, HashingConfig, Pepper};
 pub use error::HashError;
 pub use foreign::ForeignScheme;
