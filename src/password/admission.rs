@@ -27,9 +27,17 @@ type Account = [u8; 12];
 /// A request for a place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim {
+    pub(crate) work: Work,
     pub(crate) lane: Lane,
     /// The network of the caller.
     pub(crate) network: Network,
+}
+
+/// What a caller needs a thread for. Each kind has an [`Admission`] of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Hashing,
+    Scoring,
 }
 
 /// How a caller is classified.
@@ -44,9 +52,6 @@ pub(crate) enum Lane {
     Host,
     /// Any other caller.
     Stranger,
-    /// A caller that has a password scored. Scoring has an [`Admission`] of its
-    /// own.
-    Scoring,
 }
 
 impl Lane {
@@ -63,7 +68,7 @@ impl Lane {
         match self {
             Self::Known(_) => Self::KNOWN,
             Self::Host => Self::HOST,
-            Self::Stranger | Self::Scoring => Self::STRANGERS,
+            Self::Stranger => Self::STRANGERS,
         }
     }
 
@@ -256,22 +261,22 @@ impl Admission {
     }
 
     /// Removes the caller that has to leave the line after a new one has
-    /// entered `lane`, if the line is too long: the newest one of the network
-    /// with the most waiting callers, which may be the new one.
+    /// entered `lane`, if the line is too long: the one with the latest turn. That is
+    /// the newest one of the network with the most waiting callers, which may be the
+    /// new one, unless an account was postponed beyond it.
     ///
     /// Known callers and the others each have a reserve, so neither can fill
     /// the whole line. Beyond the reserves, known callers have precedence.
     fn make_room(&self, state: &mut State, lane: usize) -> Option<Waiter> {
-        let [known, host, strangers] = state.lanes.each_ref().map(Line::len);
-        let others = host + strangers;
-        let most = self.room - self.reserve;
-        if known + others <= self.room && known.max(others) <= most {
+        let [known, others] = state.waiting();
+        if self.has_room(known, others) {
             return None;
         }
         let is_known = lane == Lane::KNOWN;
+        let most = self.room - self.reserve;
         let from = if is_known && (known > most || others <= self.reserve) {
             Lane::KNOWN
-        } else if strangers > 0 {
+        } else if !state.lane(Lane::STRANGERS).is_empty() {
             Lane::STRANGERS
         } else {
             lane
@@ -279,8 +284,13 @@ impl Admission {
         state.last(from)
     }
 
-    /// Whether a caller would be refused now, without having waited. An account that
-    /// waits or has a place already comes as a stranger, and asks again.
+    /// Whether so many known and other callers may wait.
+    fn has_room(&self, known: usize, others: usize) -> bool {
+        known + others <= self.room && known.max(others) <= self.room - self.reserve
+    }
+
+    /// Returns `true` if a caller would be refused now without waiting. An account that
+    /// waits or has a place counts as a stranger, and its waiting entry is postponed.
     pub(super) fn would_refuse(&self, claim: Claim) -> bool {
         let mut state = self.lock();
         match claim.lane {
@@ -290,9 +300,8 @@ impl Admission {
             Lane::Stranger => {}
             _ => return false,
         }
-        let [known, host, strangers] = state.lanes.each_ref().map(Line::len);
-        let others = host + strangers + 1;
-        let has_room = known + others <= self.room && others <= self.room - self.reserve;
+        let [known, others] = state.waiting();
+        let has_room = self.has_room(known, others + 1);
         let is_first = state.free > 0 && state.arrivals.is_empty();
         let [_, _, line] = &state.lanes;
         !is_first && !has_room && line.would_be_last(claim.network)
@@ -379,6 +388,12 @@ impl State {
     #[expect(clippy::indexing_slicing, reason = "an index is always that of a lane")]
     fn lane(&mut self, index: usize) -> &mut Line<Waiter> {
         &mut self.lanes[index]
+    }
+
+    /// How many known and how many other callers wait.
+    fn waiting(&self) -> [usize; 2] {
+        let [known, host, strangers] = self.lanes.each_ref().map(Line::len);
+        [known, host + strangers]
     }
 
     /// Moves the turn of an account that asks again from the same address while it

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::NormalizedPassword;
-use super::admission::{Claim, Lane, Place};
+use super::admission::{Claim, Lane, Place, Work};
 use super::config::HashingConfig;
 use super::error::HashError;
 use super::memory::Memory;
@@ -146,7 +146,8 @@ impl PasswordHasher {
         Ok(self.turn(self.0.pool.admit(claim).await?))
     }
 
-    /// Whether a caller would be refused now, without having waited for a turn.
+    /// Returns `true` if a caller that wants to hash would be refused now without
+    /// waiting for a turn.
     pub(crate) fn would_refuse(&self, claim: Claim) -> bool {
         self.0.pool.would_refuse(claim)
     }
@@ -159,7 +160,12 @@ impl PasswordHasher {
     async fn host(&self) -> Result<Place, HashError> {
         let network = Network::of(None);
         let lane = Lane::Host;
-        self.0.pool.admit(Claim { lane, network }).await
+        let claim = Claim {
+            work: Work::Hashing,
+            lane,
+            network,
+        };
+        self.0.pool.admit(claim).await
     }
 
     fn turn(&self, place: Place) -> Turn {

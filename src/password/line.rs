@@ -20,7 +20,8 @@ use crate::network::{Level, Network, Prefix};
 /// for.
 const TURN: u64 = 1024;
 
-/// How far ahead of the virtual time an entry is postponed at most, in turns.
+/// The maximum number of turns by which an entry is postponed beyond the virtual
+/// time.
 const MOST_POSTPONED: u64 = 16;
 
 /// The place of an entry: when its turn is, and when it came.
@@ -92,9 +93,9 @@ impl<T> Line<T> {
         tag
     }
 
-    /// Moves the entry with this tag back by a turn, if it came from the address of
-    /// `network`, and returns its tag. The turns of its networks stay as they are:
-    /// those are others', too.
+    /// Moves the entry with this tag back by a turn if it came from the address of
+    /// `network`, and returns its tag. The next turns of its networks do not change,
+    /// since other clients share them.
     pub(super) fn postpone(&mut self, tag: Tag, network: Network) -> Tag {
         let is_same = |entry: &Entry<T>| narrowest(entry.network) == narrowest(network);
         let turn = tag.turn.max(self.now).saturating_add(TURN);
@@ -133,7 +134,7 @@ impl<T> Line<T> {
     }
 
     /// Removes and returns the entry with the latest turn: the newest one of
-    /// the network with the most entries.
+    /// the network with the most entries, or one that was postponed.
     pub(super) fn pop_last(&mut self) -> Option<T> {
         let (_, entry) = self.entries.pop_last()?;
         self.leave(entry.network, true);
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_postponed_lets_those_pass_that_came_before_the_next_turn() {
+    fn a_postponed_entry_is_served_after_those_with_earlier_turns() {
         let mut line = Line::default();
         let mut tags: Vec<_> = (0..100).map(|net| line.push(v6(net, 0), net)).collect();
         for _ in 0..2 {
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_postponed_by_its_own_address_and_delays_no_neighbour() {
+    fn only_the_same_address_postpones_an_entry_and_no_neighbour_is_delayed() {
         let places = |times| {
             let mut line = Line::default();
             let mut tag = line.push(v4([192, 0, 2, 1]), "waits");
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_postponed_by_a_few_turns_at_most() {
+    fn an_entry_is_postponed_by_at_most_sixteen_turns() {
         let mut line = Line::default();
         let mut tag = line.push(v6(0, 0), 0);
         for net in 1..20 {
@@ -324,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_that_would_be_last_is_told_apart_without_entering() {
+    fn would_be_last_agrees_with_pop_last() {
         let mut line = Line::default();
         assert!(line.would_be_last(v4([192, 0, 2, 1])));
         for number in 0..5 {

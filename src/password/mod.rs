@@ -22,7 +22,7 @@ mod policy;
 mod pool;
 mod substitution;
 
-pub(crate) use admission::{Claim, Lane};
+pub(crate) use admission::{Claim, Lane, Work};
 pub use config::{AcceptedCost, Argon2Params, HashingConfig, Pepper};
 pub use error::HashError;
 pub use foreign::ForeignScheme;

@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::admission::{Admission, Claim, Lane, Place};
+use super::admission::{Admission, Claim, Place, Work};
 use super::alarm::Alarm;
 use super::config::HashingConfig;
 use super::error::HashError;
@@ -112,21 +112,20 @@ impl Pool {
             .map_err(|error| cannot(&error))?;
         let alarm = Arc::<Alarm>::default();
         let deadline = config.queue_deadline;
-        let admission = |per_thread, queue_len: usize, has_reserve| {
+        let admission = |per_thread, queue_len: usize| {
             let all = threads.saturating_add(queue_len);
             let places = threads.saturating_mul(per_thread).min(all);
             let room = all - places;
-            let reserve = if has_reserve { room / 4 } else { 0 };
             let alarm = Arc::clone(&alarm);
-            Admission::new(threads, places, (room, reserve), deadline, alarm)
+            Admission::new(threads, places, (room, room / 4), deadline, alarm)
         };
         // Created before the threads: if one cannot be started, dropping the
         // pool ends the others.
         let pool = Self(Arc::new(Shared {
             state: Mutex::default(),
             work: Condvar::new(),
-            hashing: Arc::new(admission(HASHING_PLACES, config.queue_len, true)),
-            scoring: Arc::new(admission(SCORING_PLACES, config.queue_len, false)),
+            hashing: Arc::new(admission(HASHING_PLACES, config.queue_len)),
+            scoring: Arc::new(admission(SCORING_PLACES, config.queue_len)),
             alarm,
             threads,
             block_count: params.block_count(),
@@ -153,9 +152,9 @@ impl Pool {
     ///
     /// [`HashError::Overloaded`].
     pub(super) async fn admit(&self, claim: Claim) -> Result<Place, HashError> {
-        let admission = match claim.lane {
-            Lane::Scoring => &self.0.scoring,
-            _ => &self.0.hashing,
+        let admission = match claim.work {
+            Work::Hashing => &self.0.hashing,
+            Work::Scoring => &self.0.scoring,
         };
         if self.0.is_lost() {
             // No thread would run the job, and the service counts an attempt
@@ -165,7 +164,8 @@ impl Pool {
         admission.admit(claim, self.0.usual()).await
     }
 
-    /// Whether a caller would be refused now, without having waited.
+    /// Returns `true` if a caller that wants to hash would be refused now without
+    /// waiting.
     pub(super) fn would_refuse(&self, claim: Claim) -> bool {
         self.0.hashing.would_refuse(claim)
     }

@@ -2,11 +2,12 @@
 //! and judged here.
 //!
 //! The order is fixed. A guess first counts against the caller's networks,
-//! which costs one act of the store and sheds floods. Then it waits for its
-//! turn at the hashing threads; if it is refused for lack of room, it is no
-//! failure, and its count is given back. Then it counts against the account, as
-//! failed, and is hashed. A correct password takes back what was counted, and
-//! counts against budgets for correct passwords.
+//! which costs one act of the store and sheds floods. (A login that would be
+//! refused without waiting for a turn is refused before that.) Then it waits for
+//! its turn at the hashing threads; a refusal for lack of room is no failure, and
+//! the count is given back. Then it counts against the account, as failed, and is
+//! hashed. A correct password takes back what was counted, and counts against
+//! budgets for correct passwords.
 //!
 //! Strangers share one count of an account's failures, so that guesses from
 //! many networks add up. Each known device of the account, each live session
@@ -25,7 +26,7 @@ use crate::id::{SessionId, UserId};
 use crate::limit::LimitKey;
 use crate::lockout;
 use crate::mail::MailKind;
-use crate::password::{Claim, HashError, Lane, NormalizedPassword, Turn};
+use crate::password::{Claim, HashError, Lane, NormalizedPassword, Turn, Work};
 use crate::store::Store;
 use crate::time::Timestamp;
 use crate::token::OneTimeToken;
@@ -63,7 +64,8 @@ pub(super) struct Proof {
     pub(super) turn: Option<Turn>,
     /// `true` if the hash differs in kind from one made now.
     pub(super) is_outdated: bool,
-    account: UserId,
+    /// The key of the budget for correct passwords.
+    success: LimitKey,
     attempt: Option<Attempt>,
     counted: Counted,
     is_visitor: bool,
@@ -82,6 +84,20 @@ struct Attempt {
 }
 
 impl Guess<'_> {
+    /// The key of the budget for correct passwords: the session's, so that another
+    /// holder of the password cannot use it up, or else the account's.
+    fn success_key(&self) -> Option<LimitKey> {
+        match &self.by {
+            Guesser::Session(session) => {
+                Some(LimitKey::new("success:session", &session.to_bytes()))
+            }
+            _ => {
+                let account = self.account()?;
+                Some(LimitKey::new("success:account", &account.to_bytes()))
+            }
+        }
+    }
+
     fn account(&self) -> Option<UserId> {
         match &self.by {
             Guesser::Link(link) => Some(link.account.id),
@@ -116,9 +132,18 @@ impl Guess<'_> {
     }
 }
 
-/// Whether the request comes from a device that the account has been used with.
+/// Returns `true` if the account has been used from the device of the request.
 pub(super) fn is_known_device(user: &User, context: &RequestContext) -> bool {
     user.devices.contains(&context.device(user.id))
+}
+
+/// The claim of the caller to a hashing thread.
+pub(super) fn claim(work: Work, lane: Lane, trail: &Trail) -> Claim {
+    Claim {
+        work,
+        lane,
+        network: trail.context().network(),
+    }
 }
 
 fn strangers(account: &CanonicalEmail) -> LimitKey {
@@ -164,9 +189,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// # Errors
     ///
     /// [`AuthError::Overloaded`]; [`AuthError::Abandoned`].
-    pub(super) async fn admit(&self, lane: Lane, trail: &Trail) -> Result<Turn, AuthError> {
-        let network = trail.context().network();
-        let claim = Claim { lane, network };
+    pub(super) async fn admit(
+        &self,
+        work: Work,
+        lane: Lane,
+        trail: &Trail,
+    ) -> Result<Turn, AuthError> {
+        let claim = claim(work, lane, trail);
         trail.unless_gone(self.inner.hasher.admit(claim)).await
     }
 
@@ -201,11 +230,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<Proof, AuthError> {
         let (key, lane) = guess.key_and_lane(trail.context());
-        // To a stranger this would tell that there is such an account.
-        if let (Lane::Known(_), Some(account)) = (lane, guess.account()) {
-            self.may_succeed(account)?;
+        // For a stranger, the missing hash would reveal that the account exists.
+        if let (Lane::Known(_), Some(success)) = (lane, guess.success_key()) {
+            self.may_succeed(success)?;
         }
-        let mut turn = match self.admit(lane, trail).await {
+        let mut turn = match self.admit(Work::Hashing, lane, trail).await {
             Ok(turn) => turn,
             Err(error) => {
                 if matches!(error, AuthError::Overloaded { .. }) {
@@ -217,13 +246,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let attempt = self.count_attempt(key).await?;
         let checked = self.compare(&mut turn, hash, password, trail).await;
         let may_be_used = |user: &User| user.status == UserStatus::Active;
-        match (checked, guess.account()) {
-            (Ok((true, is_outdated)), Some(account)) if guess.user.is_none_or(may_be_used) => {
+        match (checked, guess.success_key()) {
+            (Ok((true, is_outdated)), Some(success)) if guess.user.is_none_or(may_be_used) => {
                 let is_session = matches!(guess.by, Guesser::Session(_));
                 Ok(Proof {
                     turn: (is_outdated || is_session).then_some(turn),
                     is_outdated,
-                    account,
+                    success,
                     attempt,
                     counted: guess.counted,
                     is_visitor: !is_session,
@@ -300,8 +329,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     /// Settles a correct password: takes back what was counted as failed, and
-    /// counts it against the budgets for correct passwords of the account and
-    /// of the caller's networks.
+    /// counts it against the budgets for correct passwords: the session's, or the
+    /// account's and those of the caller's networks.
     ///
     /// # Errors
     ///
@@ -320,7 +349,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let failures = proof.counted.clone();
         // Two acts, since a key is always counted in the same group.
         let (by_account, by_networks, (), ()) = tokio::join!(
-            self.count_success(proof.account),
+            self.count_success(proof.success),
             self.count(networks),
             self.give_back(proof.counted),
             async {

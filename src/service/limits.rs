@@ -8,7 +8,6 @@ use super::operation::Trail;
 use super::{AuthService, RequestContext};
 use crate::clock::Clock;
 use crate::error::AuthError;
-use crate::id::UserId;
 use crate::limit::{Decision, Hit, LimitKey, Quota};
 use crate::network::Network;
 use crate::store::Store;
@@ -29,8 +28,9 @@ impl Counted {
     }
 }
 
-/// Budgets that this instance has found used up. A caller that brings only what
-/// they count is refused without another look, before it costs more.
+/// Budgets that this instance has found used up, so that a caller can be refused
+/// before it costs a hash. Another instance may have given an act back meanwhile; then
+/// the refusal still lasts until `room_at`.
 #[derive(Debug, Default)]
 pub(super) struct UsedUp(Mutex<HashMap<LimitKey, Until>>);
 
@@ -58,19 +58,15 @@ impl UsedUp {
             refusals.retain(|_, until| until.holds(now));
         }
         if refusals.len() < Self::CAPACITY {
-            let room_at = now.saturating_add(retry_after);
-            let refused_at = now;
-            refusals.insert(
-                key,
-                Until {
-                    refused_at,
-                    room_at,
-                },
-            );
+            let until = Until {
+                refused_at: now,
+                room_at: now.saturating_add(retry_after),
+            };
+            refusals.insert(key, until);
         }
     }
 
-    /// The budget has room again, or had it all along.
+    /// An act was given back to the budget.
     fn forget(&self, key: LimitKey) {
         self.lock().remove(&key);
     }
@@ -92,30 +88,29 @@ impl UsedUp {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// Refuses a caller whose budget for correct passwords of `account` is known to
-    /// be used up: it would be refused after a hash.
+    /// Refuses a caller whose budget for correct passwords, `key`, is known to be
+    /// used up: after a hash it would be refused as well.
     ///
     /// # Errors
     ///
     /// [`AuthError::RateLimited`].
-    pub(super) fn may_succeed(&self, account: UserId) -> Result<(), AuthError> {
-        let key = success_key(account);
+    pub(super) fn may_succeed(&self, key: LimitKey) -> Result<(), AuthError> {
         match self.inner.used_up.retry_after(key, self.now()) {
             Some(retry_after) => Err(AuthError::RateLimited { retry_after }),
             None => Ok(()),
         }
     }
 
-    /// Counts a correct password of `account`.
+    /// Counts a correct password under `key`.
     ///
     /// # Errors
     ///
     /// As for [`limit_network`](Self::limit_network).
-    pub(super) async fn count_success(&self, account: UserId) -> Result<Counted, AuthError> {
+    pub(super) async fn count_success(&self, key: LimitKey) -> Result<Counted, AuthError> {
         let Some(quota) = self.config().limits.success_by_account else {
             return Ok(Counted::default());
         };
-        let (key, now) = (success_key(account), self.now());
+        let now = self.now();
         let counted = self.count(vec![Hit { key, quota }]).await;
         if let Err(AuthError::RateLimited { retry_after }) = counted {
             self.inner.used_up.note(key, now, retry_after);
@@ -187,10 +182,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 }
 
-fn success_key(account: UserId) -> LimitKey {
-    LimitKey::new("success:account", &account.to_bytes())
-}
-
 /// The budgets of a client's networks: `quota` times the factor of each level.
 pub(super) fn by_network(scope: &str, network: Network, quota: Quota) -> Vec<Hit> {
     let hit = |level: crate::network::Level| Hit {
@@ -204,5 +195,53 @@ impl RequestContext {
     /// The networks of the client.
     pub(super) fn network(&self) -> Network {
         Network::of(self.ip())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAIT: Duration = Duration::from_secs(6);
+
+    fn key(number: u32) -> LimitKey {
+        LimitKey::new("test", &number.to_be_bytes())
+    }
+
+    #[test]
+    fn a_refusal_lasts_until_the_budget_has_room() {
+        let (used_up, now) = (UsedUp::default(), Timestamp::from_secs(1000));
+        used_up.note(key(1), now, WAIT);
+        let later = now.saturating_add(Duration::from_secs(5));
+        assert_eq!(
+            used_up.retry_after(key(1), later),
+            Some(Duration::from_secs(1))
+        );
+        assert_eq!(used_up.retry_after(key(2), later), None);
+        assert_eq!(used_up.retry_after(key(1), now.saturating_add(WAIT)), None);
+    }
+
+    #[test]
+    fn a_refusal_ends_when_an_act_is_given_back_or_the_clock_is_turned_back() {
+        let (used_up, now) = (UsedUp::default(), Timestamp::from_secs(1000));
+        used_up.note(key(1), now, WAIT);
+        used_up.forget(key(1));
+        assert_eq!(used_up.retry_after(key(1), now), None);
+        used_up.note(key(1), now, WAIT);
+        assert_eq!(used_up.retry_after(key(1), Timestamp::from_secs(999)), None);
+        assert_eq!(used_up.retry_after(key(1), now), None);
+    }
+
+    #[test]
+    fn remembered_refusals_are_bounded() {
+        let (used_up, now) = (UsedUp::default(), Timestamp::from_secs(1000));
+        for number in 0..20_000 {
+            used_up.note(key(number), now, WAIT);
+        }
+        assert_eq!(used_up.lock().len(), UsedUp::CAPACITY);
+        // Those that have ended make room.
+        let later = now.saturating_add(WAIT);
+        used_up.note(key(20_000), later, WAIT);
+        assert_eq!(used_up.lock().len(), 1);
     }
 }

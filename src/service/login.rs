@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::attempt::{Guess, Guesser, Proof, is_known_device};
+use super::attempt::{Guess, Guesser, Proof, claim, is_known_device};
 use super::operation::{Subject, Trail};
 use super::{AuthService, LoginRequest, LoginResponse, RequestContext, Tokens};
 use crate::clock::Clock;
@@ -10,7 +10,7 @@ use crate::email::CanonicalEmail;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::{Notice, Operation};
 use crate::mail::MailKind;
-use crate::password::{Claim, HashError, Lane, NormalizedPassword, PasswordTooLong};
+use crate::password::{HashError, Lane, NormalizedPassword, PasswordTooLong, Work};
 use crate::secret::Password;
 use crate::store::{Epoch, Store};
 use crate::user::{DeviceDigest, User};
@@ -24,17 +24,17 @@ pub(super) const TOO_LONG: &str = "This password is too long: at most 128 charac
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Opens a session for the holder of the password.
     ///
-    /// Every failure to log in looks the same and costs exactly one run of
-    /// Argon2: an unknown address, a wrong password, a disabled account, a hash
-    /// that cannot be checked (ASVS 6.3.8, CVE-2024-39329). A session is new at
-    /// each login (ASVS 7.2.4).
+    /// Every failure to log in looks the same: an unknown address, a wrong password, a
+    /// disabled account, a hash that cannot be checked (ASVS 6.3.8, CVE-2024-39329).
+    /// Each costs exactly one run of Argon2, unless it is refused by a limit or for lack
+    /// of room. A session is new at each login (ASVS 7.2.4).
     ///
     /// # Errors
     ///
     /// [`AuthError::Validation`] when a field cannot be right for any account;
     /// [`AuthError::InvalidCredentials`]; [`AuthError::RateLimited`], after too
-    /// many failures, or after too many logins: then with a correct password, and on
-    /// a known device with any;
+    /// many failures or after too many logins. After too many logins, a known device
+    /// gets it with any password, and another one with the correct password;
     /// [`AuthError::Overloaded`], which does not count as a failure;
     /// [`AuthError::Unavailable`]; [`AuthError::Store`].
     pub async fn login(
@@ -60,9 +60,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Err(AuthError::InvalidCredentials);
         };
 
-        // A caller without a chance of a place costs one read. What is counted in
-        // vain would have to be given back, and a flood would change the one record of
-        // its networks twice for each guess.
+        // A caller that would be refused without waiting costs one read. If it were
+        // counted first, the count would have to be given back, and a flood would
+        // change the record of its networks twice for each guess.
         let mut found = None;
         if self.would_refuse(Lane::Stranger, trail) {
             let user = self.find_visited(email.canonical(), trail).await?;
@@ -133,11 +133,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     fn would_refuse(&self, lane: Lane, trail: &Trail) -> bool {
-        let network = trail.context().network();
-        self.inner.hasher.would_refuse(Claim { lane, network })
+        let claim = claim(Work::Hashing, lane, trail);
+        self.inner.hasher.would_refuse(claim)
     }
 
-    /// The account that a visitor names, if there is one.
+    /// Returns the account that a visitor names, if it exists.
     async fn find_visited(
         &self,
         email: &CanonicalEmail,

@@ -195,8 +195,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<T, AuthError> {
         let (trail, _waits) = Trail::new(subject, context);
         let report = Report::of(self.clone(), kind, trail.clone());
-        let work = catching(work(&trail)).instrument(span(kind));
-        report.end(work.await)
+        let work = async { report.end(catching(work(&trail)).await) };
+        work.instrument(span(kind)).await
     }
 
     /// Reports an operation that is a part of another one.

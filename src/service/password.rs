@@ -8,7 +8,9 @@ use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::mail::MailKind;
-use crate::password::{Lane, NormalizedPassword, PasswordAssessment, PasswordTooLong, own_text};
+use crate::password::{
+    Lane, NormalizedPassword, PasswordAssessment, PasswordTooLong, Work, own_text,
+};
 use crate::secret::{Password, constant_time_eq};
 use crate::store::{Epoch, Store};
 
@@ -54,12 +56,16 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             &mut violations,
         );
         let own_words = [user.email.as_str(), user.name.as_str()];
+        let lane = Lane::Known(user.id.to_bytes());
         let new = self
             .check_new_password(
-                &request.new_password,
-                &request.confirm_password,
-                Field::NewPassword,
-                &own_words,
+                NewPassword {
+                    typed: &request.new_password,
+                    confirmation: &request.confirm_password,
+                    field: Field::NewPassword,
+                    own_words: &own_words,
+                    lane,
+                },
                 &mut violations,
                 trail,
             )
@@ -80,7 +86,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
         let mut turn = match self.check_own_password(auth, &current, trail).await? {
             Some(turn) => turn,
-            None => self.admit(Lane::Known(user.id.to_bytes()), trail).await?,
+            None => self.admit(Work::Hashing, lane, trail).await?,
         };
         let hash = turn.hash(&new, trail.gone()).await;
         let hash = hash.map_err(|error| hashing_failed(error, trail))?;
@@ -124,26 +130,43 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 }
 
+/// A password that is to be set.
+pub(super) struct NewPassword<'a> {
+    pub(super) typed: &'a Password,
+    pub(super) confirmation: &'a Password,
+    /// The field of the request that it comes from.
+    pub(super) field: Field,
+    /// Words of the account, which a password must not rely on.
+    pub(super) own_words: &'a [&'a str],
+    /// The lane in which it waits to be scored.
+    pub(super) lane: Lane,
+}
+
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// A password that is to be set, with its confirmation: checked against the
-    /// policy on a hashing thread, since scoring it takes a while, and then,
-    /// unless it is refused already, with breached ones.
+    /// Checks a password that is to be set: against the policy on a hashing thread,
+    /// since scoring it takes a while, and then, unless it is refused already,
+    /// against breached ones.
     pub(super) async fn check_new_password(
         &self,
-        typed: &Password,
-        confirmation: &Password,
-        field: Field,
-        own_words: &[&str],
+        new: NewPassword<'_>,
         violations: &mut Violations,
         trail: &Trail,
     ) -> Result<Option<NormalizedPassword>, AuthError> {
+        let NewPassword {
+            typed,
+            confirmation,
+            field,
+            own_words,
+            lane,
+        } = new;
         let accepted = match NormalizedPassword::new(typed) {
             Err(PasswordTooLong) => {
                 violations.push(field, ViolationCode::TooLong, TOO_LONG);
                 None
             }
             Ok(password) => {
-                let faults = self.assess(&password, own_words, trail).await?.faults;
+                let faults = self.assess(&password, own_words, lane, trail);
+                let faults = faults.await?.faults;
                 let accepted = faults.is_empty();
                 for fault in faults {
                     violations.push(field, fault.code, fault.message);
@@ -177,11 +200,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok(accepted)
     }
 
-    /// What the policy says of `password`, found out on a hashing thread.
+    /// Scores `password` on a hashing thread, in the caller's `lane`.
     pub(super) async fn assess(
         &self,
         password: &NormalizedPassword,
         own_words: &[&str],
+        lane: Lane,
         trail: &Trail,
     ) -> Result<PasswordAssessment, AuthError> {
         let config = std::sync::Arc::clone(&self.inner.config);
@@ -192,7 +216,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             context.push(&config.service_name);
             config.password.assess(&password, &context)
         };
-        let mut turn = self.admit(Lane::Scoring, trail).await?;
+        let mut turn = self.admit(Work::Scoring, lane, trail).await?;
         Ok(turn.run(work, trail.gone()).await?)
     }
 }

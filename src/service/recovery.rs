@@ -8,12 +8,13 @@ use super::attempt::hashing_failed;
 use super::mailing::Asked;
 use super::onboarding::Occasion;
 use super::operation::{Subject, Trail};
+use super::password::NewPassword;
 use super::{Accepted, AuthService, EmailRequest, RequestContext, ResetPassword};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation, TakenOver};
 use crate::mail::{MailKind, Outbox, Post};
-use crate::password::Lane;
+use crate::password::{Lane, Work};
 use crate::preferences::Preferences;
 use crate::store::{ProfileChange, Store};
 use crate::token::TokenPurpose;
@@ -113,21 +114,24 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
         let mut violations = Violations::default();
         let own_words = [user.email.as_str(), user.name.as_str()];
+        let lane = Lane::Known(user.id.to_bytes());
         let new = self
             .check_new_password(
-                &request.new_password,
-                &request.confirm_password,
-                Field::NewPassword,
-                &own_words,
+                NewPassword {
+                    typed: &request.new_password,
+                    confirmation: &request.confirm_password,
+                    field: Field::NewPassword,
+                    own_words: &own_words,
+                    lane,
+                },
                 &mut violations,
                 trail,
             )
             .await?;
         violations.into_result()?;
         let new = new.ok_or(AuthError::InvalidLink)?;
-        let lane = Lane::Known(user.id.to_bytes());
         let hash = {
-            let mut turn = self.admit(lane, trail).await?;
+            let mut turn = self.admit(Work::Hashing, lane, trail).await?;
             turn.hash(&new, trail.gone()).await
         };
         let hash = hash.map_err(|error| hashing_failed(error, trail))?;

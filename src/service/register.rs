@@ -6,6 +6,7 @@ use super::attempt::hashing_failed;
 use super::mailing::NewLink;
 use super::onboarding::Occasion;
 use super::operation::{Subject, Trail};
+use super::password::NewPassword;
 use super::{
     Accepted, AuthService, RegisterOutcome, RegisterRequest, RegisterResponse, RequestContext,
 };
@@ -16,7 +17,7 @@ use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::id::UserId;
 use crate::mail::{MailKind, Post};
-use crate::password::{Lane, NormalizedPassword};
+use crate::password::{Lane, NormalizedPassword, Work};
 use crate::preferences::Preferences;
 use crate::store::{Insert, InsertUser, Store};
 use crate::time::Timestamp;
@@ -212,7 +213,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         password: &NormalizedPassword,
         trail: &Trail,
     ) -> Result<PasswordHash, AuthError> {
-        let mut turn = self.admit(Lane::Stranger, trail).await?;
+        let mut turn = self.admit(Work::Hashing, Lane::Stranger, trail).await?;
         let hash = turn.hash(password, trail.gone()).await;
         hash.map_err(|error| hashing_failed(error, trail))
     }
@@ -267,10 +268,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let context = [request.email.as_str(), request.name.as_str()];
         let password = self
             .check_new_password(
-                &request.password,
-                &request.confirm_password,
-                Field::Password,
-                &context,
+                NewPassword {
+                    typed: &request.password,
+                    confirmation: &request.confirm_password,
+                    field: Field::Password,
+                    own_words: &context,
+                    lane: Lane::Stranger,
+                },
                 &mut violations,
                 trail,
             )

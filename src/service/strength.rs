@@ -6,7 +6,7 @@ use super::{AuthService, PasswordStrength, PasswordStrengthRequest, RequestConte
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
-use crate::password::{NormalizedPassword, PasswordTooLong};
+use crate::password::{Lane, NormalizedPassword, PasswordTooLong};
 use crate::store::Store;
 
 impl<S: Store, C: Clock> AuthService<S, C> {
@@ -53,7 +53,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
         };
         let own_words = [request.email.as_str(), request.name.as_str()];
-        let assessment = self.assess(&password, &own_words, trail).await?;
+        let assessment = self
+            .assess(&password, &own_words, Lane::Stranger, trail)
+            .await?;
         for fault in assessment.faults {
             violations.push(field, fault.code, fault.message);
         }

@@ -169,3 +169,26 @@ async fn asvs_6_3_1_a_refusal_for_lack_of_room_locks_nobody_out() {
     let bed = busy.release().await;
     bed.login(ANN, PASSWORD).await.unwrap();
 }
+
+/// The operator learns from the event that a scheme hangs.
+#[tokio::test]
+async fn asvs_16_5_4_a_hash_that_hangs_is_a_notice_of_the_login() {
+    let (gate, enters, open) = Gate::new();
+    let mut config = config();
+    gate.block(&mut config);
+    config.hashing.run_deadline = Duration::from_millis(100);
+    let bed = Bed::with(config);
+    bed.register(ANN).await;
+    Gate::plant(&bed.store, ANN, SLOW).await;
+    let refused = bed.login(SLOW, PASSWORD).await;
+    assert!(
+        matches!(refused, Err(AuthError::Unavailable { .. })),
+        "{:?}",
+        refused.err()
+    );
+    enters.recv().unwrap();
+    let event = bed.events.last();
+    assert_eq!(event.operation, Operation::Login);
+    assert!(event.notices.contains(Notice::HashingStuck));
+    open.send(()).unwrap();
+}

@@ -349,6 +349,63 @@ async fn assert_no_sessions(bed: &Racing, admin: &Authenticated, id: UserId) {
     assert!(list.unwrap().sessions.is_empty());
 }
 
+/// An administrator takes the role from another one, and loses it at that moment. The
+/// change is undone since nobody is left, and what a third party granted stays.
+#[tokio::test]
+async fn asvs_15_4_2_the_undo_of_a_change_keeps_what_another_administrator_granted() {
+    let examiner = role("examiner".to_owned());
+    let revoke = async |bed: &Racing, actor: &Authenticated, id: UserId| {
+        let request = ChangeRoles {
+            grant: Vec::new(),
+            revoke: vec![administrator().to_string()],
+        };
+        let (auth, here) = (&bed.auth, &bed.here);
+        auth.change_user_roles(actor, id, request, here).await
+    };
+    let two = async || {
+        let bed = bed(std::slice::from_ref(&examiner));
+        let mut admins = administrators(&bed, 2).await;
+        let target = admins.remove(1).user().id;
+        (bed, admins.remove(0), target)
+    };
+    let (bed, actor, target) = two().await;
+    bed.store.watch(0);
+    assert!(revoke(&bed, &actor, target).await.is_ok());
+    let calls = bed.store.calm();
+    let changed = calls.iter().position(|call| *call == "change_roles");
+
+    let (bed, actor, target) = two().await;
+    let (store, actors_id, granted) =
+        (bed.store.inner().clone(), actor.user().id, examiner.clone());
+    // Before the call that follows the change.
+    bed.store.hook(changed.unwrap() + 2, move || {
+        let (store, granted) = (store.clone(), granted.clone());
+        async move {
+            let take = RoleChange {
+                revoke: [administrator()].into(),
+                ..RoleChange::default()
+            };
+            let give = RoleChange {
+                grant: [granted].into(),
+                ..RoleChange::default()
+            };
+            for (id, change) in [(actors_id, take), (target, give)] {
+                let version = store.user(id).await.unwrap().unwrap().version;
+                let made = store.change_roles(id, version, &change).await.unwrap();
+                assert!(made.is_some());
+            }
+        }
+    });
+    let refused = revoke(&bed, &actor, target).await;
+    assert!(
+        matches!(refused, Err(AuthError::LastAdministrator)),
+        "{refused:?}"
+    );
+    bed.store.calm();
+    let target = bed.store.inner().user(target).await.unwrap().unwrap();
+    assert_eq!(target.roles, [administrator(), examiner].into());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn asvs_15_4_2_no_change_of_roles_is_lost_among_others() {
     for (racers, rounds) in FIELDS {

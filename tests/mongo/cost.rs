@@ -29,6 +29,36 @@ async fn each_method_sends_one_command() {
     }
 }
 
+/// The driver has no such option for an insert, an update and a delete.
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_that_can_carry_the_time_left_do() {
+    let mut options = mongo::options().await;
+    let commands = Commands::watch(&mut options);
+    let store = mongo::store_over(options).await;
+    prepare(&store).await;
+    commands.take();
+    let deadline = i64::try_from(mongo::config().deadline.as_millis()).unwrap();
+    let mut carried = 0;
+    for (_, act) in every_method() {
+        act.on(&store).await.unwrap();
+        for sent in commands.take() {
+            let left = match sent.command.get("maxTimeMS") {
+                Some(Bson::Int32(left)) => Some(i64::from(*left)),
+                Some(Bson::Int64(left)) => Some(*left),
+                _ => None,
+            };
+            let can_carry = !["insert", "update", "delete"].contains(&sent.name.as_str());
+            assert_eq!(left.is_some(), can_carry, "{act:?}: {}", sent.name);
+            assert!(
+                left.is_none_or(|left| (1..=deadline).contains(&left)),
+                "{act:?}"
+            );
+            carried += usize::from(can_carry);
+        }
+    }
+    assert!(carried >= 10, "{carried}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_costs_one_command_more() {
     let mut options = mongo::options().await;

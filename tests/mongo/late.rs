@@ -78,8 +78,8 @@ impl Two {
         }
     }
 
-    /// Has the slow instance begin `act`, holds up its write, and waits until the
-    /// act has failed because of that.
+    /// Waits until a command of `act` is held up, and then until the act has failed
+    /// because of that.
     async fn fails_while_held(&self, act: JoinHandle<Result<UserView, AuthError>>) {
         let held = tokio::time::timeout(Duration::from_secs(60), self.proxy.is_held());
         held.await.unwrap();
@@ -146,6 +146,23 @@ async fn i12_an_enabling_that_failed_does_not_undo_a_later_disabling() {
         "{:?}",
         login.map(|opened| opened.user_id)
     );
+}
+
+/// The reported case: the reads of one instance are late, the account is disabled
+/// meanwhile, and the enabling must not go on from what it reads then.
+#[tokio::test(flavor = "multi_thread")]
+async fn i12_an_enabling_whose_read_was_late_does_not_undo_a_later_disabling() {
+    let two = Two::start().await;
+    let disabled = two.set_status(&two.other, UserStatus::Disabled).await;
+    disabled.unwrap().unwrap();
+    two.proxy.hold_next("find");
+    let enable = two.set_status(&two.slow, UserStatus::Active);
+    two.fails_while_held(enable).await;
+    let disabled = two.set_status(&two.other, UserStatus::Disabled).await;
+    disabled.unwrap().unwrap();
+    two.proxy.release().await;
+    let ann = two.other.store.user(two.ann).await.unwrap().unwrap();
+    assert_eq!(ann.status, UserStatus::Disabled);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,8 +82,22 @@ async fn the_budgets_of_a_group_share_one_record_while_in_use() {
     );
     assert_eq!(end, date(2 * period));
     Act::GiveBack { key: 31, now: 1 }.on(&store).await.unwrap();
-    let (budgets, _) = kept_limit(&database, 1015).await;
+    let (budgets, end) = kept_limit(&database, 1015).await;
     assert_eq!(budgets, full_at(&[(30, period), (1015, period)]));
+    assert_eq!(end, date(2 * period), "an expiry may be late, not early");
+    // A write within a minute leaves budgets that have recovered.
+    let soon = 1 + period;
+    assert!(soon < 60);
+    Act::HitBoth { key: 31, now: soon }
+        .on(&store)
+        .await
+        .unwrap();
+    let (budgets, end) = kept_limit(&database, 1015).await;
+    assert_eq!(
+        budgets,
+        full_at(&[(30, period), (31, soon + period), (1015, soon + period)])
+    );
+    assert_eq!(end, date(soon + period));
     // A minute later a write removes budgets that have recovered.
     let later = 60 + 10 * period;
     Act::HitBoth {

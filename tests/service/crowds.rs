@@ -124,10 +124,35 @@ async fn asvs_15_2_2_an_account_has_ten_logins_a_minute_and_more_count_as_failur
     assert!(again.await.is_ok());
 }
 
-/// Whoever does not hold a known device does not learn from the time of the answer
-/// that the account exists and has used up its correct passwords.
+/// Somebody who knows the password logs in on and on. The owner's live session still
+/// confirms it.
 #[tokio::test]
-async fn asvs_6_3_8_a_stranger_pays_a_hash_whatever_the_owner_has_used_up() {
+async fn asvs_7_5_1_logins_use_up_no_budget_of_a_live_session() {
+    let bed = school(unlimited_registrations(), 1).await;
+    let home = RequestContext::from_ip([192, 0, 2, 1].into());
+    let opened = bed.auth.login(login(&student(0), PASSWORD), &home).await;
+    let owner = bed.validate(&opened.unwrap().tokens).await.unwrap();
+    let elsewhere = RequestContext::from_ip([198, 51, 100, 1].into());
+    let mut last = None;
+    for _ in 0..12 {
+        let login = bed.auth.login(login(&student(0), PASSWORD), &elsewhere);
+        last = Some(login.await.map(drop));
+    }
+    assert!(
+        matches!(last, Some(Err(AuthError::RateLimited { .. }))),
+        "{last:?}"
+    );
+    let confirm = ConfirmPassword {
+        current_password: PASSWORD.into(),
+    };
+    let confirmed = bed.auth.confirm_password(&owner, confirm, &home).await;
+    assert!(confirmed.is_ok(), "{confirmed:?}");
+}
+
+/// A refusal without a hash would reveal by its timing that the account exists, so a
+/// client on an unknown device gets the usual answer after a hash.
+#[tokio::test]
+async fn asvs_6_3_8_an_unknown_device_costs_a_hash_when_the_accounts_logins_are_used_up() {
     let bed = school(unlimited_registrations(), 1).await;
     let home = RequestContext::from_ip([192, 0, 2, 1].into());
     for _ in 0..12 {

@@ -28,6 +28,7 @@ fn network(subnet: u16) -> Network {
 
 fn from(lane: Lane, subnet: u16) -> Claim {
     Claim {
+        work: Work::Hashing,
         lane,
         network: network(subnet),
     }
@@ -138,7 +139,8 @@ fn asvs_15_4_4_known_devices_have_a_reserve_and_go_first() {
     assert_eq!((first, second), (14, 2));
 }
 
-/// Accounts of an attacker ask on and on; their owners look like any other.
+/// An attacker's accounts ask again while they wait. An owner who asks once is served
+/// before them.
 #[test]
 fn asvs_15_4_4_an_account_that_asks_again_while_it_waits_is_served_later() {
     let pool = pool(|_| {});
@@ -152,7 +154,7 @@ fn asvs_15_4_4_an_account_that_asks_again_while_it_waits_is_served_later() {
     let mut owner = come(&pool, from(account(99), 99));
     drop(places.pop());
     assert!(poll(&mut owner).is_some_and(|answer| answer.is_ok()));
-    // They are served, too, once each.
+    // They are served as well.
     drop(places);
     let served: Vec<_> = waiting.iter_mut().filter_map(poll).collect();
     assert_eq!(served.len(), 5);
@@ -219,8 +221,12 @@ fn asvs_15_4_4_known_devices_leave_a_reserve_to_strangers() {
 #[test]
 fn scoring_and_hashing_do_not_compete_for_places() {
     let pool = pool(|config| config.queue_len = 45);
-    let come = |lane: Lane| {
-        let came = (0..100).map(|number| admit(&pool, from(lane, number)));
+    let come = |work, lane: Lane| {
+        let claim = |number| Claim {
+            work,
+            ..from(lane, number)
+        };
+        let came = (0..100).map(|number| admit(&pool, claim(number)));
         came.collect::<Vec<_>>()
     };
     let count = |came: &mut Vec<Admitting<'_>>| {
@@ -228,16 +234,51 @@ fn scoring_and_hashing_do_not_compete_for_places() {
         let refused = answers.iter().filter(|answer| answer.is_err()).count();
         (answers.into_iter().flatten().collect::<Vec<_>>(), refused)
     };
-    let mut forms = come(Lane::Scoring);
+    let mut forms = come(Work::Scoring, Lane::Stranger);
     let (scoring, refused) = count(&mut forms);
-    assert_eq!((scoring.len(), refused, pool.waiting()), (2, 54, 44));
-    let mut logins = come(Lane::Stranger);
+    assert_eq!((scoring.len(), refused, pool.waiting()), (2, 65, 33));
+    let mut logins = come(Work::Hashing, Lane::Stranger);
     let (hashing, _) = count(&mut logins);
     assert_eq!(hashing.len(), 6);
     // A scored form makes room for the next form, and for no login.
     drop(scoring);
     assert_eq!(count(&mut forms).0.len(), 2);
     assert_eq!(count(&mut logins).0.len(), 0);
+}
+
+#[test]
+fn live_sessions_and_links_have_a_reserve_when_a_password_is_scored() {
+    let pool = pool(|config| config.queue_len = 45);
+    let score = |lane, number| Claim {
+        work: Work::Scoring,
+        ..from(lane, number)
+    };
+    let mut forms: Vec<_> = (0..100)
+        .map(|number| admit(&pool, score(Lane::Stranger, number)))
+        .collect();
+    let places: Vec<_> = forms.iter_mut().filter_map(poll_once).collect();
+    let mut owner = admit(&pool, score(account(1), 500));
+    assert!(poll(&mut owner).is_none(), "it was refused");
+    drop(places);
+    assert!(poll(&mut owner).is_some_and(|answer| answer.is_ok()));
+}
+
+#[test]
+fn an_account_that_waits_already_would_be_refused_like_a_stranger() {
+    let pool = pool(|config| config.queue_len = 45);
+    let places = fill(&pool);
+    let one = come(&pool, from(account(1), 1));
+    let _strangers: Vec<_> = (0..30)
+        .map(|_| come(&pool, from(Lane::Stranger, 0)))
+        .collect();
+    assert!(pool.would_refuse(from(Lane::Stranger, 0)));
+    assert!(!pool.would_refuse(from(Lane::Stranger, 2)), "a newcomer");
+    assert!(pool.would_refuse(from(account(1), 0)));
+    assert!(!pool.would_refuse(from(account(2), 0)), "another account");
+    drop(one);
+    assert!(!pool.would_refuse(from(account(1), 0)), "it has left");
+    drop(places);
+    assert!(!pool.would_refuse(from(Lane::Stranger, 0)), "there is room");
 }
 
 #[test]

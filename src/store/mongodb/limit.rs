@@ -3,7 +3,6 @@
 //! The budgets that one act is counted in are kept in one record, under the key
 //! of the last of them, so that one command decides on all of them together.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use ::mongodb::Collection;
@@ -23,9 +22,10 @@ use crate::time::Timestamp;
 /// else's act was counted, so this many acts were decided meanwhile.
 const TRIES: u32 = 64;
 
-/// The field with the budgets of a record: an object that has for each key when
-/// its budget is whole again. An object, so that an act reads and writes only its
-/// own: a flood can leave thousands of networks in one record.
+/// The field with the budgets of a record: an object that maps each key, in hex, to
+/// the time at which its budget is whole again. A flood can leave thousands of
+/// networks in one record; in an object an act names its own budgets, where it would
+/// have to filter an array.
 const BUDGETS: &str = "budgets_full_at";
 
 /// How often budgets that are whole again are removed from a record.
@@ -39,19 +39,9 @@ fn key_of(hit: &Hit) -> Binary {
     binary(&hit.key.to_bytes())
 }
 
-/// The name of a budget in [`BUDGETS`]: its key in hex.
-fn name_of(hit: &Hit) -> String {
-    let mut name = String::with_capacity(32);
-    for byte in hit.key.to_bytes() {
-        // Writing to a string does not fail.
-        let _ = write!(name, "{byte:02x}");
-    }
-    name
-}
-
 /// The path of a budget.
 fn path_of(hit: &Hit) -> String {
-    format!("{BUDGETS}.{}", name_of(hit))
+    format!("{BUDGETS}.{}", hit.key)
 }
 
 /// The value at the path of a budget.
@@ -73,7 +63,7 @@ impl Group<'_> {
     /// it is reported instead of written over.
     fn has_room(&self) -> Document {
         let is_no_object = doc! { BUDGETS: { "$exists": true, "$not": { "$type": "object" } } };
-        // To the server an array of objects is of the type object, too.
+        // To the server, an array of objects has the type "object" as well.
         let is_list = doc! { BUDGETS: { "$type": "array" } };
         let used_up = self.hits.iter().map(|hit| {
             let (window, period) = (hit.quota.window(), hit.quota.period());
@@ -88,7 +78,7 @@ impl Group<'_> {
         doc! { "_id": self.id.clone(), "$nor": none }
     }
 
-    /// Counts the act in every budget. Once a minute it removes those that are whole.
+    /// Counts the act in every budget, and once a minute removes those that are whole.
     fn counted(&self) -> Vec<Document> {
         let now = date(self.now);
         let counted = self.hits.iter().map(|hit| {
@@ -97,7 +87,7 @@ impl Group<'_> {
             (path_of(hit), Bson::from(full_at))
         });
         let next = date(self.now.saturating_add(BETWEEN_REMOVALS));
-        // A time beyond the next one is of a clock that was turned back.
+        // A later time was set before the clock was turned back.
         let is_ahead = doc! { "$and": [
             { "$gt": ["$tidy_at", now] },
             { "$lte": ["$tidy_at", next] },
@@ -127,7 +117,7 @@ impl Group<'_> {
                     doc! { "$max": of_kept }.into(),
                 ),
             } },
-            // Of an earlier version.
+            // The field of an earlier version.
             doc! { "$unset": "budgets" },
         ]
     }
@@ -151,7 +141,7 @@ impl Group<'_> {
     async fn wait(&self, act: Act) -> Result<Option<Decision>, StoreError> {
         let own = self.hits.iter().map(|hit| (path_of(hit), Bson::from(1)));
         let mut own: Document = own.collect();
-        // Of something else than an object the paths would show nothing.
+        // If the field is no object, the paths show nothing of it.
         own.insert("type", doc! { "$type": format!("${BUDGETS}") });
         let find = self.limits.find_one(doc! { "_id": self.id.clone() });
         let find = find.projection(own).max_time(act.left()?);
@@ -164,10 +154,10 @@ impl Group<'_> {
             "object" => Some(record.object(BUDGETS)?),
             _ => return Err(record.corrupt(BUDGETS, "is not an object")),
         };
-        let full_at = |hit: &Hit| match kept.and_then(|kept| kept.get(name_of(hit))) {
+        let full_at = |hit: &Hit| match kept.and_then(|kept| kept.get(hit.key.to_string())) {
             None => Ok(None),
             Some(Bson::DateTime(at)) => Ok(Some(Timestamp::from_millis(at.timestamp_millis()))),
-            Some(_) => Err(record.corrupt(BUDGETS, "has something that is no date")),
+            Some(_) => Err(record.corrupt(BUDGETS, "has a value that is not a date")),
         };
         let budgets = self.hits.iter();
         let budgets = budgets.map(|hit| Ok((hit.quota, full_at(hit)?)));

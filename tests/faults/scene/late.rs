@@ -32,8 +32,8 @@ impl Scene {
     /// Does acts on the records of the operation, the contrary one among them,
     /// and has them acknowledged.
     pub(crate) async fn go_on(&self) -> Later {
-        // Longer than a refresh token may be repeated.
-        self.bed.clock.advance(Duration::from_secs(20));
+        // A minute, which is longer than a refresh token may be repeated.
+        self.bed.clock.advance(Duration::from_secs(60));
         let mut later = Later {
             acts: 0,
             users: Vec::new(),
