@@ -213,10 +213,13 @@ fn folds_to_another(letter: char) -> bool {
         }
         _ => false,
     };
-    // Arabic and Armenian ligatures. Of several letters elsewhere, as the Thai sara am
-    // is, the parts are how the letter is written, too.
-    let is_presentation_form = matches!(letter, '\u{fb00}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}')
-        && letter.nfkc().ne(letter.nfc());
+    // Ligatures of Arabic, Armenian, Tibetan and Japanese. Letters of Thai and Lao that
+    // fold to two, as the Thai sara am does, are ordinary ones and stay.
+    let is_presentation_form = matches!(
+        letter,
+        '\u{fb00}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' | '\u{675}'..='\u{678}'
+            | '\u{f77}' | '\u{f79}' | '\u{309f}' | '\u{30ff}'
+    ) && letter.nfkc().ne(letter.nfc());
     is_another || is_presentation_form || letter.nfkc().any(|part| part.is_ascii())
 }
 
@@ -239,7 +242,7 @@ fn canonical(given: &str) -> Result<String, EmailError> {
         letter.is_alphanumeric() || is_combining_mark(letter) || "-.".contains(letter)
     };
     let is_visible_host = |letter| is_of_host(letter) && !is_invisible(letter);
-    if !is_local_part(local) {
+    if !is_local_part(local) || domain.is_empty() {
         return Err(EmailError::Malformed);
     }
     if !domain.chars().all(is_visible_host) {
@@ -346,6 +349,9 @@ mod tests {
             "\u{fb13}",
             "\u{fdf2}",
             "\u{fefb}",
+            "\u{675}",
+            "\u{309f}",
+            "\u{30ff}",
             "a\u{b2}",
             "a\u{bd}",
             "\u{ff76}",

@@ -65,7 +65,7 @@ def test_errors_stand_beside_the_fields_and_nothing_typed_is_lost(person: Person
         elif isinstance(element, Markdown):
             below.setdefault(field, element.value.replace("\\", ""))
     assert "Enter your name." in below["register.name"]
-    assert "not a valid domain" in below["register.email"]
+    assert "not an email address" in below["register.email"]
     assert "at least 8 characters" in below["register.password"]
     assert "differ" in below["register.confirm_password"]
     kept = ("name", "email", "password", "confirm_password")
