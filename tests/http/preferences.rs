@@ -62,11 +62,11 @@ const KEPT: [(&str, &str); 17] = [
 const REFUSED: [(&str, u16); 8] = [
     ("9223372036854775808", 422),
     ("18446744073709551615", 422),
-    ("18446744073709551616", 400),
-    ("-9223372036854775809", 400),
-    ("123456789012345678901234567890", 400),
-    ("1e400", 400),
-    ("-1e400", 400),
+    ("18446744073709551616", 422),
+    ("-9223372036854775809", 422),
+    ("123456789012345678901234567890", 422),
+    ("1e400", 422),
+    ("-1e400", 422),
     ("NaN", 400),
 ];
 
@@ -101,6 +101,10 @@ async fn a_number_that_no_store_could_keep_is_refused_however_serde_json_is_buil
             assert_eq!(status, refused, "{sent}: {answer}");
         }
     }
+    // A field that takes no number is of the wrong type.
+    let body = r#"{"name":18446744073709551616}"#;
+    let (status, answer) = ask(&client, &token, Method::PUT, "/profile", body).await;
+    assert_eq!(status, 400, "{answer}");
     // The text by which `serde_json` passes a number to itself is no number.
     let body = r#"{"preferences":{"n":{"$serde_json::private::Number":"2.5"}}}"#;
     let (status, answer) = ask(&client, &token, Method::PUT, "/profile", body).await;
