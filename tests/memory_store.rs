@@ -421,3 +421,37 @@ async fn asvs_16_2_5_debug_shows_counts_only() {
         "MemoryStore { users: 1, sessions: 1, tokens: 1, registrations: 0, limits: 1, events: 1 }"
     );
 }
+
+#[tokio::test]
+async fn asvs_16_4_1_in_a_full_log_what_strangers_try_pushes_out_no_credential_record() {
+    let store = MemoryStore::with_capacity(MemoryCapacity {
+        events: 20,
+        ..MemoryCapacity::default()
+    });
+    let record = |number: u32, class, session| AuditRecord {
+        user_id: UserId::from_bytes(bytes(1)),
+        class,
+        session_id: Some(SessionId::from_bytes(bytes(session))),
+        ..event(number, 0)
+    };
+    for number in 0..20 {
+        let login = record(number, AuditClass::Credentials, number);
+        let _ = store.append_event(&login, 100).await.unwrap();
+    }
+    for number in 20..40 {
+        let tried = record(number, AuditClass::Tried, number);
+        let refused = store.append_event(&tried, 100).await;
+        assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+    }
+    // One of the same class makes room for itself, and one that matters more takes it.
+    let login = record(40, AuditClass::Credentials, 40);
+    let _ = store.append_event(&login, 100).await.unwrap();
+    let owner = UserId::from_bytes(bytes(1));
+    let kept = store.events_of(owner, None, 100, at(0)).await.unwrap();
+    assert_eq!(kept.len(), 20);
+    assert!(
+        kept.iter()
+            .all(|record| record.class == AuditClass::Credentials)
+    );
+    assert!(kept.iter().any(|record| record.id == login.id));
+}

@@ -55,10 +55,15 @@ impl Ids {
         self.classes().iter().map(|class| class.len()).sum()
     }
 
-    /// The oldest of the class with the most.
-    fn to_give_up(&self) -> Option<EventId> {
-        let classes = self.classes().into_iter();
-        classes.max_by_key(|class| class.len())?.first().copied()
+    /// Which record is given up for a new one of `class`: the oldest of the class that
+    /// matters least, which must not matter more than `class`.
+    fn to_give_up(&self, class: AuditClass) -> Option<EventId> {
+        let classes = match class {
+            AuditClass::Tried => &[&self.tried][..],
+            AuditClass::Done => &[&self.tried, &self.done],
+            AuditClass::Credentials => &[&self.tried, &self.done, &self.credentials],
+        };
+        classes.iter().find_map(|ids| ids.first()).copied()
     }
 
     /// The greatest one that is not above `id`.
@@ -125,9 +130,16 @@ impl Events {
         if self.len() >= self.capacity {
             let own = self.by_user.get(&user).map_or(0, Ids::len);
             let giver = self.shares.giver(user, own).ok_or(StoreError::Full)?;
-            if let Some(id) = self.by_user.get(&giver).and_then(Ids::to_give_up) {
-                self.remove(id);
-            }
+            // What others have done to a user pushes out nothing that matters more.
+            // Another user gives up whatever matters least.
+            let class = if giver == user {
+                class
+            } else {
+                AuditClass::Credentials
+            };
+            let given_up = self.by_user.get(&giver);
+            let given_up = given_up.and_then(|ids| ids.to_give_up(class));
+            self.remove(given_up.ok_or(StoreError::Full)?);
         }
         let ids = self.by_user.entry(user).or_default();
         let before = ids.len();
