@@ -53,25 +53,16 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let (user, present) = (auth.user(), auth.session());
         drop(self.check_own_password(auth, &current, trail).await?);
 
-        // The new session is stored first and means nothing until its tokens
-        // are handed out. The end of the present one decides: where somebody
-        // has ended it since it was looked at, it must not live on.
+        // The present session ends first. If somebody has ended it since it was looked
+        // at, there is no new one; and a full store has room for the new one.
         let _forgetting = self.forgetting(user.id);
         let (now, context) = (self.now(), trail.context());
         let session = self.new_session_of(present.short, user, present.auth_epoch, context, now)?;
         let tokens = self.tokens(&session, now)?;
-        self.open(&session).await?;
-        match self.inner.store.end_session(user.id, present.id).await {
-            Ok(true) => {}
-            Ok(false) => {
-                self.discard(&session).await;
-                return Err(AuthError::InvalidToken);
-            }
-            Err(error) => {
-                self.discard(&session).await;
-                return Err(error.into());
-            }
+        if !self.inner.store.end_session(user.id, present.id).await? {
+            return Err(AuthError::InvalidToken);
         }
+        self.open(&session).await?;
         trail.session(session.id);
         Ok(self.login_response(user, tokens, "Your password is confirmed."))
     }
