@@ -181,24 +181,26 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let password_hash = self.hash_for_visitor(&password, trail).await?;
         let owner = self.inner.store.user_by_email(email.canonical()).await?;
 
+        // Stored for a taken address too, for which nobody gets it: a store that is full
+        // or fails must answer both alike.
+        let now = self.now();
+        let pending = PendingRegistration {
+            user_id: UserId::generate(now, self.random())?,
+            name,
+            password_hash,
+        };
+        let account = pending_account(&email);
+        let purpose = TokenPurpose::CompleteRegistration;
+        let link = self.new_link(purpose, account, email, Some(pending), now)?;
+        self.store_link(&link).await?;
+
         let service = self.clone();
         let kind = MailKind::CompleteRegistration;
         outbox.post(kind, None, async move {
-            let outbox = service.outbox()?;
-            let now = service.now();
-            if let Some(owner) = owner {
-                return Ok(service.already_registered(&owner, now));
-            }
-            let pending = PendingRegistration {
-                user_id: UserId::generate(now, service.random())?,
-                name,
-                password_hash,
-            };
-            let account = pending_account(&email);
-            let purpose = TokenPurpose::CompleteRegistration;
-            let link = service.new_link(purpose, account, email, Some(pending), now)?;
-            service.store_link(&link).await?;
-            Ok(vec![service.link_mail(outbox, &link, None)])
+            Ok(match owner {
+                Some(owner) => service.already_registered(&owner, now),
+                None => vec![service.link_mail(service.outbox()?, &link, None)],
+            })
         });
         Ok(Accepted::new(
             "If this address can be registered, a mail with a link is on its way.",
