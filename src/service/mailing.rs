@@ -92,9 +92,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             TokenPurpose::ChangeEmail => (MailKind::ConfirmEmailChange, &links.change_email, None),
         };
         let mut post = self.mail(kind, record.email.clone(), user, record.created_at);
-        // The mailbox that a change goes to is not known to be the owner's.
+        // The mailbox that a change goes to is not known to be the owner's. The event of
+        // the mail names nobody: in the user's log it would show that the address is
+        // free, since no such mail goes to a taken one.
         if record.purpose == TokenPurpose::ChangeEmail {
             post.context.name = None;
+            post.user_id = None;
         }
         post.context.link = Some(link(page, &new.token));
         post.context.decline_link = decline.map(|page| link(page, &new.token));

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use admittance::audit::AuditPolicy;
+use admittance::clock::Clock;
 use admittance::config::RegistrationMode;
 use admittance::error::AuthError;
 use admittance::mail::MailKind;
@@ -10,9 +12,10 @@ use admittance::secret::MailToken;
 use admittance::service::{
     Authenticated, ChangeEmail, EmailRequest, RequestContext, ResetPassword, VerifyEmail,
 };
+use admittance::store::{AuditStore, MemoryStore};
 use admittance::test_util::Mailbox;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
+use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
 
 const ANN: &str = "ann@example.org";
 const SQUATTERS: &str = "velvet?Harbour 18 sundial";
@@ -190,6 +193,44 @@ async fn asvs_6_3_8_an_export_does_not_tell_whether_a_wanted_address_is_taken() 
         listed[0], listed[1],
         "taken and free look different: {listed:?}"
     );
+}
+
+#[tokio::test]
+async fn asvs_6_3_8_the_log_of_events_does_not_tell_whether_a_wanted_address_is_taken() {
+    let store = MemoryStore::new();
+    let bed = Bed::built(store.clone(), config(), |builder, mailbox| {
+        let builder = builder.mail(mailbox, mail_config());
+        builder.audit_log(store.clone(), AuditPolicy::default())
+    });
+    bed.register(ANN).await;
+    let mut logs = Vec::new();
+    for (asker, wanted) in [
+        ("eve@evil.example", ANN),
+        ("mallory@evil.example", "nobody@example.org"),
+    ] {
+        let asker = bed.register(asker).await;
+        let session = bed.validate(&asker.tokens).await.unwrap();
+        bed.clock.advance(Duration::from_secs(1));
+        ask(&bed, &session, wanted, &bed.here).await.unwrap();
+        bed.auth.flush_mail().await;
+        bed.auth.flush_events().await;
+        let kept = store.events_of(asker.user_id, None, 100, bed.clock.now());
+        let mut log: Vec<_> = kept
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|record| {
+                format!(
+                    "{:?} {:?} {:?}",
+                    record.operation, record.mail, record.count
+                )
+            })
+            .collect();
+        log.sort();
+        logs.push(log);
+    }
+    assert!(!logs[0].is_empty());
+    assert_eq!(logs[0], logs[1]);
 }
 
 #[tokio::test]
