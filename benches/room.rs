@@ -119,7 +119,9 @@ impl<S: Store + AuditStore + Clone + 'static> Subject<S> {
             }
             AuthService::builder(store.clone())
                 .config(config)
-                .keyring(Keyring::from_secret(SecretBytes::new((0..32).collect::<Vec<u8>>())).unwrap())
+                .keyring(
+                    Keyring::from_secret(SecretBytes::new((0..32).collect::<Vec<u8>>())).unwrap(),
+                )
                 .mail(postbox.clone(), MailConfig::new("https://room.example"))
                 .audit_log(store.clone(), AuditPolicy::default())
                 .build()
