@@ -200,6 +200,11 @@ impl ErrorCode {
 }
 
 impl AuthError {
+    /// A new id is taken, which does not happen by chance.
+    pub(crate) fn id_taken() -> Self {
+        Self::Internal("a new id is taken: is the source of randomness broken?".into())
+    }
+
     /// The kind of the error.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {

@@ -24,6 +24,7 @@ mod metrics;
 pub mod network;
 pub mod password;
 pub mod preferences;
+pub mod profile;
 pub mod random;
 #[cfg(feature = "openapi")]
 mod schema;
@@ -41,6 +42,7 @@ pub mod warp;
 
 pub use config::AuthConfig;
 pub use error::{AuthError, ConfigError};
+pub use profile::Profile;
 pub use secret::SecretBytes;
 pub use service::{
     AuthService, Authenticated, LoginRequest, LoginResponse, RegisterRequest, RegisterResponse,
@@ -49,4 +51,4 @@ pub use service::{
 #[cfg(feature = "memory")]
 pub use store::MemoryStore;
 pub use token::Keyring;
-pub use user::{Profile, User};
+pub use user::User;

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::authz::Role;
-use crate::config::OnboardingPolicy;
 use crate::email::{CanonicalEmail, Email, is_invisible};
 use crate::id::UserId;
 use crate::preferences::Preferences;
@@ -266,66 +265,6 @@ impl DisplayName {
 pub(crate) fn is_unsafe(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// What a user sees of the own account.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct Profile {
-    /// The account's id.
-    pub user_id: UserId,
-    /// The address as it was given.
-    #[cfg_attr(feature = "openapi", schemars(email))]
-    pub email: String,
-    /// The name.
-    pub name: String,
-    /// When the account was made.
-    pub created_at: Timestamp,
-    /// When a password was last accepted for it.
-    pub last_login: Option<Timestamp>,
-    /// Whether the owner of the mailbox has confirmed the account.
-    pub is_verified: bool,
-    /// The roles.
-    pub roles: BTreeSet<Role>,
-    /// The application's own settings.
-    pub preferences: Preferences,
-    /// What the user still has to do: `email_verification`, and
-    /// `preferences.<key>` for each preference that the application requires.
-    pub missing: Vec<String>,
-}
-
-impl OnboardingPolicy {
-    /// What `user` still has to do: `email_verification`, and the required
-    /// preferences that are absent.
-    #[must_use]
-    pub fn missing(&self, user: &User) -> Vec<String> {
-        let verification = (!user.is_verified).then(|| "email_verification".to_owned());
-        let preferences = self
-            .required_preferences
-            .iter()
-            .filter(|key| !user.preferences.as_map().contains_key(*key))
-            .map(|key| format!("preferences.{key}"));
-        verification.into_iter().chain(preferences).collect()
-    }
-}
-
-impl Profile {
-    /// What `user` sees of the own account.
-    #[must_use]
-    pub fn of(user: &User, onboarding: &OnboardingPolicy) -> Self {
-        Self {
-            user_id: user.id,
-            email: user.email.as_str().to_owned(),
-            name: user.name.as_str().to_owned(),
-            created_at: user.created_at,
-            last_login: user.last_login,
-            is_verified: user.is_verified,
-            roles: user.roles.clone(),
-            preferences: user.preferences.clone(),
-            missing: onboarding.missing(user),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
+use super::answer::respond;
+use super::config::HttpConfig;
 use super::transport::SESSION_HEADER;
-use super::{HttpConfig, respond};
 
 /// What scripts may read besides the body.
 const EXPOSED: &str = "retry-after, www-authenticate";

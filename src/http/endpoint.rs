@@ -7,10 +7,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use serde::Serialize;
 
+use super::answer::respond;
 use super::problem::{Problem, ProblemCode};
 use super::route::Endpoint;
 use super::transport::{self, Transport};
-use super::{AuthApi, cors, json, json_answer, origin, request, respond};
+use super::{AuthApi, cors, json, origin, request};
 use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::service::{RefreshRequest, RegisterOutcome, RequestContext, VerifyOutcome};
@@ -361,5 +362,5 @@ fn no_content() -> Result<Response<Bytes>, Problem> {
 }
 
 fn ok(status: StatusCode, answer: &impl Serialize) -> Result<Response<Bytes>, Problem> {
-    json_answer(status, answer)
+    json::answer(status, answer)
 }

@@ -5,10 +5,13 @@
 //! they are written: what `serde_json` makes of them depends on the features that
 //! other crates of the program give it.
 
+use bytes::Bytes;
+use http::{Response, StatusCode};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
+use super::answer::respond;
 use super::problem::{Problem, ProblemCode};
 use crate::json;
 
@@ -36,6 +39,14 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 
 pub(super) fn write(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
     serde_json::to_vec(value).map_err(|_| Problem::new(ProblemCode::Internal))
+}
+
+/// An answer with a JSON body.
+pub(super) fn answer(
+    status: StatusCode,
+    answer: &impl Serialize,
+) -> Result<Response<Bytes>, Problem> {
+    Ok(respond(status, "application/json", write(answer)?))
 }
 
 /// What is wrong with a body.

@@ -10,7 +10,10 @@
 //! head is. Neither `axum::serve` nor `warp::serve` bounds the head's time; a
 //! reverse proxy does, or hyper's `header_read_timeout` with a timer.
 
+mod allowed_origins;
+mod answer;
 mod client_ip;
+mod config;
 mod cookie;
 mod cors;
 mod endpoint;
@@ -29,18 +32,17 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::{BodyExt, Limited};
-use serde::Serialize;
 use tokio::time::timeout;
 
+pub use allowed_origins::{AllowedOrigins, ParseOriginsError};
 pub use client_ip::{ForwardedHeader, ParseProxiesError, TrustedProxies};
+pub use config::HttpConfig;
 pub use cookie::CookieConfig;
 pub(crate) use origin::with_host;
-pub use origin::{AllowedOrigins, ParseOriginsError};
 pub use problem::{Problem, ProblemCode};
 #[cfg(feature = "openapi")]
 pub use route::OPENAPI_ROUTES;
@@ -51,58 +53,6 @@ use crate::clock::{Clock, SystemClock};
 use crate::service::{AuthService, Authenticated};
 use crate::store::Store;
 use transport::{Credential, Transport};
-
-/// Settings of the HTTP layer.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct HttpConfig {
-    /// Largest request body, in bytes. Default 64 KiB.
-    pub max_body_bytes: usize,
-    /// How long a client may take to send a request's body, in all, counted
-    /// from when its head is there. After it, the answer is 408. Default 30 s.
-    pub body_timeout: Duration,
-    /// Proxies that are believed when they name the client. Default: none, so
-    /// that a client is known by its peer address (ASVS 4.1.3).
-    pub trusted_proxies: TrustedProxies,
-    /// The header in which they name it. Default `X-Forwarded-For`. Choose the
-    /// one that the proxy writes itself: the other comes from the client.
-    pub forwarded: ForwardedHeader,
-    /// Whether [`ADMIN_ROUTES`] are there, for users whose roles permit what
-    /// each asks for. Default: no, so that an application that has no use for
-    /// them exposes nothing.
-    pub admin: bool,
-    /// Sessions in cookies, for clients that ask for them. Default: none, so
-    /// that no cookie is ever set or looked at.
-    ///
-    /// A browser's script asks with the request header `Admittance-Session:
-    /// cookie` when it registers, logs in or verifies an address with the
-    /// password. The answer then has no token in its body. From there on the
-    /// session is renewed by cookie too, `POST /refresh` being sent without a
-    /// body. A request that has the header `Authorization` goes by that.
-    pub cookies: Option<CookieConfig>,
-    /// Origins of other pages that may use the API. Default: none.
-    pub allowed_origins: AllowedOrigins,
-    /// Whether [`OPENAPI_ROUTES`] are there, for anybody. Default: no; the
-    /// document is to be had by [`AuthApi::openapi`] all the same.
-    #[cfg(feature = "openapi")]
-    pub openapi: bool,
-}
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self {
-            max_body_bytes: 64 * 1024,
-            body_timeout: Duration::from_secs(30),
-            trusted_proxies: TrustedProxies::default(),
-            forwarded: ForwardedHeader::default(),
-            admin: false,
-            cookies: None,
-            allowed_origins: AllowedOrigins::default(),
-            #[cfg(feature = "openapi")]
-            openapi: false,
-        }
-    }
-}
 
 /// The endpoints over one service. Cheap to clone.
 pub struct AuthApi<S, C = SystemClock> {
@@ -451,29 +401,4 @@ where
     ) -> Result<Option<Authenticated>, Problem> {
         AuthApi::authenticate_optional(self, method, headers, peer).await
     }
-}
-
-/// An answer with a JSON body and the headers that every answer has.
-fn respond(
-    status: StatusCode,
-    content_type: &'static str,
-    body: impl Into<Bytes>,
-) -> Response<Bytes> {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    if !content_type.is_empty() {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
-}
-
-/// An answer with a JSON body.
-fn json_answer(status: StatusCode, answer: &impl Serialize) -> Result<Response<Bytes>, Problem> {
-    Ok(respond(status, "application/json", json::write(answer)?))
 }

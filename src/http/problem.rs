@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
+use super::answer::respond;
 use crate::error::{AuthError, ErrorCode, Violation};
 
 /// The stable `code` of a problem.
@@ -225,7 +226,7 @@ impl Problem {
         let detail = self.detail.unwrap_or(self.code.detail());
         let body = ProblemBody::new(self.code, detail, &self.errors);
         let body = serde_json::to_vec(&body).unwrap_or_default();
-        let mut response = super::respond(status, "application/problem+json", body);
+        let mut response = respond(status, "application/problem+json", body);
         response.headers_mut().extend(self.headers);
         response
     }

@@ -6,7 +6,7 @@ use std::sync::Once;
 
 use http::{HeaderMap, header};
 
-use super::HttpConfig;
+use super::config::HttpConfig;
 use super::problem::{Problem, ProblemCode};
 use crate::service::{ListEvents, ListSessions, ListUsers, RequestContext};
 

@@ -5,8 +5,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
 
+use super::config::HttpConfig;
 use super::problem::{Problem, ProblemCode};
-use super::{CookieConfig, HttpConfig, json_answer, origin};
+use super::{CookieConfig, json, origin};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::service::Tokens;
 
@@ -173,7 +174,7 @@ pub(super) fn opened(
     config: &HttpConfig,
 ) -> Result<Response<Bytes>, Problem> {
     let (Transport::Cookies, Some(cookies)) = (transport, &config.cookies) else {
-        return json_answer(status, answer);
+        return json::answer(status, answer);
     };
     let mut body = serde_json::to_value(answer).map_err(|_| Problem::new(ProblemCode::Internal))?;
     if let Some(members) = body.as_object_mut() {
@@ -181,7 +182,7 @@ pub(super) fn opened(
             members.remove(secret);
         }
     }
-    let mut response = json_answer(status, &body)?;
+    let mut response = json::answer(status, &body)?;
     cookies.keep(tokens, response.headers_mut())?;
     Ok(response)
 }

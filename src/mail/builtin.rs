@@ -1,6 +1,6 @@
 //! The wording that the library brings: English.
 
-use super::{MailKind, MailPart};
+use super::kind::{MailKind, MailPart};
 
 /// The language of the wording here.
 pub(super) const LANGUAGE: &str = "en";

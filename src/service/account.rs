@@ -1,9 +1,9 @@
 //! The whole of an account: getting a copy of it, and deleting it.
 
-use super::login::typed_password;
+use super::fields::typed_password;
 use super::mailing::Asked;
+use super::mailing::pending_account;
 use super::operation::{By, Trail};
-use super::register::pending_account;
 use super::validate::is_usable;
 use super::{
     AccountExport, AuthService, Authenticated, DeleteAccount, LinkView, RequestContext, SessionView,

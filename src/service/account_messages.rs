@@ -10,10 +10,11 @@ use crate::error::ErrorCode;
 use crate::event::{Notice, Operation};
 use crate::id::{EventId, SessionId};
 use crate::mail::MailKind;
+use crate::profile::Profile;
 use crate::secret::{MailToken, Password};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenPurpose};
-use crate::user::{Profile, UserStatus};
+use crate::user::UserStatus;
 
 /// Confirms an address by a mailed link.
 #[derive(Clone, Debug, Default, Deserialize)]

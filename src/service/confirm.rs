@@ -1,6 +1,6 @@
 //! Giving the own password again, without a new login.
 
-use super::login::typed_password;
+use super::fields::typed_password;
 use super::operation::{By, Trail};
 use super::{AuthService, Authenticated, ConfirmPassword, LoginResponse, RequestContext};
 use crate::clock::Clock;

@@ -1,9 +1,10 @@
 //! Another address for an account.
 
-use super::login::typed_password;
+use super::fields::parse_new_email;
+use super::fields::typed_password;
 use super::mailing::Asked;
+use super::mailing::pending_account;
 use super::operation::{By, Trail};
-use super::register::{parse_new_email, pending_account};
 use super::{Accepted, AuthService, Authenticated, ChangeEmail, LinkRequest, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};

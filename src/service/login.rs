@@ -3,23 +3,20 @@
 use std::time::Duration;
 
 use super::attempt::{Guess, Guesser, Proof, claim, is_known_device};
+use super::fields::{parse_email, typed_password};
 use super::operation::{Subject, Trail};
 use super::{AuthService, LoginRequest, LoginResponse, RequestContext, Tokens};
 use crate::clock::Clock;
 use crate::email::CanonicalEmail;
-use crate::error::{AuthError, Field, ViolationCode, Violations};
+use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation};
 use crate::mail::MailKind;
-use crate::password::{HashError, Lane, NormalizedPassword, PasswordTooLong, Work};
-use crate::secret::Password;
+use crate::password::{HashError, Lane, NormalizedPassword, Work};
 use crate::store::{Epoch, Store};
 use crate::user::{DeviceDigest, User};
 
 /// The `Retry-After` of a login that a hashing thread did not answer in time.
 const STUCK_RETRY_AFTER: Duration = Duration::from_secs(10);
-
-/// The field error of a [`PasswordTooLong`].
-pub(super) const TOO_LONG: &str = "This password is too long: at most 128 characters are allowed.";
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Opens a session for the holder of the password.
@@ -53,7 +50,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<LoginResponse, AuthError> {
         let mut violations = Violations::default();
-        let email = super::register::parse_email(&request.email, Field::Email, &mut violations);
+        let email = parse_email(&request.email, Field::Email, &mut violations);
         let password = typed_password(&request.password, Field::Password, &mut violations);
         violations.into_result()?;
         let (Some(email), Some(password)) = (email, password) else {
@@ -220,23 +217,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             tokens,
         }
     }
-}
-
-/// A password that is to be checked against a stored hash. One that no policy
-/// could have accepted is refused here, before any hashing; that says nothing
-/// about any account.
-pub(super) fn typed_password(
-    typed: &Password,
-    field: Field,
-    violations: &mut Violations,
-) -> Option<NormalizedPassword> {
-    if typed.expose_secret().is_empty() {
-        violations.push(field, ViolationCode::Required, "Enter your password.");
-        return None;
-    }
-    NormalizedPassword::new(typed)
-        .map_err(|PasswordTooLong| violations.push(field, ViolationCode::TooLong, TOO_LONG))
-        .ok()
 }
 
 impl From<HashError> for AuthError {

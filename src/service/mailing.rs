@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use super::limits::by_network;
 use super::operation::Trail;
 use super::{AuthService, RequestContext};
@@ -150,7 +152,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     pub(super) async fn store_first_link(&self, new: &NewLink) -> Result<(), AuthError> {
         match self.inner.store.insert_token(&new.record).await? {
             Insert::Inserted => Ok(()),
-            Insert::Taken => Err(super::register::id_collision()),
+            Insert::Taken => Err(AuthError::id_taken()),
         }
     }
 
@@ -221,6 +223,27 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             tracing::warn!(error, user_id = %user, "rows of dead links were left behind");
         }
         removed.is_ok()
+    }
+}
+
+/// What links are bound to while there is no account. Its id follows from the
+/// address, so that the pending registrations of an address can be found.
+pub(super) fn pending_account(email: &Email) -> AccountState {
+    let digest = Sha256::new()
+        .chain_update("pending registration")
+        .chain_update([0])
+        .chain_update(email.canonical().as_str())
+        .finalize();
+    let mut id = [0; 12];
+    for (to, from) in id.iter_mut().zip(digest) {
+        *to = from;
+    }
+    AccountState {
+        id: UserId::from_bytes(id),
+        email: email.canonical().clone(),
+        auth_epoch: None,
+        link_epoch: 0,
+        version: None,
     }
 }
 

@@ -45,7 +45,7 @@ pub struct RegisterResponse {
     pub name: String,
     /// Whether the owner of the mailbox has confirmed the account.
     pub is_verified: bool,
-    /// What the user still has to do, as in [`Profile::missing`](crate::user::Profile::missing).
+    /// What the user still has to do, as in [`Profile::missing`](crate::profile::Profile::missing).
     pub missing: Vec<String>,
     /// A sentence for a person.
     pub message: String,
@@ -164,7 +164,7 @@ pub struct LoginResponse {
     pub name: String,
     /// Whether the owner of the mailbox has confirmed the account.
     pub is_verified: bool,
-    /// What the user still has to do, as in [`Profile::missing`](crate::user::Profile::missing).
+    /// What the user still has to do, as in [`Profile::missing`](crate::profile::Profile::missing).
     pub missing: Vec<String>,
     /// A sentence for a person.
     pub message: String,

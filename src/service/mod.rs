@@ -11,6 +11,7 @@ mod account_messages;
 mod admin;
 mod attempt;
 mod audit_log;
+mod authenticated;
 mod breach;
 mod builder;
 mod cache;
@@ -19,6 +20,7 @@ mod context;
 mod email_change;
 mod events;
 mod expiry;
+mod fields;
 mod limits;
 mod login;
 mod mailing;
@@ -41,6 +43,7 @@ use std::sync::Arc;
 
 pub use account_messages::*;
 pub use admin::*;
+pub use authenticated::Authenticated;
 pub use builder::AuthServiceBuilder;
 pub use context::*;
 pub use expiry::ExpiredAccounts;
@@ -48,7 +51,6 @@ pub use messages::*;
 #[cfg(any(test, feature = "test-util"))]
 pub use onboarding::MockRegistrationHook;
 pub use onboarding::RegistrationHook;
-pub use validate::Authenticated;
 
 use audit_log::AuditLog;
 

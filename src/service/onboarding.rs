@@ -12,8 +12,9 @@ use crate::clock::Clock;
 use crate::contained::{self, catching};
 use crate::event::{Notice, TakenOver};
 use crate::preferences::Preferences;
+use crate::profile::Profile;
 use crate::store::{Cause, ProfileChange, Store};
-use crate::user::{Profile, User};
+use crate::user::User;
 
 /// Called once when an account has been made, before the registration is
 /// answered, when one was taken over, before the reset is answered, and when one is

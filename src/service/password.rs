@@ -1,7 +1,7 @@
 //! Setting a new password.
 
 use super::attempt::hashing_failed;
-use super::login::{TOO_LONG, typed_password};
+use super::fields::{TOO_LONG, typed_password};
 use super::operation::{By, Trail};
 use super::{AuthService, Authenticated, ChangePassword, LoginResponse, RequestContext};
 use crate::clock::Clock;

@@ -1,14 +1,15 @@
 //! The own profile.
 
+use super::fields::parse_name;
 use super::operation::{By, Trail};
-use super::register::parse_name;
 use super::{AuthService, Authenticated, RequestContext, UpdateProfile};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::preferences::{Preferences, PreferencesError};
+use crate::profile::Profile;
 use crate::store::{ProfileChange, Store};
-use crate::user::{Profile, User, UserStatus};
+use crate::user::{User, UserStatus};
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// What the user sees of the own account, as it was when the token was

@@ -1,9 +1,8 @@
 //! Registration.
 
-use sha2::{Digest, Sha256};
-
 use super::attempt::hashing_failed;
-use super::mailing::NewLink;
+use super::fields::{parse_name, parse_new_email};
+use super::mailing::{NewLink, pending_account};
 use super::onboarding::Occasion;
 use super::operation::{Subject, Trail};
 use super::password::NewPassword;
@@ -12,17 +11,17 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::config::RegistrationMode;
-use crate::email::{Email, EmailError};
-use crate::error::{AuthError, Field, ViolationCode, Violations};
+use crate::email::Email;
+use crate::error::{AuthError, Field, Violations};
 use crate::event::Operation;
 use crate::id::UserId;
 use crate::mail::{MailKind, Post};
 use crate::password::{Lane, NormalizedPassword, Work};
 use crate::preferences::Preferences;
-use crate::store::{Insert, InsertUser, Store};
+use crate::store::{InsertUser, Store};
 use crate::time::Timestamp;
 use crate::token::{PendingRegistration, TokenPurpose};
-use crate::user::{AccountState, DisplayName, NameError, PasswordHash, User, UserStatus};
+use crate::user::{DisplayName, PasswordHash, User, UserStatus};
 
 /// A registration that breaks no rule.
 struct Registration {
@@ -132,7 +131,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             Ok(InsertUser::IdTaken) => {
                 // The links of this id may be the other user's.
                 self.take_back(&session, None).await;
-                return Err(id_collision());
+                return Err(AuthError::id_taken());
             }
             Err(error) => {
                 self.take_back(&session, link.as_ref()).await;
@@ -306,138 +305,4 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
         });
     }
-
-    /// Stores a new session. Unless the store confirms that it was stored
-    /// exactly once, it is deleted again: an id of 64 random bits collides only
-    /// with the same session, stored by a command that was sent twice.
-    pub(super) async fn open(&self, session: &crate::session::Session) -> Result<(), AuthError> {
-        let failed = match self.inner.store.insert_session(session).await {
-            Ok(Insert::Inserted) => return Ok(()),
-            Ok(Insert::Taken) => id_collision(),
-            Err(error) => error.into(),
-        };
-        self.discard(session).await;
-        Err(failed)
-    }
-
-    /// Ends the oldest sessions of a user who has more of them than allowed
-    /// since `opened` was stored, whose tokens nobody has yet. When that fails,
-    /// the new session comes to nothing: else a store that fails would let
-    /// anybody past the cap.
-    pub(super) async fn end_oldest_sessions(
-        &self,
-        opened: &crate::session::Session,
-    ) -> Result<(), AuthError> {
-        let Some(keep) = self.config().session.max_per_user else {
-            return Ok(());
-        };
-        let (user, epoch) = (opened.user_id, opened.auth_epoch);
-        let store = &self.inner.store;
-        let ended = store.end_oldest_sessions(user, epoch, keep, opened.created_at);
-        if let Err(error) = ended.await {
-            self.discard(opened).await;
-            return Err(error.into());
-        }
-        Ok(())
-    }
-
-    /// Removes a session that came to nothing. Nobody holds a token of it, so
-    /// a failure leaves a row that is good for nobody. Until it expires it is
-    /// listed, and counts where there is a cap.
-    pub(super) async fn discard(&self, session: &crate::session::Session) {
-        let removed = self.inner.store.end_session(session.user_id, session.id);
-        if let Err(error) = removed.await {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, session_id = %session.id, "an unused session was left behind");
-        }
-    }
-}
-
-/// What links are bound to while there is no account. Its id follows from the
-/// address, so that the pending registrations of an address can be found.
-pub(super) fn pending_account(email: &Email) -> AccountState {
-    let digest = Sha256::new()
-        .chain_update("pending registration")
-        .chain_update([0])
-        .chain_update(email.canonical().as_str())
-        .finalize();
-    let mut id = [0; 12];
-    for (to, from) in id.iter_mut().zip(digest) {
-        *to = from;
-    }
-    AccountState {
-        id: UserId::from_bytes(id),
-        email: email.canonical().clone(),
-        auth_epoch: None,
-        link_epoch: 0,
-        version: None,
-    }
-}
-
-pub(super) fn id_collision() -> AuthError {
-    AuthError::Internal("a new id is taken: is the source of randomness broken?".into())
-}
-
-/// The address of an account that is looked up.
-pub(super) fn parse_email(input: &str, field: Field, violations: &mut Violations) -> Option<Email> {
-    accepted(Email::parse(input), field, violations)
-}
-
-/// The address that an account is to have.
-pub(super) fn parse_new_email(
-    input: &str,
-    field: Field,
-    violations: &mut Violations,
-) -> Option<Email> {
-    accepted(Email::parse_new(input), field, violations)
-}
-
-fn accepted(
-    parsed: Result<Email, EmailError>,
-    field: Field,
-    violations: &mut Violations,
-) -> Option<Email> {
-    parsed
-        .map_err(|error| {
-            let (code, message) = match error {
-                EmailError::Empty => (ViolationCode::Required, "Enter your email address."),
-                EmailError::TooLong => (
-                    ViolationCode::TooLong,
-                    "This email address is too long: at most 254 bytes are allowed.",
-                ),
-                EmailError::Malformed => (
-                    ViolationCode::InvalidFormat,
-                    "This is not an email address of the form name@example.org.",
-                ),
-                EmailError::InvalidDomain => (
-                    ViolationCode::InvalidFormat,
-                    "The part after the @ is not a valid domain.",
-                ),
-                EmailError::Ambiguous => (
-                    ViolationCode::InvalidCharacters,
-                    "Mail systems can read the part before the @ in more than one way. Use another address.",
-                ),
-            };
-            violations.push(field, code, message);
-        })
-        .ok()
-}
-
-pub(super) fn parse_name(input: &str, violations: &mut Violations) -> Option<DisplayName> {
-    DisplayName::parse(input)
-        .map_err(|error| {
-            let (code, message) = match error {
-                NameError::Empty => (ViolationCode::Required, "Enter your name."),
-                NameError::TooLong => (
-                    ViolationCode::TooLong,
-                    "This name is too long: at most 100 characters are allowed.",
-                ),
-                NameError::Unsafe => (
-                    ViolationCode::InvalidCharacters,
-                    "This name has characters that cannot be shown. Leave out line breaks and control characters.",
-                ),
-            };
-            violations.push(Field::Name, code, message);
-        })
-        .ok()
 }

@@ -13,7 +13,7 @@ use crate::error::AuthError;
 use crate::event::{Notice, Operation};
 use crate::id::{SessionId, UserId};
 use crate::session::{Rotation, Session};
-use crate::store::Store;
+use crate::store::{Insert, Store};
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// New tokens for a refresh token. Each is good once; handed in again
@@ -268,5 +268,49 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 fn logged_out() -> LogoutResponse {
     LogoutResponse {
         message: "You are logged out.".to_owned(),
+    }
+}
+
+impl<S: Store, C: Clock> AuthService<S, C> {
+    /// Stores a new session. Unless the store confirms that it was stored
+    /// exactly once, it is deleted again: an id of 64 random bits collides only
+    /// with the same session, stored by a command that was sent twice.
+    pub(super) async fn open(&self, session: &Session) -> Result<(), AuthError> {
+        let failed = match self.inner.store.insert_session(session).await {
+            Ok(Insert::Inserted) => return Ok(()),
+            Ok(Insert::Taken) => AuthError::id_taken(),
+            Err(error) => error.into(),
+        };
+        self.discard(session).await;
+        Err(failed)
+    }
+
+    /// Ends the oldest sessions of a user who has more of them than allowed
+    /// since `opened` was stored, whose tokens nobody has yet. When that fails,
+    /// the new session comes to nothing: else a store that fails would let
+    /// anybody past the cap.
+    pub(super) async fn end_oldest_sessions(&self, opened: &Session) -> Result<(), AuthError> {
+        let Some(keep) = self.config().session.max_per_user else {
+            return Ok(());
+        };
+        let (user, epoch) = (opened.user_id, opened.auth_epoch);
+        let store = &self.inner.store;
+        let ended = store.end_oldest_sessions(user, epoch, keep, opened.created_at);
+        if let Err(error) = ended.await {
+            self.discard(opened).await;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Removes a session that came to nothing. Nobody holds a token of it, so
+    /// a failure leaves a row that is good for nobody. Until it expires it is
+    /// listed, and counts where there is a cap.
+    pub(super) async fn discard(&self, session: &Session) {
+        let removed = self.inner.store.end_session(session.user_id, session.id);
+        if let Err(error) = removed.await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, session_id = %session.id, "an unused session was left behind");
+        }
     }
 }

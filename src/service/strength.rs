@@ -1,6 +1,6 @@
 //! Advice on a password while somebody is choosing it.
 
-use super::login::TOO_LONG;
+use super::fields::TOO_LONG;
 use super::operation::{Subject, Trail};
 use super::{AuthService, PasswordStrength, PasswordStrengthRequest, RequestContext};
 use crate::clock::Clock;

@@ -1,14 +1,12 @@
 //! Checking access tokens, and the proof that one was checked.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::authenticated::Authenticated;
 use super::cache::Identity;
 use super::operation::{By, Subject, Trail};
-use super::{AuthService, HeldSession, RequestContext};
-use crate::authz::Permission;
+use super::{AuthService, RequestContext};
 use crate::clock::Clock;
-use crate::config::AuthConfig;
 use crate::error::AuthError;
 use crate::event::Operation;
 use crate::id::{SessionId, UserId};
@@ -16,101 +14,7 @@ use crate::session::Session;
 use crate::store::Store;
 use crate::time::Timestamp;
 use crate::token::Claims;
-use crate::user::{Profile, User, UserStatus};
-
-/// The proof that a live access token was presented: only
-/// [`AuthService::validate_token`] and [`AuthService::recheck`] make one. It
-/// holds the user and the session as they were at that moment, or by
-/// [`SessionCheck::Cached`] a stated time before, and does not follow what
-/// happens to them later. A minute later the service reads both again, for reads
-/// too. Make one for each request; what lives longer, such as
-/// a socket or a job, renews it by [`AuthService::recheck`].
-///
-/// It belongs to the service that made it and to that service's clones. Every
-/// other service refuses it with [`AuthError::InvalidToken`].
-///
-/// [`SessionCheck::Cached`]: crate::config::SessionCheck::Cached
-#[derive(Clone, Debug)]
-pub struct Authenticated {
-    identity: Arc<Identity>,
-    checked_at: Timestamp,
-    /// The settings of the service that made it. No other service has this
-    /// allocation, so it also tells which one that was.
-    config: Arc<AuthConfig>,
-}
-
-impl Authenticated {
-    /// The user.
-    #[must_use]
-    pub fn user(&self) -> &User {
-        &self.identity.user
-    }
-
-    /// The session that the token belongs to.
-    #[must_use]
-    pub fn session(&self) -> &Session {
-        &self.identity.session
-    }
-
-    /// When the account and the session were last known to be as they are here.
-    #[must_use]
-    pub fn checked_at(&self) -> Timestamp {
-        self.checked_at
-    }
-
-    /// The session, identified by the tokens that the caller holds.
-    pub(super) fn held(&self) -> HeldSession {
-        HeldSession::new(self.user().id, self.session().id)
-    }
-
-    /// What the user sees of the own account.
-    #[must_use]
-    pub fn profile(&self) -> Profile {
-        Profile::of(self.user(), &self.config.onboarding)
-    }
-
-    /// Whether one of the user's roles grants `permission`.
-    #[must_use]
-    pub fn has_permission(&self, permission: &Permission) -> bool {
-        self.config.roles.allows(&self.user().roles, permission)
-    }
-
-    /// Demands that the password was given within the last `max_age` before the
-    /// token was checked, for what a stolen or forgotten session must not do
-    /// (ASVS 7.5.3). Every way to open a session takes the password, a refresh
-    /// does not; [`AuthService::confirm_password`] takes it again.
-    ///
-    /// A session that seems to be opened later than now, since a clock was
-    /// turned back, is not taken for one of longer than `max_age` ahead.
-    ///
-    /// # Errors
-    ///
-    /// [`AuthError::PasswordRequired`].
-    pub fn require_recent_password(&self, max_age: Duration) -> Result<(), AuthError> {
-        let (given, now) = (self.session().created_at, self.checked_at);
-        let distance = now.saturating_since(given).max(given.saturating_since(now));
-        if distance <= max_age {
-            Ok(())
-        } else {
-            Err(AuthError::PasswordRequired)
-        }
-    }
-
-    /// Denies unless one of the user's roles grants `permission` (ASVS 8.2.1).
-    /// Roles are as in the store when the token was checked, so a role that
-    /// was taken away is gone at the next request (ASVS 8.3.2).
-    ///
-    /// # Errors
-    ///
-    /// [`AuthError::Forbidden`].
-    pub fn require_permission(&self, permission: &Permission) -> Result<(), AuthError> {
-        if self.has_permission(permission) {
-            Ok(())
-        } else {
-            Err(AuthError::Forbidden)
-        }
-    }
-}
+use crate::user::{User, UserStatus};
 
 /// Whether `session` and `user` belong together and may be used at `now`. A
 /// store gives back live sessions only; one that does not changes nothing.

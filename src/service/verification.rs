@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::account::GONE;
 use super::attempt::{Guess, Guesser};
+use super::fields::parse_email;
 use super::limits::Counted;
+use super::mailing::pending_account;
 use super::mailing::{Asked, NewLink};
 use super::onboarding::Occasion;
 use super::operation::{By, Subject, Trail};
-use super::register::{parse_email, pending_account};
 use super::{
     Accepted, AuthService, Authenticated, EmailRequest, LinkRequest, LoginResponse, RequestContext,
     VerifyEmail, VerifyOutcome,

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use admittance::error::ErrorCode;
 use admittance::event::Operation;
+use admittance::profile::Profile;
 use admittance::service::RegistrationHook;
 use admittance::store::Cause;
-use admittance::user::Profile;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use admittance::config::AuthConfig;
 use admittance::event::{AuthEvent, Notice, Operation};
+use admittance::profile::Profile;
 use admittance::service::RegistrationHook;
 use admittance::store::Cause;
-use admittance::user::{Profile, User};
+use admittance::user::User;
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use admittance::profile::Profile;
 use admittance::service::{
     Accepted, AccountExport, ChangeEmail, ChangePassword, ChangeRoles, ConfirmPassword,
     DeleteAccount, EmailRequest, EventList, FindUser, LinkRequest, LoginRequest, LoginResponse,
@@ -10,7 +11,6 @@ use admittance::service::{
     UserList, UserView, VerifyEmail,
 };
 use admittance::token::Jwks;
-use admittance::user::Profile;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

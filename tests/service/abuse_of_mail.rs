@@ -280,7 +280,7 @@ struct GermanHook;
 impl admittance::service::RegistrationHook for GermanHook {
     async fn registered(
         &self,
-        _: &admittance::user::Profile,
+        _: &admittance::profile::Profile,
     ) -> Result<Option<serde_json::Map<String, serde_json::Value>>, admittance::store::Cause> {
         Ok(serde_json::json!({"language": "de"}).as_object().cloned())
     }

@@ -9,10 +9,10 @@ use admittance::config::{AuthConfig, UnverifiedExpiry};
 use admittance::error::ConfigError;
 use admittance::event::Operation;
 use admittance::mail::MailKind;
+use admittance::profile::Profile;
 use admittance::service::{AuthService, RegistrationHook, VerifyEmail};
 use admittance::store::{Cause, MemoryStore, Removal, RoleChange, UserStore};
 use admittance::time::Timestamp;
-use admittance::user::Profile;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 

@@ -3,9 +3,9 @@ use std::time::Duration;
 use admittance::config::{AuthConfig, RegistrationMode};
 use admittance::event::{Notice, Operation};
 use admittance::mail::MailKind;
+use admittance::profile::Profile;
 use admittance::service::{RegistrationHook, UpdateProfile, VerifyEmail, VerifyOutcome};
 use admittance::store::{Cause, MemoryStore};
-use admittance::user::Profile;
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use admittance::event::{AuthEvent, Notice, Operation, TakenOver};
 use admittance::mail::MailKind;
+use admittance::profile::Profile;
 use admittance::service::{
     ChangeEmail, DeleteAccount, EmailRequest, RegistrationHook, RequestContext, ResetPassword,
     Tokens, UpdateProfile, VerifyEmail,
 };
 use admittance::store::{Cause, MemoryStore, UserStore};
-use admittance::user::Profile;
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 

@@ -11,6 +11,7 @@ use crate::event::{Notice, Operation};
 use crate::id::{EventId, SessionId, UserId};
 use crate::mail::MailKind;
 use crate::preferences::Preferences;
+use crate::profile::Profile;
 use crate::service::{
     Accepted, AccountExport, EventList, EventView, Keeping, LinkView, LoginResponse,
     LogoutResponse, PasswordStrength, RegisterResponse, SessionList, SessionView, TokenType,
@@ -18,7 +19,7 @@ use crate::service::{
 };
 use crate::time::Timestamp;
 use crate::token::{Jwks, TokenPurpose};
-use crate::user::{Profile, UserStatus};
+use crate::user::UserStatus;
 
 pub(super) const EMAIL: &str = "ann@example.org";
 pub(super) const NAME: &str = "Ann";

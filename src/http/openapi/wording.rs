@@ -85,7 +85,7 @@ mod tests {
     fn links_into_the_crate_are_only_names() {
         for (text, shown) in [
             (
-                "As in [`Profile::missing`](crate::user::Profile::missing).",
+                "As in [`Profile::missing`](crate::profile::Profile::missing).",
                 "As in `Profile.missing`.",
             ),
             (

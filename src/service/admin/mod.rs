@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 
 pub use messages::*;
 
+use super::fields::parse_email;
 use super::operation::{By, Trail};
-use super::register::parse_email;
 use super::{AuthService, Authenticated, RequestContext};
 use crate::authz::{AdminPermission, Role};
 use crate::clock::Clock;

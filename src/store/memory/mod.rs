@@ -6,6 +6,7 @@ mod audit;
 mod capacity;
 #[cfg(feature = "test-util")]
 mod dump;
+mod events;
 mod expiring;
 mod limits;
 mod owned;
@@ -33,12 +34,12 @@ use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, DeviceDigest, MAX_DEVICES, PasswordHash, User, UserStatus};
 use attempts::AttemptTable;
-use audit::Events;
 pub use capacity::{MemoryCapacity, MemoryCounts};
+use events::Events;
 use expiring::Entry;
 use limits::Limits;
 use owned::{Owned, OwnedEntry};
-use users::Users;
+use users::{Users, raised};
 
 /// A [`Store`](super::Store) in memory. Clones share their contents, which end
 /// with the last of them.
@@ -428,13 +429,6 @@ impl UserStore for MemoryStore {
     async fn has_other(&self, role: &Role, except: UserId) -> Result<bool, StoreError> {
         Ok(self.read_users().has_other(role, except))
     }
-}
-
-/// The epoch or version after `counter`. One that cannot go up would leave old
-/// sessions, links or writes alive.
-fn raised(counter: u64) -> Result<u64, StoreError> {
-    let raised = counter.checked_add(1);
-    raised.ok_or_else(|| StoreError::Other("a counter is at its end".into()))
 }
 
 #[async_trait]

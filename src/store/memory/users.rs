@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
 use super::expiring::shrink;
-use super::raised;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
@@ -171,4 +170,11 @@ impl Users {
             .filter_map(|id| self.get(*id))
             .any(|user| user.status == UserStatus::Active)
     }
+}
+
+/// The epoch or version after `counter`. One that cannot go up would leave old
+/// sessions, links or writes alive.
+pub(super) fn raised(counter: u64) -> Result<u64, StoreError> {
+    let raised = counter.checked_add(1);
+    raised.ok_or_else(|| StoreError::Other("a counter is at its end".into()))
 }

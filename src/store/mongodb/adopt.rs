@@ -88,9 +88,10 @@ impl OldNames {
 
     /// Checks that no collection is moved twice, or to where another one is.
     fn check(&self, config: &MongoConfig) -> Result<(), StartError> {
-        let mut names: BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.name(config)).collect();
+        let mut names: BTreeSet<&str> =
+            Kind::ALL.iter().map(|kind| config.name_of(*kind)).collect();
         for kind in Kind::ALL {
-            let old = self.name(kind).filter(|old| *old != kind.name(config));
+            let old = self.name(kind).filter(|old| *old != config.name_of(kind));
             if let Some(old) = old
                 && !names.insert(old)
             {
@@ -224,7 +225,7 @@ impl Adoption<'_> {
         note: Option<Note>,
         existing: &BTreeSet<String>,
     ) -> Result<Option<Begin>, StartError> {
-        let new = kind.name(self.config);
+        let new = self.config.name_of(kind);
         let old = self.old.name(kind).filter(|old| existing.contains(*old));
         if let Some(note) = &note
             && (note.is_adopting || note.from.as_deref() == self.old.name(kind))
@@ -289,7 +290,7 @@ impl Adoption<'_> {
     fn both_exist(&self, kind: Kind, old: &str) -> StartError {
         StartError::BothExist {
             old: old.to_owned(),
-            new: kind.name(self.config).to_owned(),
+            new: self.config.name_of(kind).to_owned(),
         }
     }
 
@@ -331,7 +332,7 @@ impl Adoption<'_> {
     /// Gives the collection its new name, unless it has it.
     async fn rename(&self, kind: Kind, note: &Note) -> Result<(), StartError> {
         self.require_same(kind, note)?;
-        let new = kind.name(self.config);
+        let new = self.config.name_of(kind);
         let Some(old) = note.from.as_deref().filter(|old| *old != new) else {
             return Ok(());
         };

@@ -250,3 +250,18 @@ mod tests {
         }
     }
 }
+
+impl MongoConfig {
+    /// The name of the collection of a kind.
+    pub(super) fn name_of(&self, kind: Kind) -> &str {
+        match kind {
+            Kind::Meta => &self.meta,
+            Kind::Users => &self.users,
+            Kind::Sessions => &self.sessions,
+            Kind::Tokens => &self.tokens,
+            Kind::Limits => &self.limits,
+            Kind::Audit => &self.audit,
+            Kind::Attempts => &self.attempts,
+        }
+    }
+}

@@ -7,10 +7,10 @@ use ::mongodb::error::Error;
 use ::mongodb::options::IndexOptions;
 use ::mongodb::{Collection, Database, IndexModel};
 
+use super::claimed::Claimed;
 use super::config::MongoConfig;
 use super::error::code;
 use super::kind::Kind;
-use super::note::Claimed;
 use super::start_error::StartError;
 
 /// An index that the store needs.
@@ -111,7 +111,7 @@ pub(super) async fn is_marked(
 pub(super) async fn ensure(claimed: Claimed<'_>) -> Result<(), StartError> {
     let Claimed { database, config } = claimed;
     for kind in Kind::ALL {
-        let collection: Collection<Document> = database.collection(kind.name(config));
+        let collection: Collection<Document> = database.collection(config.name_of(kind));
         let found = list(&collection).await.map_err(StartError::store)?;
         let needed = needed(kind, config);
         for index in &needed {
@@ -184,7 +184,7 @@ async fn drop_index(collection: &Collection<Document>, name: &str) -> Result<(),
 /// remove what has expired. No other index may delete documents.
 pub(super) async fn verify(database: &Database, config: &MongoConfig) -> Result<(), StartError> {
     for kind in Kind::ALL {
-        let collection: Collection<Document> = database.collection(kind.name(config));
+        let collection: Collection<Document> = database.collection(config.name_of(kind));
         let found = list(&collection).await.map_err(StartError::store)?;
         let needed = needed(kind, config);
         for index in &needed {

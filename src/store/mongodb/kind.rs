@@ -1,7 +1,5 @@
 //! The kinds of documents, each of which has a collection of its own.
 
-use super::config::MongoConfig;
-
 /// What a collection holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -37,19 +35,6 @@ impl Kind {
             Self::Limits => "rate_limits",
             Self::Audit => "audit_log",
             Self::Attempts => "login_attempts",
-        }
-    }
-
-    /// The name of its collection.
-    pub(super) fn name(self, config: &MongoConfig) -> &str {
-        match self {
-            Self::Meta => &config.meta,
-            Self::Users => &config.users,
-            Self::Sessions => &config.sessions,
-            Self::Tokens => &config.tokens,
-            Self::Limits => &config.limits,
-            Self::Audit => &config.audit,
-            Self::Attempts => &config.attempts,
         }
     }
 }

@@ -12,6 +12,7 @@ use ::mongodb::options::{
 };
 use ::mongodb::{Collection, Database};
 
+use super::claimed::Claimed;
 use super::config::MongoConfig;
 use super::document::{Record, SCHEMA};
 use super::error::is_duplicate;
@@ -21,14 +22,6 @@ use crate::store::StoreError;
 
 const READY: &str = "ready";
 const ADOPTING: &str = "adopting";
-
-/// The collections of a database, all of which are noted as this store's. Whatever
-/// changes a collection as a whole takes it as a proof.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Claimed<'a> {
-    pub(super) database: &'a Database,
-    pub(super) config: &'a MongoConfig,
-}
 
 /// What is noted about a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +74,7 @@ impl<'a> Notes<'a> {
     pub(super) fn of(database: &'a Database, config: &'a MongoConfig) -> Result<Self, StartError> {
         let mut names = BTreeSet::new();
         for kind in Kind::ALL {
-            let name = kind.name(config);
+            let name = config.name_of(kind);
             if !names.insert(name) {
                 return Err(StartError::NameTwice {
                     collection: name.to_owned(),
@@ -106,7 +99,7 @@ impl<'a> Notes<'a> {
 
     /// All notes on the collections of this store.
     pub(super) async fn all(&self) -> Result<BTreeMap<Kind, Note>, StartError> {
-        let names = Kind::ALL.map(|kind| kind.name(self.config));
+        let names = Kind::ALL.map(|kind| self.config.name_of(kind));
         let mut found = self
             .notes
             .find(doc! { "_id": { "$in": names.as_slice() } })
@@ -118,7 +111,7 @@ impl<'a> Notes<'a> {
             let name = fields.get_str("_id").unwrap_or_default();
             let kind = Kind::ALL
                 .into_iter()
-                .find(|kind| kind.name(self.config) == name);
+                .find(|kind| self.config.name_of(*kind) == name);
             if let Some(kind) = kind {
                 notes.insert(kind, Note::read(kind, &fields)?);
             }
@@ -128,7 +121,7 @@ impl<'a> Notes<'a> {
 
     /// The note on the collection of this kind.
     pub(super) async fn one(&self, kind: Kind) -> Result<Option<Note>, StartError> {
-        let by_name = doc! { "_id": kind.name(self.config) };
+        let by_name = doc! { "_id": self.config.name_of(kind) };
         let found = self.notes.find_one(by_name).await;
         let found = found.map_err(StartError::store)?;
         found.map(|fields| Note::read(kind, &fields)).transpose()
@@ -155,7 +148,7 @@ impl<'a> Notes<'a> {
     /// is empty or does not exist, and a refusal if it has documents. An
     /// instance that notes it and writes into it meanwhile has noted it first.
     pub(super) async fn unless_foreign(&self, kind: Kind) -> Result<Option<Note>, StartError> {
-        let name = kind.name(self.config);
+        let name = self.config.name_of(kind);
         if !self.has(name, doc! {}).await? {
             return Ok(None);
         }
@@ -194,7 +187,7 @@ impl<'a> Notes<'a> {
 
     pub(super) fn adopting(&self, kind: Kind) -> StartError {
         StartError::Adopting {
-            collection: kind.name(self.config).to_owned(),
+            collection: self.config.name_of(kind).to_owned(),
         }
     }
 
@@ -203,7 +196,7 @@ impl<'a> Notes<'a> {
         match self.missing().await?.first() {
             None => Ok(()),
             Some(kind) => Err(StartError::MissingNote {
-                collection: kind.name(self.config).to_owned(),
+                collection: self.config.name_of(*kind).to_owned(),
             }),
         }
     }
@@ -253,7 +246,7 @@ impl<'a> Notes<'a> {
 
     /// Writes a note on a collection that has none; `false` if it has one.
     pub(super) async fn insert(&self, kind: Kind, note: &Note) -> Result<bool, StartError> {
-        let mut fields = doc! { "_id": kind.name(self.config), "kind": kind.as_str() };
+        let mut fields = doc! { "_id": self.config.name_of(kind), "kind": kind.as_str() };
         fields.extend(state(note));
         fields.insert("schema", SCHEMA);
         match self.notes.insert_one(fields).await {
@@ -270,7 +263,7 @@ impl<'a> Notes<'a> {
         from: &Note,
         to: &Note,
     ) -> Result<(), StartError> {
-        let mut filter = doc! { "_id": kind.name(self.config) };
+        let mut filter = doc! { "_id": self.config.name_of(kind) };
         filter.extend(state(from));
         let update = doc! { "$set": state(to) };
         let outcome = self.notes.update_one(filter, update).await;

@@ -2,8 +2,8 @@
 
 use ::mongodb::bson::{Document, doc};
 
+use super::claimed::Claimed;
 use super::kind::Kind;
-use super::note::Claimed;
 use super::start_error::StartError;
 
 const NAMESPACE_EXISTS: i32 = 48;
@@ -25,7 +25,7 @@ pub(super) fn of(kind: Kind) -> Document {
 pub(super) async fn install(claimed: Claimed<'_>) -> Result<(), StartError> {
     let Claimed { database, config } = claimed;
     for kind in Kind::ALL {
-        let (collection, schema) = (kind.name(config), of(kind));
+        let (collection, schema) = (config.name_of(kind), of(kind));
         let validator = doc! {
             "validator": { "$jsonSchema": schema },
             "validationLevel": "moderate",

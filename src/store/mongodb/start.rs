@@ -13,8 +13,9 @@ use ::mongodb::{Client, Collection, Database};
 use tokio::task::JoinError;
 
 use super::act::Line;
+use super::claimed::Claimed;
 use super::config::{DEFAULT_CONNECTIONS, DEFAULT_SHARE, Indexes, MongoConfig, Validators};
-use super::note::{Claimed, Notes};
+use super::note::Notes;
 use super::start_error::StartError;
 use super::{Inner, MongoStore, indexes, schema};
 use crate::store::StoreError;
