@@ -6,10 +6,11 @@
 mod shared;
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use admittance::authz::Permission;
 use admittance::warp::{
-    Authenticator, CurrentUser, current_user, recover_all, require_permission, routes,
+    Authenticator, CurrentUser, Peer, current_user, recover_all, require_permission, routes,
 };
 use serde_json::json;
 use warp::http::{HeaderMap, Method};
@@ -17,7 +18,11 @@ use warp::path::FullPath;
 use warp::{Filter, Rejection, Reply};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    shared::run(server()).await
+}
+
+async fn server() -> Result<(), Box<dyn Error>> {
     let parts = shared::parts().await?;
     let auth = Authenticator::from(&parts.api);
     let get = warp::get().or(warp::head()).unify();
@@ -41,11 +46,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .recover(recover_all);
 
     parts.greet();
-    warp::serve(app)
-        .incoming(parts.listener)
-        .graceful(shared::stopped())
-        .run()
-        .await;
+    shared::serve(parts.listener, warp::service(app), |request, peer| {
+        request.extensions_mut().insert(Peer(peer));
+    })
+    .await;
     shared::finish(parts.api.service()).await;
     Ok(())
 }

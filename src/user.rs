@@ -1,10 +1,16 @@
 //! The user record, and the view of it that its owner sees.
 
+mod acts;
+mod change;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
+
+pub use acts::CounterExhausted;
+pub use change::{Epoch, ProfileChange, Removal, RoleChange};
 
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email, is_invisible};

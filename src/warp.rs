@@ -59,7 +59,7 @@ pub use crate::http::{Authenticator, CurrentUser, OptionalUser};
 ///
 /// A path of theirs is always answered here, a wrong method too; every other
 /// path is left to the application's other filters. Clients are known by
-/// [`warp::addr::remote`].
+/// [`warp::addr::remote`] or [`Peer`].
 pub fn routes<S, C>(api: &AuthApi<S, C>) -> BoxedFilter<(Response<Bytes>,)>
 where
     S: Store,
@@ -137,8 +137,19 @@ fn request<T: Buf>(
     Ok(request)
 }
 
+/// The address of the client, for a server that accepts connections itself and runs the
+/// filters by [`warp::service`]: it puts this into the extensions of each request, since
+/// only `warp::serve` sets [`warp::addr::remote`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
 fn peer() -> impl Filter<Extract = (Option<IpAddr>,), Error = Infallible> + Copy {
-    ::warp::addr::remote().map(|peer: Option<SocketAddr>| peer.map(|peer| peer.ip()))
+    ::warp::addr::remote().and(::warp::ext::optional()).map(
+        |remote: Option<SocketAddr>, peer: Option<Peer>| {
+            let peer = remote.or(peer.map(|Peer(address)| address));
+            peer.map(|address| address.ip())
+        },
+    )
 }
 
 /// The user who presented a live access token; without one the request is

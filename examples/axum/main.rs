@@ -6,12 +6,12 @@
 mod shared;
 
 use std::error::Error;
-use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use admittance::axum::{Authenticator, CurrentUser, RequirePermission, RequiredPermission};
 use admittance::http::{Problem, ProblemCode};
 use axum::body::Body;
-use axum::extract::{FromRef, Request};
+use axum::extract::{ConnectInfo, FromRef, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::get;
@@ -25,7 +25,11 @@ struct App {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    shared::run(server()).await
+}
+
+async fn server() -> Result<(), Box<dyn Error>> {
     let parts = shared::parts().await?;
     // What is nobody's is answered in the same form as the library answers.
     let app = Router::new()
@@ -41,12 +45,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         });
 
     parts.greet();
-    axum::serve(
-        parts.listener,
-        app.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(shared::stopped())
-    .await?;
+    shared::serve(parts.listener, app, |request, peer| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+    })
+    .await;
     shared::finish(parts.api.service()).await;
     Ok(())
 }

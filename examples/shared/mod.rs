@@ -1,17 +1,23 @@
 //! What the examples that serve HTTP have in common: the same environment, the
 //! same accounts, the same words, whatever the framework.
 
-#![expect(clippy::print_stdout, reason = "it talks to a person at a terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it talks to a person at a terminal"
+)]
 
 mod admin;
 mod docs;
 mod mail;
 mod metrics;
 mod pages;
+mod serve;
 mod settings;
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +29,7 @@ use http::{HeaderMap, Method, Response};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
+pub(crate) use serve::serve;
 use settings::Settings;
 
 /// What a server is made of.
@@ -30,6 +37,27 @@ pub(crate) struct Parts {
     pub(crate) api: AuthApi<Arc<dyn Store>>,
     pub(crate) listener: TcpListener,
     greeting: String,
+}
+
+/// Runs the server, and reports an error as a sentence.
+pub(crate) async fn run(server: impl Future<Output = Result<(), Box<dyn Error>>>) -> ExitCode {
+    match server.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut text = error.to_string();
+            let mut source = error.source();
+            while let Some(cause) = source {
+                // Some texts have their cause in them already.
+                let cause_text = cause.to_string();
+                if !text.contains(&cause_text) {
+                    text = format!("{text}: {cause_text}");
+                }
+                source = cause.source();
+            }
+            eprintln!("The server cannot run: {text}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Everything but the framework, from the environment.
@@ -48,7 +76,8 @@ pub(crate) async fn parts() -> Result<Parts, Box<dyn Error>> {
     if let Some((email, role)) = settings.admin()? {
         tokio::spawn(admin::appoint(service, email, role));
     }
-    let listener = TcpListener::bind(&settings.addr).await?;
+    let listener = TcpListener::bind(&settings.addr).await;
+    let listener = listener.map_err(|error| format!("ADDR={}: {error}", settings.addr))?;
     let addr = listener.local_addr()?;
     Ok(Parts {
         api,

@@ -2,6 +2,8 @@
 
 use std::env::{self, VarError};
 use std::error::Error;
+use std::net::SocketAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use admittance::audit::AuditPolicy;
@@ -59,8 +61,19 @@ impl Settings {
             Some(_) => return Err("AUDIT is neither `on` nor `off`".into()),
         };
         let addr = variable("ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+        let base_url = variable("BASE_URL")?;
+        let is_open = addr
+            .parse::<SocketAddr>()
+            .is_ok_and(|addr| addr.ip().is_unspecified());
+        if is_open && base_url.is_none() {
+            return Err(format!(
+                "ADDR={addr} accepts connections from other machines, so BASE_URL must say how \
+                 they reach this one, as in BASE_URL=https://accounts.example.org"
+            )
+            .into());
+        }
         Ok(Self {
-            base_url: variable("BASE_URL")?.unwrap_or_else(|| format!("http://{addr}")),
+            base_url: base_url.unwrap_or_else(|| format!("http://{addr}")),
             metrics_addr: variable("METRICS_ADDR")?,
             smtp_url: variable("SMTP_URL")?,
             mail_from: variable("MAIL_FROM")?.unwrap_or_else(|| DEFAULT_FROM.to_owned()),
@@ -70,8 +83,8 @@ impl Settings {
             addr,
             secret: secret(variable("AUTH_SECRET")?)?,
             mongodb_uri: variable("MONGODB_URI")?,
-            trusted_proxies: variable("TRUSTED_PROXIES")?.unwrap_or_default().parse()?,
-            allowed_origins: variable("ALLOWED_ORIGINS")?.unwrap_or_default().parse()?,
+            trusted_proxies: parsed("TRUSTED_PROXIES")?,
+            allowed_origins: parsed("ALLOWED_ORIGINS")?,
             limits,
         })
     }
@@ -172,6 +185,13 @@ fn variable(name: &str) -> Result<Option<String>, Box<dyn Error>> {
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err(format!("{name} is not UTF-8").into()),
     }
+}
+
+/// A variable that is a list, empty if it is unset.
+fn parsed<T: FromStr<Err: Error>>(name: &str) -> Result<T, Box<dyn Error>> {
+    let text = variable(name)?.unwrap_or_default();
+    text.parse()
+        .map_err(|error| format!("{name}: {error}").into())
 }
 
 fn secret(text: Option<String>) -> Result<SecretBytes, Box<dyn Error>> {

@@ -31,10 +31,12 @@ mod user;
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 
@@ -53,6 +55,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::service::{AuthService, Authenticated};
 use crate::store::Store;
 use transport::{Credential, Transport};
+
+/// For how long the body of a refused request is read and dropped.
+const DISCARD_FOR: Duration = Duration::from_secs(1);
 
 /// The endpoints over one service. Cheap to clone.
 pub struct AuthApi<S, C = SystemClock> {
@@ -159,10 +164,15 @@ where
             *request.headers_mut() = headers;
         }
         let is_head = request.method() == Method::HEAD;
+        let hosts = request.headers().get_all(header::HOST).iter().count();
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let mut response = endpoint::dispatch(self, request, peer)
-            .await
-            .unwrap_or_else(Problem::into_response);
+        let answered = match hosts {
+            0 | 1 => endpoint::dispatch(self, request, peer).await,
+            // RFC 9112 §3.2.
+            _ => Err(Problem::new(ProblemCode::MalformedRequest)
+                .detail("The request has more than one Host header.")),
+        };
+        let mut response = answered.unwrap_or_else(Problem::into_response);
         if is_head {
             // What GET would say (RFC 9110 §8.6): a framework may take the
             // missing body's.
@@ -175,44 +185,53 @@ where
         response
     }
 
-    /// Collects `body` and answers; a body that is too large, takes too long or
-    /// breaks off is answered without being read further. A client that asks
-    /// before it sends one that is too large (`Expect: 100-continue`) is refused
-    /// before anything of it is read.
+    /// Collects `body` and answers. A body that takes too long, breaks off or grows too
+    /// large is answered without being read further. If its declared length is too large,
+    /// the answer comes before anything of it is read, and the connection closes.
     ///
     /// # Panics
     ///
     /// Outside a Tokio runtime, or in one without timers.
     pub async fn handle_body<B>(&self, request: Request<B>, peer: Option<IpAddr>) -> Response<Bytes>
     where
-        B: http_body::Body + Send,
+        B: http_body::Body + Send + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
-        let problem = match self.collect(&parts.headers, body).await {
+        let length = request::content_length(&parts.headers);
+        let is_announced = length.is_some_and(|length| length > self.config.max_body_bytes);
+        let collected = match is_announced {
+            true => {
+                // A client that asks first sends nothing after this answer.
+                if !parts.headers.contains_key(header::EXPECT) {
+                    tokio::spawn(discard(body, self.config.max_body_bytes));
+                }
+                Err(Problem::new(ProblemCode::PayloadTooLarge))
+            }
+            false => self.collect(body).await,
+        };
+        let problem = match collected {
             Ok(body) => return self.handle(Request::from_parts(parts, body), peer).await,
             Err(problem) => problem,
         };
         let mut response = problem.into_response();
+        // HTTP/2 closes the stream by itself, and knows no such header.
+        if is_announced && parts.version <= Version::HTTP_11 {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
         let origin = parts.headers.get(header::ORIGIN);
         cors::share(origin, &self.config, response.headers_mut());
         response
     }
 
-    async fn collect<B>(&self, headers: &HeaderMap, body: B) -> Result<Bytes, Problem>
+    async fn collect<B>(&self, body: B) -> Result<Bytes, Problem>
     where
         B: http_body::Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let longest = self.config.max_body_bytes;
-        // Who does not ask is sending already: one that is a little too large is
-        // read up to the limit, so that the answer is not lost on its way.
-        if headers.contains_key(header::EXPECT)
-            && request::content_length(headers).is_some_and(|length| length > longest)
-        {
-            return Err(Problem::new(ProblemCode::PayloadTooLarge));
-        }
         let collected = Limited::new(body, longest).collect();
         match timeout(self.config.body_timeout, collected).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
@@ -401,4 +420,15 @@ where
     ) -> Result<Option<Authenticated>, Problem> {
         AuthApi::authenticate_optional(self, method, headers, peer).await
     }
+}
+
+/// Reads and drops what a client sends that did not wait for the answer: a connection
+/// that is closed with data unread is reset, and the answer can be lost.
+async fn discard<B: http_body::Body>(body: B, longest: usize)
+where
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut body = pin!(Limited::new(body, longest));
+    let read = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = timeout(DISCARD_FOR, read).await;
 }

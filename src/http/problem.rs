@@ -195,7 +195,10 @@ impl Problem {
         self.code
     }
 
-    pub(super) fn detail(mut self, detail: &'static str) -> Self {
+    /// Adds a sentence on what is wrong here, for a person. It must not hold anything
+    /// that the client has sent.
+    #[must_use]
+    pub fn detail(mut self, detail: &'static str) -> Self {
         self.detail = Some(detail);
         self
     }

@@ -123,7 +123,8 @@ pub(crate) struct MailContext {
     pub(crate) at: String,
     /// Where from, as far as it is known.
     pub(crate) ip: Option<String>,
-    /// With what, in the client's own words.
+    /// The client's description of itself, reduced to a browser and a system that this
+    /// library knows.
     pub(crate) device: Option<String>,
 }
 

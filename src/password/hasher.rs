@@ -74,8 +74,11 @@ impl PasswordHasher {
     /// [`ConfigError::Threads`] when memory or threads are not to be had.
     pub fn new(config: HashingConfig, random: Arc<dyn SecureRandom>) -> Result<Self, ConfigError> {
         config.validate()?;
+        let pool = Pool::start(&config)?;
+        #[cfg(debug_assertions)]
+        super::probe::warn_if_slow(config.params);
         Ok(Self(Arc::new(Inner {
-            pool: Pool::start(&config)?,
+            pool,
             config: Arc::new(config),
             random,
         })))

@@ -20,6 +20,8 @@ mod own_words;
 mod phc;
 mod policy;
 mod pool;
+#[cfg(any(debug_assertions, test))]
+mod probe;
 mod substitution;
 
 pub(crate) use admission::{Claim, Lane, Work};

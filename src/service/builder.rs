@@ -155,14 +155,18 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
             setting,
             problem: "is missing".to_owned(),
         };
+        let needed = |by| ConfigError::Invalid {
+            setting: "mail",
+            problem: format!("is missing: {by} needs it"),
+        };
         let config = self.config.ok_or_else(|| missing("config"))?;
         let keyring = self.keyring.ok_or_else(|| missing("keyring"))?;
         config.validate()?;
         if config.unverified_expiry.is_some() && self.mail.is_none() {
-            return Err(missing("mail, which unverified_expiry needs,"));
+            return Err(needed("unverified_expiry"));
         }
         if config.registration == RegistrationMode::VerifyFirst && self.mail.is_none() {
-            return Err(missing("mail, which VerifyFirst needs,"));
+            return Err(needed("RegistrationMode::VerifyFirst"));
         }
         let clock = Arc::new(self.clock);
         let (mut events, mut audit) = (self.events, None);

@@ -161,7 +161,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if !user.is_verified {
             trail.notice(Notice::AccountTakenOver);
             let before = TakenOver::of(&user);
-            cleared_by_reset(&user).apply_to(&mut user);
+            let cleared = cleared_by_reset(&user);
+            user.apply(&cleared);
             user.is_verified = true;
             user.version = user.version.saturating_add(1);
             // Before the mail, whose language it may set.

@@ -25,8 +25,6 @@ mod memory;
 pub mod mongodb;
 mod shared;
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 
 use crate::audit::AuditRecord;
@@ -35,13 +33,13 @@ use crate::email::{CanonicalEmail, Email};
 use crate::id::{EventId, SessionId, UserId};
 use crate::limit::{Decision, Hit, LimitKey};
 use crate::lockout::{Attempt, LockoutPolicy};
-use crate::preferences::Preferences;
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use crate::user::{AccountState, DeviceDigest, DisplayName, PasswordHash, User, UserStatus};
+use crate::user::{AccountState, CounterExhausted, DeviceDigest, PasswordHash, User, UserStatus};
 
 pub use crate::error::{Cause, StoreError};
+pub use crate::user::{Epoch, ProfileChange, Removal, RoleChange};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryCapacity, MemoryCounts, MemoryStore};
 
@@ -58,6 +56,12 @@ pub enum InsertUser {
     IdTaken,
 }
 
+impl From<CounterExhausted> for StoreError {
+    fn from(error: CounterExhausted) -> Self {
+        Self::Other(error.into())
+    }
+}
+
 /// What became of a session or token that was to be inserted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -66,15 +70,6 @@ pub enum Insert {
     Inserted,
     /// Its key is taken. Nothing changed.
     Taken,
-}
-
-/// Whether an act ends what was signed in before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Epoch {
-    /// Sessions go on.
-    Keep,
-    /// `auth_epoch` goes up by one: every session and token made before is dead.
-    Raise,
 }
 
 /// What became of a user's address that was to be changed.
@@ -87,47 +82,6 @@ pub enum ChangeEmail {
     EmailTaken,
     /// The account is no longer in the state that was asked for. Nothing changed.
     Gone,
-}
-
-/// Which users may be removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removal {
-    /// Any.
-    Any,
-    /// One whose address nobody has confirmed.
-    Unverified,
-    /// One whose address nobody has confirmed, and whose last login is this one.
-    UnverifiedSince(Option<Timestamp>),
-}
-
-/// What to change in a profile. `None` leaves a field as it is.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ProfileChange {
-    /// The new name.
-    pub name: Option<DisplayName>,
-    /// The new preferences, in place of all the old ones.
-    pub preferences: Option<Preferences>,
-}
-
-impl ProfileChange {
-    /// Makes the change.
-    pub fn apply_to(&self, user: &mut User) {
-        if let Some(name) = &self.name {
-            user.name.clone_from(name);
-        }
-        if let Some(preferences) = &self.preferences {
-            user.preferences.clone_from(preferences);
-        }
-    }
-}
-
-/// Which roles to add and which to take away.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RoleChange {
-    /// Roles that the user has afterwards.
-    pub grant: BTreeSet<Role>,
-    /// Roles that the user does not have afterwards.
-    pub revoke: BTreeSet<Role>,
 }
 
 /// Users.

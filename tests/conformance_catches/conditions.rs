@@ -6,6 +6,24 @@ use crate::faulty::Fault::{self, *};
 /// Each mistake in the condition of a write, or in counting an act in several
 /// budgets, and a property that must detect it.
 pub(crate) const CONDITIONS: &[(Fault, &str)] = &[
+    (ForgetsEpoch, "each_act_applies_the_rules_of_users"),
+    (RehashRaisesVersion, "each_act_applies_the_rules_of_users"),
+    (MergesPreferences, "each_act_applies_the_rules_of_users"),
+    (ResetKeepsLinks, "each_act_applies_the_rules_of_users"),
+    (
+        ChangeOfEmailLeavesUnverified,
+        "each_act_applies_the_rules_of_users",
+    ),
+    (RemovesVerified, "each_act_applies_the_rules_of_users"),
+    (VerifiesTwice, "each_act_applies_the_rules_of_users"),
+    (
+        StatusChangeIgnoresVersion,
+        "each_act_applies_the_rules_of_users",
+    ),
+    (
+        RoleChangeIgnoresVersion,
+        "each_act_applies_the_rules_of_users",
+    ),
     (
         StatusChangeIgnoresVersion,
         "a_late_enabling_does_not_undo_a_disabling",

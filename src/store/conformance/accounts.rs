@@ -281,7 +281,7 @@ pub async fn a_reset_changes_the_profile_with_it(store: Arc<dyn Store>) {
     expected.version += 1;
     expected.is_verified = true;
     expected.devices = vec![device(9)];
-    clearing.apply_to(&mut expected);
+    expected.apply(&clearing);
     assert_stored(&*store, &expected, "a reset with a change of profile").await;
     assert_stored(&*store, &other, "a reset changed another user").await;
 }

@@ -44,6 +44,7 @@ mod fixture;
 pub mod late;
 pub mod limits;
 pub mod rotation;
+pub mod rules;
 pub mod session_races;
 pub mod sessions;
 pub mod text;
@@ -148,6 +149,9 @@ macro_rules! __store_properties {
                 a_verified_user_is_removed_only_if_any_may_be
                 a_user_is_removed_as_unused_only_if_the_last_login_is_the_expected_one
                 the_address_of_a_removed_user_is_free_at_once
+            }
+            rules {
+                each_act_applies_the_rules_of_users
             }
             administration {
                 disabling_an_active_user_raises_both_epochs_and_nothing_else_does

@@ -32,14 +32,14 @@ use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::Session;
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use crate::user::{AccountState, DeviceDigest, MAX_DEVICES, PasswordHash, User, UserStatus};
+use crate::user::{AccountState, DeviceDigest, PasswordHash, User, UserStatus};
 use attempts::AttemptTable;
 pub use capacity::{MemoryCapacity, MemoryCounts};
 use events::Events;
 use expiring::Entry;
 use limits::Limits;
 use owned::{Owned, OwnedEntry};
-use users::{Users, raised};
+use users::Users;
 
 /// A [`Store`](super::Store) in memory. Clones share their contents, which end
 /// with the last of them.
@@ -287,17 +287,8 @@ impl UserStore for MemoryStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut users = self.write_users();
-        let good = |user: &&mut User| user.status == UserStatus::Active && user.auth_epoch == epoch;
-        let Some(user) = users.get_mut(id).filter(good) else {
-            return Ok(false);
-        };
-        user.last_login = user.last_login.max(Some(now));
-        if let Some(device) = new_device {
-            user.devices.push(device);
-            let beyond = user.devices.len().saturating_sub(MAX_DEVICES);
-            user.devices.drain(..beyond);
-        }
-        Ok(true)
+        let user = users.get_mut(id);
+        Ok(user.is_some_and(|user| user.record_login(epoch, new_device, now)))
     }
 
     async fn replace_password(
@@ -307,17 +298,8 @@ impl UserStore for MemoryStore {
         new: &PasswordHash,
         epoch: Epoch,
     ) -> Result<bool, StoreError> {
-        let mut users = self.write_users();
-        let same = |user: &&mut User| user.password_hash.is(expected);
-        let Some(user) = users.get_mut(id).filter(same) else {
-            return Ok(false);
-        };
-        if epoch == Epoch::Raise {
-            let (epoch, version) = (raised(user.auth_epoch)?, raised(user.version)?);
-            (user.auth_epoch, user.version) = (epoch, version);
-        }
-        user.password_hash = new.clone();
-        Ok(true)
+        self.write_users()
+            .change(id, |user| user.replace_password(expected, new, epoch))
     }
 
     async fn update_profile(
@@ -326,23 +308,13 @@ impl UserStore for MemoryStore {
         version: u64,
         change: &ProfileChange,
     ) -> Result<Option<User>, StoreError> {
-        let mut users = self.write_users();
-        let Some(user) = users.in_version(id, version) else {
-            return Ok(None);
-        };
-        user.version = raised(version)?;
-        change.apply_to(user);
-        Ok(Some(user.clone()))
+        self.write_users()
+            .changed(id, |user| user.update_profile(version, change))
     }
 
     async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
-        let mut users = self.write_users();
-        let Some(user) = users.in_state(account).filter(|user| !user.is_verified) else {
-            return Ok(false);
-        };
-        user.version = raised(user.version)?;
-        user.is_verified = true;
-        Ok(true)
+        self.write_users()
+            .change(account.id, |user| user.verify_email(account))
     }
 
     async fn change_email(
@@ -360,18 +332,9 @@ impl UserStore for MemoryStore {
         device: DeviceDigest,
         change: &ProfileChange,
     ) -> Result<bool, StoreError> {
-        let mut users = self.write_users();
-        let Some(user) = users.in_state(account) else {
-            return Ok(false);
-        };
-        let (auth, link) = (raised(user.auth_epoch)?, raised(user.link_epoch)?);
-        user.version = raised(user.version)?;
-        (user.auth_epoch, user.link_epoch) = (auth, link);
-        user.password_hash = new.clone();
-        user.is_verified = true;
-        user.devices = vec![device];
-        change.apply_to(user);
-        Ok(true)
+        self.write_users().change(account.id, |user| {
+            user.reset_password(account, new, device, change)
+        })
     }
 
     async fn remove_user(
@@ -380,16 +343,12 @@ impl UserStore for MemoryStore {
         which: Removal,
     ) -> Result<bool, StoreError> {
         let mut users = self.write_users();
-        let fits = |user: &&mut User| match which {
-            Removal::Any => true,
-            Removal::Unverified => !user.is_verified,
-            Removal::UnverifiedSince(login) => !user.is_verified && user.last_login == login,
-        };
-        if users.in_state(account).filter(fits).is_none() {
-            return Ok(false);
+        let may = |user: &User| user.may_be_removed(account, which);
+        let is_removed = users.get(account.id).is_some_and(may);
+        if is_removed {
+            users.remove(account.id);
         }
-        users.remove(account.id);
-        Ok(true)
+        Ok(is_removed)
     }
 
     async fn set_status(
@@ -398,19 +357,8 @@ impl UserStore for MemoryStore {
         version: u64,
         status: UserStatus,
     ) -> Result<Option<User>, StoreError> {
-        let mut users = self.write_users();
-        let Some(user) = users.in_version(id, version) else {
-            return Ok(None);
-        };
-        let version = raised(version)?;
-        if user.status == UserStatus::Active && status == UserStatus::Disabled {
-            let (auth_epoch, link_epoch) = (raised(user.auth_epoch)?, raised(user.link_epoch)?);
-            user.auth_epoch = auth_epoch;
-            user.link_epoch = link_epoch;
-        }
-        user.status = status;
-        user.version = version;
-        Ok(Some(user.clone()))
+        self.write_users()
+            .changed(id, |user| user.set_status(version, status))
     }
 
     async fn change_roles(

@@ -8,7 +8,7 @@ use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
 use crate::store::{ChangeEmail, InsertUser, RoleChange, StoreError};
-use crate::user::{AccountState, User, UserStatus};
+use crate::user::{AccountState, CounterExhausted, User, UserStatus};
 
 /// All change together: a canonical email, an id, a holder of a role is there
 /// exactly when its user is.
@@ -75,14 +75,23 @@ impl Users {
         self.by_id.get_mut(&id)
     }
 
-    /// The same, if the account is in this state.
-    pub(super) fn in_state(&mut self, account: &AccountState) -> Option<&mut User> {
-        self.get_mut(account.id).filter(|user| account.is_of(user))
+    /// Does `act` to the user, if there is one, and returns what it returns.
+    pub(super) fn change(
+        &mut self,
+        id: UserId,
+        act: impl FnOnce(&mut User) -> Result<bool, CounterExhausted>,
+    ) -> Result<bool, StoreError> {
+        Ok(self.get_mut(id).map_or(Ok(false), act)?)
     }
 
-    /// The user, if it still has this version.
-    pub(super) fn in_version(&mut self, id: UserId, version: u64) -> Option<&mut User> {
-        self.get_mut(id).filter(|user| user.version == version)
+    /// The same, and returns the user afterwards; `None` if nothing was done.
+    pub(super) fn changed(
+        &mut self,
+        id: UserId,
+        act: impl FnOnce(&mut User) -> Result<bool, CounterExhausted>,
+    ) -> Result<Option<User>, StoreError> {
+        let is_done = self.change(id, act)?;
+        Ok(self.get(id).filter(|_| is_done).cloned())
     }
 
     pub(super) fn change_email(
@@ -91,20 +100,16 @@ impl Users {
         to: &Email,
     ) -> Result<ChangeEmail, StoreError> {
         let owner = self.by_email.get(to.canonical()).copied();
-        let Some(user) = self
-            .by_id
-            .get_mut(&account.id)
-            .filter(|user| account.is_of(user))
-        else {
-            return Ok(ChangeEmail::Gone);
-        };
         if owner.is_some_and(|owner| owner != account.id) {
-            return Ok(ChangeEmail::EmailTaken);
+            let is_there = self.get(account.id).is_some_and(|user| account.is_of(user));
+            return Ok(match is_there {
+                true => ChangeEmail::EmailTaken,
+                false => ChangeEmail::Gone,
+            });
         }
-        let (link_epoch, version) = (raised(user.link_epoch)?, raised(user.version)?);
-        (user.link_epoch, user.version) = (link_epoch, version);
-        user.email.clone_from(to);
-        user.is_verified = true;
+        if !self.change(account.id, |user| user.change_email(account, to))? {
+            return Ok(ChangeEmail::Gone);
+        }
         self.by_email.remove(&account.email);
         self.by_email.insert(to.canonical().clone(), account.id);
         Ok(ChangeEmail::Changed)
@@ -128,13 +133,10 @@ impl Users {
         version: u64,
         change: &RoleChange,
     ) -> Result<Option<User>, StoreError> {
-        let Some(user) = self.in_version(id, version) else {
+        let user = self.changed(id, |user| user.change_roles(version, change))?;
+        if user.is_none() {
             return Ok(None);
-        };
-        user.version = raised(version)?;
-        user.roles.extend(change.grant.iter().cloned());
-        user.roles.retain(|role| !change.revoke.contains(role));
-        let user = user.clone();
+        }
         for role in &change.grant {
             let holders = self.by_role.entry(role.clone()).or_default();
             holders.insert(id);
@@ -142,7 +144,7 @@ impl Users {
         for role in &change.revoke {
             self.forget_role(role, id);
         }
-        Ok(Some(user))
+        Ok(user)
     }
 
     fn forget_role(&mut self, role: &Role, id: UserId) {
@@ -170,11 +172,4 @@ impl Users {
             .filter_map(|id| self.get(*id))
             .any(|user| user.status == UserStatus::Active)
     }
-}
-
-/// The epoch or version after `counter`. One that cannot go up would leave old
-/// sessions, links or writes alive.
-pub(super) fn raised(counter: u64) -> Result<u64, StoreError> {
-    let raised = counter.checked_add(1);
-    raised.ok_or_else(|| StoreError::Other("a counter is at its end".into()))
 }

@@ -189,6 +189,21 @@ pub enum Validators {
     Install,
 }
 
+impl MongoConfig {
+    /// The name of the collection of a kind.
+    pub(super) fn name_of(&self, kind: Kind) -> &str {
+        match kind {
+            Kind::Meta => &self.meta,
+            Kind::Users => &self.users,
+            Kind::Sessions => &self.sessions,
+            Kind::Tokens => &self.tokens,
+            Kind::Limits => &self.limits,
+            Kind::Audit => &self.audit,
+            Kind::Attempts => &self.attempts,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,21 +262,6 @@ mod tests {
                 change(&mut config);
                 assert_eq!(config.validate(), Ok(()), "{name}");
             }
-        }
-    }
-}
-
-impl MongoConfig {
-    /// The name of the collection of a kind.
-    pub(super) fn name_of(&self, kind: Kind) -> &str {
-        match kind {
-            Kind::Meta => &self.meta,
-            Kind::Users => &self.users,
-            Kind::Sessions => &self.sessions,
-            Kind::Tokens => &self.tokens,
-            Kind::Limits => &self.limits,
-            Kind::Audit => &self.audit,
-            Kind::Attempts => &self.attempts,
         }
     }
 }

@@ -316,7 +316,7 @@ impl UserStore for FaultyStore {
             }
             user.devices.push(device);
             if !self.has(ResetKeepsProfile) {
-                change.apply_to(user);
+                user.apply(change);
             }
             true
         };

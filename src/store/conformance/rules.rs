@@ -1,0 +1,116 @@
+//! What each act does to a user, held against the functions of [`User`].
+
+use std::sync::Arc;
+
+use super::fixture::*;
+use crate::preferences::Preferences;
+use crate::store::{ChangeEmail, Epoch, ProfileChange, Removal, RoleChange, Store};
+use crate::user::{CounterExhausted, DisplayName, PasswordHash, User, UserStatus};
+
+fn by_rule(changed: Result<bool, CounterExhausted>) -> bool {
+    changed.unwrap_or_default()
+}
+
+/// A store makes of a user what the functions of [`User`] make of it, and returns
+/// what they return, act by act.
+pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
+    let store = &*store;
+    let mut user = User {
+        is_verified: false,
+        ..rich_user(1)
+    };
+    insert_user(store, &user).await;
+    let id = user.id;
+
+    for (epoch, new_device) in [(0, 7), (1, 8), (0, 9)] {
+        let epoch = user.auth_epoch + epoch;
+        let (new_device, now) = (Some(device(new_device)), at(90_000));
+        let recorded = store.record_login(id, epoch, new_device, now).await;
+        let expected = user.record_login(epoch, new_device, now);
+        assert_eq!(done(recorded), expected, "a login");
+        assert_stored(store, &user, "a login").await;
+    }
+
+    let new = PasswordHash::new("new");
+    for (old, epoch) in [
+        (user.password_hash.clone(), Epoch::Keep),
+        (user.password_hash.clone(), Epoch::Raise),
+        (new.clone(), Epoch::Raise),
+    ] {
+        let replaced = store.replace_password(id, &old, &new, epoch).await;
+        let expected = by_rule(user.replace_password(&old, &new, epoch));
+        assert_eq!(done(replaced), expected, "a new password");
+        assert_stored(store, &user, "a new password").await;
+    }
+
+    let profile = ProfileChange {
+        name: Some(DisplayName::from_store("Another".to_owned())),
+        preferences: Some(Preferences::default()),
+    };
+    let roles = RoleChange {
+        grant: roles(["a", "b"]),
+        revoke: roles(["b", "c"]),
+    };
+    for behind in [1, 0] {
+        let version = user.version - behind;
+        let changed = done(store.update_profile(id, version, &profile).await);
+        let expected = by_rule(user.update_profile(version, &profile));
+        assert_eq!(changed.is_some(), expected, "a change of profile");
+        assert_stored(store, &user, "a change of profile").await;
+
+        let version = user.version - behind;
+        let changed = done(store.change_roles(id, version, &roles).await);
+        let expected = by_rule(user.change_roles(version, &roles));
+        assert_eq!(changed.is_some(), expected, "a change of roles");
+        assert_stored(store, &user, "a change of roles").await;
+    }
+
+    let before = user.exact_state();
+    for _ in 0..2 {
+        let verified = store.verify_email(&before).await;
+        let expected = by_rule(user.verify_email(&before));
+        assert_eq!(done(verified), expected, "a verification");
+        assert_stored(store, &user, "a verification").await;
+    }
+
+    let to = email("New.Address@example.org");
+    for state in [before.clone(), user.exact_state()] {
+        let changed = done(store.change_email(&state, &to).await);
+        let expected = by_rule(user.change_email(&state, &to));
+        assert_eq!(changed == ChangeEmail::Changed, expected, "a new address");
+        assert_stored(store, &user, "a new address").await;
+    }
+
+    let hash = PasswordHash::new("reset");
+    for state in [before, user.exact_state()] {
+        let reset = store.reset_password(&state, &hash, device(5), &profile);
+        let reset = done(reset.await);
+        let expected = by_rule(user.reset_password(&state, &hash, device(5), &profile));
+        assert_eq!(reset, expected, "a reset");
+        assert_stored(store, &user, "a reset").await;
+    }
+
+    for (behind, status) in [
+        (1, UserStatus::Disabled),
+        (0, UserStatus::Disabled),
+        (0, UserStatus::Disabled),
+        (0, UserStatus::Active),
+    ] {
+        let version = user.version - behind;
+        let changed = done(store.set_status(id, version, status).await);
+        let expected = by_rule(user.set_status(version, status));
+        assert_eq!(changed.is_some(), expected, "a change of status");
+        assert_stored(store, &user, "a change of status").await;
+    }
+
+    for which in [
+        Removal::Unverified,
+        Removal::UnverifiedSince(user.last_login),
+        Removal::Any,
+    ] {
+        let state = user.exact_state();
+        let removed = done(store.remove_user(&state, which).await);
+        assert_eq!(removed, user.may_be_removed(&state, which), "a removal");
+    }
+    assert_no_user(store, &user, "a removed user").await;
+}

@@ -1,0 +1,215 @@
+//! What each act of a store does to a user: the rules that every store applies.
+//!
+//! An act either happens as a whole or returns `false` and changes nothing.
+//! [`MemoryStore`](crate::store::MemoryStore) calls these functions. A store that
+//! decides in its database holds to them by the conformance suite.
+
+use super::{
+    AccountState, DeviceDigest, Epoch, MAX_DEVICES, PasswordHash, ProfileChange, Removal,
+    RoleChange, User, UserStatus,
+};
+use crate::email::Email;
+use crate::time::Timestamp;
+
+/// An epoch or a version cannot be raised, so the act would leave old sessions, links
+/// or writes alive. Only a corrupt record gets there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a counter of the account cannot be raised")]
+pub struct CounterExhausted;
+
+fn raised(counter: u64) -> Result<u64, CounterExhausted> {
+    counter.checked_add(1).ok_or(CounterExhausted)
+}
+
+impl User {
+    /// Records a login at `now`, if the user is active and the `auth_epoch` is
+    /// `epoch`: `last_login` goes forward, never back. `new_device` becomes the last of
+    /// the devices, of which the last [`MAX_DEVICES`] stay.
+    #[must_use]
+    pub fn record_login(
+        &mut self,
+        epoch: u64,
+        new_device: Option<DeviceDigest>,
+        now: Timestamp,
+    ) -> bool {
+        if self.status != UserStatus::Active || self.auth_epoch != epoch {
+            return false;
+        }
+        self.last_login = self.last_login.max(Some(now));
+        if let Some(device) = new_device {
+            self.devices.push(device);
+            let beyond = self.devices.len().saturating_sub(MAX_DEVICES);
+            self.devices.drain(..beyond);
+        }
+        true
+    }
+
+    /// Replaces the password hash, if it is `expected`. [`Epoch::Raise`] raises
+    /// `auth_epoch` and `version`.
+    ///
+    /// # Errors
+    ///
+    /// [`CounterExhausted`]; nothing changes.
+    pub fn replace_password(
+        &mut self,
+        expected: &PasswordHash,
+        new: &PasswordHash,
+        epoch: Epoch,
+    ) -> Result<bool, CounterExhausted> {
+        if !self.password_hash.is(expected) {
+            return Ok(false);
+        }
+        if epoch == Epoch::Raise {
+            let (auth_epoch, version) = (raised(self.auth_epoch)?, raised(self.version)?);
+            (self.auth_epoch, self.version) = (auth_epoch, version);
+        }
+        self.password_hash = new.clone();
+        Ok(true)
+    }
+
+    /// Changes the profile and raises `version`, if it is `version`.
+    ///
+    /// # Errors
+    ///
+    /// [`CounterExhausted`]; nothing changes.
+    pub fn update_profile(
+        &mut self,
+        version: u64,
+        change: &ProfileChange,
+    ) -> Result<bool, CounterExhausted> {
+        if self.version != version {
+            return Ok(false);
+        }
+        self.version = raised(version)?;
+        self.apply(change);
+        Ok(true)
+    }
+
+    /// Marks the address as verified and raises `version`, if the user is in the state
+    /// `account` and the address is not verified.
+    ///
+    /// # Errors
+    ///
+    /// [`CounterExhausted`]; nothing changes.
+    pub fn verify_email(&mut self, account: &AccountState) -> Result<bool, CounterExhausted> {
+        if !account.is_of(self) || self.is_verified {
+            return Ok(false);
+        }
+        self.version = raised(self.version)?;
+        self.is_verified = true;
+        Ok(true)
+    }
+
+    /// Sets the address to `to`, verified, and raises `link_epoch` and `version`, if the
+    /// user is in the state `account`. The store makes sure that no other user has `to`.
+    ///
+    /// # Errors
+    ///
+    /// [`CounterExhausted`]; nothing changes.
+    pub fn change_email(
+        &mut self,
+        account: &AccountState,
+        to: &Email,
+    ) -> Result<bool, CounterExhausted> {
+        if !account.is_of(self) {
+            return Ok(false);
+        }
+        let (link_epoch, version) = (raised(self.link_epoch)?, raised(self.version)?);
+        (self.link_epoch, self.version) = (link_epoch, version);
+        self.email.clone_from(to);
+        self.is_verified = true;
+        Ok(true)
+    }
+
+    /// Replaces the password hash, raises both epochs and `version`, marks the address as
+    /// verified, makes `device` the only one and changes the profile, if the user is in
+    /// the state `account`.
+    ///
+    /// # Errors
+    ///
+    /// [`CounterExhausted`]; nothing changes.
+    pub fn reset_password(
+        &mut self,
+        account: &AccountState,
+        new: &PasswordHash,
+        device: DeviceDigest,
+        change: &ProfileChange,
+    ) -> Result<bool, CounterExhausted> {
+        if !account.is_of(self) {
+            return Ok(false);
+        }
+        let (auth_epoch, link_epoch) = (raised(self.auth_epoch)?, raised(self.link_epoch)?);
+        self.version = raised(self.version)?;
+        (self.auth_epoch, self.link_epoch) = (auth_epoch, link_epoch);
+        self.password_hash = new.clone();
+        self.is_verified = true;
+        self.devices = vec![device];
+        self.apply(change);
+        Ok(true)
+    }
+
+    /// Returns `true` if the user is in the state `account` and is one that `which`
+    /// allows to remove.
+    #[must_use]
+    pub fn may_be_removed(&self, account: &AccountState, which: Removal) -> bool {
+        let is_allowed = match which {
+            Removal::Any => true,
+            Removal::Unverified => !self.is_verified,
+            Removal::UnverifiedSince(login) => !self.is_verified && self.last_login == login,
+        };
+        is_allowed && account.is_of(self)
+    }
+
+    /// Sets the status and raises `version`, if it is `version`. Disabling an active user
+    /// raises both epochs.
+    ///
+    /// # Errors
+    ///
+    /// [`CounterExhausted`]; nothing changes.
+    pub fn set_status(
+        &mut self,
+        version: u64,
+        status: UserStatus,
+    ) -> Result<bool, CounterExhausted> {
+        if self.version != version {
+            return Ok(false);
+        }
+        let version = raised(version)?;
+        if (self.status, status) == (UserStatus::Active, UserStatus::Disabled) {
+            let (auth_epoch, link_epoch) = (raised(self.auth_epoch)?, raised(self.link_epoch)?);
+            (self.auth_epoch, self.link_epoch) = (auth_epoch, link_epoch);
+        }
+        (self.status, self.version) = (status, version);
+        Ok(true)
+    }
+
+    /// Grants and revokes roles and raises `version`, if it is `version`. A role that is
+    /// granted and revoked is revoked.
+    ///
+    /// # Errors
+    ///
+    /// [`CounterExhausted`]; nothing changes.
+    pub fn change_roles(
+        &mut self,
+        version: u64,
+        change: &RoleChange,
+    ) -> Result<bool, CounterExhausted> {
+        if self.version != version {
+            return Ok(false);
+        }
+        self.version = raised(version)?;
+        self.roles.extend(change.grant.iter().cloned());
+        self.roles.retain(|role| !change.revoke.contains(role));
+        Ok(true)
+    }
+
+    /// Changes the profile.
+    pub fn apply(&mut self, change: &ProfileChange) {
+        if let Some(name) = &change.name {
+            self.name.clone_from(name);
+        }
+        if let Some(preferences) = &change.preferences {
+            self.preferences.clone_from(preferences);
+        }
+    }
+}
