@@ -62,6 +62,7 @@ impl<'s> Client<'s> {
     /// Sends `request`, which the contract says nothing about.
     pub(crate) fn send_plain(&self, request: Request) -> Reply<'s> {
         let mut kept = self.connection.borrow_mut();
+        kept.take_if(|connection| connection.is_gone());
         let connection = kept.get_or_insert_with(|| self.connect());
         connection.send(&request.bytes());
         let reply = self.read_plain(connection, request);

@@ -38,6 +38,7 @@ mod registration;
 mod reply;
 mod request;
 mod scene;
+mod server;
 mod session;
 mod sessions;
 mod set_cookie;

@@ -399,6 +399,8 @@ impl<'s> Reply<'s> {
         names.extend(match self.answer.status {
             401 => Some("www-authenticate"),
             405 => Some("allow"),
+            // Refused by its length, so that the rest is not read.
+            413 if self.request.has_length() => Some("connection"),
             429 | 503 => Some("retry-after"),
             _ => None,
         });

@@ -60,6 +60,11 @@ impl Request {
         self
     }
 
+    /// Whether the length of the body is announced.
+    pub(crate) fn has_length(&self) -> bool {
+        self.body.is_some()
+    }
+
     /// In the name of whoever has this session.
     pub(crate) fn by(self, session: &Session) -> Self {
         session.authorize(self)

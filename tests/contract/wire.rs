@@ -83,6 +83,15 @@ impl Connection {
         Ok(answer)
     }
 
+    /// Whether the server has closed it since the last answer, as it may while
+    /// nothing is asked.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false).unwrap();
+        matches!(peeked, Ok(0))
+    }
+
     /// Whether the server closes the connection now, without another byte.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.come.is_empty() && matches!(self.more(), Ok(0))

@@ -48,8 +48,7 @@ impl Example {
         let mut process = Command::new(binary(name))
             .env_clear()
             .envs([("ADDR", "127.0.0.1:0"), ("AUTH_SECRET", SECRET)])
-            // warp itself takes it for an error that a client sends no HTTP.
-            .env("RUST_LOG", "error,warp::server=off")
+            .env("RUST_LOG", "error")
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -77,6 +76,15 @@ impl Example {
             greeting,
             mailbox,
         }
+    }
+
+    /// Asks it to stop.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        let kill = Command::new("kill")
+            .arg(self.process.id().to_string())
+            .status();
+        assert!(kill.unwrap().success());
     }
 
     /// Where it listens.
