@@ -19,7 +19,8 @@ pub struct MemoryCapacity {
     /// each.
     pub tokens: usize,
     /// Registrations that wait for the confirmation of their address, with what is to be
-    /// stored in the account. Default: 100,000, about 1 kB each.
+    /// stored in the account. Beyond them the oldest is removed, whose link no longer works.
+    /// Default: 100,000, about 1 kB each.
     pub registrations: usize,
     /// Keys of rate limits that are not at their whole budget, and as many of
     /// accounts with attempts that failed; at least one of each.

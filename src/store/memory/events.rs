@@ -125,18 +125,8 @@ impl Events {
             self.sweep(now, SEARCH);
         }
         if self.len() >= self.capacity {
-            let own = self.by_user.get(&user).map_or(0, Ids::len);
-            let giver = self.shares.giver(user, own).ok_or(StoreError::Full)?;
-            // What others have done to a user pushes out nothing that matters more.
-            // Another user gives up whatever matters least.
-            let class = if giver == user {
-                class
-            } else {
-                AuditClass::Credentials
-            };
-            let given_up = self.by_user.get(&giver);
-            let given_up = given_up.and_then(|ids| ids.to_give_up(class));
-            self.remove(given_up.ok_or(StoreError::Full)?);
+            let given_up = self.to_give_up(user, class).ok_or(StoreError::Full)?;
+            self.remove(given_up);
         }
         let ids = self.by_user.entry(user).or_default();
         let before = ids.len();
@@ -144,6 +134,21 @@ impl Events {
         self.shares.change(user, before, ids.len());
         self.entries.insert(record);
         Ok(Insert::Inserted)
+    }
+
+    /// Which record makes room for a new one of `class` about `user`. A user with the
+    /// most gives up none that matters more than the new one; then it is the next
+    /// user's.
+    fn to_give_up(&self, user: UserId, class: AuditClass) -> Option<EventId> {
+        let own = self.by_user.get(&user).map_or(0, Ids::len);
+        let of = |giver, class| self.by_user.get(&giver)?.to_give_up(class);
+        let of_other = |giver| of(giver, AuditClass::Credentials);
+        match self.shares.giver(user, own)? {
+            giver if giver == user => {
+                of(user, class).or_else(|| self.shares.largest_other(user).and_then(of_other))
+            }
+            giver => of_other(giver),
+        }
     }
 
     fn remove(&mut self, id: EventId) {

@@ -78,7 +78,7 @@ impl MemoryStore {
             users: RwLock::new(Users::new(capacity.users)),
             sessions: RwLock::new(Owned::new(capacity.sessions)),
             tokens: Mutex::new(Owned::new(capacity.tokens)),
-            registrations: Mutex::new(Owned::new(capacity.registrations)),
+            registrations: Mutex::new(Owned::by_age(capacity.registrations)),
             limits: Mutex::new(Limits::new(capacity.limits)),
             events: Mutex::new(Events::new(capacity.events)),
             attempts: Mutex::new(AttemptTable::new(capacity.limits)),

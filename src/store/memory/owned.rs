@@ -30,16 +30,28 @@ pub(super) struct Owned<E: OwnedEntry> {
     entries: Expiring<E>,
     by_owner: HashMap<UserId, BTreeSet<E::Rank>>,
     shares: Shares,
+    /// All entries, the oldest first, in a table in which the oldest makes room.
+    ages: Option<BTreeSet<E::Rank>>,
     capacity: usize,
 }
 
 impl<E: OwnedEntry> Owned<E> {
+    /// A table in which whoever has the most entries makes room.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             entries: Expiring::default(),
             by_owner: HashMap::new(),
             shares: Shares::default(),
+            ages: None,
             capacity,
+        }
+    }
+
+    /// A table in which the oldest entry makes room: for owners that anybody can make up.
+    pub(super) fn by_age(capacity: usize) -> Self {
+        Self {
+            ages: Some(BTreeSet::new()),
+            ..Self::new(capacity)
         }
     }
 
@@ -75,8 +87,8 @@ impl<E: OwnedEntry> Owned<E> {
         ranks.filter_map(|rank| self.entries.get(E::key_at(*rank)))
     }
 
-    /// Adds `entry`, unless its key is taken. In a full table the owner with the
-    /// most entries gives up the oldest for it.
+    /// Adds `entry`, unless its key is taken. In a full table the oldest entry is removed
+    /// for it, or the oldest of the owner with the most.
     ///
     /// # Errors
     ///
@@ -91,24 +103,36 @@ impl<E: OwnedEntry> Owned<E> {
             self.sweep(now, SEARCH);
         }
         if self.len() >= self.capacity {
-            let own = self.by_owner.get(&owner).map_or(0, BTreeSet::len);
-            let giver = self.shares.giver(owner, own).ok_or(StoreError::Full)?;
-            let oldest = self.by_owner.get(&giver).and_then(BTreeSet::first);
-            if let Some(key) = oldest.map(|rank| E::key_at(*rank)) {
-                self.remove(key);
-            }
+            let oldest = match &self.ages {
+                Some(ages) => ages.first(),
+                None => {
+                    let own = self.by_owner.get(&owner).map_or(0, BTreeSet::len);
+                    let giver = self.shares.giver(owner, own);
+                    giver.and_then(|giver| self.by_owner.get(&giver)?.first())
+                }
+            };
+            let oldest = oldest.ok_or(StoreError::Full)?;
+            self.remove(E::key_at(*oldest));
         }
         let ranks = self.by_owner.entry(owner).or_default();
         let before = ranks.len();
         ranks.insert(entry.rank());
         self.shares.change(owner, before, ranks.len());
+        if let Some(ages) = &mut self.ages {
+            ages.insert(entry.rank());
+        }
         self.entries.insert(entry);
         Ok(Insert::Inserted)
     }
 
     pub(super) fn remove(&mut self, key: E::Key) -> Option<E> {
         let removed = self.entries.remove(key)?;
-        forget(&mut self.by_owner, &mut self.shares, &removed);
+        forget(
+            &mut self.by_owner,
+            &mut self.shares,
+            &mut self.ages,
+            &removed,
+        );
         Some(removed)
     }
 
@@ -131,8 +155,9 @@ impl<E: OwnedEntry> Owned<E> {
     /// many.
     pub(super) fn sweep(&mut self, now: Timestamp, steps: usize) -> usize {
         let (mut removed, by_owner, shares) = (0, &mut self.by_owner, &mut self.shares);
+        let ages = &mut self.ages;
         self.entries.sweep(now, steps, |entry| {
-            forget(by_owner, shares, &entry);
+            forget(by_owner, shares, ages, &entry);
             removed += 1;
         });
         removed
@@ -142,8 +167,12 @@ impl<E: OwnedEntry> Owned<E> {
 fn forget<E: OwnedEntry>(
     by_owner: &mut HashMap<UserId, BTreeSet<E::Rank>>,
     shares: &mut Shares,
+    ages: &mut Option<BTreeSet<E::Rank>>,
     entry: &E,
 ) {
+    if let Some(ages) = ages {
+        ages.remove(&entry.rank());
+    }
     let Some(ranks) = by_owner.get_mut(&entry.owner()) else {
         return;
     };
@@ -247,6 +276,23 @@ mod tests {
         assert_eq!(insert(6, 2).unwrap(), [1, 2, 3, 4, 5, 6]);
         assert_eq!(insert(7, 0).unwrap(), [2, 3, 4, 5, 6, 7]);
         assert_eq!(insert(8, 1).unwrap(), [3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn the_oldest_makes_room_in_a_table_by_age() {
+        let mut table = Owned::by_age(3);
+        for number in 0..10 {
+            let inserted = table.insert(Item(number, owner(number), 99), Timestamp::MIN);
+            assert_eq!(inserted.unwrap(), Insert::Inserted);
+        }
+        let kept: Vec<bool> = (0..10).map(|number| table.get(number).is_some()).collect();
+        assert_eq!(kept.iter().position(|is_kept| *is_kept), Some(7));
+        assert_eq!(
+            (table.len(), table.ages.as_ref().map(BTreeSet::len)),
+            (3, Some(3))
+        );
+        assert_eq!(table.sweep(Timestamp::from_secs(99), 3), 3);
+        assert_eq!(table.ages.as_ref().map(BTreeSet::len), Some(0));
     }
 
     #[test]

@@ -21,6 +21,14 @@ impl Shares {
         }
     }
 
+    /// Who has the most besides `owner`, if that is more than one.
+    pub(super) fn largest_other(&self, owner: UserId) -> Option<UserId> {
+        let others = self.0.iter().rev().find(|(_, holder)| *holder != owner);
+        others
+            .filter(|(most, _)| *most > 1)
+            .map(|(_, holder)| *holder)
+    }
+
     /// Who gives up an entry for a new one of `owner`, who has `own`: whoever has
     /// the most, which may be `owner`, but nobody their only one for another.
     pub(super) fn giver(&self, owner: UserId, own: usize) -> Option<UserId> {
