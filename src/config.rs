@@ -495,8 +495,8 @@ pub struct LimitPolicy {
     /// count back, so this is also the number of people who can log in at the
     /// same moment from one address. Default 300, and one more every 2 seconds.
     pub login_by_address: Option<Quota>,
-    /// Correct passwords of one account, by logins and mailed links, and separately of
-    /// each of its live sessions. Default 10, and one more every 6 seconds.
+    /// Correct passwords of one account by logins and mailed links, and separately by
+    /// its live sessions. Default 10, and one more every 6 seconds.
     pub success_by_account: Option<Quota>,
     /// Requests of one live session, or of the holder of one mailed link, that
     /// check a password, score one or look up a link. Default 60, and one more

@@ -84,18 +84,15 @@ struct Attempt {
 }
 
 impl Guess<'_> {
-    /// The key of the budget for correct passwords: the session's, so that another
-    /// holder of the password cannot use it up, or else the account's.
+    /// The key of the budget for correct passwords of the account. Live sessions have
+    /// one together, which logins cannot use up. It is not one for each session, since a
+    /// confirmation replaces the session.
     fn success_key(&self) -> Option<LimitKey> {
-        match &self.by {
-            Guesser::Session(session) => {
-                Some(LimitKey::new("success:session", &session.to_bytes()))
-            }
-            _ => {
-                let account = self.account()?;
-                Some(LimitKey::new("success:account", &account.to_bytes()))
-            }
-        }
+        let scope = match &self.by {
+            Guesser::Session(_) => "success:sessions",
+            _ => "success:account",
+        };
+        Some(LimitKey::new(scope, &self.account()?.to_bytes()))
     }
 
     fn account(&self) -> Option<UserId> {
@@ -329,8 +326,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     /// Settles a correct password: takes back what was counted as failed, and
-    /// counts it against the budgets for correct passwords: the session's, or the
-    /// account's and those of the caller's networks.
+    /// counts it against the budgets for correct passwords: that of the account's live
+    /// sessions, or those of the account and of the caller's networks.
     ///
     /// # Errors
     ///

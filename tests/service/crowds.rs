@@ -149,6 +149,33 @@ async fn asvs_7_5_1_logins_use_up_no_budget_of_a_live_session() {
     assert!(confirmed.is_ok(), "{confirmed:?}");
 }
 
+/// Each confirmation opens a session in the place of the present one.
+#[tokio::test]
+async fn asvs_7_5_1_confirmations_of_one_session_after_another_have_one_budget() {
+    let bed = school(unlimited_registrations(), 1).await;
+    let home = RequestContext::from_ip([192, 0, 2, 1].into());
+    let opened = bed.auth.login(login(&student(0), PASSWORD), &home).await;
+    let mut tokens = opened.unwrap().tokens;
+    let mut confirmed = 0;
+    let refused = loop {
+        let session = bed.validate(&tokens).await.unwrap();
+        let confirm = ConfirmPassword {
+            current_password: PASSWORD.into(),
+        };
+        match bed.auth.confirm_password(&session, confirm, &home).await {
+            Ok(answer) => tokens = answer.tokens,
+            Err(refused) => break refused,
+        }
+        confirmed += 1;
+        assert!(confirmed < 50, "no end to it");
+    };
+    assert!(
+        matches!(refused, AuthError::RateLimited { .. }),
+        "{refused:?}"
+    );
+    assert_eq!(confirmed, 10);
+}
+
 /// A refusal without a hash would reveal by its timing that the account exists, so a
 /// client on an unknown device gets the usual answer after a hash.
 #[tokio::test]
