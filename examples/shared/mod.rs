@@ -72,7 +72,7 @@ pub(crate) async fn parts() -> Result<Parts, Box<dyn Error>> {
     }
     let (store, place) = settings.store().await?;
     let service = settings.service(store)?;
-    let api = AuthApi::with_config(service.clone(), settings.http());
+    let api = AuthApi::with_config(service.clone(), settings.http())?;
     if let Some((email, role)) = settings.admin()? {
         tokio::spawn(admin::appoint(service, email, role));
     }

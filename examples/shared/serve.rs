@@ -25,7 +25,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
 /// For how long a client may send the head of a request, or nothing between two.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
 
 /// Connections at once. Half of the usual limit of open files is left for the database
 /// and for mail.

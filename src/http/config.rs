@@ -9,15 +9,17 @@ use super::client_ip::{ForwardedHeader, TrustedProxies};
 use super::cookie::CookieConfig;
 #[cfg(doc)]
 use super::{ADMIN_ROUTES, AuthApi};
+use crate::error::ConfigError;
 
 /// Settings of the HTTP layer.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HttpConfig {
-    /// Largest request body, in bytes. Default 64 KiB.
+    /// Largest request body, in bytes: 1 KiB to 16 MiB. Default 64 KiB.
     pub max_body_bytes: usize,
     /// How long a client may take to send a request's body, in all, counted
-    /// from when its head is there. After it, the answer is 408. Default 30 s.
+    /// from when its head is there: 1 s to 10 minutes. After it, the answer is 408.
+    /// Default 30 s.
     pub body_timeout: Duration,
     /// Proxies that are believed when they name the client. Default: none, so
     /// that a client is known by its peer address (ASVS 4.1.3).
@@ -59,5 +61,23 @@ impl Default for HttpConfig {
             #[cfg(feature = "openapi")]
             openapi: false,
         }
+    }
+}
+
+impl HttpConfig {
+    /// Checks that the limits bound a request and let one through: bodies of 1 KiB to
+    /// 16 MiB, and 1 s to 10 minutes for one.
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        let invalid = |setting, problem: &str| ConfigError::Invalid {
+            setting,
+            problem: problem.to_owned(),
+        };
+        if !(1024..=16 * 1024 * 1024).contains(&self.max_body_bytes) {
+            return Err(invalid("http.max_body_bytes", "is not 1 KiB to 16 MiB"));
+        }
+        if !(Duration::from_secs(1)..=Duration::from_secs(600)).contains(&self.body_timeout) {
+            return Err(invalid("http.body_timeout", "is not 1 s to 10 min"));
+        }
+        Ok(())
     }
 }

@@ -8,7 +8,8 @@
 //! How long a client may take for a request's head, and how many connections
 //! there may be, is the server's to bound: the request is not here before its
 //! head is. Neither `axum::serve` nor `warp::serve` bounds the head's time; a
-//! reverse proxy does, or hyper's `header_read_timeout` with a timer.
+//! reverse proxy does, or a loop over hyper like that of the examples
+//! (`examples/shared/serve.rs`).
 
 mod allowed_origins;
 mod answer;
@@ -52,6 +53,7 @@ pub use route::{ADMIN_ROUTES, Endpoint, ROUTES, Route};
 pub use user::{CurrentUser, OptionalUser};
 
 use crate::clock::{Clock, SystemClock};
+use crate::error::ConfigError;
 use crate::service::{AuthService, Authenticated};
 use crate::store::Store;
 use transport::{Credential, Transport};
@@ -92,12 +94,26 @@ impl<S, C> AuthApi<S, C> {
     /// The endpoints of `service`, with the default settings.
     #[must_use]
     pub fn new(service: AuthService<S, C>) -> Self {
-        Self::with_config(service, HttpConfig::default())
+        Self::of(service, HttpConfig::default())
     }
 
     /// The endpoints of `service`.
-    #[must_use]
-    pub fn with_config(service: AuthService<S, C>, config: HttpConfig) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] if a limit is outside its range, unless the service was
+    /// built with [`AuthConfig::insecure_for_tests`](crate::AuthConfig::insecure_for_tests).
+    pub fn with_config(
+        service: AuthService<S, C>,
+        config: HttpConfig,
+    ) -> Result<Self, ConfigError> {
+        if !service.config().is_insecure() {
+            config.validate()?;
+        }
+        Ok(Self::of(service, config))
+    }
+
+    fn of(service: AuthService<S, C>, config: HttpConfig) -> Self {
         Self {
             service,
             config: Arc::new(config),

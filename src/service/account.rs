@@ -2,7 +2,6 @@
 
 use super::fields::typed_password;
 use super::mailing::Asked;
-use super::mailing::pending_account;
 use super::operation::{By, Trail};
 use super::validate::is_usable;
 use super::{
@@ -147,11 +146,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let removed = self.on_account(user.clone(), fits, remove).await?;
         removed.ok_or(AuthError::InvalidToken)?;
         self.sweep_up(user.id, GONE, trail).await;
-        // Registrations that waited for this address when it got an account.
-        let pending = pending_account(&user.email).id;
-        if !self.remove_links(pending, None).await {
-            trail.notice(Notice::RowsLeftBehind);
-        }
+        self.remove_pending(&user.email, trail).await;
         self.call_removed(user, trail).await;
         self.notify(MailKind::AccountDeleted, user, &user.email, trail.context());
         Ok(())

@@ -3,7 +3,6 @@
 use super::fields::parse_new_email;
 use super::fields::typed_password;
 use super::mailing::Asked;
-use super::mailing::pending_account;
 use super::operation::{By, Trail};
 use super::{Accepted, AuthService, Authenticated, ChangeEmail, LinkRequest, RequestContext};
 use crate::clock::Clock;
@@ -148,12 +147,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let changed = self.on_account(user.clone(), fits, change).await?;
         changed.ok_or(AuthError::InvalidLink)?;
         // They are dead already: the account has another address.
-        let pending = pending_account(&link.email).id;
-        let (mine, waiting) = tokio::join!(
+        let (mine, ..) = tokio::join!(
             self.remove_links(user.id, None),
-            self.remove_links(pending, None)
+            self.remove_pending(&link.email, trail),
+            self.remove_pending(&user.email, trail)
         );
-        if !(mine && waiting) {
+        if !mine {
             trail.notice(Notice::RowsLeftBehind);
         }
         self.notify(MailKind::EmailChanged, user, &user.email, trail.context());

@@ -120,6 +120,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 return Ok(false);
             }
             service.sweep_up(user.id, GONE, &trail).await;
+            service.remove_pending(&user.email, &trail).await;
             service.call_removed(&user, &trail).await;
             let context = trail.context();
             service.notify(MailKind::AccountExpired, &user, &user.email, context);

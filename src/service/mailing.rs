@@ -11,6 +11,7 @@ use super::{AuthService, RequestContext};
 use crate::clock::Clock;
 use crate::email::{CanonicalEmail, Email};
 use crate::error::AuthError;
+use crate::event::Notice;
 use crate::id::UserId;
 use crate::limit::{Hit, LimitKey, Quota};
 use crate::mail::{MailContext, MailKind, MailLink, Outbox, Post, link};
@@ -211,6 +212,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             found.digest == digest && found.purpose == purpose && found.is_live(now)
         };
         found.filter(is_good).ok_or(AuthError::InvalidLink)
+    }
+
+    /// Removes the links of registrations that waited for `email`.
+    pub(super) async fn remove_pending(&self, email: &Email, trail: &Trail) {
+        if !self.remove_links(pending_account(email).id, None).await {
+            trail.notice(Notice::RowsLeftBehind);
+        }
     }
 
     /// Removes links that are dead already, or that nothing needs any more.

@@ -10,10 +10,6 @@ pub(crate) const CONDITIONS: &[(Fault, &str)] = &[
     (RehashRaisesVersion, "each_act_applies_the_rules_of_users"),
     (MergesPreferences, "each_act_applies_the_rules_of_users"),
     (ResetKeepsLinks, "each_act_applies_the_rules_of_users"),
-    (
-        ChangeOfEmailLeavesUnverified,
-        "each_act_applies_the_rules_of_users",
-    ),
     (RemovesVerified, "each_act_applies_the_rules_of_users"),
     (VerifiesTwice, "each_act_applies_the_rules_of_users"),
     (

@@ -66,7 +66,7 @@ impl Client {
     }
 
     pub(crate) fn over(bed: Bed, http: HttpConfig) -> Self {
-        let api = AuthApi::with_config(bed.auth.clone(), http);
+        let api = AuthApi::with_config(bed.auth.clone(), http).unwrap();
         let router = admittance::axum::router(&api);
         let document = Document::of(&api);
         Self {

@@ -150,7 +150,7 @@ async fn asvs_16_5_3_while_the_store_is_down_no_cookie_is_lost_or_counts_as_nobo
         .expect_end_session()
         .returning(move |_, _| Err(down()));
     let bed = Bed::over(Arc::new(store), config());
-    let api = AuthApi::with_config(bed.auth.clone(), with_cookies());
+    let api = AuthApi::with_config(bed.auth.clone(), with_cookies()).unwrap();
     let own = own_routes(Authenticator::from(&api));
     let router = admittance::axum::router(&api).merge(own);
 

@@ -12,7 +12,7 @@ use crate::server::{Api, Server, everything, operations, settings, text, whole};
 use crate::support::bed::{Bed, config};
 
 fn api(http: HttpConfig) -> Api {
-    AuthApi::with_config(whole(settings()).auth, http)
+    AuthApi::with_config(whole(settings()).auth, http).unwrap()
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub(crate) fn text(value: &Value, member: &str) -> String {
 
 impl Server {
     pub(crate) fn new(bed: Bed, http: HttpConfig) -> Self {
-        let api = AuthApi::with_config(bed.auth.clone(), http);
+        let api = AuthApi::with_config(bed.auth.clone(), http).unwrap();
         let document = Document::of(&api);
         Self {
             bed,
@@ -92,7 +92,7 @@ impl Server {
 
     pub(crate) async fn send_body<B>(&self, request: Request<B>) -> Answer
     where
-        B: http_body::Body + Send,
+        B: http_body::Body + Send + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {

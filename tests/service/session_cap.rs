@@ -58,7 +58,7 @@ async fn asvs_7_1_2_a_login_beyond_the_cap_ends_the_oldest_session() {
 }
 
 #[tokio::test]
-async fn there_is_no_cap_unless_one_is_set() {
+async fn forty_sessions_of_a_user_live_by_default() {
     let bed = Bed::with(config());
     let mut all = vec![bed.register(ANN).await.tokens];
     for _ in 0..40 {

@@ -29,7 +29,7 @@ impl Client {
 
     pub(crate) fn with(config: AuthConfig, http: HttpConfig) -> Self {
         let bed = Bed::with(config);
-        let api = AuthApi::with_config(bed.auth.clone(), http);
+        let api = AuthApi::with_config(bed.auth.clone(), http).unwrap();
         let auth = Authenticator::from(&api);
         Self { bed, api, auth }
     }

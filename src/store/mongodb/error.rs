@@ -40,12 +40,16 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// `OutOfDiskSpace`.
+const FULL: i32 = 14_031;
+
 /// The error of a failed act.
 pub(super) fn store_error(error: Error) -> StoreError {
     let fault = Box::new(fault(&error));
     let code = fault.code.as_ref().map(|(code, _)| *code);
     match (&*error.kind, code) {
         (ErrorKind::Io(cause), _) if cause.kind() == io::ErrorKind::TimedOut => StoreError::Timeout,
+        (_, Some(FULL)) => StoreError::Full,
         (_, Some(code)) if TIMED_OUT.contains(&code) => StoreError::Timeout,
         (_, Some(code)) if code == RECOVERING || UNAVAILABLE.contains(&code) => {
             StoreError::Unavailable(fault)
@@ -137,4 +141,18 @@ pub(super) fn code(error: &Error) -> Option<i32> {
 /// from an upsert or behind a router also as a failed command.
 pub(super) fn is_duplicate(error: &Error) -> bool {
     code(error) == Some(DUPLICATE_KEY)
+}
+
+#[cfg(test)]
+mod tests {
+    use ::mongodb::bson::{self, doc};
+
+    use super::*;
+
+    #[test]
+    fn a_disk_without_space_is_a_full_store() {
+        let error = doc! { "code": FULL, "codeName": "OutOfDiskSpace", "errmsg": "no space" };
+        let error = ErrorKind::Command(bson::from_document(error).unwrap());
+        assert!(matches!(store_error(error.into()), StoreError::Full));
+    }
 }
