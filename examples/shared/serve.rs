@@ -27,9 +27,9 @@ use tower::Service;
 /// For how long a client may send the head of a request, or nothing between two.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
 
-/// Connections at once. Half of the usual limit of open files is left for the database
-/// and for mail.
-const MAX_CONNECTIONS: usize = 512;
+/// Connections at once: more than can wait for a hashing thread by default, and so few
+/// that the usual limit of 1,024 open files leaves some for the database and for mail.
+const MAX_CONNECTIONS: usize = 640;
 
 /// For how long requests go on after the process was asked to stop.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);

@@ -22,7 +22,7 @@ fn status(server: &Example, request: &str) -> u16 {
 #[test]
 fn connections_that_send_no_request_keep_nobody_out() {
     each(|server| {
-        let mut idle: Vec<_> = (0..550)
+        let mut idle: Vec<_> = (0..660)
             .map(|_| {
                 let mut connection = Connection::open(server.addr());
                 connection.send(b"G");
