@@ -3,7 +3,8 @@
 
 An arrow goes from a file to the file that defines a name which it imports or names by
 its path. A name that a `mod.rs` re-exports is followed to its file. Tests and
-documentation links do not count.
+documentation links do not count. Neither do arrows between a module and the modules
+inside it: the root of a module holds its main type, which its parts extend.
 """
 
 import pathlib
@@ -12,14 +13,16 @@ import sys
 
 ROOT = pathlib.Path("src")
 TREE = re.compile(r"\b(pub(?:\([^)]*\))?\s+)?use\s+([^;]+);")
-PATH = re.compile(r"\b(?:crate|super|self)(?:::\w+)+")
+PATH = re.compile(r"(?<![\w:])[a-z_]\w*(?:::\w+)+")
 
 
 def code(text: str) -> str:
     """The text without comments, strings, tests and what only rustdoc reads."""
+    text = re.sub(r"(?m)^\s*//[^\n]*", "", text)
+    text = re.sub(r"b?'(?:\\.|[^'\\])'", "' '", text)
     text = re.sub(r'r#".*?"#|"(?:\\.|[^"\\])*"', '""', text, flags=re.S)
     text = re.sub(r"//[^\n]*", "", text)
-    text = re.split(r"#\[cfg\((?:all\()?test\b", text)[0]
+    text = re.split(r"#\[cfg\((?:all\()?test\b[^\]]*\]\s*mod tests", text)[0]
     return re.sub(r"#\[cfg\(doc\)\]\s*use[^;]+;", "", text)
 
 
@@ -98,7 +101,17 @@ def arrows(here: tuple[str, ...]) -> set[tuple[str, ...]]:
             found.update(absolute(here, path) for path, _ in leaves(tree))
     for path in PATH.findall(TREE.sub("", text)):
         found.add(absolute(here, tuple(path.split("::"))))
-    return {target(path) for path in found if path is not None} - {here}
+    # Names that are re-exported and used here.
+    body = TREE.sub("", text)
+    for name, path in EXPORTS[here].items():
+        if name != "*" and re.search(rf"\b{name}\b", body):
+            found.add(path)
+    found = {target(path) for path in found if path is not None} - {here}
+    return {there for there in found if not is_inside(here, there) and not is_inside(there, here)}
+
+
+def is_inside(part: tuple[str, ...], whole: tuple[str, ...]) -> bool:
+    return part[: len(whole)] == whole
 
 
 GRAPH = {here: arrows(here) for here in FILES}

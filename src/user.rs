@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 
 /// A user, as it is kept in the store.
 ///
-/// It is not `Serialize`: what leaves the service is a [`Profile`].
+/// It is not `Serialize`: what leaves the service is a [`Profile`](crate::profile::Profile).
 #[derive(Clone, Debug)]
 pub struct User {
     /// Never changes.

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use admittance::http::{Problem, ProblemCode};
@@ -32,7 +32,7 @@ const HEAD_WITHIN: Duration = Duration::from_secs(30);
 const MAX_CONNECTIONS: usize = 640;
 
 /// For how long requests go on after the process was asked to stop.
-const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long to wait after a connection could not be accepted: most likely there are too
 /// many open files.
@@ -40,28 +40,44 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Connections that wait for a request, the longest first.
 #[derive(Default)]
-struct Idle(Mutex<(u64, BTreeMap<u64, Arc<Notify>>)>);
+struct Idle {
+    waiting: Mutex<(u64, BTreeMap<u64, Arc<Notify>>)>,
+    /// Told when a connection begins to wait.
+    entered: Notify,
+}
 
 impl Idle {
     fn enter(&self, close: &Arc<Notify>) -> u64 {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.0 += 1;
-        let place = idle.0;
-        idle.1.insert(place, Arc::clone(close));
+        let place = {
+            let mut waiting = self.lock();
+            waiting.0 += 1;
+            let place = waiting.0;
+            waiting.1.insert(place, Arc::clone(close));
+            place
+        };
+        self.entered.notify_one();
         place
     }
 
-    fn leave(&self, place: u64) {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.1.remove(&place);
+    /// Returns `false` if the connection is to be closed.
+    fn leave(&self, place: u64) -> bool {
+        self.lock().1.remove(&place).is_some()
     }
 
     /// Closes the connection that has waited for the longest time.
     fn close_one(&self) {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, close)) = idle.1.pop_first() {
+        if let Some((_, close)) = self.lock().1.pop_first() {
             close.notify_one();
         }
+    }
+
+    fn close_all(&self) {
+        let waiting = std::mem::take(&mut self.lock().1);
+        waiting.values().for_each(|close| close.notify_one());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, Arc<Notify>>)> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -102,7 +118,10 @@ pub(crate) async fn serve<S, B>(
                 let mut service = service.clone();
                 async move {
                     let at = *place.lock().unwrap_or_else(PoisonError::into_inner);
-                    idle.leave(at);
+                    if !idle.leave(at) {
+                        // The connection is being closed: nothing is begun any more.
+                        std::future::pending::<()>().await;
+                    }
                     with_peer(&mut request, peer);
                     let response = answered(&mut service, request).await;
                     *place.lock().unwrap_or_else(PoisonError::into_inner) = idle.enter(&close);
@@ -118,18 +137,20 @@ pub(crate) async fn serve<S, B>(
         let idle = Arc::clone(&idle);
         tokio::spawn(async move {
             tokio::select! {
-                ended = connection => if let Err(error) = ended {
-                    tracing::debug!(%peer, %error, "a connection failed");
-                },
+                biased;
                 () = close.notified() => {
                     tracing::debug!(%peer, "an idle connection was closed for another one");
                 }
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%peer, %error, "a connection failed");
+                },
             }
             idle.leave(*place.lock().unwrap_or_else(PoisonError::into_inner));
             drop(permit);
         });
     }
     drop(listener);
+    idle.close_all();
     let drained = tokio::time::timeout(DRAIN_WITHIN, graceful.shutdown());
     if drained.await.is_err() {
         tracing::warn!("some requests were not answered before the server stopped");
@@ -147,6 +168,7 @@ async fn accept(
         Ok(accepted) => accepted,
         Err(error) => {
             tracing::warn!(%error, "a connection was not accepted");
+            idle.close_one();
             tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
             return None;
         }
@@ -154,9 +176,14 @@ async fn accept(
     if room.available_permits() == 0 {
         idle.close_one();
     }
-    // Never closed.
-    let permit = Arc::clone(room).acquire_owned().await.ok()?;
-    Some((stream, peer, permit))
+    let mut permit = pin!(Arc::clone(room).acquire_owned());
+    loop {
+        tokio::select! {
+            // The semaphore is never closed.
+            permit = &mut permit => return Some((stream, peer, permit.ok()?)),
+            () = idle.entered.notified() => idle.close_one(),
+        }
+    }
 }
 
 /// Answers `request`, unless it names no host or several (RFC 9112 §3.2).

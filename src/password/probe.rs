@@ -20,7 +20,7 @@ pub(super) fn warn_if_slow(params: Argon2Params) {
         if let Some(took) = takes_longer_than(SLOW, params) {
             tracing::warn!(
                 took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-                "hashing is slow because this debug build does not optimise Argon2: set \
+                "hashing is slow; if this is a debug build that does not optimise Argon2, set \
                  `[profile.dev.package.argon2] opt-level = 3` and the same for `blake2` in \
                  the Cargo.toml of the application"
             );

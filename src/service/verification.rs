@@ -382,6 +382,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let removed = self.on_account(user, fits, remove).await?;
         let (user, ()) = removed.ok_or(AuthError::InvalidLink)?;
         self.sweep_up(user.id, GONE, trail).await;
+        self.remove_pending(&user.email, trail).await;
         self.call_removed(&user, trail).await;
         Ok(gone)
     }

@@ -137,15 +137,15 @@ impl Events {
     }
 
     /// Which record makes room for a new one of `class` about `user`. A user with the
-    /// most gives up none that matters more than the new one; then it is the next
-    /// user's.
+    /// most gives up none that matters more than the new one; then it is that of
+    /// another user with as many.
     fn to_give_up(&self, user: UserId, class: AuditClass) -> Option<EventId> {
         let own = self.by_user.get(&user).map_or(0, Ids::len);
         let of = |giver, class| self.by_user.get(&giver)?.to_give_up(class);
         let of_other = |giver| of(giver, AuditClass::Credentials);
         match self.shares.giver(user, own)? {
             giver if giver == user => {
-                of(user, class).or_else(|| self.shares.largest_other(user).and_then(of_other))
+                of(user, class).or_else(|| self.shares.largest_other(user, own).and_then(of_other))
             }
             giver => of_other(giver),
         }

@@ -21,11 +21,12 @@ impl Shares {
         }
     }
 
-    /// Who has the most besides `owner`, if that is more than one.
-    pub(super) fn largest_other(&self, owner: UserId) -> Option<UserId> {
+    /// Who has the most besides `owner`, who has `own`, if that is as many and more than
+    /// one.
+    pub(super) fn largest_other(&self, owner: UserId, own: usize) -> Option<UserId> {
         let others = self.0.iter().rev().find(|(_, holder)| *holder != owner);
         others
-            .filter(|(most, _)| *most > 1)
+            .filter(|(most, _)| *most > 1 && *most >= own)
             .map(|(_, holder)| *holder)
     }
 
