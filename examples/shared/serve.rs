@@ -179,6 +179,8 @@ async fn accept(
     let mut permit = pin!(Arc::clone(room).acquire_owned());
     loop {
         tokio::select! {
+            // First, since `entered` remembers that a connection has begun to wait.
+            biased;
             // The semaphore is never closed.
             permit = &mut permit => return Some((stream, peer, permit.ok()?)),
             () = idle.entered.notified() => idle.close_one(),

@@ -38,6 +38,19 @@ fn connections_that_send_no_request_keep_nobody_out() {
 }
 
 #[test]
+fn no_idle_connection_is_closed_while_there_is_room() {
+    each(|server| {
+        let request = format!("{KEYS}Host: example.org\r\n\r\n");
+        let mut kept = Connection::open(server.addr());
+        for _ in 0..100 {
+            kept.send(request.as_bytes());
+            assert_eq!(kept.answer("GET").unwrap().status, 200);
+            assert_eq!(status(server, &request), 200);
+        }
+    });
+}
+
+#[test]
 fn a_request_names_one_host() {
     each(|server| {
         for (hosts, expected) in [
