@@ -155,7 +155,8 @@ async fn i12_an_enabling_whose_read_was_late_does_not_undo_a_later_disabling() {
     let two = Two::start().await;
     let disabled = two.set_status(&two.other, UserStatus::Disabled).await;
     disabled.unwrap().unwrap();
-    two.proxy.hold_next("find");
+    // Four reads show who asks: two for the token, and two again before the act.
+    two.proxy.hold_after(4, "find");
     let enable = two.set_status(&two.slow, UserStatus::Active);
     two.fails_while_held(enable).await;
     let disabled = two.set_status(&two.other, UserStatus::Disabled).await;
