@@ -123,7 +123,7 @@ async fn an_account_lives_within_its_commands() {
     auth.confirm_email_change(&ann, request, here)
         .await
         .unwrap();
-    spent("confirm_email_change", 7).await;
+    spent("confirm_email_change", 8).await;
     let ann = bed.validate(&tokens).await.unwrap();
     spent("validate_token", 2).await;
     let request = DeleteAccount {
