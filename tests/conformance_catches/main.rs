@@ -1,17 +1,19 @@
 //! The suite is no formality: each of its properties is failed by a store with
 //! one mistake, and passed by the same store without it.
 
-mod caught;
+mod administration;
 mod conditions;
+mod counters;
+mod events;
 #[path = "../support/faulty/mod.rs"]
 mod faulty;
+mod sessions;
+mod users;
 
 use std::sync::Arc;
 
 use admittance::store::Store;
 use admittance::store::conformance::{PROPERTIES, Property};
-use caught::CAUGHT;
-use conditions::CONDITIONS;
 use faulty::{Fault, FaultyStore};
 
 /// What the property says of a store with `fault`; `None` when it is content.
@@ -26,7 +28,15 @@ async fn complaint(property: Property, fault: Fault) -> Option<String> {
 }
 
 fn caught() -> impl Iterator<Item = &'static (Fault, &'static str)> {
-    CAUGHT.iter().chain(CONDITIONS)
+    let topics = [
+        administration::ADMINISTRATION,
+        conditions::CONDITIONS,
+        counters::COUNTERS,
+        events::EVENTS,
+        sessions::SESSIONS,
+        users::USERS,
+    ];
+    topics.into_iter().flatten()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
