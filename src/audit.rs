@@ -18,9 +18,9 @@ use crate::mail::MailKind;
 use crate::network::Network;
 use crate::time::Timestamp;
 
-/// What an event is kept with. Each class has room of its own for each user, so
-/// that neither what strangers can cause, nor what whoever is in can do any
-/// number of times, pushes out how they came in.
+/// The class of an event. Each class has its own limit for each user, so that neither
+/// failed attempts nor frequent actions of a session replace the record of the login
+/// that opened it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditClass {

@@ -27,9 +27,8 @@ pub struct HttpConfig {
     /// The header in which they name it. Default `X-Forwarded-For`. Choose the
     /// one that the proxy writes itself: the other comes from the client.
     pub forwarded: ForwardedHeader,
-    /// Whether [`ADMIN_ROUTES`] are there, for users whose roles permit what
-    /// each asks for. Default: no, so that an application that has no use for
-    /// them exposes nothing.
+    /// Enables [`ADMIN_ROUTES`], for users whose roles grant the permission of each.
+    /// Default: disabled.
     pub admin: bool,
     /// Sessions in cookies, for clients that ask for them. Default: none, so
     /// that no cookie is ever set or looked at.
@@ -42,8 +41,8 @@ pub struct HttpConfig {
     pub cookies: Option<CookieConfig>,
     /// Origins of other pages that may use the API. Default: none.
     pub allowed_origins: AllowedOrigins,
-    /// Whether [`OPENAPI_ROUTES`] are there, for anybody. Default: no; the
-    /// document is to be had by [`AuthApi::openapi`] all the same.
+    /// Enables [`OPENAPI_ROUTES`], for everybody. Default: disabled;
+    /// [`AuthApi::openapi`] returns the document in any case.
     #[cfg(feature = "openapi")]
     pub openapi: bool,
 }

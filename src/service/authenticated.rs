@@ -60,7 +60,7 @@ impl Authenticated {
         HeldSession::new(self.user().id, self.session().id)
     }
 
-    /// What the user sees of the own account.
+    /// What the user sees of their own account.
     #[must_use]
     pub fn profile(&self) -> Profile {
         Profile::of(self.user(), &self.config.onboarding)

@@ -2,8 +2,8 @@
 
 /// How many of each a [`MemoryStore`](super::MemoryStore) holds at most.
 ///
-/// In a full table whoever has the most entries gives up the oldest for the next one,
-/// but nobody their only one for another. So an account is not kept out by what others
+/// In a full table the user with the most entries loses the oldest one to the new entry,
+/// but no user loses their only entry to another user. So an account is not kept out by what others
 /// have as long as `sessions`, `tokens` and `events` are at least `users`; with twice
 /// as many, each keeps two, and so on. Events of removed accounts count like those of
 /// users until they expire. What finds no room is refused with

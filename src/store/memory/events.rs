@@ -52,8 +52,8 @@ impl Ids {
         self.classes().iter().map(|class| class.len()).sum()
     }
 
-    /// Which record is given up for a new one of `class`: the oldest of the class that
-    /// matters least, which must not matter more than `class`.
+    /// Returns the record that a new one of `class` replaces: the oldest one of the least
+    /// important class, unless that is more important than `class`.
     fn to_give_up(&self, class: AuditClass) -> Option<EventId> {
         let classes = match class {
             AuditClass::Tried => &[&self.tried][..],
@@ -116,7 +116,7 @@ impl Events {
                 return Ok(Insert::Inserted);
             }
         }
-        // Whoever has as many as are kept makes room by this very record.
+        // A user at the limit loses the oldest record to the new one.
         let dropped = self.beyond(user, class, id, keep.saturating_sub(1));
         for id in dropped {
             self.remove(id);
@@ -136,9 +136,9 @@ impl Events {
         Ok(Insert::Inserted)
     }
 
-    /// Which record makes room for a new one of `class` about `user`. A user with the
-    /// most gives up none that matters more than the new one; then it is that of
-    /// another user with as many.
+    /// Returns the record that a new one of `class` about `user` replaces. If it is one of
+    /// the same user, it is not more important than the new one; otherwise a user with
+    /// at least as many records gives one up.
     fn to_give_up(&self, user: UserId, class: AuditClass) -> Option<EventId> {
         let own = self.by_user.get(&user).map_or(0, Ids::len);
         let of = |giver, class| self.by_user.get(&giver)?.to_give_up(class);

@@ -30,13 +30,13 @@ pub(super) struct Owned<E: OwnedEntry> {
     entries: Expiring<E>,
     by_owner: HashMap<UserId, BTreeSet<E::Rank>>,
     shares: Shares,
-    /// All entries, the oldest first, in a table in which the oldest makes room.
+    /// All entries, the oldest first; only in a table by age.
     ages: Option<BTreeSet<E::Rank>>,
     capacity: usize,
 }
 
 impl<E: OwnedEntry> Owned<E> {
-    /// A table in which whoever has the most entries makes room.
+    /// A table in which a new entry replaces the oldest one of the owner with the most.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             entries: Expiring::default(),
@@ -47,7 +47,8 @@ impl<E: OwnedEntry> Owned<E> {
         }
     }
 
-    /// A table in which the oldest entry makes room: for owners that anybody can make up.
+    /// A table in which a new entry replaces the oldest one, for owners that an attacker
+    /// can invent.
     pub(super) fn by_age(capacity: usize) -> Self {
         Self {
             ages: Some(BTreeSet::new()),
@@ -92,7 +93,7 @@ impl<E: OwnedEntry> Owned<E> {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Full`] if nobody has one to give (see [`Shares::giver`]).
+    /// [`StoreError::Full`] if no owner can give one up (see [`Shares::giver`]).
     pub(super) fn insert(&mut self, entry: E, now: Timestamp) -> Result<Insert, StoreError> {
         self.sweep(now, STEP);
         let (key, owner) = (entry.key(), entry.owner());

@@ -6,9 +6,8 @@ use crate::id::UserId;
 
 /// The owners of the entries of a table, by how many they have.
 ///
-/// A table that is full makes room for an owner at the cost of whoever has the
-/// most. So nobody is refused for what others have as long as the table has room
-/// for one entry of each owner.
+/// In a full table the owner with the most entries gives one up. So no owner is refused
+/// because of others as long as the table has room for one entry of each.
 #[derive(Default)]
 pub(super) struct Shares(BTreeSet<(usize, UserId)>);
 
@@ -21,8 +20,8 @@ impl Shares {
         }
     }
 
-    /// Who has the most besides `owner`, who has `own`, if that is as many and more than
-    /// one.
+    /// Returns the owner with the most entries besides `owner`, if those are at least
+    /// `own` and more than one.
     pub(super) fn largest_other(&self, owner: UserId, own: usize) -> Option<UserId> {
         let others = self.0.iter().rev().find(|(_, holder)| *holder != owner);
         others
@@ -30,8 +29,9 @@ impl Shares {
             .map(|(_, holder)| *holder)
     }
 
-    /// Who gives up an entry for a new one of `owner`, who has `own`: whoever has
-    /// the most, which may be `owner`, but nobody their only one for another.
+    /// Returns the owner who gives up an entry for a new one of `owner`, who has `own`:
+    /// the one with the most, possibly `owner`. No owner gives up an only entry to
+    /// another.
     pub(super) fn giver(&self, owner: UserId, own: usize) -> Option<UserId> {
         match self.0.last() {
             Some((most, holder)) if *most > own.max(1) => Some(*holder),
