@@ -103,30 +103,32 @@ impl Outbox {
         user_id: Option<UserId>,
         job: impl Future<Output = Result<Vec<Post>, AuthError>> + Send + 'static,
     ) {
-        let (Some(begun), Ok(runtime)) = (self.begin(), Handle::try_current()) else {
-            self.report(kind, user_id, [Notice::MailDropped]);
-            return;
-        };
-        let outbox = Arc::clone(self);
-        let begun = Arc::new(begun);
-        let supervise = async move {
-            let posts = match contained::catching(job).await {
-                Ok(Ok(posts)) => posts,
-                Ok(Err(error)) => return outbox.drop_mail(kind, user_id, &error),
-                Err(panicked) => return outbox.drop_mail(kind, user_id, &panicked),
-            };
-            for post in posts {
-                let (outbox, begun) = (Arc::clone(&outbox), Arc::clone(&begun));
-                tokio::spawn(
-                    async move {
-                        outbox.deliver(post).await;
-                        drop(begun);
-                    }
-                    .in_current_span(),
-                );
+        if let Some(place) = self.reserve(kind, user_id) {
+            place.post(job);
+        }
+    }
+
+    /// Reserves the place of one job, for a caller that stores something for the mail
+    /// first. Returns `None` when as much is under way as is allowed, and an event says
+    /// so.
+    pub(crate) fn reserve(
+        self: &Arc<Self>,
+        kind: MailKind,
+        user_id: Option<UserId>,
+    ) -> Option<Reserved> {
+        match (self.begin(), Handle::try_current()) {
+            (Some(begun), Ok(runtime)) => Some(Reserved {
+                outbox: Arc::clone(self),
+                begun,
+                runtime,
+                kind,
+                user_id,
+            }),
+            _ => {
+                self.report(kind, user_id, [Notice::MailDropped]);
+                None
             }
-        };
-        runtime.spawn(supervise.in_current_span());
+        }
     }
 
     /// Waits until nothing is under way.
@@ -258,6 +260,50 @@ impl Outbox {
             taken_over: None,
         };
         emit(&*self.events, &event);
+    }
+}
+
+/// The place of a job that has not begun. Dropping it frees the place.
+pub(crate) struct Reserved {
+    outbox: Arc<Outbox>,
+    begun: Job,
+    runtime: Handle,
+    kind: MailKind,
+    user_id: Option<UserId>,
+}
+
+impl Reserved {
+    /// Does `job` in the background and sends the mails that it makes.
+    pub(crate) fn post(
+        self,
+        job: impl Future<Output = Result<Vec<Post>, AuthError>> + Send + 'static,
+    ) {
+        let Self {
+            outbox,
+            begun,
+            runtime,
+            kind,
+            user_id,
+        } = self;
+        let begun = Arc::new(begun);
+        let supervise = async move {
+            let posts = match contained::catching(job).await {
+                Ok(Ok(posts)) => posts,
+                Ok(Err(error)) => return outbox.drop_mail(kind, user_id, &error),
+                Err(panicked) => return outbox.drop_mail(kind, user_id, &panicked),
+            };
+            for post in posts {
+                let (outbox, begun) = (Arc::clone(&outbox), Arc::clone(&begun));
+                tokio::spawn(
+                    async move {
+                        outbox.deliver(post).await;
+                        drop(begun);
+                    }
+                    .in_current_span(),
+                );
+            }
+        };
+        runtime.spawn(supervise.in_current_span());
     }
 }
 

@@ -69,15 +69,20 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
         let now = self.now();
         let owner = self.inner.store.user_by_email(new.canonical()).await?;
-        // Stored for a taken address too, for which nobody gets it: what the
-        // caller's export lists must not tell the two apart.
+        let answer =
+            Accepted::new("A mail with a link has been sent to the new address, if it is free.");
+        let kind = MailKind::ConfirmEmailChange;
+        let Some(place) = outbox.reserve(kind, Some(user.id)) else {
+            return Ok(answer);
+        };
+        // Stored for a taken address too, without mailing it: the caller's export must
+        // list the same in both cases.
         let purpose = TokenPurpose::ChangeEmail;
         let link = self.new_link(purpose, user.state(), new, None, now)?;
         self.store_link(&link).await?;
 
         let (service, user, trail) = (self.clone(), user.clone(), trail.clone());
-        let kind = MailKind::ConfirmEmailChange;
-        outbox.post(kind, Some(user.id), async move {
+        place.post(async move {
             let outbox = service.outbox()?;
             let mut posts = match owner.filter(|owner| owner.id != user.id) {
                 Some(owner) => service.already_registered(&owner, now),
@@ -88,9 +93,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             posts.extend(notice.await?);
             Ok(posts)
         });
-        Ok(Accepted::new(
-            "A mail with a link has been sent to the new address, if it is free.",
-        ))
+        Ok(answer)
     }
 
     /// Makes the address that a link was mailed to the address of the account,

@@ -180,8 +180,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let password_hash = self.hash_for_visitor(&password, trail).await?;
         let owner = self.inner.store.user_by_email(email.canonical()).await?;
 
-        // Stored for a taken address too, for which nobody gets it: a store that is full
-        // or fails must answer both alike.
+        let answer =
+            Accepted::new("If this address can be registered, a mail with a link is on its way.");
+        let kind = MailKind::CompleteRegistration;
+        let Some(place) = outbox.reserve(kind, None) else {
+            return Ok(answer);
+        };
+        // Stored for a taken address too, without mailing it: the answer must be the same
+        // if the store is full or fails.
         let now = self.now();
         let pending = PendingRegistration {
             user_id: UserId::generate(now, self.random())?,
@@ -194,16 +200,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.store_link(&link).await?;
 
         let service = self.clone();
-        let kind = MailKind::CompleteRegistration;
-        outbox.post(kind, None, async move {
+        place.post(async move {
             Ok(match owner {
                 Some(owner) => service.already_registered(&owner, now),
                 None => vec![service.link_mail(service.outbox()?, &link, None)],
             })
         });
-        Ok(Accepted::new(
-            "If this address can be registered, a mail with a link is on its way.",
-        ))
+        Ok(answer)
     }
 }
 

@@ -6,10 +6,12 @@ use admittance::audit::AuditPolicy;
 use admittance::clock::Clock;
 use admittance::config::{LimitPolicy, RegistrationMode};
 use admittance::error::{AuthError, ErrorCode};
-use admittance::event::{Notice, Operation};
-use admittance::mail::MailKind;
+use admittance::event::{AuthEvent, Notice, Operation};
+use admittance::mail::{Mail, MailError, MailKind, Mailer};
 use admittance::service::{ConfirmPassword, EmailRequest, ResetPassword, VerifyEmail};
 use admittance::store::{AuditStore, MemoryCapacity, MemoryStore};
+
+use async_trait::async_trait;
 
 use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
 
@@ -199,4 +201,34 @@ async fn asvs_15_2_2_a_full_store_ends_no_session_that_confirms_its_password() {
     let tokens = confirmed.await.unwrap().tokens;
     bed.validate(&tokens).await.unwrap();
     assert!(bed.validate(&ann).await.is_err());
+}
+
+/// A mail server that accepts connections and says nothing.
+struct Silent;
+
+#[async_trait]
+impl Mailer for Silent {
+    async fn send(&self, _: &Mail) -> Result<(), MailError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn asvs_15_2_2_a_registration_whose_mail_is_dropped_leaves_no_link() {
+    let store = MemoryStore::new();
+    let mut settings = unlimited();
+    settings.registration = RegistrationMode::VerifyFirst;
+    let bed = Bed::built(store.clone(), settings, |builder, _| {
+        let mut mail = mail_config();
+        mail.max_pending = 2;
+        builder.mail(Silent, mail)
+    });
+    for number in 0..5 {
+        let request = registration(&format!("ann{number}@example.org"));
+        let asked = bed.auth.register(request, &bed.here).await;
+        assert!(asked.is_ok(), "{asked:?}");
+    }
+    assert_eq!(store.counts().registrations, 2);
+    let is_dropped = |event: &&AuthEvent| event.notices.contains(Notice::MailDropped);
+    assert_eq!(bed.events.all().iter().filter(is_dropped).count(), 3);
 }

@@ -104,7 +104,7 @@ async fn asvs_8_2_1_a_route_that_needs_a_permission_denies_by_default() {
 }
 
 #[tokio::test]
-async fn asvs_7_5_3_a_route_that_needs_a_recent_password_lets_in_whoever_gives_it_again() {
+async fn asvs_7_5_3_a_route_that_needs_a_recent_password_accepts_a_repeated_one() {
     let client = Client::new();
     let app = application(&client);
     let token = client.register("ann@example.org").await;

@@ -161,9 +161,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
             let to = user.email.canonical();
             service.limit_mailbox(Asked::Reset, to, &trail).await?;
-            // Not in the background: the administrator is told if it fails.
-            let mail = service.reset_mail(&user).await?;
-            outbox.post(MailKind::ResetPassword, Some(id), async { Ok(vec![mail]) });
+            if let Some(place) = outbox.reserve(MailKind::ResetPassword, Some(id)) {
+                // Not in the background: the administrator is told if it fails.
+                let mail = service.reset_mail(&user).await?;
+                place.post(async { Ok(vec![mail]) });
+            }
             Ok(Accepted::new("A mail with a link is on its way."))
         };
         let (kind, by) = (

@@ -258,7 +258,7 @@ mod tests {
         assert!(table.get(50).is_none() && table.len() == 100);
     }
     #[test]
-    fn whoever_has_the_most_gives_up_the_oldest() {
+    fn the_owner_with_the_most_entries_loses_the_oldest() {
         let mut table = Owned::new(6);
         let mut insert = |number, of| {
             let item = Item(number, owner(of), 99);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_gives_up_their_only_one_for_another() {
+    fn no_owner_loses_an_only_entry_to_another() {
         let mut table = filled(3, |_| 99);
         let refused = table.insert(Item(3, owner(3), 99), Timestamp::MIN);
         assert!(matches!(refused, Err(StoreError::Full)));
