@@ -174,9 +174,13 @@ async fn many_adopt_at_once_and_each_succeeds() {
 async fn an_adoption_that_is_late_at_any_command_changes_nothing_of_another_one() {
     let (mut options, _) = earlier().await;
     let commands = Commands::watch(&mut options);
-    adopt(&database_of(&options)).await.unwrap();
+    let database = database_of(&options);
+    adopt(&database).await.unwrap();
+    // Taken while the client is there: it ends its sessions when it is dropped.
+    let commands = commands.take();
+    drop(database);
     let mut counts = BTreeMap::new();
-    for sent in commands.take() {
+    for sent in commands {
         let count = counts.entry(sent.name.clone()).or_insert(0);
         let (name, after) = (sent.name, *count);
         *count += 1;

@@ -321,9 +321,12 @@ async fn many_instances_that_start_and_write_at_once_refuse_nobody() {
 async fn a_start_that_is_late_at_any_command_finds_what_another_one_noted() {
     let mut options = mongo::options().await;
     let commands = Commands::watch(&mut options);
-    drop(mongo::store_over(options).await);
+    let store = mongo::store_over(options).await;
+    // Taken while the store is there: it ends its sessions when it is dropped.
+    let commands = commands.take();
+    drop(store);
     let mut counts = BTreeMap::new();
-    for sent in commands.take() {
+    for sent in commands {
         let count = counts.entry(sent.name.clone()).or_insert(0);
         let (name, after) = (sent.name, *count);
         *count += 1;

@@ -5,12 +5,14 @@
 //! tests fail. On a server that was there before, the databases of the tests
 //! stay: their names begin with `admittance_test_`.
 
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio, id};
-use std::sync::OnceLock;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -164,19 +166,74 @@ pub(crate) fn place() -> (PathBuf, u16) {
     (folder, port.unwrap().port())
 }
 
-/// The server that the tests of this process share.
-fn uri() -> String {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    std::env::var("MONGODB_URI").unwrap_or_else(|_| {
-        let server = SERVER.get_or_init(|| {
+/// A server that tests of this process share. The stand-in answers one command
+/// at a time and slows down with every database that it holds: so each running
+/// test has a server to itself, and a server ends with the test that fills it.
+struct Shared {
+    server: Server,
+    tests: u32,
+    databases: u32,
+}
+
+static SHARED: Mutex<BTreeMap<u32, Shared>> = Mutex::new(BTreeMap::new());
+
+/// A test's use of a shared server, until the test's thread ends.
+struct Lease {
+    key: u32,
+    uri: String,
+}
+
+impl Lease {
+    /// The fullest server that no test uses, or a new one.
+    fn take() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let mut shared = SHARED.lock().unwrap();
+        let unused = shared.iter().filter(|(_, shared)| shared.tests == 0);
+        let fullest = unused.max_by_key(|(_, shared)| shared.databases);
+        let key = fullest.map(|(key, _)| *key);
+        let key = key.unwrap_or_else(|| NUMBER.fetch_add(1, Ordering::Relaxed));
+        let shared = shared.entry(key).or_insert_with(|| {
             let (folder, port) = place();
-            Server::start(&folder, port)
+            Shared {
+                server: Server::start(&folder, port),
+                tests: 0,
+                databases: 0,
+            }
         });
-        server.uri()
+        shared.tests += 1;
+        Self {
+            key,
+            uri: shared.server.uri(),
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        const FULL: u32 = 40;
+        let mut all = SHARED.lock().unwrap();
+        let shared = all.get_mut(&self.key).unwrap();
+        shared.tests -= 1;
+        if shared.tests == 0 && shared.databases >= FULL {
+            all.remove(&self.key);
+        }
+    }
+}
+
+/// The server for a further database of the test that runs on this thread.
+fn uri() -> String {
+    thread_local!(static LEASE: OnceCell<Lease> = const { OnceCell::new() });
+    std::env::var("MONGODB_URI").unwrap_or_else(|_| {
+        LEASE.with(|lease| {
+            let lease = lease.get_or_init(Lease::take);
+            let mut shared = SHARED.lock().unwrap();
+            shared.get_mut(&lease.key).unwrap().databases += 1;
+            lease.uri.clone()
+        })
     })
 }
 
-/// A connection string that names a fresh database on the shared server.
+/// A connection string that names a fresh database on a shared server.
 pub(crate) fn fresh_uri() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -186,7 +243,7 @@ pub(crate) fn fresh_uri() -> String {
     format!("{server}/admittance_example_{}_{number}?{query}", id())
 }
 
-/// Options for clients of a fresh database on the shared server, which is also
+/// Options for clients of a fresh database on a shared server, whose name is also
 /// the clients' name: fail points can tell by it whom to fail.
 pub(crate) async fn options() -> ClientOptions {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
