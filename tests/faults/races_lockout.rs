@@ -16,7 +16,7 @@ const WRONG: &str = "velvet?Harbour 18 sundial";
 /// A client in a network of its own.
 fn elsewhere(number: usize) -> RequestContext {
     let [high, low] = u16::try_from(number).unwrap().to_be_bytes();
-    RequestContext::from_ip([198, 51, high, low].into()).with_user_agent("guesser")
+    RequestContext::from_ip([100, low, high, 1].into()).with_user_agent("guesser")
 }
 
 /// How many of `answers` came from a check; the others must say to wait.

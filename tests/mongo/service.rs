@@ -63,6 +63,8 @@ impl Traffic {
 
 fn instance(store: MongoStore) -> Bed<MongoStore> {
     let mut settings = bed::config();
+    // Nobody is refused because the machine is slow.
+    settings.hashing.queue_deadline = Duration::from_secs(3600);
     settings.limits = LimitPolicy::default();
     settings.roles = RolePolicy::new().administrator(administrator());
     let bed = Bed::over(store, settings);
@@ -457,8 +459,7 @@ async fn ghsa_40_of_guesses_at_two_instances_at_once_five_are_checked() {
 }
 
 /// Guesses at one account, each from an address of its own, half of them at
-/// each instance. One that finds no place in the queue comes again: it was not
-/// counted. Gives how many were checked; the others have to wait.
+/// each instance. Gives how many were checked; the others have to wait.
 async fn guess_at_once(beds: [&Arc<Bed<MongoStore>>; 2], racers: u8, email: &str) -> u32 {
     let line = Arc::new(Barrier::new(racers.into()));
     let mut tasks = JoinSet::new();
@@ -469,12 +470,7 @@ async fn guess_at_once(beds: [&Arc<Bed<MongoStore>>; 2], racers: u8, email: &str
         tasks.spawn(async move {
             let there = RequestContext::from_ip([198, 51, 100, racer].into());
             line.wait().await;
-            loop {
-                match bed.auth.login(request.clone(), &there).await {
-                    Err(AuthError::Overloaded { .. }) => tokio::task::yield_now().await,
-                    answer => return answer,
-                }
-            }
+            bed.auth.login(request, &there).await
         });
     }
     let mut checks = 0;

@@ -5,8 +5,7 @@
 //! tests fail. On a server that was there before, the databases of the tests
 //! stay: their names begin with `admittance_test_`.
 
-use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
@@ -166,44 +165,28 @@ pub(crate) fn place() -> (PathBuf, u16) {
     (folder, port.unwrap().port())
 }
 
-/// A server that tests of this process share. The stand-in answers one command
-/// at a time and slows down with every database that it holds: so each running
-/// test has a server to itself, and a server ends with the test that fills it.
-struct Shared {
-    server: Server,
-    tests: u32,
+/// Servers that no thread leases, each with the number of its databases.
+static UNUSED: Mutex<Vec<(Server, u32)>> = Mutex::new(Vec::new());
+
+/// A server for the databases of one thread. Each test has a thread, so tests
+/// that run at once do not share a server: two that use one stand-in take longer
+/// than one after the other. When the thread ends, another one may lease the
+/// server; one that has held many databases is slow, and stops instead.
+struct Lease {
+    server: Option<Server>,
     databases: u32,
 }
 
-static SHARED: Mutex<BTreeMap<u32, Shared>> = Mutex::new(BTreeMap::new());
-
-/// A test's use of a shared server, until the test's thread ends.
-struct Lease {
-    key: u32,
-    uri: String,
-}
-
 impl Lease {
-    /// The fullest server that no test uses, or a new one.
     fn take() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let mut shared = SHARED.lock().unwrap();
-        let unused = shared.iter().filter(|(_, shared)| shared.tests == 0);
-        let fullest = unused.max_by_key(|(_, shared)| shared.databases);
-        let key = fullest.map(|(key, _)| *key);
-        let key = key.unwrap_or_else(|| NUMBER.fetch_add(1, Ordering::Relaxed));
-        let shared = shared.entry(key).or_insert_with(|| {
+        let unused = UNUSED.lock().unwrap().pop();
+        let (server, databases) = unused.unwrap_or_else(|| {
             let (folder, port) = place();
-            Shared {
-                server: Server::start(&folder, port),
-                tests: 0,
-                databases: 0,
-            }
+            (Server::start(&folder, port), 0)
         });
-        shared.tests += 1;
         Self {
-            key,
-            uri: shared.server.uri(),
+            server: Some(server),
+            databases,
         }
     }
 }
@@ -211,29 +194,27 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         const FULL: u32 = 40;
-        let mut all = SHARED.lock().unwrap();
-        let shared = all.get_mut(&self.key).unwrap();
-        shared.tests -= 1;
-        if shared.tests == 0 && shared.databases >= FULL {
-            all.remove(&self.key);
+        if let Some(server) = self.server.take()
+            && self.databases < FULL
+        {
+            UNUSED.lock().unwrap().push((server, self.databases));
         }
     }
 }
 
-/// The server for a further database of the test that runs on this thread.
+/// The connection string of the server for one more database of this thread.
 fn uri() -> String {
-    thread_local!(static LEASE: OnceCell<Lease> = const { OnceCell::new() });
+    thread_local!(static LEASE: RefCell<Option<Lease>> = const { RefCell::new(None) });
     std::env::var("MONGODB_URI").unwrap_or_else(|_| {
-        LEASE.with(|lease| {
-            let lease = lease.get_or_init(Lease::take);
-            let mut shared = SHARED.lock().unwrap();
-            shared.get_mut(&lease.key).unwrap().databases += 1;
-            lease.uri.clone()
+        LEASE.with_borrow_mut(|lease| {
+            let lease = lease.get_or_insert_with(Lease::take);
+            lease.databases += 1;
+            lease.server.as_ref().unwrap().uri()
         })
     })
 }
 
-/// A connection string that names a fresh database on a shared server.
+/// A connection string that names a fresh database.
 pub(crate) fn fresh_uri() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -243,8 +224,8 @@ pub(crate) fn fresh_uri() -> String {
     format!("{server}/admittance_example_{}_{number}?{query}", id())
 }
 
-/// Options for clients of a fresh database on a shared server, whose name is also
-/// the clients' name: fail points can tell by it whom to fail.
+/// Options for clients of a fresh database. Its name is also the
+/// clients' name: fail points can tell by it whom to fail.
 pub(crate) async fn options() -> ClientOptions {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
