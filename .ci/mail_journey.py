@@ -193,7 +193,7 @@ def verify_first(server, sink):
 
 
 def main():
-    subprocess.run(["cargo", "build", "--quiet", "--example", "axum"], check=True)
+    subprocess.run(["cargo", "build", "--quiet", "--workspace", "--example", "axum"], check=True)
     for mode, journey in (("open-session", open_session), ("verify-first", verify_first)):
         print(mode)
         sink = Sink()

@@ -3,7 +3,7 @@
 //! account can still log in and recover it, and whether a newcomer can register.
 //!
 //! ```text
-//! cargo bench --all-features --bench room -- [OPTIONS]
+//! cargo bench -p admittance-benches --bench room -- [OPTIONS]
 //!
 //! --store memory|mongodb   default: memory
 //! --attack NAME            register, confirm, login, forgot, accounts, guess or
@@ -23,10 +23,6 @@
 )]
 
 #[cfg(feature = "mongodb")]
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/support/mongo.rs"]
-mod mongo;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
@@ -47,6 +43,7 @@ use admittance::service::{
 use admittance::store::{AuditStore, MemoryCapacity, MemoryStore, Store};
 use admittance::token::Keyring;
 use async_trait::async_trait;
+use support::mongo;
 use tokio::task::JoinSet;
 
 const PASSWORD: &str = "plum-Orbit-47-lantern";

@@ -1,5 +1,5 @@
 //! How the service's operations grow from a thousand users to a million, each
-//! with a session, in the memory store: `cargo bench --bench service`.
+//! with a session, in the memory store: `cargo bench -p admittance-benches --bench service`.
 //!
 //! Every operation is timed by itself, each time for another user, drawn from
 //! all of them, so nothing of theirs is in the processor's caches. The bar is a

@@ -1,7 +1,7 @@
 //! Each act of the MongoDB store over growing collections. Prints the medians
 //! and how they grow from the least to the greatest size.
 //!
-//! `cargo bench --features mongodb --bench store_mongo [-- USERS...]`
+//! `cargo bench -p admittance-benches --bench store_mongo [-- USERS...]`
 
 #![expect(
     clippy::unwrap_used,
@@ -32,10 +32,7 @@ use admittance::user::{DisplayName, PasswordHash, User, UserStatus};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Database};
-
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/support/mongo.rs"]
-mod mongo;
+use support::mongo;
 
 const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
 /// No act is timed for longer than this, but at least three times.

@@ -2,14 +2,14 @@
 //! with `admittance_`:
 //!
 //! ```text
-//! MONGODB_URI=mongodb://127.0.0.1:27017/exam cargo run --example adopt_mongodb
+//! MONGODB_URI=mongodb://127.0.0.1:27017/exam cargo run --example adopt_mongodb --features mongodb
 //! ```
 //!
 //! Stop every instance of the earlier version first. Collections with old names that
 //! belong to the application are left out:
 //!
 //! ```text
-//! … cargo run --example adopt_mongodb -- without sessions audit_log
+//! … cargo run --example adopt_mongodb --features mongodb -- without sessions audit_log
 //! ```
 //!
 //! It can be run again at any time, after a crash too. See docs/mongodb.md.

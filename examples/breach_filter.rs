@@ -1,9 +1,9 @@
 //! Builds a filter file of breached passwords, and looks into one:
 //!
 //! ```text
-//! cargo run --example breach_filter -- hashes LIST MIN_COUNT FILTER
-//! cargo run --example breach_filter -- passwords LIST FILTER
-//! cargo run --example breach_filter -- check FILTER < PASSWORDS
+//! cargo run --example breach_filter --features breach-filter -- hashes LIST MIN_COUNT FILTER
+//! cargo run --example breach_filter --features breach-filter -- passwords LIST FILTER
+//! cargo run --example breach_filter --features breach-filter -- check FILTER < PASSWORDS
 //! ```
 //!
 //! `hashes` takes lines `SHA1HEX:COUNT`, as Have I Been Pwned gives them, and

@@ -3,7 +3,7 @@
 use crate::time::Timestamp;
 
 /// Tells the time. One clock is given to the service when it is built.
-#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[cfg_attr(feature = "test-util", mockall::automock)]
 pub trait Clock: Send + Sync + 'static {
     /// The present instant, UTC.
     fn now(&self) -> Timestamp;
@@ -32,10 +32,10 @@ impl<T: Clock + ?Sized> Clock for std::sync::Arc<T> {
     }
 }
 
-#[cfg(any(test, feature = "test-util"))]
+#[cfg(feature = "test-util")]
 pub use manual::ManualClock;
 
-#[cfg(any(test, feature = "test-util"))]
+#[cfg(feature = "test-util")]
 mod manual {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};

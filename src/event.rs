@@ -335,7 +335,7 @@ pub(crate) fn kept_agent(text: &str) -> Option<String> {
 
 /// Takes events. It is called within the operation, so it must not block;
 /// a panic in it is caught and changes no answer.
-#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[cfg_attr(feature = "test-util", mockall::automock)]
 pub trait EventSink: Send + Sync + 'static {
     /// Takes one event.
     fn emit(&self, event: &AuthEvent);

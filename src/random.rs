@@ -8,7 +8,7 @@ use std::fmt;
 pub struct RandomError;
 
 /// A cryptographically secure source of random bytes (ASVS 11.5.1).
-#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[cfg_attr(feature = "test-util", mockall::automock)]
 pub trait SecureRandom: Send + Sync + 'static {
     /// Fills `destination` with random bytes.
     ///
@@ -45,10 +45,10 @@ impl SecureRandom for OsRandom {
     }
 }
 
-#[cfg(any(test, feature = "test-util"))]
+#[cfg(feature = "test-util")]
 pub use seeded::SeededRandom;
 
-#[cfg(any(test, feature = "test-util"))]
+#[cfg(feature = "test-util")]
 mod seeded {
     use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -10,14 +10,6 @@
     reason = "tests"
 )]
 
-#[path = "support/hunt.rs"]
-mod hunt;
-#[path = "support/mongo.rs"]
-#[expect(dead_code, reason = "other test files use more of it")]
-mod mongo;
-#[path = "support/mod.rs"]
-mod support;
-
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;

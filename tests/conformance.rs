@@ -25,7 +25,7 @@ mod dynamic {
 
 #[test]
 fn no_property_is_written_and_not_run() {
-    let files = fs::read_dir("src/store/conformance").unwrap();
+    let files = fs::read_dir(support::root().join("src/store/conformance")).unwrap();
     let topics: String = files
         .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
         .collect();

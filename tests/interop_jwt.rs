@@ -6,8 +6,6 @@
     reason = "a test fails by panicking"
 )]
 
-mod support;
-
 use admittance::error::AuthError;
 use admittance::id::{SessionId, UserId};
 use admittance::secret::SecretBytes;

@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
-
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;

@@ -4,9 +4,6 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/mod.rs"]
-mod support;
-
 use std::time::Duration;
 
 use admittance::clock::ManualClock;

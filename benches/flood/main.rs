@@ -13,7 +13,7 @@
 //! Afterwards every owner logs in once more from the known device.
 //!
 //! ```text
-//! cargo bench --bench flood -- [OPTIONS]
+//! cargo bench -p admittance-benches --bench flood -- [OPTIONS]
 //!
 //! --framework axum|warp               default: axum; with --all both
 //! --store memory|mongodb              default: memory; with --all both
@@ -47,12 +47,9 @@ mod plan;
 mod report;
 mod server;
 
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../../tests/support/mongo.rs"]
-mod mongo;
-
 use std::process::ExitCode;
 
+use support::mongo;
 use tokio::runtime::Builder;
 
 use client::Client;

@@ -27,16 +27,14 @@ pub(crate) struct Examples {
 impl Examples {
     /// Builds them where this program was built.
     pub(crate) fn build() -> Self {
-        let program = env::current_exe().unwrap();
-        // target/release/deps/flood-…
-        let target = program.ancestors().nth(3).unwrap();
+        let profile = support::profile();
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
         build
             .args(["build", "--release", "--example", "axum"])
-            .args(["--example", "warp", "--target-dir"])
-            .arg(target)
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
+            .args(["--example", "warp", "--features", "mongodb", "--target-dir"])
+            .arg(profile.parent().unwrap())
+            .current_dir(support::root());
         // What cargo tells this program about its package would make build
         // scripts that watch it run again.
         let told = |name: &OsString| {
@@ -49,7 +47,7 @@ impl Examples {
         let status = build.status().expect("cargo builds the examples");
         assert!(status.success(), "the examples cannot be built");
         Self {
-            folder: target.join("release/examples"),
+            folder: profile.join("examples"),
         }
     }
 

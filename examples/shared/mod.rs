@@ -10,10 +10,12 @@
 mod admin;
 mod docs;
 mod mail;
+#[cfg(feature = "example-metrics")]
 mod metrics;
 mod pages;
 mod serve;
 mod settings;
+mod store;
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -60,6 +62,13 @@ pub(crate) async fn run(server: impl Future<Output = Result<(), Box<dyn Error>>>
     }
 }
 
+#[cfg(not(feature = "example-metrics"))]
+mod metrics {
+    pub(super) async fn serve(_: &str) -> Result<(), Box<dyn std::error::Error>> {
+        super::settings::not_built_in("METRICS_ADDR", "example-metrics")
+    }
+}
+
 /// Everything but the framework, from the environment.
 pub(crate) async fn parts() -> Result<Parts, Box<dyn Error>> {
     tracing_subscriber::fmt()
@@ -70,7 +79,7 @@ pub(crate) async fn parts() -> Result<Parts, Box<dyn Error>> {
         // First, so that nothing is missed.
         metrics::serve(addr).await?;
     }
-    let (store, place) = settings.store().await?;
+    let (store, place) = store::open(settings.mongodb_uri.as_deref()).await?;
     let service = settings.service(store)?;
     let api = AuthApi::with_config(service.clone(), settings.http())?;
     if let Some((email, role)) = settings.admin()? {

@@ -12,12 +12,10 @@ use admittance::config::{AuthConfig, LimitPolicy, RegistrationMode};
 use admittance::email::Email;
 use admittance::http::{AllowedOrigins, CookieConfig, HttpConfig, TrustedProxies};
 use admittance::mail::MailConfig;
-use admittance::metrics::MeteredStore;
 use admittance::random::{OsRandom, SecureRandom};
 use admittance::secret::SecretBytes;
 use admittance::service::AuthService;
-use admittance::store::mongodb::{MongoConfig, MongoStore, StartError};
-use admittance::store::{MemoryStore, Store};
+use admittance::store::Store;
 use admittance::token::Keyring;
 
 use super::mail::{DEFAULT_FROM, mailer};
@@ -26,7 +24,7 @@ pub(crate) struct Settings {
     pub(crate) addr: String,
     pub(crate) metrics_addr: Option<String>,
     secret: SecretBytes,
-    mongodb_uri: Option<String>,
+    pub(crate) mongodb_uri: Option<String>,
     trusted_proxies: TrustedProxies,
     allowed_origins: AllowedOrigins,
     limits: LimitPolicy,
@@ -89,23 +87,6 @@ impl Settings {
         })
     }
 
-    /// The store, and where it keeps things, in words.
-    pub(crate) async fn store(&self) -> Result<(Arc<dyn Store>, &'static str), Box<dyn Error>> {
-        let Some(uri) = &self.mongodb_uri else {
-            let store = MeteredStore::new(MemoryStore::new());
-            return Ok((Arc::new(store), "in memory"));
-        };
-        let mut config = MongoConfig::default();
-        let store = match MongoStore::connect(uri, config.clone()).await {
-            Err(StartError::NoDatabase) => {
-                config.database = Some("admittance".to_owned());
-                MongoStore::connect(uri, config).await?
-            }
-            connected => connected?,
-        };
-        Ok((Arc::new(MeteredStore::new(store)), "in MongoDB"))
-    }
-
     pub(crate) fn service(
         &self,
         store: Arc<dyn Store>,
@@ -119,6 +100,7 @@ impl Settings {
             .grant(Role::new("admin")?, [Permission::new("exam:grade")?])
             .administrator(Role::new("admin")?)
             .initial_role(Role::new("student")?);
+        let mailer = mailer(self.smtp_url.as_deref(), &self.mail_from)?;
         let mut builder = AuthService::builder(Arc::clone(&store));
         if self.audit {
             builder = builder.audit_log(store, AuditPolicy::default());
@@ -126,10 +108,7 @@ impl Settings {
         let service = builder
             .config(config)
             .keyring(Keyring::from_secret(self.secret.clone())?)
-            .mail(
-                mailer(self.smtp_url.as_deref(), &self.mail_from)?,
-                self.mail(),
-            )
+            .mail(mailer, self.mail())
             .build()?;
         Ok(service)
     }
@@ -204,4 +183,18 @@ fn secret(text: Option<String>) -> Result<SecretBytes, Box<dyn Error>> {
         return Ok(SecretBytes::new(secret));
     };
     SecretBytes::from_base64(&text).map_err(|error| format!("AUTH_SECRET: {error}").into())
+}
+
+/// Tells that `variable` asks for what is not built in, and the command that builds it.
+#[cfg_attr(
+    all(feature = "mongodb", feature = "smtp", feature = "example-metrics"),
+    expect(dead_code, reason = "everything is built in")
+)]
+pub(super) fn not_built_in<T>(variable: &str, feature: &str) -> Result<T, Box<dyn Error>> {
+    let example = env!("CARGO_BIN_NAME");
+    Err(format!(
+        "{variable} is set, but what it needs is not built in: \
+         cargo run --example {example} --features {feature}"
+    )
+    .into())
 }

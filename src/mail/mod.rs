@@ -15,6 +15,7 @@ mod text;
 mod wording;
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -93,7 +94,7 @@ pub enum MailError {
 
 /// Sends mail. It may fail, hang or panic: the service bounds how long it
 /// waits, tries again, and in the end gives up with an event.
-#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[cfg_attr(feature = "test-util", mockall::automock)]
 #[async_trait]
 pub trait Mailer: Send + Sync + 'static {
     /// Hands over one mail. The same mail may be handed over again when it is
@@ -103,6 +104,13 @@ pub trait Mailer: Send + Sync + 'static {
     ///
     /// [`MailError`] says whether to try again.
     async fn send(&self, mail: &Mail) -> Result<(), MailError>;
+}
+
+#[async_trait]
+impl<M: Mailer + ?Sized> Mailer for Arc<M> {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        (**self).send(mail).await
+    }
 }
 
 /// What a template can show. Everything that a stranger may have written is

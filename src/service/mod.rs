@@ -48,7 +48,7 @@ pub use builder::AuthServiceBuilder;
 pub use context::*;
 pub use expiry::ExpiredAccounts;
 pub use messages::*;
-#[cfg(any(test, feature = "test-util"))]
+#[cfg(feature = "test-util")]
 pub use onboarding::MockRegistrationHook;
 pub use onboarding::RegistrationHook;
 

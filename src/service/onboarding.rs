@@ -25,7 +25,7 @@ use crate::user::User;
 /// neither it nor the answer, and shows as an event with
 /// [`Notice::HookFailed`]. Each call is made at most once: a server that dies at that
 /// very moment has made, taken over or removed the account and not called the hook.
-#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[cfg_attr(feature = "test-util", mockall::automock)]
 #[async_trait]
 pub trait RegistrationHook: Send + Sync + 'static {
     /// Takes the new account. What it returns becomes the account's

@@ -85,7 +85,7 @@ pub enum ChangeEmail {
 }
 
 /// Users.
-#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[cfg_attr(feature = "test-util", mockall::automock)]
 #[async_trait]
 pub trait UserStore: Send + Sync {
     /// Adds `user`, unless its id or its canonical email is taken.
@@ -252,7 +252,7 @@ pub trait UserStore: Send + Sync {
 }
 
 /// Sessions. One that has ended or expired is never returned.
-#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[cfg_attr(feature = "test-util", mockall::automock)]
 #[async_trait]
 pub trait SessionStore: Send + Sync {
     /// Adds `session`, unless its id is taken: never an overwrite.
@@ -351,7 +351,7 @@ pub trait SessionStore: Send + Sync {
 }
 
 /// One-time tokens.
-#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[cfg_attr(feature = "test-util", mockall::automock)]
 #[async_trait]
 pub trait TokenStore: Send + Sync {
     /// Adds `token`, unless its digest is taken.
@@ -403,7 +403,7 @@ pub trait TokenStore: Send + Sync {
 }
 
 /// Rate limits.
-#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[cfg_attr(feature = "test-util", mockall::automock)]
 #[async_trait]
 pub trait LimitStore: Send + Sync {
     /// Counts one act at `now` in the budgets of all `hits` together, as
@@ -468,7 +468,7 @@ pub(crate) fn are_few(hits: &[Hit]) -> Result<(), StoreError> {
 
 /// Events that are kept for the users whom they are about. One that has expired
 /// is never returned.
-#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[cfg_attr(feature = "test-util", mockall::automock)]
 #[async_trait]
 pub trait AuditStore: Send + Sync {
     /// Adds `record`, unless its id is taken: a record that is appended again

@@ -44,7 +44,7 @@ fn bytes(filter: &BreachFilter) -> Vec<u8> {
 }
 
 fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+    support::folder().join(name)
 }
 
 proptest! {
@@ -229,7 +229,7 @@ fn a_file_is_loaded_by_its_path() {
 
     let missing = BreachFilter::load(path.with_extension("none")).unwrap_err();
     assert!(matches!(missing, BreachFilterError::Io(_)), "{missing:?}");
-    assert!(BreachFilter::load(env!("CARGO_TARGET_TMPDIR")).is_err());
+    assert!(BreachFilter::load(support::folder()).is_err());
     fs::write(&path, b"").unwrap();
     let empty = BreachFilter::load(&path).unwrap_err();
     assert!(matches!(empty, BreachFilterError::NotAFilter), "{empty:?}");

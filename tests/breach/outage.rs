@@ -20,7 +20,7 @@ use crate::source::{
     ANN, Attempt, BREACHED, CLEAN, FLOWS, Flow, Mode, Switch, WAYS_TO_FAIL, bed, hasty, register,
     settings,
 };
-use crate::support::bed::{Bed, config};
+use support::bed::{Bed, config};
 
 const fn operation(flow: Flow) -> Operation {
     match flow {

@@ -9,7 +9,7 @@ use crate::source::{
     ANN, Attempt, BOB, BREACHED, CLEAN, FLOWS, Flow, Mode, Spy, Switch, bed, beds, filter, query,
     register, settings,
 };
-use crate::support::bed::{Bed, PASSWORD, registration};
+use support::bed::{Bed, PASSWORD, registration};
 
 fn violations(outcome: Result<(), AuthError>) -> Vec<Violation> {
     match outcome {

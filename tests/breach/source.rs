@@ -16,7 +16,7 @@ use admittance::store::{Cause, MemoryStore};
 use async_trait::async_trait;
 use std::time::Duration;
 
-use crate::support::bed::{Bed, PASSWORD, config, mail_config, registration};
+use support::bed::{Bed, PASSWORD, config, mail_config, registration};
 
 pub(crate) const ANN: &str = "ann@example.org";
 pub(crate) const BOB: &str = "bob@example.org";

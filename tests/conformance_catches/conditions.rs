@@ -1,7 +1,7 @@
 //! The mistakes in conditional writes and in shared budgets that the properties
 //! must detect.
 
-use crate::faulty::Fault::{self, *};
+use support::wrong::Fault::{self, *};
 
 /// Each mistake in the condition of a write, or in counting an act in several
 /// budgets, and a property that must detect it.

@@ -1,6 +1,6 @@
 //! The mistakes in limits and attempts that the properties must detect.
 
-use crate::faulty::Fault::{self, *};
+use support::wrong::Fault::{self, *};
 
 /// Each mistake, and a property that must detect it.
 pub(crate) const COUNTERS: &[(Fault, &str)] = &[

@@ -5,8 +5,6 @@ mod administration;
 mod conditions;
 mod counters;
 mod events;
-#[path = "../support/faulty/mod.rs"]
-mod faulty;
 mod sessions;
 mod users;
 
@@ -14,11 +12,11 @@ use std::sync::Arc;
 
 use admittance::store::Store;
 use admittance::store::conformance::{PROPERTIES, Property};
-use faulty::{Fault, FaultyStore};
+use support::wrong::{Fault, WrongStore};
 
 /// What the property says of a store with `fault`; `None` when it is content.
 async fn complaint(property: Property, fault: Fault) -> Option<String> {
-    let store: Arc<dyn Store> = Arc::new(FaultyStore::with(fault));
+    let store: Arc<dyn Store> = Arc::new(WrongStore::with(fault));
     let task = tokio::spawn(async move { property.check(store).await });
     let error = task.await.err()?;
     assert!(error.is_panic());
@@ -64,7 +62,7 @@ fn each_property_is_failed_by_some_mistake() {
 }
 
 mod without_a_mistake {
-    use super::{Fault, FaultyStore};
+    use super::{Fault, WrongStore};
 
-    admittance::store_conformance!(async { FaultyStore::with(Fault::Nothing) });
+    admittance::store_conformance!(async { WrongStore::with(Fault::Nothing) });
 }

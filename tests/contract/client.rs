@@ -4,12 +4,12 @@ use std::cell::{Cell, RefCell};
 
 use serde_json::{Value, json};
 
-use crate::examples::Example;
 use crate::record::Recorder;
 use crate::reply::Reply;
 use crate::request::{Request, post};
 use crate::session::{Mode, Session};
 use crate::wire::Connection;
+use support::example::Example;
 
 /// A password that the default policy accepts.
 pub(crate) const PASSWORD: &str = "plum-Orbit-47-lantern";

@@ -18,15 +18,10 @@ mod client;
 mod cookies;
 mod cors;
 mod documented;
-#[path = "../support/example.rs"]
-mod examples;
 mod head;
 mod limits;
 mod links;
 mod login;
-#[path = "../support/mongo.rs"]
-#[expect(dead_code, reason = "other test files use more of it")]
-mod mongo;
 mod outage;
 mod overload;
 mod passwords;

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, Desk, PASSWORD, registration};
 use crate::documented::{Access, ENDPOINTS, Endpoint};
-use crate::examples::Example;
-use crate::mongo::{self, Server};
 use crate::record::Recorder;
 use crate::request::{Request, get, post};
 use crate::scene::ADMIN;
 use crate::session::{Mode, Session};
+use support::example::Example;
+use support::mongo::{self, Server};
 
 /// What can be answered without the database.
 const ITS_OWN: [&str; 2] = ["/.well-known/jwks.json", "/openapi.json"];

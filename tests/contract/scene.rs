@@ -7,13 +7,13 @@ use serde_json::json;
 
 use crate::client::{Client, Desk, PASSWORD, registration};
 use crate::cors::LISTED_ORIGIN;
-use crate::examples::Example;
-use crate::mongo;
 use crate::record::Recorder;
 use crate::request::{get, post};
 use crate::session::{Mode, Session};
 use crate::slow;
 use crate::wire::Connection;
+use support::example::Example;
+use support::mongo;
 
 /// Who is an administrator on the servers that have the routes for them.
 pub(crate) const ADMIN: &str = "admin@example.org";

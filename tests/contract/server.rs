@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use crate::examples::{Example, binary};
 use crate::wire::Connection;
+use support::example::{Example, binary};
 
 const KEYS: &str = "GET /.well-known/jwks.json HTTP/1.1\r\n";
 

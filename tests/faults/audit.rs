@@ -15,9 +15,9 @@ use admittance::time::Timestamp;
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-use crate::faulty::{FAULTS, Fault, FaultyStore};
 use crate::scene::{OPS, Op, Scene, audit_policy, shape};
-use crate::support::bed::{Bed, Builder, PASSWORD, config};
+use support::bed::{Bed, Builder, PASSWORD, config};
+use support::faulty::{FAULTS, Fault, FaultyStore};
 
 /// An audit log that is never written, in one of three ways.
 #[derive(Clone, Copy, Debug)]

@@ -19,8 +19,8 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use crate::scene::{OPS, Op, Scene};
-use crate::support::bed::{config, mail_config};
 use crate::sweep::{Usual, reported, usual};
+use support::bed::{config, mail_config};
 
 /// Polls `future` at most `polls` times.
 pub(crate) async fn poll_at_most<F: Future>(future: F, polls: usize) -> Option<F::Output> {

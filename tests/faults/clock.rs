@@ -8,8 +8,8 @@ use admittance::event::Notice;
 use admittance::lockout::LockoutPolicy;
 use admittance::mail::MailKind;
 
-use crate::asks::{change_email, confirm_email, disown, forgot, is_dead, resend, reset, verify};
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
+use support::asks::{change_email, confirm_email, disown, forgot, is_dead, resend, reset, verify};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 86_400);

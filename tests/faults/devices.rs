@@ -7,9 +7,9 @@ use admittance::password::Argon2Params;
 use admittance::service::RequestContext;
 use admittance::store::MemoryStore;
 
-use crate::faulty::{Fault, FaultyStore};
 use crate::scene::{ANN, BOB};
-use crate::support::bed::{Bed, PASSWORD, config, login};
+use support::bed::{Bed, PASSWORD, config, login};
+use support::faulty::{Fault, FaultyStore};
 
 /// Ann logs in from a device that is new, where Bob was logged in, and tries again
 /// when that fails. `fault` is what goes wrong, at which call of the store. Says

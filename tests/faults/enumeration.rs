@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use serde_json::json;
 use tower::ServiceExt;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
 
 /// Each of the same length, so that nothing but the state differs.
 const STATES: [(&str, &str); 6] = [

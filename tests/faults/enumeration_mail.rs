@@ -19,10 +19,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::enumeration::{Answer, send};
-use crate::faulty::FaultyStore;
-use crate::support::bed::{
-    Bed, OTHER_PASSWORD, PASSWORD, config, login, mail_config, registration,
-};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login, mail_config, registration};
+use support::faulty::FaultyStore;
 
 /// Each of the same length, so that nothing but the state differs.
 const STATES: [(&str, &str); 5] = [

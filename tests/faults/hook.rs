@@ -16,11 +16,11 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
-use crate::asks::Answer;
 use crate::cancel::poll_at_most;
-use crate::faulty::{FAULTS, Fault};
 use crate::scene::{NEW, Op, Scene, shape};
-use crate::support::bed::{config, mail_config};
+use support::asks::Answer;
+use support::bed::{config, mail_config};
+use support::faulty::{FAULTS, Fault};
 
 /// The operations that make an account.
 const OPS: [Op; 2] = [Op::RegisterMailing, Op::Complete];

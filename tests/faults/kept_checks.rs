@@ -8,9 +8,9 @@ use admittance::config::{AuthConfig, LimitPolicy, SessionCheck};
 use admittance::error::AuthError;
 use admittance::store::MemoryStore;
 
-use crate::faulty::{Fault, FaultyStore};
 use crate::races::{FIELDS, Racing, race, tell};
-use crate::support::bed::{Bed, PASSWORD, config};
+use support::bed::{Bed, PASSWORD, config};
+use support::faulty::{Fault, FaultyStore};
 
 const ANN: &str = "ann@example.org";
 

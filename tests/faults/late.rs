@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::faulty::{FAULTS, Fault};
 use crate::scene::{OPS, Op, Scene};
 use crate::sweep::{self, usual_on};
 use crate::truth::Truth;
+use support::faulty::{FAULTS, Fault};
 
 /// Reads, which may be as late as they like.
 const READS: [&str; 9] = [

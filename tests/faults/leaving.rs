@@ -12,8 +12,8 @@ use admittance::service::RequestContext;
 use tokio::task::JoinSet;
 
 use crate::scene::{ANN, BOB, SLOW};
-use crate::support::bed::{Bed, PASSWORD, config, login};
-use crate::support::gate::Gate;
+use support::bed::{Bed, PASSWORD, config, login};
+use support::gate::Gate;
 
 const WRONG: &str = "velvet?Harbour 18 sundial";
 

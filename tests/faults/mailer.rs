@@ -19,9 +19,9 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, pause, resume, sleep, timeout};
 
-use crate::asks::{Answer, forgot};
 use crate::scene::{OPS, Op, Scene, shape};
-use crate::support::bed::{Bed, config, mail_config};
+use support::asks::{Answer, forgot};
+use support::bed::{Bed, config, mail_config};
 
 /// Longer than anything takes, in time that stands still.
 const FOR_EVER: Duration = Duration::from_secs(30 * 86_400);

@@ -11,23 +11,14 @@
     reason = "tests, which print their figures"
 )]
 
-#[path = "../support/mongo.rs"]
-#[expect(dead_code, reason = "other test files use more of it")]
-mod mongo;
-#[path = "../support/mod.rs"]
-mod support;
-
-mod asks;
 mod audit;
 mod cancel;
 mod clock;
 mod devices;
 mod enumeration;
 mod enumeration_mail;
-mod faulty;
 mod hook;
 mod kept_checks;
-mod lanes;
 mod late;
 mod leaving;
 mod mailer;

@@ -13,8 +13,8 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use crate::scene::{ANN, OPS, Op, Outcome, SLOW, Scene};
-use crate::support::bed::{PASSWORD, config, login};
-use crate::support::gate::Gate;
+use support::bed::{PASSWORD, config, login};
+use support::gate::Gate;
 
 type Hook = Box<dyn FnOnce() + Send>;
 

@@ -8,7 +8,7 @@ use admittance::event::{AuthEvent, EventSink, Notice, Operation};
 use admittance::random::{RandomError, SecureRandom, SeededRandom};
 
 use crate::scene::{OPS, Op, Scene, shape};
-use crate::support::bed::{Builder, config};
+use support::bed::{Builder, config};
 
 /// Fails at one draw and works otherwise.
 #[derive(Clone)]

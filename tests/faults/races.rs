@@ -13,10 +13,8 @@ use tokio::runtime;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use crate::faulty::FaultyStore;
-use crate::support::bed::{
-    Bed, Builder, OTHER_PASSWORD, PASSWORD, config, mail_config, registration,
-};
+use support::bed::{Bed, Builder, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
+use support::faulty::FaultyStore;
 
 type Raced = Builder<FaultyStore<MemoryStore>>;
 pub(crate) type Racing = Arc<Bed<FaultyStore<MemoryStore>>>;

@@ -12,11 +12,11 @@ use admittance::service::{Authenticated, ChangeRoles, ListSessions, SetStatus, U
 use admittance::store::{RoleChange, UserStore};
 use admittance::user::UserStatus;
 
-use crate::asks::{forgot, is_dead, reset};
-use crate::lanes::Lane;
 use crate::races::{FIELDS, Racing, assert_dead, built, race, tell};
 use crate::scene::administrator;
-use crate::support::bed::{OTHER_PASSWORD, PASSWORD, config, mail_config};
+use support::asks::{forgot, is_dead, reset};
+use support::bed::{OTHER_PASSWORD, PASSWORD, config, mail_config};
+use support::lanes::Lane;
 
 /// A service that knows administrators, and `others` that may do nothing.
 fn bed(others: &[Role]) -> Racing {

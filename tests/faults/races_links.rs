@@ -12,12 +12,12 @@ use admittance::store::UserStore;
 use admittance::test_util::Mailbox;
 use admittance::user::User;
 
-use crate::asks::{
+use crate::races::{FIELDS, Racing, assert_dead, mailing_bed, race, tell};
+use support::asks::{
     Answer, change_email, confirm_email, delete, disown, forgot, is_dead, is_dead_for_session,
     resend, reset, verify,
 };
-use crate::races::{FIELDS, Racing, assert_dead, mailing_bed, race, tell};
-use crate::support::bed::{OTHER_PASSWORD, PASSWORD, registration};
+use support::bed::{OTHER_PASSWORD, PASSWORD, registration};
 
 fn bed() -> Racing {
     mailing_bed(RegistrationMode::OpenSession)

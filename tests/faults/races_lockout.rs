@@ -7,9 +7,9 @@ use admittance::error::AuthError;
 use admittance::lockout::LockoutPolicy;
 use admittance::service::RequestContext;
 
-use crate::asks::{change, delete};
 use crate::races::{FIELDS, Racing, built, race, tell};
-use crate::support::bed::{OTHER_PASSWORD, PASSWORD, config, login};
+use support::asks::{change, delete};
+use support::bed::{OTHER_PASSWORD, PASSWORD, config, login};
 
 const WRONG: &str = "velvet?Harbour 18 sundial";
 

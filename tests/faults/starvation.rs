@@ -9,7 +9,7 @@ use admittance::config::LimitPolicy;
 use admittance::password::Argon2Params;
 use tokio::task::{JoinSet, yield_now};
 
-use crate::support::bed::{Bed, PASSWORD, config};
+use support::bed::{Bed, PASSWORD, config};
 
 const FLOOD: usize = 300;
 const CHECKS: usize = 500;

@@ -4,9 +4,9 @@ use admittance::error::ErrorCode;
 use admittance::event::{AuthEvent, Notice, Operation};
 use admittance::mail::MailKind;
 
-use crate::faulty::{FAULTS, Fault};
 use crate::scene::{OPS, Op, Scene, Shape, shape};
 use crate::truth::Truth;
+use support::faulty::{FAULTS, Fault};
 
 /// What `op` is like when nothing goes wrong.
 pub(crate) struct Usual {

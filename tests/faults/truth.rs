@@ -7,7 +7,7 @@ use admittance::store::{MemoryStore, Store};
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
 
-use crate::mongo;
+use support::mongo;
 
 /// A store without faults.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::client::{Client, bearer, json_request, registration, text, with_token};
-use crate::support::bed::{PASSWORD, config};
+use support::bed::{PASSWORD, config};
 
 #[tokio::test]
 async fn asvs_1_5_3_and_ghsa_12_duplicate_unknown_and_mistyped_fields_are_refused() {

@@ -10,7 +10,7 @@ use crate::answers::TOKENS;
 use crate::client::{
     Answer, Client, bearer, json_request, members, registration, text, with_token,
 };
-use crate::support::bed::{OTHER_PASSWORD, PASSWORD, config};
+use support::bed::{OTHER_PASSWORD, PASSWORD, config};
 
 const ANN: &str = "ann@example.org";
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::client::{
     Answer, Client, bearer, json_request, members, registration, text, with_token,
 };
-use crate::support::bed::{PASSWORD, config};
+use support::bed::{PASSWORD, config};
 
 const ID: &str = "0123456789abcdef01234567";
 

@@ -5,7 +5,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::client::{Client, bearer, json_request, members, registration, text, with_token};
-use crate::support::bed::{OTHER_PASSWORD, PASSWORD};
+use support::bed::{OTHER_PASSWORD, PASSWORD};
 
 pub(crate) const TOKENS: [&str; 10] = [
     "email",
@@ -204,7 +204,7 @@ async fn one_answer_names_everything_that_is_wrong() {
 async fn asvs_4_1_4_other_methods_are_answered_with_those_that_there_are() {
     let mut http = admittance::http::HttpConfig::default();
     http.admin = true;
-    let client = Client::with(crate::support::bed::config(), http);
+    let client = Client::with(support::bed::config(), http);
     for route in client.api.routes() {
         let id = "0123456789abcdef01234567";
         let path = route.path.replace("{id}", id).replace("{session_id}", id);

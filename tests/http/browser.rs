@@ -10,7 +10,7 @@ use axum::routing::any;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, registration};
-use crate::support::bed::{PASSWORD, config};
+use support::bed::{PASSWORD, config};
 
 /// The origin of the API.
 pub(crate) const OWN: &str = "https://exam.example";

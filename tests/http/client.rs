@@ -13,8 +13,8 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::support::bed::{Bed, PASSWORD, config};
-use crate::support::document::Document;
+use support::bed::{Bed, PASSWORD, config};
+use support::document::Document;
 
 pub(crate) type Api = AuthApi<MemoryStore, ManualClock>;
 

@@ -6,7 +6,7 @@ use axum::http::{Request, header};
 use serde_json::json;
 
 use crate::client::{Answer, Client};
-use crate::support::bed::config;
+use support::bed::config;
 
 const APP: &str = "https://app.exam.example";
 

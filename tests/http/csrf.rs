@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::administration::{give, settings};
 use crate::browser::{Browser, LISTED, OWN, own_routes, set_cookies, with_cookies};
 use crate::client::{Client, registration, send, text};
-use crate::support::bed::{Bed, PASSWORD};
+use support::bed::{Bed, PASSWORD};
 
 const ANN: &str = "ann@example.org";
 

@@ -7,7 +7,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::client::{Client, bearer, members, text};
-use crate::support::bed::{Bed, PASSWORD, config};
+use support::bed::{Bed, PASSWORD, config};
 
 fn audited() -> Client {
     let store = MemoryStore::new();

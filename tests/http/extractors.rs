@@ -13,7 +13,7 @@ use serde_json::json;
 use std::time::Duration;
 
 use crate::client::{Client, bearer, json_request, send, text, with_token};
-use crate::support::bed::{PASSWORD, config};
+use support::bed::{PASSWORD, config};
 
 #[derive(Clone, FromRef)]
 struct App {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::client::{Client, text};
-use crate::support::bed::config;
+use support::bed::config;
 
 /// Sends the text as it is, and returns the text of the answer.
 async fn ask(

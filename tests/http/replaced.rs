@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::browser::{Browser, REFRESH, TOKEN, with_cookies};
 use crate::client::{Client, registration, text};
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
 
 const ANN: &str = "ann@example.org";
 

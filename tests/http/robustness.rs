@@ -21,8 +21,8 @@ use tokio::sync::Notify;
 
 use crate::browser::{Browser, REFRESH, TOKEN, own_routes, set_cookies, with_cookies};
 use crate::client::{Client, json_request, registration, send};
-use crate::support::bed::{Bed, PASSWORD, config};
-use crate::support::gate::Gate;
+use support::bed::{Bed, PASSWORD, config};
+use support::gate::Gate;
 
 /// Waits for the event that follows the first `earlier` events, and returns its
 /// operation and the error code of its refusal.

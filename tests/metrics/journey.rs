@@ -11,10 +11,10 @@ use admittance::service::{
 use admittance::store::Store;
 use admittance::user::UserStatus;
 
-use crate::asks::{
+use support::asks::{
     change_email, confirm_email, confirm_password, delete, disown, forgot, resend, reset, verify,
 };
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
 
 const ANN: &str = "ann.canary@example.org";
 const BOB: &str = "bob.canary@example.org";

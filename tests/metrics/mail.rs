@@ -8,7 +8,7 @@ use metrics_util::debugging::DebuggingRecorder;
 use tokio::sync::Semaphore;
 
 use crate::recorded::{Global, Recorded};
-use crate::support::bed::{Bed, config, mail_config, registration};
+use support::bed::{Bed, config, mail_config, registration};
 
 /// Sends when it is let through, and fails for good for one recipient.
 #[derive(Clone)]

@@ -12,9 +12,9 @@ use admittance::store::MemoryStore;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use metrics_util::debugging::DebuggingRecorder;
 
-use crate::faulty::FaultyStore;
 use crate::journey::{bed, live};
 use crate::recorded::{Global, Recorded};
+use support::faulty::FaultyStore;
 
 #[tokio::test]
 async fn every_operation_and_outcome_is_counted_once() {

@@ -15,10 +15,10 @@ use mongodb::bson::{Document, doc};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
 
-use crate::bed::{self, Bed, OTHER_PASSWORD, PASSWORD};
-use crate::commands::Commands;
-use crate::mongo;
 use crate::sample::at;
+use support::bed::{self, Bed, OTHER_PASSWORD, PASSWORD};
+use support::commands::Commands;
+use support::mongo;
 
 fn settings() -> AuthConfig {
     let mut settings = bed::config();

@@ -10,13 +10,13 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ClientOptions;
 
 use crate::acts::Act;
-use crate::commands::Commands;
 use crate::fail_point::FailPoint;
 use crate::methods::{PREPARED, prepare};
 use crate::names::{Contents, OLD, contents, database_of, deleting, indexes};
 use crate::proxy::Proxy;
 use crate::sample::user_id;
-use crate::{examples, mongo};
+use support::commands::Commands;
+use support::{example, mongo};
 
 /// A database as an earlier version leaves it: without a prefix, and without notes.
 async fn earlier() -> (ClientOptions, Database) {
@@ -430,7 +430,7 @@ async fn the_example_adopts_a_database() {
     let mut before = contents(&database).await;
     let run = |arguments: &[&str]| {
         let uri = format!("mongodb://{}/{}", options.hosts[0], database.name());
-        let output = Command::new(examples::binary("adopt_mongodb"))
+        let output = Command::new(example::binary("adopt_mongodb"))
             .args(arguments)
             .env_clear()
             .env("MONGODB_URI", uri)

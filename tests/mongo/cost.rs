@@ -7,10 +7,10 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Database};
 
 use crate::acts::{Act, State};
-use crate::commands::{Commands, Sent};
 use crate::methods::{every_method, prepare};
-use crate::mongo;
 use crate::sample::{event, event_id};
+use support::commands::{Commands, Sent};
+use support::mongo;
 
 fn names(sent: &[Sent]) -> Vec<&str> {
     sent.iter().map(|sent| sent.name.as_str()).collect()

@@ -9,8 +9,8 @@ use admittance::session::Rotation;
 use admittance::store::{Insert, InsertUser, ProfileChange, SessionStore, TokenStore, UserStore};
 use tokio::sync::Barrier;
 
-use crate::mongo::{self, Server};
 use crate::sample::*;
+use support::mongo::{self, Server};
 
 const ACKNOWLEDGED_BEFORE: u32 = 40;
 

@@ -14,8 +14,8 @@ use mongodb::{Client, Database};
 
 use crate::acts::{Act, State};
 use crate::methods::prepare;
-use crate::mongo;
 use crate::sample::*;
+use support::mongo;
 
 pub(crate) async fn prepared() -> (Database, MongoStore) {
     let options = mongo::options().await;

@@ -1,13 +1,11 @@
 //! The axum example over MongoDB, as a process of its own.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::examples::Example;
-use crate::mongo;
+use support::example::{self, Example};
+use support::mongo;
 
 fn start(uri: &str) -> Example {
     let example = Example::start("axum", &[("MONGODB_URI", uri)]);
@@ -17,19 +15,8 @@ fn start(uri: &str) -> Example {
 }
 
 fn ask(example: &Example, head: &str, body: &Value) -> (u16, Value) {
-    let body = body.to_string();
-    let mut stream = TcpStream::connect(example.addr()).unwrap();
-    write!(
-        stream,
-        "{head}\r\nHost: example\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len(),
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap())
+    let (status, answer) = example::ask(example.addr(), head, &body.to_string());
+    (status, serde_json::from_str(&answer).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,9 @@ use mongodb::bson::{Bson, Document, doc};
 use crate::acts::{Act, State};
 use crate::fail_point::FailPoint;
 use crate::methods::{every_method, prepare};
-use crate::{mongo, sample};
+use support::mongo;
+
+use crate::sample;
 
 fn once() -> Bson {
     doc! { "times": 1 }.into()

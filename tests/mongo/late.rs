@@ -16,11 +16,11 @@ use mongodb::Client;
 use tokio::task::JoinHandle;
 
 use crate::acts::Act;
-use crate::bed::{self, Bed, PASSWORD};
-use crate::commands::Commands;
-use crate::mongo;
 use crate::proxy::Proxy;
 use crate::sample::at;
+use support::bed::{self, Bed, PASSWORD};
+use support::commands::Commands;
+use support::mongo;
 
 /// For how long the impatient instance waits: a held command takes longer.
 const DEADLINE: Duration = Duration::from_secs(3);

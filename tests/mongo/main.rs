@@ -2,17 +2,6 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-#[path = "../support/bed.rs"]
-#[expect(dead_code, reason = "other test files use more of it")]
-mod bed;
-#[path = "../support/commands.rs"]
-mod commands;
-#[path = "../support/example.rs"]
-#[expect(dead_code, reason = "other test files use more of it")]
-mod examples;
-#[path = "../support/mongo.rs"]
-mod mongo;
-
 mod account;
 mod acts;
 mod adopt;

@@ -10,10 +10,10 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database, IndexModel};
 
-use crate::commands::Commands;
 use crate::methods::{every_method, prepare};
-use crate::mongo;
 use crate::proxy::Proxy;
+use support::commands::Commands;
+use support::mongo;
 
 pub(crate) fn database_of(options: &ClientOptions) -> Database {
     let client = Client::with_options(options.clone()).unwrap();

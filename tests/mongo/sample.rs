@@ -21,7 +21,7 @@ use admittance::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPur
 use admittance::user::{DeviceDigest, DisplayName, PasswordHash, User, UserStatus};
 use serde_json::json;
 
-use crate::mongo;
+use support::mongo;
 
 /// A store over a fresh database.
 pub(crate) async fn fresh() -> MongoStore {

@@ -21,9 +21,9 @@ use mongodb::options::ClientOptions;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use crate::bed::{self, Bed, OTHER_PASSWORD, PASSWORD};
-use crate::mongo;
 use crate::sample::at;
+use support::bed::{self, Bed, OTHER_PASSWORD, PASSWORD};
+use support::mongo;
 
 /// When commands started and ended, in order.
 #[derive(Clone, Default)]

@@ -6,7 +6,7 @@ use mongodb::options::{Acknowledgment, WriteConcern};
 use mongodb::{Client, Database};
 
 use crate::methods::{every_method, prepare};
-use crate::mongo;
+use support::mongo;
 
 async fn fresh() -> Database {
     let client = Client::with_options(mongo::options().await).unwrap();

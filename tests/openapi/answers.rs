@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::server::{Server, everything, registration, settings, text, whole};
-use crate::support::bed::{OTHER_PASSWORD, PASSWORD};
+use support::bed::{OTHER_PASSWORD, PASSWORD};
 
 const NONE: Value = Value::Null;
 /// An id of nobody and nothing.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::server::{Api, Server, everything, operations, settings, text, whole};
-use crate::support::bed::{Bed, config};
+use support::bed::{Bed, config};
 
 fn api(http: HttpConfig) -> Api {
     AuthApi::with_config(whole(settings()).auth, http).unwrap()

@@ -13,8 +13,8 @@ use axum::http::{HeaderMap, Method, Request, header};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::support::bed::{Bed, PASSWORD, config, mail_config};
-use crate::support::document::Document;
+use support::bed::{Bed, PASSWORD, config, mail_config};
+use support::document::Document;
 
 pub(crate) type Api = AuthApi<MemoryStore, ManualClock>;
 

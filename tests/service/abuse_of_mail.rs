@@ -15,7 +15,7 @@ use admittance::service::{
 use admittance::store::{AuditStore, MemoryStore};
 use admittance::test_util::Mailbox;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
 
 const ANN: &str = "ann@example.org";
 const SQUATTERS: &str = "velvet?Harbour 18 sundial";
@@ -265,7 +265,7 @@ async fn what_a_client_says_it_is_becomes_no_link_and_no_number_to_call() {
     confirmed(&bed).await;
     let hostile = RequestContext::from_ip([198, 51, 100, 7].into())
         .with_user_agent("Account locked: 93.184.216.34/login or call 1-900-555-0199");
-    let request = crate::support::bed::login(ANN, PASSWORD);
+    let request = support::bed::login(ANN, PASSWORD);
     let _ = bed.auth.login(request, &hostile).await.unwrap();
     let mail = bed.mail(MailKind::NewDevice).await;
     assert_eq!(Mailbox::token(&mail).map(drop), None);
@@ -289,7 +289,7 @@ impl admittance::service::RegistrationHook for GermanHook {
 #[tokio::test]
 async fn the_first_mail_is_in_the_language_that_the_hook_seeds() {
     use admittance::mail::{MailPart, MailTemplates};
-    let mut mail = crate::support::bed::mail_config();
+    let mut mail = support::bed::mail_config();
     let subject = "Bestätigen";
     let german =
         MailTemplates::default().with("de", MailKind::VerifyEmail, MailPart::Subject, subject);

@@ -7,7 +7,7 @@ use admittance::service::{
 use admittance::store::{MemoryStore, UserStore};
 use serde_json::json;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config};
 
 const ANN: &str = "ann@example.org";
 
@@ -157,7 +157,7 @@ async fn asvs_6_3_5_a_login_with_a_new_device_is_reported_and_mailed() {
         from([192, 0, 2, 1], "test/2.1"),
     ];
     for here in &known {
-        let login = crate::support::bed::login(ANN, PASSWORD);
+        let login = support::bed::login(ANN, PASSWORD);
         bed.auth.login(login, here).await.unwrap();
         assert_eq!(bed.events.last().notices.first(), None);
     }
@@ -167,7 +167,7 @@ async fn asvs_6_3_5_a_login_with_a_new_device_is_reported_and_mailed() {
         from([192, 0, 2, 1], "Another browser 1.0"),
     ] {
         for is_new in [true, false] {
-            let login = crate::support::bed::login(ANN, PASSWORD);
+            let login = support::bed::login(ANN, PASSWORD);
             bed.auth.login(login, &here).await.unwrap();
             let reported = bed
                 .events
@@ -195,7 +195,7 @@ async fn mail_at_a_login_from_a_new_device_can_be_switched_off() {
         bed.register(ANN).await;
         bed.mails().await;
         let there = RequestContext::from_ip([198, 51, 100, 7].into());
-        let login = crate::support::bed::login(ANN, PASSWORD);
+        let login = support::bed::login(ANN, PASSWORD);
         bed.auth.login(login, &there).await.unwrap();
         // Whoever reads the events is told in any case.
         let mut logins = bed.events.all().into_iter();

@@ -6,7 +6,7 @@ use admittance::mail::MailKind;
 use admittance::service::{ChangeEmail, EmailRequest};
 use admittance::store::{InsertUser, UserStore};
 
-use crate::support::bed::{Bed, PASSWORD, registration};
+use support::bed::{Bed, PASSWORD, registration};
 
 /// Local parts that an older version accepted: the Kelvin sign, fullwidth
 /// letters, and what a mail program takes for an option or a command.

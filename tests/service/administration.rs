@@ -16,7 +16,7 @@ use admittance::store::{MemoryStore, UserStore};
 use admittance::user::UserStatus;
 
 use crate::office::{ADMIN, ANN, NOBODY, Office, role, settings};
-use crate::support::bed::{Bed, PASSWORD};
+use support::bed::{Bed, PASSWORD};
 
 #[tokio::test]
 async fn asvs_8_3_2_roles_are_granted_and_revoked_in_effect_at_the_next_request() {

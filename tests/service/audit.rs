@@ -18,7 +18,7 @@ use admittance::store::{AuditStore, Insert, MemoryStore, RoleChange, StoreError,
 use admittance::time::Timestamp;
 use async_trait::async_trait;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login, mail_config};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login, mail_config};
 
 const ANN: &str = "ann@example.org";
 const BOB: &str = "bob@example.org";
@@ -297,7 +297,7 @@ async fn asvs_16_4_1_what_is_kept_of_a_client_is_bounded_and_injects_nothing() {
     let bed = audited();
     let hostile = format!("a\r\nb\u{1b}[2J\u{202e}{}", "x".repeat(1024 * 1024));
     let here = RequestContext::default().with_user_agent(&hostile);
-    let request = crate::support::bed::registration(ANN);
+    let request = support::bed::registration(ANN);
     let opened = bed.auth.register(request, &here).await.unwrap().opened();
     let ann = bed.validate(&opened.unwrap().tokens).await.unwrap();
     let all = events(&bed, &ann).await;
@@ -485,7 +485,7 @@ async fn a_policy_that_makes_no_sense_is_refused() {
         change(&mut policy);
         let built = admittance::AuthService::builder(MemoryStore::new())
             .config(config())
-            .keyring(crate::support::bed::keyring())
+            .keyring(support::bed::keyring())
             .audit_log(MemoryStore::new(), policy.clone())
             .build();
         assert!(built.is_err(), "{policy:?}");

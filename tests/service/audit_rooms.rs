@@ -16,7 +16,7 @@ use admittance::user::UserStatus;
 use serde_json::json;
 
 use crate::office::{ANN, Office, settings};
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, login};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, login};
 
 fn audited() -> Bed {
     let store = MemoryStore::new();

@@ -15,7 +15,7 @@ use admittance::time::Timestamp;
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
 
 const ANN: &str = "ann@example.org";
 
@@ -249,7 +249,7 @@ fn what_a_runtime_left_unwritten_the_next_one_writes() {
 async fn asvs_16_3_1_what_is_lost_stands_in_the_operators_log_with_all_that_is_known() {
     let log = Troubled::new(IsFull, 1);
     let bed = over(&log, AuditPolicy::default());
-    let text = crate::support::log::logged(async {
+    let text = support::log::logged(async {
         bed.register(ANN).await;
         bed.auth.flush_events().await;
     })

@@ -14,7 +14,7 @@ use admittance::test_util::MockStore;
 use admittance::user::{User, UserStatus};
 use mockall::predicate::{always, eq};
 
-use crate::support::bed::{Bed, PASSWORD, config};
+use support::bed::{Bed, PASSWORD, config};
 
 /// The tokens and the record of a new user, and a store that gives back the
 /// user as `shared` has it.
@@ -202,7 +202,7 @@ async fn asvs_16_5_2_a_store_that_lies_opens_nothing() {
 async fn asvs_16_5_2_a_store_that_is_down_refuses_everything_and_says_so() {
     let (tokens, _, _) = with_user_record().await;
     let bed = Bed::over(Arc::new(MockStore::unavailable()), config());
-    let registration = crate::support::bed::registration("ann@example.org");
+    let registration = support::bed::registration("ann@example.org");
     let outcomes = [
         bed.auth.register(registration, &bed.here).await.map(drop),
         bed.login("ann@example.org", PASSWORD).await.map(drop),
@@ -267,7 +267,7 @@ async fn ghsa_22_an_id_that_is_taken_is_an_error_and_gives_no_token() {
         .times(1)
         .returning(|_| Ok(Insert::Taken));
     let bed = Bed::over(Arc::new(store), config());
-    let registration = crate::support::bed::registration("ann@example.org");
+    let registration = support::bed::registration("ann@example.org");
     let refused = bed.auth.register(registration.clone(), &bed.here).await;
     assert!(
         matches!(refused, Err(AuthError::Internal(_))),
@@ -350,7 +350,7 @@ async fn ghsa_40_a_burst_of_four_times_the_budget_stays_within_it() {
             // Other spellings and other hosts of one network: one budget.
             let host = std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 7, 0, 0, 0, racer);
             let there = RequestContext::from_ip(host.into());
-            let guess = crate::support::bed::login("ann@example.org", PASSWORD);
+            let guess = support::bed::login("ann@example.org", PASSWORD);
             tokio::spawn(async move { auth.login(guess, &there).await })
         })
         .collect();

@@ -22,7 +22,7 @@ use admittance::test_util::MockStore;
 use admittance::user::UserStatus;
 
 use crate::office::{ADMIN, ANN, Office, role, settings};
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
 
 /// The operations that only read: for a minute they go by the account as it was
 /// when the token was checked.
@@ -204,7 +204,7 @@ fn methods_that_take_a_proof(folder: PathBuf, found: &mut BTreeSet<String>) {
 #[test]
 fn every_method_that_takes_a_proof_is_asked_below() {
     let mut found = BTreeSet::new();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/service");
+    let folder = support::root().join("src/service");
     methods_that_take_a_proof(folder, &mut found);
     let known: BTreeSet<String> = all().map(str::to_owned).collect();
     assert_eq!(found, known);

@@ -8,7 +8,7 @@ use admittance::service::{
 };
 use admittance::store::MemoryStore;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, keyring, login};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, keyring, login};
 
 const ANN: &str = "ann@example.org";
 const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/126.0 Safari/537.36";
@@ -43,7 +43,7 @@ async fn besiege(bed: &Bed, from: impl Fn(u8) -> RequestContext, failures: u32) 
 async fn register_at(bed: &Bed, here: &RequestContext) -> admittance::service::Tokens {
     let registered = bed
         .auth
-        .register(crate::support::bed::registration(ANN), here)
+        .register(support::bed::registration(ANN), here)
         .await;
     registered.unwrap().opened().unwrap().tokens
 }
@@ -137,7 +137,7 @@ async fn strangers_do_not_keep_an_address_from_being_registered() {
     settings.registration = admittance::config::RegistrationMode::VerifyFirst;
     let bed = Bed::mailing_with(settings);
     besiege(&bed, far_away, 10).await;
-    let registration = crate::support::bed::registration(ANN);
+    let registration = support::bed::registration(ANN);
     let asked = bed.auth.register(registration, &home()).await;
     assert!(asked.is_ok(), "{asked:?}");
     let request = admittance::service::VerifyEmail {

@@ -15,7 +15,7 @@ use admittance::service::{
 use admittance::store::UserStore;
 use tokio::task::JoinSet;
 
-use crate::support::bed::{Bed, PASSWORD, config, login, registration};
+use support::bed::{Bed, PASSWORD, config, login, registration};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -6,7 +6,7 @@ use admittance::secret::MailToken;
 use admittance::service::{Authenticated, ChangeEmail, LinkRequest};
 use admittance::test_util::Mailbox;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, registration};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, registration};
 
 const ANN: &str = "ann@example.org";
 const NEW: &str = "Ann.Lee@example.org";

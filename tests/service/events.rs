@@ -8,7 +8,7 @@ use admittance::service::{
 };
 use admittance::store::MemoryStore;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, keyring, registration};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, keyring, registration};
 
 #[tokio::test]
 async fn asvs_16_2_1_every_operation_and_outcome_is_one_event() {

@@ -16,7 +16,7 @@ use admittance::time::Timestamp;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use crate::support::bed::{Bed, PASSWORD, config, keyring, mail_config};
+use support::bed::{Bed, PASSWORD, config, keyring, mail_config};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const ANN: &str = "ann@example.org";

@@ -17,7 +17,7 @@ use admittance::service::{
 };
 use admittance::test_util::MockStore;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
 
 const ANN: &str = "ann@example.org";
 const NEW: &str = "new@example.org";
@@ -209,7 +209,7 @@ async fn ask(
 
 /// The names of all public asynchronous methods of the service.
 fn operations() -> BTreeSet<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/service");
+    let folder = support::root().join("src/service");
     let mut found = BTreeSet::new();
     let mut folders = vec![folder];
     while let Some(folder) = folders.pop() {

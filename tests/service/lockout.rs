@@ -9,7 +9,7 @@ use admittance::lockout::{LockoutPolicy, LockoutStep};
 use admittance::mail::MailKind;
 use admittance::service::{EmailRequest, RequestContext, ResetPassword};
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login};
 
 const ANN: &str = "ann@example.org";
 const SECOND: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use admittance::service::RequestContext;
 use admittance::store::{InsertUser, UserStore};
 use admittance::user::{PasswordHash, User, UserStatus};
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login};
 
 /// Puts a copy of `email`'s user into the store, changed by `change`.
 async fn plant(bed: &Bed, email: &str, change: impl FnOnce(&mut User)) -> User {

@@ -10,9 +10,6 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod abuse_of_mail;
 mod account;
 mod addresses;

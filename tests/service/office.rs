@@ -11,7 +11,7 @@ use admittance::service::{AuthService, Authenticated, ChangeRoles, SetStatus, To
 use admittance::store::{MemoryStore, RoleChange, UserStore};
 use admittance::user::UserStatus;
 
-use crate::support::bed::{Bed, config};
+use support::bed::{Bed, config};
 
 pub(crate) const ADMIN: &str = "ada@example.org";
 pub(crate) const ANN: &str = "ann@example.org";

@@ -9,7 +9,7 @@ use admittance::store::{Cause, MemoryStore};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use crate::support::bed::{Bed, PASSWORD, config, mail_config, registration};
+use support::bed::{Bed, PASSWORD, config, mail_config, registration};
 
 const ANN: &str = "ann@example.org";
 

@@ -1,7 +1,7 @@
 use admittance::error::{AuthError, Field, ViolationCode};
 use admittance::service::{ChangePassword, ListSessions};
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
 
 #[tokio::test]
 async fn asvs_7_4_3_and_ghsa_24_a_change_ends_every_old_credential_before_it_answers() {
@@ -106,7 +106,7 @@ async fn the_new_password_obeys_the_policy_and_is_new() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn asvs_15_4_2_of_racing_changes_one_wins_and_the_others_change_nothing() {
-    let mut settings = crate::support::bed::config();
+    let mut settings = support::bed::config();
     settings.limits = admittance::config::LimitPolicy::off();
     let bed = Bed::with(settings);
     let tokens = bed.register("ann@example.org").await.tokens;
@@ -174,7 +174,7 @@ async fn asvs_6_2_11_own_words_are_weak_in_a_change_too() {
 
 #[tokio::test]
 async fn ghsa_46_a_change_counts_against_the_account_and_its_session() {
-    let mut settings = crate::support::bed::config();
+    let mut settings = support::bed::config();
     use admittance::lockout::{LockoutPolicy, LockoutStep};
     use std::time::Duration;
     let quota = admittance::limit::Quota::new(2, Duration::from_secs(60));

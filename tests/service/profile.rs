@@ -2,7 +2,7 @@ use admittance::error::{AuthError, Field, ViolationCode};
 use admittance::service::UpdateProfile;
 use serde_json::json;
 
-use crate::support::bed::Bed;
+use support::bed::Bed;
 
 fn update(value: serde_json::Value) -> UpdateProfile {
     serde_json::from_value(value).unwrap()

@@ -6,7 +6,7 @@ use admittance::secret::MailToken;
 use admittance::service::{EmailRequest, LinkRequest, ResetPassword, VerifyEmail};
 use admittance::test_util::Mailbox;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
 
 const ANN: &str = "ann@example.org";
 const HALF_AN_HOUR: Duration = Duration::from_secs(30 * 60);
@@ -324,7 +324,7 @@ async fn ghsa_13_and_asvs_14_2_1_links_begin_with_the_configured_url() {
 #[tokio::test]
 async fn a_name_that_a_stranger_wrote_is_not_mailed() {
     let bed = Bed::mailing();
-    let mut request = crate::support::bed::registration(ANN);
+    let mut request = support::bed::registration(ANN);
     request.name = "Claim your prize at evil.example".into();
     let _ = bed.auth.register(request, &bed.here).await.unwrap();
     forgot(&bed, ANN).await.unwrap();

@@ -4,7 +4,7 @@ use admittance::event::Operation;
 use admittance::service::{ListSessions, RegisterRequest};
 use admittance::store::UserStore;
 
-use crate::support::bed::{Bed, PASSWORD, config, registration};
+use support::bed::{Bed, PASSWORD, config, registration};
 
 fn violations(error: AuthError) -> Vec<(Field, ViolationCode)> {
     match error {

@@ -13,7 +13,7 @@ use admittance::store::{AuditStore, MemoryCapacity, MemoryStore};
 
 use async_trait::async_trait;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
 
 const ANN: &str = "ann@example.org";
 const BOB: &str = "bob@example.org";

@@ -10,7 +10,7 @@ use admittance::service::{
 use admittance::store::TokenStore;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
 
-use crate::support::bed::{Bed, PASSWORD, config, registration};
+use support::bed::{Bed, PASSWORD, config, registration};
 
 const A: &str = "a@example.org";
 const B: &str = "b@example.org";

@@ -10,7 +10,7 @@ use admittance::test_util::MockStore;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::bed::{Bed, PASSWORD, config, login};
+use support::bed::{Bed, PASSWORD, config, login};
 
 const ANN: &str = "ann@example.org";
 const SECOND: Duration = Duration::from_secs(1);
@@ -145,7 +145,7 @@ async fn a_change_of_password_has_room_at_the_cap() {
     let tokens = bed.register(ANN).await.tokens;
     let ann = bed.validate(&tokens).await.unwrap();
     let changed = bed
-        .change_password(&ann, PASSWORD, crate::support::bed::OTHER_PASSWORD)
+        .change_password(&ann, PASSWORD, support::bed::OTHER_PASSWORD)
         .await;
     assert!(bed.validate(&changed.unwrap().tokens).await.is_ok());
     assert_eq!(bed.store.counts().sessions, 1);

@@ -15,7 +15,7 @@ use admittance::store::{MemoryStore, SessionStore};
 use admittance::test_util::MockStore;
 use admittance::user::UserStatus;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
 
 const ADA: &str = "ada@example.org";
 const ANN: &str = "ann@example.org";
@@ -126,7 +126,7 @@ async fn a_session_that_ends_by_itself_is_not_kept_beyond_its_end() {
     bed.register(ANN).await;
     let request = admittance::service::LoginRequest {
         remember: Some(false),
-        ..crate::support::bed::login(ANN, PASSWORD)
+        ..support::bed::login(ANN, PASSWORD)
     };
     let tokens = bed.auth.login(request, &bed.here).await.unwrap().tokens;
     bed.clock.advance(59 * SECOND);

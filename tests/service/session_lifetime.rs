@@ -5,7 +5,7 @@ use admittance::error::ConfigError;
 use admittance::service::{LoginRequest, Tokens};
 use std::time::Duration;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login};
 
 const ANN: &str = "ann@example.org";
 const SECOND: Duration = Duration::from_secs(1);

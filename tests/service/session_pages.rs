@@ -8,7 +8,7 @@ use admittance::session::Session;
 use admittance::store::{Insert, SessionStore};
 
 use crate::office::{ANN, Office};
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
 
 /// A session like the caller's, with an id that stands in the order of `number`.
 fn another(ann: &Authenticated, number: u32) -> Session {

@@ -6,7 +6,7 @@ use admittance::secret::RefreshToken;
 use admittance::service::{ListSessions, RefreshRequest, Tokens};
 use admittance::store::{Epoch, UserStore};
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -61,7 +61,7 @@ async fn asvs_7_4_1_a_refresh_token_ends_its_session_too() {
         );
     }
     // A token of another service's ends nothing.
-    let mut elsewhere = crate::support::bed::config();
+    let mut elsewhere = support::bed::config();
     elsewhere.audience = "elsewhere".to_owned();
     let elsewhere = Bed::with(elsewhere);
     let foreign = elsewhere.register("ann@example.org").await.tokens;
@@ -292,7 +292,7 @@ async fn a_token_of_another_epoch_is_refused_even_when_it_is_well_signed() {
         .auth
         .verify_offline(tokens.token.expose_secret())
         .unwrap();
-    let keyring = crate::support::bed::keyring();
+    let keyring = support::bed::keyring();
     let good = keyring.sign(&claims).unwrap();
     assert!(
         bed.auth
@@ -346,7 +346,7 @@ async fn a_refresh_that_fails_before_the_rotation_may_be_tried_later() {
         .expect_user()
         .times(1)
         .returning(|_| Err(StoreError::Timeout));
-    let bed = Bed::over(std::sync::Arc::new(store), crate::support::bed::config());
+    let bed = Bed::over(std::sync::Arc::new(store), support::bed::config());
     let failed = bed.refresh(&tokens).await;
     assert!(
         matches!(failed, Err(AuthError::Store(StoreError::Timeout))),

@@ -12,7 +12,7 @@ use admittance::password::Argon2Params;
 use admittance::store::MemoryStore;
 use admittance::test_util::Mailbox;
 
-use crate::support::bed::keyring;
+use support::bed::keyring;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);

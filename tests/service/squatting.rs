@@ -11,7 +11,7 @@ use admittance::service::{
 use admittance::store::UserStore;
 use admittance::test_util::Mailbox;
 
-use crate::support::bed::{Bed, config};
+use support::bed::{Bed, config};
 
 const OWNER: &str = "owner@example.org";
 const SQUATTER: &str = "squatter@example.net";

@@ -8,7 +8,7 @@ use admittance::service::{
 };
 use std::time::Duration;
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login};
 
 const ANN: &str = "ann@example.org";
 const SECOND: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use admittance::service::{
     ChangePassword, EmailRequest, PasswordStrength, PasswordStrengthRequest, ResetPassword,
 };
 
-use crate::support::bed::{Bed, PASSWORD, config, registration};
+use support::bed::{Bed, PASSWORD, config, registration};
 
 async fn strength(bed: &Bed, password: &str, email: &str, name: &str) -> PasswordStrength {
     let request = PasswordStrengthRequest {

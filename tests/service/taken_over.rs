@@ -16,7 +16,7 @@ use admittance::store::{Cause, MemoryStore, UserStore};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
 
 const OWNER: &str = "owner@example.org";
 const NAME: &str = "Mallory of evil.example";
@@ -152,10 +152,10 @@ async fn ghsa_1_what_a_squatter_called_the_account_is_in_no_later_mail() {
     reset(&bed).await;
     let elsewhere = RequestContext::from_ip([203, 0, 113, 9].into()).with_user_agent("Firefox");
     let (auth, here) = (&bed.auth, &bed.here);
-    let login = crate::support::bed::login(OWNER, OTHER_PASSWORD);
+    let login = support::bed::login(OWNER, OTHER_PASSWORD);
     auth.login(login, &elsewhere).await.unwrap();
     for _ in 0..10 {
-        let wrong = crate::support::bed::login(OWNER, PASSWORD);
+        let wrong = support::bed::login(OWNER, PASSWORD);
         assert!(auth.login(wrong, &elsewhere).await.is_err());
         bed.clock.advance(Duration::from_secs(900));
     }

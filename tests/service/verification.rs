@@ -10,7 +10,7 @@ use admittance::service::{
     VerifyOutcome,
 };
 
-use crate::support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
 
 const ANN: &str = "ann@example.org";
 const DAY: Duration = Duration::from_secs(86_400);

@@ -1,40 +1,47 @@
-//! The mailer that the examples choose by `SMTP_URL` and `MAIL_FROM`.
+//! `SMTP_URL` and `MAIL_FROM` of the axum example.
 
-#[path = "../../examples/shared/mail.rs"]
-mod mail;
+use std::process::Command;
 
-use admittance::mail::Mailer;
-use mail::{ConsoleMailer, DEFAULT_FROM, ExampleMailer, mailer};
 use serde_json::json;
+use support::example::{Example, ask, binary, registration};
 
 use crate::headers;
 use crate::sink::Sink;
 
-#[tokio::test]
-async fn smtp_url_alone_sends_to_a_server_on_the_loopback() {
-    let sink = Sink::start(&json!({}));
-    let url = format!("smtp://localhost:{}", sink.port);
-    let mailer = mailer(Some(&url), DEFAULT_FROM).unwrap();
-    mailer.send(&crate::mail()).await.unwrap();
-    let got = sink.mail();
-    assert_eq!(got["sender"], "no-reply@localhost");
-    assert_eq!(headers(&got, "From"), [DEFAULT_FROM]);
+fn register(example: &Example, email: &str) {
+    let (status, answer) = ask(
+        example.addr(),
+        "POST /register HTTP/1.1",
+        &registration(email),
+    );
+    assert_eq!(status, 201, "{answer}");
 }
 
-#[tokio::test]
-async fn without_smtp_url_mails_are_printed() {
-    let mailer = mailer(None, DEFAULT_FROM).unwrap();
-    assert!(matches!(mailer, ExampleMailer::Console(_)));
-    mailer.send(&crate::mail()).await.unwrap();
-    let shown = ConsoleMailer::shown(&crate::mail());
-    let lines: Vec<_> = shown.lines().collect();
-    assert_eq!(lines[1], "To: Ann@example.org");
-    assert_eq!(lines[2], "Subject: Set a new password for Exam");
-    assert!(
-        lines.contains(&"https://example.org/#token=adr_1"),
-        "{shown}"
+#[test]
+fn smtp_url_alone_sends_to_a_server_on_the_loopback() {
+    let sink = Sink::start(&json!({}));
+    let url = format!("smtp://localhost:{}", sink.port);
+    let example = Example::start("axum", &[("SMTP_URL", &url)]);
+    assert!(example.greeting().contains("mail is sent over SMTP"));
+    register(&example, "ann@example.org");
+    // It stops when its mail is sent.
+    example.terminate();
+    example.wait();
+    let got = sink.mail();
+    assert_eq!(got["sender"], "no-reply@localhost");
+    assert_eq!(
+        headers(&got, "From"),
+        ["Exam simulator <no-reply@localhost>"]
     );
-    assert_eq!(lines.first(), lines.last());
+}
+
+#[test]
+fn without_smtp_url_mails_are_printed() {
+    let example = Example::start("axum", &[]);
+    assert!(example.greeting().contains("mail is printed here"));
+    register(&example, "ann@example.org");
+    let mail = example.mail("ann@example.org", "Confirm your address");
+    assert!(mail.token("/verify-email").starts_with("adv_"), "{mail:?}");
 }
 
 #[test]
@@ -44,6 +51,10 @@ fn an_smtp_url_that_is_none_is_refused() {
         "http://localhost",
         "smtp://mail.example.org?tls=none",
     ] {
-        assert!(mailer(Some(url), DEFAULT_FROM).is_err(), "{url}");
+        let mut start = Command::new(binary("axum"));
+        let ran = start.env_clear().env("SMTP_URL", url).output().unwrap();
+        let said = String::from_utf8(ran.stderr).unwrap();
+        assert!(!ran.status.success(), "{url}");
+        assert!(said.starts_with("The server cannot run: "), "{said}");
     }
 }

@@ -8,9 +8,6 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "../support/python.rs"]
-#[expect(dead_code, reason = "other test files use more of it")]
-mod python;
 mod sink;
 
 mod connection;

@@ -5,9 +5,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::python;
+use support::python;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/smtp/sink.py");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/smtp/sink.py");
 
 /// A mail server of the test's own.
 pub(crate) struct Sink {

@@ -23,12 +23,12 @@ use admittance::token::Keyring;
 static SEED: AtomicU64 = AtomicU64::new(1);
 
 /// A password that the default policy accepts.
-pub(crate) const PASSWORD: &str = "plum-Orbit-47-lantern";
+pub const PASSWORD: &str = "plum-Orbit-47-lantern";
 /// Another one.
-pub(crate) const OTHER_PASSWORD: &str = "quartz!Meadow 93 ferry";
+pub const OTHER_PASSWORD: &str = "quartz!Meadow 93 ferry";
 
 #[derive(Clone, Default)]
-pub(crate) struct Events(Arc<Mutex<Vec<AuthEvent>>>);
+pub struct Events(Arc<Mutex<Vec<AuthEvent>>>);
 
 impl EventSink for Events {
     fn emit(&self, event: &AuthEvent) {
@@ -37,67 +37,67 @@ impl EventSink for Events {
 }
 
 impl Events {
-    pub(crate) fn last(&self) -> AuthEvent {
+    pub fn last(&self) -> AuthEvent {
         self.0.lock().unwrap().last().unwrap().clone()
     }
 
-    pub(crate) fn all(&self) -> Vec<AuthEvent> {
+    pub fn all(&self) -> Vec<AuthEvent> {
         self.0.lock().unwrap().clone()
     }
 }
 
-pub(crate) struct Bed<S = MemoryStore> {
-    pub(crate) auth: AuthService<S, ManualClock>,
-    pub(crate) clock: ManualClock,
-    pub(crate) store: S,
-    pub(crate) events: Events,
-    pub(crate) mailbox: Mailbox,
-    pub(crate) here: RequestContext,
+pub struct Bed<S = MemoryStore> {
+    pub auth: AuthService<S, ManualClock>,
+    pub clock: ManualClock,
+    pub store: S,
+    pub events: Events,
+    pub mailbox: Mailbox,
+    pub here: RequestContext,
 }
 
 /// Settings with the cheapest hashing there is, and without bounds.
-pub(crate) fn config() -> AuthConfig {
+pub fn config() -> AuthConfig {
     let mut config = AuthConfig::new("Exam simulator").insecure_for_tests();
     config.hashing.params = Argon2Params::new(8, 1, 1).unwrap();
     config
 }
 
-pub(crate) fn keyring() -> Keyring {
+pub fn keyring() -> Keyring {
     Keyring::from_secret(SecretBytes::new(*b"0123456789abcdefghijklmnopqrstuv")).unwrap()
 }
 
 impl Bed {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(config())
     }
 
-    pub(crate) fn with(config: AuthConfig) -> Self {
+    pub fn with(config: AuthConfig) -> Self {
         Self::over(MemoryStore::new(), config)
     }
 
     /// One that sends mail.
-    pub(crate) fn mailing() -> Self {
+    pub fn mailing() -> Self {
         Self::mailing_with(config())
     }
 
-    pub(crate) fn mailing_with(config: AuthConfig) -> Self {
+    pub fn mailing_with(config: AuthConfig) -> Self {
         Self::mailing_over(MemoryStore::new(), config)
     }
 }
 
 impl<S: Clone> Bed<S> {
-    pub(crate) fn over(store: S, config: AuthConfig) -> Self {
+    pub fn over(store: S, config: AuthConfig) -> Self {
         Self::built(store, config, |builder, _| builder)
     }
 
-    pub(crate) fn mailing_over(store: S, config: AuthConfig) -> Self {
+    pub fn mailing_over(store: S, config: AuthConfig) -> Self {
         Self::built(store, config, |builder, mailbox| {
             builder.mail(mailbox, mail_config())
         })
     }
 
     /// With what else `add` gives the builder.
-    pub(crate) fn built(
+    pub fn built(
         store: S,
         config: AuthConfig,
         add: impl FnOnce(Builder<S>, Mailbox) -> Builder<S>,
@@ -125,13 +125,13 @@ impl<S: Clone> Bed<S> {
     }
 }
 
-pub(crate) type Builder<S> = AuthServiceBuilder<S, ManualClock>;
+pub type Builder<S> = AuthServiceBuilder<S, ManualClock>;
 
-pub(crate) fn mail_config() -> MailConfig {
+pub fn mail_config() -> MailConfig {
     MailConfig::new("https://exam.example")
 }
 
-pub(crate) fn registration(email: &str) -> RegisterRequest {
+pub fn registration(email: &str) -> RegisterRequest {
     RegisterRequest {
         email: email.into(),
         password: PASSWORD.into(),
@@ -140,7 +140,7 @@ pub(crate) fn registration(email: &str) -> RegisterRequest {
     }
 }
 
-pub(crate) fn login(email: &str, password: &str) -> LoginRequest {
+pub fn login(email: &str, password: &str) -> LoginRequest {
     LoginRequest {
         email: email.into(),
         password: password.into(),
@@ -149,7 +149,7 @@ pub(crate) fn login(email: &str, password: &str) -> LoginRequest {
 }
 
 impl<S: admittance::store::Store + Clone> Bed<S> {
-    pub(crate) async fn register(&self, email: &str) -> RegisterResponse {
+    pub async fn register(&self, email: &str) -> RegisterResponse {
         self.auth
             .register(registration(email), &self.here)
             .await
@@ -159,19 +159,19 @@ impl<S: admittance::store::Store + Clone> Bed<S> {
     }
 
     /// The newest mail of `kind` that was sent.
-    pub(crate) async fn mail(&self, kind: MailKind) -> Mail {
+    pub async fn mail(&self, kind: MailKind) -> Mail {
         self.auth.flush_mail().await;
         let mail = self.mailbox.take_last(kind);
         mail.unwrap_or_else(|| panic!("no mail of the kind {kind:?}"))
     }
 
     /// The token of the link in it.
-    pub(crate) async fn mailed(&self, kind: MailKind) -> MailToken {
+    pub async fn mailed(&self, kind: MailKind) -> MailToken {
         Mailbox::token(&self.mail(kind).await).unwrap()
     }
 
     /// What kinds of mail were sent to whom since this was last called, sorted.
-    pub(crate) async fn mails(&self) -> Vec<(MailKind, String)> {
+    pub async fn mails(&self) -> Vec<(MailKind, String)> {
         self.auth.flush_mail().await;
         let mut mails: Vec<_> = self
             .mailbox
@@ -183,28 +183,24 @@ impl<S: admittance::store::Store + Clone> Bed<S> {
         mails
     }
 
-    pub(crate) async fn login(
-        &self,
-        email: &str,
-        password: &str,
-    ) -> Result<LoginResponse, AuthError> {
+    pub async fn login(&self, email: &str, password: &str) -> Result<LoginResponse, AuthError> {
         self.auth.login(login(email, password), &self.here).await
     }
 
-    pub(crate) async fn refresh(&self, tokens: &Tokens) -> Result<Tokens, AuthError> {
+    pub async fn refresh(&self, tokens: &Tokens) -> Result<Tokens, AuthError> {
         let request = RefreshRequest {
             refresh_token: tokens.refresh_token.clone(),
         };
         Ok(self.auth.refresh(request, &self.here).await?.tokens)
     }
 
-    pub(crate) async fn validate(&self, tokens: &Tokens) -> Result<Authenticated, AuthError> {
+    pub async fn validate(&self, tokens: &Tokens) -> Result<Authenticated, AuthError> {
         self.auth
             .validate_token(tokens.token.expose_secret(), &self.here)
             .await
     }
 
-    pub(crate) async fn change_password(
+    pub async fn change_password(
         &self,
         who: &Authenticated,
         current: &str,

@@ -10,20 +10,20 @@ use mongodb::options::ClientOptions;
 
 /// A command that was sent.
 #[derive(Clone, Debug)]
-pub(crate) struct Sent {
+pub struct Sent {
     /// Its name, such as `findAndModify`.
-    pub(crate) name: String,
+    pub name: String,
     /// The whole of it.
-    pub(crate) command: Document,
+    pub command: Document,
 }
 
 /// What the clients of some options have sent.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Commands(Arc<Mutex<Vec<Sent>>>);
+pub struct Commands(Arc<Mutex<Vec<Sent>>>);
 
 impl Commands {
     /// Records what clients made of `options` send from now on.
-    pub(crate) fn watch(options: &mut ClientOptions) -> Self {
+    pub fn watch(options: &mut ClientOptions) -> Self {
         let commands = Self::default();
         let sent = commands.clone();
         options.command_event_handler = Some(EventHandler::callback(move |event| {
@@ -38,7 +38,7 @@ impl Commands {
     }
 
     /// What was sent since this was last called.
-    pub(crate) fn take(&self) -> Vec<Sent> {
+    pub fn take(&self) -> Vec<Sent> {
         mem::take(&mut self.0.lock().unwrap())
     }
 }

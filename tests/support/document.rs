@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 /// The document of an API, in which no answer may have a member that is not
 /// described, although the document itself lets later versions add some.
 #[derive(Debug)]
-pub(crate) struct Document(Value);
+pub struct Document(Value);
 
 impl Document {
-    pub(crate) fn of<S, C>(api: &AuthApi<S, C>) -> Self {
+    pub fn of<S, C>(api: &AuthApi<S, C>) -> Self {
         let mut document = api.openapi();
         let schemas = document["components"]["schemas"].as_object_mut().unwrap();
         for (name, schema) in schemas {
@@ -25,7 +25,7 @@ impl Document {
     }
 
     /// The operation at this method and path, if there is one.
-    pub(crate) fn operation(&self, method: &Method, path: &str) -> Option<&Value> {
+    pub fn operation(&self, method: &Method, path: &str) -> Option<&Value> {
         let path = path.split('?').next().unwrap();
         let segments: Vec<_> = path.split('/').collect();
         let is_it = |template: &str| {
@@ -43,7 +43,7 @@ impl Document {
     }
 
     /// What a reference, if it is one, refers to.
-    pub(crate) fn resolved<'d>(&'d self, value: &'d Value) -> &'d Value {
+    pub fn resolved<'d>(&'d self, value: &'d Value) -> &'d Value {
         match value["$ref"].as_str() {
             Some(reference) => {
                 let pointer = reference.strip_prefix('#').unwrap();
@@ -54,7 +54,7 @@ impl Document {
     }
 
     /// What `schema`, a part of the document, has against `value`.
-    pub(crate) fn faults(&self, schema: &Value, value: &Value) -> String {
+    pub fn faults(&self, schema: &Value, value: &Value) -> String {
         let whole = json!({
             "allOf": [schema],
             "unevaluatedProperties": schema.get("allOf").is_none(),
@@ -73,7 +73,7 @@ impl Document {
 
     /// Fails unless the document says that this may be answered: the status, the
     /// headers and the body. What has no operation there is not looked at.
-    pub(crate) fn accepts(
+    pub fn accepts(
         &self,
         method: &Method,
         path: &str,
@@ -134,7 +134,7 @@ impl Document {
         }
     }
 
-    pub(crate) fn value(&self) -> &Value {
+    pub fn value(&self) -> &Value {
         &self.0
     }
 }

@@ -1,11 +1,14 @@
 //! The examples that serve HTTP, each as a process of its own, and the mails
 //! that it prints.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
+
+use serde_json::json;
 
 /// So that what was begun goes on after a restart.
 const SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=";
@@ -13,7 +16,7 @@ const SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The running example; it is killed when this is dropped.
-pub(crate) struct Example {
+pub struct Example {
     process: Child,
     addr: String,
     greeting: String,
@@ -22,10 +25,10 @@ pub(crate) struct Example {
 
 /// A mail that was printed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Printed {
-    pub(crate) to: String,
-    pub(crate) subject: String,
-    pub(crate) text: String,
+pub struct Printed {
+    pub to: String,
+    pub subject: String,
+    pub text: String,
 }
 
 #[derive(Default)]
@@ -44,7 +47,7 @@ impl Drop for Example {
 impl Example {
     /// Starts the example called `name` on a free port, with this environment
     /// and no other, and waits until it listens.
-    pub(crate) fn start(name: &str, environment: &[(&str, &str)]) -> Self {
+    pub fn start(name: &str, environment: &[(&str, &str)]) -> Self {
         let mut process = Command::new(binary(name))
             .env_clear()
             .envs([("ADDR", "127.0.0.1:0"), ("AUTH_SECRET", SECRET)])
@@ -80,26 +83,31 @@ impl Example {
 
     /// Asks it to stop.
     #[cfg(unix)]
-    pub(crate) fn terminate(&self) {
+    pub fn terminate(&self) {
         let kill = Command::new("kill")
             .arg(self.process.id().to_string())
             .status();
         assert!(kill.unwrap().success());
     }
 
+    /// Waits until it has stopped, which it is asked to by [`terminate`](Self::terminate).
+    pub fn wait(mut self) {
+        assert!(self.process.wait().unwrap().success());
+    }
+
     /// Where it listens.
-    pub(crate) fn addr(&self) -> &str {
+    pub fn addr(&self) -> &str {
         &self.addr
     }
 
     /// What it said when it listened.
-    pub(crate) fn greeting(&self) -> &str {
+    pub fn greeting(&self) -> &str {
         &self.greeting
     }
 
     /// Takes the oldest mail to `to` whose subject begins with `subject`, and
     /// waits for it if need be.
-    pub(crate) fn mail(&self, to: &str, subject: &str) -> Printed {
+    pub fn mail(&self, to: &str, subject: &str) -> Printed {
         let begin = Instant::now();
         let mut mails = self.mailbox.mails.lock().unwrap();
         loop {
@@ -117,7 +125,7 @@ impl Example {
     }
 
     /// Mails to `to` that nobody took.
-    pub(crate) fn mails_left(&self, to: &str) -> Vec<Printed> {
+    pub fn mails_left(&self, to: &str) -> Vec<Printed> {
         let mails = self.mailbox.mails.lock().unwrap();
         mails.iter().filter(|mail| mail.to == to).cloned().collect()
     }
@@ -125,7 +133,7 @@ impl Example {
 
 impl Printed {
     /// The token of the link to `page`, which is in the mail once.
-    pub(crate) fn token(&self, page: &str) -> String {
+    pub fn token(&self, page: &str) -> String {
         let begin = format!("{page}#token=");
         let mut links = self.text.split(&begin).skip(1);
         let (Some(link), None) = (links.next(), links.next()) else {
@@ -171,13 +179,43 @@ fn printed(lines: &[String]) -> Printed {
     }
 }
 
-/// The example that `cargo test` built beside this test.
-pub(crate) fn binary(name: &str) -> PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    let path = path.join("examples").join(name);
-    let tells = format!("build it first: cargo build --example {name} (a whole `cargo test` does)");
+/// Sends one request to the server at `addr`: `head` without `Host` and the length of
+/// the body. Returns the status and the body of the answer.
+pub fn ask(addr: &str, head: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    let length = body.len();
+    let named = "Host: example\r\nConnection: close\r\nContent-Type: application/json";
+    write!(
+        stream,
+        "{head}\r\n{named}\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned())
+}
+
+/// The body of a `POST /register`.
+pub fn registration(email: &str) -> String {
+    let (password, name) = (crate::bed::PASSWORD, "Ann");
+    json!({"email": email, "name": name, "password": password, "confirm_password": password})
+        .to_string()
+}
+
+/// An address of this machine at which nothing listens.
+pub fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// The example that `cargo test --workspace` built beside this test.
+pub fn binary(name: &str) -> PathBuf {
+    let path = crate::profile().join("examples").join(name);
+    let tells = format!(
+        "build it first: cargo build --example {name} --all-features (`cargo test --workspace` does)"
+    );
     assert!(path.exists(), "{} is not there; {tells}", path.display());
     path
 }

@@ -14,7 +14,7 @@ use admittance::user::{PasswordHash, User, UserStatus};
 
 /// A scheme whose verification waits until the test lets it through, and then
 /// finds every password wrong.
-pub(crate) struct Gate {
+pub struct Gate {
     entered: Mutex<Sender<()>>,
     opened: Mutex<Receiver<()>>,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Gate {
 impl Gate {
     /// The scheme, a receiver of each verification that begins, and a sender that
     /// lets one of them through.
-    pub(crate) fn new() -> (Self, Receiver<()>, Sender<()>) {
+    pub fn new() -> (Self, Receiver<()>, Sender<()>) {
         let ((entered, enters), (open, opened)) = (channel(), channel());
         let gate = Self {
             entered: Mutex::new(entered),
@@ -33,7 +33,7 @@ impl Gate {
 
     /// Makes `config` verify with the gate, on one thread and without a deadline: a
     /// verification at the gate then keeps all others waiting.
-    pub(crate) fn block(self, config: &mut AuthConfig) {
+    pub fn block(self, config: &mut AuthConfig) {
         config.hashing.threads = NonZeroUsize::new(1);
         config.hashing.queue_deadline = Duration::from_secs(3600);
         config.hashing.run_deadline = Duration::from_secs(3600);
@@ -42,7 +42,7 @@ impl Gate {
 
     /// Stores a user with the address `email` whose hash is one of the gate's. Apart
     /// from that the user is like the one with the address `template`.
-    pub(crate) async fn plant(store: &impl Store, template: &str, email: &str) {
+    pub async fn plant(store: &impl Store, template: &str, email: &str) {
         let template = Email::parse(template).unwrap();
         let template = store.user_by_email(template.canonical()).await;
         let user = User {

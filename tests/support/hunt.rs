@@ -10,7 +10,7 @@ use base64ct::{Base64, Base64Url, Encoding};
 
 /// Everything that was logged.
 #[derive(Clone, Default)]
-pub(crate) struct Log(pub(crate) Arc<Mutex<Vec<u8>>>);
+pub struct Log(pub Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -40,7 +40,7 @@ struct Haystack {
 
 /// What must not be found, and where it was looked for.
 #[derive(Default)]
-pub(crate) struct Hunt {
+pub struct Hunt {
     needles: Vec<Needle>,
     haystacks: Vec<Haystack>,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Hunt {
 impl Hunt {
     /// Looks for `secret` as it is, in base64 and in hex, and as `Debug` shows
     /// bytes.
-    pub(crate) fn secret(&mut self, name: &str, secret: &[u8]) {
+    pub fn secret(&mut self, name: &str, secret: &[u8]) {
         self.needle(name, secret, false);
     }
 
@@ -75,7 +75,7 @@ impl Hunt {
         });
     }
 
-    pub(crate) fn tokens(&mut self, name: &str, tokens: &Tokens) {
+    pub fn tokens(&mut self, name: &str, tokens: &Tokens) {
         let token = tokens.token.expose_secret();
         // The signature is what makes it a secret.
         let signature = token.rsplit('.').next().unwrap();
@@ -86,12 +86,12 @@ impl Hunt {
     }
 
     /// Of these only the store may know.
-    pub(crate) fn hash(&mut self, name: &str, hash: &PasswordHash) {
+    pub fn hash(&mut self, name: &str, hash: &PasswordHash) {
         let output = hash.expose_secret().rsplit('$').next().unwrap();
         self.needle(&format!("{name}: password hash"), output.as_bytes(), true);
     }
 
-    pub(crate) fn look_in(&mut self, place: &str, text: impl Into<String>) {
+    pub fn look_in(&mut self, place: &str, text: impl Into<String>) {
         self.haystacks.push(Haystack {
             place: place.to_owned(),
             text: text.into(),
@@ -100,7 +100,7 @@ impl Hunt {
     }
 
     /// Looks through all that a store holds, which must have `said` in it.
-    pub(crate) fn look_in_store(&mut self, place: &str, contents: Vec<String>, said: &[&str]) {
+    pub fn look_in_store(&mut self, place: &str, contents: Vec<String>, said: &[&str]) {
         for said in said {
             let is_said = contents.iter().any(|text| text.contains(said));
             assert!(is_said, "{said} is not in {place}: {contents:#?}");
@@ -113,12 +113,12 @@ impl Hunt {
             }));
     }
 
-    pub(crate) fn look_at(&mut self, place: &str, value: &dyn Debug) {
+    pub fn look_at(&mut self, place: &str, value: &dyn Debug) {
         self.look_in(&format!("Debug of {place}"), format!("{value:?}"));
         self.look_in(&format!("Debug of {place}"), format!("{value:#?}"));
     }
 
-    pub(crate) fn look_at_error(&mut self, place: &str, error: &(dyn std::error::Error + 'static)) {
+    pub fn look_at_error(&mut self, place: &str, error: &(dyn std::error::Error + 'static)) {
         let mut next = Some(error);
         while let Some(error) = next {
             self.look_in(&format!("error of {place}"), error.to_string());
@@ -127,7 +127,7 @@ impl Hunt {
         }
     }
 
-    pub(crate) fn found(&self) -> Vec<String> {
+    pub fn found(&self) -> Vec<String> {
         let mut found = Vec::new();
         for Haystack {
             place,
@@ -149,7 +149,7 @@ impl Hunt {
     }
 
     /// How many secrets were looked for, and in how many places.
-    pub(crate) fn size(&self) -> (usize, usize) {
+    pub fn size(&self) -> (usize, usize) {
         (self.needles.len(), self.haystacks.len())
     }
 }

@@ -19,7 +19,7 @@ impl Write for Log {
 }
 
 /// What `work` logs on this thread, at every level.
-pub(crate) async fn logged(work: impl Future<Output = ()>) -> String {
+pub async fn logged(work: impl Future<Output = ()>) -> String {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()

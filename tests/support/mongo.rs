@@ -22,14 +22,14 @@ use mongodb::options::ClientOptions;
 const TELLS: &str = "the MongoDB tests need a server: set MONGODB_URI to one, or put mongod on the \
                      PATH, or let them install SecantusDB from PyPI (Python 3 with venv and pip; \
                      set PYTHON to it if it is not python3)";
-const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/secantusdb.txt");
+const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/support/secantusdb.txt");
 /// Long enough for any machine: a test waits for it only when it fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server of the tests' own. It is stopped by `kill -9` when it is dropped, and
 /// when the process that started it ends, however that ends: the server's shell
 /// waits for the other end of a pipe to close.
-pub(crate) struct Server {
+pub struct Server {
     shell: Child,
     port: u16,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on `port` that keeps its data in `folder`, and waits
     /// until it listens.
-    pub(crate) fn start(folder: &Path, port: u16) -> Self {
+    pub fn start(folder: &Path, port: u16) -> Self {
         const KEEP: &str = r#""$@" >"$LOG" 2>&1 & echo $!; cat >/dev/null; kill -9 $!; wait"#;
         fs::create_dir_all(folder).unwrap();
         let log = folder.with_extension("log");
@@ -68,7 +68,7 @@ impl Server {
     }
 
     /// The connection string.
-    pub(crate) fn uri(&self) -> String {
+    pub fn uri(&self) -> String {
         format!("mongodb://127.0.0.1:{}/", self.port)
     }
 }
@@ -118,7 +118,7 @@ fn command(folder: &Path, port: u16) -> Vec<String> {
 
 /// The stand-in, installed on first use.
 fn secantusdb() -> PathBuf {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("secantusdb");
+    let home = crate::folder().join("secantusdb");
     fs::create_dir_all(&home).unwrap();
     let lock = File::create(home.join("lock")).unwrap();
     lock.lock().unwrap();
@@ -155,10 +155,10 @@ fn run(command: &mut Command) {
 }
 
 /// A folder for a server that nobody uses, and a port that is free.
-pub(crate) fn place() -> (PathBuf, u16) {
+pub fn place() -> (PathBuf, u16) {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let servers = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mongo");
+    let servers = crate::folder().join("mongo");
     let folder = servers.join(format!("{}-{number}", id()));
     let _ = fs::remove_dir_all(&folder);
     let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr();
@@ -215,7 +215,7 @@ fn uri() -> String {
 }
 
 /// A connection string that names a fresh database.
-pub(crate) fn fresh_uri() -> String {
+pub fn fresh_uri() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let uri = uri();
@@ -226,7 +226,7 @@ pub(crate) fn fresh_uri() -> String {
 
 /// Options for clients of a fresh database. Its name is also the
 /// clients' name: fail points can tell by it whom to fail.
-pub(crate) async fn options() -> ClientOptions {
+pub async fn options() -> ClientOptions {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = format!("admittance_test_{}_{number}", id());
@@ -234,7 +234,7 @@ pub(crate) async fn options() -> ClientOptions {
 }
 
 /// Options for clients of the database `name` on the server at `uri`.
-pub(crate) async fn options_of(uri: &str, name: &str) -> ClientOptions {
+pub async fn options_of(uri: &str, name: &str) -> ClientOptions {
     let mut options = ClientOptions::parse(uri).await.unwrap();
     options.app_name = Some(name.to_owned());
     options.default_database = Some(name.to_owned());
@@ -247,14 +247,14 @@ pub(crate) async fn options_of(uri: &str, name: &str) -> ClientOptions {
 
 /// A store over the database that `options` name. Its client belongs to the
 /// runtime that calls this.
-pub(crate) async fn store_over(options: ClientOptions) -> MongoStore {
+pub async fn store_over(options: ClientOptions) -> MongoStore {
     let client = Client::with_options(options).unwrap();
     let database = client.default_database().unwrap();
     MongoStore::new(database, config()).await.unwrap()
 }
 
 /// The default settings, but for deadlines that no machine is too slow for.
-pub(crate) fn config() -> MongoConfig {
+pub fn config() -> MongoConfig {
     let mut config = MongoConfig::default().insecure_for_tests();
     config.deadline = PATIENCE;
     config

@@ -5,17 +5,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const REQUIREMENTS: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/tests/support/requirements.txt"
-);
+const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/support/requirements.txt");
 const TELLS: &str = "the interoperation tests need Python 3 with venv and pip, and packages from \
                      PyPI: install python3 (Debian: python3-venv), or set PYTHON to it";
 
 /// The interpreter of the virtual environment under `target/`, which is made
 /// on first use and again when the requirements change.
-pub(crate) fn interpreter() -> PathBuf {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+pub fn interpreter() -> PathBuf {
+    let home = crate::folder().join("python");
     fs::create_dir_all(&home).unwrap();
     let lock = File::create(home.join("lock")).unwrap();
     lock.lock().unwrap();
@@ -49,7 +46,7 @@ pub(crate) fn interpreter() -> PathBuf {
 
 /// Runs `script` with `input` on its standard input and returns what it prints.
 /// A script that fails fails the test, with its own words.
-pub(crate) fn script(script: &str, input: &str) -> String {
+pub fn script(script: &str, input: &str) -> String {
     let mut child = Command::new(interpreter())
         .args(["-c", script])
         .stdin(Stdio::piped())

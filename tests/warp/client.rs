@@ -12,7 +12,7 @@ use warp::http::Response;
 use warp::test::RequestBuilder;
 use warp::{Filter, Rejection, Reply};
 
-use crate::support::bed::{Bed, PASSWORD, config};
+use support::bed::{Bed, PASSWORD, config};
 
 pub(crate) type App = BoxedFilter<(Box<dyn Reply>,)>;
 

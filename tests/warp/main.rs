@@ -6,9 +6,6 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod client;
 mod rejections;
 mod routes;

@@ -19,7 +19,7 @@ use warp::Filter;
 use warp::http::{Request, Response};
 
 use crate::client::{Answer, Client, app, bearer, read, registration, request, send};
-use crate::support::bed::config;
+use support::bed::config;
 
 fn with_admin(admin: bool) -> Client {
     let mut http = HttpConfig::default();

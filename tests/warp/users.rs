@@ -12,7 +12,7 @@ use serde_json::json;
 use warp::Filter;
 
 use crate::client::{App, Client, app, bearer, registration, request, send};
-use crate::support::bed::{PASSWORD, config};
+use support::bed::{PASSWORD, config};
 
 fn name(user: CurrentUser) -> String {
     user.user().name.as_str().to_owned()

@@ -30,7 +30,7 @@ pub use filter::BreachFilter;
 #[cfg(feature = "breach-filter")]
 pub use format::{BreachFilterError, MAX_FILTER_BYTES};
 pub use query::BreachQuery;
-#[cfg(any(test, feature = "test-util"))]
+#[cfg(feature = "test-util")]
 pub use range::MockRangeClient;
 pub use range::{MAX_RANGE_BYTES, RangeCheck, RangeClient, RangeError};
 
@@ -41,7 +41,7 @@ use crate::error::Cause;
 /// It is asked once for each password that is to be set and that the
 /// [`PasswordPolicy`](crate::password::PasswordPolicy) accepts; never at a
 /// login.
-#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[cfg_attr(feature = "test-util", mockall::automock)]
 #[async_trait]
 pub trait BreachCheck: Send + Sync + 'static {
     /// Whether the password in `query` is known to have leaked.

@@ -38,7 +38,7 @@ pub const MAX_RANGE_BYTES: usize = 1 << 20;
 ///
 /// let check = RangeCheck::new(Files("/var/lib/ranges".into()));
 /// ```
-#[cfg_attr(any(test, feature = "test-util"), mockall::automock)]
+#[cfg_attr(feature = "test-util", mockall::automock)]
 #[async_trait]
 pub trait RangeClient: Send + Sync + 'static {
     /// The body of the answer for `prefix`: 5 hex digits in upper case, all

@@ -9,8 +9,8 @@ use admittance::store::UserStore;
 use super::ops::CAP;
 use super::run::new_profile;
 use super::{ANN, NEW, Op, Outcome, Scene};
-use crate::asks::{confirm_password, resend, verify};
-use crate::support::bed::{OTHER_PASSWORD, PASSWORD, login, registration};
+use support::asks::{confirm_password, resend, verify};
+use support::bed::{OTHER_PASSWORD, PASSWORD, login, registration};
 
 impl Scene {
     pub(super) async fn check_register(&self, outcome: &Outcome) {

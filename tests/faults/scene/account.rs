@@ -5,8 +5,8 @@ use admittance::mail::MailKind;
 use admittance::secret::MailToken;
 
 use super::{ANN, BOB, NEW, Outcome, Scene};
-use crate::asks::{change_email, confirm_email, delete, is_dead};
-use crate::support::bed::PASSWORD;
+use support::asks::{change_email, confirm_email, delete, is_dead};
+use support::bed::PASSWORD;
 
 impl Scene {
     pub(super) async fn check_change_email(&self) {

@@ -11,8 +11,8 @@ use admittance::user::UserStatus;
 
 use super::ops::clerk;
 use super::{ANN, BOB, Op, Outcome, Scene, administrator};
-use crate::asks::Answer;
-use crate::support::bed::PASSWORD;
+use support::asks::Answer;
+use support::bed::PASSWORD;
 
 impl Scene {
     /// The operation, if it is one that needs an administrator. It borrows

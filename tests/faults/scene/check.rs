@@ -15,8 +15,8 @@ use admittance::test_util::Mailbox;
 use admittance::user::{User, UserStatus};
 
 use super::{ANN, BOB, EVE, NEW, Op, Outcome, SLOW, Scene, WRONG, administrator};
-use crate::asks::{confirm_email, disown, is_dead, is_dead_for_session, reset, verify};
-use crate::support::bed::{OTHER_PASSWORD, PASSWORD};
+use support::asks::{confirm_email, disown, is_dead, is_dead_for_session, reset, verify};
+use support::bed::{OTHER_PASSWORD, PASSWORD};
 
 impl Scene {
     /// I2, I7: the deciding write has not happened, so nothing has: no account

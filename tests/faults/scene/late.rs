@@ -14,8 +14,8 @@ use admittance::user::UserStatus;
 
 use super::ops::clerk;
 use super::{ANN, Op, Scene, administrator};
-use crate::asks::{forgot, reset};
-use crate::support::bed::{OTHER_PASSWORD, PASSWORD, registration};
+use support::asks::{forgot, reset};
+use support::bed::{OTHER_PASSWORD, PASSWORD, registration};
 
 const THIRD_PASSWORD: &str = "tundra^Copper 61 violin";
 

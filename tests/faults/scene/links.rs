@@ -9,8 +9,8 @@ use admittance::store::{SessionStore, TokenStore};
 
 use super::ops::CAP;
 use super::{ANN, BOB, EVE, NEW, Op, Outcome, Scene};
-use crate::asks::{Answer, disown, forgot, is_dead, resend, reset, verify};
-use crate::support::bed::{OTHER_PASSWORD, PASSWORD, registration};
+use support::asks::{Answer, disown, forgot, is_dead, resend, reset, verify};
+use support::bed::{OTHER_PASSWORD, PASSWORD, registration};
 
 impl Scene {
     /// The link that was mailed, or another one that is asked for (I10).

@@ -6,7 +6,7 @@ use admittance::error::AuthError;
 use admittance::lockout::{LockoutPolicy, LockoutStep};
 
 use super::{ANN, Outcome, Scene, WRONG};
-use crate::asks::Answer;
+use support::asks::Answer;
 
 /// The first step of the table by which scenes lock accounts.
 fn first_step() -> LockoutStep {

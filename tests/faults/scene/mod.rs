@@ -41,10 +41,10 @@ use admittance::time::Timestamp;
 use admittance::user::{User, UserStatus};
 
 pub(crate) use self::ops::{OPS, Op, administrator};
-use crate::asks::{Answer, change_email, forgot};
-use crate::faulty::FaultyStore;
-use crate::support::bed::{Bed, Builder, PASSWORD, config, mail_config, registration};
 use crate::truth::Truth;
+use support::asks::{Answer, change_email, forgot};
+use support::bed::{Bed, Builder, PASSWORD, config, mail_config, registration};
+use support::faulty::FaultyStore;
 
 pub(crate) const ANN: &str = "ann@example.org";
 pub(crate) const BOB: &str = "bob@example.org";

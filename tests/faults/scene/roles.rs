@@ -6,7 +6,7 @@ use admittance::service::UserView;
 
 use super::ops::clerk;
 use super::{ANN, BOB, Op, Outcome, Scene, administrator, shape};
-use crate::support::bed::PASSWORD;
+use support::bed::PASSWORD;
 
 impl Scene {
     pub(super) async fn check_roles(&self, outcome: &Outcome) {

@@ -9,11 +9,11 @@ use admittance::service::{
 use serde_json::json;
 
 use super::{ANN, BOB, EVE, NEW, Op, Scene, WRONG};
-use crate::asks::{
+use support::asks::{
     Answer, change, change_email, confirm_email, confirm_password, delete, disown, forgot, resend,
     reset, verify, verify_from,
 };
-use crate::support::bed::{OTHER_PASSWORD, PASSWORD, login, registration};
+use support::bed::{OTHER_PASSWORD, PASSWORD, login, registration};
 
 impl Scene {
     /// Where the operation is asked for from, and in which session's place.

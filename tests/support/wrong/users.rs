@@ -14,9 +14,9 @@ use admittance::user::{
 use async_trait::async_trait;
 
 use super::Fault::{self, *};
-use super::{FaultyStore, Tables};
+use super::{Tables, WrongStore};
 
-impl FaultyStore {
+impl WrongStore {
     fn email(&self, email: &CanonicalEmail) -> CanonicalEmail {
         if self.has(FoldsEmails) {
             let folded = email.as_str().to_uppercase().to_lowercase();
@@ -113,7 +113,7 @@ impl FaultyStore {
 }
 
 #[async_trait]
-impl UserStore for FaultyStore {
+impl UserStore for WrongStore {
     async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError> {
         let user = self.kept_user(user);
         let check = |tables: &Tables| {

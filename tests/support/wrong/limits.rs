@@ -9,12 +9,12 @@ use admittance::time::Timestamp;
 use async_trait::async_trait;
 
 use super::Fault::*;
-use super::{FaultyStore, Tables};
+use super::{Tables, WrongStore};
 
 const FAR: Duration = Duration::from_secs(86_400);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-impl FaultyStore {
+impl WrongStore {
     fn few(&self, hits: &[Hit]) -> Result<(), StoreError> {
         match hits.len() <= MAX_HITS || self.has(TakesAnyNumberOfBudgets) {
             true => Ok(()),
@@ -58,7 +58,7 @@ impl FaultyStore {
 }
 
 #[async_trait]
-impl LimitStore for FaultyStore {
+impl LimitStore for WrongStore {
     async fn hit_all(&self, hits: &[Hit], now: Timestamp) -> Result<Decision, StoreError> {
         self.few(hits)?;
         let hits = match self.fault {

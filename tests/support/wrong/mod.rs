@@ -22,7 +22,7 @@ use async_trait::async_trait;
 
 /// What is wrong with the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     Nothing,
 
     DropsPreferences,
@@ -241,13 +241,13 @@ struct Tables {
     events: HashMap<EventId, AuditRecord>,
 }
 
-pub(crate) struct FaultyStore {
+pub struct WrongStore {
     fault: Fault,
     tables: Mutex<Tables>,
 }
 
-impl FaultyStore {
-    pub(crate) fn with(fault: Fault) -> Self {
+impl WrongStore {
+    pub fn with(fault: Fault) -> Self {
         Self {
             fault,
             tables: Mutex::default(),
@@ -324,7 +324,7 @@ impl FaultyStore {
     }
 }
 
-impl FaultyStore {
+impl WrongStore {
     /// Ends the sessions of `user` that are meant.
     async fn end_all(&self, user: UserId, is_meant: impl Fn(&Session) -> bool) -> u64 {
         let list = |tables: &Tables| {
@@ -347,7 +347,7 @@ impl FaultyStore {
 }
 
 #[async_trait]
-impl SessionStore for FaultyStore {
+impl SessionStore for WrongStore {
     async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError> {
         let session = self.kept_session(session);
         let check = |tables: &Tables| {

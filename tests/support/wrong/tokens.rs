@@ -7,9 +7,9 @@ use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use async_trait::async_trait;
 
 use super::Fault::*;
-use super::{FaultyStore, Tables};
+use super::{Tables, WrongStore};
 
-impl FaultyStore {
+impl WrongStore {
     fn kept_token(&self, token: &OneTimeToken) -> OneTimeToken {
         let mut token = token.clone();
         if self.has(DropsRegistration) {
@@ -27,7 +27,7 @@ impl FaultyStore {
 }
 
 #[async_trait]
-impl TokenStore for FaultyStore {
+impl TokenStore for WrongStore {
     async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError> {
         let token = self.kept_token(token);
         let check = |tables: &Tables| {

@@ -7,9 +7,9 @@ use admittance::time::Timestamp;
 use async_trait::async_trait;
 
 use super::Fault::*;
-use super::{FaultyStore, Tables};
+use super::{Tables, WrongStore};
 
-impl FaultyStore {
+impl WrongStore {
     fn kept_event(&self, record: &AuditRecord) -> AuditRecord {
         let mut record = record.clone();
         if self.has(DropsActor) {
@@ -65,7 +65,7 @@ impl FaultyStore {
 }
 
 #[async_trait]
-impl AuditStore for FaultyStore {
+impl AuditStore for WrongStore {
     async fn append_event(&self, record: &AuditRecord, keep: usize) -> Result<Insert, StoreError> {
         let record = self.kept_event(record);
         let find = |tables: &Tables| self.repeated(tables, &record);

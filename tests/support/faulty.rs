@@ -24,7 +24,7 @@ use crate::lanes::Gate;
 
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// It fails, and nothing was done.
     ErrorBefore,
     /// It is done, but what is heard of it is an error.
@@ -41,7 +41,7 @@ pub(crate) enum Fault {
 }
 
 /// The faults that act at once. [`Fault::Late`] needs a test that delivers.
-pub(crate) const FAULTS: [Fault; 5] = [
+pub const FAULTS: [Fault; 5] = [
     Fault::ErrorBefore,
     Fault::ErrorAfter,
     Fault::Delay,
@@ -80,14 +80,14 @@ struct Plan {
 
 /// A [`Store`] that injects one [`Fault`]. Clones share the plan.
 #[derive(Clone)]
-pub(crate) struct FaultyStore<S> {
+pub struct FaultyStore<S> {
     inner: S,
     plan: Arc<Mutex<Plan>>,
     gate: Arc<Gate>,
 }
 
 impl<S: Store + Clone> FaultyStore<S> {
-    pub(crate) fn new(inner: S) -> Self {
+    pub fn new(inner: S) -> Self {
         Self {
             inner,
             plan: Arc::default(),
@@ -96,22 +96,22 @@ impl<S: Store + Clone> FaultyStore<S> {
     }
 
     /// The gate that makes operations take turns.
-    pub(crate) fn gate(&self) -> &Gate {
+    pub fn gate(&self) -> &Gate {
         &self.gate
     }
 
     /// The store beneath.
-    pub(crate) fn inner(&self) -> &S {
+    pub fn inner(&self) -> &S {
         &self.inner
     }
 
     /// Injects `fault` at the `call`-th call from now on.
-    pub(crate) fn inject(&self, call: usize, fault: Fault) {
+    pub fn inject(&self, call: usize, fault: Fault) {
         self.set(Some((call, Turn::Fault(fault))), 0);
     }
 
     /// Runs the future of `hook` before the `call`-th call from now on.
-    pub(crate) fn hook<F>(&self, call: usize, hook: impl Fn() -> F + Send + Sync + 'static)
+    pub fn hook<F>(&self, call: usize, hook: impl Fn() -> F + Send + Sync + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -121,29 +121,29 @@ impl<S: Store + Clone> FaultyStore<S> {
 
     /// Calls `hook` at the `point`-th point from now on, and yields there.
     /// There is a point before each call and one after it.
-    pub(crate) fn at_point(&self, point: usize, hook: impl Fn() + Send + Sync + 'static) {
+    pub fn at_point(&self, point: usize, hook: impl Fn() + Send + Sync + 'static) {
         self.set(None, 3);
         self.plan.lock().unwrap().point = Some((point, Arc::new(hook)));
     }
 
     /// Counts from now on, and gives way `yields` times around each act.
-    pub(crate) fn watch(&self, yields: usize) {
+    pub fn watch(&self, yields: usize) {
         self.set(None, yields);
     }
 
     /// Takes the act that is to be late; awaiting it delivers it.
-    pub(crate) fn late(&self) -> Option<Late> {
+    pub fn late(&self) -> Option<Late> {
         self.plan.lock().unwrap().late.take()
     }
 
     /// The number of calls since the plan was set that were made by the task of
     /// the first call: those of the operation, without those in the background.
-    pub(crate) fn foreground(&self) -> usize {
+    pub fn foreground(&self) -> usize {
         self.plan.lock().unwrap().by_first
     }
 
     /// Works from now on. Returns the calls since the plan was set.
-    pub(crate) fn calm(&self) -> Vec<&'static str> {
+    pub fn calm(&self) -> Vec<&'static str> {
         let calls = std::mem::take(&mut self.plan.lock().unwrap().calls);
         self.set(None, 0);
         calls

@@ -8,12 +8,12 @@ use admittance::service::{
 };
 use admittance::store::Store;
 
-use crate::support::bed::Bed;
+use crate::bed::Bed;
 
 /// What an operation gave: tokens, if it gives any.
-pub(crate) type Answer = Result<Option<Tokens>, AuthError>;
+pub type Answer = Result<Option<Tokens>, AuthError>;
 
-pub(crate) async fn verify<S: Store + Clone>(
+pub async fn verify<S: Store + Clone>(
     bed: &Bed<S>,
     link: &MailToken,
     password: Option<&str>,
@@ -22,7 +22,7 @@ pub(crate) async fn verify<S: Store + Clone>(
     verify_from(&bed.here, bed, link, password, who).await
 }
 
-pub(crate) async fn verify_from<S: Store + Clone>(
+pub async fn verify_from<S: Store + Clone>(
     here: &RequestContext,
     bed: &Bed<S>,
     link: &MailToken,
@@ -42,7 +42,7 @@ pub(crate) async fn verify_from<S: Store + Clone>(
     })
 }
 
-pub(crate) async fn resend<S: Store + Clone>(bed: &Bed<S>, email: &str) -> Answer {
+pub async fn resend<S: Store + Clone>(bed: &Bed<S>, email: &str) -> Answer {
     let request = email_request(email);
     bed.auth
         .resend_verification(request, &bed.here)
@@ -50,14 +50,14 @@ pub(crate) async fn resend<S: Store + Clone>(bed: &Bed<S>, email: &str) -> Answe
         .map(|_| None)
 }
 
-pub(crate) async fn disown<S: Store + Clone>(bed: &Bed<S>, link: &MailToken) -> Answer {
+pub async fn disown<S: Store + Clone>(bed: &Bed<S>, link: &MailToken) -> Answer {
     bed.auth
         .disown_email(link_request(link), &bed.here)
         .await
         .map(|_| None)
 }
 
-pub(crate) async fn forgot<S: Store + Clone>(bed: &Bed<S>, email: &str) -> Answer {
+pub async fn forgot<S: Store + Clone>(bed: &Bed<S>, email: &str) -> Answer {
     let request = email_request(email);
     bed.auth
         .forgot_password(request, &bed.here)
@@ -65,11 +65,7 @@ pub(crate) async fn forgot<S: Store + Clone>(bed: &Bed<S>, email: &str) -> Answe
         .map(|_| None)
 }
 
-pub(crate) async fn reset<S: Store + Clone>(
-    bed: &Bed<S>,
-    link: &MailToken,
-    password: &str,
-) -> Answer {
+pub async fn reset<S: Store + Clone>(bed: &Bed<S>, link: &MailToken, password: &str) -> Answer {
     let request = ResetPassword {
         token: link.clone(),
         new_password: password.into(),
@@ -81,7 +77,7 @@ pub(crate) async fn reset<S: Store + Clone>(
         .map(|_| None)
 }
 
-pub(crate) async fn change_email<S: Store + Clone>(
+pub async fn change_email<S: Store + Clone>(
     bed: &Bed<S>,
     who: &Authenticated,
     to: &str,
@@ -97,7 +93,7 @@ pub(crate) async fn change_email<S: Store + Clone>(
         .map(|_| None)
 }
 
-pub(crate) async fn confirm_email<S: Store + Clone>(
+pub async fn confirm_email<S: Store + Clone>(
     bed: &Bed<S>,
     who: &Authenticated,
     link: &MailToken,
@@ -109,11 +105,7 @@ pub(crate) async fn confirm_email<S: Store + Clone>(
         .map(|_| None)
 }
 
-pub(crate) async fn delete<S: Store + Clone>(
-    bed: &Bed<S>,
-    who: &Authenticated,
-    password: &str,
-) -> Answer {
+pub async fn delete<S: Store + Clone>(bed: &Bed<S>, who: &Authenticated, password: &str) -> Answer {
     let request = DeleteAccount {
         current_password: password.into(),
     };
@@ -123,7 +115,7 @@ pub(crate) async fn delete<S: Store + Clone>(
         .map(|()| None)
 }
 
-pub(crate) async fn confirm_password<S: Store + Clone>(
+pub async fn confirm_password<S: Store + Clone>(
     bed: &Bed<S>,
     who: &Authenticated,
     password: &str,
@@ -147,7 +139,7 @@ fn link_request(link: &MailToken) -> LinkRequest {
     }
 }
 
-pub(crate) fn change(current: &str, new: &str) -> ChangePassword {
+pub fn change(current: &str, new: &str) -> ChangePassword {
     ChangePassword {
         current_password: current.into(),
         new_password: new.into(),
@@ -156,12 +148,12 @@ pub(crate) fn change(current: &str, new: &str) -> ChangePassword {
 }
 
 /// Whether it failed because the link is not good.
-pub(crate) fn is_dead<T>(answer: &Result<T, AuthError>) -> bool {
+pub fn is_dead<T>(answer: &Result<T, AuthError>) -> bool {
     matches!(answer, Err(AuthError::InvalidLink))
 }
 
 /// Whether a link that the holder of a session presented is dead. If the session is
 /// dead too, the service refuses it before it looks at the link.
-pub(crate) fn is_dead_for_session<T>(answer: &Result<T, AuthError>) -> bool {
+pub fn is_dead_for_session<T>(answer: &Result<T, AuthError>) -> bool {
     is_dead(answer) || matches!(answer, Err(AuthError::InvalidToken))
 }

@@ -21,7 +21,7 @@ struct Turn {
 /// Holds back the acts of operations without a turn. An operation is identified
 /// by its task; acts of other tasks pass.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub struct Gate {
     turns: Mutex<HashMap<Id, Arc<Turn>>>,
     /// The turn of the next task that arrives.
     next: Mutex<Option<Arc<Turn>>>,
@@ -29,7 +29,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// Waits until the operation of this task may do another act.
-    pub(crate) async fn pass(&self) {
+    pub async fn pass(&self) {
         let Some(id) = tokio::task::try_id() else {
             return;
         };
@@ -49,7 +49,7 @@ impl Gate {
 }
 
 /// An operation that does its acts on command.
-pub(crate) struct Lane<T> {
+pub struct Lane<T> {
     turn: Arc<Turn>,
     task: JoinHandle<T>,
 }
@@ -57,7 +57,7 @@ pub(crate) struct Lane<T> {
 impl<T: Send + 'static> Lane<T> {
     /// Starts `operation` and runs it up to its first act of `store`, which is
     /// gated.
-    pub(crate) async fn start<S: Store + Clone>(
+    pub async fn start<S: Store + Clone>(
         store: &FaultyStore<S>,
         operation: impl Future<Output = T> + Send + 'static,
     ) -> Self {
@@ -73,17 +73,17 @@ impl<T: Send + 'static> Lane<T> {
     }
 
     /// Lets it do `acts` acts.
-    pub(crate) async fn go(&self, acts: usize) {
+    pub async fn go(&self, acts: usize) {
         self.turn.acts.add_permits(acts);
         self.settle().await;
     }
 
-    pub(crate) fn is_done(&self) -> bool {
+    pub fn is_done(&self) -> bool {
         self.task.is_finished()
     }
 
     /// Lets it run to its end.
-    pub(crate) async fn finish(self) -> T {
+    pub async fn finish(self) -> T {
         self.turn.acts.add_permits(1000);
         self.task.await.unwrap()
     }

@@ -1,0 +1,46 @@
+//! What the test programs and benchmarks share.
+
+#![expect(
+    missing_docs,
+    missing_debug_implementations,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "a test fails by panicking, and nothing here is published"
+)]
+
+use std::path::{Path, PathBuf};
+
+pub mod asks;
+pub mod bed;
+pub mod commands;
+pub mod document;
+pub mod example;
+pub mod faulty;
+pub mod gate;
+pub mod hunt;
+pub mod lanes;
+pub mod log;
+pub mod mongo;
+pub mod python;
+pub mod wrong;
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// Where Cargo puts what this program was built from: `target/debug`, say.
+pub fn profile() -> PathBuf {
+    // target/debug/deps/program-…
+    let program = std::env::current_exe().unwrap();
+    program.ancestors().nth(2).unwrap().to_owned()
+}
+
+/// The folder under `target` for what tests make and keep.
+pub fn folder() -> PathBuf {
+    profile().with_file_name("tmp")
+}
