@@ -132,7 +132,7 @@ def open_session(server, sink):
     server.ask("GET /email/verify?token=" + "x", "405")
     server.ask("POST /email/verify", "401 proof_required", {"token": link})
     server.ask("POST /email/verify", "200", {"token": link}, first["token"])
-    server.ask("POST /email/verify", "401 invalid_token", {"token": link}, first["token"])
+    server.ask("POST /email/verify", "401 invalid_link", {"token": link}, first["token"])
     profile = server.ask("GET /profile", "200", token=first["token"])
     assert profile["is_verified"] and profile["missing"] == [], profile
 
@@ -142,7 +142,7 @@ def open_session(server, sink):
     new = {"token": link, "new_password": OTHER, "confirm_password": OTHER}
     server.ask("POST /password/reset", "200", new)
     sink.next(ann)
-    server.ask("POST /password/reset", "401 invalid_token", new)
+    server.ask("POST /password/reset", "401 invalid_link", new)
     server.ask("GET /profile", "401 invalid_token", token=first["token"])
     server.ask("POST /login", "401 invalid_credentials", {"email": ann, "password": PASSWORD})
     token = server.ask("POST /login", "200", {"email": ann, "password": OTHER})["token"]

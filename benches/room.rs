@@ -22,7 +22,6 @@
     reason = "a benchmark that cannot start may panic, and prints its figures"
 )]
 
-#[cfg(feature = "mongodb")]
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
@@ -325,7 +324,6 @@ async fn in_memory(attack: (&str, Attack), requests: u32) {
     run(store, attack, requests, users - 3, rows).await;
 }
 
-#[cfg(feature = "mongodb")]
 async fn in_mongodb(attack: (&str, Attack), requests: u32) {
     let options = mongo::options().await;
     let client = mongodb::Client::with_options(options.clone()).unwrap();
@@ -350,11 +348,6 @@ async fn in_mongodb(attack: (&str, Attack), requests: u32) {
     };
     let accounts = (requests / 40).max(10);
     run(store, attack, requests, accounts, rows).await;
-}
-
-#[cfg(not(feature = "mongodb"))]
-async fn in_mongodb(_: (&str, Attack), _: u32) {
-    panic!("this needs the feature `mongodb`");
 }
 
 #[tokio::main]

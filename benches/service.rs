@@ -21,6 +21,7 @@ use admittance::config::{AuthConfig, LimitPolicy, SessionCheck};
 use admittance::email::Email;
 use admittance::id::{SessionId, UserId};
 use admittance::preferences::Preferences;
+use admittance::proof::{Method, Proof};
 use admittance::secret::SecretBytes;
 use admittance::service::{
     AuthService, ListSessions, LoginRequest, RefreshRequest, RegisterRequest, RequestContext,
@@ -101,7 +102,7 @@ async fn populated(size: u32, clock: &ManualClock, hash: &PasswordHash) -> Memor
             id: UserId::from_bytes(id(number)),
             email: Email::from_store(address.clone(), address),
             name: DisplayName::from_store("Ann Lee".to_owned()),
-            password_hash: hash.clone(),
+            password_hash: Some(hash.clone()),
             created_at: now,
             last_login: None,
             is_verified: true,
@@ -122,6 +123,7 @@ async fn populated(size: u32, clock: &ManualClock, hash: &PasswordHash) -> Memor
             user_id: user.id,
             auth_epoch: 0,
             created_at: now,
+            proofs: Proof::by_password(now).into(),
             last_seen_at: now,
             expires_at: end,
             absolute_expires_at: end,
@@ -149,6 +151,8 @@ fn access_token(number: u32, clock: &ManualClock) -> String {
         jti: "0".repeat(32),
         sid: SessionId::from_bytes(id(number)),
         epoch: 0,
+        auth_time: Some(now),
+        amr: vec![Method::Password],
         typ: TokenKind::Access,
     };
     keyring().sign(&claims).unwrap().expose_secret().to_owned()
@@ -264,7 +268,8 @@ async fn main() {
         .await
         .unwrap()
         .unwrap()
-        .password_hash;
+        .password_hash
+        .unwrap();
 
     let mut services = Vec::new();
     for size in SIZES {

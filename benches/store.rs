@@ -19,6 +19,7 @@ use admittance::id::{SessionId, UserId};
 use admittance::limit::{Hit, LimitKey, Quota};
 use admittance::lockout::{LockoutPolicy, LockoutStep};
 use admittance::preferences::Preferences;
+use admittance::proof::Proof;
 use admittance::session::{RotationPolicy, Session};
 use admittance::store::{
     Epoch, LimitStore, MemoryCapacity, MemoryStore, ProfileChange, Removal, RoleChange,
@@ -99,7 +100,7 @@ fn user(number: u32) -> User {
         id: user_id(number),
         email: email(number),
         name: DisplayName::from_store("Ann Lee".to_owned()),
-        password_hash: PasswordHash::new(HASH),
+        password_hash: Some(PasswordHash::new(HASH)),
         created_at: now(),
         last_login: None,
         is_verified: true,
@@ -119,6 +120,7 @@ fn session(number: u32, owner: u32) -> Session {
         user_id: user_id(owner),
         auth_epoch: 0,
         created_at: now(),
+        proofs: Proof::by_password(now()).into(),
         last_seen_at: now(),
         expires_at: later(),
         absolute_expires_at: later(),

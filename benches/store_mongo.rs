@@ -5,7 +5,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a benchmark"
@@ -20,6 +19,7 @@ use admittance::id::{SessionId, UserId};
 use admittance::limit::{Hit, LimitKey, Quota};
 use admittance::lockout::LockoutPolicy;
 use admittance::preferences::Preferences;
+use admittance::proof::Proof;
 use admittance::secret::MailToken;
 use admittance::session::{RotationPolicy, Session};
 use admittance::store::mongodb::MongoStore;
@@ -59,7 +59,7 @@ fn user(number: u32) -> User {
         id: UserId::from_bytes(id_bytes(number)),
         email: Email::parse(&format!("user{number}@example.org")).unwrap(),
         name: DisplayName::parse("A User").unwrap(),
-        password_hash: PasswordHash::new("h".repeat(97)),
+        password_hash: Some(PasswordHash::new("h".repeat(97))),
         created_at: now(),
         last_login: None,
         is_verified: true,
@@ -79,6 +79,7 @@ fn session(number: u32) -> Session {
         user_id: UserId::from_bytes(id_bytes(number)),
         auth_epoch: 0,
         created_at: now(),
+        proofs: Proof::by_password(now()).into(),
         last_seen_at: now(),
         expires_at: now().saturating_add(POLICY.idle_timeout),
         absolute_expires_at: now().saturating_add(POLICY.idle_timeout * 4),
@@ -164,7 +165,7 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
     let pick = |number: u32| 1 + number * (size / 64);
     let new = |number: u32| 1_000_000 + number;
     let quota = Quota::new(5, Duration::from_secs(60));
-    let old = user(0).password_hash;
+    let old = user(0).password_hash.unwrap();
     let purpose = TokenPurpose::ResetPassword;
     let change = &ProfileChange {
         name: Some(DisplayName::parse("Another").unwrap()),

@@ -8,6 +8,7 @@
 use std::hint::black_box;
 
 use admittance::id::{SessionId, UserId};
+use admittance::proof::Method;
 use admittance::secret::SecretBytes;
 use admittance::time::Timestamp;
 use admittance::token::{Claims, Keyring, RefreshClaims, SigningKey, TokenKind};
@@ -36,6 +37,8 @@ fn tokens(criterion: &mut Criterion) {
         jti: "0f1e2d3c4b5a".to_owned(),
         sid: SessionId::from_bytes([2; 12]),
         epoch: 3,
+        auth_time: Some(0),
+        amr: vec![Method::Password],
         typ: TokenKind::Access,
     };
     let now = Timestamp::from_secs(0);

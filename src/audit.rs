@@ -9,45 +9,34 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::error::{ConfigError, ErrorCode};
 use crate::event::{AuthEvent, Notice, Notices, Operation, kept_agent};
 use crate::id::{EventId, SessionId, UserId};
 use crate::mail::MailKind;
+use crate::named::named;
 use crate::network::Network;
 use crate::time::Timestamp;
 
-/// The class of an event. Each class has its own limit for each user, so that neither
-/// failed attempts nor frequent actions of a session replace the record of the login
-/// that opened it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AuditClass {
-    /// It let somebody in or out, or changed who may get in or what they may do:
-    /// a login, another password or address, sessions that ended, roles.
-    Credentials,
-    /// Anything else that a live session asked for, done or refused.
-    Done,
-    /// A credential or an act on one was refused, or it is what anyone can ask for
-    /// who knows an address, or an administrator has looked.
-    Tried,
+named! {
+    /// The class of an event. Each class has its own limit for each user, so that neither
+    /// failed attempts nor frequent actions of a session replace the record of the login
+    /// that opened it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum AuditClass {
+        /// It let somebody in or out, or changed who may get in or what they may do:
+        /// a login, another password or address, sessions that ended, roles.
+        Credentials => "credentials",
+        /// Anything else that a live session asked for, done or refused.
+        Done => "done",
+        /// A credential or an act on one was refused, or it is what anyone can ask for
+        /// who knows an address, or an administrator has looked.
+        Tried => "tried",
+    }
 }
 
 impl AuditClass {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Credentials, Self::Done, Self::Tried];
-
-    /// The name, such as `done`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Credentials => "credentials",
-            Self::Done => "done",
-            Self::Tried => "tried",
-        }
-    }
-
     /// The class of `event`; `None` when it is not kept: it is about no known
     /// account, it comes in any number by itself or by a stranger's doing, or
     /// it changed nothing.

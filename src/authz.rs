@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::named::named;
+
 /// The text is not a name: 1 to 64 of `a-z 0-9 . : _ -`, starting with a letter.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a role or permission is 1 to 64 of a-z, 0-9, '.', ':', '_', '-', starting with a letter")]
@@ -86,44 +88,23 @@ name! {
     Permission
 }
 
-/// What the service itself asks a permission for: the acts of an
-/// administrator. Grant them by [`RolePolicy::administrator`], or one by one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AdminPermission {
-    /// `users:read`: to see accounts, their sessions, and what happened to them.
-    ReadUsers,
-    /// `users:status`: to disable and enable an account.
-    ChangeStatus,
-    /// `users:sessions`: to end an account's sessions.
-    EndSessions,
-    /// `users:reset`: to have a link mailed that sets a new password.
-    ResetPassword,
-    /// `users:roles`: to grant and revoke roles. Who has it is an administrator:
-    /// at least one active account keeps it.
-    ChangeRoles,
-}
-
-impl AdminPermission {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::ReadUsers,
-        Self::ChangeStatus,
-        Self::EndSessions,
-        Self::ResetPassword,
-        Self::ChangeRoles,
-    ];
-
-    /// The name, such as `users:read`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ReadUsers => "users:read",
-            Self::ChangeStatus => "users:status",
-            Self::EndSessions => "users:sessions",
-            Self::ResetPassword => "users:reset",
-            Self::ChangeRoles => "users:roles",
-        }
+named! {
+    /// What the service itself asks a permission for: the acts of an
+    /// administrator. Grant them by [`RolePolicy::administrator`], or one by one.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum AdminPermission {
+        /// `users:read`: to see accounts, their sessions, and what happened to them.
+        ReadUsers => "users:read",
+        /// `users:status`: to disable and enable an account.
+        ChangeStatus => "users:status",
+        /// `users:sessions`: to end an account's sessions.
+        EndSessions => "users:sessions",
+        /// `users:reset`: to have a link mailed that sets a new password.
+        ResetPassword => "users:reset",
+        /// `users:roles`: to grant and revoke roles. Who has it is an administrator:
+        /// at least one active account keeps it.
+        ChangeRoles => "users:roles",
     }
 }
 

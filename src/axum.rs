@@ -154,21 +154,21 @@ where
     }
 }
 
-/// The user, who has given the password within the last `MINUTES`; else the
-/// request is answered with 403 `password_required`, and `POST
-/// /password/confirm` is the way on. Without a live token it is 401.
+/// The user, who has proved who they are within the last `MINUTES`; else the
+/// request is answered with 403 `recent_login_required`, and `POST /reauthenticate`
+/// is the way on. Without a live token it is 401.
 ///
 /// ```
-/// use admittance::axum::RecentPassword;
+/// use admittance::axum::RecentLogin;
 ///
-/// async fn show_recovery_codes(user: RecentPassword<5>) -> String {
+/// async fn show_recovery_codes(user: RecentLogin<5>) -> String {
 ///     format!("For {} only", user.user().name.as_str())
 /// }
 /// ```
 #[derive(Clone, Debug)]
-pub struct RecentPassword<const MINUTES: u64>(pub CurrentUser);
+pub struct RecentLogin<const MINUTES: u64>(pub CurrentUser);
 
-impl<const MINUTES: u64> Deref for RecentPassword<MINUTES> {
+impl<const MINUTES: u64> Deref for RecentLogin<MINUTES> {
     type Target = Authenticated;
 
     fn deref(&self) -> &Authenticated {
@@ -176,7 +176,7 @@ impl<const MINUTES: u64> Deref for RecentPassword<MINUTES> {
     }
 }
 
-impl<const MINUTES: u64, St> FromRequestParts<St> for RecentPassword<MINUTES>
+impl<const MINUTES: u64, St> FromRequestParts<St> for RecentLogin<MINUTES>
 where
     St: Send + Sync,
     Authenticator: FromRef<St>,
@@ -185,7 +185,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
         let user = CurrentUser::from_request_parts(parts, state).await?;
-        user.require_recent_password(Duration::from_secs(MINUTES.saturating_mul(60)))?;
+        user.require_recent_login(Duration::from_secs(MINUTES.saturating_mul(60)))?;
         Ok(Self(user))
     }
 }

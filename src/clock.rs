@@ -32,10 +32,10 @@ impl<T: Clock + ?Sized> Clock for std::sync::Arc<T> {
     }
 }
 
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 pub use manual::ManualClock;
 
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 mod manual {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};

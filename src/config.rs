@@ -46,12 +46,12 @@ pub struct AuthConfig {
     /// [`AuthService::expire_unverified`](crate::service::AuthService::expire_unverified); needs a mailer.
     /// Default: never.
     pub unverified_expiry: Option<UnverifiedExpiry>,
-    /// How recently an administrator must have given the password to change roles
+    /// How recently administrators must have proved who they are to change roles
     /// or to disable and enable accounts, at least a minute. Otherwise the answer is
-    /// [`AuthError::PasswordRequired`](crate::error::AuthError::PasswordRequired),
-    /// and [`confirm_password`](crate::service::AuthService::confirm_password) is
+    /// [`AuthError::RecentLoginRequired`](crate::error::AuthError::RecentLoginRequired),
+    /// and [`reauthenticate`](crate::service::AuthService::reauthenticate) is
     /// the way on. Default `None`: the session is enough.
-    pub recent_password_for_administration: Option<Duration>,
+    pub recent_login_for_administration: Option<Duration>,
     insecure: bool,
 }
 
@@ -77,7 +77,7 @@ impl AuthConfig {
             links: LinkPolicy::default(),
             onboarding: OnboardingPolicy::default(),
             unverified_expiry: None,
-            recent_password_for_administration: None,
+            recent_login_for_administration: None,
             insecure: false,
         }
     }
@@ -168,10 +168,10 @@ impl AuthConfig {
                 "is shorter than session.short.idle_timeout",
             );
         }
-        let recent = self.recent_password_for_administration;
+        let recent = self.recent_login_for_administration;
         if recent.is_some_and(|recent| recent < Duration::from_secs(60)) {
             return invalid(
-                "recent_password_for_administration",
+                "recent_login_for_administration",
                 "is shorter than a minute",
             );
         }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::named::named;
+use crate::proof::Method;
 use crate::random::RandomError;
 
 /// The cause of a [`StoreError`], for logs and never for a client.
@@ -67,12 +69,15 @@ pub enum AuthError {
     /// password. The link was not used up.
     #[error("the link needs a proof that the account is one's own")]
     ProofRequired,
-    /// The password was given too long ago for what is asked; see
-    /// [`Authenticated::require_recent_password`].
+    /// The session's proofs are too old for the operation; see
+    /// [`Authenticated::require_recent_login`].
     ///
-    /// [`Authenticated::require_recent_password`]: crate::service::Authenticated::require_recent_password
-    #[error("the password has to be given again")]
-    PasswordRequired,
+    /// [`Authenticated::require_recent_login`]: crate::service::Authenticated::require_recent_login
+    #[error("the operation requires a recent login")]
+    RecentLoginRequired {
+        /// The methods by which the owner of the account can prove again who they are.
+        methods: Vec<Method>,
+    },
     /// The user lacks the permission.
     #[error("the permission for this is missing")]
     Forbidden,
@@ -132,70 +137,49 @@ pub enum AuthError {
     Internal(#[source] Cause),
 }
 
-/// A stable name for each kind of [`AuthError`], for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ErrorCode {
-    /// See [`AuthError::Validation`].
-    ValidationFailed,
-    /// See [`AuthError::EmailTaken`].
-    EmailTaken,
-    /// See [`AuthError::InvalidCredentials`].
-    InvalidCredentials,
-    /// See [`AuthError::InvalidToken`] and [`AuthError::InvalidLink`].
-    InvalidToken,
-    /// See [`AuthError::ProofRequired`].
-    ProofRequired,
-    /// See [`AuthError::PasswordRequired`].
-    PasswordRequired,
-    /// See [`AuthError::Forbidden`].
-    Forbidden,
-    /// See [`AuthError::NotFound`], [`AuthError::NoMailer`] and
-    /// [`AuthError::NoAuditLog`].
-    NotFound,
-    /// See [`AuthError::LastAdministrator`].
-    LastAdministrator,
-    /// See [`AuthError::NotVerified`].
-    NotVerified,
-    /// See [`AuthError::AccountDisabled`].
-    AccountDisabled,
-    /// See [`AuthError::RateLimited`].
-    RateLimited,
-    /// See [`AuthError::Overloaded`].
-    Overloaded,
-    /// See [`AuthError::Unavailable`].
-    Unavailable,
-    /// See [`AuthError::Abandoned`].
-    Abandoned,
-    /// Any failure within: [`AuthError::Store`], [`AuthError::Random`],
-    /// [`AuthError::Internal`].
-    Internal,
-}
-
-impl ErrorCode {
-    /// The name, such as `email_taken`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ValidationFailed => "validation_failed",
-            Self::EmailTaken => "email_taken",
-            Self::InvalidCredentials => "invalid_credentials",
-            Self::InvalidToken => "invalid_token",
-            Self::ProofRequired => "proof_required",
-            Self::PasswordRequired => "password_required",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not_found",
-            Self::LastAdministrator => "last_administrator",
-            Self::NotVerified => "not_verified",
-            Self::AccountDisabled => "account_disabled",
-            Self::RateLimited => "rate_limited",
-            Self::Overloaded => "overloaded",
-            Self::Unavailable => "unavailable",
-            Self::Abandoned => "abandoned",
-            Self::Internal => "internal",
-        }
+named! {
+    /// A stable name for each kind of [`AuthError`], for programs.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+    #[cfg_attr(feature = "openapi", schemars(rename_all = "snake_case"))]
+    #[non_exhaustive]
+    pub enum ErrorCode {
+        /// See [`AuthError::Validation`].
+        ValidationFailed => "validation_failed",
+        /// See [`AuthError::EmailTaken`].
+        EmailTaken => "email_taken",
+        /// See [`AuthError::InvalidCredentials`].
+        InvalidCredentials => "invalid_credentials",
+        /// See [`AuthError::InvalidToken`].
+        InvalidToken => "invalid_token",
+        /// See [`AuthError::InvalidLink`].
+        InvalidLink => "invalid_link",
+        /// See [`AuthError::ProofRequired`].
+        ProofRequired => "proof_required",
+        /// See [`AuthError::RecentLoginRequired`].
+        RecentLoginRequired => "recent_login_required" | "password_required",
+        /// See [`AuthError::Forbidden`].
+        Forbidden => "forbidden",
+        /// See [`AuthError::NotFound`], [`AuthError::NoMailer`] and
+        /// [`AuthError::NoAuditLog`].
+        NotFound => "not_found",
+        /// See [`AuthError::LastAdministrator`].
+        LastAdministrator => "last_administrator",
+        /// See [`AuthError::NotVerified`].
+        NotVerified => "not_verified",
+        /// See [`AuthError::AccountDisabled`].
+        AccountDisabled => "account_disabled",
+        /// See [`AuthError::RateLimited`].
+        RateLimited => "rate_limited",
+        /// See [`AuthError::Overloaded`].
+        Overloaded => "overloaded",
+        /// See [`AuthError::Unavailable`].
+        Unavailable => "unavailable",
+        /// See [`AuthError::Abandoned`].
+        Abandoned => "abandoned",
+        /// Any failure within: [`AuthError::Store`], [`AuthError::Random`],
+        /// [`AuthError::Internal`].
+        Internal => "internal",
     }
 }
 
@@ -212,9 +196,10 @@ impl AuthError {
             Self::Validation(_) => ErrorCode::ValidationFailed,
             Self::EmailTaken => ErrorCode::EmailTaken,
             Self::InvalidCredentials => ErrorCode::InvalidCredentials,
-            Self::InvalidToken | Self::InvalidLink => ErrorCode::InvalidToken,
+            Self::InvalidToken => ErrorCode::InvalidToken,
+            Self::InvalidLink => ErrorCode::InvalidLink,
             Self::ProofRequired => ErrorCode::ProofRequired,
-            Self::PasswordRequired => ErrorCode::PasswordRequired,
+            Self::RecentLoginRequired { .. } => ErrorCode::RecentLoginRequired,
             Self::Forbidden => ErrorCode::Forbidden,
             Self::NotFound | Self::NoMailer | Self::NoAuditLog => ErrorCode::NotFound,
             Self::LastAdministrator => ErrorCode::LastAdministrator,

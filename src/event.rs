@@ -11,204 +11,141 @@ use crate::error::ErrorCode;
 use crate::id::{SessionId, UserId};
 use crate::mail::MailKind;
 use crate::metrics;
+use crate::named::named;
 use crate::preferences::Preferences;
 use crate::time::Timestamp;
 use crate::user::{User, is_unsafe};
 
-/// An operation of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Operation {
-    /// Making an account.
-    Register,
-    /// Opening a session with a password.
-    Login,
-    /// Checking an access token. Reported when it is refused only.
-    ValidateToken,
-    /// Ending the own session.
-    Logout,
-    /// Getting new tokens for a session.
-    Refresh,
-    /// Changing the own profile.
-    UpdateProfile,
-    /// Changing the own password.
-    ChangePassword,
-    /// Giving the own password again, for a session in place of the present one.
-    ConfirmPassword,
-    /// Asking what a password is worth. Reported when it is refused only.
-    PasswordStrength,
-    /// Listing the own sessions.
-    ListSessions,
-    /// Ending one of the own sessions.
-    EndSession,
-    /// Ending all of the own sessions but the present one.
-    EndAllSessions,
-    /// Confirming an address by a mailed link.
-    VerifyEmail,
-    /// Asking for another link that confirms an address.
-    ResendVerification,
-    /// Saying of a mailed link that the account is not one's own.
-    DisownEmail,
-    /// Asking for a link that sets a new password.
-    ForgotPassword,
-    /// Setting a new password by a mailed link.
-    ResetPassword,
-    /// Asking for another address.
-    ChangeEmail,
-    /// Confirming another address by a mailed link.
-    ConfirmEmailChange,
-    /// Getting all that is stored of the own account.
-    ExportAccount,
-    /// Deleting the own account.
-    DeleteAccount,
-    /// Removing an account that nobody has confirmed or used.
-    ExpireAccount,
-    /// Listing what was kept of the own account's events.
-    ListEvents,
-    /// Making an administrator, by the application's own code.
-    AppointAdministrator,
-    /// Looking at somebody's account, as an administrator; as are the next ones.
-    ViewUser,
-    /// Going through the accounts.
-    ListUsers,
-    /// Disabling an account.
-    DisableUser,
-    /// Enabling an account.
-    EnableUser,
-    /// Granting or revoking roles.
-    ChangeRoles,
-    /// Listing an account's sessions.
-    ListUserSessions,
-    /// Reading what was kept of an account's events.
-    ListUserEvents,
-    /// Ending one of an account's sessions.
-    EndUserSession,
-    /// Ending all of an account's sessions.
-    EndUserSessions,
-    /// Having a link mailed that sets a new password.
-    SendPasswordReset,
-    /// Sending a mail, in the background.
-    SendMail,
-    /// Keeping an event in the audit log, in the background. Reported when it
-    /// failed only.
-    KeepEvent,
-}
-
-impl Operation {
-    /// The name, such as `change_password`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Register => "register",
-            Self::Login => "login",
-            Self::ValidateToken => "validate_token",
-            Self::Logout => "logout",
-            Self::Refresh => "refresh",
-            Self::UpdateProfile => "update_profile",
-            Self::ChangePassword => "change_password",
-            Self::ConfirmPassword => "confirm_password",
-            Self::PasswordStrength => "password_strength",
-            Self::ListSessions => "list_sessions",
-            Self::EndSession => "end_session",
-            Self::EndAllSessions => "end_all_sessions",
-            Self::VerifyEmail => "verify_email",
-            Self::ResendVerification => "resend_verification",
-            Self::DisownEmail => "disown_email",
-            Self::ForgotPassword => "forgot_password",
-            Self::ResetPassword => "reset_password",
-            Self::ChangeEmail => "change_email",
-            Self::ConfirmEmailChange => "confirm_email_change",
-            Self::ExportAccount => "export_account",
-            Self::DeleteAccount => "delete_account",
-            Self::ExpireAccount => "expire_account",
-            Self::ListEvents => "list_events",
-            Self::AppointAdministrator => "appoint_administrator",
-            Self::ViewUser => "view_user",
-            Self::ListUsers => "list_users",
-            Self::DisableUser => "disable_user",
-            Self::EnableUser => "enable_user",
-            Self::ChangeRoles => "change_roles",
-            Self::ListUserSessions => "list_user_sessions",
-            Self::ListUserEvents => "list_user_events",
-            Self::EndUserSession => "end_user_session",
-            Self::EndUserSessions => "end_user_sessions",
-            Self::SendPasswordReset => "send_password_reset",
-            Self::SendMail => "send_mail",
-            Self::KeepEvent => "keep_event",
-        }
+named! {
+    /// An operation of the service.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+    #[cfg_attr(feature = "openapi", schemars(rename_all = "snake_case"))]
+    #[non_exhaustive]
+    pub enum Operation {
+        /// Making an account.
+        Register => "register",
+        /// Opening a session with a password.
+        Login => "login",
+        /// Checking an access token. Reported when it is refused only.
+        ValidateToken => "validate_token",
+        /// Ending the own session.
+        Logout => "logout",
+        /// Getting new tokens for a session.
+        Refresh => "refresh",
+        /// Changing the own profile.
+        UpdateProfile => "update_profile",
+        /// Changing the own password.
+        ChangePassword => "change_password",
+        /// Proving again who one is, for a session in place of the present one.
+        Reauthenticate => "reauthenticate" | "confirm_password",
+        /// Asking what a password is worth. Reported when it is refused only.
+        PasswordStrength => "password_strength",
+        /// Listing the own sessions.
+        ListSessions => "list_sessions",
+        /// Ending one of the own sessions.
+        EndSession => "end_session",
+        /// Ending all of the own sessions but the present one.
+        EndAllSessions => "end_all_sessions",
+        /// Confirming an address by a mailed link.
+        VerifyEmail => "verify_email",
+        /// Asking for another link that confirms an address.
+        ResendVerification => "resend_verification",
+        /// Saying of a mailed link that the account is not one's own.
+        DisownEmail => "disown_email",
+        /// Asking for a link that sets a new password.
+        ForgotPassword => "forgot_password",
+        /// Setting a new password by a mailed link.
+        ResetPassword => "reset_password",
+        /// Asking for another address.
+        ChangeEmail => "change_email",
+        /// Confirming another address by a mailed link.
+        ConfirmEmailChange => "confirm_email_change",
+        /// Getting all that is stored of the own account.
+        ExportAccount => "export_account",
+        /// Deleting the own account.
+        DeleteAccount => "delete_account",
+        /// Removing an account that nobody has confirmed or used.
+        ExpireAccount => "expire_account",
+        /// Listing what was kept of the own account's events.
+        ListEvents => "list_events",
+        /// Making an administrator, by the application's own code.
+        AppointAdministrator => "appoint_administrator",
+        /// Looking at somebody's account, as an administrator; as are the next ones.
+        ViewUser => "view_user",
+        /// Going through the accounts.
+        ListUsers => "list_users",
+        /// Disabling an account.
+        DisableUser => "disable_user",
+        /// Enabling an account.
+        EnableUser => "enable_user",
+        /// Granting or revoking roles.
+        ChangeRoles => "change_roles",
+        /// Listing an account's sessions.
+        ListUserSessions => "list_user_sessions",
+        /// Reading what was kept of an account's events.
+        ListUserEvents => "list_user_events",
+        /// Ending one of an account's sessions.
+        EndUserSession => "end_user_session",
+        /// Ending all of an account's sessions.
+        EndUserSessions => "end_user_sessions",
+        /// Having a link mailed that sets a new password.
+        SendPasswordReset => "send_password_reset",
+        /// Sending a mail, in the background.
+        SendMail => "send_mail",
+        /// Keeping an event in the audit log, in the background. Reported when it
+        /// failed only.
+        KeepEvent => "keep_event",
     }
 }
 
-/// Something that an operator should know besides the outcome.
-///
-/// They are ordered by weight, the weightiest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Notice {
-    /// A refresh token was used a second time: somebody holds a copy of it.
-    /// The session has been ended.
-    RefreshTokenReused,
-    /// Failed attempts have locked an account for some time: for strangers, or
-    /// for one device, session or mailed link.
-    AccountLocked,
-    /// A login with a device, or from a network, that was not seen before
-    /// (ASVS 6.3.5).
-    NewDevice,
-    /// The stored password hash of the user cannot be checked: it is corrupt,
-    /// made with a pepper that is not configured, or dearer than accepted.
-    PasswordHashUnusable,
-    /// The source of breached passwords failed, timed out or panicked. If the
-    /// operation succeeded nevertheless, its password was not compared.
-    BreachCheckFailed,
-    /// The application's hook failed, timed out or panicked. The account exists
-    /// without what the hook would have set.
-    HookFailed,
-    /// The store has reached its capacity and refused something.
-    StoreFull,
-    /// A hashing thread has not returned in time: a foreign scheme hangs.
-    HashingStuck,
-    /// The password was right, but its hash could not be brought up to date.
-    RehashFailed,
-    /// A mail was not sent at all: too many were under way, or what it needed
-    /// failed.
-    MailDropped,
-    /// A mail was tried to be sent, and given up.
-    MailGivenUp,
-    /// A reset of the password has confirmed the address of an account that nobody
-    /// had confirmed: its name and preferences may be those of a stranger, and
-    /// have been cleared.
-    AccountTakenOver,
-    /// What was to be removed is dead, but some of its rows are left behind.
-    RowsLeftBehind,
-    /// An event is not in the audit log: too many waited to be written, or the
-    /// store failed each time.
-    EventLost,
-}
-
-impl Notice {
-    /// The name, such as `refresh_token_reused`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RefreshTokenReused => "refresh_token_reused",
-            Self::PasswordHashUnusable => "password_hash_unusable",
-            Self::RehashFailed => "rehash_failed",
-            Self::MailDropped => "mail_dropped",
-            Self::MailGivenUp => "mail_given_up",
-            Self::HookFailed => "hook_failed",
-            Self::StoreFull => "store_full",
-            Self::HashingStuck => "hashing_stuck",
-            Self::BreachCheckFailed => "breach_check_failed",
-            Self::NewDevice => "new_device",
-            Self::AccountLocked => "account_locked",
-            Self::AccountTakenOver => "account_taken_over",
-            Self::RowsLeftBehind => "rows_left_behind",
-            Self::EventLost => "event_lost",
-        }
+named! {
+    /// Something that an operator should know besides the outcome.
+    ///
+    /// They are ordered by weight, the weightiest first.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+    #[cfg_attr(feature = "openapi", schemars(rename_all = "snake_case"))]
+    #[non_exhaustive]
+    pub enum Notice {
+        /// A refresh token was used a second time: somebody holds a copy of it.
+        /// The session has been ended.
+        RefreshTokenReused => "refresh_token_reused",
+        /// Failed attempts have locked an account for some time: for strangers, or
+        /// for one device, session or mailed link.
+        AccountLocked => "account_locked",
+        /// A login with a device, or from a network, that was not seen before
+        /// (ASVS 6.3.5).
+        NewDevice => "new_device",
+        /// The stored password hash of the user cannot be checked: it is corrupt,
+        /// made with a pepper that is not configured, or dearer than accepted.
+        PasswordHashUnusable => "password_hash_unusable",
+        /// The source of breached passwords failed, timed out or panicked. If the
+        /// operation succeeded nevertheless, its password was not compared.
+        BreachCheckFailed => "breach_check_failed",
+        /// The application's hook failed, timed out or panicked. The account exists
+        /// without what the hook would have set.
+        HookFailed => "hook_failed",
+        /// The store has reached its capacity and refused something.
+        StoreFull => "store_full",
+        /// A hashing thread has not returned in time: a foreign scheme hangs.
+        HashingStuck => "hashing_stuck",
+        /// The password was right, but its hash could not be brought up to date.
+        RehashFailed => "rehash_failed",
+        /// A mail was not sent at all: too many were under way, or what it needed
+        /// failed.
+        MailDropped => "mail_dropped",
+        /// A mail was tried to be sent, and given up.
+        MailGivenUp => "mail_given_up",
+        /// A reset of the password has confirmed the address of an account that nobody
+        /// had confirmed: its name and preferences may be those of a stranger, and
+        /// have been cleared.
+        AccountTakenOver => "account_taken_over",
+        /// What was to be removed is dead, but some of its rows are left behind.
+        RowsLeftBehind => "rows_left_behind",
+        /// An event is not in the audit log: too many waited to be written, or the
+        /// store failed each time.
+        EventLost => "event_lost",
     }
 }
 
@@ -399,41 +336,28 @@ impl fmt::Display for Operation {
 
 #[cfg(test)]
 mod tests {
-    use serde::de::DeserializeOwned;
-    use serde_json::Value;
+    use serde_json::json;
 
     use super::*;
 
-    /// All values of a type that is a name in JSON, by what serde says when it
-    /// meets another one.
-    fn all<T: DeserializeOwned>() -> Vec<T> {
-        let unknown = serde_json::from_value::<T>(Value::from("no such name"));
-        let text = unknown.err().unwrap().to_string();
-        let (_, names) = text.split_once("expected one of ").unwrap();
-        let names = names.split(", ").map(|name| name.trim_matches('`'));
-        names
-            .map(|name| serde_json::from_value(Value::from(name)).unwrap())
-            .collect()
-    }
-
     #[test]
-    fn names_in_logs_and_stores_are_those_in_json() {
-        fn name(value: impl Serialize) -> Value {
-            serde_json::to_value(value).unwrap()
+    fn events_of_an_earlier_version_are_read() {
+        let read = |name: &str| serde_json::from_value::<Operation>(name.into()).unwrap();
+        for operation in Operation::ALL {
+            assert_eq!(read(operation.as_str()), operation);
         }
-        let (operations, notices) = (all::<Operation>(), all::<Notice>());
-        assert!(operations.len() > 30 && notices.len() > 10);
-        for operation in operations {
-            assert_eq!(name(operation), operation.as_str());
-        }
-        for notice in notices {
-            assert_eq!(name(notice), notice.as_str());
-        }
-        for kind in all::<MailKind>() {
-            assert_eq!(name(kind), kind.as_str());
-        }
-        for code in all::<ErrorCode>() {
-            assert_eq!(name(code), code.as_str());
+        assert_eq!(read("confirm_password"), Operation::Reauthenticate);
+        assert_eq!(
+            "password_required".parse(),
+            Ok(ErrorCode::RecentLoginRequired)
+        );
+        for value in [
+            json!({"login": null}),
+            json!(["login"]),
+            json!(null),
+            json!("LOGIN"),
+        ] {
+            assert!(serde_json::from_value::<Operation>(value).is_err());
         }
     }
 }

@@ -21,10 +21,12 @@ pub mod mail;
 pub mod metrics;
 #[cfg(not(feature = "metrics"))]
 mod metrics;
+mod named;
 pub mod network;
 pub mod password;
 pub mod preferences;
 pub mod profile;
+pub mod proof;
 pub mod random;
 #[cfg(feature = "openapi")]
 mod schema;
@@ -42,6 +44,7 @@ pub mod warp;
 
 pub use config::AuthConfig;
 pub use error::{AuthError, ConfigError};
+pub use named::UnknownName;
 pub use profile::Profile;
 pub use secret::SecretBytes;
 pub use service::{

@@ -45,10 +45,10 @@ impl SecureRandom for OsRandom {
     }
 }
 
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 pub use seeded::SeededRandom;
 
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 mod seeded {
     use std::sync::atomic::{AtomicU64, Ordering};
 

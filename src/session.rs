@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::id::{SessionId, UserId};
+use crate::proof::Proofs;
 use crate::time::Timestamp;
 
 /// A session, as it is kept in the store.
@@ -20,10 +21,11 @@ pub struct Session {
     /// The user's epoch under which it was made. Once the user's is higher,
     /// the session is dead.
     pub auth_epoch: u64,
-    /// When it was opened, which is also when the password was last given in
-    /// it: a session is opened by a password, and giving it again opens a new
+    /// When it was opened. Another proof does not extend a session, but opens a new
     /// one in its place (ASVS 7.2.4).
     pub created_at: Timestamp,
+    /// What it was opened by.
+    pub proofs: Proofs,
     /// When it was opened or last refreshed.
     pub last_seen_at: Timestamp,
     /// The first instant at which it has ended, unless it is refreshed before
@@ -157,6 +159,7 @@ mod tests {
             user_id: UserId::from_bytes([2; 12]),
             auth_epoch: 0,
             created_at: at(0),
+            proofs: Proofs::default(),
             last_seen_at: at(0),
             expires_at: at(100),
             absolute_expires_at: at(150),

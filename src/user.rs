@@ -6,7 +6,7 @@ mod change;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 pub use acts::CounterExhausted;
@@ -15,7 +15,9 @@ pub use change::{Epoch, ProfileChange, Removal, RoleChange};
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email, is_invisible};
 use crate::id::UserId;
+use crate::named::named;
 use crate::preferences::Preferences;
+use crate::proof::Method;
 use crate::secret::constant_time_eq;
 use crate::time::Timestamp;
 
@@ -30,8 +32,9 @@ pub struct User {
     pub email: Email,
     /// What the user wants to be called.
     pub name: DisplayName,
-    /// The password's hash.
-    pub password_hash: PasswordHash,
+    /// The password's hash; `None` for an account without a password, which a reset by
+    /// mail can set.
+    pub password_hash: Option<PasswordHash>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When a password was last accepted for it.
@@ -64,6 +67,15 @@ pub struct User {
 }
 
 impl User {
+    /// The ways in that the account has: what its owner can prove.
+    #[must_use]
+    pub fn methods(&self) -> Vec<Method> {
+        self.password_hash
+            .iter()
+            .map(|_| Method::Password)
+            .collect()
+    }
+
     /// The account as it is now.
     #[must_use]
     pub fn state(&self) -> AccountState {
@@ -151,15 +163,17 @@ impl DeviceDigest {
     }
 }
 
-/// Whether an account may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum UserStatus {
-    /// It may.
-    Active,
-    /// It may not: no login, no session, no token is accepted.
-    Disabled,
+named! {
+    /// Whether an account may be used.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+    #[cfg_attr(feature = "openapi", schemars(rename_all = "snake_case"))]
+    pub enum UserStatus {
+        /// It may.
+        Active => "active",
+        /// It may not: no login, no session, no token is accepted.
+        Disabled => "disabled",
+    }
 }
 
 /// The hash of a password, in PHC string format

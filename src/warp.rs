@@ -200,12 +200,12 @@ pub fn require_permission(
     user_who(auth, move |user| user.require_permission(&permission))
 }
 
-/// The user, who has given the password within the last `age`; else the request
-/// is [`Rejected`] with 403 `password_required`, and `POST /password/confirm` is
+/// The user, who has proved who they are within the last `age`; else the request
+/// is [`Rejected`] with 403 `recent_login_required`, and `POST /reauthenticate` is
 /// the way on. Without a live token it is 401.
 #[must_use]
-pub fn recent_password(auth: &Authenticator, age: Duration) -> BoxedFilter<(CurrentUser,)> {
-    user_who(auth, move |user| user.require_recent_password(age))
+pub fn recent_login(auth: &Authenticator, age: Duration) -> BoxedFilter<(CurrentUser,)> {
+    user_who(auth, move |user| user.require_recent_login(age))
 }
 
 fn user_who(

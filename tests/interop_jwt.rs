@@ -8,6 +8,7 @@
 
 use admittance::error::AuthError;
 use admittance::id::{SessionId, UserId};
+use admittance::proof::Method;
 use admittance::secret::SecretBytes;
 use admittance::time::Timestamp;
 use admittance::token::{Claims, Jwks, Keyring, SigningKey, TokenKind, Verifier};
@@ -113,6 +114,8 @@ fn claims() -> Claims {
         jti: "0f1e2d3c4b5a".to_owned(),
         sid: SessionId::from_bytes([2; 12]),
         epoch: 3,
+        auth_time: Some(NOW),
+        amr: vec![Method::Password],
         typ: TokenKind::Access,
     }
 }

@@ -12,6 +12,7 @@ use admittance::id::{EventId, SessionId, UserId};
 use admittance::limit::{Decision, Hit, LimitKey, Quota};
 use admittance::lockout::{Attempt, LockoutPolicy};
 use admittance::preferences::Preferences;
+use admittance::proof::Proof;
 use admittance::secret::MailToken;
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{
@@ -37,7 +38,7 @@ fn user(number: u32) -> User {
         id: UserId::from_bytes(bytes(number)),
         email: Email::from_store(address.clone(), address),
         name: DisplayName::from_store("canary".to_owned()),
-        password_hash: PasswordHash::new("canary"),
+        password_hash: Some(PasswordHash::new("canary")),
         created_at: at(0),
         last_login: None,
         is_verified: false,
@@ -58,6 +59,7 @@ fn session(number: u32, opened: u32) -> Session {
         user_id: UserId::from_bytes(bytes(number % 10)),
         auth_epoch: 0,
         created_at: at(opened),
+        proofs: Proof::by_password(at(opened)).into(),
         last_seen_at: at(opened),
         expires_at: at(opened + 100),
         absolute_expires_at: at(opened + 1000),

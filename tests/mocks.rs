@@ -9,7 +9,7 @@ use admittance::lockout::LockoutPolicy;
 use admittance::store::{
     AuditStore, InsertUser, LimitStore, MockUserStore, Store, StoreError, TokenStore, UserStore,
 };
-use admittance::test_util::MockStore;
+use admittance::test_util::{MockStore, UnavailableStore};
 use admittance::time::Timestamp;
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ async fn a_whole_store_does_as_it_is_told() {
 
 #[tokio::test]
 async fn a_store_that_is_down_answers_every_call_with_an_error() {
-    let store: Arc<dyn Store> = Arc::new(MockStore::unavailable());
+    let store: Arc<dyn Store> = Arc::new(UnavailableStore);
     let id = UserId::from_bytes([1; 12]);
     assert!(matches!(
         store.user(id).await,

@@ -14,7 +14,9 @@ use super::transport::{self, Transport};
 use super::{AuthApi, cors, json, origin, request};
 use crate::clock::Clock;
 use crate::error::AuthError;
-use crate::service::{RefreshRequest, RegisterOutcome, RequestContext, VerifyOutcome};
+use crate::service::{
+    ConfirmPassword, Reauthenticate, RefreshRequest, RegisterOutcome, RequestContext, VerifyOutcome,
+};
 use crate::store::Store;
 
 pub(super) async fn dispatch<S, C>(
@@ -129,10 +131,13 @@ where
             let answer = service.change_password(&auth, change, context).await?;
             transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)
         }
-        Endpoint::ConfirmPassword => {
+        Endpoint::Reauthenticate | Endpoint::ConfirmPassword => {
             let (auth, to) = caller().await?;
-            let proof = read(&parts, &body)?;
-            let answer = service.confirm_password(&auth, proof, context).await?;
+            let proof = match endpoint {
+                Endpoint::Reauthenticate => read(&parts, &body)?,
+                _ => Reauthenticate::from(read::<ConfirmPassword>(&parts, &body)?),
+            };
+            let answer = service.reauthenticate(&auth, proof, context).await?;
             transport::opened(to, StatusCode::OK, &answer, &answer.tokens, config)
         }
         Endpoint::PasswordStrength => {

@@ -90,7 +90,7 @@ impl<S, C> fmt::Debug for AuthApi<S, C> {
     }
 }
 
-impl<S, C> AuthApi<S, C> {
+impl<S: Store, C: Clock> AuthApi<S, C> {
     /// The endpoints of `service`, with the default settings.
     #[must_use]
     pub fn new(service: AuthService<S, C>) -> Self {
@@ -158,11 +158,7 @@ impl<S, C> AuthApi<S, C> {
     }
 }
 
-impl<S, C> AuthApi<S, C>
-where
-    S: Store,
-    C: Clock,
-{
+impl<S: Store, C: Clock> AuthApi<S, C> {
     /// Answers one request. `peer` is the address at the other end of the
     /// connection.
     ///
@@ -386,11 +382,7 @@ impl Authenticator {
     }
 }
 
-impl<S, C> From<&AuthApi<S, C>> for Authenticator
-where
-    S: Store,
-    C: Clock,
-{
+impl<S: Store, C: Clock> From<&AuthApi<S, C>> for Authenticator {
     fn from(api: &AuthApi<S, C>) -> Self {
         Self(Arc::new(api.clone()))
     }
@@ -414,11 +406,7 @@ trait Authenticate: Send + Sync {
 }
 
 #[async_trait::async_trait]
-impl<S, C> Authenticate for AuthApi<S, C>
-where
-    S: Store,
-    C: Clock,
-{
+impl<S: Store, C: Clock> Authenticate for AuthApi<S, C> {
     async fn authenticate(
         &self,
         method: &Method,

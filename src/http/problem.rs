@@ -9,121 +9,77 @@ use serde::Serialize;
 
 use super::answer::respond;
 use crate::error::{AuthError, ErrorCode, Violation};
+use crate::named::named;
+use crate::proof::Method;
 
-/// The stable `code` of a problem.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "openapi", schemars(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum ProblemCode {
-    /// 400: not JSON, a duplicate or unknown field, a wrong type.
-    MalformedRequest,
-    /// 401: email and password do not belong together.
-    InvalidCredentials,
-    /// 401: no token, or one that is not live; or the link of a mail that is
-    /// not valid.
-    InvalidToken,
-    /// 401: the link of a mail needs a live session of the account, or its
-    /// password.
-    ProofRequired,
-    /// 403: the password was given too long ago; `POST /password/confirm` is the
-    /// way on.
-    PasswordRequired,
-    /// 403: the permission is missing.
-    Forbidden,
-    /// 404: no such thing, or not the caller's.
-    NotFound,
-    /// 405: the path has other methods, listed in `Allow`.
-    MethodNotAllowed,
-    /// 408: the body took too long.
-    RequestTimeout,
-    /// 409: another account has this email address.
-    EmailTaken,
-    /// 409: nobody would be left who may grant roles.
-    LastAdministrator,
-    /// 409: nobody has confirmed the account's address.
-    NotVerified,
-    /// 409: the account is disabled.
-    AccountDisabled,
-    /// 413: the body is larger than accepted.
-    PayloadTooLarge,
-    /// 415: the body is not declared as JSON in UTF-8.
-    UnsupportedMediaType,
-    /// 422: fields break rules, all listed in `errors`.
-    ValidationFailed,
-    /// 429: too many attempts; `Retry-After` says how long to wait.
-    RateLimited,
-    /// 500: something failed within.
-    Internal,
-    /// 503: more work is waiting than can be done; `Retry-After` says how long
-    /// to wait.
-    Overloaded,
-    /// 503: something that is needed does not answer; `Retry-After` says how
-    /// long to wait.
-    Unavailable,
+named! {
+    /// The stable `code` of a problem.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+    #[cfg_attr(feature = "openapi", schemars(rename_all = "snake_case"))]
+    #[non_exhaustive]
+    pub enum ProblemCode {
+        /// 400: not JSON, a duplicate or unknown field, a wrong type.
+        MalformedRequest => "malformed_request",
+        /// 401: email and password do not belong together.
+        InvalidCredentials => "invalid_credentials",
+        /// 401: no token, or one that is not live; or the link of a mail that is
+        /// not valid.
+        InvalidToken => "invalid_token",
+        /// 401: the link of a mail is not valid, or not any more.
+        InvalidLink => "invalid_link",
+        /// 401: the link of a mail needs a live session of the account, or its
+        /// password.
+        ProofRequired => "proof_required",
+        /// 403: the session's proofs are too old; `POST /reauthenticate` is the
+        /// way on.
+        RecentLoginRequired => "recent_login_required",
+        /// 403: the permission is missing.
+        Forbidden => "forbidden",
+        /// 404: no such thing, or not the caller's.
+        NotFound => "not_found",
+        /// 405: the path has other methods, listed in `Allow`.
+        MethodNotAllowed => "method_not_allowed",
+        /// 408: the body took too long.
+        RequestTimeout => "request_timeout",
+        /// 409: another account has this email address.
+        EmailTaken => "email_taken",
+        /// 409: nobody would be left who may grant roles.
+        LastAdministrator => "last_administrator",
+        /// 409: nobody has confirmed the account's address.
+        NotVerified => "not_verified",
+        /// 409: the account is disabled.
+        AccountDisabled => "account_disabled",
+        /// 413: the body is larger than accepted.
+        PayloadTooLarge => "payload_too_large",
+        /// 415: the body is not declared as JSON in UTF-8.
+        UnsupportedMediaType => "unsupported_media_type",
+        /// 422: fields break rules, all listed in `errors`.
+        ValidationFailed => "validation_failed",
+        /// 429: too many attempts; `Retry-After` says how long to wait.
+        RateLimited => "rate_limited",
+        /// 500: something failed within.
+        Internal => "internal",
+        /// 503: more work is waiting than can be done; `Retry-After` says how long
+        /// to wait.
+        Overloaded => "overloaded",
+        /// 503: something that is needed does not answer; `Retry-After` says how
+        /// long to wait.
+        Unavailable => "unavailable",
+    }
 }
 
 impl ProblemCode {
-    /// All of them.
-    pub const ALL: [Self; 20] = [
-        Self::MalformedRequest,
-        Self::InvalidCredentials,
-        Self::InvalidToken,
-        Self::ProofRequired,
-        Self::PasswordRequired,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::RequestTimeout,
-        Self::EmailTaken,
-        Self::LastAdministrator,
-        Self::NotVerified,
-        Self::AccountDisabled,
-        Self::PayloadTooLarge,
-        Self::UnsupportedMediaType,
-        Self::ValidationFailed,
-        Self::RateLimited,
-        Self::Internal,
-        Self::Overloaded,
-        Self::Unavailable,
-    ];
-
-    /// The code as it is sent, such as `email_taken`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::MalformedRequest => "malformed_request",
-            Self::InvalidCredentials => "invalid_credentials",
-            Self::InvalidToken => "invalid_token",
-            Self::ProofRequired => "proof_required",
-            Self::PasswordRequired => "password_required",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::RequestTimeout => "request_timeout",
-            Self::EmailTaken => "email_taken",
-            Self::LastAdministrator => "last_administrator",
-            Self::NotVerified => "not_verified",
-            Self::AccountDisabled => "account_disabled",
-            Self::PayloadTooLarge => "payload_too_large",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::ValidationFailed => "validation_failed",
-            Self::RateLimited => "rate_limited",
-            Self::Internal => "internal",
-            Self::Overloaded => "overloaded",
-            Self::Unavailable => "unavailable",
-        }
-    }
-
     /// The status that it is sent with.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
             Self::MalformedRequest => StatusCode::BAD_REQUEST,
-            Self::InvalidCredentials | Self::InvalidToken | Self::ProofRequired => {
-                StatusCode::UNAUTHORIZED
-            }
-            Self::PasswordRequired | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::InvalidCredentials
+            | Self::InvalidToken
+            | Self::InvalidLink
+            | Self::ProofRequired => StatusCode::UNAUTHORIZED,
+            Self::RecentLoginRequired | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -145,10 +101,11 @@ impl ProblemCode {
             Self::MalformedRequest => "The request could not be read.",
             Self::InvalidCredentials => "The email address or the password is wrong.",
             Self::InvalidToken => "Log in to continue.",
+            Self::InvalidLink => "This link is not valid any more. Ask for a new one.",
             Self::ProofRequired => {
                 "Log in to this account first, or enter the password that it was registered with."
             }
-            Self::PasswordRequired => "Enter your password again to do this.",
+            Self::RecentLoginRequired => "Prove again who you are to do this.",
             Self::Forbidden => "You may not do this.",
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This cannot be done here.",
@@ -174,6 +131,7 @@ pub struct Problem {
     code: ProblemCode,
     detail: Option<&'static str>,
     errors: Vec<Violation>,
+    methods: Vec<Method>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -185,6 +143,7 @@ impl Problem {
             code,
             detail: None,
             errors: Vec::new(),
+            methods: Vec::new(),
             headers: Vec::new(),
         }
     }
@@ -227,7 +186,7 @@ impl Problem {
     pub fn into_response(self) -> Response<Bytes> {
         let status = self.code.status();
         let detail = self.detail.unwrap_or(self.code.detail());
-        let body = ProblemBody::new(self.code, detail, &self.errors);
+        let body = ProblemBody::new(self.code, detail, &self.errors, &self.methods);
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = respond(status, "application/problem+json", body);
         response.headers_mut().extend(self.headers);
@@ -255,10 +214,19 @@ pub(super) struct ProblemBody<'a> {
     /// All broken rules, field by field. Only with `validation_failed`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Violation],
+    /// The methods by which the user can prove again who they are. Only with
+    /// `recent_login_required`.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    methods: &'a [Method],
 }
 
 impl<'a> ProblemBody<'a> {
-    pub(super) fn new(code: ProblemCode, detail: &'a str, errors: &'a [Violation]) -> Self {
+    pub(super) fn new(
+        code: ProblemCode,
+        detail: &'a str,
+        errors: &'a [Violation],
+        methods: &'a [Method],
+    ) -> Self {
         let status = code.status();
         Self {
             r#type: "about:blank",
@@ -267,6 +235,7 @@ impl<'a> ProblemBody<'a> {
             code: code.as_str(),
             detail,
             errors,
+            methods,
         }
     }
 }
@@ -280,9 +249,11 @@ impl From<AuthError> for Problem {
             ErrorCode::InvalidCredentials => Self::new(ProblemCode::InvalidCredentials)
                 .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             ErrorCode::InvalidToken => Self::bad_token(),
+            ErrorCode::InvalidLink => Self::new(ProblemCode::InvalidLink)
+                .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             ErrorCode::ProofRequired => Self::new(ProblemCode::ProofRequired)
                 .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-            ErrorCode::PasswordRequired => Self::new(ProblemCode::PasswordRequired),
+            ErrorCode::RecentLoginRequired => Self::new(ProblemCode::RecentLoginRequired),
             ErrorCode::Forbidden => Self::new(ProblemCode::Forbidden),
             ErrorCode::NotFound => Self::new(ProblemCode::NotFound),
             ErrorCode::LastAdministrator => Self::new(ProblemCode::LastAdministrator),
@@ -299,9 +270,7 @@ impl From<AuthError> for Problem {
             None => problem,
         };
         match error {
-            AuthError::InvalidLink => Self::new(ProblemCode::InvalidToken)
-                .detail("This link is not valid any more. Ask for a new one.")
-                .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            AuthError::RecentLoginRequired { methods } => Self { methods, ..problem },
             AuthError::Validation(violations) => Self {
                 errors: violations.as_slice().to_vec(),
                 ..problem

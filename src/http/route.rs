@@ -22,7 +22,9 @@ pub enum Endpoint {
     UpdateProfile,
     /// `POST /password/change`
     ChangePassword,
-    /// `POST /password/confirm`
+    /// `POST /reauthenticate`
+    Reauthenticate,
+    /// `POST /password/confirm`: the short form of `POST /reauthenticate`
     ConfirmPassword,
     /// `GET /sessions`
     ListSessions,
@@ -115,6 +117,10 @@ pub const ROUTES: &[Route] = &[
     route(
         "/password/change",
         &[(Method::POST, Endpoint::ChangePassword)],
+    ),
+    route(
+        "/reauthenticate",
+        &[(Method::POST, Endpoint::Reauthenticate)],
     ),
     route(
         "/password/confirm",

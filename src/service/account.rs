@@ -13,7 +13,7 @@ use crate::event::{Notice, Operation};
 use crate::id::UserId;
 use crate::mail::MailKind;
 use crate::store::{Removal, Store};
-use crate::user::User;
+use crate::user::{PasswordHash, User};
 
 /// The epoch under which every session is dead.
 pub(super) const GONE: u64 = u64::MAX;
@@ -50,13 +50,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             store.tokens_of(user.id, now),
             self.all_events_of(user.id),
         );
-        let scheme = user.password_hash.expose_secret().split('$').nth(1);
+        let hash = user.password_hash.as_ref().map(PasswordHash::expose_secret);
+        let scheme = hash.map(|hash| hash.split('$').nth(1).unwrap_or("unknown"));
         Ok(AccountExport {
             exported_at: now,
             profile: auth.profile(),
             email_canonical: user.email.canonical().as_str().to_owned(),
             status: user.status,
-            password_scheme: scheme.unwrap_or("unknown").to_owned(),
+            password_scheme: scheme.map(str::to_owned),
             remembered_devices: user.devices.len(),
             sessions: sessions?
                 .iter()
@@ -132,7 +133,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.is_not_the_last(user).await?;
         self.limit_release(user, trail).await?;
 
-        let _forgetting = self.forgetting(user.id);
         let checked = user.state();
         let remove = |user: User| async move {
             self.is_not_the_last(&user).await?;

@@ -108,8 +108,8 @@ pub struct AccountExport {
     pub email_canonical: String,
     /// Whether the account may be used.
     pub status: UserStatus,
-    /// How the password is hashed, such as `argon2id`.
-    pub password_scheme: String,
+    /// How the password is hashed, such as `argon2id`; `None` without a password.
+    pub password_scheme: Option<String>,
     /// How many devices are remembered, each by a digest only.
     pub remembered_devices: usize,
     /// The live sessions.

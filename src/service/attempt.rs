@@ -27,6 +27,7 @@ use crate::limit::LimitKey;
 use crate::lockout;
 use crate::mail::MailKind;
 use crate::password::{Claim, HashError, Lane, NormalizedPassword, Turn, Work};
+use crate::proof::Proof;
 use crate::store::Store;
 use crate::time::Timestamp;
 use crate::token::OneTimeToken;
@@ -58,17 +59,27 @@ pub(super) enum Guesser<'a> {
 /// threads, for the hash that may replace the one that was checked.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Proof {
+pub(super) struct CorrectPassword {
     /// The turn for a new hash; `None` if none will be made, since others wait
     /// for it.
     pub(super) turn: Option<Turn>,
     /// `true` if the hash differs in kind from one made now.
     pub(super) is_outdated: bool,
+    /// What the door takes.
+    pub(super) proof: Proof,
     /// The key of the budget for correct passwords.
     success: LimitKey,
     attempt: Option<Attempt>,
     counted: Counted,
     is_visitor: bool,
+}
+
+/// A correct password that has been settled.
+#[derive(Debug)]
+pub(super) struct Settled {
+    /// The turn for a new hash, if there is one.
+    pub(super) turn: Option<Turn>,
+    pub(super) proof: Proof,
 }
 
 /// An attempt that was counted as failed.
@@ -212,8 +223,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         guess: Guess<'_>,
         password: &NormalizedPassword,
         trail: &Trail,
-    ) -> Result<Proof, AuthError> {
-        let hash = guess.user.map(|user| &user.password_hash);
+    ) -> Result<CorrectPassword, AuthError> {
+        let hash = guess.user.and_then(|user| user.password_hash.as_ref());
         self.check_hash(guess, hash, password, trail).await
     }
 
@@ -225,7 +236,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         hash: Option<&PasswordHash>,
         password: &NormalizedPassword,
         trail: &Trail,
-    ) -> Result<Proof, AuthError> {
+    ) -> Result<CorrectPassword, AuthError> {
         let (key, lane) = guess.key_and_lane(trail.context());
         // For a stranger, the missing hash would reveal that the account exists.
         if let (Lane::Known(_), Some(success)) = (lane, guess.success_key()) {
@@ -246,9 +257,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         match (checked, guess.success_key()) {
             (Ok((true, is_outdated)), Some(success)) if guess.user.is_none_or(may_be_used) => {
                 let is_session = matches!(guess.by, Guesser::Session(_));
-                Ok(Proof {
+                Ok(CorrectPassword {
                     turn: (is_outdated || is_session).then_some(turn),
                     is_outdated,
+                    proof: Proof::by_password(self.now()),
                     success,
                     attempt,
                     counted: guess.counted,
@@ -335,22 +347,22 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// guess stays counted against the networks. [`AuthError::Store`].
     pub(super) async fn settle(
         &self,
-        proof: Proof,
+        correct: CorrectPassword,
         trail: &Trail,
-    ) -> Result<Option<Turn>, AuthError> {
+    ) -> Result<Settled, AuthError> {
         let limits = &self.config().limits;
-        let networks = limits.success_by_address.filter(|_| proof.is_visitor);
+        let networks = limits.success_by_address.filter(|_| correct.is_visitor);
         let networks = networks
             .map(|quota| by_network("success:address", trail.context().network(), quota))
             .unwrap_or_default();
-        let failures = proof.counted.clone();
+        let failures = correct.counted.clone();
         // Two acts, since a key is always counted in the same group.
         let (by_account, by_networks, (), ()) = tokio::join!(
-            self.count_success(proof.success),
+            self.count_success(correct.success),
             self.count(networks),
-            self.give_back(proof.counted),
+            self.give_back(correct.counted),
             async {
-                if let Some(attempt) = &proof.attempt {
+                if let Some(attempt) = &correct.attempt {
                     self.forget(attempt.key, attempt.at).await;
                 }
             }
@@ -359,7 +371,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             (Ok(account), Ok(networks)) => {
                 account.keep();
                 networks.keep();
-                return Ok(proof.turn);
+                return Ok(Settled {
+                    turn: correct.turn,
+                    proof: correct.proof,
+                });
             }
             (Ok(counted), Err(refused)) | (Err(refused), Ok(counted)) => {
                 self.give_back(counted).await;
@@ -382,14 +397,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         auth: &Authenticated,
         password: &NormalizedPassword,
         trail: &Trail,
-    ) -> Result<Option<Turn>, AuthError> {
+    ) -> Result<Settled, AuthError> {
         let guess = Guess {
             by: Guesser::Session(auth.session().id),
             user: Some(auth.user()),
             counted: Counted::default(),
         };
-        let proof = self.check_password(guess, password, trail).await?;
-        self.settle(proof, trail).await
+        let correct = self.check_password(guess, password, trail).await?;
+        self.settle(correct, trail).await
     }
 
     /// The owner has shown the mailbox: what others did no longer counts,

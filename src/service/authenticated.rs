@@ -6,12 +6,12 @@ use std::time::Duration;
 #[cfg(doc)]
 use super::AuthService;
 use super::HeldSession;
-use super::cache::Identity;
 use crate::authz::Permission;
 use crate::config::AuthConfig;
 use crate::error::AuthError;
 use crate::profile::Profile;
 use crate::session::Session;
+use crate::store::Identity;
 use crate::time::Timestamp;
 use crate::user::User;
 
@@ -72,24 +72,19 @@ impl Authenticated {
         self.config.roles.allows(&self.user().roles, permission)
     }
 
-    /// Demands that the password was given within the last `max_age` before the
-    /// token was checked, for what a stolen or forgotten session must not do
-    /// (ASVS 7.5.3). Every way to open a session takes the password, a refresh
-    /// does not; [`AuthService::confirm_password`] takes it again.
-    ///
-    /// A session that seems to be opened later than now, since a clock was
-    /// turned back, is not taken for one of longer than `max_age` ahead.
+    /// Requires that the owner proved who they are within the last `max_age` before the
+    /// token was checked, for what a stolen or forgotten session must not do (ASVS 7.5.3).
+    /// A refresh is no proof; [`AuthService::reauthenticate`] takes one again.
     ///
     /// # Errors
     ///
-    /// [`AuthError::PasswordRequired`].
-    pub fn require_recent_password(&self, max_age: Duration) -> Result<(), AuthError> {
-        let (given, now) = (self.session().created_at, self.checked_at);
-        let distance = now.saturating_since(given).max(given.saturating_since(now));
-        if distance <= max_age {
-            Ok(())
-        } else {
-            Err(AuthError::PasswordRequired)
+    /// [`AuthError::RecentLoginRequired`] with the methods of the account.
+    pub fn require_recent_login(&self, max_age: Duration) -> Result<(), AuthError> {
+        match self.session().proofs.is_recent(max_age, self.checked_at) {
+            true => Ok(()),
+            false => Err(AuthError::RecentLoginRequired {
+                methods: self.user().methods(),
+            }),
         }
     }
 

@@ -20,7 +20,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Whether `password` is known to have leaked; `false` when nobody can say
-    /// and that is accepted, or when the service has no source.
+    /// and that is accepted, or when the service has no source. The question is given up
+    /// when the caller is gone.
     pub(super) async fn is_breached(
         &self,
         password: &NormalizedPassword,
@@ -32,7 +33,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let policy = self.config().breach;
         let (check, query) = (Arc::clone(check), BreachQuery::new(password));
         let ask = async move { check.is_breached(&query).await };
-        let answer = contained::call(policy.timeout, ask).await;
+        let ask = async { Ok::<_, AuthError>(contained::call(policy.timeout, ask).await) };
+        let answer = trail.unless_gone(ask).await?;
         match answer.map_err(Cause::from).flatten() {
             Ok(is_breached) => Ok(is_breached),
             Err(error) => {

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::audit_log::{AuditLog, Recorder};
-use super::cache::SessionCache;
 use super::limits::UsedUp;
 use super::onboarding::RegistrationHook;
 use super::{AuthService, Inner};
@@ -17,9 +16,10 @@ use crate::id::{SessionId, UserId};
 use crate::mail::{MailConfig, Mailer, Outbox};
 use crate::password::PasswordHasher;
 use crate::password::breach::BreachCheck;
+use crate::proof::Proof;
 use crate::random::{OsRandom, SecureRandom};
 use crate::session::Session;
-use crate::store::AuditStore;
+use crate::store::{AuditStore, FreshStore, SessionCache, Store};
 use crate::time::Timestamp;
 use crate::token::Keyring;
 
@@ -48,7 +48,7 @@ impl<S, C: fmt::Debug> fmt::Debug for AuthServiceBuilder<S, C> {
     }
 }
 
-impl<S> AuthServiceBuilder<S> {
+impl<S: Store> AuthServiceBuilder<S> {
     pub(super) fn new(store: S) -> Self {
         Self {
             store,
@@ -65,7 +65,7 @@ impl<S> AuthServiceBuilder<S> {
     }
 }
 
-impl<S, C: Clock> AuthServiceBuilder<S, C> {
+impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
     /// The settings.
     #[must_use]
     pub fn config(mut self, config: AuthConfig) -> Self {
@@ -200,7 +200,7 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
         };
         let service = AuthService {
             inner: Arc::new(Inner {
-                store: self.store,
+                store: FreshStore::new(self.store, cache),
                 clock,
                 config: Arc::new(config),
                 keyring,
@@ -211,7 +211,6 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
                 audit,
                 hook: self.hook,
                 breach_check: self.breach_check,
-                cache,
                 used_up: UsedUp::default(),
             }),
         };
@@ -220,7 +219,7 @@ impl<S, C: Clock> AuthServiceBuilder<S, C> {
     }
 }
 
-impl<S, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Signs and reads back one token, so that keys that do not sign show now
     /// and not at the first login.
     fn try_to_sign(&self) -> Result<(), ConfigError> {
@@ -235,6 +234,7 @@ impl<S, C: Clock> AuthService<S, C> {
             user_id: UserId::from_bytes(bytes),
             auth_epoch: u64::MAX,
             created_at: now,
+            proofs: Proof::by_password(now).into(),
             last_seen_at: now,
             expires_at: Timestamp::MAX,
             absolute_expires_at: Timestamp::MAX,

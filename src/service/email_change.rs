@@ -136,7 +136,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Err(AuthError::InvalidLink);
         }
         self.limit_release(user, trail).await?;
-        let _forgetting = self.forgetting(user.id);
         let to = &link.email;
         let change = |user: User| async move {
             let state = user.exact_state();

@@ -112,7 +112,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     async fn expire(&self, user: User) -> Result<bool, AuthError> {
         let (kind, subject) = (Operation::ExpireAccount, Subject::account(user.id));
         let expire = async move |service: Self, trail: Trail| {
-            let _forgetting = service.forgetting(user.id);
             let which = Removal::UnverifiedSince(user.last_login);
             let store = &service.inner.store;
             if !store.remove_user(&user.exact_state(), which).await? {

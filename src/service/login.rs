@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::attempt::{Guess, Guesser, Proof, claim, is_known_device};
+use super::attempt::{CorrectPassword, Guess, Guesser, claim, is_known_device};
+use super::door::Entry;
 use super::fields::{parse_email, typed_password};
 use super::operation::{Subject, Trail};
 use super::{AuthService, LoginRequest, LoginResponse, RequestContext, Tokens};
@@ -83,18 +84,17 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             user: found.as_ref(),
             counted,
         };
-        let mut proof = self.check_password(guess, &password, trail).await?;
+        let mut correct = self.check_password(guess, &password, trail).await?;
         let mut user = found.ok_or(AuthError::InvalidCredentials)?;
-        self.renew_hash(&mut user, &password, &mut proof, trail)
+        self.renew_hash(&mut user, &password, &mut correct, trail)
             .await?;
 
-        let _forgetting = self.forgetting(user.id);
         let (now, context) = (self.now(), trail.context());
         let device = self.new_device(&user, context);
         let short = request.remember == Some(false);
-        let session = self.new_session_of(short, &user, user.auth_epoch, context, now)?;
-        let tokens = self.tokens(&session, now)?;
-        let (opened, settled) = tokio::join!(self.open(&session), self.settle(proof, trail));
+        let entry = Entry::new(&user, correct.proof, now).short(short);
+        let (session, tokens) = self.enter(entry, context)?;
+        let (opened, settled) = tokio::join!(self.open(&session), self.settle(correct, trail));
         opened?;
         if let Err(refused) = settled {
             self.discard(&session).await;
@@ -163,25 +163,24 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         &self,
         user: &mut User,
         password: &NormalizedPassword,
-        proof: &mut Proof,
+        correct: &mut CorrectPassword,
         trail: &Trail,
     ) -> Result<(), AuthError> {
-        if !proof.is_outdated {
+        if !correct.is_outdated {
             return Ok(());
         }
-        let Some(mut turn) = proof.turn.take() else {
+        let (Some(mut turn), Some(old)) = (correct.turn.take(), &user.password_hash) else {
             return Ok(());
         };
         let renewed = async {
             let new = turn.hash(password, trail.gone()).await?;
             drop(turn);
-            let _forgetting = self.forgetting(user.id);
             let store = &self.inner.store;
-            let replaced = store.replace_password(user.id, &user.password_hash, &new, Epoch::Keep);
+            let replaced = store.replace_password(user.id, old, &new, Epoch::Keep);
             Ok::<_, AuthError>(replaced.await?.then_some(new))
         };
         match renewed.await {
-            Ok(Some(new)) => user.password_hash = new,
+            Ok(Some(new)) => user.password_hash = Some(new),
             // A concurrent login has replaced it.
             Ok(None) => {}
             Err(AuthError::Abandoned) => return Err(AuthError::Abandoned),

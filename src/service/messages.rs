@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Violation;
 pub use crate::event::MAX_USER_AGENT_CHARS;
 use crate::id::{SessionId, UserId};
+use crate::proof::Method;
 use crate::secret::{AccessToken, Password, RefreshToken};
 use crate::session::Session;
 use crate::time::Timestamp;
@@ -270,13 +271,42 @@ pub struct ChangePassword {
     pub confirm_password: Password,
 }
 
-/// Gives the own password again.
+/// Proves again who the user is.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Reauthenticate {
+    /// How.
+    pub method: Method,
+    /// The password, by the method `pwd`.
+    #[serde(default)]
+    pub current_password: Password,
+}
+
+impl Reauthenticate {
+    /// By the password of the account.
+    pub fn by_password(current_password: impl Into<Password>) -> Self {
+        Self {
+            method: Method::Password,
+            current_password: current_password.into(),
+        }
+    }
+}
+
+/// The short form of [`Reauthenticate`] by the password, for one release.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ConfirmPassword {
     /// The password.
     pub current_password: Password,
+}
+
+impl From<ConfirmPassword> for Reauthenticate {
+    fn from(short: ConfirmPassword) -> Self {
+        Self::by_password(short.current_password)
+    }
 }
 
 /// Asks for a page of sessions.

@@ -14,9 +14,8 @@ mod audit_log;
 mod authenticated;
 mod breach;
 mod builder;
-mod cache;
-mod confirm;
 mod context;
+mod door;
 mod email_change;
 mod events;
 mod expiry;
@@ -29,6 +28,7 @@ mod onboarding;
 mod operation;
 mod password;
 mod profile;
+mod reauthenticate;
 mod recovery;
 mod register;
 mod retry;
@@ -62,12 +62,12 @@ use crate::id::{SessionId, UserId};
 use crate::mail::Outbox;
 use crate::password::breach::BreachCheck;
 use crate::password::{HashingStats, PasswordHasher};
-use crate::random::{self, SecureRandom};
+use crate::proof::Method;
+use crate::random::SecureRandom;
 use crate::secret::{AccessToken, RefreshToken};
-use crate::session::Session;
+use crate::store::{FreshStore, Store};
 use crate::time::Timestamp;
-use crate::token::{Claims, Jwks, Keyring, RefreshClaims, TokenKind};
-use crate::user::User;
+use crate::token::{Claims, Jwks, Keyring, TokenKind};
 
 /// Accounts over a store `S`, by a clock `C`. Cheap to clone; every clone is
 /// the same service.
@@ -78,7 +78,7 @@ pub struct AuthService<S, C = SystemClock> {
 }
 
 struct Inner<S, C> {
-    store: S,
+    store: FreshStore<S>,
     clock: Arc<C>,
     config: Arc<AuthConfig>,
     keyring: Keyring,
@@ -89,7 +89,6 @@ struct Inner<S, C> {
     audit: Option<Arc<AuditLog>>,
     hook: Option<Arc<dyn RegistrationHook>>,
     breach_check: Option<Arc<dyn BreachCheck>>,
-    cache: Option<cache::SessionCache>,
     used_up: limits::UsedUp,
 }
 
@@ -109,7 +108,7 @@ impl<S, C> fmt::Debug for AuthService<S, C> {
     }
 }
 
-impl<S> AuthService<S> {
+impl<S: Store> AuthService<S> {
     /// Starts to build a service over `store`.
     #[must_use]
     pub fn builder(store: S) -> AuthServiceBuilder<S> {
@@ -117,7 +116,7 @@ impl<S> AuthService<S> {
     }
 }
 
-impl<S, C> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// The settings.
     #[must_use]
     pub fn config(&self) -> &AuthConfig {
@@ -139,7 +138,7 @@ impl<S, C> AuthService<S, C> {
     /// The store.
     #[must_use]
     pub fn store(&self) -> &S {
-        &self.inner.store
+        self.inner.store.inner()
     }
 
     /// What the hashing threads have done and are about to do.
@@ -156,7 +155,7 @@ impl<S, C> AuthService<S, C> {
     }
 }
 
-impl<S, C: Clock> AuthService<S, C> {
+impl<S: Store, C: Clock> AuthService<S, C> {
     /// Checks signature and claims of an access token, and nothing else: it
     /// accepts a token whose session was ended or whose user was disabled, for
     /// as long as the token lasts. Use `validate_token` wherever that
@@ -214,6 +213,8 @@ impl<S, C: Clock> AuthService<S, C> {
             jti: hex(&[0; 16]),
             sid: SessionId::from_bytes([0; 12]),
             epoch: u64::MAX,
+            auth_time: Some(end),
+            amr: Method::ALL.into(),
             typ: TokenKind::Access,
         })?;
         Ok(token.expose_secret().len())
@@ -225,83 +226,6 @@ impl<S, C: Clock> AuthService<S, C> {
 
     fn random(&self) -> &dyn SecureRandom {
         &*self.inner.random
-    }
-
-    /// A new session of `user` under `epoch`. It counts once it is stored.
-    fn new_session(
-        &self,
-        user: &User,
-        epoch: u64,
-        context: &RequestContext,
-        now: Timestamp,
-    ) -> Result<Session, AuthError> {
-        self.new_session_of(false, user, epoch, context, now)
-    }
-
-    /// The same, of the lifetime of a short one or of the usual one.
-    fn new_session_of(
-        &self,
-        short: bool,
-        user: &User,
-        epoch: u64,
-        context: &RequestContext,
-        now: Timestamp,
-    ) -> Result<Session, AuthError> {
-        let lifetime = self.config().session.lifetime(short);
-        let absolute_expires_at = now.saturating_add(lifetime.absolute_timeout);
-        Ok(Session {
-            id: SessionId::generate(now, self.random())?,
-            user_id: user.id,
-            auth_epoch: epoch,
-            created_at: now,
-            last_seen_at: now,
-            expires_at: now
-                .saturating_add(lifetime.idle_timeout)
-                .min(absolute_expires_at),
-            absolute_expires_at,
-            short,
-            refresh_counter: 0,
-            ip: context.ip(),
-            user_agent: context.user_agent().map(str::to_owned),
-        })
-    }
-
-    /// The tokens of a stored session. The access token ends with the session
-    /// if that comes first.
-    fn tokens(&self, session: &Session, now: Timestamp) -> Result<Tokens, AuthError> {
-        let config = self.config();
-        let issued_at = u64::try_from(now.as_secs()).unwrap_or(0);
-        let left = session.expires_at.saturating_since(now);
-        let expires_in = config.access_token_ttl.min(left).as_secs();
-        let claims = Claims {
-            iss: config.issuer.clone(),
-            sub: session.user_id,
-            aud: config.audience.clone(),
-            exp: issued_at.saturating_add(expires_in),
-            iat: issued_at,
-            jti: hex(&random::bytes::<16>(self.random())?),
-            sid: session.id,
-            epoch: session.auth_epoch,
-            typ: TokenKind::Access,
-        };
-        Ok(Tokens {
-            token: self.inner.keyring.sign(&claims)?,
-            token_type: TokenType::Bearer,
-            expires_in,
-            refresh_token: self.inner.keyring.issue_refresh(
-                &RefreshClaims {
-                    user: session.user_id,
-                    session: session.id,
-                    counter: session.refresh_counter,
-                },
-                &config.issuer,
-                &config.audience,
-            ),
-            keeping: match session.short {
-                true => Keeping::Short,
-                false => Keeping::Seconds(left.as_secs()),
-            },
-        })
     }
 }
 

@@ -141,7 +141,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             name: None,
             preferences: Some(preferences.clone()),
         };
-        let _forgetting = self.forgetting(user.id);
         let change = &change;
         let update = |user: User| async move {
             let store = &self.inner.store;

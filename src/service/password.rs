@@ -1,6 +1,7 @@
 //! Setting a new password.
 
 use super::attempt::hashing_failed;
+use super::door::Entry;
 use super::fields::{TOO_LONG, typed_password};
 use super::operation::{By, Trail};
 use super::{AuthService, Authenticated, ChangePassword, LoginResponse, RequestContext};
@@ -84,22 +85,26 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Err(AuthError::InvalidCredentials);
         };
 
-        let mut turn = match self.check_own_password(auth, &current, trail).await? {
+        let settled = self.check_own_password(auth, &current, trail).await?;
+        let proof = settled.proof;
+        let mut turn = match settled.turn {
             Some(turn) => turn,
             None => self.admit(Work::Hashing, lane, trail).await?,
         };
         let hash = turn.hash(&new, trail.gone()).await;
         let hash = hash.map_err(|error| hashing_failed(error, trail))?;
         drop(turn);
+        // A correct password is that of an account that has one.
+        let old = user.password_hash.as_ref();
+        let old = old.ok_or(AuthError::InvalidCredentials)?;
 
         // The session is stored under the epoch to come and means nothing
         // until the one write below raises the user's to it.
-        let _forgetting = self.forgetting(user.id);
         let (now, context) = (self.now(), trail.context());
         let epoch = user.auth_epoch.saturating_add(1);
         let short = auth.session().short;
-        let session = self.new_session_of(short, user, epoch, context, now)?;
-        let tokens = self.tokens(&session, now)?;
+        let entry = Entry::new(user, proof, now).short(short).under(epoch);
+        let (session, tokens) = self.enter(entry, context)?;
         let store = &self.inner.store;
         // Sessions of the epoch to come, which changes have left behind that came
         // to nothing. They are named before the change, so that none ends that
@@ -108,7 +113,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let unused: Vec<_> = unused.await?.iter().map(|one| one.id).collect();
         self.open(&session).await?;
         let replaced = store
-            .replace_password(user.id, &user.password_hash, &hash, Epoch::Raise)
+            .replace_password(user.id, old, &hash, Epoch::Raise)
             .await;
         if !matches!(replaced, Ok(true)) {
             self.discard(&session).await;

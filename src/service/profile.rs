@@ -67,7 +67,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Ok(auth.profile());
         }
         let user = auth.user();
-        let _forgetting = self.forgetting(user.id);
         let change = &change;
         let update = |user: User| async move {
             let store = &self.inner.store;

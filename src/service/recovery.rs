@@ -136,7 +136,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         let hash = hash.map_err(|error| hashing_failed(error, trail))?;
 
-        let _forgetting = self.forgetting(user.id);
         // Known from now on, so that strangers cannot keep the owner out.
         let context = trail.context();
         let device = context.device(user.id);

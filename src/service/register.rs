@@ -1,6 +1,7 @@
 //! Registration.
 
 use super::attempt::hashing_failed;
+use super::door::Entry;
 use super::fields::{parse_name, parse_new_email};
 use super::mailing::{NewLink, pending_account};
 use super::onboarding::Occasion;
@@ -18,6 +19,7 @@ use crate::id::UserId;
 use crate::mail::{MailKind, Post};
 use crate::password::{Lane, NormalizedPassword, Work};
 use crate::preferences::Preferences;
+use crate::proof::Proof;
 use crate::store::{InsertUser, Store};
 use crate::time::Timestamp;
 use crate::token::{PendingRegistration, TokenPurpose};
@@ -98,8 +100,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             context,
             now,
         );
-        let session = self.new_session(&user, user.auth_epoch, context, now)?;
-        let tokens = self.tokens(&session, now)?;
+        let entry = Entry::new(&user, Proof::by_password(now), now);
+        let (session, tokens) = self.enter(entry, context)?;
         let link = match &self.inner.outbox {
             None => None,
             Some(_) => {
@@ -247,7 +249,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             id,
             email,
             name,
-            password_hash,
+            password_hash: Some(password_hash),
             created_at: now,
             last_login: Some(now),
             is_verified: false,

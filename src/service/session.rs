@@ -61,7 +61,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // store: once it is done, nothing of the store's can spoil the answer.
         let user = trail.unless_gone(store.user(claims.user)).await?;
         let now = self.now();
-        let _forgetting = self.forgetting(claims.user);
         let rotation = store.rotate(
             claims.session,
             claims.counter,
@@ -138,7 +137,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     async fn end_held(&self, held: HeldSession) -> Result<bool, AuthError> {
-        let _forgetting = self.forgetting(held.user_id());
         let store = &self.inner.store;
         Ok(store.end_session(held.user_id(), held.session_id()).await?)
     }
@@ -228,7 +226,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         context: &RequestContext,
     ) -> Result<u64, AuthError> {
         let end = async move |service: Self, auth: Authenticated, trail: Trail| {
-            let _forgetting = service.forgetting(auth.user().id);
             let (user, own) = (auth.user().id, auth.session().id);
             service.end_listed(user, Some(own), &trail).await
         };

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::authenticated::Authenticated;
-use super::cache::Identity;
 use super::operation::{By, Subject, Trail};
 use super::{AuthService, RequestContext};
 use crate::clock::Clock;
@@ -11,7 +10,7 @@ use crate::error::AuthError;
 use crate::event::Operation;
 use crate::id::{SessionId, UserId};
 use crate::session::Session;
-use crate::store::Store;
+use crate::store::{Identity, Store};
 use crate::time::Timestamp;
 use crate::token::Claims;
 use crate::user::{User, UserStatus};
@@ -48,7 +47,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let claims = self.verify_offline(token)?;
         trail.about(Some(claims.sub));
         trail.session(claims.sid);
-        let Some(cache) = &self.inner.cache else {
+        let Some(cache) = self.inner.store.cache() else {
             let now = self.now();
             let identity = self.identity_of(claims.sid, claims.sub, now).await?;
             return self.authenticated(&claims, Arc::new(identity), now);

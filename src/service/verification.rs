@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::account::GONE;
 use super::attempt::{Guess, Guesser};
+use super::door::Entry;
 use super::fields::parse_email;
 use super::limits::Counted;
 use super::mailing::pending_account;
@@ -119,17 +120,17 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             counted,
         };
         let checked = self.check_password(guess, &password, trail).await;
-        let mut proof = checked.map_err(wrong_proof)?;
-        self.renew_hash(&mut user, &password, &mut proof, trail)
+        let mut correct = checked.map_err(wrong_proof)?;
+        self.renew_hash(&mut user, &password, &mut correct, trail)
             .await?;
-        drop(self.settle(proof, trail).await?);
+        let settled = self.settle(correct, trail).await?;
 
         // The session is stored first and means nothing until its tokens are
         // handed out, which the confirmation decides.
         let now = self.now();
-        let session = self.new_session(&user, user.auth_epoch, context, now)?;
-        let tokens = self.tokens(&session, now)?;
-        let _forgetting = self.forgetting(user.id);
+        let entry = Entry::new(&user, settled.proof, now);
+        drop(settled.turn);
+        let (session, tokens) = self.enter(entry, context)?;
         self.open(&session).await?;
         if let Err(error) = self.confirm(&link, &user, trail).await {
             self.discard(&session).await;
@@ -165,7 +166,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         user: &User,
         trail: &Trail,
     ) -> Result<(), AuthError> {
-        let _forgetting = self.forgetting(link.account.id);
         let confirm = |user: User| async move {
             let state = user.exact_state();
             Ok(self.inner.store.verify_email(&state).await?.then_some(()))
@@ -228,14 +228,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let checked = self
             .check_hash(guess, Some(&password_hash), &password, trail)
             .await;
-        drop(self.settle(checked.map_err(wrong_proof)?, trail).await?);
+        let settled = self.settle(checked.map_err(wrong_proof)?, trail).await?;
 
         let now = self.now();
         let email = link.email.clone();
         let mut user = self.new_user(user_id, email, name, password_hash, context, now);
         user.is_verified = true;
-        let session = self.new_session(&user, user.auth_epoch, context, now)?;
-        let tokens = self.tokens(&session, now)?;
+        let entry = Entry::new(&user, settled.proof, now);
+        drop(settled.turn);
+        let (session, tokens) = self.enter(entry, context)?;
         self.open(&session).await?;
         let inserted = self.inner.store.insert_user(&user).await;
         if !matches!(inserted, Ok(InsertUser::Inserted)) {
@@ -371,7 +372,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             .await?;
         self.begin_by(&link, counted, trail).await?;
         trail.about(Some(link.account.id));
-        let _forgetting = self.forgetting(link.account.id);
         let remove = |user: User| async move {
             let (state, which) = (user.exact_state(), Removal::Unverified);
             Ok(store.remove_user(&state, which).await?.then_some(()))

@@ -19,11 +19,12 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod fresh;
 #[cfg(feature = "memory")]
 mod memory;
+mod methods;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
-mod shared;
 
 use async_trait::async_trait;
 
@@ -40,6 +41,7 @@ use crate::user::{AccountState, CounterExhausted, DeviceDigest, PasswordHash, Us
 
 pub use crate::error::{Cause, StoreError};
 pub use crate::user::{Epoch, ProfileChange, Removal, RoleChange};
+pub(crate) use fresh::{FreshStore, Identity, SessionCache};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryCapacity, MemoryCounts, MemoryStore};
 

@@ -10,6 +10,7 @@ use super::jwk::Jwks;
 use super::key::{SigningKey, VerifyingKey};
 use crate::error::{AuthError, ConfigError};
 use crate::id::{SessionId, UserId};
+use crate::proof::Method;
 use crate::secret::AccessToken;
 use crate::time::Timestamp;
 
@@ -42,6 +43,18 @@ pub struct Claims {
     pub sid: SessionId,
     /// The user's `auth_epoch` when it was made.
     pub epoch: u64,
+    /// When the owner last proved who they are, in seconds since the Unix epoch (OpenID
+    /// Connect Core 1.0, §2). Absent from tokens of earlier versions.
+    #[serde(
+        default,
+        deserialize_with = "some_seconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub auth_time: Option<u64>,
+    /// The methods by which they proved it (RFC 8176). Absent from tokens of earlier
+    /// versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<Method>,
     /// What it may be used for.
     pub typ: TokenKind,
 }
@@ -230,4 +243,9 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> 
         Ok(seconds) if seconds <= Timestamp::MAX.as_secs() => Ok(value),
         _ => Err(D::Error::custom("not a time before the year 10000")),
     }
+}
+
+/// The same, of a claim that may be absent, but not `null`.
+fn some_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    seconds(deserializer).map(Some)
 }

@@ -3,56 +3,39 @@
 use std::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::email::Email;
 use crate::id::UserId;
+use crate::named::named;
 use crate::random::{self, RandomError, SecureRandom};
 use crate::secret::MailToken;
 use crate::time::Timestamp;
 use crate::user::{AccountState, DisplayName, PasswordHash};
 
-/// What a one-time token may be used for. A token of one purpose never works
-/// for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum TokenPurpose {
-    /// Decides about an account with an address that nobody has confirmed:
-    /// together with a proof that the account is one's own it confirms the
-    /// address, alone it removes the account.
-    VerifyEmail,
-    /// The same for an account that is not made before the address is
-    /// confirmed.
-    CompleteRegistration,
-    /// Sets a new password without the old one.
-    ResetPassword,
-    /// Shows that a new mailbox belongs to the owner of an account.
-    ChangeEmail,
+named! {
+    /// What a one-time token may be used for. A token of one purpose never works
+    /// for another.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+    #[cfg_attr(feature = "openapi", schemars(rename_all = "snake_case"))]
+    #[non_exhaustive]
+    pub enum TokenPurpose {
+        /// Decides about an account with an address that nobody has confirmed:
+        /// together with a proof that the account is one's own it confirms the
+        /// address, alone it removes the account.
+        VerifyEmail => "verify_email",
+        /// The same for an account that is not made before the address is
+        /// confirmed.
+        CompleteRegistration => "complete_registration",
+        /// Sets a new password without the old one.
+        ResetPassword => "reset_password",
+        /// Shows that a new mailbox belongs to the owner of an account.
+        ChangeEmail => "change_email",
+    }
 }
 
 impl TokenPurpose {
-    /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::VerifyEmail,
-        Self::CompleteRegistration,
-        Self::ResetPassword,
-        Self::ChangeEmail,
-    ];
-
-    /// The name, such as `verify_email`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::VerifyEmail => "verify_email",
-            Self::CompleteRegistration => "complete_registration",
-            Self::ResetPassword => "reset_password",
-            Self::ChangeEmail => "change_email",
-        }
-    }
-
     /// What the text of a token of this purpose begins with.
     pub(crate) const fn prefix(self) -> &'static str {
         match self {

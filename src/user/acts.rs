@@ -56,14 +56,15 @@ impl User {
         new: &PasswordHash,
         epoch: Epoch,
     ) -> Result<bool, CounterExhausted> {
-        if !self.password_hash.is(expected) {
+        let present = self.password_hash.as_ref();
+        if !present.is_some_and(|present| present.is(expected)) {
             return Ok(false);
         }
         if epoch == Epoch::Raise {
             let (auth_epoch, version) = (raised(self.auth_epoch)?, raised(self.version)?);
             (self.auth_epoch, self.version) = (auth_epoch, version);
         }
-        self.password_hash = new.clone();
+        self.password_hash = Some(new.clone());
         Ok(true)
     }
 
@@ -141,7 +142,7 @@ impl User {
         let (auth_epoch, link_epoch) = (raised(self.auth_epoch)?, raised(self.link_epoch)?);
         self.version = raised(self.version)?;
         (self.auth_epoch, self.link_epoch) = (auth_epoch, link_epoch);
-        self.password_hash = new.clone();
+        self.password_hash = Some(new.clone());
         self.is_verified = true;
         self.devices = vec![device];
         self.apply(change);

@@ -15,6 +15,7 @@ use admittance::store::{Cause, MemoryStore};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::source::{
     ANN, Attempt, BREACHED, CLEAN, FLOWS, Flow, Mode, Switch, WAYS_TO_FAIL, bed, hasty, register,
@@ -188,7 +189,9 @@ async fn a_request_that_is_dropped_gives_up_its_question() {
         outcome = register(&bed, ANN, CLEAN) => panic!("{outcome:?}"),
         () = source.began.notified() => {}
     }
-    source.ended.notified().await;
+    // Well before the source's own time limit.
+    let ended = timeout(Duration::from_secs(30), source.ended.notified());
+    ended.await.unwrap();
     assert!(source.is_over.load(Ordering::SeqCst));
 }
 

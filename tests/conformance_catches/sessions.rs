@@ -62,6 +62,8 @@ pub(crate) const SESSIONS: &[(Fault, &str)] = &[
         "the_oldest_sessions_end_beyond_those_to_be_kept",
     ),
     (ForgetsShort, "a_session_comes_back_as_stored"),
+    (ForgetsProofs, "a_session_comes_back_as_stored"),
+    (RefreshCountsAsProof, "a_rotation_has_four_outcomes"),
     (GivesNoGrace, "a_rotation_has_four_outcomes"),
     (RefreshForgetsShort, "a_short_session_stays_short"),
     (ForgetsShort, "a_short_session_stays_short"),

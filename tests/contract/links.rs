@@ -42,7 +42,7 @@ pub(crate) fn verification(place: &Place<'_>) {
         .at("/missing", &json!([]));
     client
         .send(verify(json!({ "token": link })).by(&ann.session))
-        .refused("invalid_token", "Bearer")
+        .refused("invalid_link", "Bearer")
         .at("/detail", &json!(LINK_IS_DEAD));
 
     // So is the password, which opens one. Any of the links will do, and then
@@ -70,7 +70,7 @@ pub(crate) fn verification(place: &Place<'_>) {
     for link in [&first, &second] {
         client
             .send(verify(json!({"token": link, "password": PASSWORD})))
-            .refused("invalid_token", "Bearer");
+            .refused("invalid_link", "Bearer");
     }
     for left in [&nobody, &ann.email] {
         unknown.check(client.server.mails_left(left).is_empty(), || {
@@ -87,7 +87,7 @@ pub(crate) fn verification(place: &Place<'_>) {
         ] {
             client
                 .send(request)
-                .refused("invalid_token", "Bearer")
+                .refused("invalid_link", "Bearer")
                 .at("/detail", &json!(LINK_IS_DEAD));
         }
     }
@@ -99,8 +99,8 @@ pub(crate) fn disown(place: &Place<'_>) {
     let ann = client.register("ann");
     let mail = client.server.mail(&ann.email, "Confirm your email address");
     let link = mail.token("/email/disown");
-    disown(&mail.token("/email/verify").replace("adv_", "adp_")).refused("invalid_token", "Bearer");
-    disown("").refused("invalid_token", "Bearer");
+    disown(&mail.token("/email/verify").replace("adv_", "adp_")).refused("invalid_link", "Bearer");
+    disown("").refused("invalid_link", "Bearer");
     client.is_live(&ann.session);
     // What a scanner of mails does with a link changes nothing (ASVS 3.5.3).
     for method in ["GET", "HEAD"] {
@@ -114,7 +114,7 @@ pub(crate) fn disown(place: &Place<'_>) {
 
     disown(&link).message(200);
     disown(&link)
-        .refused("invalid_token", "Bearer")
+        .refused("invalid_link", "Bearer")
         .at("/detail", &json!(LINK_IS_DEAD));
     client.is_dead(&ann.session);
     client
@@ -128,7 +128,7 @@ pub(crate) fn disown(place: &Place<'_>) {
     client
         .send(post("/email/verify", verify).by(&bob.session))
         .message(200);
-    disown(&mail.token("/email/disown")).refused("invalid_token", "Bearer");
+    disown(&mail.token("/email/disown")).refused("invalid_link", "Bearer");
     client.is_live(&bob.session);
 }
 
@@ -160,13 +160,13 @@ pub(crate) fn change_of_address(place: &Place<'_>) {
     let confirm = |token: &str| post("/email/change/confirm", json!({ "token": token }));
     client
         .send(confirm(&link))
-        .refused("invalid_token", "Bearer");
+        .refused("invalid_link", "Bearer");
     client
         .send(confirm(&link).by(&bob.session))
         .refused("proof_required", "Bearer");
     client
         .send(confirm("").by(&ann.session))
-        .refused("invalid_token", "Bearer")
+        .refused("invalid_link", "Bearer")
         .at("/detail", &json!(LINK_IS_DEAD));
     client
         .send(get("/profile").by(&ann.session))
@@ -177,7 +177,7 @@ pub(crate) fn change_of_address(place: &Place<'_>) {
         .at("/message", &json!("Your address has been changed."));
     client
         .send(confirm(&link).by(&ann.session))
-        .refused("invalid_token", "Bearer");
+        .refused("invalid_link", "Bearer");
     client.server.mail(&ann.email, "Your email address at");
     client
         .send(get("/profile").by(&ann.session))

@@ -145,7 +145,7 @@ pub(crate) fn reset(place: &Place<'_>) {
         &format!("{first}A"),
     ] {
         reset(none, OTHER_PASSWORD)
-            .refused("invalid_token", "Bearer")
+            .refused("invalid_link", "Bearer")
             .at(
                 "/detail",
                 &json!("This link is not valid any more. Ask for a new one."),
@@ -153,7 +153,7 @@ pub(crate) fn reset(place: &Place<'_>) {
     }
     // A link for something else is none (GHSA 15).
     let verify = client.verification(&ann.email);
-    reset(&verify, OTHER_PASSWORD).refused("invalid_token", "Bearer");
+    reset(&verify, OTHER_PASSWORD).refused("invalid_link", "Bearer");
     // Nor is it used up by a password that is refused.
     reset(&first, "password").violates(&[("new_password", "too_weak")]);
     let differ =
@@ -168,8 +168,8 @@ pub(crate) fn reset(place: &Place<'_>) {
         &json!("Your password has been changed. Log in with the new one."),
     );
     // ASVS 6.5.1 and GHSA 24: all that there was before is dead.
-    reset(&first, OTHER_PASSWORD).refused("invalid_token", "Bearer");
-    reset(&second, OTHER_PASSWORD).refused("invalid_token", "Bearer");
+    reset(&first, OTHER_PASSWORD).refused("invalid_link", "Bearer");
+    reset(&second, OTHER_PASSWORD).refused("invalid_link", "Bearer");
     client.is_dead(&ann.session);
     client.server.mail(&ann.email, "Your password for");
     client

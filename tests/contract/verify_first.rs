@@ -45,7 +45,7 @@ pub(crate) fn verify_first(place: &Place<'_>) {
     client.is_live(&session);
     // Of the two, the other one is no account and never will be.
     for (link, password) in [(&first, PASSWORD), (&second, OTHER_PASSWORD)] {
-        verify(json!({"token": link, "password": password})).refused("invalid_token", "Bearer");
+        verify(json!({"token": link, "password": password})).refused("invalid_link", "Bearer");
     }
     log_in(&ann).status(200);
 
@@ -77,9 +77,9 @@ pub(crate) fn verify_first(place: &Place<'_>) {
         .message(200);
     client
         .send(post("/email/disown", disown))
-        .refused("invalid_token", "Bearer");
+        .refused("invalid_link", "Bearer");
     let link = mail.token("/email/verify");
-    verify(json!({"token": link, "password": PASSWORD})).refused("invalid_token", "Bearer");
+    verify(json!({"token": link, "password": PASSWORD})).refused("invalid_link", "Bearer");
     log_in(&bob).refused("invalid_credentials", "Bearer");
 
     // What this server does not have.

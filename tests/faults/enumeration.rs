@@ -51,7 +51,9 @@ async fn server() -> (Bed, Router) {
         let user = User {
             id: UserId::from_bytes([u8::try_from(state).unwrap(); 12]),
             email: Email::parse(STATES[state].1).unwrap(),
-            password_hash: hash.map_or(present.password_hash.clone(), PasswordHash::new),
+            password_hash: hash
+                .map(PasswordHash::new)
+                .or(present.password_hash.clone()),
             status,
             ..present.clone()
         };

@@ -38,8 +38,8 @@ impl Where {
     }
 }
 
-async fn deliver_late(place: Where, op: Op, call: usize) {
-    let scene = Scene::on(op, place.fresh().await).await;
+async fn deliver_late(truth: Truth, op: Op, call: usize) {
+    let scene = Scene::on(op, truth).await;
     scene.bed.store.inject(call, Fault::Late);
     let answer = scene.operation().await;
     scene.bed.auth.flush_mail().await;
@@ -56,7 +56,7 @@ async fn deliver_late(place: Where, op: Op, call: usize) {
 }
 
 async fn each_write_late(place: Where) {
-    let mut writes = 0;
+    let (mut writes, mut truth) = (0, place.fresh().await);
     for op in OPS {
         // The calls of an operation are the same in every store.
         let usual = usual_on(op, Truth::memory()).await;
@@ -65,7 +65,8 @@ async fn each_write_late(place: Where) {
                 continue;
             }
             println!("{place:?}, {op:?}: call {} ({name}) is late", index + 1);
-            deliver_late(place, op, index + 1).await;
+            deliver_late(truth.clone(), op, index + 1).await;
+            truth = truth.emptied().await;
             writes += 1;
         }
     }
@@ -88,6 +89,7 @@ async fn i12_a_write_that_is_delivered_late_undoes_nothing_in_mongodb() {
 #[tokio::test]
 async fn asvs_2_3_3_each_method_of_the_store_under_each_fault_in_mongodb() {
     let (mut seen, mut faults) = (BTreeSet::new(), 0);
+    let mut truth = Truth::mongodb().await;
     for op in OPS {
         let usual = usual_on(op, Truth::memory()).await;
         for (index, name) in usual.calls.iter().enumerate() {
@@ -96,8 +98,9 @@ async fn asvs_2_3_3_each_method_of_the_store_under_each_fault_in_mongodb() {
             }
             for fault in FAULTS {
                 println!("{op:?}: {fault:?} at call {} ({name})", index + 1);
-                let scene = Scene::on(op, Where::MongoDb.fresh().await).await;
+                let scene = Scene::on(op, truth.clone()).await;
                 sweep::run(scene, op, &usual, index + 1, fault).await;
+                truth = truth.emptied().await;
                 faults += 1;
             }
         }

@@ -15,6 +15,7 @@ mod audit;
 mod cancel;
 mod clock;
 mod devices;
+mod door;
 mod enumeration;
 mod enumeration_mail;
 mod hook;

@@ -301,7 +301,13 @@ fn raise_epoch(store: &MemoryStore, user: UserId) {
     let raising = std::thread::spawn(move || {
         let local = runtime::Builder::new_current_thread().build().unwrap();
         local.block_on(async {
-            let hash = store.user(user).await.unwrap().unwrap().password_hash;
+            let hash = store
+                .user(user)
+                .await
+                .unwrap()
+                .unwrap()
+                .password_hash
+                .unwrap();
             let raised = store.replace_password(user, &hash, &hash, Epoch::Raise);
             assert!(raised.await.unwrap());
         });

@@ -48,7 +48,7 @@ impl Truth {
         }
     }
 
-    /// A new database on the shared server.
+    /// An empty database.
     pub(crate) async fn mongodb() -> Self {
         let options = mongo::options().await;
         let client = mongodb::Client::with_options(options).unwrap();
@@ -57,6 +57,29 @@ impl Truth {
         Self {
             store: Arc::new(store.await.unwrap()),
             rows: Rows::MongoDb(database),
+        }
+    }
+
+    /// Removes everything, for the next case of a test: faster than another database.
+    /// Whoever still uses it writes about users that the next case does not know.
+    pub(crate) async fn emptied(self) -> Self {
+        match &self.rows {
+            Rows::Memory(_) => Self::memory(),
+            Rows::MongoDb(database) => {
+                let names = mongo::config();
+                for name in [
+                    &names.users,
+                    &names.sessions,
+                    &names.tokens,
+                    &names.limits,
+                    &names.attempts,
+                    &names.audit,
+                ] {
+                    let rows = database.collection::<Document>(name);
+                    rows.delete_many(doc! {}).await.unwrap();
+                }
+                self
+            }
         }
     }
 

@@ -75,7 +75,7 @@ async fn asvs_6_5_1_an_address_is_confirmed_by_a_session_or_by_the_password() {
     );
     let again = json!({"token": link, "password": PASSWORD});
     let again = client.post("/email/verify", again).await;
-    assert_eq!(again.code(), (401, "invalid_token"));
+    assert_eq!(again.code(), (401, "invalid_link"));
     assert_eq!(
         again.body["detail"],
         "This link is not valid any more. Ask for a new one."
@@ -141,7 +141,7 @@ async fn a_password_is_forgotten_and_reset() {
         assert_eq!(refused.code(), (401, "invalid_token"), "ghsa_24");
     }
     let again = client.post("/password/reset", body(PASSWORD)).await;
-    assert_eq!(again.code(), (401, "invalid_token"));
+    assert_eq!(again.code(), (401, "invalid_link"));
     let login = json!({"email": ANN, "password": OTHER_PASSWORD});
     assert_eq!(client.post("/login", login).await.status, StatusCode::OK);
 }
@@ -217,7 +217,7 @@ async fn ghsa_17_and_19_a_token_that_is_none_is_refused_everywhere() {
             let answer = client
                 .send_as(Method::POST, path, text(&ann, "token"), body)
                 .await;
-            assert_eq!(answer.code(), (401, "invalid_token"), "{path} {token}");
+            assert_eq!(answer.code(), (401, "invalid_link"), "{path} {token}");
         }
         for body in [
             json!({"token": null}),
@@ -235,7 +235,7 @@ async fn ghsa_17_and_19_a_token_that_is_none_is_refused_everywhere() {
         let absent = client
             .send_as(Method::POST, path, text(&ann, "token"), json!({}))
             .await;
-        assert_eq!(absent.code(), (401, "invalid_token"), "{path}");
+        assert_eq!(absent.code(), (401, "invalid_link"), "{path}");
     }
 }
 

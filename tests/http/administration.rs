@@ -341,7 +341,7 @@ async fn asvs_7_5_3_administration_with_an_old_password_leads_to_password_confir
     let mut http = HttpConfig::default();
     http.admin = true;
     let mut demanding = settings();
-    demanding.recent_password_for_administration = Some(Duration::from_secs(300));
+    demanding.recent_login_for_administration = Some(Duration::from_secs(300));
     let client = Client::with(demanding, http);
     let ada = client.register("ada@example.org").await;
     let ann = client.register("ann@example.org").await;
@@ -365,7 +365,7 @@ async fn asvs_7_5_3_administration_with_an_old_password_leads_to_password_confir
             .ask(text(&ada, "token"), method.clone(), path, body.clone())
             .await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
-        assert_eq!(answer.body["code"], "password_required", "{path}");
+        assert_eq!(answer.body["code"], "recent_login_required", "{path}");
     }
     let proof = json!({ "current_password": PASSWORD });
     let confirm = Method::POST;

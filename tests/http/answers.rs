@@ -256,6 +256,7 @@ async fn asvs_6_3_4_the_routes_are_the_documented_ones() {
             "GET /profile",
             "PUT /profile",
             "POST /password/change",
+            "POST /reauthenticate",
             "POST /password/confirm",
             "POST /password/strength",
             "POST /password/forgot",

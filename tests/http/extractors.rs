@@ -2,7 +2,7 @@
 
 use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::axum::{
-    Authenticator, CurrentUser, OptionalUser, RecentPassword, RequirePermission, RequiredPermission,
+    Authenticator, CurrentUser, OptionalUser, RecentLogin, RequirePermission, RequiredPermission,
 };
 use admittance::http::HttpConfig;
 use axum::Router;
@@ -46,7 +46,7 @@ async fn misnamed(_: RequirePermission<Misnamed>) -> &'static str {
     "in"
 }
 
-async fn careful(user: RecentPassword<5>) -> String {
+async fn careful(user: RecentLogin<5>) -> String {
     user.profile().name
 }
 
@@ -150,19 +150,43 @@ async fn asvs_7_5_3_a_route_that_needs_a_recent_password_accepts_a_repeated_one(
     assert_eq!(careful(token).await.body, "Ann");
     client.bed.clock.advance(Duration::from_secs(1));
     let refused = careful(token).await;
-    assert_eq!(refused.code(), (403, "password_required"));
+    assert_eq!(refused.code(), (403, "recent_login_required"));
     assert_eq!(
         refused.body["detail"],
-        "Enter your password again to do this."
+        "Prove again who you are to do this."
     );
+    assert_eq!(refused.body["methods"], json!(["pwd"]));
     // All else goes on.
     let hello = send(&app, bearer(Method::GET, "/hello", token)).await;
     assert_eq!(hello.body, "Ann");
     assert_eq!(careful("x").await.code(), (401, "invalid_token"));
 
-    let body = json!({"current_password": PASSWORD}).to_string();
-    let request = json_request(Method::POST, "/auth/password/confirm", &body);
-    let confirmed = send(&app, with_token(request, token)).await;
-    assert_eq!(careful(text(&confirmed.body, "token")).await.body, "Ann");
-    assert_eq!(careful(token).await.code(), (401, "invalid_token"));
+    let mut token = token.to_owned();
+    for (path, mut body) in [
+        ("/auth/reauthenticate", json!({"method": "pwd"})),
+        ("/auth/password/confirm", json!({})),
+    ] {
+        body["current_password"] = json!(PASSWORD);
+        let request = json_request(Method::POST, path, &body.to_string());
+        let proved = send(&app, with_token(request, &token)).await;
+        assert_eq!(careful(text(&proved.body, "token")).await.body, "Ann");
+        assert_eq!(careful(&token).await.code(), (401, "invalid_token"));
+        token = text(&proved.body, "token").to_owned();
+    }
+    for body in [
+        json!({"current_password": PASSWORD}),
+        json!({"method": null, "current_password": PASSWORD}),
+        json!({"method": "otp", "current_password": PASSWORD}),
+        json!({"method": "PWD", "current_password": PASSWORD}),
+        json!({"method": ["pwd"], "current_password": PASSWORD}),
+        json!({"method": {"pwd": null}, "current_password": PASSWORD}),
+        json!({"method": "pwd", "code": "123456"}),
+    ] {
+        let request = json_request(Method::POST, "/auth/reauthenticate", &body.to_string());
+        let refused = send(&app, with_token(request, &token)).await;
+        assert_eq!(refused.code(), (400, "malformed_request"), "{body}");
+    }
+    let request = json_request(Method::POST, "/auth/reauthenticate", r#"{"method": "pwd"}"#);
+    let refused = send(&app, with_token(request, &token)).await;
+    assert_eq!(refused.code(), (422, "validation_failed"));
 }

@@ -191,7 +191,7 @@ async fn a_login_that_cannot_be_kept_ends_nothing() {
     browser.register(ANN).await;
     let token = browser.jar[0].1.len();
     let mut config = config();
-    config.audience = "\u{1}".repeat((4096 - token) / 8 - 4);
+    config.audience = "\u{1}".repeat((4096 - token) / 8 - 3);
     browser.client = Client::over(Bed::with(config), named("n"));
     browser.jar.clear();
     browser.register(ANN).await;

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use admittance::error::AuthError;
 use admittance::id::{SessionId, UserId};
+use admittance::proof::Method;
 use admittance::secret::{AccessToken, RefreshToken, SecretBytes};
 use admittance::time::Timestamp;
 use admittance::token::{Claims, Keyring, RefreshClaims, SigningKey, TokenKind, VerifyingKey};
@@ -183,6 +184,8 @@ pub(crate) fn claims() -> Claims {
         jti: "0f1e2d3c4b5a".to_owned(),
         sid: SessionId::from_bytes([2; 12]),
         epoch: 3,
+        auth_time: Some(1_767_225_600),
+        amr: vec![Method::Password],
         typ: TokenKind::Access,
     }
 }

@@ -111,7 +111,7 @@ const ALL_OPERATIONS: [Operation; 34] = [
     Operation::Refresh,
     Operation::UpdateProfile,
     Operation::ChangePassword,
-    Operation::ConfirmPassword,
+    Operation::Reauthenticate,
     Operation::PasswordStrength,
     Operation::ListSessions,
     Operation::EndSession,

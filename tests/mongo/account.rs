@@ -16,7 +16,7 @@ use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
 
 use crate::sample::at;
-use support::bed::{self, Bed, OTHER_PASSWORD, PASSWORD};
+use support::bed::{self, Bed, OTHER_PASSWORD, PASSWORD, hash_of};
 use support::commands::Commands;
 use support::mongo;
 
@@ -222,7 +222,7 @@ async fn asvs_7_4_2_a_deleted_account_is_nowhere_in_the_database() {
         ("new address".to_owned(), b"lee.needle@example.org".to_vec()),
         (
             "hash".to_owned(),
-            who.user().password_hash.expose_secret().as_bytes().to_vec(),
+            hash_of(who.user()).expose_secret().as_bytes().to_vec(),
         ),
         ("session".to_owned(), who.session().id.to_bytes().to_vec()),
     ];

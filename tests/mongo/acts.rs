@@ -9,6 +9,7 @@ use admittance::user::{AccountState, DisplayName, User, UserStatus};
 use serde_json::json;
 
 use crate::sample::*;
+use support::bed::hash_of;
 
 /// One act. Numbers name users, sessions, tokens and keys; times are seconds.
 #[derive(Clone, Debug)]
@@ -211,7 +212,7 @@ fn shown_token(token: &OneTimeToken) -> String {
 }
 
 fn shown(user: Option<User>) -> String {
-    let hash = user.as_ref().map(|user| user.password_hash.expose_secret());
+    let hash = user.as_ref().map(|user| hash_of(user).expose_secret());
     format!("{user:?} {hash:?}")
 }
 

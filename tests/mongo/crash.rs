@@ -10,6 +10,7 @@ use admittance::store::{Insert, InsertUser, ProfileChange, SessionStore, TokenSt
 use tokio::sync::Barrier;
 
 use crate::sample::*;
+use support::bed::hash_of;
 use support::mongo::{self, Server};
 
 const ACKNOWLEDGED_BEFORE: u32 = 40;
@@ -93,7 +94,7 @@ async fn what_was_acknowledged_survives_kill_9_of_the_server() {
             panic!("user {number} is lost")
         };
         assert!(
-            user.password_hash.is(&hash(0)) && user.auth_epoch == 1,
+            hash_of(&user).is(&hash(0)) && user.auth_epoch == 1,
             "the reset of user {number} is lost"
         );
         let live = store.session(session_id(number * 2), at(2)).await.unwrap();

@@ -9,6 +9,7 @@ mod audit;
 mod cost;
 mod crash;
 mod documents;
+mod earlier;
 mod example;
 mod fail_point;
 mod faults;

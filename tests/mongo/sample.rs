@@ -13,6 +13,7 @@ use admittance::limit::{LimitKey, Quota};
 use admittance::lockout::{LockoutPolicy, LockoutStep};
 use admittance::mail::MailKind;
 use admittance::preferences::Preferences;
+use admittance::proof::Proof;
 use admittance::secret::MailToken;
 use admittance::session::{RotationPolicy, Session};
 use admittance::store::mongodb::MongoStore;
@@ -64,7 +65,7 @@ pub(crate) fn user_with(number: u32, address: &str) -> User {
         id: user_id(number),
         email: Email::parse(address).unwrap(),
         name: DisplayName::parse("Zoë").unwrap(),
-        password_hash: hash(number),
+        password_hash: Some(hash(number)),
         created_at: at(0),
         last_login: None,
         is_verified: false,
@@ -95,6 +96,7 @@ pub(crate) fn session(number: u32, owner: u32) -> Session {
         user_id: user_id(owner),
         auth_epoch: 0,
         created_at: at(0),
+        proofs: Proof::by_password(at(0)).into(),
         last_seen_at: at(0),
         expires_at: at(100),
         absolute_expires_at: at(150),

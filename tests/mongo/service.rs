@@ -10,7 +10,7 @@ use admittance::config::LimitPolicy;
 use admittance::error::AuthError;
 use admittance::lockout::LockoutPolicy;
 use admittance::service::{
-    ChangeRoles, ConfirmPassword, FindUser, ListSessions, ListUsers, LoginRequest, RequestContext,
+    ChangeRoles, FindUser, ListSessions, ListUsers, LoginRequest, Reauthenticate, RequestContext,
     SetStatus, UpdateProfile,
 };
 use admittance::store::mongodb::MongoStore;
@@ -182,10 +182,8 @@ async fn costs_of_every_operation(
     takes("change_password", 10, 8);
     let ann = bed.validate(&fresh).await.unwrap();
     traffic.take();
-    let request = ConfirmPassword {
-        current_password: OTHER_PASSWORD.into(),
-    };
-    let confirmed = auth.confirm_password(&ann, request, here).await;
+    let request = Reauthenticate::by_password(OTHER_PASSWORD);
+    let confirmed = auth.reauthenticate(&ann, request, here).await;
     takes("confirm_password", 8, 6);
     let ann = bed.validate(&confirmed.unwrap().tokens).await.unwrap();
     traffic.take();

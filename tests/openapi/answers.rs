@@ -69,13 +69,13 @@ impl Server {
         self.ask("POST /email/verify", "", link.clone(), "proof_required")
             .await;
         let wrong = json!({ "token": LINK, "password": PASSWORD });
-        self.ask("POST /email/verify", "", wrong, "invalid_token")
+        self.ask("POST /email/verify", "", wrong, "invalid_link")
             .await;
         let mut with_password = link.clone();
         with_password["password"] = json!(PASSWORD);
         self.ask("POST /email/verify", "", with_password, "200")
             .await;
-        self.ask("POST /email/disown", "", link, "invalid_token")
+        self.ask("POST /email/disown", "", link, "invalid_link")
             .await;
 
         let wrong = json!({ "new_email": "lee@example.org", "current_password": OTHER_PASSWORD });
@@ -96,7 +96,7 @@ impl Server {
         self.ask("POST /email/change/confirm", &token, link, "200")
             .await;
         let link = json!({ "token": LINK });
-        self.ask("POST /email/change/confirm", &token, link, "invalid_token")
+        self.ask("POST /email/change/confirm", &token, link, "invalid_link")
             .await;
         let change = json!({ "new_email": "eve@example.org", "current_password": PASSWORD });
         self.ask("POST /email/change", &token, change, "202").await;
@@ -143,11 +143,29 @@ impl Server {
             .ask("POST /password/confirm", &token, wrong_proof(), "200")
             .await;
         token = text(&confirmed, "token");
+        let by_password = |mut proof: Value| {
+            proof["method"] = json!("pwd");
+            proof
+        };
+        let line = "POST /reauthenticate";
+        self.ask(line, &token, by_password(proof()), "invalid_credentials")
+            .await;
+        self.ask(
+            line,
+            &token,
+            json!({ "method": "pwd" }),
+            "validation_failed",
+        )
+        .await;
+        let proved = self
+            .ask(line, &token, by_password(wrong_proof()), "200")
+            .await;
+        token = text(&proved, "token");
 
         let email = json!({ "email": "lee@example.org" });
         self.ask("POST /password/forgot", "", email, "202").await;
         let reset = |token: &str| json!({ "token": token, "new_password": PASSWORD, "confirm_password": PASSWORD });
-        self.ask("POST /password/reset", "", reset(LINK), "invalid_token")
+        self.ask("POST /password/reset", "", reset(LINK), "invalid_link")
             .await;
         let link = self.link(MailKind::ResetPassword).await;
         let weak = json!({ "token": link, "new_password": "x", "confirm_password": "y" });
@@ -553,17 +571,17 @@ async fn a_body_that_does_not_come_is_a_documented_problem_of_each_endpoint() {
 async fn a_recent_password_is_documented_where_the_settings_demand_one() {
     let age = std::time::Duration::from_secs(300);
     let mut settings = settings();
-    settings.recent_password_for_administration = Some(age);
+    settings.recent_login_for_administration = Some(age);
     let server = Server::new(whole(settings), everything());
     let ada = server.with_role("ada@example.org", "admin").await;
     server.bed.clock.advance(2 * age);
     let demanding = documented(&server)
         .into_iter()
-        .filter(|(_, code)| code == "password_required");
+        .filter(|(_, code)| code == "recent_login_required");
     assert_eq!(demanding.count(), 2);
     for (method, path) in [(Method::PUT, "status"), (Method::POST, "roles")] {
         let body = server.example(&method, &format!("/admin/users/{ID}/{path}"));
         let line = format!("{method} /admin/users/{ID}/{path}");
-        server.ask(&line, &ada, body, "password_required").await;
+        server.ask(&line, &ada, body, "recent_login_required").await;
     }
 }

@@ -6,9 +6,9 @@ use admittance::profile::Profile;
 use admittance::service::{
     Accepted, AccountExport, ChangeEmail, ChangePassword, ChangeRoles, ConfirmPassword,
     DeleteAccount, EmailRequest, EventList, FindUser, LinkRequest, LoginRequest, LoginResponse,
-    LogoutResponse, PasswordStrength, PasswordStrengthRequest, RefreshRequest, RegisterRequest,
-    RegisterResponse, ResetPassword, SessionList, SetStatus, UpdateProfile, UserEventList,
-    UserList, UserView, VerifyEmail,
+    LogoutResponse, PasswordStrength, PasswordStrengthRequest, Reauthenticate, RefreshRequest,
+    RegisterRequest, RegisterResponse, ResetPassword, SessionList, SetStatus, UpdateProfile,
+    UserEventList, UserList, UserView, VerifyEmail,
 };
 use admittance::token::Jwks;
 use serde::Serialize;
@@ -36,6 +36,7 @@ fn reads(name: &str, value: &Value) -> bool {
         "RefreshRequest" => is::<RefreshRequest>(value),
         "UpdateProfile" => is::<UpdateProfile>(value),
         "ChangePassword" => is::<ChangePassword>(value),
+        "Reauthenticate" => is::<Reauthenticate>(value),
         "ConfirmPassword" => is::<ConfirmPassword>(value),
         "PasswordStrengthRequest" => is::<PasswordStrengthRequest>(value),
         "EmailRequest" => is::<EmailRequest>(value),

@@ -93,7 +93,7 @@ fn each_problem_code_is_in_the_document_with_its_status() {
     }
     // What no endpoint answers of itself: an application's own routes do, and
     // what has no such method is no operation.
-    named.insert("password_required", 403);
+    named.insert("recent_login_required", 403);
     named.insert("method_not_allowed", 405);
     let all = ProblemCode::ALL.map(|code| (code.as_str(), u64::from(code.status().as_u16())));
     assert_eq!(named, BTreeMap::from(all));

@@ -7,7 +7,7 @@ use admittance::service::{
 use admittance::store::{MemoryStore, UserStore};
 use serde_json::json;
 
-use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, hash_of, mail_config};
 
 const ANN: &str = "ann@example.org";
 
@@ -127,7 +127,7 @@ async fn an_export_has_everything_but_what_would_let_others_in() {
     let token = bed.mailed(MailKind::VerifyEmail).await;
     let text = text.to_string();
     for secret in [
-        user.password_hash.expose_secret(),
+        hash_of(&user).expose_secret(),
         token.expose_secret(),
         ann.tokens.token.expose_secret(),
         ann.tokens.refresh_token.expose_secret(),

@@ -10,7 +10,7 @@ use admittance::lockout::Attempt;
 use admittance::service::{ListSessions, RequestContext, Tokens};
 use admittance::session::{Rotation, Session};
 use admittance::store::{SessionStore, StoreError, UserStore};
-use admittance::test_util::MockStore;
+use admittance::test_util::{MockStore, UnavailableStore};
 use admittance::user::{User, UserStatus};
 use mockall::predicate::{always, eq};
 
@@ -201,7 +201,7 @@ async fn asvs_16_5_2_a_store_that_lies_opens_nothing() {
 #[tokio::test]
 async fn asvs_16_5_2_a_store_that_is_down_refuses_everything_and_says_so() {
     let (tokens, _, _) = with_user_record().await;
-    let bed = Bed::over(Arc::new(MockStore::unavailable()), config());
+    let bed = Bed::over(Arc::new(UnavailableStore), config());
     let registration = support::bed::registration("ann@example.org");
     let outcomes = [
         bed.auth.register(registration, &bed.here).await.map(drop),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +13,8 @@ use admittance::event::Operation;
 use admittance::id::{SessionId, UserId};
 use admittance::secret::MailToken;
 use admittance::service::{
-    Authenticated, ChangeEmail, ChangePassword, ChangeRoles, ConfirmPassword, DeleteAccount,
-    FindUser, LinkRequest, ListEvents, ListSessions, ListUsers, SetStatus, UpdateProfile,
-    VerifyEmail,
+    Authenticated, ChangeEmail, ChangePassword, ChangeRoles, DeleteAccount, FindUser, LinkRequest,
+    ListEvents, ListSessions, ListUsers, Reauthenticate, SetStatus, UpdateProfile, VerifyEmail,
 };
 use admittance::store::{MemoryStore, Store, UserStore};
 use admittance::test_util::MockStore;
@@ -46,7 +45,7 @@ const READING_AGAIN: [&str; 16] = [
     "change_password",
     "change_user_roles",
     "confirm_email_change",
-    "confirm_password",
+    "reauthenticate",
     "delete_account",
     "end_all_sessions",
     "end_session",
@@ -103,11 +102,9 @@ async fn ask<S: Store + Clone>(
             };
             auth.change_password(who, change, here).await.map(drop)
         }
-        "confirm_password" => {
-            let proof = ConfirmPassword {
-                current_password: PASSWORD.into(),
-            };
-            auth.confirm_password(who, proof, here).await.map(drop)
+        "reauthenticate" => {
+            let proof = Reauthenticate::by_password(PASSWORD);
+            auth.reauthenticate(who, proof, here).await.map(drop)
         }
         "delete_account" => {
             let proof = DeleteAccount {
@@ -373,11 +370,12 @@ async fn recheck_renews_a_proof_and_reports_refusals_only() {
 async fn asvs_7_5_3_administration_demands_a_recent_password_where_the_settings_say_so() {
     const AGE: Duration = Duration::from_secs(600);
     let mut demanding = settings();
-    demanding.recent_password_for_administration = Some(AGE);
+    demanding.recent_login_for_administration = Some(AGE);
     let office = Office::over(Bed::with(demanding)).await;
     let (bed, ann) = (&office.bed, office.ann_id);
-    let is_demanded =
-        |refused: Result<_, AuthError>| matches!(refused, Err(AuthError::PasswordRequired));
+    let is_demanded = |refused: Result<_, AuthError>| {
+        matches!(refused, Err(AuthError::RecentLoginRequired { .. }))
+    };
     let disabled = UserStatus::Disabled;
 
     bed.clock.advance(AGE);
@@ -396,10 +394,8 @@ async fn asvs_7_5_3_administration_demands_a_recent_password_where_the_settings_
     let refused = office.status(&ann_herself, ann, disabled).await;
     assert!(matches!(refused, Err(AuthError::Forbidden)));
     // A refresh proves nothing; the password does.
-    let proof = ConfirmPassword {
-        current_password: PASSWORD.into(),
-    };
-    let confirmed = bed.auth.confirm_password(&office.ada, proof, &bed.here);
+    let proof = Reauthenticate::by_password(PASSWORD);
+    let confirmed = bed.auth.reauthenticate(&office.ada, proof, &bed.here);
     let ada = bed
         .validate(&confirmed.await.unwrap().tokens)
         .await
@@ -419,11 +415,11 @@ async fn by_default_an_administrators_session_is_enough() {
 fn a_recent_password_that_nobody_could_give_in_time_is_refused_at_build() {
     for (age, is_good) in [(0, false), (59, false), (60, true)] {
         let mut settings = config();
-        settings.recent_password_for_administration = Some(Duration::from_secs(age));
+        settings.recent_login_for_administration = Some(Duration::from_secs(age));
         let refused = settings.validate();
         let names_it = matches!(
             refused,
-            Err(ConfigError::Invalid { setting, .. }) if setting == "recent_password_for_administration"
+            Err(ConfigError::Invalid { setting, .. }) if setting == "recent_login_for_administration"
         );
         assert_eq!(!names_it, is_good, "{age} s");
     }

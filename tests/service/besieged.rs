@@ -4,7 +4,7 @@ use admittance::authz::{Role, RolePolicy};
 use admittance::error::AuthError;
 use admittance::mail::MailKind;
 use admittance::service::{
-    AuthService, ChangePassword, ConfirmPassword, EmailRequest, RequestContext, ResetPassword,
+    AuthService, ChangePassword, EmailRequest, Reauthenticate, RequestContext, ResetPassword,
 };
 use admittance::store::MemoryStore;
 
@@ -102,10 +102,8 @@ async fn strangers_without_a_session_do_not_lock_a_live_session_out_of_its_passw
             .await
             .unwrap(),
     };
-    let request = ConfirmPassword {
-        current_password: PASSWORD.into(),
-    };
-    let confirmed = bed.auth.confirm_password(&ann, request, &home()).await;
+    let request = Reauthenticate::by_password(PASSWORD);
+    let confirmed = bed.auth.reauthenticate(&ann, request, &home()).await;
     assert!(confirmed.is_ok(), "{confirmed:?}");
     let ann = bed.validate(&confirmed.unwrap().tokens).await.unwrap();
     let request = ChangePassword {

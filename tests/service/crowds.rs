@@ -10,7 +10,7 @@ use admittance::limit::Quota;
 use admittance::mail::MailKind;
 use admittance::secret::MailToken;
 use admittance::service::{
-    ConfirmPassword, EmailRequest, LinkRequest, RequestContext, ResetPassword,
+    EmailRequest, LinkRequest, Reauthenticate, RequestContext, ResetPassword,
 };
 use admittance::store::UserStore;
 use tokio::task::JoinSet;
@@ -142,10 +142,8 @@ async fn asvs_7_5_1_logins_use_up_no_budget_of_a_live_session() {
         matches!(last, Some(Err(AuthError::RateLimited { .. }))),
         "{last:?}"
     );
-    let confirm = ConfirmPassword {
-        current_password: PASSWORD.into(),
-    };
-    let confirmed = bed.auth.confirm_password(&owner, confirm, &home).await;
+    let confirm = Reauthenticate::by_password(PASSWORD);
+    let confirmed = bed.auth.reauthenticate(&owner, confirm, &home).await;
     assert!(confirmed.is_ok(), "{confirmed:?}");
 }
 
@@ -159,10 +157,8 @@ async fn asvs_7_5_1_confirmations_of_one_session_after_another_have_one_budget()
     let mut confirmed = 0;
     let refused = loop {
         let session = bed.validate(&tokens).await.unwrap();
-        let confirm = ConfirmPassword {
-            current_password: PASSWORD.into(),
-        };
-        match bed.auth.confirm_password(&session, confirm, &home).await {
+        let confirm = Reauthenticate::by_password(PASSWORD);
+        match bed.auth.reauthenticate(&session, confirm, &home).await {
             Ok(answer) => tokens = answer.tokens,
             Err(refused) => break refused,
         }
@@ -267,10 +263,8 @@ async fn a_live_session_does_not_share_the_budget_of_strangers_in_its_network() 
     let here = bed.here.ip().unwrap();
     assert_eq!(guesses(&bed, std::iter::repeat_n(here, 50)).await, 5);
     let ann = bed.validate(&tokens).await.unwrap();
-    let request = ConfirmPassword {
-        current_password: PASSWORD.into(),
-    };
-    let confirmed = bed.auth.confirm_password(&ann, request, &bed.here).await;
+    let request = Reauthenticate::by_password(PASSWORD);
+    let confirmed = bed.auth.reauthenticate(&ann, request, &bed.here).await;
     let tokens = confirmed.unwrap().tokens;
     let ann = bed.validate(&tokens).await.unwrap();
     let changed = bed.change_password(&ann, PASSWORD, "quartz!Meadow 93 ferry");

@@ -4,7 +4,7 @@ use admittance::error::{AuthError, ErrorCode};
 use admittance::event::{AuthEvent, EventSink, Operation};
 use admittance::secret::{AccessToken, RefreshToken};
 use admittance::service::{
-    AuthService, ConfirmPassword, ListSessions, MAX_USER_AGENT_CHARS, RequestContext, UpdateProfile,
+    AuthService, ListSessions, MAX_USER_AGENT_CHARS, Reauthenticate, RequestContext, UpdateProfile,
 };
 use admittance::store::MemoryStore;
 
@@ -49,10 +49,8 @@ async fn asvs_16_2_1_every_operation_and_outcome_is_one_event() {
         .tokens;
     let ann = bed.validate(&tokens).await.unwrap();
     for password in [PASSWORD, OTHER_PASSWORD] {
-        let request = ConfirmPassword {
-            current_password: password.into(),
-        };
-        let _ = bed.auth.confirm_password(&ann, request, &bed.here).await;
+        let request = Reauthenticate::by_password(password);
+        let _ = bed.auth.reauthenticate(&ann, request, &bed.here).await;
     }
     let tokens = bed
         .login("ann@example.org", OTHER_PASSWORD)
@@ -95,10 +93,10 @@ async fn asvs_16_2_1_every_operation_and_outcome_is_one_event() {
             (Operation::EndAllSessions, None),
             (Operation::ChangePassword, None),
             (
-                Operation::ConfirmPassword,
+                Operation::Reauthenticate,
                 Some(ErrorCode::InvalidCredentials),
             ),
-            (Operation::ConfirmPassword, None),
+            (Operation::Reauthenticate, None),
             (Operation::Login, None),
             (Operation::Logout, None),
             (Operation::ValidateToken, Some(ErrorCode::InvalidToken)),

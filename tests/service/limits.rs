@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +11,8 @@ use admittance::lockout::Attempt;
 use admittance::mail::MailKind;
 use admittance::secret::MailToken;
 use admittance::service::{
-    Authenticated, ChangeEmail, ConfirmPassword, DeleteAccount, EmailRequest, LinkRequest,
-    PasswordStrengthRequest, ResetPassword, Tokens, VerifyEmail,
+    Authenticated, ChangeEmail, DeleteAccount, EmailRequest, LinkRequest, PasswordStrengthRequest,
+    Reauthenticate, ResetPassword, Tokens, VerifyEmail,
 };
 use admittance::test_util::MockStore;
 
@@ -30,7 +29,7 @@ const LIMITED: [&str; 16] = [
     "change_email",
     "change_password",
     "confirm_email_change",
-    "confirm_password",
+    "reauthenticate",
     "delete_account",
     "disown_email",
     "export_account",
@@ -49,7 +48,7 @@ const LIMITED: [&str; 16] = [
 const PASSWORD_CHECKS: [&str; 5] = [
     "change_email",
     "change_password",
-    "confirm_password",
+    "reauthenticate",
     "delete_account",
     "login",
 ];
@@ -160,11 +159,9 @@ async fn ask(
             .change_password(ann, PASSWORD, OTHER_PASSWORD)
             .await
             .map(drop),
-        "confirm_password" => {
-            let request = ConfirmPassword {
-                current_password: PASSWORD.into(),
-            };
-            auth.confirm_password(ann, request, here).await.map(drop)
+        "reauthenticate" => {
+            let request = Reauthenticate::by_password(PASSWORD);
+            auth.reauthenticate(ann, request, here).await.map(drop)
         }
         "delete_account" => {
             let request = DeleteAccount {

@@ -8,7 +8,7 @@ use admittance::config::{LimitPolicy, RegistrationMode};
 use admittance::error::{AuthError, ErrorCode};
 use admittance::event::{AuthEvent, Notice, Operation};
 use admittance::mail::{Mail, MailError, MailKind, Mailer};
-use admittance::service::{ConfirmPassword, EmailRequest, ResetPassword, VerifyEmail};
+use admittance::service::{EmailRequest, Reauthenticate, ResetPassword, VerifyEmail};
 use admittance::store::{AuditStore, MemoryCapacity, MemoryStore};
 
 use async_trait::async_trait;
@@ -194,10 +194,8 @@ async fn asvs_15_2_2_a_full_store_ends_no_session_that_confirms_its_password() {
     let ann = bed.register(ANN).await.tokens;
     bed.register(BOB).await;
     let session = bed.validate(&ann).await.unwrap();
-    let request = ConfirmPassword {
-        current_password: PASSWORD.into(),
-    };
-    let confirmed = bed.auth.confirm_password(&session, request, &bed.here);
+    let request = Reauthenticate::by_password(PASSWORD);
+    let confirmed = bed.auth.reauthenticate(&session, request, &bed.here);
     let tokens = confirmed.await.unwrap().tokens;
     bed.validate(&tokens).await.unwrap();
     assert!(bed.validate(&ann).await.is_err());

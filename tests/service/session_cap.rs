@@ -10,7 +10,7 @@ use admittance::test_util::MockStore;
 use std::sync::Arc;
 use std::time::Duration;
 
-use support::bed::{Bed, PASSWORD, config, login};
+use support::bed::{Bed, PASSWORD, config, hash_of, login};
 
 const ANN: &str = "ann@example.org";
 const SECOND: Duration = Duration::from_secs(1);
@@ -83,7 +83,7 @@ async fn what_is_dead_already_does_not_count() {
     assert_eq!(are_live(&bed, &[first, second]).await, [true; 2]);
 
     // All of before die by the epoch, and two more have room.
-    let hash = &ann.user().password_hash;
+    let hash = hash_of(ann.user());
     let raised = bed
         .store
         .replace_password(ann.user().id, hash, hash, Epoch::Raise);

@@ -8,8 +8,8 @@ use admittance::config::{AuthConfig, SessionCheck};
 use admittance::error::{AuthError, ConfigError};
 use admittance::mail::MailKind;
 use admittance::service::{
-    Authenticated, ChangeRoles, ConfirmPassword, DeleteAccount, EmailRequest, LinkRequest,
-    LoginResponse, RefreshRequest, ResetPassword, SetStatus, Tokens, UpdateProfile, VerifyEmail,
+    Authenticated, ChangeRoles, DeleteAccount, EmailRequest, LinkRequest, LoginResponse,
+    Reauthenticate, RefreshRequest, ResetPassword, SetStatus, Tokens, UpdateProfile, VerifyEmail,
 };
 use admittance::store::{MemoryStore, SessionStore};
 use admittance::test_util::MockStore;
@@ -143,7 +143,7 @@ enum Change {
     EndSession,
     EndAllSessions,
     NewPassword,
-    ConfirmPassword,
+    Reauthenticate,
     Reset,
     Reuse,
     Delete,
@@ -156,10 +156,8 @@ enum Change {
 
 async fn confirm(bed: &Bed, tokens: &Tokens) -> Result<LoginResponse, AuthError> {
     let who = bed.validate(tokens).await?;
-    let request = ConfirmPassword {
-        current_password: PASSWORD.into(),
-    };
-    bed.auth.confirm_password(&who, request, &bed.here).await
+    let request = Reauthenticate::by_password(PASSWORD);
+    bed.auth.reauthenticate(&who, request, &bed.here).await
 }
 
 impl Change {
@@ -186,7 +184,7 @@ impl Change {
                 let changed = bed.change_password(&other, PASSWORD, OTHER_PASSWORD).await;
                 drop(changed.unwrap());
             }
-            Self::ConfirmPassword => drop(confirm(bed, tokens).await.unwrap()),
+            Self::Reauthenticate => drop(confirm(bed, tokens).await.unwrap()),
             Self::Reset => {
                 let asked = EmailRequest { email: ANN.into() };
                 auth.forgot_password(asked, here).await.unwrap();
@@ -269,7 +267,7 @@ async fn asvs_7_4_1_what_ended_through_this_instance_acts_at_once() {
         Change::EndSession,
         Change::EndAllSessions,
         Change::NewPassword,
-        Change::ConfirmPassword,
+        Change::Reauthenticate,
         Change::Reset,
         Change::Reuse,
         Change::Delete,

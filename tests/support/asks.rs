@@ -3,8 +3,8 @@
 use admittance::error::AuthError;
 use admittance::secret::MailToken;
 use admittance::service::{
-    Authenticated, ChangeEmail, ChangePassword, ConfirmPassword, DeleteAccount, EmailRequest,
-    LinkRequest, RequestContext, ResetPassword, Tokens, VerifyEmail, VerifyOutcome,
+    Authenticated, ChangeEmail, ChangePassword, DeleteAccount, EmailRequest, LinkRequest,
+    Reauthenticate, RequestContext, ResetPassword, Tokens, VerifyEmail, VerifyOutcome,
 };
 use admittance::store::Store;
 
@@ -120,10 +120,8 @@ pub async fn confirm_password<S: Store + Clone>(
     who: &Authenticated,
     password: &str,
 ) -> Answer {
-    let request = ConfirmPassword {
-        current_password: password.into(),
-    };
-    let confirmed = bed.auth.confirm_password(who, request, &bed.here).await?;
+    let request = Reauthenticate::by_password(password);
+    let confirmed = bed.auth.reauthenticate(who, request, &bed.here).await?;
     Ok(Some(confirmed.tokens))
 }
 

@@ -16,9 +16,10 @@ use admittance::service::{
     AuthService, AuthServiceBuilder, Authenticated, ChangePassword, LoginRequest, LoginResponse,
     RefreshRequest, RegisterRequest, RegisterResponse, RequestContext, Tokens,
 };
-use admittance::store::MemoryStore;
+use admittance::store::{MemoryStore, Store};
 use admittance::test_util::Mailbox;
 use admittance::token::Keyring;
+use admittance::user::{PasswordHash, User};
 
 static SEED: AtomicU64 = AtomicU64::new(1);
 
@@ -85,7 +86,7 @@ impl Bed {
     }
 }
 
-impl<S: Clone> Bed<S> {
+impl<S: Store + Clone> Bed<S> {
     pub fn over(store: S, config: AuthConfig) -> Self {
         Self::built(store, config, |builder, _| builder)
     }
@@ -127,6 +128,11 @@ impl<S: Clone> Bed<S> {
 
 pub type Builder<S> = AuthServiceBuilder<S, ManualClock>;
 
+/// The hash of a user who has a password.
+pub fn hash_of(user: &User) -> &PasswordHash {
+    user.password_hash.as_ref().unwrap()
+}
+
 pub fn mail_config() -> MailConfig {
     MailConfig::new("https://exam.example")
 }
@@ -148,7 +154,7 @@ pub fn login(email: &str, password: &str) -> LoginRequest {
     }
 }
 
-impl<S: admittance::store::Store + Clone> Bed<S> {
+impl<S: Store + Clone> Bed<S> {
     pub async fn register(&self, email: &str) -> RegisterResponse {
         self.auth
             .register(registration(email), &self.here)

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
+use admittance::clock::Clock;
 use admittance::http::AuthApi;
+use admittance::store::Store;
 use axum::http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
@@ -12,7 +14,7 @@ use serde_json::{Value, json};
 pub struct Document(Value);
 
 impl Document {
-    pub fn of<S, C>(api: &AuthApi<S, C>) -> Self {
+    pub fn of<S: Store, C: Clock>(api: &AuthApi<S, C>) -> Self {
         let mut document = api.openapi();
         let schemas = document["components"]["schemas"].as_object_mut().unwrap();
         for (name, schema) in schemas {

@@ -247,12 +247,12 @@ async fn give_way(times: usize) {
 /// argument is a value (`own`), a reference (`of`) or a slice (`all`); it is
 /// kept for a late call.
 macro_rules! faulty {
-    ($($trait:ident { $($method:ident($($name:ident: $type:ty = $kind:ident),*) -> $answer:ty;)* })*) => {
+    ($($trait:ident { $($method:ident($($name:ident: [$($type:tt)*] $kind:ident),*) -> [$($answer:tt)*], $touches:ident($($what:expr)?);)* })*) => {
         $(
             #[async_trait]
             impl<S: Store + Clone> $trait for FaultyStore<S> {
                 $(
-                    async fn $method(&self, $($name: $type),*) -> Result<$answer, StoreError> {
+                    async fn $method(&self, $($name: $($type)*),*) -> Result<$($answer)*, StoreError> {
                         let store = self.inner.clone();
                         $(let $name = faulty!(keep $kind $name);)*
                         let act = move || {
@@ -274,48 +274,4 @@ macro_rules! faulty {
     (lend all $name:ident) => { &$name };
 }
 
-faulty! {
-    UserStore {
-        insert_user(user: &User = of) -> InsertUser;
-        user(id: UserId = own) -> Option<User>;
-        user_by_email(email: &CanonicalEmail = of) -> Option<User>;
-        record_login(id: UserId = own, epoch: u64 = own, new_device: Option<DeviceDigest> = own, now: Timestamp = own) -> bool;
-        replace_password(id: UserId = own, expected: &PasswordHash = of, new: &PasswordHash = of, epoch: Epoch = own) -> bool;
-        update_profile(id: UserId = own, version: u64 = own, change: &ProfileChange = of) -> Option<User>;
-        verify_email(account: &AccountState = of) -> bool;
-        change_email(account: &AccountState = of, to: &Email = of) -> ChangeEmail;
-        reset_password(account: &AccountState = of, new: &PasswordHash = of, device: DeviceDigest = own, change: &ProfileChange = of) -> bool;
-        remove_user(account: &AccountState = of, which: Removal = own) -> bool;
-        set_status(id: UserId = own, version: u64 = own, status: UserStatus = own) -> Option<User>;
-        change_roles(id: UserId = own, version: u64 = own, change: &RoleChange = of) -> Option<User>;
-        users(after: Option<UserId> = own, limit: usize = own) -> Vec<User>;
-        has_other(role: &Role = of, except: UserId = own) -> bool;
-    }
-    SessionStore {
-        insert_session(session: &Session = of) -> Insert;
-        session(id: SessionId = own, now: Timestamp = own) -> Option<Session>;
-        sessions_of(user: UserId = own, after: Option<SessionId> = own, limit: usize = own, now: Timestamp = own) -> Vec<Session>;
-        rotate(id: SessionId = own, presented: u64 = own, policy: RotationPolicy = own, now: Timestamp = own) -> Rotation;
-        end_session(user: UserId = own, id: SessionId = own) -> bool;
-        end_sessions(user: UserId = own, ids: &[SessionId] = all) -> u64;
-        end_dead_sessions(user: UserId = own, epoch: u64 = own) -> u64;
-        end_oldest_sessions(user: UserId = own, epoch: u64 = own, keep: u32 = own, now: Timestamp = own) -> u64;
-    }
-    TokenStore {
-        insert_token(token: &OneTimeToken = of) -> Insert;
-        token(digest: TokenDigest = own, purpose: TokenPurpose = own, now: Timestamp = own) -> Option<OneTimeToken>;
-        tokens_of(user: UserId = own, now: Timestamp = own) -> Vec<OneTimeToken>;
-        remove_tokens(user: UserId = own, purpose: Option<TokenPurpose> = own, made_until: Timestamp = own) -> u64;
-    }
-    LimitStore {
-        hit_all(hits: &[Hit] = all, now: Timestamp = own) -> Decision;
-        give_back(hits: &[Hit] = all, now: Timestamp = own) -> ();
-        attempt(key: LimitKey = own, policy: &LockoutPolicy = of, now: Timestamp = own) -> Attempt;
-        forgive(key: LimitKey = own, until: Timestamp = own) -> ();
-    }
-    AuditStore {
-        append_event(record: &AuditRecord = of, keep: usize = own) -> Insert;
-        events_of(user: UserId = own, before: Option<EventId> = own, limit: usize = own, now: Timestamp = own) -> Vec<AuditRecord>;
-        remove_events(user: UserId = own) -> u64;
-    }
-}
+admittance::__store_methods!(faulty);

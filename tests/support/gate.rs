@@ -48,7 +48,7 @@ impl Gate {
         let user = User {
             id: UserId::from_bytes([9; 12]),
             email: Email::parse(email).unwrap(),
-            password_hash: PasswordHash::new("gate"),
+            password_hash: Some(PasswordHash::new("gate")),
             status: UserStatus::Active,
             roles: std::collections::BTreeSet::new(),
             ..template.unwrap().unwrap()

@@ -9,6 +9,7 @@
     clippy::missing_errors_doc,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
+    clippy::new_without_default,
     reason = "a test fails by panicking, and nothing here is published"
 )]
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::http::{CookieConfig, HttpConfig};
 use admittance::warp::{
-    CurrentUser, OptionalUser, current_user, optional_user, recent_password, recover,
+    CurrentUser, OptionalUser, current_user, optional_user, recent_login, recover,
     require_permission, routes,
 };
 use serde_json::json;
@@ -31,7 +31,7 @@ fn application(client: &Client) -> App {
         .and(require_permission(auth, grade))
         .map(name);
     let careful = warp::path!("careful")
-        .and(recent_password(auth, Duration::from_secs(300)))
+        .and(recent_login(auth, Duration::from_secs(300)))
         .map(name);
     let own = hello
         .or(maybe)
@@ -112,7 +112,7 @@ async fn asvs_7_5_3_a_route_that_needs_a_recent_password_accepts_a_repeated_one(
     client.bed.clock.advance(Duration::from_secs(300));
     assert_eq!(careful(&token).await.text(), (200, "Ann"));
     client.bed.clock.advance(Duration::from_secs(1));
-    assert_eq!(careful(&token).await.code(), (403, "password_required"));
+    assert_eq!(careful(&token).await.code(), (403, "recent_login_required"));
     assert_eq!(careful("x").await.code(), (401, "invalid_token"));
 
     let proof = json!({"current_password": PASSWORD});

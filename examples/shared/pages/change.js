@@ -48,7 +48,7 @@ function wrong({ message }) {
 
 bind(login, logIn, { invalid_credentials: wrong });
 bind(find("#change"), confirm, {
-  invalid_token: () => showOnly(part("dead")),
+  invalid_link: () => showOnly(part("dead")),
   email_taken: taken,
   proof_required: () =>
     askWho("This link is for another account than the one you are logged in to. Log in to that account."),

@@ -13,5 +13,5 @@ async function disown() {
   showOnly(part("done"));
 }
 
-bind(find("#disown"), disown, { invalid_token: () => showOnly(part("dead")) });
+bind(find("#disown"), disown, { invalid_link: () => showOnly(part("dead")) });
 showOnly(part(token ? "ask" : "dead"), { focus: false });

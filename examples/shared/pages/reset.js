@@ -19,5 +19,5 @@ async function reset(values) {
   location.replace(loginAddress("reset"));
 }
 
-bind(form, reset, { invalid_token: () => showOnly(part("dead")) });
+bind(form, reset, { invalid_link: () => showOnly(part("dead")) });
 showOnly(part(token ? "ask" : "dead"), { focus: false });

@@ -71,7 +71,7 @@ async function send(values) {
 
 bind(form, send, {
   proof_required: proofRequired,
-  invalid_token: () => showOnly(part("dead")),
+  invalid_link: () => showOnly(part("dead")),
 });
 
 if (!token) {

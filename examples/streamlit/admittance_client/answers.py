@@ -12,9 +12,7 @@ from .errors import (
     BY_CODE,
     AdmittanceError,
     FieldError,
-    InvalidLink,
     RateLimited,
-    SessionEnded,
     Unavailable,
     ValidationFailed,
 )
@@ -195,11 +193,7 @@ def read_error(
     waits = headers.get("Retry-After") or ""
     retry_after = max(1, int(waits)) if waits.isascii() and waits.isdigit() else None
     kind = BY_CODE.get(code or "", AdmittanceError)
-    if code == "invalid_token":
-        # RFC 6750 §3.1: the server says so when it is the access token that it refuses.
-        is_access = 'error="invalid_token"' in (headers.get("WWW-Authenticate") or "")
-        kind = SessionEnded if is_access else InvalidLink
-    elif status >= 500 or (300 <= status < 400) or not code:
+    if status >= 500 or (300 <= status < 400) or not code:
         kind = Unavailable
     error = kind(message, code=code or "", status=status)
     if isinstance(error, ValidationFailed):

@@ -48,8 +48,8 @@ class ProofRequired(AdmittanceError):
     """401: the link needs a live session of its account, or the account's password."""
 
 
-class PasswordRequired(AdmittanceError):
-    """403: the password was given too long ago: `Session.confirm_password`, then again."""
+class RecentLoginRequired(AdmittanceError):
+    """403: the last proof is too old: `Session.reauthenticate`, then again."""
 
 
 class Forbidden(AdmittanceError):
@@ -86,8 +86,10 @@ class Unavailable(AdmittanceError):
 BY_CODE: dict[str, type[AdmittanceError]] = {
     "validation_failed": ValidationFailed,
     "invalid_credentials": InvalidCredentials,
+    "invalid_token": SessionEnded,
+    "invalid_link": InvalidLink,
     "proof_required": ProofRequired,
-    "password_required": PasswordRequired,
+    "recent_login_required": RecentLoginRequired,
     "forbidden": Forbidden,
     "not_found": NotFound,
     "email_taken": EmailTaken,

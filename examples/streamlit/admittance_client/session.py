@@ -141,9 +141,10 @@ class Session:
         body = {"current_password": current_password, "new_password": new_password}
         return self._replace("/password/change", {**body, "confirm_password": confirm_password})
 
-    def confirm_password(self, current_password: str) -> Opened:
-        """Gives the password again, for what asks for a recent one. Raises `InvalidCredentials`."""
-        return self._replace("/password/confirm", {"current_password": current_password})
+    def reauthenticate(self, current_password: str) -> Opened:
+        """Proves again who the user is, by the password. Raises `InvalidCredentials`."""
+        body = {"method": "pwd", "current_password": current_password}
+        return self._replace("/reauthenticate", body)
 
     def verify_email(self, token: str) -> Accepted:
         """Confirms the own address by a mailed link. Raises `InvalidLink`, `ProofRequired`."""

@@ -54,7 +54,7 @@ def test_an_account_lives_from_registration_to_deletion(server: ExampleServer) -
     assert session.update_profile(preferences={"level": "C1"}).preferences == {"level": "C1"}
     assert session.update_profile(name="Ann Lee").name == "Ann Lee"
 
-    session.confirm_password(PASSWORD)
+    session.reauthenticate(PASSWORD)
     other = server.client().session(server.client().login(email, PASSWORD, remember=False).tokens)
     session.change_password(PASSWORD, OTHER_PASSWORD, OTHER_PASSWORD)
     assert session.profile().user_id == opened.user_id
@@ -104,7 +104,7 @@ def test_a_forgotten_password_is_set_by_a_link_once(server: ExampleServer) -> No
     with pytest.raises(ValidationFailed):
         server.client().reset_password(token, "1", "2")
     server.client().reset_password(token, OTHER_PASSWORD, OTHER_PASSWORD)
-    with refused_by(InvalidLink, "invalid_token"):
+    with refused_by(InvalidLink, "invalid_link"):
         server.client().reset_password(token, OTHER_PASSWORD, OTHER_PASSWORD)
     with pytest.raises(SessionEnded):
         server.client().session(opened.tokens).profile()
@@ -122,7 +122,7 @@ def test_a_link_needs_the_account_as_well_as_the_mailbox(server: ExampleServer) 
     assert isinstance(verified, Opened) and verified.is_verified
     # A dead link is not a dead session.
     session = server.client().session(opened.tokens)
-    with refused_by(InvalidLink, "invalid_token"):
+    with refused_by(InvalidLink, "invalid_link"):
         session.verify_email(token)
     assert session.profile().is_verified
 

@@ -7,7 +7,7 @@ use super::operation::{Operation, Tag};
 use super::{Facts, accounts, recovery};
 use crate::authz::AdminPermission;
 use crate::http::ProblemCode::{
-    AccountDisabled, LastAdministrator, NotFound, NotVerified, PasswordRequired, RateLimited,
+    AccountDisabled, LastAdministrator, NotFound, NotVerified, RateLimited, RecentLoginRequired,
     ValidationFailed,
 };
 use crate::id::{SessionId, UserId};
@@ -22,16 +22,16 @@ fn about_a_user(summary: &'static str) -> Operation {
 }
 
 /// Says how recently the password must have been given, if the settings demand it.
-fn with_recent_password(operation: Operation, facts: &Facts<'_>) -> Operation {
-    let Some(max_age) = facts.config.recent_password_for_administration else {
+fn with_recent_login(operation: Operation, facts: &Facts<'_>) -> Operation {
+    let Some(max_age) = facts.config.recent_login_for_administration else {
         return operation;
     };
     let words = format!(
         "Requires that you gave your password within the last {} seconds; if not, go on with \
-         `POST /password/confirm`.",
+         `POST /reauthenticate`.",
         max_age.as_secs()
     );
-    operation.description(&words).problem(PasswordRequired)
+    operation.description(&words).problem(RecentLoginRequired)
 }
 
 const NO_MORE_THAN_OWN: &str = "An account that may do what you may not is out of reach.";
@@ -71,7 +71,7 @@ pub(super) fn set_user_status(facts: &Facts<'_>) -> Operation {
         .or_takes("enable", json!({ "status": "active" }))
         .answers(200, "The account as it is now.", &examples::user())
         .problem(LastAdministrator);
-    with_recent_password(operation, facts)
+    with_recent_login(operation, facts)
 }
 
 pub(super) fn change_user_roles(facts: &Facts<'_>) -> Operation {
@@ -82,7 +82,7 @@ pub(super) fn change_user_roles(facts: &Facts<'_>) -> Operation {
         .takes::<ChangeRoles>(json!({ "grant": ["examiner"], "revoke": ["student"] }))
         .answers(200, "The account as it is now.", &examples::user())
         .problems(&[ValidationFailed, NotVerified, LastAdministrator]);
-    with_recent_password(operation, facts)
+    with_recent_login(operation, facts)
 }
 
 pub(super) fn list_user_sessions() -> Operation {

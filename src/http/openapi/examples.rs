@@ -198,7 +198,7 @@ pub(super) fn export() -> AccountExport {
         profile: profile(),
         email_canonical: EMAIL.to_owned(),
         status: UserStatus::Active,
-        password_scheme: "argon2id".to_owned(),
+        password_scheme: Some("argon2id".to_owned()),
         remembered_devices: 1,
         sessions: vec![session()],
         links: vec![LinkView {

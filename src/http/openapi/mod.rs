@@ -20,6 +20,8 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::{AuthApi, Endpoint};
+use crate::clock::Clock;
+use crate::store::Store;
 use operation::{Operation, Tag};
 use schemas::Components;
 
@@ -33,7 +35,7 @@ struct Facts<'a> {
     keeps_events: bool,
 }
 
-impl<S, C> AuthApi<S, C> {
+impl<S: Store, C: Clock> AuthApi<S, C> {
     /// The OpenAPI 3.1 document of the [`routes`](Self::routes) that are there,
     /// as the settings have them. `GET /openapi.json` answers it when
     /// [`HttpConfig::openapi`](super::HttpConfig::openapi) says so.
@@ -97,6 +99,7 @@ fn describe(endpoint: Endpoint, facts: &Facts<'_>) -> Operation {
         Endpoint::ListEvents => accounts::list_events(facts),
         Endpoint::DeleteAccount => accounts::delete_account(),
         Endpoint::ChangePassword => recovery::change_password(facts),
+        Endpoint::Reauthenticate => recovery::reauthenticate(),
         Endpoint::ConfirmPassword => recovery::confirm_password(),
         Endpoint::PasswordStrength => recovery::password_strength(),
         Endpoint::ForgotPassword => recovery::forgot_password(facts),

@@ -6,6 +6,7 @@ use super::examples;
 use super::schemas::{Components, put};
 use crate::http::ProblemCode;
 use crate::http::problem::ProblemBody;
+use crate::proof::Method;
 
 /// All problem codes for people, in Markdown.
 pub(super) fn table() -> String {
@@ -76,6 +77,10 @@ fn example(code: ProblemCode) -> Value {
         ProblemCode::ValidationFailed => examples::violations(),
         _ => Vec::new(),
     };
-    let body = ProblemBody::new(code, code.detail(), &errors);
+    let methods: &[Method] = match code {
+        ProblemCode::RecentLoginRequired => &[Method::Password],
+        _ => &[],
+    };
+    let body = ProblemBody::new(code, code.detail(), &errors, methods);
     serde_json::to_value(body).unwrap_or_default()
 }

@@ -6,12 +6,12 @@ use super::Facts;
 use super::examples::{self, EMAIL, NAME, NEW_PASSWORD, PASSWORD};
 use super::operation::{Operation, Tag};
 use crate::http::ProblemCode::{
-    EmailTaken, InvalidCredentials, InvalidToken, NotFound, Overloaded, ProofRequired, RateLimited,
+    EmailTaken, InvalidCredentials, InvalidLink, NotFound, Overloaded, ProofRequired, RateLimited,
     Unavailable, ValidationFailed,
 };
 use crate::service::{
     ChangeEmail, ChangePassword, ConfirmPassword, EmailRequest, LinkRequest,
-    PasswordStrengthRequest, ResetPassword, VerifyEmail,
+    PasswordStrengthRequest, Reauthenticate, ResetPassword, VerifyEmail,
 };
 use crate::token::TokenPurpose;
 
@@ -62,19 +62,30 @@ pub(super) fn change_password(facts: &Facts<'_>) -> Operation {
     rules_of_passwords(operation, facts)
 }
 
-pub(super) fn confirm_password() -> Operation {
-    Operation::new(Tag::Password, "Give the own password again")
+pub(super) fn reauthenticate() -> Operation {
+    renewal("Prove again who you are")
         .description(
-            "The way on after 403 `password_required`. The answer has the tokens of a session in \
-             place of this one, in which the password has just been given.",
+            "The way on after 403 `recent_login_required`, by one of its `methods`. Returns the tokens of a \
+             session in place of this one, with the new proof.",
         )
-        .for_user()
+        .takes::<Reauthenticate>(json!({ "method": "pwd", "current_password": PASSWORD }))
+}
+
+pub(super) fn confirm_password() -> Operation {
+    renewal("Enter your password again")
+        .description("The short form of `POST /reauthenticate`, for one release.")
         .takes::<ConfirmPassword>(json!({ "current_password": PASSWORD }))
+}
+
+/// An operation that gives a new session for a proof.
+fn renewal(summary: &'static str) -> Operation {
+    Operation::new(Tag::Password, summary)
+        .for_user()
         .renews_session()
         .answers_tokens(
             200,
             "A new session.",
-            &examples::logged_in("Your password is confirmed."),
+            &examples::logged_in("You have proved who you are."),
         )
         .problems(&[
             ValidationFailed,
@@ -129,7 +140,7 @@ pub(super) fn reset_password(facts: &Facts<'_>) -> Operation {
             &examples::accepted("Your password has been changed. Log in with the new one."),
         )
         .problems(&[
-            InvalidToken,
+            InvalidLink,
             ValidationFailed,
             RateLimited,
             Overloaded,
@@ -157,7 +168,7 @@ pub(super) fn verify_email() -> Operation {
             &examples::logged_in("Your address is confirmed. You are logged in."),
         )
         .or_answers(&examples::accepted("Your address is confirmed."))
-        .problems(&[InvalidToken, ProofRequired, RateLimited, Overloaded])
+        .problems(&[InvalidLink, ProofRequired, RateLimited, Overloaded])
 }
 
 pub(super) fn resend_verification(facts: &Facts<'_>) -> Operation {
@@ -187,7 +198,7 @@ pub(super) fn disown_email() -> Operation {
             "The account is removed.",
             &examples::accepted("The account has been removed. You need not do anything else."),
         )
-        .problems(&[InvalidToken, RateLimited])
+        .problems(&[InvalidLink, RateLimited])
 }
 
 pub(super) fn change_email(facts: &Facts<'_>) -> Operation {
@@ -227,5 +238,5 @@ pub(super) fn confirm_email_change() -> Operation {
             "The account has the new address.",
             &examples::accepted("Your address has been changed."),
         )
-        .problems(&[InvalidToken, ProofRequired, EmailTaken, RateLimited])
+        .problems(&[InvalidLink, ProofRequired, EmailTaken, RateLimited])
 }

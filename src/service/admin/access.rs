@@ -92,7 +92,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let end = async move |service: Self, auth: Authenticated, trail: Trail| {
             trail.session(session);
             service.may_end_sessions(&auth, id).await?;
-            let _forgetting = service.forgetting(id);
             match service.inner.store.end_session(id, session).await? {
                 true => Ok(()),
                 false => Err(AuthError::NotFound),
@@ -119,7 +118,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<u64, AuthError> {
         let end = async move |service: Self, auth: Authenticated, trail: Trail| {
             service.may_end_sessions(&auth, id).await?;
-            let _forgetting = service.forgetting(id);
             service.end_listed(id, None, &trail).await
         };
         let (kind, by) = (

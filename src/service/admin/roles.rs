@@ -63,7 +63,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let user = self.inner.store.user_by_email(email.canonical()).await?;
         let user = user.ok_or(AuthError::NotFound)?;
         trail.about(Some(user.id));
-        let _forgetting = self.forgetting(user.id);
         let change = &RoleChange {
             grant: BTreeSet::from([role.clone()]),
             ..RoleChange::default()
@@ -91,8 +90,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::Forbidden`]; [`AuthError::PasswordRequired`] when the settings
-    /// demand a recent password; [`AuthError::Validation`] when there is no
+    /// [`AuthError::Forbidden`]; [`AuthError::RecentLoginRequired`] when the settings
+    /// require a recent login; [`AuthError::Validation`] when there is no
     /// such role; [`AuthError::NotFound`]; [`AuthError::NotVerified`] when
     /// something is granted, there is a mailer, and nobody has confirmed the
     /// address; [`AuthError::LastAdministrator`]; [`AuthError::Store`].
@@ -122,7 +121,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.require_recent_proof(auth)?;
         let change = self.parse_roles(&request)?;
         let user = self.find_by_id(auth, needed, id).await?;
-        let _forgetting = self.forgetting(id);
         let change = &change;
         let act = |user: User| self.change_roles_of(auth, user, change);
         let changed = self.on_account(user, |_| true, act).await?;
@@ -234,8 +232,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// Refuses an administrator who has not given the password as recently as
     /// the settings demand.
     fn require_recent_proof(&self, auth: &Authenticated) -> Result<(), AuthError> {
-        match self.config().recent_password_for_administration {
-            Some(max_age) => auth.require_recent_password(max_age),
+        match self.config().recent_login_for_administration {
+            Some(max_age) => auth.require_recent_login(max_age),
             None => Ok(()),
         }
     }
@@ -295,8 +293,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::Forbidden`]; [`AuthError::PasswordRequired`] when the settings
-    /// demand a recent password; [`AuthError::NotFound`];
+    /// [`AuthError::Forbidden`]; [`AuthError::RecentLoginRequired`] when the settings
+    /// require a recent login; [`AuthError::NotFound`];
     /// [`AuthError::LastAdministrator`]; [`AuthError::Store`].
     pub async fn set_user_status(
         &self,
@@ -328,7 +326,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         auth.require_permission(&needed.into())?;
         self.require_recent_proof(auth)?;
         let user = self.find_by_id(auth, needed, id).await?;
-        let _forgetting = self.forgetting(id);
         let act = |user: User| self.set_status_of(auth, user, status);
         let changed = self.on_account(user, |_| true, act).await?;
         let (before, user) = changed.ok_or(AuthError::NotFound)?;

@@ -43,7 +43,7 @@ pub async fn one_of_many_resets_wins(store: Arc<dyn Store>) {
         .await;
         let winner = only_winner(&reset, "parallel resets of one password");
         let expected = User {
-            password_hash: hash(winner),
+            password_hash: Some(hash(winner)),
             auth_epoch: 1,
             is_verified: true,
             link_epoch: 1,

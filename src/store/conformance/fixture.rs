@@ -16,6 +16,7 @@ use crate::email::Email;
 use crate::event::Operation;
 use crate::id::{EventId, SessionId, UserId};
 use crate::preferences::Preferences;
+use crate::proof::Proof;
 use crate::random::{SecureRandom, SeededRandom};
 use crate::session::{RotationPolicy, Session};
 use crate::store::{InsertUser, RoleChange, Store, StoreError};
@@ -68,7 +69,7 @@ pub(super) fn user(number: u32) -> User {
         id: user_id(number),
         email: email(&format!("User{number}@Example.org")),
         name: DisplayName::from_store(format!("User {number}")),
-        password_hash: PasswordHash::new(format!("hash {number}")),
+        password_hash: Some(PasswordHash::new(format!("hash {number}"))),
         created_at: NOW,
         last_login: None,
         is_verified: false,
@@ -80,6 +81,12 @@ pub(super) fn user(number: u32) -> User {
         version: 0,
         devices: Vec::new(),
     }
+}
+
+/// The hash of a user who has a password.
+pub(super) fn hash_of(user: &User) -> PasswordHash {
+    let hash = user.password_hash.clone();
+    hash.unwrap_or_else(|| panic!("the suite's own user has no password"))
 }
 
 /// A user of whom no field is what it is at first, but whom nobody has verified.
@@ -117,6 +124,7 @@ pub(super) fn session(number: u32, user_id: UserId) -> Session {
         user_id,
         auth_epoch: 0,
         created_at: NOW,
+        proofs: Proof::by_password(NOW).into(),
         last_seen_at: NOW,
         expires_at: at(100_000),
         absolute_expires_at: at(150_000),
@@ -226,11 +234,15 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         version,
         devices,
     } = a;
+    let same_password = match (password_hash, &b.password_hash) {
+        (Some(a), Some(b)) => a.is(b),
+        (a, b) => a.is_none() && b.is_none(),
+    };
     [
         ("id", *id == b.id),
         ("email", *email == b.email),
         ("name", *name == b.name),
-        ("password_hash", password_hash.is(&b.password_hash)),
+        ("password_hash", same_password),
         ("created_at", *created_at == b.created_at),
         ("last_login", *last_login == b.last_login),
         ("is_verified", *is_verified == b.is_verified),

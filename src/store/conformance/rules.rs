@@ -32,9 +32,10 @@ pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
     }
 
     let new = PasswordHash::new("new");
+    let old = hash_of(&user);
     for (old, epoch) in [
-        (user.password_hash.clone(), Epoch::Keep),
-        (user.password_hash.clone(), Epoch::Raise),
+        (old.clone(), Epoch::Keep),
+        (old, Epoch::Raise),
         (new.clone(), Epoch::Raise),
     ] {
         let replaced = store.replace_password(id, &old, &new, epoch).await;
@@ -42,6 +43,23 @@ pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
         assert_eq!(done(replaced), expected, "a new password");
         assert_stored(store, &user, "a new password").await;
     }
+
+    let mut without_password = User {
+        password_hash: None,
+        ..rich_user(2)
+    };
+    insert_user(store, &without_password).await;
+    let (other, empty) = (without_password.id, PasswordHash::new(""));
+    for epoch in [Epoch::Keep, Epoch::Raise] {
+        let replaced = store.replace_password(other, &empty, &new, epoch).await;
+        assert!(!done(replaced), "an empty hash was taken for no password");
+        assert_stored(store, &without_password, "a refused new password").await;
+    }
+    let (state, change) = (without_password.exact_state(), ProfileChange::default());
+    let reset = store.reset_password(&state, &new, device(4), &change).await;
+    let expected = by_rule(without_password.reset_password(&state, &new, device(4), &change));
+    assert_eq!(done(reset), expected, "a first password");
+    assert_stored(store, &without_password, "a first password").await;
 
     let profile = ProfileChange {
         name: Some(DisplayName::from_store("Another".to_owned())),

@@ -114,12 +114,12 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
         hostile.email = given;
         hostile.link_epoch = 1;
         hostile.version = 1;
-        hostile.password_hash = PasswordHash::new(text);
-        let (state, new) = (hostile.state(), &hostile.password_hash);
+        let (state, new) = (hostile.state(), PasswordHash::new(text));
         let reset = store
-            .reset_password(&state, new, device(9), &ProfileChange::default())
+            .reset_password(&state, &new, device(9), &ProfileChange::default())
             .await;
         assert!(done(reset), "{text:?} as the hash of a new password");
+        hostile.password_hash = Some(new);
         hostile.is_verified = true;
         hostile.auth_epoch = 1;
         hostile.devices = vec![device(9)];
@@ -127,7 +127,7 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
         hostile.version = 2;
     } else {
         hostile.email = Email::from_store(text.to_owned(), text.to_owned());
-        hostile.password_hash = PasswordHash::new(text);
+        hostile.password_hash = Some(PasswordHash::new(text));
         assert_eq!(
             done(store.insert_user(&hostile).await),
             InsertUser::Inserted,
@@ -157,7 +157,7 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
     token.registration = Some(PendingRegistration {
         user_id: hostile.id,
         name: hostile.name.clone(),
-        password_hash: hostile.password_hash.clone(),
+        password_hash: PasswordHash::new(text),
     });
     assert_eq!(done(store.insert_token(&token).await), Insert::Inserted);
     assert_token_stored(store, &token, "a token of hostile text").await;

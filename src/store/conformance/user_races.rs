@@ -102,7 +102,7 @@ pub async fn one_of_many_password_changes_wins(store: Arc<dyn Store>) {
         let mut user = user(round);
         assert_eq!(done(store.insert_user(&user).await), InsertUser::Inserted);
         let replaced = race(racers, |racer| {
-            let (store, id, old) = (Arc::clone(&store), user.id, user.password_hash.clone());
+            let (store, id, old) = (Arc::clone(&store), user.id, hash_of(&user));
             let new = PasswordHash::new(format!("new {racer}"));
             async move { done(store.replace_password(id, &old, &new, Epoch::Raise).await) }
         })
@@ -117,7 +117,7 @@ pub async fn one_of_many_password_changes_wins(store: Arc<dyn Store>) {
             1,
             "of {racers} parallel changes from one password, another number than one happened"
         );
-        user.password_hash = PasswordHash::new(format!("new {}", winners[0]));
+        user.password_hash = Some(PasswordHash::new(format!("new {}", winners[0])));
         user.auth_epoch = 1;
         user.version = 1;
         assert_stored(&*store, &user, "after parallel changes of password").await;
@@ -134,7 +134,7 @@ pub async fn a_login_does_not_undo_a_password_change(store: Arc<dyn Store>) {
         let changer = racers / 2;
         let outcomes = race(racers, |racer| {
             let (store, id) = (Arc::clone(&store), user.id);
-            let (old, new) = (user.password_hash.clone(), new.clone());
+            let (old, new) = (hash_of(&user), new.clone());
             async move {
                 let done_now = if racer == changer {
                     done(store.replace_password(id, &old, &new, Epoch::Raise).await)
@@ -164,7 +164,7 @@ pub async fn a_login_does_not_undo_a_password_change(store: Arc<dyn Store>) {
             "the last login is {last_login:?}, but acknowledged were {recorded:?}"
         );
         user.last_login = last_login;
-        user.password_hash = new;
+        user.password_hash = Some(new);
         user.auth_epoch = 1;
         user.version = 1;
         assert_stored(&*store, &user, "a login undid a change of password").await;
@@ -186,7 +186,7 @@ pub async fn changes_of_different_fields_do_not_undo_each_other(store: Arc<dyn S
             done(store.insert_user(&expected).await),
             InsertUser::Inserted
         );
-        let (old, state) = (expected.password_hash.clone(), expected.state());
+        let (old, state) = (hash_of(&expected), expected.state());
         expected.is_verified = true;
         expected.name = DisplayName::from_store("New".to_owned());
         expected.preferences = match json!({"level": "C2"}) {
@@ -194,7 +194,7 @@ pub async fn changes_of_different_fields_do_not_undo_each_other(store: Arc<dyn S
             _ => Preferences::default(),
         };
         expected.last_login = Some(at(7));
-        expected.password_hash = PasswordHash::new("new");
+        expected.password_hash = Some(PasswordHash::new("new"));
         // One verification, and the changes of the profile.
         let edits = (0..racers).filter(|racer| racer % 5 < 2).count();
         expected.version = 1 + u64::try_from(edits).unwrap_or(0);
@@ -218,7 +218,7 @@ pub async fn changes_of_different_fields_do_not_undo_each_other(store: Arc<dyn S
                         return;
                     }
                     _ => {
-                        let new = &user.password_hash;
+                        let new = &hash_of(&user);
                         done(
                             store
                                 .replace_password(user.id, &old, new, Epoch::Keep)

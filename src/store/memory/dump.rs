@@ -6,7 +6,7 @@ use crate::error::ErrorCode;
 use crate::mail::MailKind;
 use crate::session::Session;
 use crate::token::{OneTimeToken, PendingRegistration};
-use crate::user::{AccountState, User};
+use crate::user::{AccountState, PasswordHash, User};
 
 impl MemoryStore {
     /// Everything that is stored, one text for each entry, with every field in
@@ -64,7 +64,9 @@ fn user(user: &User) -> String {
         email.as_str(),
         email.canonical().as_str(),
         name.as_str(),
-        password_hash.expose_secret(),
+        password_hash
+            .as_ref()
+            .map_or("", PasswordHash::expose_secret),
         preferences.as_map(),
     )
 }
@@ -75,6 +77,7 @@ fn session(session: &Session) -> String {
         user_id,
         auth_epoch,
         created_at,
+        proofs,
         last_seen_at,
         expires_at,
         absolute_expires_at,
@@ -84,7 +87,7 @@ fn session(session: &Session) -> String {
         short,
     } = session;
     format!(
-        "session {id} {user_id} {auth_epoch} {created_at} {last_seen_at} {expires_at} \
+        "session {id} {user_id} {auth_epoch} {created_at} {proofs:?} {last_seen_at} {expires_at} \
          {absolute_expires_at} {refresh_counter} {short} {ip:?} {}",
         user_agent.as_deref().unwrap_or_default()
     )

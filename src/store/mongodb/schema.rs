@@ -83,7 +83,7 @@ fn users() -> Document {
         ("email", &["string"]),
         ("email_canonical", &["string"]),
         ("name", &["string"]),
-        ("password_hash", &["string"]),
+        ("password_hash", &["string", "null"]),
         ("created_at", &["date"]),
         ("last_login", &["date", "null"]),
         ("is_verified", &["bool"]),
@@ -113,7 +113,7 @@ fn sessions() -> Document {
         ("ended_at", &["date", "null"]),
         ("schema", INTEGER),
     ];
-    schema(fields, &[("short", &["bool"])])
+    schema(fields, &[("short", &["bool"]), ("proofs", &["array"])])
 }
 
 fn tokens() -> Document {

@@ -50,11 +50,8 @@ fn to_document(token: &OneTimeToken) -> Result<Document, StoreError> {
 
 fn from_document(fields: &Document) -> Result<OneTimeToken, StoreError> {
     let record = Record::new("one-time token", fields)?;
-    let purpose = record.text("purpose")?;
-    let purpose = TokenPurpose::ALL
-        .into_iter()
-        .find(|known| known.as_str() == purpose)
-        .ok_or_else(|| record.corrupt("purpose", "is none that is known here"))?;
+    let purpose = record.text("purpose")?.parse();
+    let purpose = purpose.map_err(|_| record.corrupt("purpose", "is none that is known here"))?;
     let pending = record.optional_part("registration")?;
     Ok(OneTimeToken {
         digest: TokenDigest::from_bytes(record.bytes("_id")?),

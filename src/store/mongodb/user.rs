@@ -60,15 +60,8 @@ fn in_state(account: &AccountState) -> Option<Document> {
     if let Some(version) = account.version {
         filter.insert("version", of_version(i64::try_from(version).ok()?));
     }
-    filter.insert("status", status_text(UserStatus::Active));
+    filter.insert("status", UserStatus::Active.as_str());
     Some(filter)
-}
-
-fn status_text(status: UserStatus) -> &'static str {
-    match status {
-        UserStatus::Active => "active",
-        UserStatus::Disabled => "disabled",
-    }
 }
 
 fn device_binary(device: &DeviceDigest) -> Bson {
@@ -86,13 +79,13 @@ fn to_document(user: &User) -> Result<Document, StoreError> {
         "email": user.email.as_str(),
         "email_canonical": user.email.canonical().as_str(),
         "name": user.name.as_str(),
-        "password_hash": user.password_hash.expose_secret(),
+        "password_hash": user.password_hash.as_ref().map(PasswordHash::expose_secret),
         "created_at": date(user.created_at),
         "last_login": optional_date(user.last_login),
         "is_verified": user.is_verified,
         "roles": roles,
         "preferences": json::to_document(user.preferences.as_map()),
-        "status": status_text(user.status),
+        "status": user.status.as_str(),
         "auth_epoch": epoch,
         "link_epoch": link_epoch,
         "version": version,
@@ -119,11 +112,8 @@ fn from_document(fields: &Document) -> Result<User, StoreError> {
     }
     let preferences = json::to_object(record.object("preferences")?)
         .ok_or_else(|| record.corrupt("preferences", "has something that JSON does not have"))?;
-    let status = match record.text("status")? {
-        "active" => UserStatus::Active,
-        "disabled" => UserStatus::Disabled,
-        _ => return Err(record.corrupt("status", "is neither active nor disabled")),
-    };
+    let status = record.text("status")?.parse();
+    let status = status.map_err(|_| record.corrupt("status", "is neither active nor disabled"))?;
     Ok(User {
         id: UserId::from_bytes(record.id("_id")?),
         email: Email::from_store(
@@ -131,7 +121,9 @@ fn from_document(fields: &Document) -> Result<User, StoreError> {
             record.text("email_canonical")?.to_owned(),
         ),
         name: DisplayName::from_store(record.text("name")?.to_owned()),
-        password_hash: PasswordHash::new(record.text("password_hash")?),
+        password_hash: record
+            .optional_text("password_hash")?
+            .map(PasswordHash::new),
         created_at: record.instant("created_at")?,
         last_login: record.optional_instant("last_login")?,
         is_verified: record.flag("is_verified")?,
@@ -232,7 +224,7 @@ impl UserStore for MongoStore {
             return Ok(false);
         };
         let mut filter = by_id(id);
-        filter.insert("status", status_text(UserStatus::Active));
+        filter.insert("status", UserStatus::Active.as_str());
         filter.insert("auth_epoch", epoch);
         let mut change = doc! { "$max": { "last_login": date(now) } };
         if let Some(device) = new_device {
@@ -376,12 +368,12 @@ impl UserStore for MongoStore {
             return Ok(None);
         };
         // One that cannot be read is not written over.
-        let known = [UserStatus::Active, UserStatus::Disabled].map(status_text);
+        let known = UserStatus::ALL.map(UserStatus::as_str);
         filter.insert("status", doc! { "$in": known.to_vec() });
-        let mut set = doc! { "status": status_text(status), "version": next };
+        let mut set = doc! { "status": status.as_str(), "version": next };
         if status == UserStatus::Disabled {
             // Only from active, so that the epochs go up once.
-            let was_active = doc! { "$eq": ["$status", status_text(UserStatus::Active)] };
+            let was_active = doc! { "$eq": ["$status", UserStatus::Active.as_str()] };
             for field in ["auth_epoch", "link_epoch"] {
                 let name = format!("${field}");
                 let raised = doc! { "$add": [&name, 1_i64] };
@@ -445,7 +437,7 @@ impl UserStore for MongoStore {
     async fn has_other(&self, role: &Role, except: UserId) -> Result<bool, StoreError> {
         let filter = doc! {
             "roles": role.as_str(),
-            "status": status_text(UserStatus::Active),
+            "status": UserStatus::Active.as_str(),
             "_id": { "$ne": object_id(except.to_bytes()) },
         };
         let users = self.inner.users.clone();

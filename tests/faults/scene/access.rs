@@ -10,7 +10,7 @@ use super::ops::CAP;
 use super::run::new_profile;
 use super::{ANN, NEW, Op, Outcome, Scene};
 use support::asks::{confirm_password, resend, verify};
-use support::bed::{OTHER_PASSWORD, PASSWORD, login, registration};
+use support::bed::{OTHER_PASSWORD, PASSWORD, hash_of, login, registration};
 
 impl Scene {
     pub(super) async fn check_register(&self, outcome: &Outcome) {
@@ -46,7 +46,7 @@ impl Scene {
     pub(super) async fn check_refused(&self, outcome: &Outcome) {
         assert!(!matches!(outcome, Some(Ok(_))), "I7: {outcome:?}");
         let user = self.stored(ANN).await.unwrap();
-        assert!(user.password_hash.is(&self.before.password_hash));
+        assert!(hash_of(&user).is(hash_of(&self.before)));
         assert_eq!(user.auth_epoch, 0);
         assert_eq!(user.last_login, self.before.last_login);
         // Only the three sessions from before: a refusal opens none.
@@ -66,7 +66,7 @@ impl Scene {
         }
         self.check_untouched(true).await;
         self.log_in(PASSWORD).await.unwrap();
-        let hash = self.stored(ANN).await.unwrap().password_hash;
+        let hash = self.stored(ANN).await.unwrap().password_hash.unwrap();
         assert!(hash.expose_secret().contains("m=8,t=1,p=1"), "I10");
     }
 
@@ -160,7 +160,7 @@ impl Scene {
 
     pub(super) async fn check_change(&self, outcome: &Outcome) {
         let user = self.stored(ANN).await.unwrap();
-        let is_changed = !user.password_hash.is(&self.before.password_hash);
+        let is_changed = !hash_of(&user).is(hash_of(&self.before));
         assert_eq!(user.auth_epoch, u64::from(is_changed), "one write");
         if let Some(Ok(tokens)) = outcome {
             assert!(is_changed, "I1");

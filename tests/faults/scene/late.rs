@@ -15,7 +15,7 @@ use admittance::user::UserStatus;
 use super::ops::clerk;
 use super::{ANN, Op, Scene, administrator};
 use support::asks::{forgot, reset};
-use support::bed::{OTHER_PASSWORD, PASSWORD, registration};
+use support::bed::{OTHER_PASSWORD, PASSWORD, hash_of, registration};
 
 const THIRD_PASSWORD: &str = "tundra^Copper 61 violin";
 
@@ -153,9 +153,8 @@ impl Scene {
 
     async fn all_users(&self) -> Vec<String> {
         let users = self.truth.users(None, 100).await.unwrap();
-        let user = |user: &admittance::user::User| {
-            format!("{user:?} {}", user.password_hash.expose_secret())
-        };
+        let user =
+            |user: &admittance::user::User| format!("{user:?} {}", hash_of(user).expose_secret());
         users.iter().map(user).collect()
     }
 }

@@ -10,7 +10,7 @@ use admittance::store::{SessionStore, TokenStore};
 use super::ops::CAP;
 use super::{ANN, BOB, EVE, NEW, Op, Outcome, Scene};
 use support::asks::{Answer, disown, forgot, is_dead, resend, reset, verify};
-use support::bed::{OTHER_PASSWORD, PASSWORD, registration};
+use support::bed::{OTHER_PASSWORD, PASSWORD, hash_of, registration};
 
 impl Scene {
     /// The link that was mailed, or another one that is asked for (I10).
@@ -253,7 +253,7 @@ impl Scene {
 
     pub(super) async fn check_forgot(&self) {
         let ann = self.stored(ANN).await.unwrap();
-        assert!(ann.password_hash.is(&self.before.password_hash), "I7");
+        assert!(hash_of(&ann).is(hash_of(&self.before)), "I7");
         self.check_untouched(true).await;
         let kind = MailKind::ResetPassword;
         let ask = async {
@@ -269,7 +269,7 @@ impl Scene {
 
     pub(super) async fn check_reset(&self, outcome: &Outcome) {
         let user = self.stored(ANN).await.unwrap();
-        let is_reset = !user.password_hash.is(&self.before.password_hash);
+        let is_reset = !hash_of(&user).is(hash_of(&self.before));
         assert_eq!(user.auth_epoch, u64::from(is_reset), "one write");
         assert_eq!(user.is_verified, is_reset, "one write");
         assert!(is_reset || !matches!(outcome, Some(Ok(_))), "I1");

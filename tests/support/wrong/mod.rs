@@ -13,6 +13,7 @@ use admittance::email::CanonicalEmail;
 use admittance::id::{EventId, SessionId, UserId};
 use admittance::limit::LimitKey;
 use admittance::lockout::Attempts;
+use admittance::proof::Proof;
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{Insert, SessionStore, StoreError};
 use admittance::time::Timestamp;
@@ -46,6 +47,7 @@ pub enum Fault {
     RecordsLoginOfDisabled,
     LoginIgnoresEpoch,
     IgnoresExpectedPassword,
+    TakesEmptyHashForNone,
     ForgetsEpoch,
     DropsDevices,
     ForgetsNewDevice,
@@ -131,12 +133,14 @@ pub enum Fault {
     CountsSessionsOfAll,
     KeepsOneTooMany,
     ForgetsShort,
+    ForgetsProofs,
 
     GivesNoGrace,
     KeepsReusedSession,
     RefreshOutlivesAbsoluteEnd,
     RefreshForgetsLastSeen,
     RefreshForgetsShort,
+    RefreshCountsAsProof,
     LateRefreshEndsSession,
 
     TakesTokenOut,
@@ -304,6 +308,9 @@ impl WrongStore {
         session.refresh_counter = self.counter(session.refresh_counter);
         session.last_seen_at = self.time(session.last_seen_at);
         session.short &= !self.has(ForgetsShort);
+        if self.has(ForgetsProofs) {
+            session.proofs = Proof::by_password(session.created_at).into();
+        }
         if let Some(agent) = &mut session.user_agent {
             if self.has(CutsTextAtNul) {
                 agent.truncate(agent.find('\0').unwrap_or(agent.len()));
@@ -438,6 +445,9 @@ impl SessionStore for WrongStore {
                 }
                 if self.has(RefreshForgetsShort) {
                     session.short = false;
+                }
+                if self.has(RefreshCountsAsProof) {
+                    session.proofs = Proof::by_password(now).into();
                 }
             }
             match rotation {

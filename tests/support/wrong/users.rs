@@ -191,14 +191,18 @@ impl UserStore for WrongStore {
     ) -> Result<bool, StoreError> {
         let check = |tables: &Tables| {
             let user = tables.users.get(&id)?;
-            let same = user.password_hash.is(expected) || self.has(IgnoresExpectedPassword);
+            let same = match &user.password_hash {
+                Some(hash) => hash.is(expected),
+                None => self.has(TakesEmptyHashForNone) && expected.expose_secret().is_empty(),
+            };
+            let same = same || self.has(IgnoresExpectedPassword);
             same.then_some(id)
         };
         let write = |tables: &mut Tables, found: Option<UserId>| {
             let Some(user) = found.and_then(|id| tables.users.get_mut(&id)) else {
                 return false;
             };
-            user.password_hash = new.clone();
+            user.password_hash = Some(new.clone());
             if epoch == Epoch::Raise && !self.has(ForgetsEpoch) {
                 user.auth_epoch += 1;
             }
@@ -305,7 +309,7 @@ impl UserStore for WrongStore {
                 return false;
             };
             if !self.has(ResetKeepsPassword) {
-                user.password_hash = new.clone();
+                user.password_hash = Some(new.clone());
             }
             user.auth_epoch += u64::from(!self.has(ResetKeepsEpoch));
             user.link_epoch += u64::from(!self.has(ResetKeepsLinks));
@@ -475,7 +479,7 @@ fn nobody(id: UserId) -> User {
         id,
         email: Email::from_store(String::new(), String::new()),
         name: DisplayName::from_store(String::new()),
-        password_hash: PasswordHash::new(""),
+        password_hash: None,
         created_at: Timestamp::MIN,
         last_login: None,
         is_verified: false,

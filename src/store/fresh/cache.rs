@@ -9,14 +9,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::AuthService;
 use crate::clock::Clock;
 use crate::id::{SessionId, UserId};
 use crate::session::Session;
 use crate::time::Timestamp;
 use crate::user::User;
 
-/// Users are told apart by this many counters of what changed; two that share
+/// Users and sessions are told apart by this many counters of what changed; two that share
 /// one cost each other a look into the store now and then.
 const SLOTS: usize = 1024;
 
@@ -25,12 +24,12 @@ const SWEEP: usize = 8;
 
 /// A session and its user, as the store had them at one time.
 #[derive(Debug)]
-pub(super) struct Identity {
-    pub(super) user: User,
-    pub(super) session: Session,
+pub(crate) struct Identity {
+    pub(crate) user: User,
+    pub(crate) session: Session,
 }
 
-pub(super) struct SessionCache {
+pub(crate) struct SessionCache {
     max_staleness: Duration,
     capacity: usize,
     kept: Mutex<Kept>,
@@ -42,7 +41,7 @@ struct Kept {
     /// The oldest first.
     order: BTreeMap<u64, SessionId>,
     next: u64,
-    /// How often something of a user in this slot was changed.
+    /// How often something of a user or a session in this slot was changed.
     changes: Vec<u64>,
     /// The latest time that was seen, and how often the clock went back.
     latest: Timestamp,
@@ -58,31 +57,63 @@ struct Entry {
 /// Begun before the store is read. What is read is kept only if nothing was
 /// changed in the meantime.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     user: UserId,
-    changes: u64,
+    changes: [u64; 2],
     rewinds: u64,
-    pub(super) at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
-/// Drops what is kept of a user when it is dropped itself: after an act of the
-/// store, whatever came of that.
+/// What an act of the store changes: it drops what is kept of that when it is dropped
+/// itself, after the act, whatever came of it.
 #[must_use]
-pub(super) struct Forgetting<'c> {
+pub(crate) struct Forgetting<'c> {
     cache: Option<&'c SessionCache>,
-    user: UserId,
+    changed: Changed,
+}
+
+#[derive(Clone, Copy)]
+enum Changed {
+    /// The user, or sessions of theirs.
+    User(UserId),
+    /// One session.
+    Session(SessionId),
 }
 
 impl Drop for Forgetting<'_> {
     fn drop(&mut self) {
-        if let Some(cache) = self.cache {
-            cache.kept().forget(self.user);
+        let Some(cache) = self.cache else { return };
+        match self.changed {
+            Changed::User(user) => cache.kept().forget(user),
+            Changed::Session(session) => cache.kept().forget_session(session),
         }
     }
 }
 
+/// What the methods of a store change, by the names of the table of methods.
+#[derive(Clone, Copy)]
+pub(super) struct Touch<'c>(pub(super) Option<&'c SessionCache>);
+
+impl<'c> Touch<'c> {
+    pub(super) fn user(self, user: UserId) -> Forgetting<'c> {
+        Forgetting {
+            cache: self.0,
+            changed: Changed::User(user),
+        }
+    }
+
+    pub(super) fn session(self, session: SessionId) -> Forgetting<'c> {
+        Forgetting {
+            cache: self.0,
+            changed: Changed::Session(session),
+        }
+    }
+
+    pub(super) fn nothing(self) {}
+}
+
 impl SessionCache {
-    pub(super) fn new(max_staleness: Duration, capacity: usize) -> Self {
+    pub(crate) fn new(max_staleness: Duration, capacity: usize) -> Self {
         Self {
             max_staleness,
             capacity,
@@ -101,7 +132,7 @@ impl SessionCache {
     /// What is kept of the session and young enough, and otherwise the
     /// beginning of a reading. The clock is read here, so that one that goes
     /// back is noticed: then nothing is kept that would look younger than it is.
-    pub(super) fn look_up(
+    pub(crate) fn look_up(
         &self,
         session: SessionId,
         user: UserId,
@@ -120,7 +151,7 @@ impl SessionCache {
         };
         let reading = Reading {
             user,
-            changes: kept.changes_of(user),
+            changes: kept.changes_of(user, session),
             rewinds: kept.rewinds,
             at: now,
         };
@@ -129,10 +160,10 @@ impl SessionCache {
 
     /// Keeps what `reading` brought, unless something was changed since it
     /// began.
-    pub(super) fn keep(&self, reading: &Reading, identity: &Arc<Identity>, clock: &impl Clock) {
+    pub(crate) fn keep(&self, reading: &Reading, identity: &Arc<Identity>, clock: &impl Clock) {
         let mut kept = self.kept();
         let now = kept.tell(clock.now());
-        let is_current = kept.changes_of(reading.user) == reading.changes
+        let is_current = kept.changes_of(reading.user, identity.session.id) == reading.changes
             && kept.rewinds == reading.rewinds
             && identity.user.id == reading.user;
         if !is_current {
@@ -174,8 +205,15 @@ impl Kept {
         now
     }
 
-    fn changes_of(&self, user: UserId) -> u64 {
-        self.changes.get(slot(user)).copied().unwrap_or_default()
+    fn changes_of(&self, user: UserId, session: SessionId) -> [u64; 2] {
+        let slots = [slot(user.to_bytes()), slot(session.to_bytes())];
+        slots.map(|slot| self.changes.get(slot).copied().unwrap_or_default())
+    }
+
+    fn change(&mut self, slot: usize) {
+        if let Some(changes) = self.changes.get_mut(slot) {
+            *changes = changes.wrapping_add(1);
+        }
     }
 
     fn oldest(&self) -> Option<SessionId> {
@@ -213,30 +251,22 @@ impl Kept {
     }
 
     fn forget(&mut self, user: UserId) {
-        if let Some(changes) = self.changes.get_mut(slot(user)) {
-            *changes = changes.wrapping_add(1);
-        }
+        self.change(slot(user.to_bytes()));
         for session in self.by_user.remove(&user).unwrap_or_default() {
             self.remove(session);
         }
     }
+
+    fn forget_session(&mut self, session: SessionId) {
+        self.change(slot(session.to_bytes()));
+        self.remove(session);
+    }
 }
 
 /// The end of an id is random.
-fn slot(user: UserId) -> usize {
-    let [.., high, low] = user.to_bytes();
+fn slot(id: [u8; 12]) -> usize {
+    let [.., high, low] = id;
     usize::from(u16::from_be_bytes([high, low])) % SLOTS
-}
-
-impl<S, C> AuthService<S, C> {
-    /// To be held while something about `user`, or a session of theirs, is
-    /// changed in the store: what is kept of them is dropped with it.
-    pub(super) fn forgetting(&self, user: UserId) -> Forgetting<'_> {
-        Forgetting {
-            cache: self.inner.cache.as_ref(),
-            user,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -245,7 +275,8 @@ mod tests {
     use crate::clock::ManualClock;
     use crate::email::Email;
     use crate::preferences::Preferences;
-    use crate::user::{DisplayName, PasswordHash, UserStatus};
+    use crate::proof::Proofs;
+    use crate::user::{DisplayName, UserStatus};
 
     const STALENESS: Duration = Duration::from_secs(30);
 
@@ -262,7 +293,7 @@ mod tests {
             id: user_id,
             email: Email::from_store(address.clone(), address),
             name: DisplayName::from_store("Ann".to_owned()),
-            password_hash: PasswordHash::new(""),
+            password_hash: None,
             created_at: Timestamp::MIN,
             last_login: None,
             is_verified: true,
@@ -279,6 +310,7 @@ mod tests {
             user_id,
             auth_epoch: 0,
             created_at: Timestamp::MIN,
+            proofs: Proofs::default(),
             last_seen_at: Timestamp::MIN,
             expires_at: Timestamp::MAX,
             absolute_expires_at: Timestamp::MAX,

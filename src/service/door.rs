@@ -1,0 +1,142 @@
+//! The one door: here, and nowhere else, proofs become a session.
+//!
+//! A way in checks what it is given and gets proofs. The door asks the gates that hold
+//! for every way. A session counts only once the store has confirmed that the account is
+//! as it was when the proofs were given; each way does that by the one act that its
+//! operation rests on, since only this act decides.
+
+use super::{AuthService, Keeping, RequestContext, TokenType, Tokens, hex};
+use crate::clock::Clock;
+use crate::error::AuthError;
+use crate::id::SessionId;
+use crate::proof::{Proof, Proofs};
+use crate::random;
+use crate::session::Session;
+use crate::store::Store;
+use crate::time::Timestamp;
+use crate::token::{Claims, RefreshClaims, TokenKind};
+use crate::user::{User, UserStatus};
+
+/// What a way in has proved about an account, and the session that it asks for.
+pub(super) struct Entry<'a> {
+    user: &'a User,
+    proofs: Proofs,
+    epoch: u64,
+    is_short: bool,
+    at: Timestamp,
+}
+
+impl<'a> Entry<'a> {
+    /// The holder of `proof` asks for a session of `user` at `now`.
+    pub(super) fn new(user: &'a User, proof: Proof, now: Timestamp) -> Self {
+        Self {
+            user,
+            proofs: proof.into(),
+            epoch: user.auth_epoch,
+            is_short: false,
+            at: now,
+        }
+    }
+
+    /// For a session of the shorter lifetime.
+    pub(super) fn short(mut self, is_short: bool) -> Self {
+        self.is_short = is_short;
+        self
+    }
+
+    /// For a session under `epoch` instead of the account's present one.
+    pub(super) fn under(mut self, epoch: u64) -> Self {
+        self.epoch = epoch;
+        self
+    }
+}
+
+impl<S: Store, C: Clock> AuthService<S, C> {
+    /// Asks the gates, and returns the session with its tokens. It counts once it is
+    /// stored.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidCredentials`] if the account is disabled;
+    /// [`AuthError::Random`]; [`AuthError::Internal`].
+    pub(super) fn enter(
+        &self,
+        entry: Entry<'_>,
+        context: &RequestContext,
+    ) -> Result<(Session, Tokens), AuthError> {
+        let Entry {
+            user,
+            proofs,
+            epoch,
+            is_short,
+            at,
+        } = entry;
+        if user.status != UserStatus::Active {
+            return Err(AuthError::InvalidCredentials);
+        }
+        let lifetime = self.config().session.lifetime(is_short);
+        let absolute_expires_at = at.saturating_add(lifetime.absolute_timeout);
+        let session = Session {
+            id: SessionId::generate(at, self.random())?,
+            user_id: user.id,
+            auth_epoch: epoch,
+            created_at: at,
+            proofs,
+            last_seen_at: at,
+            expires_at: at
+                .saturating_add(lifetime.idle_timeout)
+                .min(absolute_expires_at),
+            absolute_expires_at,
+            short: is_short,
+            refresh_counter: 0,
+            ip: context.ip(),
+            user_agent: context.user_agent().map(str::to_owned),
+        };
+        let tokens = self.tokens(&session, at)?;
+        Ok((session, tokens))
+    }
+
+    /// The tokens of a stored session. The access token ends with the session
+    /// if that comes first.
+    pub(super) fn tokens(&self, session: &Session, now: Timestamp) -> Result<Tokens, AuthError> {
+        let config = self.config();
+        let issued_at = seconds(now);
+        let left = session.expires_at.saturating_since(now);
+        let expires_in = config.access_token_ttl.min(left).as_secs();
+        let claims = Claims {
+            iss: config.issuer.clone(),
+            sub: session.user_id,
+            aud: config.audience.clone(),
+            exp: issued_at.saturating_add(expires_in),
+            iat: issued_at,
+            jti: hex(&random::bytes::<16>(self.random())?),
+            sid: session.id,
+            epoch: session.auth_epoch,
+            auth_time: session.proofs.newest().map(seconds),
+            amr: session.proofs.methods(),
+            typ: TokenKind::Access,
+        };
+        Ok(Tokens {
+            token: self.inner.keyring.sign(&claims)?,
+            token_type: TokenType::Bearer,
+            expires_in,
+            refresh_token: self.inner.keyring.issue_refresh(
+                &RefreshClaims {
+                    user: session.user_id,
+                    session: session.id,
+                    counter: session.refresh_counter,
+                },
+                &config.issuer,
+                &config.audience,
+            ),
+            keeping: match session.short {
+                true => Keeping::Short,
+                false => Keeping::Seconds(left.as_secs()),
+            },
+        })
+    }
+}
+
+fn seconds(at: Timestamp) -> u64 {
+    u64::try_from(at.as_secs()).unwrap_or(0)
+}

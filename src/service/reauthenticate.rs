@@ -1,0 +1,81 @@
+//! Proving again who one is, without a new login.
+
+use super::door::Entry;
+use super::fields::typed_password;
+use super::operation::{By, Trail};
+use super::{AuthService, Authenticated, LoginResponse, Reauthenticate, RequestContext};
+use crate::clock::Clock;
+use crate::error::{AuthError, Field, Violations};
+use crate::event::Operation;
+use crate::proof::{Method, Proof};
+use crate::store::Store;
+
+impl<S: Store, C: Clock> AuthService<S, C> {
+    /// Takes a proof from a user who is logged in, as an operation requires by
+    /// [`Authenticated::require_recent_login`] (ASVS 7.5.3).
+    ///
+    /// It is a new authentication, so the present session ends, and the answer has the
+    /// tokens of a new one in its place (ASVS 7.2.4). Of several requests from one session
+    /// at once, one gets it. It counts like any check of a credential.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Validation`]; [`AuthError::InvalidCredentials`], after which
+    /// the present session goes on; [`AuthError::InvalidToken`] when it has
+    /// ended meanwhile; [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::Store`], after which the present session may have ended.
+    pub async fn reauthenticate(
+        &self,
+        auth: &Authenticated,
+        request: Reauthenticate,
+        context: &RequestContext,
+    ) -> Result<LoginResponse, AuthError> {
+        let prove = async move |service: Self, auth: Authenticated, trail: Trail| {
+            let proof = match request.method {
+                Method::Password => service.password_again(&auth, &request, &trail).await?,
+            };
+            service.replace_session(&auth, proof, &trail).await
+        };
+        let (kind, by) = (Operation::Reauthenticate, By::owner(auth).counted());
+        self.acting(kind, by, context, prove).await
+    }
+
+    async fn password_again(
+        &self,
+        auth: &Authenticated,
+        request: &Reauthenticate,
+        trail: &Trail,
+    ) -> Result<Proof, AuthError> {
+        let mut violations = Violations::default();
+        let current = typed_password(
+            &request.current_password,
+            Field::CurrentPassword,
+            &mut violations,
+        );
+        violations.into_result()?;
+        let current = current.ok_or(AuthError::InvalidCredentials)?;
+        Ok(self.check_own_password(auth, &current, trail).await?.proof)
+    }
+
+    /// Opens a session by `proof` in place of the present one.
+    async fn replace_session(
+        &self,
+        auth: &Authenticated,
+        proof: Proof,
+        trail: &Trail,
+    ) -> Result<LoginResponse, AuthError> {
+        let (user, present) = (auth.user(), auth.session());
+        // The present session ends first. If somebody has ended it since it was looked
+        // at, there is no new one; and a full store has room for the new one.
+        let (now, context) = (self.now(), trail.context());
+        let entry = Entry::new(user, proof, now);
+        let entry = entry.short(present.short).under(present.auth_epoch);
+        let (session, tokens) = self.enter(entry, context)?;
+        if !self.inner.store.end_session(user.id, present.id).await? {
+            return Err(AuthError::InvalidToken);
+        }
+        self.open(&session).await?;
+        trail.session(session.id);
+        Ok(self.login_response(user, tokens, "You have proved who you are."))
+    }
+}

@@ -1,0 +1,244 @@
+//! Ways × gates: every way in, with every gate shut, at every moment.
+
+use admittance::config::{LimitPolicy, RegistrationMode};
+use admittance::error::AuthError;
+use admittance::secret::MailToken;
+use admittance::service::{Authenticated, RegisterOutcome, Tokens};
+use admittance::session::Session;
+use admittance::store::{InsertUser, MemoryStore, ProfileChange, Removal, SessionStore, UserStore};
+use admittance::user::{DeviceDigest, PasswordHash, User, UserStatus};
+
+use support::asks::{confirm_password, verify};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
+use support::faulty::FaultyStore;
+
+const ANN: &str = "ann@example.org";
+const WRONG: &str = "velvet?Harbour 18 sundial";
+
+type Watched = Bed<FaultyStore<MemoryStore>>;
+
+/// A way to a session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Register,
+    CompleteRegistration,
+    VerifyEmail,
+    Login,
+    ChangePassword,
+    Reauthenticate,
+}
+
+const WAYS: [Way; 6] = [
+    Way::Register,
+    Way::CompleteRegistration,
+    Way::VerifyEmail,
+    Way::Login,
+    Way::ChangePassword,
+    Way::Reauthenticate,
+];
+
+/// What shuts an account, in one act.
+#[derive(Clone, Copy, Debug)]
+enum Gate {
+    Disabled,
+    Removed,
+    /// The owner has reset the password: the proofs rest on an older epoch.
+    Reset,
+}
+
+const GATES: [Gate; 3] = [Gate::Disabled, Gate::Removed, Gate::Reset];
+
+impl Gate {
+    /// Shuts the account, if it exists.
+    async fn shut(self, store: &MemoryStore) -> bool {
+        let Some(user) = ann(store).await else {
+            return false;
+        };
+        let state = user.exact_state();
+        match self {
+            Self::Disabled => {
+                let (id, version) = (user.id, user.version);
+                let disabled = store.set_status(id, version, UserStatus::Disabled).await;
+                disabled.unwrap().is_some()
+            }
+            Self::Removed => store.remove_user(&state, Removal::Any).await.unwrap(),
+            Self::Reset => {
+                let (hash, device) = (PasswordHash::new("x"), DeviceDigest::from_bytes([9; 16]));
+                let change = ProfileChange::default();
+                let reset = store.reset_password(&state, &hash, device, &change);
+                reset.await.unwrap()
+            }
+        }
+    }
+}
+
+async fn ann(store: &MemoryStore) -> Option<User> {
+    let email = admittance::email::Email::parse(ANN).unwrap();
+    store.user_by_email(email.canonical()).await.unwrap()
+}
+
+/// The sessions that open something.
+async fn usable(bed: &Watched) -> Vec<Session> {
+    let store = bed.store.inner();
+    let Some(user) = ann(store).await else {
+        return Vec::new();
+    };
+    let now = admittance::clock::Clock::now(&bed.clock);
+    let live = store.sessions_of(user.id, None, 100, now).await.unwrap();
+    let is_usable = |session: &Session| {
+        user.status == UserStatus::Active && session.auth_epoch == user.auth_epoch
+    };
+    live.into_iter().filter(is_usable).collect()
+}
+
+/// A service in which `way` is open, and what it takes.
+struct Scene {
+    bed: Watched,
+    who: Option<Authenticated>,
+    link: Option<MailToken>,
+}
+
+impl Scene {
+    async fn of(way: Way, limits: LimitPolicy) -> Self {
+        let mut config = config();
+        config.limits = limits;
+        if way == Way::CompleteRegistration {
+            config.registration = RegistrationMode::VerifyFirst;
+        }
+        let bed = Bed::mailing_over(FaultyStore::new(MemoryStore::new()), config);
+        let (mut who, mut link) = (None, None);
+        if way != Way::Register {
+            let registered = bed.auth.register(registration(ANN), &bed.here).await;
+            let kind = match registered.unwrap() {
+                RegisterOutcome::Opened(opened) => {
+                    who = Some(bed.validate(&opened.tokens).await.unwrap());
+                    admittance::mail::MailKind::VerifyEmail
+                }
+                _ => admittance::mail::MailKind::CompleteRegistration,
+            };
+            link = Some(bed.mailed(kind).await);
+        }
+        bed.auth.flush_mail().await;
+        Self { bed, who, link }
+    }
+
+    async fn enter(&self, way: Way, password: &str) -> Result<Tokens, AuthError> {
+        let (bed, who) = (&self.bed, self.who.as_ref());
+        match way {
+            Way::Register => {
+                let registered = bed.auth.register(registration(ANN), &bed.here).await?;
+                Ok(registered.opened().unwrap().tokens)
+            }
+            Way::CompleteRegistration | Way::VerifyEmail => {
+                let link = self.link.as_ref().unwrap();
+                let verified = verify(bed, link, Some(password), None).await?;
+                verified.ok_or(AuthError::InvalidToken)
+            }
+            Way::Login => Ok(bed.login(ANN, password).await?.tokens),
+            Way::ChangePassword => {
+                let changed = bed.change_password(who.unwrap(), password, OTHER_PASSWORD);
+                Ok(changed.await?.tokens)
+            }
+            Way::Reauthenticate => {
+                let proved = confirm_password(bed, who.unwrap(), password).await?;
+                Ok(proved.unwrap())
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn asvs_7_4_2_no_way_in_opens_a_session_through_a_gate_that_shuts_at_any_moment() {
+    let (mut pairs, mut moments) = (0, 0);
+    for way in WAYS {
+        for gate in GATES {
+            pairs += 1;
+            for call in 1.. {
+                let scene = Scene::of(way, LimitPolicy::off()).await;
+                let store = &scene.bed.store;
+                let (inner, shut) = (
+                    store.inner().clone(),
+                    std::sync::Arc::<std::sync::Mutex<bool>>::default(),
+                );
+                store.hook(call, {
+                    let shut = std::sync::Arc::clone(&shut);
+                    move || {
+                        let (inner, shut) = (inner.clone(), std::sync::Arc::clone(&shut));
+                        async move { *shut.lock().unwrap() = gate.shut(&inner).await }
+                    }
+                });
+                let entered = scene.enter(way, PASSWORD).await;
+                scene.bed.auth.flush_mail().await;
+                let calls = store.calm();
+                if calls.len() < call {
+                    break;
+                }
+                // Before the account is made there is nothing to shut.
+                if !*shut.lock().unwrap() {
+                    continue;
+                }
+                moments += 1;
+                let left = usable(&scene.bed).await;
+                assert!(left.is_empty(), "{way:?}, {gate:?} at {call}: {left:?}");
+                if let Ok(tokens) = entered {
+                    let checked = scene.bed.validate(&tokens).await;
+                    assert!(checked.is_err(), "{way:?}, {gate:?} at {call}");
+                }
+            }
+        }
+    }
+    println!("ways x gates: {pairs} pairs at {moments} moments, 0 sessions that should not be");
+    assert!(moments >= 60, "{moments}");
+}
+
+#[tokio::test]
+async fn asvs_6_3_1_no_way_in_opens_a_session_without_the_password_or_on_a_locked_account() {
+    let checks = |way: &Way| *way != Way::Register;
+    let mut pairs = 0;
+    for way in WAYS.into_iter().filter(checks) {
+        // A wrong password, and then the right one, once that has locked the way.
+        let scene = Scene::of(way, LimitPolicy::default()).await;
+        let before = usable(&scene.bed).await;
+        let mut refused = Vec::new();
+        for _ in 0..20 {
+            let entered = scene.enter(way, WRONG).await;
+            refused.push(entered.map(drop).unwrap_err().code());
+        }
+        let locked = scene.enter(way, PASSWORD).await;
+        assert!(
+            matches!(locked, Err(AuthError::RateLimited { .. })),
+            "{way:?}: {locked:?} after {refused:?}"
+        );
+        assert_eq!(usable(&scene.bed).await, before, "{way:?}");
+        pairs += 2;
+
+        // An account without a password has no way in by one.
+        if way == Way::CompleteRegistration {
+            continue;
+        }
+        let scene = Scene::of(way, LimitPolicy::off()).await;
+        let store = scene.bed.store.inner();
+        let user = ann(store).await.unwrap();
+        assert!(
+            store
+                .remove_user(&user.exact_state(), Removal::Any)
+                .await
+                .unwrap()
+        );
+        let without_password = User {
+            password_hash: None,
+            ..user
+        };
+        let inserted = store.insert_user(&without_password).await.unwrap();
+        assert_eq!(inserted, InsertUser::Inserted);
+        assert_eq!(without_password.methods(), []);
+        let before = usable(&scene.bed).await;
+        for password in [PASSWORD, WRONG, ""] {
+            let entered = scene.enter(way, password).await;
+            assert!(entered.is_err(), "{way:?}: {password:?}");
+        }
+        assert_eq!(usable(&scene.bed).await, before, "{way:?}");
+        pairs += 1;
+    }
+    println!("ways x credentials: {pairs} pairs, 0 sessions that should not be");
+}
