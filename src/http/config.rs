@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 #[cfg(all(doc, feature = "openapi"))]
-use super::OPENAPI_ROUTES;
+use super::AuthApi;
 use super::allowed_origins::AllowedOrigins;
 use super::client_ip::{ForwardedHeader, TrustedProxies};
 use super::cookie::CookieConfig;
-#[cfg(doc)]
-use super::{ADMIN_ROUTES, AuthApi};
 use crate::error::ConfigError;
 
 /// Settings of the HTTP layer.
@@ -27,7 +25,7 @@ pub struct HttpConfig {
     /// The header in which they name it. Default `X-Forwarded-For`. Choose the
     /// one that the proxy writes itself: the other comes from the client.
     pub forwarded: ForwardedHeader,
-    /// Enables [`ADMIN_ROUTES`], for users whose roles grant the permission of each.
+    /// Enables the endpoints under `/admin`, for users whose roles grant the permission of each.
     /// Default: disabled.
     pub admin: bool,
     /// Sessions in cookies, for clients that ask for them. Default: none, so
@@ -41,7 +39,7 @@ pub struct HttpConfig {
     pub cookies: Option<CookieConfig>,
     /// Origins of other pages that may use the API. Default: none.
     pub allowed_origins: AllowedOrigins,
-    /// Enables [`OPENAPI_ROUTES`], for everybody. Default: disabled;
+    /// Enables `GET /openapi.json`, for everybody. Default: disabled;
     /// [`AuthApi::openapi`] returns the document in any case.
     #[cfg(feature = "openapi")]
     pub openapi: bool,

@@ -19,7 +19,7 @@ const MAX_AGE: &str = "600";
 pub(super) fn preflight(
     method: &Method,
     headers: &HeaderMap,
-    methods: &str,
+    methods: &HeaderValue,
     config: &HttpConfig,
 ) -> Option<Response<Bytes>> {
     let asks = method == Method::OPTIONS
@@ -31,13 +31,11 @@ pub(super) fn preflight(
     let mut response = respond(StatusCode::NO_CONTENT, "", Vec::new());
     let answer = response.headers_mut();
     let accepted = format!("authorization, content-type, {SESSION_HEADER}");
-    for (name, value) in [
-        (header::ACCESS_CONTROL_ALLOW_METHODS, methods),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, &accepted),
-        (header::ACCESS_CONTROL_MAX_AGE, MAX_AGE),
-    ] {
-        answer.insert(name, HeaderValue::from_str(value).ok()?);
-    }
+    let accepted = HeaderValue::try_from(accepted).ok()?;
+    let max_age = HeaderValue::from_static(MAX_AGE);
+    answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods.clone());
+    answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, accepted);
+    answer.insert(header::ACCESS_CONTROL_MAX_AGE, max_age);
     Some(response)
 }
 

@@ -45,17 +45,19 @@ pub use allowed_origins::{AllowedOrigins, ParseOriginsError};
 pub use client_ip::{ForwardedHeader, ParseProxiesError, TrustedProxies};
 pub use config::HttpConfig;
 pub use cookie::CookieConfig;
+#[doc(hidden)]
+pub use endpoint::Endpoint;
 pub(crate) use origin::with_host;
 pub use problem::{Problem, ProblemCode};
-#[cfg(feature = "openapi")]
-pub use route::OPENAPI_ROUTES;
-pub use route::{ADMIN_ROUTES, Endpoint, ROUTES, Route};
+#[doc(hidden)]
+pub use route::{Route, routes};
 pub use user::{CurrentUser, OptionalUser};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::ConfigError;
 use crate::service::{AuthService, Authenticated};
 use crate::store::Store;
+use endpoint::{Answer, Call};
 use transport::{Credential, Transport};
 
 /// For how long the body of a refused request is read and dropped.
@@ -136,20 +138,12 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
     }
 
     /// The routes that are there.
-    pub fn routes(&self) -> impl Iterator<Item = &'static Route> + use<S, C> {
-        let admin: &[Route] = if self.config.admin { ADMIN_ROUTES } else { &[] };
-        #[cfg(feature = "openapi")]
-        let openapi = if self.config.openapi {
-            OPENAPI_ROUTES
-        } else {
-            &[]
-        };
-        #[cfg(not(feature = "openapi"))]
-        let openapi: &[Route] = &[];
-        ROUTES.iter().chain(admin).chain(openapi)
+    #[doc(hidden)]
+    pub fn routes(&self) -> impl Iterator<Item = &'static Route> {
+        routes().iter().filter(|route| route.is_on(&self.config))
     }
 
-    /// Whether `path` is one of theirs, by whatever method: for a framework
+    /// Whether `path` is that of an endpoint, by whatever method: for a framework
     /// that has to know before it takes the request. It is the path as it was
     /// sent, without the query and without the prefix that the routes are at.
     #[must_use]
@@ -179,7 +173,7 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
         let hosts = request.headers().get_all(header::HOST).iter().count();
         let origin = request.headers().get(header::ORIGIN).cloned();
         let answered = match hosts {
-            0 | 1 => endpoint::dispatch(self, request, peer).await,
+            0 | 1 => self.dispatch(request, peer).await,
             // RFC 9112 §3.2.
             _ => Err(Problem::new(ProblemCode::MalformedRequest)
                 .detail("The request has more than one Host header.")),
@@ -195,6 +189,30 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
         }
         cors::share(origin.as_ref(), &self.config, response.headers_mut());
         response
+    }
+
+    async fn dispatch(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Answer {
+        let (parts, body) = request.into_parts();
+        let (route, segments) = self
+            .routes()
+            .find_map(|route| Some((route, route.matches(parts.uri.path())?)))
+            .ok_or_else(|| Problem::new(ProblemCode::NotFound))?;
+        let (method, headers) = (&parts.method, &parts.headers);
+        if let Some(answer) = cors::preflight(method, headers, route.allow(), &self.config) {
+            return Ok(answer);
+        }
+        let endpoint = route.endpoint(method)?;
+        let context = request::context(headers, peer, &self.config);
+        let call = Call {
+            api: self,
+            endpoint,
+            parts: &parts,
+            body: &body,
+            peer,
+            context: &context,
+            segments,
+        };
+        endpoint.answer(call).await
     }
 
     /// Collects `body` and answers. A body that takes too long, breaks off or grows too

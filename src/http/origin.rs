@@ -108,6 +108,5 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h st
 }
 
 fn foreign() -> Problem {
-    Problem::new(ProblemCode::Forbidden)
-        .detail("Nothing shows that a page of this server made this request.")
+    Problem::new(ProblemCode::Forbidden).detail("Cross-origin request refused.")
 }

@@ -98,29 +98,29 @@ impl ProblemCode {
 
     pub(super) const fn detail(self) -> &'static str {
         match self {
-            Self::MalformedRequest => "The request could not be read.",
+            Self::MalformedRequest => "The request is malformed.",
             Self::InvalidCredentials => "The email address or the password is wrong.",
             Self::InvalidToken => "Log in to continue.",
-            Self::InvalidLink => "This link is not valid any more. Ask for a new one.",
+            Self::InvalidLink => "This link is no longer valid. Request a new one.",
             Self::ProofRequired => {
                 "Log in to this account first, or enter the password that it was registered with."
             }
-            Self::RecentLoginRequired => "Prove again who you are to do this.",
-            Self::Forbidden => "You may not do this.",
-            Self::NotFound => "There is nothing here.",
-            Self::MethodNotAllowed => "This cannot be done here.",
+            Self::RecentLoginRequired => "Prove your identity again to do this.",
+            Self::Forbidden => "You do not have permission to do this.",
+            Self::NotFound => "Not found.",
+            Self::MethodNotAllowed => "This path does not support that method.",
             Self::RequestTimeout => "The request took too long. Try again.",
             Self::EmailTaken => "There is already an account with this email address.",
-            Self::LastAdministrator => "Nobody would be left who may grant roles.",
+            Self::LastAdministrator => "At least one active account must be able to grant roles.",
             Self::NotVerified => "The address of this account is not confirmed yet.",
             Self::AccountDisabled => "This account is disabled. Enable it first.",
             Self::PayloadTooLarge => "The request is too large.",
             Self::UnsupportedMediaType => "Send application/json in UTF-8.",
-            Self::ValidationFailed => "Some fields need another look.",
+            Self::ValidationFailed => "Some fields are not valid.",
             Self::RateLimited => "Too many attempts. Wait a little and try again.",
             Self::Internal => "Something went wrong. Try again later.",
             Self::Overloaded => "The server is busy. Wait a little and try again.",
-            Self::Unavailable => "This cannot be done right now. Wait a little and try again.",
+            Self::Unavailable => "This is not available right now. Wait a little and try again.",
         }
     }
 }

@@ -76,6 +76,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
         self.open(&session).await?;
         trail.session(session.id);
-        Ok(self.login_response(user, tokens, "You have proved who you are."))
+        Ok(self.login_response(user, tokens, "Your identity is confirmed."))
     }
 }

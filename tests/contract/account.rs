@@ -204,7 +204,7 @@ pub(crate) fn deletion(place: &Place<'_>) {
         json!({"token": link, "new_password": OTHER_PASSWORD, "confirm_password": OTHER_PASSWORD});
     client
         .send(post("/password/reset", reset))
-        .refused("invalid_token", "Bearer");
+        .refused("invalid_link", "Bearer");
     // The address is free again, for another account.
     let again = client.register("ann");
     let profile = client.send(get("/profile").by(&again.session));

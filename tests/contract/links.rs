@@ -6,7 +6,7 @@ use crate::client::{OTHER_PASSWORD, PASSWORD, credentials};
 use crate::request::{Request, get, post};
 use crate::scene::Place;
 
-const LINK_IS_DEAD: &str = "This link is not valid any more. Ask for a new one.";
+const LINK_IS_DEAD: &str = "This link is no longer valid. Request a new one.";
 
 pub(crate) fn verification(place: &Place<'_>) {
     let client = place.client();
@@ -160,7 +160,7 @@ pub(crate) fn change_of_address(place: &Place<'_>) {
     let confirm = |token: &str| post("/email/change/confirm", json!({ "token": token }));
     client
         .send(confirm(&link))
-        .refused("invalid_link", "Bearer");
+        .refused("invalid_token", "Bearer");
     client
         .send(confirm(&link).by(&bob.session))
         .refused("proof_required", "Bearer");

@@ -57,10 +57,20 @@ pub(crate) fn change_and_confirm(place: &Place<'_>) {
     confirm(json!({"current_password": PASSWORD})).refused("invalid_credentials", "Bearer");
     let reply = confirm(json!({"current_password": OTHER_PASSWORD}));
     let confirmed = reply.opens_a_session(200);
-    reply.at("/message", &json!("Your password is confirmed."));
+    reply.at("/message", &json!("Your identity is confirmed."));
     client.is_live(&confirmed);
     client.is_live(&another);
     client.is_dead(&session);
+
+    // The same by its method.
+    let prove = |body: Value| client.send(post("/reauthenticate", body).by(&confirmed));
+    prove(json!({"method": "pwd"})).violates(&[("current_password", "required")]);
+    prove(json!({"method": "x", "current_password": PASSWORD})).problem(400, "malformed_request");
+    prove(json!({"method": "pwd", "current_password": PASSWORD}))
+        .refused("invalid_credentials", "Bearer");
+    let proved = prove(json!({"method": "pwd", "current_password": OTHER_PASSWORD}));
+    client.is_live(&proved.opens_a_session(200));
+    client.is_dead(&confirmed);
 }
 
 /// `POST /password/strength`: what a password is worth while it is typed.
@@ -148,7 +158,7 @@ pub(crate) fn reset(place: &Place<'_>) {
             .refused("invalid_link", "Bearer")
             .at(
                 "/detail",
-                &json!("This link is not valid any more. Ask for a new one."),
+                &json!("This link is no longer valid. Request a new one."),
             );
     }
     // A link for something else is none (GHSA 15).

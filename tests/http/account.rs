@@ -78,7 +78,7 @@ async fn asvs_6_5_1_an_address_is_confirmed_by_a_session_or_by_the_password() {
     assert_eq!(again.code(), (401, "invalid_link"));
     assert_eq!(
         again.body["detail"],
-        "This link is not valid any more. Ask for a new one."
+        "This link is no longer valid. Request a new one."
     );
 
     client.register("bob@example.org").await;

@@ -1,6 +1,6 @@
 //! What each endpoint answers: status, body, headers.
 
-use admittance::http::ROUTES;
+use admittance::http::routes;
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 
@@ -228,7 +228,7 @@ async fn asvs_4_1_4_other_methods_are_answered_with_those_that_there_are() {
                 "{method} {path}"
             );
             let allow = answer.header("allow");
-            for (known, _) in route.methods {
+            for (known, _) in &route.methods {
                 assert!(allow.contains(known.as_str()), "{allow}");
             }
         }
@@ -237,8 +237,10 @@ async fn asvs_4_1_4_other_methods_are_answered_with_those_that_there_are() {
 
 #[tokio::test]
 async fn asvs_6_3_4_the_routes_are_the_documented_ones() {
-    let routes: Vec<_> = ROUTES
+    let is_optional = |path: &str| path.starts_with("/admin/") || path == "/openapi.json";
+    let routes: Vec<_> = routes()
         .iter()
+        .filter(|route| !is_optional(route.path))
         .flat_map(|route| {
             route
                 .methods

@@ -153,7 +153,7 @@ async fn asvs_7_5_3_a_route_that_needs_a_recent_password_accepts_a_repeated_one(
     assert_eq!(refused.code(), (403, "recent_login_required"));
     assert_eq!(
         refused.body["detail"],
-        "Prove again who you are to do this."
+        "Prove your identity again to do this."
     );
     assert_eq!(refused.body["methods"], json!(["pwd"]));
     // All else goes on.

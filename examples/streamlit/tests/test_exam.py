@@ -205,7 +205,7 @@ def test_an_examiner_whose_role_was_taken_away_cannot_save(
     user_id = examiner.profile().user_id
     server.administrator().change_roles(user_id, revoke=["examiner"])
     tab.press("Save the grade")
-    assert "You may not do this." in tab.words and "An answer" not in tab.words
+    assert "You do not have permission to do this." in tab.words and "An answer" not in tab.words
     waiting = Answers(data).for_grading(graded=False)
     assert [answer.answer_id for answer in waiting] == [answer_id]
 

@@ -21,10 +21,10 @@ use crate::time::Timestamp;
 use crate::token::{Jwks, TokenPurpose};
 use crate::user::UserStatus;
 
-pub(super) const EMAIL: &str = "ann@example.org";
-pub(super) const NAME: &str = "Ann";
-pub(super) const PASSWORD: &str = "plum-Orbit-47-lantern";
-pub(super) const NEW_PASSWORD: &str = "quartz!Meadow 93 ferry";
+pub(in crate::http) const EMAIL: &str = "ann@example.org";
+pub(in crate::http) const NAME: &str = "Ann";
+pub(in crate::http) const PASSWORD: &str = "plum-Orbit-47-lantern";
+pub(in crate::http) const NEW_PASSWORD: &str = "quartz!Meadow 93 ferry";
 /// What is 43 digits of base64url in a token that is real.
 const RANDOM: &str = "Zm9yLXRoZS1kb2N1bWVudC1vbmx5LW5vLXNlY3JldC4";
 
@@ -37,11 +37,11 @@ const NOW: Timestamp = Timestamp::from_secs(1_764_074_048);
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 
 /// The token of a mailed link for `purpose`.
-pub(super) fn link(purpose: TokenPurpose) -> String {
+pub(in crate::http) fn link(purpose: TokenPurpose) -> String {
     format!("{}{RANDOM}", purpose.prefix())
 }
 
-pub(super) fn refresh_token() -> String {
+pub(in crate::http) fn refresh_token() -> String {
     format!("adr_{RANDOM}")
 }
 
@@ -59,7 +59,7 @@ fn missing() -> Vec<String> {
     vec!["email_verification".to_owned()]
 }
 
-pub(super) fn registered() -> RegisterResponse {
+pub(in crate::http) fn registered() -> RegisterResponse {
     RegisterResponse {
         user_id: USER,
         email: EMAIL.to_owned(),
@@ -71,7 +71,7 @@ pub(super) fn registered() -> RegisterResponse {
     }
 }
 
-pub(super) fn logged_in(message: &str) -> LoginResponse {
+pub(in crate::http) fn logged_in(message: &str) -> LoginResponse {
     LoginResponse {
         user_id: USER,
         email: EMAIL.to_owned(),
@@ -83,20 +83,20 @@ pub(super) fn logged_in(message: &str) -> LoginResponse {
     }
 }
 
-pub(super) fn logged_out() -> LogoutResponse {
+pub(in crate::http) fn logged_out() -> LogoutResponse {
     LogoutResponse {
         message: "You are logged out.".to_owned(),
     }
 }
 
-pub(super) fn accepted(message: &str) -> Accepted {
+pub(in crate::http) fn accepted(message: &str) -> Accepted {
     Accepted {
         message: message.to_owned(),
     }
 }
 
 /// What the application of the examples keeps as preferences.
-pub(super) fn preferences() -> Value {
+pub(in crate::http) fn preferences() -> Value {
     json!({ "level": "B2", "topics": ["travel", "work"] })
 }
 
@@ -104,7 +104,7 @@ fn roles() -> BTreeSet<Role> {
     Role::new("student").into_iter().collect()
 }
 
-pub(super) fn profile() -> Profile {
+pub(in crate::http) fn profile() -> Profile {
     let preferences = preferences().as_object().cloned().unwrap_or_default();
     Profile {
         user_id: USER,
@@ -130,7 +130,7 @@ fn session() -> SessionView {
     }
 }
 
-pub(super) fn sessions() -> SessionList {
+pub(in crate::http) fn sessions() -> SessionList {
     SessionList {
         sessions: vec![session()],
         next: None,
@@ -138,7 +138,7 @@ pub(super) fn sessions() -> SessionList {
 }
 
 /// The sessions of somebody else.
-pub(super) fn their_sessions() -> SessionList {
+pub(in crate::http) fn their_sessions() -> SessionList {
     SessionList {
         sessions: vec![SessionView {
             current: false,
@@ -165,14 +165,14 @@ fn event() -> EventView {
     }
 }
 
-pub(super) fn events() -> EventList {
+pub(in crate::http) fn events() -> EventList {
     EventList {
         events: vec![event()],
         next: Some(EVENT),
     }
 }
 
-pub(super) fn their_events() -> UserEventList {
+pub(in crate::http) fn their_events() -> UserEventList {
     UserEventList {
         events: vec![UserEventView {
             event_id: EVENT,
@@ -192,7 +192,7 @@ pub(super) fn their_events() -> UserEventList {
     }
 }
 
-pub(super) fn export() -> AccountExport {
+pub(in crate::http) fn export() -> AccountExport {
     AccountExport {
         exported_at: NOW,
         profile: profile(),
@@ -211,7 +211,7 @@ pub(super) fn export() -> AccountExport {
     }
 }
 
-pub(super) fn user() -> UserView {
+pub(in crate::http) fn user() -> UserView {
     UserView {
         user_id: USER,
         email: EMAIL.to_owned(),
@@ -224,7 +224,7 @@ pub(super) fn user() -> UserView {
     }
 }
 
-pub(super) fn users() -> UserList {
+pub(in crate::http) fn users() -> UserList {
     UserList {
         users: vec![user()],
         next: Some(USER),
@@ -232,7 +232,7 @@ pub(super) fn users() -> UserList {
 }
 
 /// The key of RFC 8037, appendix A.
-pub(super) fn jwks() -> Jwks {
+pub(in crate::http) fn jwks() -> Jwks {
     let key = json!({
         "kty": "OKP",
         "crv": "Ed25519",
@@ -244,7 +244,7 @@ pub(super) fn jwks() -> Jwks {
     serde_json::from_value(json!({ "keys": [key] })).unwrap_or_default()
 }
 
-pub(super) fn strength() -> PasswordStrength {
+pub(in crate::http) fn strength() -> PasswordStrength {
     PasswordStrength {
         score: 1,
         acceptable: false,
@@ -258,7 +258,7 @@ pub(super) fn strength() -> PasswordStrength {
     }
 }
 
-pub(super) fn violations() -> Vec<Violation> {
+pub(in crate::http) fn violations() -> Vec<Violation> {
     vec![
         Violation {
             field: Field::Email,

@@ -7,14 +7,22 @@ use serde_json::{Map, Value, json};
 
 use super::schemas::{Components, Refer, put};
 use crate::authz::AdminPermission;
+use crate::config::AuthConfig;
+use crate::http::ProblemCode;
 use crate::http::transport::{IN_COOKIES, SESSION_HEADER};
-use crate::http::{Endpoint, ProblemCode};
 use crate::id::EventId;
 use crate::service::{DEFAULT_PAGE, MAX_PAGE};
 
+/// What the document depends on, besides the routes.
+pub(in crate::http) struct Facts<'a> {
+    pub(in crate::http) config: &'a AuthConfig,
+    pub(in crate::http) sends_mail: bool,
+    pub(in crate::http) keeps_events: bool,
+}
+
 /// What an operation belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tag {
+pub(in crate::http) enum Tag {
     Account,
     Session,
     Password,
@@ -24,7 +32,7 @@ pub(super) enum Tag {
 }
 
 impl Tag {
-    pub(super) const ALL: [Self; 6] = [
+    pub(in crate::http) const ALL: [Self; 6] = [
         Self::Account,
         Self::Session,
         Self::Password,
@@ -33,7 +41,7 @@ impl Tag {
         Self::Service,
     ];
 
-    pub(super) const fn name(self) -> &'static str {
+    pub(in crate::http) const fn name(self) -> &'static str {
         match self {
             Self::Account => "Account",
             Self::Session => "Sessions",
@@ -44,13 +52,13 @@ impl Tag {
         }
     }
 
-    pub(super) const fn description(self) -> &'static str {
+    pub(in crate::http) const fn description(self) -> &'static str {
         match self {
-            Self::Account => "The own account, from registration to deletion.",
-            Self::Session => "Logging in, staying logged in, logging out.",
-            Self::Password => "Changing a password, and getting in without it.",
-            Self::Email => "Confirming and changing the address.",
-            Self::Administration => "Other people's accounts, for those whose role permits it.",
+            Self::Account => "Your account, from registration to deletion.",
+            Self::Session => "Login, refresh and logout.",
+            Self::Password => "Changing and resetting passwords.",
+            Self::Email => "Verifying and changing the address.",
+            Self::Administration => "Other accounts, for users whose roles permit it.",
             Self::Service => "About this server.",
         }
     }
@@ -93,7 +101,7 @@ struct Answer {
 }
 
 /// What an endpoint takes and gives.
-pub(super) struct Operation {
+pub(in crate::http) struct Operation {
     tag: Tag,
     summary: &'static str,
     description: String,
@@ -107,7 +115,7 @@ pub(super) struct Operation {
 
 impl Operation {
     /// One that anyone may ask for; what it answers is still to be said.
-    pub(super) fn new(tag: Tag, summary: &'static str) -> Self {
+    pub(in crate::http) fn new(tag: Tag, summary: &'static str) -> Self {
         Self {
             tag,
             summary,
@@ -128,7 +136,7 @@ impl Operation {
     }
 
     /// Adds a paragraph for people.
-    pub(super) fn description(mut self, text: &str) -> Self {
+    pub(in crate::http) fn description(mut self, text: &str) -> Self {
         if !self.description.is_empty() {
             self.description.push_str("\n\n");
         }
@@ -137,58 +145,58 @@ impl Operation {
     }
 
     /// Only with a live session.
-    pub(super) fn for_user(mut self) -> Self {
+    pub(in crate::http) fn for_user(mut self) -> Self {
         self.access = Access::User;
         self.problem(ProblemCode::InvalidToken)
     }
 
     /// A live session is looked at, but not needed.
-    pub(super) fn for_user_too(mut self) -> Self {
+    pub(in crate::http) fn for_user_too(mut self) -> Self {
         self.access = Access::AnyoneOrUser;
         self.problem(ProblemCode::InvalidToken)
     }
 
     /// Opens a session, whose tokens go where the client wants them.
-    pub(super) fn opens_session(mut self) -> Self {
+    pub(in crate::http) fn opens_session(mut self) -> Self {
         self.cookies = Cookies::SetIfAsked;
         self
     }
 
     /// Gives a session in place of the present one, kept as that one is.
-    pub(super) fn renews_session(mut self) -> Self {
+    pub(in crate::http) fn renews_session(mut self) -> Self {
         self.cookies = Cookies::Renewed;
         self
     }
 
     /// Gives new tokens for the refresh token, which may be in a cookie.
-    pub(super) fn refreshes_session(mut self) -> Self {
+    pub(in crate::http) fn refreshes_session(mut self) -> Self {
         self.cookies = Cookies::Refreshed;
         self
     }
 
     /// Ends the session that the client keeps, if it is that one.
-    pub(super) fn ends_session(mut self) -> Self {
+    pub(in crate::http) fn ends_session(mut self) -> Self {
         self.cookies = Cookies::Removed;
         self
     }
 
     /// Ends the session that the client keeps, of which the refresh token may be
     /// all that is left.
-    pub(super) fn logs_out(mut self) -> Self {
+    pub(in crate::http) fn logs_out(mut self) -> Self {
         self.cookies = Cookies::Ended;
         self
     }
 
     /// Only with a live session of a user whose role grants `permission`.
-    pub(super) fn permitted(self, permission: AdminPermission) -> Self {
+    pub(in crate::http) fn permitted(self, permission: AdminPermission) -> Self {
         let name = permission.as_str();
         self.for_user()
-            .description(&format!("Needs the permission `{name}`."))
+            .description(&format!("Requires the permission `{name}`."))
             .problem(ProblemCode::Forbidden)
     }
 
     /// An id in the path. Whatever is none does not exist.
-    pub(super) fn id<T: JsonSchema>(mut self, name: &str, description: &str) -> Self {
+    pub(in crate::http) fn id<T: JsonSchema>(mut self, name: &str, description: &str) -> Self {
         let parameter =
             json!({ "name": name, "in": "path", "required": true, "description": description });
         self.parameters.push((Components::refer::<T>, parameter));
@@ -196,7 +204,7 @@ impl Operation {
     }
 
     /// A list in pages, each beginning `after` an entry with an id of this type.
-    pub(super) fn paged_after<T: JsonSchema>(self) -> Self {
+    pub(in crate::http) fn paged_after<T: JsonSchema>(self) -> Self {
         self.paged::<T>(
             "after",
             "The `next` of the page before; none for the first page.",
@@ -204,7 +212,7 @@ impl Operation {
     }
 
     /// A list in pages, each ending `before` an event.
-    pub(super) fn paged_by_event(self) -> Self {
+    pub(in crate::http) fn paged_by_event(self) -> Self {
         let description = "The `next` of the page before; none for the newest events.";
         self.paged::<EventId>("before", description)
     }
@@ -214,7 +222,7 @@ impl Operation {
         let limit = json!({
             "name": "limit",
             "in": "query",
-            "description": "How many at most.",
+            "description": "The maximum number of entries.",
         });
         self.parameters.push((Components::refer::<T>, begin));
         self.parameters.push((page_size, limit));
@@ -223,7 +231,7 @@ impl Operation {
     }
 
     /// The body that it takes, with an example.
-    pub(super) fn takes<T: JsonSchema>(mut self, example: Value) -> Self {
+    pub(in crate::http) fn takes<T: JsonSchema>(mut self, example: Value) -> Self {
         self.body = Some(Body {
             refer: Components::refer_request::<T>,
             examples: vec![("request", example)],
@@ -233,7 +241,7 @@ impl Operation {
     }
 
     /// Another example of the body.
-    pub(super) fn or_takes(mut self, name: &'static str, example: Value) -> Self {
+    pub(in crate::http) fn or_takes(mut self, name: &'static str, example: Value) -> Self {
         if let Some(body) = &mut self.body {
             body.examples.push((name, example));
         }
@@ -241,7 +249,7 @@ impl Operation {
     }
 
     /// An answer with a body.
-    pub(super) fn answers<T: JsonSchema + Serialize>(
+    pub(in crate::http) fn answers<T: JsonSchema + Serialize>(
         self,
         status: u16,
         description: &'static str,
@@ -252,7 +260,7 @@ impl Operation {
     }
 
     /// An answer with a body that has tokens in it, unless they are in cookies.
-    pub(super) fn answers_tokens<T: JsonSchema + Serialize>(
+    pub(in crate::http) fn answers_tokens<T: JsonSchema + Serialize>(
         mut self,
         status: u16,
         description: &'static str,
@@ -271,7 +279,7 @@ impl Operation {
     }
 
     /// Another body of the answer that was added last.
-    pub(super) fn or_answers<T: JsonSchema + Serialize>(mut self, example: &T) -> Self {
+    pub(in crate::http) fn or_answers<T: JsonSchema + Serialize>(mut self, example: &T) -> Self {
         if let Some(answer) = self.answers.last_mut() {
             let body = (Components::refer::<T> as Refer, written(example));
             answer.bodies.push(body);
@@ -280,7 +288,7 @@ impl Operation {
     }
 
     /// An answer with an object that is not described further.
-    pub(super) fn answers_with_object(
+    pub(in crate::http) fn answers_with_object(
         self,
         status: u16,
         description: &'static str,
@@ -290,7 +298,7 @@ impl Operation {
     }
 
     /// 204.
-    pub(super) fn answers_nothing(self, description: &'static str) -> Self {
+    pub(in crate::http) fn answers_nothing(self, description: &'static str) -> Self {
         self.answer(204, description, Vec::new())
     }
 
@@ -310,7 +318,7 @@ impl Operation {
     }
 
     /// A problem that may be answered.
-    pub(super) fn problem(mut self, code: ProblemCode) -> Self {
+    pub(in crate::http) fn problem(mut self, code: ProblemCode) -> Self {
         if !self.problems.contains(&code) {
             self.problems.push(code);
         }
@@ -318,7 +326,7 @@ impl Operation {
     }
 
     /// That `problems` may be answered.
-    pub(super) fn problems(self, problems: &[ProblemCode]) -> Self {
+    pub(in crate::http) fn problems(self, problems: &[ProblemCode]) -> Self {
         problems
             .iter()
             .fold(self, |operation, code| operation.problem(*code))
@@ -327,16 +335,17 @@ impl Operation {
     /// The operation object of the document (OpenAPI 3.1 §4.8.10).
     pub(super) fn written(
         mut self,
+        name: &str,
         method: &Method,
-        endpoint: Endpoint,
+        leaves_trace: bool,
         components: &mut Components,
     ) -> Value {
         if components.has_cookies() {
-            self = self.with_cookies(method, endpoint);
+            self = self.with_cookies(method, leaves_trace);
         }
         let mut operation = Map::new();
         let mut add = |name: &str, value: Value| operation.insert(name.to_owned(), value);
-        add("operationId", name_of(endpoint).into());
+        add("operationId", in_lower_case(name).into());
         add("tags", json!([self.tag.name()]));
         add("summary", self.summary.into());
         add("description", self.description.clone().into());
@@ -379,7 +388,7 @@ impl Operation {
     }
 
     /// What cookies add to it.
-    fn with_cookies(mut self, method: &Method, endpoint: Endpoint) -> Self {
+    fn with_cookies(mut self, method: &Method, leaves_trace: bool) -> Self {
         if self.cookies == Cookies::Refreshed {
             self = self.problem(ProblemCode::Forbidden);
         }
@@ -394,7 +403,7 @@ impl Operation {
                 .problem(ProblemCode::Forbidden);
         }
         match self.access {
-            Access::AnyoneOrUser | Access::User if endpoint.leaves_trace() => self
+            Access::AnyoneOrUser | Access::User if leaves_trace => self
                 .description(
                     "It is kept in the audit log, so that by cookie it is refused to pages of \
                      other hosts.",
@@ -470,8 +479,7 @@ impl Answer {
 }
 
 /// The name of the endpoint in the code, as a function of a generated client.
-fn name_of(endpoint: Endpoint) -> String {
-    let name = format!("{endpoint:?}");
+fn in_lower_case(name: &str) -> String {
     let mut letters = name.chars();
     let first = letters.next().map(|first| first.to_ascii_lowercase());
     first.into_iter().chain(letters).collect()

@@ -55,7 +55,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let email = parse_email(email, Field::Email, &mut violations);
         let change_roles = AdminPermission::ChangeRoles.into();
         if !self.config().roles.allows([role], &change_roles) {
-            let message = "This role does not let grant roles.";
+            let message = "This role does not allow granting roles.";
             violations.push(Field::Grant, ViolationCode::Unknown, message);
         }
         violations.into_result()?;

@@ -1,0 +1,128 @@
+//! A request at an endpoint: what it brings, read when it is asked for.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use serde::de::DeserializeOwned;
+
+use super::Endpoint;
+use crate::clock::Clock;
+use crate::http::problem::{Problem, ProblemCode};
+use crate::http::transport::{self, Transport};
+use crate::http::{AuthApi, HttpConfig, json, origin, request};
+use crate::service::{AuthService, Authenticated, RequestContext};
+use crate::store::Store;
+
+/// A request at `endpoint`.
+pub(in crate::http) struct Call<'a, S, C> {
+    pub(in crate::http) api: &'a AuthApi<S, C>,
+    pub(in crate::http) endpoint: Endpoint,
+    pub(in crate::http) parts: &'a Parts,
+    pub(in crate::http) body: &'a [u8],
+    pub(in crate::http) peer: Option<IpAddr>,
+    pub(in crate::http) context: &'a RequestContext,
+    /// The segments of the path that stand for what is in braces.
+    pub(in crate::http) segments: Vec<&'a str>,
+}
+
+impl<'a, S: Store, C: Clock> Call<'a, S, C> {
+    pub(super) fn api(&self) -> &'a AuthApi<S, C> {
+        self.api
+    }
+
+    pub(super) fn service(&self) -> &'a AuthService<S, C> {
+        self.api.service()
+    }
+
+    pub(super) fn config(&self) -> &'a HttpConfig {
+        self.api.config()
+    }
+
+    pub(super) fn context(&self) -> &'a RequestContext {
+        self.context
+    }
+
+    pub(super) fn method(&self) -> &'a Method {
+        &self.parts.method
+    }
+
+    pub(super) fn headers(&self) -> &'a HeaderMap {
+        &self.parts.headers
+    }
+
+    pub(super) fn query(&self) -> Option<&'a str> {
+        self.parts.uri.query()
+    }
+
+    pub(super) fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.peer
+    }
+
+    /// The body, as a `T`.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        request::require_json(self.headers())?;
+        json::read(self.body)
+    }
+
+    /// The id that the `index`-th segment in braces is. Whatever is none does not exist.
+    pub(super) fn id<T: FromStr>(&self, index: usize) -> Result<T, Problem> {
+        let segment = self.segments.get(index);
+        segment
+            .and_then(|segment| segment.parse().ok())
+            .ok_or_else(|| Problem::new(ProblemCode::NotFound))
+    }
+
+    /// The user behind the request, and how the token came.
+    pub(super) async fn caller(&self) -> Result<(Authenticated, Transport), Problem> {
+        let (method, headers) = (self.method(), self.headers());
+        let caller = self.api.caller(method, headers, self.peer).await?;
+        let (auth, transport) = caller.ok_or_else(Problem::no_token)?;
+        if self.endpoint.leaves_trace() && transport == Transport::Cookies {
+            // No other site may push out what is in the audit log, or put there
+            // what nobody did.
+            origin::refuse_foreign_page(headers, self.config())?;
+        }
+        Ok((auth, transport))
+    }
+
+    /// The user behind the request.
+    pub(super) async fn user(&self) -> Result<Authenticated, Problem> {
+        self.caller().await.map(|(auth, _)| auth)
+    }
+
+    /// Where the client wants the tokens of a session that is opened, and the context with
+    /// the session whose place in a browser's cookies it takes.
+    pub(super) fn asked(&self) -> Result<(Transport, RequestContext), Problem> {
+        let to = transport::asked(self.method(), self.headers(), self.config())?;
+        if to == Transport::Cookies {
+            self.api.require_room_in_cookies()?;
+        }
+        Ok((to, self.opening(to)))
+    }
+
+    fn opening(&self, to: Transport) -> RequestContext {
+        let (service, config, headers) = (self.service(), self.config(), self.headers());
+        let by_refresh_token = || {
+            let token = transport::held_refresh_token(headers, config).ok()??;
+            service.session_of(&token).ok()
+        };
+        let by_access_token = || {
+            let token = transport::cookie_token(headers, config).ok()??;
+            service.session_of_access_token(&token).ok()
+        };
+        let replaces = match to {
+            Transport::Body => None,
+            Transport::Cookies => by_refresh_token().or_else(by_access_token),
+        };
+        match replaces {
+            Some(session) => self.context.clone().replacing(session),
+            None => self.context.clone(),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Logging in, staying logged in, logging out.
+
+use http::{Method, StatusCode};
+
+use super::{Answer, Call, Room, no_content, ok};
+use crate::clock::Clock;
+use crate::error::AuthError;
+#[cfg(feature = "openapi")]
+use crate::http::openapi::parts::*;
+use crate::http::problem::ProblemCode;
+use crate::http::request;
+use crate::http::transport::{self, Transport};
+use crate::service;
+use crate::store::Store;
+
+/// `POST /login`
+pub(super) struct Login;
+
+impl Room for Login {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/login";
+
+    async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
+        let (to, context) = call.asked()?;
+        let answer = call.service().login(call.read()?, &context).await?;
+        transport::opened(to, StatusCode::OK, &answer, &answer.tokens, call.config())
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(_: &Facts<'_>) -> Operation {
+        Operation::new(Tag::Session, "Log in")
+            .description(
+                "A wrong password and an unknown address get the same answer. With `remember: false` the \
+                 session has the shorter lifetime, for a shared computer.",
+            )
+            .takes::<service::LoginRequest>(json!({ "email": EMAIL, "password": PASSWORD }))
+            .or_takes(
+                "shared_computer",
+                json!({ "email": EMAIL, "password": PASSWORD, "remember": false }),
+            )
+            .opens_session()
+            .answers_tokens(
+                200,
+                "A new session.",
+                &examples::logged_in("You are logged in."),
+            )
+            .problems(&[
+                ValidationFailed,
+                InvalidCredentials,
+                RateLimited,
+                Overloaded,
+            ])
+    }
+}
+
+/// `POST /logout`
+pub(super) struct Logout;
+
+impl Room for Logout {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/logout";
+
+    async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
+        let refused = match call.caller().await {
+            Ok((auth, transport)) => {
+                let answer = call.service().logout(&auth, call.context()).await?;
+                return transport::closed(transport, ok(StatusCode::OK, &answer)?, call.config());
+            }
+            Err(problem) => problem,
+        };
+        let (ProblemCode::InvalidToken, true) = (
+            refused.code(),
+            transport::are_cookies_given_up(call.method(), call.headers(), call.config())?,
+        ) else {
+            return Err(refused);
+        };
+        // The access token's cookie goes first. Whoever then says "log out" means
+        // it, and is rid of the cookies whatever is in them.
+        let mut answer = refused.into_response();
+        if let Ok(Some(refresh_token)) =
+            transport::held_refresh_token(call.headers(), call.config())
+        {
+            let request = service::RefreshRequest { refresh_token };
+            match call
+                .service()
+                .logout_by_refresh_token(request, call.context())
+                .await
+            {
+                Ok(ended) => answer = ok(StatusCode::OK, &ended)?,
+                Err(AuthError::InvalidToken) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        transport::closed(Transport::Cookies, answer, call.config())
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(_: &Facts<'_>) -> Operation {
+        Operation::new(Tag::Session, "Log out")
+            .description("Ends the session and invalidates its tokens.")
+            .for_user()
+            .logs_out()
+            .answers(200, "The session has ended.", &examples::logged_out())
+    }
+}
+
+/// `POST /refresh`
+pub(super) struct Refresh;
+
+impl Room for Refresh {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/refresh";
+
+    async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
+        let kept = transport::cookie_refresh_token(
+            call.method(),
+            call.headers(),
+            call.body(),
+            call.config(),
+        )?;
+        let (to, request) = match kept {
+            Some(refresh_token) => (
+                Transport::Cookies,
+                service::RefreshRequest { refresh_token },
+            ),
+            None => (Transport::Body, call.read()?),
+        };
+        // Nothing is removed when it is refused: by now the browser may hold
+        // the cookies of a newer session.
+        let answer = call.service().refresh(request, call.context()).await?;
+        transport::opened(to, StatusCode::OK, &answer, &answer.tokens, call.config())
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(_: &Facts<'_>) -> Operation {
+        Operation::new(Tag::Session, "Refresh tokens")
+            .description(
+                "A refresh token can be used once; the answer has the next one. If the answer is lost, \
+                 the same token returns the same successor for a few seconds. Using it again later \
+                 ends the session, since somebody else may have a copy.",
+            )
+            .takes::<service::RefreshRequest>(json!({ "refresh_token": examples::refresh_token() }))
+            .refreshes_session()
+            .answers_tokens(
+                200,
+                "The session goes on.",
+                &examples::logged_in("Your session goes on."),
+            )
+            .problems(&[InvalidToken, RateLimited])
+    }
+}
+
+/// `GET /sessions`
+pub(super) struct ListSessions;
+
+impl Room for ListSessions {
+    const METHOD: Method = Method::GET;
+    const PATH: &'static str = "/sessions";
+
+    async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
+        let auth = call.user().await?;
+        let page = request::sessions(call.query())?;
+        let answer = call
+            .service()
+            .list_sessions(&auth, page, call.context())
+            .await?;
+        ok(StatusCode::OK, &answer)
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(_: &Facts<'_>) -> Operation {
+        Operation::new(Tag::Session, "List your sessions")
+            .description("Returns the sessions in which you are logged in.")
+            .for_user()
+            .paged_after::<SessionId>()
+            .answers(200, "The most recent first.", &examples::sessions())
+    }
+}
+
+/// `DELETE /sessions`
+pub(super) struct EndAllSessions;
+
+impl Room for EndAllSessions {
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/sessions";
+
+    async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
+        let auth = call.user().await?;
+        call.service()
+            .end_all_sessions(&auth, call.context())
+            .await?;
+        no_content()
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(_: &Facts<'_>) -> Operation {
+        Operation::new(Tag::Session, "End all other sessions")
+            .description("Ends every session except this one.")
+            .for_user()
+            .answers_nothing("The sessions have ended.")
+    }
+}
+
+/// `DELETE /sessions/{id}`
+pub(super) struct EndSession;
+
+impl Room for EndSession {
+    const METHOD: Method = Method::DELETE;
+    const PATH: &'static str = "/sessions/{id}";
+
+    async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
+        let (auth, transport) = call.caller().await?;
+        let id = call.id(0)?;
+        call.service()
+            .end_session(&auth, id, call.context())
+            .await?;
+        if id == auth.session().id {
+            return transport::closed(transport, no_content()?, call.config());
+        }
+        no_content()
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(_: &Facts<'_>) -> Operation {
+        Operation::new(Tag::Session, "End one of your sessions")
+            .description("Returns 404 for another user's session.")
+            .for_user()
+            .id::<SessionId>("id", "The `session_id` in the list of sessions.")
+            .ends_session()
+            .answers_nothing("The session has ended.")
+    }
+}

@@ -1,0 +1,83 @@
+//! What the descriptions of endpoints share.
+
+pub(in crate::http) use serde_json::json;
+
+pub(in crate::http) use super::examples::{self, EMAIL, NAME, NEW_PASSWORD, PASSWORD};
+pub(in crate::http) use super::operation::{Facts, Operation, Tag};
+pub(in crate::http) use crate::authz::AdminPermission;
+pub(in crate::http) use crate::config::RegistrationMode;
+pub(in crate::http) use crate::http::ProblemCode::*;
+pub(in crate::http) use crate::id::{SessionId, UserId};
+pub(in crate::http) use crate::token::TokenPurpose;
+
+/// Says what a new password must be like.
+pub(in crate::http) fn rules_of_passwords(operation: Operation, facts: &Facts<'_>) -> Operation {
+    let policy = &facts.config.password;
+    operation.description(&format!(
+        "A new password has at least {} characters and a strength of {} or more by zxcvbn, from \
+         0 to 4. There are no other rules about its characters.",
+        policy.min_chars, policy.min_score
+    ))
+}
+
+/// Says of what sends a mail that none are sent, if so.
+pub(in crate::http) fn without_mailer(operation: Operation, facts: &Facts<'_>) -> Operation {
+    if facts.sends_mail {
+        return operation;
+    }
+    operation
+        .description("This server sends no mail, so this returns 404.")
+        .problem(NotFound)
+}
+
+/// Says of what reads the audit log that there is none, if so.
+pub(in crate::http) fn without_audit_log(operation: Operation, facts: &Facts<'_>) -> Operation {
+    if facts.keeps_events {
+        return operation;
+    }
+    operation
+        .description("This server keeps no audit log, so this returns 404.")
+        .problem(NotFound)
+}
+
+/// An operation that gives a new session for a proof.
+pub(in crate::http) fn renewal(summary: &'static str) -> Operation {
+    Operation::new(Tag::Password, summary)
+        .for_user()
+        .renews_session()
+        .answers_tokens(
+            200,
+            "A new session.",
+            &examples::logged_in("Your identity is confirmed."),
+        )
+        .problems(&[
+            ValidationFailed,
+            InvalidCredentials,
+            RateLimited,
+            Overloaded,
+        ])
+}
+
+pub(in crate::http) fn operation(summary: &'static str) -> Operation {
+    Operation::new(Tag::Administration, summary)
+}
+
+pub(in crate::http) fn about_a_user(summary: &'static str) -> Operation {
+    operation(summary).id::<UserId>("id", "The account's `user_id`.")
+}
+
+/// Says how recently the password must have been given, if the settings demand it.
+pub(in crate::http) fn with_recent_login(operation: Operation, facts: &Facts<'_>) -> Operation {
+    let Some(max_age) = facts.config.recent_login_for_administration else {
+        return operation;
+    };
+    let words = format!(
+        "Requires that you proved your identity within the last {} seconds; if not, use \
+         `POST /reauthenticate`.",
+        max_age.as_secs()
+    );
+    operation.description(&words).problem(RecentLoginRequired)
+}
+
+pub(in crate::http) const NO_MORE_THAN_OWN: &str =
+    "You cannot act on an account with permissions that you lack.";
