@@ -54,8 +54,8 @@ impl AuditClass {
             | (_, Some(ErrorCode::RateLimited | ErrorCode::Overloaded)) => None,
             // Nor do clients that go away.
             (_, Some(ErrorCode::Abandoned)) if !is_remarkable => None,
-            // Whoever may not, or asks for an account that is not there, would
-            // make records of any account or of none.
+            // Users without the permission could otherwise add records to any
+            // account, or to none.
             (_, Some(ErrorCode::Forbidden | ErrorCode::NotFound)) if event.actor_id.is_some() => {
                 None
             }
@@ -65,7 +65,7 @@ impl AuditClass {
             {
                 None
             }
-            // Only whoever had the tokens of a session can cause it, and once.
+            // Only a holder of the session's tokens can cause it, and once.
             (Operation::Refresh, Some(_))
                 if event.notices.contains(Notice::RefreshTokenReused) =>
             {

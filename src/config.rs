@@ -379,8 +379,8 @@ impl SessionPolicy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegistrationMode {
-    /// At once, with a session; the address can be confirmed later. Whoever
-    /// registers an address learns whether it has an account.
+    /// At once, with a session; the address can be confirmed later. A client
+    /// that registers an address learns whether it has an account.
     #[default]
     OpenSession,
     /// When the mailed link is used together with the password. The answer to

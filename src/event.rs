@@ -29,23 +29,23 @@ named! {
         Login => "login",
         /// Checking an access token. Reported when it is refused only.
         ValidateToken => "validate_token",
-        /// Ending the own session.
+        /// Ending one's session.
         Logout => "logout",
         /// Getting new tokens for a session.
         Refresh => "refresh",
-        /// Changing the own profile.
+        /// Changing one's profile.
         UpdateProfile => "update_profile",
-        /// Changing the own password.
+        /// Changing one's password.
         ChangePassword => "change_password",
         /// Proving again who one is, for a session in place of the present one.
         Reauthenticate => "reauthenticate" | "confirm_password",
         /// Asking what a password is worth. Reported when it is refused only.
         PasswordStrength => "password_strength",
-        /// Listing the own sessions.
+        /// Listing one's sessions.
         ListSessions => "list_sessions",
-        /// Ending one of the own sessions.
+        /// Ending one of one's sessions.
         EndSession => "end_session",
-        /// Ending all of the own sessions but the present one.
+        /// Ending all of one's sessions except the present one.
         EndAllSessions => "end_all_sessions",
         /// Confirming an address by a mailed link.
         VerifyEmail => "verify_email",
@@ -61,13 +61,13 @@ named! {
         ChangeEmail => "change_email",
         /// Confirming another address by a mailed link.
         ConfirmEmailChange => "confirm_email_change",
-        /// Getting all that is stored of the own account.
+        /// Exporting one's account.
         ExportAccount => "export_account",
-        /// Deleting the own account.
+        /// Deleting one's account.
         DeleteAccount => "delete_account",
         /// Removing an account that nobody has confirmed or used.
         ExpireAccount => "expire_account",
-        /// Listing what was kept of the own account's events.
+        /// Listing the recorded events of one's account.
         ListEvents => "list_events",
         /// Making an administrator, by the application's own code.
         AppointAdministrator => "appoint_administrator",

@@ -52,8 +52,8 @@ pub struct User {
     pub auth_epoch: u64,
     /// Goes up by one when every link mailed before must end: with a reset of
     /// the password, a change of the address, a disabling. Not with a change of
-    /// the password: whoever knows that must not keep the owner of the mailbox
-    /// from a reset.
+    /// the password: someone who knows the password must not keep the owner of the
+    /// mailbox from a reset.
     pub link_epoch: u64,
     /// Goes up by one with every acknowledged change of status, roles, profile,
     /// address, verification or password, also when there was nothing to

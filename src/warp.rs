@@ -160,8 +160,8 @@ pub fn current_user(auth: &Authenticator) -> BoxedFilter<(CurrentUser,)> {
 }
 
 /// The user, or nobody when the request has no token. One that is there and not
-/// live is [`Rejected`] with 401 all the same, but for a dead cookie of a request
-/// that changes nothing, which is nobody's.
+/// live is still [`Rejected`] with 401, except for a dead cookie of a request
+/// that changes nothing, which is ignored.
 #[must_use]
 pub fn optional_user(auth: &Authenticator) -> BoxedFilter<(OptionalUser,)> {
     let auth = auth.clone();

@@ -40,8 +40,8 @@ impl CookieConfig {
     }
 
     /// Cookies without `Secure` and without the prefix: for trying things out
-    /// on `http://localhost`, where some browsers keep no others. Whoever is on
-    /// the network between reads them.
+    /// on `http://localhost`, where some browsers keep no others. Anyone
+    /// on the network in between can read them.
     #[must_use]
     pub fn insecure_for_localhost() -> Self {
         Self::with(false, "admittance")

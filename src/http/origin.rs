@@ -31,7 +31,7 @@ pub(super) fn require_own_page(
 }
 
 /// Refuses a request that a page of another host made, as far as the browser
-/// tells: for what is only read and leaves a trace all the same.
+/// tells: for reads that the audit log records.
 pub(super) fn refuse_foreign_page(headers: &HeaderMap, config: &HttpConfig) -> Result<(), Problem> {
     match is_own_page(headers, config)? {
         Some(false) => Err(foreign()),

@@ -18,9 +18,8 @@ impl Deref for CurrentUser {
 }
 
 /// The user, or nobody when the request has no token. One that is there and not
-/// live is answered with 401 all the same: a client that thinks it is logged in
+/// live is still answered with 401: a client that thinks it is logged in
 /// is told that it is not. Only a dead cookie of a request that changes nothing
-/// is nobody's: a browser sends it by itself, and what is for everybody would be
-/// closed to it.
+/// is ignored: a browser sends it by itself, and would otherwise be refused public pages.
 #[derive(Clone, Debug)]
 pub struct OptionalUser(pub Option<CurrentUser>);

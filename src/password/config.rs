@@ -87,7 +87,7 @@ impl Default for Argon2Params {
 }
 
 /// The highest cost that is accepted from a *stored* hash, at most 4 GiB, 100
-/// passes and 256 lanes. Whoever can write to the store cannot make a login take
+/// passes and 256 lanes. An attacker who can write to the store cannot make a login take
 /// all memory or all time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptedCost {

@@ -88,8 +88,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// Deletes the account of whoever knows the password, and everything that
-    /// is stored of it. The owner gets a mail.
+    /// Deletes the caller's account and everything that is stored of it. Requires the
+    /// password. The owner gets a mail.
     ///
     /// The removal of the user decides, and ends every session and link. Their
     /// rows go next; what fails there is reported, means nothing, and expires.

@@ -84,7 +84,7 @@ pub struct ChangeEmail {
     pub current_password: Password,
 }
 
-/// Deletes the own account.
+/// Deletes one's account.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -122,7 +122,7 @@ pub struct AccountExport {
     pub events: Option<Vec<EventView>>,
 }
 
-/// Asks for a page of the own events.
+/// Requests a page of one's events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListEvents {
     /// The events before this one; `None`: the newest.

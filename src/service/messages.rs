@@ -122,8 +122,8 @@ pub struct PasswordStrength {
     /// zxcvbn's score: 0, among the first to be tried, to 4, out of reach.
     #[cfg_attr(feature = "openapi", schemars(range(max = 4)))]
     pub score: u8,
-    /// Whether it breaks no rule. It may be refused all the same when it is
-    /// set, as one that has leaked somewhere.
+    /// Whether it breaks no rule. It may still be refused when it is set, if it has
+    /// appeared in a data breach.
     pub acceptable: bool,
     /// The rules that it breaks.
     pub errors: Vec<Violation>,
@@ -232,8 +232,8 @@ pub struct LogoutResponse {
     pub message: String,
 }
 
-/// Changes the own profile. What is absent stays as it is; nothing but these
-/// two can be changed.
+/// Changes one's profile. Absent fields stay as they are; nothing else can be
+/// changed.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -258,7 +258,7 @@ pub(super) fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
-/// Changes the own password.
+/// Changes one's password.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]

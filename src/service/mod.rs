@@ -195,8 +195,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok(HeldSession::new(claims.sub, claims.sid))
     }
 
-    /// How long access tokens are at most, in bytes, with these settings: for whoever
-    /// keeps them where there is only so much room, as in cookies (ASVS 3.3.5).
+    /// The maximum length of access tokens with these settings, in bytes: for stores with
+    /// limited room, such as cookies (ASVS 3.3.5).
     ///
     /// # Errors
     ///

@@ -38,7 +38,7 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// The account, at nobody's request.
+    /// The account, without a caller.
     pub(super) fn account(user: UserId) -> Self {
         Self {
             user_id: Some(user),

@@ -16,7 +16,7 @@ use crate::secret::{Password, constant_time_eq};
 use crate::store::{Epoch, Store};
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// Replaces the password of whoever knows the present one (ASVS 6.2.3).
+    /// Replaces the password. Requires the present one (ASVS 6.2.3).
     ///
     /// The new hash and the higher epoch are one write, so at that moment every
     /// session and token made before is dead, the caller's included (ASVS

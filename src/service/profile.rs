@@ -1,4 +1,4 @@
-//! The own profile.
+//! The caller's profile.
 
 use super::fields::parse_name;
 use super::operation::{By, Trail};
@@ -12,7 +12,7 @@ use crate::store::{ProfileChange, Store};
 use crate::user::{User, UserStatus};
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// What the user sees of the own account, as it was when the token was
+    /// The caller's profile, as it was when the token was
     /// checked.
     ///
     /// # Errors

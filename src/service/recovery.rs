@@ -1,4 +1,4 @@
-//! A new password for whoever has the mailbox.
+//! Password reset by mail.
 
 use std::sync::Arc;
 

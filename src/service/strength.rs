@@ -11,7 +11,7 @@ use crate::store::Store;
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// What the policy says of a password that is being typed, for a form to
-    /// show. Whoever sets a password is judged again, and by breached passwords
+    /// show. A password that is set is checked again, also against breached ones,
     /// too, which are not looked up here: what somebody is still typing is
     /// nobody else's business.
     ///

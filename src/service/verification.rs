@@ -36,7 +36,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// A proof that is missing or wrong does not use up the link. With the
     /// password as proof a session is opened, unless the store fails after the
-    /// confirmation, which is done all the same. The five newest links stay good
+    /// confirmation, which is done even then. The five newest links stay good
     /// until one of them is used.
     ///
     /// # Errors
@@ -339,7 +339,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     /// "This was not me": removes an account whose address nobody has
-    /// confirmed, for whoever has the mailbox.
+    /// confirmed, for the owner of the mailbox.
     ///
     /// # Errors
     ///

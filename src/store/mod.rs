@@ -15,7 +15,8 @@
 //! does not compile. What can be expected to happen (an email that is taken, a
 //! token that was used) is a value; [`StoreError`] is for what went wrong.
 //!
-//! To write your own store, make the conformance suite pass.
+//! To write your own store, begin with `examples/custom_store.rs`, a whole store over maps,
+//! and make the conformance suite pass.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

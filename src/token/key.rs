@@ -27,7 +27,7 @@ pub struct SigningKey {
 impl SigningKey {
     /// A key for HS256. `secret` is the HMAC key itself: 32 bytes or more
     /// (RFC 7518 §3.2), of 10 or more different values, from a random source.
-    /// Whoever can check its signatures can make them.
+    /// Anyone who can verify its signatures can make them.
     ///
     /// # Errors
     ///

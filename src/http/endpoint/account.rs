@@ -1,4 +1,4 @@
-//! The own account, from registration to deletion.
+//! The caller's account, from registration to deletion.
 
 use http::{Method, StatusCode};
 

@@ -74,8 +74,8 @@ impl Room for Logout {
         ) else {
             return Err(refused);
         };
-        // The access token's cookie goes first. Whoever then says "log out" means
-        // it, and is rid of the cookies whatever is in them.
+        // The access token's cookie expires first. A client that logs out then loses its
+        // cookies, whatever is in them.
         let mut answer = refused.into_response();
         if let Ok(Some(refresh_token)) =
             transport::held_refresh_token(call.headers(), call.config())

@@ -76,9 +76,9 @@ enum Access {
 #[derive(PartialEq, Eq)]
 enum Cookies {
     Untouched,
-    /// They are set for whoever asks for them.
+    /// They are set for clients that request them.
     SetIfAsked,
-    /// They are set for whoever has them.
+    /// They are set for clients that sent them.
     Renewed,
     /// The same, and the refresh token of the cookie may replace the body.
     Refreshed,

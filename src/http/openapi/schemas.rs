@@ -85,8 +85,8 @@ impl Components {
                 json!({ "type": "string", "pattern": "^Bearer" }),
             ),
             "Set-Cookie" => (
-                "The cookies of the session, for whoever asked for them or has them; without a \
-                 value where the session has ended. One header each.",
+                "The cookies of the session, for clients that requested or sent cookies; without a \
+                 value when the session has ended. One header each.",
                 false,
                 json!({ "type": "string" }),
             ),

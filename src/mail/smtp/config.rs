@@ -94,8 +94,7 @@ impl SmtpConfig {
     /// `smtp://` is STARTTLS on port 587; it is required, except to the
     /// loopback, where the connection is plain. `?tls=required` and `?tls=none`
     /// say it outright; `none` to another machine needs `allow_plain` too. There
-    /// is no TLS only where it is offered: whoever is in between would see to it
-    /// that it is not.
+    /// is no opportunistic TLS: an attacker in between could remove the offer.
     ///
     /// # Errors
     ///

@@ -32,7 +32,7 @@ pub(super) fn compose(
     let subject = one_line(&mail.subject, MAX_SUBJECT);
     set(&mut headers, "Subject", unstructured(&subject));
     set(&mut headers, "Message-ID", message_id);
-    // RFC 3834 §5: nobody's absence note is sent in answer.
+    // RFC 3834 §5: no absence note is sent in answer.
     set(&mut headers, "Auto-Submitted", "auto-generated".to_owned());
     headers.set(header::MIME_VERSION_1_0);
 

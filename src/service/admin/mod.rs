@@ -113,7 +113,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.reading_by(kind, by, context, list).await
     }
 
-    /// The user `id`, for whoever has `permission`.
+    /// The user `id`, for a caller with `permission`.
     async fn find_by_id(
         &self,
         auth: &Authenticated,

@@ -80,7 +80,7 @@ pub async fn one_of_many_disablings_raises_the_epoch(store: Arc<dyn Store>) {
 }
 
 /// Once a disabling is acknowledged, no login is recorded any more; none that
-/// races with it makes the user active again, and none of before it is lost
+/// races with it makes the user active again, and no earlier one is lost
 /// (ASVS 7.4.2).
 pub async fn no_login_is_recorded_once_a_user_is_disabled(store: Arc<dyn Store>) {
     for (racers, round) in rounds() {

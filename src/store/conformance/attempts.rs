@@ -152,8 +152,8 @@ pub async fn a_success_forgets_the_attempts(store: Arc<dyn Store>) {
     }
 }
 
-/// A locked attempt costs nothing: however often somebody tries in vain, the
-/// wait does not grow, and nothing is remembered for longer.
+/// A locked attempt costs nothing: repeated attempts neither lengthen the
+/// wait nor the time until it is forgotten.
 pub async fn locked_attempts_are_not_counted(store: Arc<dyn Store>) {
     let policy = policy(&[(1, 1000), (3, 5000)], 6000);
     assert_attempt(&*store, (1, &policy, 0), allowed(1, 1000), "a failure").await;

@@ -62,8 +62,8 @@ pub async fn an_event_comes_back_as_stored(store: Arc<dyn Store>) {
     }
 }
 
-/// A record that is appended again is there once, as it was at first: whoever
-/// has heard of a failure that was none may try again.
+/// A record that is appended again is stored once, as it was at first: a caller
+/// that got an error for a write that was applied may retry.
 pub async fn an_event_appended_again_is_there_once(store: Arc<dyn Store>) {
     let first = event(1, 1, AuditClass::Done);
     append(&*store, &first, 10).await;

@@ -68,8 +68,7 @@ pub async fn limit_keys_are_independent(store: Arc<dyn Store>) {
     }
 }
 
-/// A refused act costs nothing: however often somebody tries in vain, the wait
-/// does not grow.
+/// A refused act costs nothing: repeated attempts do not lengthen the wait.
 pub async fn refused_acts_are_not_counted(store: Arc<dyn Store>) {
     let quota = quota(2, 1000);
     for expected in [true, true, false] {

@@ -239,7 +239,7 @@ pub async fn a_session_is_ended_by_its_owner_only(store: Arc<dyn Store>) {
     );
     assert!(
         done(store.end_session(mine.user_id, mine.id).await),
-        "a user could not end the own session"
+        "a user could not end their session"
     );
     assert!(
         !done(store.end_session(mine.user_id, mine.id).await),

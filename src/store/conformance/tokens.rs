@@ -17,7 +17,7 @@ async fn insert(store: &dyn Store, token: &OneTimeToken) {
 }
 
 /// A token comes back as it was stored, to the last field, and stays where it
-/// is: whoever asks again gets it again.
+/// is: reading it again returns it again.
 pub async fn a_token_is_read_as_often_as_asked_for(store: Arc<dyn Store>) {
     for (number, purpose) in (1..).zip(TokenPurpose::ALL) {
         let plain = token(number, user_id(number), purpose);

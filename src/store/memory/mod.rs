@@ -106,7 +106,7 @@ impl MemoryStore {
     /// server in use need not call it.
     #[expect(
         clippy::must_use_candidate,
-        reason = "the removal is the point, the count is for whoever wants it"
+        reason = "the removal is the point, the count is optional"
     )]
     pub fn remove_expired(&self, now: Timestamp) -> usize {
         let counts = self.counts();

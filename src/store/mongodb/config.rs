@@ -179,7 +179,7 @@ pub enum Indexes {
 }
 
 /// Whether the server checks documents against a `$jsonSchema` when they are
-/// written, whoever writes them.
+/// written, by any client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validators {
     /// It does not.
