@@ -11,6 +11,14 @@ fn by_rule(changed: Result<bool, CounterExhausted>) -> bool {
     changed.unwrap_or_default()
 }
 
+/// The user as it is now is the answer of an act that changed something.
+fn assert_answer(answer: Option<User>, is_changed: bool, user: &User, what: &str) {
+    match is_changed {
+        true => assert_user(answer.as_ref(), user, what),
+        false => assert!(answer.is_none(), "{what} that changed nothing"),
+    }
+}
+
 /// A store makes of a user what the functions of [`User`] make of it, and returns
 /// what they return, act by act.
 pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
@@ -73,13 +81,13 @@ pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
         let version = user.version - behind;
         let changed = done(store.update_profile(id, version, &profile).await);
         let expected = by_rule(user.update_profile(version, &profile));
-        assert_eq!(changed.is_some(), expected, "a change of profile");
+        assert_answer(changed, expected, &user, "a change of profile");
         assert_stored(store, &user, "a change of profile").await;
 
         let version = user.version - behind;
         let changed = done(store.change_roles(id, version, &roles).await);
         let expected = by_rule(user.change_roles(version, &roles));
-        assert_eq!(changed.is_some(), expected, "a change of roles");
+        assert_answer(changed, expected, &user, "a change of roles");
         assert_stored(store, &user, "a change of roles").await;
     }
 
@@ -118,18 +126,41 @@ pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
         let version = user.version - behind;
         let changed = done(store.set_status(id, version, status).await);
         let expected = by_rule(user.set_status(version, status));
-        assert_eq!(changed.is_some(), expected, "a change of status");
+        assert_answer(changed, expected, &user, "a change of status");
         assert_stored(store, &user, "a change of status").await;
     }
 
-    for which in [
-        Removal::Unverified,
-        Removal::UnverifiedSince(user.last_login),
-        Removal::Any,
-    ] {
-        let state = user.exact_state();
-        let removed = done(store.remove_user(&state, which).await);
-        assert_eq!(removed, user.may_be_removed(&state, which), "a removal");
+    let disabled = User {
+        status: UserStatus::Disabled,
+        ..rich_user(3)
+    };
+    insert_user(store, &disabled).await;
+    let epoch = disabled.auth_epoch;
+    let recorded = store.record_login(disabled.id, epoch, None, at(90_000));
+    assert!(!done(recorded.await), "a login of a disabled user");
+    assert_stored(store, &disabled, "a login of a disabled user").await;
+
+    // Of a verified user, and of one whom nobody has verified.
+    let unverified = rich_user(4);
+    insert_user(store, &unverified).await;
+    for user in [user, unverified, disabled] {
+        let earlier = user.last_login.map(|_| at(1));
+        for which in [
+            Removal::UnverifiedSince(earlier),
+            Removal::Unverified,
+            Removal::UnverifiedSince(user.last_login),
+            Removal::Any,
+        ] {
+            let state = user.exact_state();
+            let is_there = done(store.user(user.id).await).is_some();
+            let removed = done(store.remove_user(&state, which).await);
+            let expected = is_there && user.may_be_removed(&state, which);
+            assert_eq!(removed, expected, "a removal of {which:?}");
+            match removed {
+                true => assert_no_user(store, &user, "a removed user").await,
+                false if is_there => assert_stored(store, &user, "a refused removal").await,
+                false => {}
+            }
+        }
     }
-    assert_no_user(store, &user, "a removed user").await;
 }
