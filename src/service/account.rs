@@ -1,19 +1,88 @@
 //! The whole of an account: getting a copy of it, and deleting it.
 
+use serde::{Deserialize, Serialize};
+
 use super::fields::typed_password;
 use super::mailing::Asked;
 use super::operation::{By, Trail};
 use super::validate::is_usable;
-use super::{
-    AccountExport, AuthService, Authenticated, DeleteAccount, LinkView, RequestContext, SessionView,
-};
+use super::{AuthService, Authenticated, EventView, RequestContext, SessionView};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation};
 use crate::id::UserId;
 use crate::mail::MailKind;
+use crate::profile::Profile;
+use crate::secret::Password;
 use crate::store::{Removal, Store};
-use crate::user::{PasswordHash, User};
+use crate::time::Timestamp;
+use crate::token::{OneTimeToken, TokenPurpose};
+use crate::user::{PasswordHash, User, UserStatus};
+
+/// Deletes one's account.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct DeleteAccount {
+    /// The password.
+    pub current_password: Password,
+}
+
+/// All that is stored of a user, but for what would let others in: of the
+/// password and of links only what kind they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct AccountExport {
+    /// When this was put together.
+    pub exported_at: Timestamp,
+    /// The profile.
+    pub profile: Profile,
+    /// The form of the address under which it is unique.
+    #[cfg_attr(feature = "openapi", schemars(email))]
+    pub email_canonical: String,
+    /// Whether the account may be used.
+    pub status: UserStatus,
+    /// How the password is hashed, such as `argon2id`; `None` without a password.
+    pub password_scheme: Option<String>,
+    /// How many devices are remembered, each by a digest only.
+    pub remembered_devices: usize,
+    /// The live sessions.
+    pub sessions: Vec<SessionView>,
+    /// The links that are still good.
+    pub links: Vec<LinkView>,
+    /// What was kept of the user's events, the newest first; absent when the
+    /// service keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<Vec<EventView>>,
+}
+
+/// What a user sees of a link that was mailed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct LinkView {
+    /// What it is for.
+    pub purpose: TokenPurpose,
+    /// Where it was mailed to.
+    #[cfg_attr(feature = "openapi", schemars(email))]
+    pub email: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl From<&OneTimeToken> for LinkView {
+    fn from(token: &OneTimeToken) -> Self {
+        Self {
+            purpose: token.purpose,
+            email: token.email.as_str().to_owned(),
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+        }
+    }
+}
 
 /// The epoch under which every session is dead.
 pub(super) const GONE: u64 = u64::MAX;

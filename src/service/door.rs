@@ -5,17 +5,60 @@
 //! as it was when the proofs were given; each way does that by the one act that its
 //! operation rests on, since only this act decides.
 
-use super::{AuthService, Keeping, RequestContext, TokenType, Tokens, hex};
+use serde::{Deserialize, Serialize};
+
+use super::{AuthService, RequestContext, hex};
 use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::id::SessionId;
 use crate::proof::{Proof, Proofs};
 use crate::random;
+use crate::secret::{AccessToken, RefreshToken};
 use crate::session::Session;
 use crate::store::Store;
 use crate::time::Timestamp;
 use crate::token::{Claims, RefreshClaims, TokenKind};
 use crate::user::{User, UserStatus};
+
+/// What a client keeps of a session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Tokens {
+    /// Authenticates requests.
+    pub token: AccessToken,
+    /// Always `Bearer` (RFC 6750).
+    pub token_type: TokenType,
+    /// How long `token` is good, in seconds.
+    pub expires_in: u64,
+    /// Gets new tokens, once.
+    pub refresh_token: RefreshToken,
+    /// How long a client may keep them.
+    #[serde(skip)]
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "only cookies are kept for a time")
+    )]
+    pub(crate) keeping: Keeping,
+}
+
+/// How long a client keeps its tokens, if nothing refreshes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// Until the client is closed: the session is a [`short`](Session::short) one.
+    #[default]
+    Short,
+    /// For this many seconds, when the session ends unless it is refreshed.
+    Seconds(u64),
+}
+
+/// How a token is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub enum TokenType {
+    /// In the `Authorization` header (RFC 6750 §2.1).
+    Bearer,
+}
 
 /// What a way in has proved about an account, and the session that it asks for.
 pub(super) struct Entry<'a> {

@@ -1,17 +1,31 @@
 //! Another address for an account.
 
-use super::fields::parse_new_email;
-use super::fields::typed_password;
+use serde::Deserialize;
+
+use super::fields::{parse_new_email, typed_password};
 use super::mailing::Asked;
 use super::operation::{By, Trail};
-use super::{Accepted, AuthService, Authenticated, ChangeEmail, LinkRequest, RequestContext};
+use super::{Accepted, AuthService, Authenticated, LinkRequest, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::{Notice, Operation};
 use crate::mail::MailKind;
+use crate::secret::Password;
 use crate::store::{self, Store};
 use crate::token::TokenPurpose;
 use crate::user::User;
+
+/// Asks for another address.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangeEmail {
+    /// The address as it shall be.
+    #[cfg_attr(feature = "openapi", schemars(email))]
+    pub new_email: String,
+    /// The password.
+    pub current_password: Password,
+}
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Asks for another address: needs the password (ASVS 7.5.1), mails a link

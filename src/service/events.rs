@@ -1,17 +1,104 @@
 //! The audit log, as the user whom it is about reads it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::admin::page_limit;
 use super::audit_log::AuditLog;
 use super::operation::{By, Trail};
-use super::{AuthService, Authenticated, EventList, EventView, ListEvents, RequestContext};
+use super::{AuthService, Authenticated, RequestContext};
 use crate::audit::AuditRecord;
 use crate::clock::Clock;
-use crate::error::AuthError;
-use crate::event::Operation;
-use crate::id::{EventId, UserId};
+use crate::error::{AuthError, ErrorCode};
+use crate::event::{Notice, Operation};
+use crate::id::{EventId, SessionId, UserId};
+use crate::mail::MailKind;
 use crate::store::Store;
+use crate::time::Timestamp;
+
+/// Requests a page of one's events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListEvents {
+    /// The events before this one; `None`: the newest.
+    pub before: Option<EventId>,
+    /// How many, 1 to [`MAX_PAGE`](super::MAX_PAGE); `None`:
+    /// [`DEFAULT_PAGE`](super::DEFAULT_PAGE).
+    pub limit: Option<u32>,
+}
+
+/// A page of a user's events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct EventList {
+    /// The newest first.
+    pub events: Vec<EventView>,
+    /// What to ask for as [`before`](ListEvents::before) to get the next page;
+    /// `None` on the last one.
+    pub next: Option<EventId>,
+}
+
+/// What a user sees of an event that was kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct EventView {
+    /// Its id.
+    pub event_id: EventId,
+    /// When it was, the last time.
+    pub at: Timestamp,
+    /// How often it was, with nothing else in between.
+    #[serde(default = "once")]
+    pub count: u64,
+    /// What was done.
+    pub operation: Operation,
+    /// Why it was refused; `None` when it succeeded.
+    pub refused: Option<ErrorCode>,
+    /// The notice of greatest weight, as in the first version.
+    pub notice: Option<Notice>,
+    /// All notices, by decreasing weight.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
+    /// Whether somebody else did it, or tried to: an administrator. Which one,
+    /// users are not told.
+    pub by_other: bool,
+    /// Which session it was about.
+    pub session_id: Option<SessionId>,
+    /// Which mail it was about.
+    pub mail: Option<MailKind>,
+    /// Where it came from.
+    pub ip: Option<IpAddr>,
+    /// What it came with.
+    pub user_agent: Option<String>,
+}
+
+impl From<&AuditRecord> for EventView {
+    fn from(record: &AuditRecord) -> Self {
+        // Where an administrator works is not the user's to know.
+        let is_own = record.actor_id.is_none();
+        Self {
+            event_id: record.id,
+            at: record.at,
+            count: record.count,
+            operation: record.operation,
+            refused: record.refused,
+            notice: record.notices.first(),
+            notices: record.notices.iter().collect(),
+            by_other: !is_own,
+            session_id: record.session_id,
+            mail: record.mail,
+            ip: record.ip.filter(|_| is_own),
+            user_agent: record.user_agent.clone().filter(|_| is_own),
+        }
+    }
+}
+
+/// The count of what has none.
+pub(super) const fn once() -> u64 {
+    1
+}
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Waits until no event waits to be written into the audit log any more:

@@ -1,10 +1,19 @@
 //! The fields of requests, each parsed into its type or into a violation.
 
+use serde::Deserialize;
+
 use crate::email::{Email, EmailError};
 use crate::error::{Field, ViolationCode, Violations};
 use crate::password::{NormalizedPassword, PasswordTooLong};
 use crate::secret::Password;
 use crate::user::{DisplayName, NameError};
+
+/// A field that may be absent but not `null`.
+pub(super) fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
 
 /// The field error of a [`PasswordTooLong`].
 pub(super) const TOO_LONG: &str = "This password is too long: at most 128 characters are allowed.";

@@ -2,19 +2,64 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::attempt::{CorrectPassword, Guess, Guesser, claim, is_known_device};
 use super::door::Entry;
-use super::fields::{parse_email, typed_password};
+use super::fields::{parse_email, present, typed_password};
 use super::operation::{Subject, Trail};
-use super::{AuthService, LoginRequest, LoginResponse, RequestContext, Tokens};
+use super::{AuthService, RequestContext, Tokens};
 use crate::clock::Clock;
 use crate::email::CanonicalEmail;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation};
+use crate::id::UserId;
 use crate::mail::MailKind;
 use crate::password::{HashError, Lane, NormalizedPassword, Work};
+use crate::secret::Password;
 use crate::store::{Epoch, Store};
 use crate::user::{DeviceDigest, User};
+
+/// Asks for a session.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct LoginRequest {
+    /// The address.
+    #[cfg_attr(feature = "openapi", schemars(email))]
+    pub email: String,
+    /// The password.
+    pub password: Password,
+    /// `false` asks for a session that does not last long, as on a device of
+    /// somebody else's. `true`, or nothing, for one of the usual lifetime.
+    ///
+    /// How long each is says [`SessionPolicy`](crate::config::SessionPolicy).
+    #[serde(deserialize_with = "present")]
+    pub remember: Option<bool>,
+}
+
+/// A session was opened or goes on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct LoginResponse {
+    /// The account's id.
+    pub user_id: UserId,
+    /// The address as it was given.
+    #[cfg_attr(feature = "openapi", schemars(email))]
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// Whether the owner of the mailbox has confirmed the account.
+    pub is_verified: bool,
+    /// What the user still has to do, as in [`Profile::missing`](crate::profile::Profile::missing).
+    pub missing: Vec<String>,
+    /// A sentence for a person.
+    pub message: String,
+    /// The session's tokens.
+    #[serde(flatten)]
+    pub tokens: Tokens,
+}
 
 /// The `Retry-After` of a login that a hashing thread did not answer in time.
 const STUCK_RETRY_AFTER: Duration = Duration::from_secs(10);

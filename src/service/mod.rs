@@ -6,8 +6,8 @@
 //! event even if its future is dropped. Each write is one atomic act of the
 //! store, and the writes before the decisive one grant nothing.
 
+mod accepted;
 mod account;
-mod account_messages;
 mod admin;
 mod attempt;
 mod audit_log;
@@ -23,7 +23,6 @@ mod fields;
 mod limits;
 mod login;
 mod mailing;
-mod messages;
 mod onboarding;
 mod operation;
 mod password;
@@ -41,16 +40,32 @@ mod verification;
 use std::fmt;
 use std::sync::Arc;
 
-pub use account_messages::*;
+pub use crate::event::MAX_USER_AGENT_CHARS;
+pub use accepted::Accepted;
+pub use account::{AccountExport, DeleteAccount, LinkView};
 pub use admin::*;
 pub use authenticated::Authenticated;
 pub use builder::AuthServiceBuilder;
 pub use context::*;
+#[cfg(feature = "http")]
+pub(crate) use door::Keeping;
+pub use door::{TokenType, Tokens};
+pub use email_change::ChangeEmail;
+pub use events::{EventList, EventView, ListEvents};
 pub use expiry::ExpiredAccounts;
-pub use messages::*;
+pub use login::{LoginRequest, LoginResponse};
 #[cfg(feature = "test-util")]
 pub use onboarding::MockRegistrationHook;
 pub use onboarding::RegistrationHook;
+pub use password::ChangePassword;
+pub use profile::UpdateProfile;
+pub use reauthenticate::{ConfirmPassword, Reauthenticate};
+pub use recovery::ResetPassword;
+pub use register::{RegisterOutcome, RegisterRequest, RegisterResponse};
+pub use session::{LogoutResponse, RefreshRequest};
+pub use session_list::{ListSessions, SessionList, SessionView};
+pub use strength::{PasswordStrength, PasswordStrengthRequest};
+pub use verification::{EmailRequest, LinkRequest, VerifyEmail, VerifyOutcome};
 
 use audit_log::AuditLog;
 

@@ -1,10 +1,12 @@
 //! Setting a new password.
 
+use serde::Deserialize;
+
 use super::attempt::hashing_failed;
 use super::door::Entry;
 use super::fields::{TOO_LONG, typed_password};
 use super::operation::{By, Trail};
-use super::{AuthService, Authenticated, ChangePassword, LoginResponse, RequestContext};
+use super::{AuthService, Authenticated, LoginResponse, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
@@ -14,6 +16,19 @@ use crate::password::{
 };
 use crate::secret::{Password, constant_time_eq};
 use crate::store::{Epoch, Store};
+
+/// Changes one's password.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangePassword {
+    /// The password as it is.
+    pub current_password: Password,
+    /// The password as it shall be.
+    pub new_password: Password,
+    /// The new password once more.
+    pub confirm_password: Password,
+}
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Replaces the password. Requires the present one (ASVS 6.2.3).

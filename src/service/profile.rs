@@ -1,8 +1,10 @@
 //! The caller's profile.
 
-use super::fields::parse_name;
+use serde::Deserialize;
+
+use super::fields::{parse_name, present};
 use super::operation::{By, Trail};
-use super::{AuthService, Authenticated, RequestContext, UpdateProfile};
+use super::{AuthService, Authenticated, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
@@ -10,6 +12,25 @@ use crate::preferences::{Preferences, PreferencesError};
 use crate::profile::Profile;
 use crate::store::{ProfileChange, Store};
 use crate::user::{User, UserStatus};
+
+/// Changes one's profile. Absent fields stay as they are; nothing else can be
+/// changed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct UpdateProfile {
+    /// The new name.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 100)))]
+    #[serde(deserialize_with = "present")]
+    pub name: Option<String>,
+    /// The new preferences, in place of all the old ones.
+    #[cfg_attr(
+        feature = "openapi",
+        schemars(with = "Option<crate::preferences::Preferences>")
+    )]
+    #[serde(deserialize_with = "present")]
+    pub preferences: Option<serde_json::Map<String, serde_json::Value>>,
+}
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// The caller's profile, as it was when the token was

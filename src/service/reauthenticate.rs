@@ -1,14 +1,55 @@
 //! Proving again who one is, without a new login.
 
+use serde::Deserialize;
+
 use super::door::Entry;
 use super::fields::typed_password;
 use super::operation::{By, Trail};
-use super::{AuthService, Authenticated, LoginResponse, Reauthenticate, RequestContext};
+use super::{AuthService, Authenticated, LoginResponse, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::Operation;
 use crate::proof::{Method, Proof};
+use crate::secret::Password;
 use crate::store::Store;
+
+/// Proves again who the user is.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Reauthenticate {
+    /// How.
+    pub method: Method,
+    /// The password, by the method `pwd`.
+    #[serde(default)]
+    pub current_password: Password,
+}
+
+impl Reauthenticate {
+    /// By the password of the account.
+    pub fn by_password(current_password: impl Into<Password>) -> Self {
+        Self {
+            method: Method::Password,
+            current_password: current_password.into(),
+        }
+    }
+}
+
+/// The short form of [`Reauthenticate`] by the password, for one release.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfirmPassword {
+    /// The password.
+    pub current_password: Password,
+}
+
+impl From<ConfirmPassword> for Reauthenticate {
+    fn from(short: ConfirmPassword) -> Self {
+        Self::by_password(short.current_password)
+    }
+}
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Takes a proof from a user who is logged in, as an operation requires by

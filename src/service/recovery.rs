@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 #[cfg(doc)]
 use super::RegistrationHook;
 use super::attempt::hashing_failed;
@@ -9,16 +11,30 @@ use super::mailing::Asked;
 use super::onboarding::Occasion;
 use super::operation::{Subject, Trail};
 use super::password::NewPassword;
-use super::{Accepted, AuthService, EmailRequest, RequestContext, ResetPassword};
+use super::{Accepted, AuthService, EmailRequest, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation, TakenOver};
 use crate::mail::{MailKind, Outbox, Post};
 use crate::password::{Lane, Work};
 use crate::preferences::Preferences;
+use crate::secret::{MailToken, Password};
 use crate::store::{ProfileChange, Store};
 use crate::token::TokenPurpose;
 use crate::user::{DisplayName, User, UserStatus};
+
+/// Sets a new password by a mailed link.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ResetPassword {
+    /// The token of the link.
+    pub token: MailToken,
+    /// The password as it shall be.
+    pub new_password: Password,
+    /// The new password once more.
+    pub confirm_password: Password,
+}
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Mails a link that sets a new password. The answer, and what the caller

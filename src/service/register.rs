@@ -1,5 +1,7 @@
 //! Registration.
 
+use serde::{Deserialize, Serialize};
+
 use super::attempt::hashing_failed;
 use super::door::Entry;
 use super::fields::{parse_name, parse_new_email};
@@ -7,9 +9,7 @@ use super::mailing::{NewLink, pending_account};
 use super::onboarding::Occasion;
 use super::operation::{Subject, Trail};
 use super::password::NewPassword;
-use super::{
-    Accepted, AuthService, RegisterOutcome, RegisterRequest, RegisterResponse, RequestContext,
-};
+use super::{Accepted, AuthService, RequestContext, Tokens};
 use crate::clock::Clock;
 use crate::config::RegistrationMode;
 use crate::email::Email;
@@ -20,10 +20,74 @@ use crate::mail::{MailKind, Post};
 use crate::password::{Lane, NormalizedPassword, Work};
 use crate::preferences::Preferences;
 use crate::proof::Proof;
+use crate::secret::Password;
 use crate::store::{InsertUser, Store};
 use crate::time::Timestamp;
 use crate::token::{PendingRegistration, TokenPurpose};
 use crate::user::{DisplayName, PasswordHash, User, UserStatus};
+
+/// Asks for an account.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct RegisterRequest {
+    /// The address, as the person writes it.
+    #[cfg_attr(feature = "openapi", schemars(email))]
+    pub email: String,
+    /// The password.
+    pub password: Password,
+    /// The password once more.
+    pub confirm_password: Password,
+    /// What the person wants to be called.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 100)))]
+    pub name: String,
+}
+
+/// An account was made, and a session was opened for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct RegisterResponse {
+    /// The new account's id.
+    pub user_id: UserId,
+    /// The address as it was given.
+    #[cfg_attr(feature = "openapi", schemars(email))]
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// Whether the owner of the mailbox has confirmed the account.
+    pub is_verified: bool,
+    /// What the user still has to do, as in [`Profile::missing`](crate::profile::Profile::missing).
+    pub missing: Vec<String>,
+    /// A sentence for a person.
+    pub message: String,
+    /// The session's tokens.
+    #[serde(flatten)]
+    pub tokens: Tokens,
+}
+
+/// What became of a registration.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+#[must_use]
+pub enum RegisterOutcome {
+    /// The account is there, with a session.
+    Opened(RegisterResponse),
+    /// The account will be there when the mailed link is used. This is the
+    /// answer whether the address has an account or not.
+    Pending(Accepted),
+}
+
+impl RegisterOutcome {
+    /// The answer, if the account is there.
+    #[must_use]
+    pub fn opened(self) -> Option<RegisterResponse> {
+        match self {
+            Self::Opened(response) => Some(response),
+            Self::Pending(_) => None,
+        }
+    }
+}
 
 /// A registration that breaks no rule.
 struct Registration {

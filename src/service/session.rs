@@ -1,19 +1,40 @@
 //! Sessions: refresh, logout, listing and ending them.
 
+use serde::{Deserialize, Serialize};
+
 use super::admin::page_limit;
 use super::operation::{By, Subject, Trail};
 use super::session_list::EACH;
 use super::validate::is_usable;
 use super::{
-    AuthService, Authenticated, HeldSession, ListSessions, LoginResponse, LogoutResponse,
-    RefreshRequest, RequestContext, SessionList,
+    AuthService, Authenticated, HeldSession, ListSessions, LoginResponse, RequestContext,
+    SessionList,
 };
 use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::event::{Notice, Operation};
 use crate::id::{SessionId, UserId};
+use crate::secret::RefreshToken;
 use crate::session::{Rotation, Session};
 use crate::store::{Insert, Store};
+
+/// Asks for new tokens.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct RefreshRequest {
+    /// The refresh token that was handed out last.
+    pub refresh_token: RefreshToken,
+}
+
+/// The session has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct LogoutResponse {
+    /// A sentence for a person.
+    pub message: String,
+}
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// New tokens for a refresh token. Each is good once; handed in again

@@ -1,7 +1,11 @@
 //! Going through the sessions of a user in pages.
 
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::AuthService;
 use super::validate::is_usable;
-use super::{AuthService, SessionList, SessionView};
 use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::id::{SessionId, UserId};
@@ -9,6 +13,65 @@ use crate::session::Session;
 use crate::store::Store;
 use crate::time::Timestamp;
 use crate::user::User;
+
+/// Asks for a page of sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListSessions {
+    /// The session that the last page ended with, be it still there or not.
+    /// `None` asks for the first page.
+    pub after: Option<SessionId>,
+    /// How many at most, 1 to [`MAX_PAGE`](super::MAX_PAGE); `None`:
+    /// [`DEFAULT_PAGE`](super::DEFAULT_PAGE).
+    pub limit: Option<u32>,
+}
+
+/// A page of a user's live sessions. Going through the pages meets each session
+/// once that is live all the time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct SessionList {
+    /// The greatest id first, which is the last opened.
+    pub sessions: Vec<SessionView>,
+    /// What to ask for as [`after`](ListSessions::after) to get the next page;
+    /// `None` on the last one.
+    #[serde(default)]
+    pub next: Option<SessionId>,
+}
+
+/// What a user sees of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct SessionView {
+    /// Its id, to end it by.
+    pub session_id: SessionId,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it was opened or last refreshed.
+    pub last_seen_at: Timestamp,
+    /// Where it was opened from.
+    pub ip: Option<IpAddr>,
+    /// What it was opened with.
+    pub user_agent: Option<String>,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+impl SessionView {
+    /// The view of `session` for someone who asks from session `current`.
+    #[must_use]
+    pub fn of(session: &Session, current: SessionId) -> Self {
+        Self {
+            session_id: session.id,
+            created_at: session.created_at,
+            last_seen_at: session.last_seen_at,
+            ip: session.ip,
+            user_agent: session.user_agent.clone(),
+            current: session.id == current,
+        }
+    }
+}
 
 /// How many sessions are read in one act where all of them are gone through.
 pub(super) const EACH: usize = 1000;

@@ -1,13 +1,54 @@
 //! Advice on a password while somebody is choosing it.
 
+use serde::{Deserialize, Serialize};
+
 use super::fields::TOO_LONG;
 use super::operation::{Subject, Trail};
-use super::{AuthService, PasswordStrength, PasswordStrengthRequest, RequestContext};
+use super::{AuthService, RequestContext};
 use crate::clock::Clock;
-use crate::error::{AuthError, Field, ViolationCode, Violations};
+use crate::error::{AuthError, Field, Violation, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::password::{Lane, NormalizedPassword, PasswordTooLong};
+use crate::secret::Password;
 use crate::store::Store;
+
+/// Asks what a password is worth that is being typed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct PasswordStrengthRequest {
+    /// The password so far.
+    #[cfg_attr(
+        feature = "openapi",
+        schemars(with = "String", extend("format" = "password", "optional" = true))
+    )]
+    pub password: Password,
+    /// The address, as far as it is known: a password made of it is weak.
+    #[cfg_attr(feature = "openapi", schemars(extend("optional" = true)))]
+    pub email: String,
+    /// The name, as far as it is known.
+    #[cfg_attr(feature = "openapi", schemars(extend("optional" = true)))]
+    pub name: String,
+}
+
+/// What a password is worth.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct PasswordStrength {
+    /// zxcvbn's score: 0, among the first to be tried, to 4, out of reach.
+    #[cfg_attr(feature = "openapi", schemars(range(max = 4)))]
+    pub score: u8,
+    /// Whether it breaks no rule. It may still be refused when it is set, if it has
+    /// appeared in a data breach.
+    pub acceptable: bool,
+    /// The rules that it breaks.
+    pub errors: Vec<Violation>,
+    /// What makes it easy to guess, in a sentence.
+    pub warning: Option<String>,
+    /// What would make it harder to guess, in sentences.
+    pub suggestions: Vec<String>,
+}
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// What the policy says of a password that is being typed, for a form to

@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::account::GONE;
 use super::attempt::{Guess, Guesser};
 use super::door::Entry;
-use super::fields::parse_email;
+use super::fields::{parse_email, present};
 use super::limits::Counted;
-use super::mailing::pending_account;
-use super::mailing::{Asked, NewLink};
+use super::mailing::{Asked, NewLink, pending_account};
 use super::onboarding::Occasion;
 use super::operation::{By, Subject, Trail};
-use super::{
-    Accepted, AuthService, Authenticated, EmailRequest, LinkRequest, LoginResponse, RequestContext,
-    VerifyEmail, VerifyOutcome,
-};
+use super::{Accepted, AuthService, Authenticated, LoginResponse, RequestContext};
 use crate::clock::Clock;
 use crate::email::Email;
 use crate::error::{AuthError, Field, Violations};
@@ -25,6 +23,49 @@ use crate::secret::{MailToken, Password};
 use crate::store::{InsertUser, Removal, Store};
 use crate::token::{OneTimeToken, PendingRegistration, TokenPurpose};
 use crate::user::{User, UserStatus};
+
+/// Confirms an address by a mailed link.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct VerifyEmail {
+    /// The token of the link: it shows that the mailbox is the caller's.
+    pub token: MailToken,
+    /// The password typed at registration: it shows that the account is the
+    /// caller's. Not needed with a live session of that account.
+    #[serde(deserialize_with = "present")]
+    pub password: Option<Password>,
+}
+
+/// The address is confirmed.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+#[must_use]
+pub enum VerifyOutcome {
+    /// The password was the proof, and a session was opened.
+    Opened(LoginResponse),
+    /// A live session was the proof, and goes on; or no session could be opened.
+    Verified(Accepted),
+}
+
+/// Holds the token of a mailed link.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct LinkRequest {
+    /// The token of the link.
+    pub token: MailToken,
+}
+
+/// Asks for a mail to the owner of an address.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct EmailRequest {
+    /// The address.
+    #[cfg_attr(feature = "openapi", schemars(email))]
+    pub email: String,
+}
 
 const OPENED: &str = "Your address is confirmed. You are logged in.";
 

@@ -1,20 +1,90 @@
 //! What has access to an account: its sessions, and a reset of its password.
 
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
 use super::page_limit;
+use crate::audit::AuditRecord;
 use crate::authz::AdminPermission;
 use crate::clock::Clock;
-use crate::error::AuthError;
-use crate::event::Operation;
-use crate::id::{SessionId, UserId};
+use crate::error::{AuthError, ErrorCode};
+use crate::event::{Notice, Operation};
+use crate::id::{EventId, SessionId, UserId};
 use crate::mail::MailKind;
+use crate::service::events::once;
 use crate::service::mailing::Asked;
 use crate::service::operation::{By, Trail};
 use crate::service::{
     Accepted, AuthService, Authenticated, ListEvents, ListSessions, RequestContext, SessionList,
-    UserEventList, UserEventView,
 };
 use crate::store::Store;
+use crate::time::Timestamp;
 use crate::user::UserStatus;
+
+/// What an administrator sees of an event of somebody's account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct UserEventView {
+    /// Its id.
+    pub event_id: EventId,
+    /// When it was, the last time.
+    pub at: Timestamp,
+    /// How often it was, with nothing else in between.
+    #[serde(default = "once")]
+    pub count: u64,
+    /// What was done.
+    pub operation: Operation,
+    /// Why it was refused; `None` when it succeeded.
+    pub refused: Option<ErrorCode>,
+    /// The notice of greatest weight, as in the first version.
+    pub notice: Option<Notice>,
+    /// All notices, by decreasing weight.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
+    /// Who did it, if that was somebody else: an administrator.
+    pub actor_id: Option<UserId>,
+    /// Which session it was about.
+    pub session_id: Option<SessionId>,
+    /// Which mail it was about.
+    pub mail: Option<MailKind>,
+    /// Where it came from.
+    pub ip: Option<IpAddr>,
+    /// What it came with.
+    pub user_agent: Option<String>,
+}
+
+impl From<&AuditRecord> for UserEventView {
+    fn from(record: &AuditRecord) -> Self {
+        Self {
+            event_id: record.id,
+            at: record.at,
+            count: record.count,
+            operation: record.operation,
+            refused: record.refused,
+            notice: record.notices.first(),
+            notices: record.notices.iter().collect(),
+            actor_id: record.actor_id,
+            session_id: record.session_id,
+            mail: record.mail,
+            ip: record.ip,
+            user_agent: record.user_agent.clone(),
+        }
+    }
+}
+
+/// A page of an account's events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct UserEventList {
+    /// The events, the newest first.
+    pub events: Vec<UserEventView>,
+    /// What to ask for as [`before`](crate::service::ListEvents::before) to get
+    /// the next page; `None` on the last one.
+    pub next: Option<EventId>,
+}
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// What was kept of the events of an account, the newest first, also after

@@ -5,12 +5,11 @@
 //! themselves: so a permission to manage users is not one to become anybody.
 
 mod access;
-mod messages;
 mod roles;
 
 use std::collections::BTreeSet;
 
-pub use messages::*;
+use serde::{Deserialize, Serialize};
 
 use super::fields::parse_email;
 use super::operation::{By, Trail};
@@ -21,7 +20,86 @@ use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::id::UserId;
 use crate::store::Store;
-use crate::user::User;
+use crate::time::Timestamp;
+use crate::user::{User, UserStatus};
+pub use access::{UserEventList, UserEventView};
+pub use roles::{ChangeRoles, SetStatus};
+
+/// The most users, sessions or events on one page.
+pub const MAX_PAGE: u32 = 200;
+/// How many a page has when nothing is said.
+pub const DEFAULT_PAGE: u32 = 50;
+
+/// Asks for the account of an address.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct FindUser {
+    /// The address, in any spelling of it.
+    #[cfg_attr(feature = "openapi", schemars(email))]
+    pub email: String,
+}
+
+/// Asks for a page of users, the oldest accounts first.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListUsers {
+    /// The user that the last page ended with. `None` asks for the first page.
+    pub after: Option<UserId>,
+    /// How many at most: 1 to [`MAX_PAGE`]; [`DEFAULT_PAGE`] when nothing is said.
+    pub limit: Option<u32>,
+}
+
+/// What an administrator sees of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct UserView {
+    /// The id.
+    pub user_id: UserId,
+    /// The address as it was given.
+    #[cfg_attr(feature = "openapi", schemars(email))]
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When it was last logged in to.
+    pub last_login: Option<Timestamp>,
+    /// Whether the owner of the mailbox has confirmed the account.
+    pub is_verified: bool,
+    /// Whether it may be used.
+    pub status: UserStatus,
+    /// Its roles.
+    pub roles: BTreeSet<Role>,
+}
+
+impl From<&User> for UserView {
+    fn from(user: &User) -> Self {
+        Self {
+            user_id: user.id,
+            email: user.email.as_str().to_owned(),
+            name: user.name.as_str().to_owned(),
+            created_at: user.created_at,
+            last_login: user.last_login,
+            is_verified: user.is_verified,
+            status: user.status,
+            roles: user.roles.clone(),
+        }
+    }
+}
+
+/// A page of users.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct UserList {
+    /// The users.
+    pub users: Vec<UserView>,
+    /// What to ask for as [`after`](ListUsers::after) to get the next page;
+    /// `None` on the last one.
+    pub next: Option<UserId>,
+}
 
 /// How many entries a page is to have.
 pub(super) fn page_limit(asked: Option<u32>) -> Result<usize, AuthError> {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{ChangeRoles, SetStatus, UserView};
+use serde::Deserialize;
+
+use super::UserView;
 use crate::authz::{AdminPermission, Permission, Role};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
@@ -13,6 +15,29 @@ use crate::service::operation::{By, Subject, Trail};
 use crate::service::{AuthService, Authenticated, RequestContext};
 use crate::store::{RoleChange, Store, StoreError};
 use crate::user::{User, UserStatus};
+
+/// Asks for another status.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SetStatus {
+    /// The status that the account is to have.
+    pub status: UserStatus,
+}
+
+/// Asks for other roles. What is granted and revoked at once is revoked.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangeRoles {
+    /// Names of roles to add. Each must be one that the application's
+    /// [`RolePolicy`](crate::authz::RolePolicy) names.
+    #[cfg_attr(feature = "openapi", schemars(with = "Vec<Role>"))]
+    pub grant: Vec<String>,
+    /// Names of roles to take away.
+    #[cfg_attr(feature = "openapi", schemars(with = "Vec<Role>"))]
+    pub revoke: Vec<String>,
+}
 
 /// How often the undoing of an act is tried.
 const UNDO_TRIES: usize = 16;
