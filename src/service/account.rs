@@ -1,5 +1,7 @@
 //! The whole of an account: getting a copy of it, and deleting it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::fields::typed_password;
@@ -203,7 +205,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.limit_release(user, trail).await?;
 
         let checked = user.state();
-        let remove = |user: User| async move {
+        let remove = |user: Arc<User>| async move {
             self.is_not_the_last(&user).await?;
             let (state, which) = (user.exact_state(), Removal::Any);
             let removed = self.inner.store.remove_user(&state, which).await?;
@@ -212,7 +214,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let fits = |user: &User| checked.is_of(user);
         // Not if the password or the address was changed, or the account disabled
         // or deleted, since the token was checked.
-        let removed = self.on_account(user.clone(), fits, remove).await?;
+        let removed = self.on_account(auth.shared_user(), fits, remove).await?;
         removed.ok_or(AuthError::InvalidToken)?;
         self.sweep_up(user.id, GONE, trail).await;
         self.remove_pending(&user.email, trail).await;

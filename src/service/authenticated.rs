@@ -43,6 +43,11 @@ impl Authenticated {
         &self.identity.user
     }
 
+    /// The user, for what outlives the request.
+    pub(super) fn shared_user(&self) -> Arc<User> {
+        Arc::clone(&self.identity.user)
+    }
+
     /// The session that the token belongs to.
     #[must_use]
     pub fn session(&self) -> &Session {

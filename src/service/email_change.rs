@@ -1,5 +1,7 @@
 //! Another address for an account.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::fields::{parse_new_email, typed_password};
@@ -95,7 +97,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let link = self.new_link(purpose, user.state(), new, None, now)?;
         self.store_link(&link).await?;
 
-        let (service, user, trail) = (self.clone(), user.clone(), trail.clone());
+        let (service, user, trail) = (self.clone(), auth.shared_user(), trail.clone());
         place.post(async move {
             let outbox = service.outbox()?;
             let mut posts = match owner.filter(|owner| owner.id != user.id) {
@@ -151,7 +153,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
         self.limit_release(user, trail).await?;
         let to = &link.email;
-        let change = |user: User| async move {
+        let change = |user: Arc<User>| async move {
             let state = user.exact_state();
             match self.inner.store.change_email(&state, to).await? {
                 store::ChangeEmail::Changed => Ok(Some(())),
@@ -160,7 +162,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
         };
         let fits = |user: &User| link.account.is_of(user);
-        let changed = self.on_account(user.clone(), fits, change).await?;
+        let changed = self.on_account(auth.shared_user(), fits, change).await?;
         changed.ok_or(AuthError::InvalidLink)?;
         // They are dead already: the account has another address.
         let (mine, ..) = tokio::join!(

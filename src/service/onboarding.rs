@@ -142,11 +142,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             preferences: Some(preferences.clone()),
         };
         let change = &change;
-        let update = |user: User| async move {
+        let update = |user: Arc<User>| async move {
             let store = &self.inner.store;
             Ok(store.update_profile(user.id, user.version, change).await?)
         };
-        let changed = self.on_account(user.clone(), |_| true, update).await?;
+        let changed = self
+            .on_account(Arc::new(user.clone()), |_| true, update)
+            .await?;
         Ok(changed.map(|(_, user)| user.preferences))
     }
 }

@@ -1,5 +1,7 @@
 //! The caller's profile.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::fields::{parse_name, present};
@@ -89,13 +91,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
         let user = auth.user();
         let change = &change;
-        let update = |user: User| async move {
+        let update = |user: Arc<User>| async move {
             let store = &self.inner.store;
             Ok(store.update_profile(user.id, user.version, change).await?)
         };
         let fits =
             |now: &User| now.status == UserStatus::Active && now.auth_epoch == user.auth_epoch;
-        let changed = self.on_account(user.clone(), fits, update).await?;
+        let changed = self.on_account(auth.shared_user(), fits, update).await?;
         let (before, user) = changed.ok_or(AuthError::InvalidToken)?;
         if (&before.name, &before.preferences) == (&user.name, &user.preferences) {
             trail.unchanged();

@@ -156,7 +156,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let context = trail.context();
         let device = context.device(user.id);
         let hash = &hash;
-        let reset = |user: User| async move {
+        let reset = |user: Arc<User>| async move {
             let state = user.exact_state();
             let change = cleared_by_reset(&user);
             let reset = store.reset_password(&state, hash, device, &change).await;
@@ -168,8 +168,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         // The check of expiry was a while ago; what counts is when it happens.
         let fits = |user: &User| link.account.is_of(user) && link.is_live(self.now());
-        let done = self.on_account(user, fits, reset).await?;
-        let (mut user, ()) = done.ok_or(AuthError::InvalidLink)?;
+        let done = self.on_account(Arc::new(user), fits, reset).await?;
+        let (user, ()) = done.ok_or(AuthError::InvalidLink)?;
+        let mut user = Arc::unwrap_or_clone(user);
         self.sweep_up(user.id, user.auth_epoch.saturating_add(1), trail)
             .await;
         self.forgive_others(&user, device).await;

@@ -1,6 +1,8 @@
 //! Writes that rest on an account as it was read, made again when it has changed
 //! in between.
 
+use std::sync::Arc;
+
 use super::AuthService;
 use crate::clock::Clock;
 use crate::error::AuthError;
@@ -27,10 +29,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// others are quicker each time.
     pub(super) async fn on_account<T, F>(
         &self,
-        mut user: User,
+        mut user: Arc<User>,
         fits: impl Fn(&User) -> bool + Send + Sync,
-        act: impl Fn(User) -> F + Send + Sync,
-    ) -> Result<Option<(User, T)>, AuthError>
+        act: impl Fn(Arc<User>) -> F + Send + Sync,
+    ) -> Result<Option<(Arc<User>, T)>, AuthError>
     where
         T: Send,
         F: Future<Output = Result<Option<T>, AuthError>> + Send,
@@ -39,11 +41,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             if !fits(&user) {
                 return Ok(None);
             }
-            if let Some(done) = act(user.clone()).await? {
+            if let Some(done) = act(Arc::clone(&user)).await? {
                 return Ok(Some((user, done)));
             }
             match self.inner.store.user(user.id).await? {
-                Some(now) => user = now,
+                Some(now) => user = Arc::new(now),
                 None => return Ok(None),
             }
         }

@@ -75,7 +75,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // Not `try_join`: it would drop the one that is still under way.
         let (session, user) = tokio::join!(store.session(session, now), store.user(user));
         match (session?, user?) {
-            (Some(session), Some(user)) => Ok(Identity { user, session }),
+            (Some(session), Some(user)) => Ok(Identity {
+                user: Arc::new(user),
+                session,
+            }),
             _ => Err(AuthError::InvalidToken),
         }
     }

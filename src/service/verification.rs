@@ -132,7 +132,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             if !link.account.is_of(auth.user()) {
                 return Err(AuthError::InvalidLink);
             }
-            self.confirm(&link, auth.user(), trail).await?;
+            self.confirm(&link, auth.shared_user(), trail).await?;
             return Ok(VerifyOutcome::Verified(Accepted::new(
                 "Your address is confirmed.",
             )));
@@ -173,7 +173,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         drop(settled.turn);
         let (session, tokens) = self.enter(entry, context)?;
         self.open(&session).await?;
-        if let Err(error) = self.confirm(&link, &user, trail).await {
+        let user = Arc::new(user);
+        if let Err(error) = self.confirm(&link, Arc::clone(&user), trail).await {
             self.discard(&session).await;
             return Err(error);
         }
@@ -186,6 +187,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 "Your address is confirmed. Log in to go on.",
             )));
         }
+        let mut user = Arc::unwrap_or_clone(user);
         user.is_verified = true;
         trail.session(session.id);
         let device = self.new_device(&user, context);
@@ -204,15 +206,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     async fn confirm(
         &self,
         link: &OneTimeToken,
-        user: &User,
+        user: Arc<User>,
         trail: &Trail,
     ) -> Result<(), AuthError> {
-        let confirm = |user: User| async move {
+        let confirm = |user: Arc<User>| async move {
             let state = user.exact_state();
             Ok(self.inner.store.verify_email(&state).await?.then_some(()))
         };
         let fits = |user: &User| link.account.is_of(user) && !user.is_verified;
-        let confirmed = self.on_account(user.clone(), fits, confirm).await?;
+        let confirmed = self.on_account(user, fits, confirm).await?;
         confirmed.ok_or(AuthError::InvalidLink)?;
         // They are dead already: the account is verified.
         let purpose = Some(TokenPurpose::VerifyEmail);
@@ -413,14 +415,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             .await?;
         self.begin_by(&link, counted, trail).await?;
         trail.about(Some(link.account.id));
-        let remove = |user: User| async move {
+        let remove = |user: Arc<User>| async move {
             let (state, which) = (user.exact_state(), Removal::Unverified);
             Ok(store.remove_user(&state, which).await?.then_some(()))
         };
         let fits = |user: &User| link.account.is_of(user) && !user.is_verified;
         let user = store.user(link.account.id).await?;
         let user = user.ok_or(AuthError::InvalidLink)?;
-        let removed = self.on_account(user, fits, remove).await?;
+        let removed = self.on_account(Arc::new(user), fits, remove).await?;
         let (user, ()) = removed.ok_or(AuthError::InvalidLink)?;
         self.sweep_up(user.id, GONE, trail).await;
         self.remove_pending(&user.email, trail).await;

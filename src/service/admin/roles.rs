@@ -1,5 +1,7 @@
 //! Who may do what: roles, status, and that an administrator is left.
 
+use std::sync::Arc;
+
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
@@ -92,7 +94,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             grant: BTreeSet::from([role.clone()]),
             ..RoleChange::default()
         };
-        let appoint = |user: User| async move {
+        let appoint = |user: Arc<User>| async move {
             self.can_be_trusted(&user)?;
             if user.status != UserStatus::Active {
                 return Err(AuthError::AccountDisabled);
@@ -101,7 +103,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             Ok(store.change_roles(user.id, user.version, change).await?)
         };
         let fits = |user: &User| user.email.canonical() == email.canonical();
-        let changed = self.on_account(user, fits, appoint).await?;
+        let changed = self.on_account(Arc::new(user), fits, appoint).await?;
         let (before, user) = changed.ok_or(AuthError::NotFound)?;
         if before.roles == user.roles {
             trail.unchanged();
@@ -147,8 +149,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let change = self.parse_roles(&request)?;
         let user = self.find_by_id(auth, needed, id).await?;
         let change = &change;
-        let act = |user: User| self.change_roles_of(auth, user, change);
-        let changed = self.on_account(user, |_| true, act).await?;
+        let act = |user: Arc<User>| self.change_roles_of(auth, user, change);
+        let changed = self.on_account(Arc::new(user), |_| true, act).await?;
         let (before, user) = changed.ok_or(AuthError::NotFound)?;
         if before.roles == user.roles {
             trail.unchanged();
@@ -162,7 +164,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     async fn change_roles_of(
         &self,
         auth: &Authenticated,
-        user: User,
+        user: Arc<User>,
         change: &RoleChange,
     ) -> Result<Option<User>, AuthError> {
         self.outranks(auth, &user.roles)?;
@@ -351,8 +353,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         auth.require_permission(&needed.into())?;
         self.require_recent_proof(auth)?;
         let user = self.find_by_id(auth, needed, id).await?;
-        let act = |user: User| self.set_status_of(auth, user, status);
-        let changed = self.on_account(user, |_| true, act).await?;
+        let act = |user: Arc<User>| self.set_status_of(auth, user, status);
+        let changed = self.on_account(Arc::new(user), |_| true, act).await?;
         let (before, user) = changed.ok_or(AuthError::NotFound)?;
         if before.status == user.status {
             trail.unchanged();
@@ -369,7 +371,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     async fn set_status_of(
         &self,
         auth: &Authenticated,
-        user: User,
+        user: Arc<User>,
         status: UserStatus,
     ) -> Result<Option<User>, AuthError> {
         self.outranks(auth, &user.roles)?;

@@ -25,7 +25,7 @@ const SWEEP: usize = 8;
 /// A session and its user, as the store had them at one time.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    pub(crate) user: User,
+    pub(crate) user: Arc<User>,
     pub(crate) session: Session,
 }
 
@@ -319,6 +319,7 @@ mod tests {
             ip: None,
             user_agent: None,
         };
+        let user = Arc::new(user);
         Arc::new(Identity { user, session })
     }
 
