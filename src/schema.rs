@@ -79,3 +79,36 @@ described! {
         "maxProperties": MAX_PREFERENCES_VALUES,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use crate::event::{Notice, Operation};
+    use crate::mail::MailKind;
+    use crate::proof::Method;
+    use crate::user::UserStatus;
+
+    /// The values that the schema of an enum allows.
+    fn names<T: JsonSchema>() -> Vec<String> {
+        let schema = schemars::schema_for!(T).to_value();
+        let plain = schema["enum"].as_array().into_iter().flatten();
+        let described = schema["oneOf"].as_array().into_iter().flatten();
+        let described = described.map(|one| &one["const"]);
+        let names = plain.chain(described).filter_map(|name| name.as_str());
+        names.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_names_in_the_document_are_those_that_are_sent() {
+        assert_eq!(names::<ErrorCode>(), ErrorCode::ALL.map(ErrorCode::as_str));
+        assert_eq!(names::<MailKind>(), MailKind::ALL.map(MailKind::as_str));
+        assert_eq!(names::<Method>(), Method::ALL.map(Method::as_str));
+        assert_eq!(names::<Notice>(), Notice::ALL.map(Notice::as_str));
+        assert_eq!(names::<Operation>(), Operation::ALL.map(Operation::as_str));
+        assert_eq!(
+            names::<UserStatus>(),
+            UserStatus::ALL.map(UserStatus::as_str)
+        );
+    }
+}

@@ -31,7 +31,7 @@ fn smtp(url: &str, from: &str) -> Result<Arc<dyn Mailer>, Box<dyn Error>> {
 
 #[cfg(not(feature = "smtp"))]
 fn smtp(_: &str, _: &str) -> Result<Arc<dyn Mailer>, Box<dyn Error>> {
-    super::settings::not_built_in("SMTP_URL", "smtp")
+    Err("SMTP_URL needs the feature `smtp`".into())
 }
 
 /// Prints mails instead of sending them: only for trying things out, since the

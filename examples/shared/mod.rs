@@ -65,7 +65,7 @@ pub(crate) async fn run(server: impl Future<Output = Result<(), Box<dyn Error>>>
 #[cfg(not(feature = "example-metrics"))]
 mod metrics {
     pub(super) async fn serve(_: &str) -> Result<(), Box<dyn std::error::Error>> {
-        super::settings::not_built_in("METRICS_ADDR", "example-metrics")
+        Err("METRICS_ADDR needs the feature `example-metrics`".into())
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn from_env() -> Result<Self, Box<dyn Error>> {
+        all_built_in()?;
         let limits = match variable("RATE_LIMITS")?.as_deref() {
             None | Some("on") => LimitPolicy::default(),
             Some("off") => {
@@ -185,16 +186,35 @@ fn secret(text: Option<String>) -> Result<SecretBytes, Box<dyn Error>> {
     SecretBytes::from_base64(&text).map_err(|error| format!("AUTH_SECRET: {error}").into())
 }
 
-/// Tells that `variable` asks for what is not built in, and the command that builds it.
-#[cfg_attr(
-    all(feature = "mongodb", feature = "smtp", feature = "example-metrics"),
-    expect(dead_code, reason = "everything is built in")
-)]
-pub(super) fn not_built_in<T>(variable: &str, feature: &str) -> Result<T, Box<dyn Error>> {
+/// What needs more than the examples have without a flag: a variable, the feature, and
+/// whether it is built in.
+const BY_FEATURE: [(&str, &str, bool); 3] = [
+    ("MONGODB_URI", "mongodb", cfg!(feature = "mongodb")),
+    ("SMTP_URL", "smtp", cfg!(feature = "smtp")),
+    (
+        "METRICS_ADDR",
+        "example-metrics",
+        cfg!(feature = "example-metrics"),
+    ),
+];
+
+/// Refuses to go on without what the variables ask for, with the command that builds it.
+fn all_built_in() -> Result<(), Box<dyn Error>> {
+    let (mut variables, mut features) = (Vec::new(), Vec::new());
+    for (name, feature, is_built_in) in BY_FEATURE {
+        if variable(name)?.is_some() {
+            features.push(feature);
+            variables.extend((!is_built_in).then_some(name));
+        }
+    }
+    if variables.is_empty() {
+        return Ok(());
+    }
+    let (variables, features) = (variables.join(" and "), features.join(","));
     let example = env!("CARGO_BIN_NAME");
     Err(format!(
-        "{variable} is set, but what it needs is not built in: \
-         cargo run --example {example} --features {feature}"
+        "{variables}: what this needs is not built in. Start it by \
+         cargo run --example {example} --features {features}"
     )
     .into())
 }

@@ -32,7 +32,7 @@ async fn mongodb(uri: &str) -> Result<Arc<dyn Store>, Box<dyn Error>> {
 
 #[cfg(not(feature = "mongodb"))]
 async fn mongodb(_: &str) -> Result<Arc<dyn Store>, Box<dyn Error>> {
-    super::settings::not_built_in("MONGODB_URI", "mongodb")
+    Err("MONGODB_URI needs the feature `mongodb`".into())
 }
 
 #[cfg(feature = "metrics")]

@@ -23,8 +23,7 @@ named! {
         MalformedRequest => "malformed_request",
         /// 401: email and password do not belong together.
         InvalidCredentials => "invalid_credentials",
-        /// 401: no token, or one that is not live; or the link of a mail that is
-        /// not valid.
+        /// 401: no access or refresh token, or one that is not live.
         InvalidToken => "invalid_token",
         /// 401: the link of a mail is not valid, or not any more.
         InvalidLink => "invalid_link",
@@ -131,7 +130,7 @@ pub struct Problem {
     code: ProblemCode,
     detail: Option<&'static str>,
     errors: Vec<Violation>,
-    methods: Vec<Method>,
+    methods: Option<Vec<Method>>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -143,7 +142,7 @@ impl Problem {
             code,
             detail: None,
             errors: Vec::new(),
-            methods: Vec::new(),
+            methods: None,
             headers: Vec::new(),
         }
     }
@@ -186,7 +185,7 @@ impl Problem {
     pub fn into_response(self) -> Response<Bytes> {
         let status = self.code.status();
         let detail = self.detail.unwrap_or(self.code.detail());
-        let body = ProblemBody::new(self.code, detail, &self.errors, &self.methods);
+        let body = ProblemBody::new(self.code, detail, &self.errors, self.methods.as_deref());
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = respond(status, "application/problem+json", body);
         response.headers_mut().extend(self.headers);
@@ -216,8 +215,8 @@ pub(super) struct ProblemBody<'a> {
     errors: &'a [Violation],
     /// The methods by which the user can prove again who they are. Only with
     /// `recent_login_required`.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    methods: &'a [Method],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    methods: Option<&'a [Method]>,
 }
 
 impl<'a> ProblemBody<'a> {
@@ -225,7 +224,7 @@ impl<'a> ProblemBody<'a> {
         code: ProblemCode,
         detail: &'a str,
         errors: &'a [Violation],
-        methods: &'a [Method],
+        methods: Option<&'a [Method]>,
     ) -> Self {
         let status = code.status();
         Self {
@@ -270,7 +269,10 @@ impl From<AuthError> for Problem {
             None => problem,
         };
         match error {
-            AuthError::RecentLoginRequired { methods } => Self { methods, ..problem },
+            AuthError::RecentLoginRequired { methods } => Self {
+                methods: Some(methods),
+                ..problem
+            },
             AuthError::Validation(violations) => Self {
                 errors: violations.as_slice().to_vec(),
                 ..problem

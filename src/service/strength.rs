@@ -52,9 +52,8 @@ pub struct PasswordStrength {
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// What the policy says of a password that is being typed, for a form to
-    /// show. A password that is set is checked again, also against breached ones,
-    /// too, which are not looked up here: what somebody is still typing is
-    /// nobody else's business.
+    /// show. A password that is set is checked again, then also against breached
+    /// ones: a password that is still being typed is not sent anywhere.
     ///
     /// Nothing is kept, and only a refusal makes an event.
     ///

@@ -20,8 +20,8 @@ pub const MAX_ACCESS_TOKEN_BYTES: usize = 4096;
 /// differ by. It lengthens no token's life.
 const CLOCK_SKEW_SECONDS: i64 = 60;
 
-/// What an access token says. All of it is required, and nothing else may be
-/// in it: a restriction that is not understood, such as `nbf`, is not ignored.
+/// What an access token says. All of it is required, except `auth_time` and `amr`, and nothing
+/// else may be in it: a restriction that is not understood, such as `nbf`, is not ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
@@ -51,9 +51,13 @@ pub struct Claims {
         skip_serializing_if = "Option::is_none"
     )]
     pub auth_time: Option<u64>,
-    /// The methods by which they proved it (RFC 8176). Absent from tokens of earlier
-    /// versions.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// The methods by which they proved it (RFC 8176), except those that this version does
+    /// not know. Absent from tokens of earlier versions.
+    #[serde(
+        default,
+        deserialize_with = "known_methods",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub amr: Vec<Method>,
     /// What it may be used for.
     pub typ: TokenKind,
@@ -248,4 +252,10 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> 
 /// The same, of a claim that may be absent, but not `null`.
 fn some_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     seconds(deserializer).map(Some)
+}
+
+/// The methods that this version knows: a later one may have made the token.
+fn known_methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Method>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
 }

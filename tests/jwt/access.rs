@@ -3,6 +3,7 @@
 #![expect(clippy::string_slice, reason = "tokens are ASCII")]
 
 use admittance::error::AuthError;
+use admittance::proof::Method;
 use admittance::time::Timestamp;
 use admittance::token::{Keyring, MAX_ACCESS_TOKEN_BYTES, Verifier};
 use proptest::prelude::*;
@@ -228,6 +229,11 @@ fn every_claim_but_those_of_proofs_is_required_and_no_other_is_accepted() {
         let null = payload_with(claim, Value::Null);
         assert!(refused(&keyring, &resigned(&header, &null)), "{claim}");
     }
+    // A later version may know more methods.
+    let later = payload_with("amr", json!(["pwd", "otp"]));
+    let token = resigned(&header, &later);
+    let read = keyring.verify(&token, ISSUER, AUDIENCE, now());
+    assert_eq!(read.unwrap().amr, [Method::Password]);
     // `nbf` would be a restriction, and is not silently ignored.
     for (claim, value) in [("nbf", json!(NOW)), ("admin", json!(true)), ("", json!(1))] {
         let more = payload_with(claim, value);

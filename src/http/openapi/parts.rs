@@ -66,7 +66,7 @@ pub(in crate::http) fn about_a_user(summary: &'static str) -> Operation {
     operation(summary).id::<UserId>("id", "The account's `user_id`.")
 }
 
-/// Says how recently the password must have been given, if the settings demand it.
+/// Says how recent the last proof must be, if the settings require a recent one.
 pub(in crate::http) fn with_recent_login(operation: Operation, facts: &Facts<'_>) -> Operation {
     let Some(max_age) = facts.config.recent_login_for_administration else {
         return operation;

@@ -77,9 +77,9 @@ fn example(code: ProblemCode) -> Value {
         ProblemCode::ValidationFailed => examples::violations(),
         _ => Vec::new(),
     };
-    let methods: &[Method] = match code {
-        ProblemCode::RecentLoginRequired => &[Method::Password],
-        _ => &[],
+    let methods: Option<&[Method]> = match code {
+        ProblemCode::RecentLoginRequired => Some(&[Method::Password]),
+        _ => None,
     };
     let body = ProblemBody::new(code, code.detail(), &errors, methods);
     serde_json::to_value(body).unwrap_or_default()

@@ -47,8 +47,8 @@ pub trait BreachCheck: Send + Sync + 'static {
     /// Whether the password in `query` is known to have leaked.
     ///
     /// It runs in a task of its own, which ends after
-    /// [`timeout`](crate::config::BreachPolicy::timeout) at its next `await`; a
-    /// panic in it counts as a failure.
+    /// [`timeout`](crate::config::BreachPolicy::timeout), or when the client that caused it
+    /// disconnects, at its next `await`; a panic in it counts as a failure.
     ///
     /// # Errors
     ///

@@ -256,8 +256,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok(RoleChange { grant, revoke })
     }
 
-    /// Refuses an administrator who has not given the password as recently as
-    /// the settings demand.
+    /// Refuses an administrator whose last proof is older than the settings allow.
     fn require_recent_proof(&self, auth: &Authenticated) -> Result<(), AuthError> {
         match self.config().recent_login_for_administration {
             Some(max_age) => auth.require_recent_login(max_age),

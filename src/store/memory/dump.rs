@@ -66,7 +66,7 @@ fn user(user: &User) -> String {
         name.as_str(),
         password_hash
             .as_ref()
-            .map_or("", PasswordHash::expose_secret),
+            .map_or("-", PasswordHash::expose_secret),
         preferences.as_map(),
     )
 }
