@@ -12,116 +12,106 @@ use crate::error::{AuthError, ErrorCode, Violation};
 use crate::named::named;
 use crate::proof::Method;
 
-named! {
-    /// The stable `code` of a problem.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-    #[cfg_attr(feature = "openapi", schemars(rename_all = "snake_case"))]
-    #[non_exhaustive]
-    pub enum ProblemCode {
-        /// 400: not JSON, a duplicate or unknown field, a wrong type.
-        MalformedRequest => "malformed_request",
-        /// 401: email and password do not belong together.
-        InvalidCredentials => "invalid_credentials",
-        /// 401: no access or refresh token, or one that is not live.
-        InvalidToken => "invalid_token",
-        /// 401: the link of a mail is not valid, or not any more.
-        InvalidLink => "invalid_link",
-        /// 401: the link of a mail needs a live session of the account, or its
-        /// password.
-        ProofRequired => "proof_required",
-        /// 403: the session's proofs are too old; `POST /reauthenticate` is the
-        /// way on.
-        RecentLoginRequired => "recent_login_required",
-        /// 403: the permission is missing.
-        Forbidden => "forbidden",
-        /// 404: no such thing, or not the caller's.
-        NotFound => "not_found",
-        /// 405: the path has other methods, listed in `Allow`.
-        MethodNotAllowed => "method_not_allowed",
-        /// 408: the body took too long.
-        RequestTimeout => "request_timeout",
-        /// 409: another account has this email address.
-        EmailTaken => "email_taken",
-        /// 409: nobody would be left who may grant roles.
-        LastAdministrator => "last_administrator",
-        /// 409: nobody has confirmed the account's address.
-        NotVerified => "not_verified",
-        /// 409: the account is disabled.
-        AccountDisabled => "account_disabled",
-        /// 413: the body is larger than accepted.
-        PayloadTooLarge => "payload_too_large",
-        /// 415: the body is not declared as JSON in UTF-8.
-        UnsupportedMediaType => "unsupported_media_type",
-        /// 422: fields break rules, all listed in `errors`.
-        ValidationFailed => "validation_failed",
-        /// 429: too many attempts; `Retry-After` says how long to wait.
-        RateLimited => "rate_limited",
-        /// 500: something failed within.
-        Internal => "internal",
-        /// 503: more work is waiting than can be done; `Retry-After` says how long
-        /// to wait.
-        Overloaded => "overloaded",
-        /// 503: something that is needed does not answer; `Retry-After` says how
-        /// long to wait.
-        Unavailable => "unavailable",
-    }
+/// Declares the codes: each with its name, its status, and its words for a person.
+macro_rules! problems {
+    ($($(#[$doc:meta])* $code:ident => $name:literal, $status:ident, $words:literal;)+) => {
+        named! {
+            /// The stable `code` of a problem.
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+            #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+            #[cfg_attr(feature = "openapi", schemars(rename_all = "snake_case"))]
+            #[non_exhaustive]
+            pub enum ProblemCode {
+                $($(#[$doc])* $code => $name,)+
+            }
+        }
+
+        impl ProblemCode {
+            /// The status that it is sent with.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$code => StatusCode::$status,)+
+                }
+            }
+
+            pub(super) const fn detail(self) -> &'static str {
+                match self {
+                    $(Self::$code => $words,)+
+                }
+            }
+        }
+    };
 }
 
-impl ProblemCode {
-    /// The status that it is sent with.
-    #[must_use]
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::MalformedRequest => StatusCode::BAD_REQUEST,
-            Self::InvalidCredentials
-            | Self::InvalidToken
-            | Self::InvalidLink
-            | Self::ProofRequired => StatusCode::UNAUTHORIZED,
-            Self::RecentLoginRequired | Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::EmailTaken
-            | Self::LastAdministrator
-            | Self::NotVerified
-            | Self::AccountDisabled => StatusCode::CONFLICT,
-            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::ValidationFailed => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    pub(super) const fn detail(self) -> &'static str {
-        match self {
-            Self::MalformedRequest => "The request is malformed.",
-            Self::InvalidCredentials => "The email address or the password is wrong.",
-            Self::InvalidToken => "Log in to continue.",
-            Self::InvalidLink => "This link is no longer valid. Request a new one.",
-            Self::ProofRequired => {
-                "Log in to this account first, or enter the password that it was registered with."
-            }
-            Self::RecentLoginRequired => "Prove your identity again to do this.",
-            Self::Forbidden => "You do not have permission to do this.",
-            Self::NotFound => "Not found.",
-            Self::MethodNotAllowed => "This path does not support that method.",
-            Self::RequestTimeout => "The request took too long. Try again.",
-            Self::EmailTaken => "There is already an account with this email address.",
-            Self::LastAdministrator => "At least one active account must be able to grant roles.",
-            Self::NotVerified => "The address of this account is not confirmed yet.",
-            Self::AccountDisabled => "This account is disabled. Enable it first.",
-            Self::PayloadTooLarge => "The request is too large.",
-            Self::UnsupportedMediaType => "Send application/json in UTF-8.",
-            Self::ValidationFailed => "Some fields are not valid.",
-            Self::RateLimited => "Too many attempts. Wait a little and try again.",
-            Self::Internal => "Something went wrong. Try again later.",
-            Self::Overloaded => "The server is busy. Wait a little and try again.",
-            Self::Unavailable => "This is not available right now. Wait a little and try again.",
-        }
-    }
+problems! {
+    /// 400: not JSON, a duplicate or unknown field, a wrong type.
+    MalformedRequest => "malformed_request", BAD_REQUEST,
+        "The request is malformed.";
+    /// 401: email and password do not belong together.
+    InvalidCredentials => "invalid_credentials", UNAUTHORIZED,
+        "The email address or the password is wrong.";
+    /// 401: no access or refresh token, or one that is not live.
+    InvalidToken => "invalid_token", UNAUTHORIZED,
+        "Log in to continue.";
+    /// 401: the link of a mail is not valid, or not any more.
+    InvalidLink => "invalid_link", UNAUTHORIZED,
+        "This link is no longer valid. Request a new one.";
+    /// 401: the link of a mail needs a live session of the account, or its
+    /// password.
+    ProofRequired => "proof_required", UNAUTHORIZED,
+        "Log in to this account first, or enter the password that it was registered with.";
+    /// 403: the session's proofs are too old; `POST /reauthenticate` is the
+    /// way on.
+    RecentLoginRequired => "recent_login_required", FORBIDDEN,
+        "Prove your identity again to do this.";
+    /// 403: the permission is missing.
+    Forbidden => "forbidden", FORBIDDEN,
+        "You do not have permission to do this.";
+    /// 404: no such thing, or not the caller's.
+    NotFound => "not_found", NOT_FOUND,
+        "Not found.";
+    /// 405: the path has other methods, listed in `Allow`.
+    MethodNotAllowed => "method_not_allowed", METHOD_NOT_ALLOWED,
+        "This path does not support that method.";
+    /// 408: the body took too long.
+    RequestTimeout => "request_timeout", REQUEST_TIMEOUT,
+        "The request took too long. Try again.";
+    /// 409: another account has this email address.
+    EmailTaken => "email_taken", CONFLICT,
+        "There is already an account with this email address.";
+    /// 409: nobody would be left who may grant roles.
+    LastAdministrator => "last_administrator", CONFLICT,
+        "At least one active account must be able to grant roles.";
+    /// 409: nobody has confirmed the account's address.
+    NotVerified => "not_verified", CONFLICT,
+        "The address of this account is not confirmed yet.";
+    /// 409: the account is disabled.
+    AccountDisabled => "account_disabled", CONFLICT,
+        "This account is disabled. Enable it first.";
+    /// 413: the body is larger than accepted.
+    PayloadTooLarge => "payload_too_large", PAYLOAD_TOO_LARGE,
+        "The request is too large.";
+    /// 415: the body is not declared as JSON in UTF-8.
+    UnsupportedMediaType => "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE,
+        "Send application/json in UTF-8.";
+    /// 422: fields break rules, all listed in `errors`.
+    ValidationFailed => "validation_failed", UNPROCESSABLE_ENTITY,
+        "Some fields are not valid.";
+    /// 429: too many attempts; `Retry-After` says how long to wait.
+    RateLimited => "rate_limited", TOO_MANY_REQUESTS,
+        "Too many attempts. Wait a little and try again.";
+    /// 500: something failed within.
+    Internal => "internal", INTERNAL_SERVER_ERROR,
+        "Something went wrong. Try again later.";
+    /// 503: more work is waiting than can be done; `Retry-After` says how long
+    /// to wait.
+    Overloaded => "overloaded", SERVICE_UNAVAILABLE,
+        "The server is busy. Wait a little and try again.";
+    /// 503: something that is needed does not answer; `Retry-After` says how
+    /// long to wait.
+    Unavailable => "unavailable", SERVICE_UNAVAILABLE,
+        "This is not available right now. Wait a little and try again.";
 }
 
 /// An error as it is answered. It never carries the text of a failure within.
@@ -242,27 +232,18 @@ impl<'a> ProblemBody<'a> {
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         let wait = error.retry_after();
-        let problem = match error.code() {
-            ErrorCode::ValidationFailed => Self::new(ProblemCode::ValidationFailed),
-            ErrorCode::EmailTaken => Self::new(ProblemCode::EmailTaken),
-            ErrorCode::InvalidCredentials => Self::new(ProblemCode::InvalidCredentials)
-                .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-            ErrorCode::InvalidToken => Self::bad_token(),
-            ErrorCode::InvalidLink => Self::new(ProblemCode::InvalidLink)
-                .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-            ErrorCode::ProofRequired => Self::new(ProblemCode::ProofRequired)
-                .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-            ErrorCode::RecentLoginRequired => Self::new(ProblemCode::RecentLoginRequired),
-            ErrorCode::Forbidden => Self::new(ProblemCode::Forbidden),
-            ErrorCode::NotFound => Self::new(ProblemCode::NotFound),
-            ErrorCode::LastAdministrator => Self::new(ProblemCode::LastAdministrator),
-            ErrorCode::NotVerified => Self::new(ProblemCode::NotVerified),
-            ErrorCode::AccountDisabled => Self::new(ProblemCode::AccountDisabled),
-            ErrorCode::RateLimited => Self::new(ProblemCode::RateLimited),
-            ErrorCode::Overloaded => Self::new(ProblemCode::Overloaded),
+        let code = match error.code() {
             // The client has disconnected, so nobody reads this answer.
-            ErrorCode::Unavailable | ErrorCode::Abandoned => Self::new(ProblemCode::Unavailable),
-            ErrorCode::Internal => Self::new(ProblemCode::Internal),
+            ErrorCode::Abandoned => ProblemCode::Unavailable,
+            // Codes of the service have the same name here.
+            code => code.as_str().parse().unwrap_or(ProblemCode::Internal),
+        };
+        let problem = match code {
+            ProblemCode::InvalidToken => Self::bad_token(),
+            code if code.status() == StatusCode::UNAUTHORIZED => {
+                Self::new(code).header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+            }
+            code => Self::new(code),
         };
         let problem = match wait {
             Some(wait) => problem.header(header::RETRY_AFTER, whole_seconds(wait).into()),
@@ -287,4 +268,17 @@ fn whole_seconds(wait: Duration) -> u64 {
     u64::try_from(wait.as_millis().div_ceil(1000))
         .unwrap_or(u64::MAX)
         .max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_of_the_service_has_a_problem_of_its_name() {
+        for code in ErrorCode::ALL {
+            let problem = code.as_str().parse::<ProblemCode>();
+            assert_eq!(problem.is_ok(), code != ErrorCode::Abandoned, "{code:?}");
+        }
+    }
 }
