@@ -1,8 +1,8 @@
-//! A whole store over maps, to begin your own from: `cargo run --example custom_store`.
+//! A complete store over maps, as a start for your own: `cargo run --example custom_store`.
 //!
-//! Each method is one act under one lock. What an act does to a record is a function of the
-//! library: on `User`, `Session`, `Quota` and so on. A store over a database does the same in
-//! one statement. `tests/custom_store.rs` runs the conformance suite on it.
+//! Each method is one act under one lock. The functions on `User`, `Session`, `Quota` and so
+//! on define what an act does to a record. A store over a database does the same in one
+//! statement. `tests/custom_store.rs` runs the conformance suite on it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
@@ -28,7 +28,7 @@ use admittance::user::{
 use admittance::{AuthConfig, AuthService, Keyring, RegisterRequest, RequestContext, SecretBytes};
 use async_trait::async_trait;
 
-/// Everything, in maps.
+/// The tables.
 #[derive(Debug, Default)]
 struct Tables {
     users: BTreeMap<UserId, User>,
@@ -39,7 +39,7 @@ struct Tables {
     events: BTreeMap<EventId, AuditRecord>,
 }
 
-/// The store. It has no bounds: expired rows and those of strangers stay for ever.
+/// The store. Its tables are not bounded, and expired rows are never removed.
 #[derive(Debug, Default)]
 pub(crate) struct MapStore(Mutex<Tables>);
 
@@ -50,12 +50,12 @@ impl MapStore {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does `act` to the user; `None` if there is no such user.
+    /// Applies `act` to the user; `None` if there is no such user.
     fn user_mut<T>(&self, id: UserId, act: impl FnOnce(&mut User) -> T) -> Option<T> {
         self.tables().users.get_mut(&id).map(act)
     }
 
-    /// Does `act` to the user, and returns the user if it did.
+    /// Applies `act` to the user, and returns the user if it changed.
     fn changed(
         &self,
         id: UserId,
@@ -73,7 +73,7 @@ impl Tables {
     }
 }
 
-/// Removes what `is_meant` says, and returns how many there were.
+/// Removes the rows for which `is_meant` returns `true`, and returns their number.
 fn remove<K: Ord, V>(rows: &mut BTreeMap<K, V>, is_meant: impl Fn(&V) -> bool) -> u64 {
     let before = rows.len();
     rows.retain(|_, row| !is_meant(row));
@@ -436,7 +436,7 @@ impl AuditStore for MapStore {
     }
 }
 
-/// Registers somebody over it.
+/// Registers a user.
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let secret = SecretBytes::from_base64("bm90IGEgc2VjcmV0LCBvbmx5IGZvciB0aGlzIGV4YW1wbGU=")?;

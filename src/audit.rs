@@ -106,7 +106,7 @@ pub struct AuditRecord {
     pub class: AuditClass,
     /// When it ended, the last time.
     pub at: Timestamp,
-    /// What was done.
+    /// The operation.
     pub operation: Operation,
     /// `None` when it succeeded.
     pub refused: Option<ErrorCode>,
@@ -114,9 +114,9 @@ pub struct AuditRecord {
     pub notices: Notices,
     /// Who did it, if it was somebody else than that user.
     pub actor_id: Option<UserId>,
-    /// Which session it was about.
+    /// The session, if it concerned one.
     pub session_id: Option<SessionId>,
-    /// Which mail it was about.
+    /// The kind of mail, if it concerned one.
     pub mail: Option<MailKind>,
     /// The client's address, the last time.
     pub ip: Option<IpAddr>,

@@ -208,7 +208,7 @@ impl fmt::Display for Notices {
 pub struct AuthEvent {
     /// When it ended.
     pub at: Timestamp,
-    /// What was done.
+    /// The operation.
     pub operation: Operation,
     /// `None` when it succeeded.
     pub refused: Option<ErrorCode>,
@@ -220,9 +220,9 @@ pub struct AuthEvent {
     pub user_id: Option<UserId>,
     /// The administrator who performed the operation on that user, if any.
     pub actor_id: Option<UserId>,
-    /// Which session it was about.
+    /// The session, if it concerned one.
     pub session_id: Option<SessionId>,
-    /// Which mail it was about.
+    /// The kind of mail, if it concerned one.
     pub mail: Option<MailKind>,
     /// The client's address.
     pub ip: Option<IpAddr>,

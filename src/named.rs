@@ -1,14 +1,14 @@
-//! Enums whose values have names: in JSON, in stores, in events and in metrics.
+//! Enums with a stable name for each value, in JSON, stores, events and metrics.
 
-/// A name that no value has.
+/// The error for a name that no value has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no value has this name")]
 pub struct UnknownName;
 
-/// Declares an enum of which each value has a name: `ALL`, `as_str`, and `FromStr` and
-/// serde by the name. `"new" | "former"` also reads the name of an earlier version.
+/// Declares an enum with a name for each value: implements `ALL`, `as_str`, `FromStr` and
+/// serde by the names. `"new" | "former"` also accepts the name of an earlier version.
 ///
-/// serde is not derived: a derived enum would also take `{"name": null}`.
+/// serde is not derived, because a derived enum would also accept `{"name": null}`.
 macro_rules! named {
     (
         $(#[$meta:meta])*

@@ -1,4 +1,4 @@
-//! Proofs: what somebody has shown to get in, and when.
+//! Proofs of identity.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::named::named;
 use crate::time::Timestamp;
 
 named! {
-    /// A way to show who one is, by its name in RFC 8176 where that has one.
+    /// A method of authentication, with its name in RFC 8176 if it has one.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
     #[non_exhaustive]
@@ -17,12 +17,12 @@ named! {
     }
 }
 
-/// That somebody has shown who they are.
+/// A successful authentication by one method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// How.
+    /// The method.
     pub method: Method,
-    /// When.
+    /// The time of the authentication.
     pub at: Timestamp,
 }
 
@@ -37,9 +37,9 @@ impl Proof {
     }
 }
 
-/// The proofs that a session rests on: of each method the newest.
+/// The proofs by which a session was opened: the newest one of each method.
 ///
-/// A refresh keeps them and their times.
+/// A refresh keeps the proofs and their times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proofs(Vec<Proof>);
 
@@ -49,14 +49,14 @@ impl Proofs {
         self.0.iter().copied()
     }
 
-    /// The methods, each once: `amr` of RFC 8176.
+    /// The distinct methods: the claim `amr` of RFC 8176.
     #[must_use]
     pub fn methods(&self) -> Vec<Method> {
         self.iter().map(|proof| proof.method).collect()
     }
 
-    /// The time of the newest proof: `auth_time` of OpenID Connect Core 1.0, §2. `None`
-    /// without any.
+    /// The time of the newest proof, or `None` without any: the claim `auth_time` of OpenID
+    /// Connect Core 1.0, §2.
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
         self.iter().map(|proof| proof.at).max()
@@ -64,8 +64,8 @@ impl Proofs {
 
     /// Returns `true` if a proof is at most `max_age` older than `now`.
     ///
-    /// One that seems to be given later than now, since a clock was turned back, counts
-    /// only up to `max_age` ahead.
+    /// After a clock was set back, a proof may be later than `now`. It counts as recent up to
+    /// `max_age` ahead.
     #[must_use]
     pub fn is_recent(&self, max_age: Duration, now: Timestamp) -> bool {
         self.newest()

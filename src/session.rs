@@ -41,7 +41,7 @@ pub struct Session {
     pub refresh_counter: u64,
     /// Where it was opened from.
     pub ip: Option<IpAddr>,
-    /// What it was opened with.
+    /// The client's `User-Agent` when it was opened.
     pub user_agent: Option<String>,
 }
 

@@ -45,7 +45,7 @@ pub struct User {
     pub roles: BTreeSet<Role>,
     /// The application's own settings for this user.
     pub preferences: Preferences,
-    /// Whether the account may be used.
+    /// Whether the account is active.
     pub status: UserStatus,
     /// Goes up by one when every session and token made before must end.
     /// Setting a new password and raising it are one write.

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 /// The sender where `MAIL_FROM` is not set.
 pub(crate) const DEFAULT_FROM: &str = "Exam simulator <no-reply@localhost>";
 
-/// The mailer for `SMTP_URL` (`smtp://host:port`) and `MAIL_FROM`: over SMTP where
-/// there is a server, else to the terminal.
+/// The mailer for `SMTP_URL` (`smtp://host:port`) and `MAIL_FROM`. Without `SMTP_URL`, mails
+/// are printed.
 pub(crate) fn mailer(
     smtp_url: Option<&str>,
     from: &str,

@@ -186,8 +186,7 @@ fn secret(text: Option<String>) -> Result<SecretBytes, Box<dyn Error>> {
     SecretBytes::from_base64(&text).map_err(|error| format!("AUTH_SECRET: {error}").into())
 }
 
-/// What needs more than the examples have without a flag: a variable, the feature, and
-/// whether it is built in.
+/// The variables that require a feature, and whether it is built in.
 const BY_FEATURE: [(&str, &str, bool); 3] = [
     ("MONGODB_URI", "mongodb", cfg!(feature = "mongodb")),
     ("SMTP_URL", "smtp", cfg!(feature = "smtp")),
@@ -198,7 +197,7 @@ const BY_FEATURE: [(&str, &str, bool); 3] = [
     ),
 ];
 
-/// Refuses to go on without what the variables ask for, with the command that builds it.
+/// Returns an error with the command to type if a variable requires a missing feature.
 fn all_built_in() -> Result<(), Box<dyn Error>> {
     let (mut variables, mut features) = (Vec::new(), Vec::new());
     for (name, feature, is_built_in) in BY_FEATURE {

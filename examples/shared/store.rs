@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use admittance::store::{MemoryStore, Store};
 
-/// The store for `MONGODB_URI`, and where it keeps things, in words.
+/// The store for `MONGODB_URI`, and a description of it for people.
 pub(crate) async fn open(
     mongodb_uri: Option<&str>,
 ) -> Result<(Arc<dyn Store>, &'static str), Box<dyn Error>> {

@@ -198,7 +198,7 @@ pub(super) struct ProblemBody<'a> {
     /// What went wrong, for programs.
     #[cfg_attr(feature = "openapi", schemars(with = "ProblemCode"))]
     code: &'a str,
-    /// A sentence for a person.
+    /// A message for the user.
     detail: &'a str,
     /// All broken rules, field by field. Only with `validation_failed`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]

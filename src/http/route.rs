@@ -1,4 +1,4 @@
-//! Paths, and the methods that each has.
+//! Paths and their methods.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use super::problem::{Problem, ProblemCode};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Route {
-    /// What is in braces stands for one segment.
+    /// A name in braces matches one segment.
     pub path: &'static str,
     /// `HEAD` goes with `GET`.
     pub methods: Vec<(Method, Endpoint)>,
@@ -42,7 +42,7 @@ static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     routes
 });
 
-/// Every route, whatever the settings switch on.
+/// All routes, including those that the settings disable.
 #[doc(hidden)]
 #[must_use]
 pub fn routes() -> &'static [Route] {
@@ -50,7 +50,7 @@ pub fn routes() -> &'static [Route] {
 }
 
 impl Route {
-    /// Whether the settings switch it on.
+    /// Whether the settings enable it.
     pub(super) fn is_on(&self, config: &HttpConfig) -> bool {
         if self.path.starts_with("/admin/") {
             return config.admin;

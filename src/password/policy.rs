@@ -51,13 +51,13 @@ pub struct PasswordFault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PasswordAssessment {
-    /// zxcvbn's score: 0, among the first to be tried, to 4, out of reach.
+    /// The score by zxcvbn, from 0 (very weak) to 4 (very strong).
     pub score: u8,
     /// All rules that it breaks; none when it may be used.
     pub faults: Vec<PasswordFault>,
-    /// What makes it easy to guess, in a sentence.
+    /// Why it is easy to guess.
     pub warning: Option<String>,
-    /// What would make it harder to guess, in sentences.
+    /// How to make it harder to guess.
     pub suggestions: Vec<String>,
 }
 

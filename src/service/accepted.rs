@@ -1,12 +1,12 @@
-//! The answer of operations that may send a mail.
+//! The answer of operations that only confirm with a sentence.
 use serde::{Deserialize, Serialize};
 
-/// It was taken in hand, and this is all there is to say.
+/// The request was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Accepted {
-    /// A sentence for a person.
+    /// A message for the user.
     pub message: String,
 }
 

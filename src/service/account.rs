@@ -30,48 +30,47 @@ pub struct DeleteAccount {
     pub current_password: Password,
 }
 
-/// All that is stored of a user, but for what would let others in: of the
-/// password and of links only what kind they are.
+/// Everything that is stored about a user, except secrets: of the password and of links
+/// it has only the kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AccountExport {
-    /// When this was put together.
+    /// The time of the export.
     pub exported_at: Timestamp,
     /// The profile.
     pub profile: Profile,
     /// The form of the address under which it is unique.
     #[cfg_attr(feature = "openapi", schemars(email))]
     pub email_canonical: String,
-    /// Whether the account may be used.
+    /// Whether the account is active.
     pub status: UserStatus,
     /// How the password is hashed, such as `argon2id`; `None` without a password.
     pub password_scheme: Option<String>,
-    /// How many devices are remembered, each by a digest only.
+    /// The number of remembered devices. Only digests of them are stored.
     pub remembered_devices: usize,
     /// The live sessions.
     pub sessions: Vec<SessionView>,
-    /// The links that are still good.
+    /// The links that are still valid.
     pub links: Vec<LinkView>,
-    /// What was kept of the user's events, the newest first; absent when the
-    /// service keeps none.
+    /// The user's recorded events, the newest first; absent without an audit log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<EventView>>,
 }
 
-/// What a user sees of a link that was mailed.
+/// A mailed link, as the account's owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LinkView {
-    /// What it is for.
+    /// The purpose of the link.
     pub purpose: TokenPurpose,
-    /// Where it was mailed to.
+    /// The address that it was mailed to.
     #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 

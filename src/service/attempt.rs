@@ -65,7 +65,7 @@ pub(super) struct CorrectPassword {
     pub(super) turn: Option<Turn>,
     /// `true` if the hash differs in kind from one made now.
     pub(super) is_outdated: bool,
-    /// What the door takes.
+    /// The proof, for the door.
     pub(super) proof: Proof,
     /// The key of the budget for correct passwords.
     success: LimitKey,

@@ -43,7 +43,7 @@ impl Authenticated {
         &self.identity.user
     }
 
-    /// The user, for what outlives the request.
+    /// The user, shared.
     pub(super) fn shared_user(&self) -> Arc<User> {
         Arc::clone(&self.identity.user)
     }
@@ -78,8 +78,8 @@ impl Authenticated {
     }
 
     /// Requires that the owner proved who they are within the last `max_age` before the
-    /// token was checked, for what a stolen or forgotten session must not do (ASVS 7.5.3).
-    /// A refresh is no proof; [`AuthService::reauthenticate`] takes one again.
+    /// token was checked, for operations that a stolen or unattended session must not perform
+    /// (ASVS 7.5.3). A refresh is not a proof; [`AuthService::reauthenticate`] takes a new one.
     ///
     /// # Errors
     ///

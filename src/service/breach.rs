@@ -20,8 +20,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Whether `password` is known to have leaked; `false` when nobody can say
-    /// and that is accepted, or when the service has no source. The question is given up
-    /// when the caller is gone.
+    /// and that is accepted, or when the service has no source. The lookup is cancelled when
+    /// the caller disconnects.
     pub(super) async fn is_breached(
         &self,
         password: &NormalizedPassword,

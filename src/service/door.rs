@@ -1,9 +1,9 @@
 //! The one door: here, and nowhere else, proofs become a session.
 //!
-//! A way in checks what it is given and gets proofs. The door asks the gates that hold
-//! for every way. A session counts only once the store has confirmed that the account is
-//! as it was when the proofs were given; each way does that by the one act that its
-//! operation rests on, since only this act decides.
+//! A way in checks credentials and gets a proof. The door checks what holds for every way
+//! in. The session is valid only once the store has confirmed that the account has not
+//! changed since the proof; each way in does that in the one act of the store that its
+//! operation depends on.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 use crate::token::{Claims, RefreshClaims, TokenKind};
 use crate::user::{User, UserStatus};
 
-/// What a client keeps of a session.
+/// The tokens of a session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -29,11 +29,11 @@ pub struct Tokens {
     pub token: AccessToken,
     /// Always `Bearer` (RFC 6750).
     pub token_type: TokenType,
-    /// How long `token` is good, in seconds.
+    /// The lifetime of `token`, in seconds.
     pub expires_in: u64,
-    /// Gets new tokens, once.
+    /// Can be exchanged for new tokens once.
     pub refresh_token: RefreshToken,
-    /// How long a client may keep them.
+    /// How long a client may store them.
     #[serde(skip)]
     #[cfg_attr(
         not(feature = "http"),
@@ -42,13 +42,13 @@ pub struct Tokens {
     pub(crate) keeping: Keeping,
 }
 
-/// How long a client keeps its tokens, if nothing refreshes them.
+/// How long a client stores its tokens if it does not refresh them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Keeping {
     /// Until the client is closed: the session is a [`short`](Session::short) one.
     #[default]
     Short,
-    /// For this many seconds, when the session ends unless it is refreshed.
+    /// For this many seconds, until the session expires unless it is refreshed.
     Seconds(u64),
 }
 
@@ -60,7 +60,7 @@ pub enum TokenType {
     Bearer,
 }
 
-/// What a way in has proved about an account, and the session that it asks for.
+/// What a way in has proved, and the session that it requests.
 pub(super) struct Entry<'a> {
     user: &'a User,
     proofs: Proofs,
@@ -70,7 +70,7 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// The holder of `proof` asks for a session of `user` at `now`.
+    /// Requests a session of `user` at `now`, by `proof`.
     pub(super) fn new(user: &'a User, proof: Proof, now: Timestamp) -> Self {
         Self {
             user,
@@ -81,13 +81,13 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// For a session of the shorter lifetime.
+    /// Requests the shorter lifetime if `is_short`.
     pub(super) fn short(mut self, is_short: bool) -> Self {
         self.is_short = is_short;
         self
     }
 
-    /// For a session under `epoch` instead of the account's present one.
+    /// Requests a session under `epoch` instead of the account's present epoch.
     pub(super) fn under(mut self, epoch: u64) -> Self {
         self.epoch = epoch;
         self
@@ -95,8 +95,7 @@ impl<'a> Entry<'a> {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// Asks the gates, and returns the session with its tokens. It counts once it is
-    /// stored.
+    /// Returns a session and its tokens. The session is not stored yet.
     ///
     /// # Errors
     ///

@@ -17,12 +17,12 @@ use crate::store::{self, Store};
 use crate::token::TokenPurpose;
 use crate::user::User;
 
-/// Asks for another address.
+/// Requests a change of address.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ChangeEmail {
-    /// The address as it shall be.
+    /// The new address.
     #[cfg_attr(feature = "openapi", schemars(email))]
     pub new_email: String,
     /// The password.

@@ -21,10 +21,10 @@ use crate::time::Timestamp;
 /// Requests a page of one's events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListEvents {
-    /// The events before this one; `None`: the newest.
+    /// Returns events before this one; the newest by default.
     pub before: Option<EventId>,
-    /// How many, 1 to [`MAX_PAGE`](super::MAX_PAGE); `None`:
-    /// [`DEFAULT_PAGE`](super::DEFAULT_PAGE).
+    /// The maximum number of entries, 1 to [`MAX_PAGE`](super::MAX_PAGE);
+    /// [`DEFAULT_PAGE`](super::DEFAULT_PAGE) by default.
     pub limit: Option<u32>,
 }
 
@@ -35,48 +35,46 @@ pub struct ListEvents {
 pub struct EventList {
     /// The newest first.
     pub events: Vec<EventView>,
-    /// What to ask for as [`before`](ListEvents::before) to get the next page;
-    /// `None` on the last one.
+    /// The [`before`](ListEvents::before) of the next page; `None` on the last one.
     pub next: Option<EventId>,
 }
 
-/// What a user sees of an event that was kept.
+/// An event of an account, as its owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct EventView {
-    /// Its id.
+    /// The id of the event.
     pub event_id: EventId,
-    /// When it was, the last time.
+    /// When it last happened.
     pub at: Timestamp,
-    /// How often it was, with nothing else in between.
+    /// How many times in a row it happened.
     #[serde(default = "once")]
     pub count: u64,
-    /// What was done.
+    /// The operation.
     pub operation: Operation,
-    /// Why it was refused; `None` when it succeeded.
+    /// The reason for a refusal; `None` if it succeeded.
     pub refused: Option<ErrorCode>,
-    /// The notice of greatest weight, as in the first version.
+    /// The most important notice.
     pub notice: Option<Notice>,
-    /// All notices, by decreasing weight.
+    /// All notices, the most important first.
     #[serde(default)]
     pub notices: Vec<Notice>,
-    /// Whether somebody else did it, or tried to: an administrator. Which one,
-    /// users are not told.
+    /// Whether an administrator did it or tried to. Users do not see which one.
     pub by_other: bool,
-    /// Which session it was about.
+    /// The session, if it concerned one.
     pub session_id: Option<SessionId>,
-    /// Which mail it was about.
+    /// The kind of mail, if it concerned one.
     pub mail: Option<MailKind>,
-    /// Where it came from.
+    /// The client's address.
     pub ip: Option<IpAddr>,
-    /// What it came with.
+    /// The client's `User-Agent`.
     pub user_agent: Option<String>,
 }
 
 impl From<&AuditRecord> for EventView {
     fn from(record: &AuditRecord) -> Self {
-        // Where an administrator works is not the user's to know.
+        // Users do not see an administrator's address and client.
         let is_own = record.actor_id.is_none();
         Self {
             event_id: record.id,
@@ -95,7 +93,7 @@ impl From<&AuditRecord> for EventView {
     }
 }
 
-/// The count of what has none.
+/// The count of an event without one.
 pub(super) const fn once() -> u64 {
     1
 }

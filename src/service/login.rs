@@ -20,7 +20,7 @@ use crate::secret::Password;
 use crate::store::{Epoch, Store};
 use crate::user::{DeviceDigest, User};
 
-/// Asks for a session.
+/// Requests a session.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -30,15 +30,13 @@ pub struct LoginRequest {
     pub email: String,
     /// The password.
     pub password: Password,
-    /// `false` asks for a session that does not last long, as on a device of
-    /// somebody else's. `true`, or nothing, for one of the usual lifetime.
-    ///
-    /// How long each is says [`SessionPolicy`](crate::config::SessionPolicy).
+    /// `false` requests a session with the shorter lifetime, for a shared device; the default
+    /// is the usual lifetime. Both are set in [`SessionPolicy`](crate::config::SessionPolicy).
     #[serde(deserialize_with = "present")]
     pub remember: Option<bool>,
 }
 
-/// A session was opened or goes on.
+/// A session that was opened or refreshed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -54,7 +52,7 @@ pub struct LoginResponse {
     pub is_verified: bool,
     /// What the user still has to do, as in [`Profile::missing`](crate::profile::Profile::missing).
     pub missing: Vec<String>,
-    /// A sentence for a person.
+    /// A message for the user.
     pub message: String,
     /// The session's tokens.
     #[serde(flatten)]

@@ -22,11 +22,11 @@ use crate::store::{Epoch, Store};
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ChangePassword {
-    /// The password as it is.
+    /// The present password.
     pub current_password: Password,
-    /// The password as it shall be.
+    /// The new password.
     pub new_password: Password,
-    /// The new password once more.
+    /// The new password, repeated.
     pub confirm_password: Password,
 }
 
@@ -109,7 +109,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let hash = turn.hash(&new, trail.gone()).await;
         let hash = hash.map_err(|error| hashing_failed(error, trail))?;
         drop(turn);
-        // A correct password is that of an account that has one.
+        // The password was correct, so the account has one.
         let old = user.password_hash.as_ref();
         let old = old.ok_or(AuthError::InvalidCredentials)?;
 

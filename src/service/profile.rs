@@ -15,8 +15,7 @@ use crate::profile::Profile;
 use crate::store::{ProfileChange, Store};
 use crate::user::{User, UserStatus};
 
-/// Changes one's profile. Absent fields stay as they are; nothing else can be
-/// changed.
+/// Changes one's profile. Absent fields stay as they are.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -25,7 +24,7 @@ pub struct UpdateProfile {
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 100)))]
     #[serde(deserialize_with = "present")]
     pub name: Option<String>,
-    /// The new preferences, in place of all the old ones.
+    /// The new preferences. They replace the old ones as a whole.
     #[cfg_attr(
         feature = "openapi",
         schemars(with = "Option<crate::preferences::Preferences>")

@@ -1,4 +1,4 @@
-//! Proving again who one is, without a new login.
+//! Reauthentication: a new proof of identity without a new login.
 
 use serde::Deserialize;
 
@@ -13,13 +13,13 @@ use crate::proof::{Method, Proof};
 use crate::secret::Password;
 use crate::store::Store;
 
-/// Proves again who the user is.
+/// Proves the user's identity again.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Reauthenticate {
-    /// How.
+    /// The method of the proof.
     pub method: Method,
     /// The password, by the method `pwd`.
     #[serde(default)]
@@ -52,12 +52,12 @@ impl From<ConfirmPassword> for Reauthenticate {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// Takes a proof from a user who is logged in, as an operation requires by
+    /// Takes a new proof from a logged-in user, for operations that use
     /// [`Authenticated::require_recent_login`] (ASVS 7.5.3).
     ///
-    /// It is a new authentication, so the present session ends, and the answer has the
-    /// tokens of a new one in its place (ASVS 7.2.4). Of several requests from one session
-    /// at once, one gets it. It counts like any check of a credential.
+    /// Because it is a new authentication, the present session ends, and the answer has the
+    /// tokens of a new session (ASVS 7.2.4). Of concurrent requests from one session, one
+    /// succeeds. Failed attempts count like those of any other credential check.
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok(self.check_own_password(auth, &current, trail).await?.proof)
     }
 
-    /// Opens a session by `proof` in place of the present one.
+    /// Replaces the present session with one that `proof` opens.
     async fn replace_session(
         &self,
         auth: &Authenticated,

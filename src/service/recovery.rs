@@ -30,9 +30,9 @@ use crate::user::{DisplayName, User, UserStatus};
 pub struct ResetPassword {
     /// The token of the link.
     pub token: MailToken,
-    /// The password as it shall be.
+    /// The new password.
     pub new_password: Password,
-    /// The new password once more.
+    /// The new password, repeated.
     pub confirm_password: Password,
 }
 

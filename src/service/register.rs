@@ -26,24 +26,24 @@ use crate::time::Timestamp;
 use crate::token::{PendingRegistration, TokenPurpose};
 use crate::user::{DisplayName, PasswordHash, User, UserStatus};
 
-/// Asks for an account.
+/// Requests an account.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RegisterRequest {
-    /// The address, as the person writes it.
+    /// The address, as the user writes it.
     #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
     /// The password.
     pub password: Password,
-    /// The password once more.
+    /// The password, repeated.
     pub confirm_password: Password,
-    /// What the person wants to be called.
+    /// The user's display name.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 100)))]
     pub name: String,
 }
 
-/// An account was made, and a session was opened for it.
+/// An account that was created, and its first session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -59,27 +59,27 @@ pub struct RegisterResponse {
     pub is_verified: bool,
     /// What the user still has to do, as in [`Profile::missing`](crate::profile::Profile::missing).
     pub missing: Vec<String>,
-    /// A sentence for a person.
+    /// A message for the user.
     pub message: String,
     /// The session's tokens.
     #[serde(flatten)]
     pub tokens: Tokens,
 }
 
-/// What became of a registration.
+/// The outcome of a registration.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 #[must_use]
 pub enum RegisterOutcome {
-    /// The account is there, with a session.
+    /// The account was created, with a session.
     Opened(RegisterResponse),
-    /// The account will be there when the mailed link is used. This is the
-    /// answer whether the address has an account or not.
+    /// The mailed link creates the account. The answer is the same if the address already
+    /// has one.
     Pending(Accepted),
 }
 
 impl RegisterOutcome {
-    /// The answer, if the account is there.
+    /// The answer, if the account was created.
     #[must_use]
     pub fn opened(self) -> Option<RegisterResponse> {
         match self {

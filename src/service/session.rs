@@ -18,12 +18,12 @@ use crate::secret::RefreshToken;
 use crate::session::{Rotation, Session};
 use crate::store::{Insert, Store};
 
-/// Asks for new tokens.
+/// Requests new tokens.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RefreshRequest {
-    /// The refresh token that was handed out last.
+    /// The most recent refresh token.
     pub refresh_token: RefreshToken,
 }
 
@@ -32,7 +32,7 @@ pub struct RefreshRequest {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LogoutResponse {
-    /// A sentence for a person.
+    /// A message for the user.
     pub message: String,
 }
 

@@ -14,52 +14,51 @@ use crate::store::Store;
 use crate::time::Timestamp;
 use crate::user::User;
 
-/// Asks for a page of sessions.
+/// Requests a page of sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListSessions {
-    /// The session that the last page ended with, be it still there or not.
-    /// `None` asks for the first page.
+    /// The last session of the previous page, even if it has ended since; `None` for the
+    /// first page.
     pub after: Option<SessionId>,
-    /// How many at most, 1 to [`MAX_PAGE`](super::MAX_PAGE); `None`:
-    /// [`DEFAULT_PAGE`](super::DEFAULT_PAGE).
+    /// The maximum number of entries, 1 to [`MAX_PAGE`](super::MAX_PAGE);
+    /// [`DEFAULT_PAGE`](super::DEFAULT_PAGE) by default.
     pub limit: Option<u32>,
 }
 
-/// A page of a user's live sessions. Going through the pages meets each session
-/// once that is live all the time.
+/// A page of a user's live sessions. A session that stays live appears on exactly one
+/// page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionList {
-    /// The greatest id first, which is the last opened.
+    /// The sessions, by descending id: the most recent first.
     pub sessions: Vec<SessionView>,
-    /// What to ask for as [`after`](ListSessions::after) to get the next page;
-    /// `None` on the last one.
+    /// The [`after`](ListSessions::after) of the next page; `None` on the last one.
     #[serde(default)]
     pub next: Option<SessionId>,
 }
 
-/// What a user sees of a session.
+/// A session, as its owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionView {
-    /// Its id, to end it by.
+    /// The id of the session.
     pub session_id: SessionId,
     /// When it was opened.
     pub created_at: Timestamp,
     /// When it was opened or last refreshed.
     pub last_seen_at: Timestamp,
-    /// Where it was opened from.
+    /// The client's address when it was opened.
     pub ip: Option<IpAddr>,
-    /// What it was opened with.
+    /// The client's `User-Agent` when it was opened.
     pub user_agent: Option<String>,
-    /// Whether it is the one that asks.
+    /// Whether the request belongs to this session.
     pub current: bool,
 }
 
 impl SessionView {
-    /// The view of `session` for someone who asks from session `current`.
+    /// Describes `session` to its owner, whose request belongs to session `current`.
     #[must_use]
     pub fn of(session: &Session, current: SessionId) -> Self {
         Self {

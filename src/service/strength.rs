@@ -12,7 +12,7 @@ use crate::password::{Lane, NormalizedPassword, PasswordTooLong};
 use crate::secret::Password;
 use crate::store::Store;
 
-/// Asks what a password is worth that is being typed.
+/// Requests the strength of a password that is being typed.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -23,30 +23,30 @@ pub struct PasswordStrengthRequest {
         schemars(with = "String", extend("format" = "password", "optional" = true))
     )]
     pub password: Password,
-    /// The address, as far as it is known: a password made of it is weak.
+    /// The address, if known: a password made of it is weak.
     #[cfg_attr(feature = "openapi", schemars(extend("optional" = true)))]
     pub email: String,
-    /// The name, as far as it is known.
+    /// The name, if known.
     #[cfg_attr(feature = "openapi", schemars(extend("optional" = true)))]
     pub name: String,
 }
 
-/// What a password is worth.
+/// The strength of a password.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PasswordStrength {
-    /// zxcvbn's score: 0, among the first to be tried, to 4, out of reach.
+    /// The score by zxcvbn, from 0 (very weak) to 4 (very strong).
     #[cfg_attr(feature = "openapi", schemars(range(max = 4)))]
     pub score: u8,
-    /// Whether it breaks no rule. It may still be refused when it is set, if it has
+    /// Whether it meets the policy. It may still be refused when it is set, if it has
     /// appeared in a data breach.
     pub acceptable: bool,
-    /// The rules that it breaks.
+    /// The rules that it violates.
     pub errors: Vec<Violation>,
-    /// What makes it easy to guess, in a sentence.
+    /// Why it is easy to guess.
     pub warning: Option<String>,
-    /// What would make it harder to guess, in sentences.
+    /// How to make it harder to guess.
     pub suggestions: Vec<String>,
 }
 

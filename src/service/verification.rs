@@ -29,10 +29,10 @@ use crate::user::{User, UserStatus};
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct VerifyEmail {
-    /// The token of the link: it shows that the mailbox is the caller's.
+    /// The token of the link: it proves that the mailbox is the caller's.
     pub token: MailToken,
-    /// The password typed at registration: it shows that the account is the
-    /// caller's. Not needed with a live session of that account.
+    /// The password from registration: it proves that the account is the caller's. Not
+    /// required with a live session of that account.
     #[serde(deserialize_with = "present")]
     pub password: Option<Password>,
 }
@@ -44,11 +44,11 @@ pub struct VerifyEmail {
 pub enum VerifyOutcome {
     /// The password was the proof, and a session was opened.
     Opened(LoginResponse),
-    /// A live session was the proof, and goes on; or no session could be opened.
+    /// A live session was the proof and continues, or no session could be opened.
     Verified(Accepted),
 }
 
-/// Holds the token of a mailed link.
+/// Uses a mailed link.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -57,7 +57,7 @@ pub struct LinkRequest {
     pub token: MailToken,
 }
 
-/// Asks for a mail to the owner of an address.
+/// Requests a mail to an address.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]

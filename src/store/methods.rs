@@ -1,13 +1,13 @@
-//! The one table of the stores' methods. Whatever does the same for each method is written
-//! by a macro that takes this table: the store behind an `Arc`, the cache, the clock, the
-//! mock, the faults of the tests.
+//! The table of the stores' methods. Macros generate from it what is the same for each
+//! method: the implementations for `Arc`, the session cache, `MeteredStore`, the mocks and
+//! the tests' faulty store.
 
 /// Hands the table to another macro.
 ///
-/// A row has the arguments, each with its type and how a macro can keep it (`own`: by value,
-/// `of`: by a clone of what it refers to, `all`: by a copy of the slice), the answer, and
-/// what a check of a session may no longer remember once the method was called: the
-/// sessions of a `user`, one `session`, or `nothing`.
+/// A row has the arguments, the return type, and what the method may change. Each argument
+/// has its type and how a macro can own it: `own` by value, `of` by cloning the referent,
+/// `all` by copying the slice. The last column is what the session cache must forget: a
+/// `user` with all sessions, one `session`, or `nothing`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __store_methods {

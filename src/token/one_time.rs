@@ -119,7 +119,7 @@ pub struct OneTimeToken {
     /// The account to be made, where the purpose is
     /// [`TokenPurpose::CompleteRegistration`].
     pub registration: Option<PendingRegistration>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// The first instant at which it is no longer good.
     pub expires_at: Timestamp,

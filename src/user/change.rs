@@ -32,7 +32,7 @@ pub enum Removal {
 pub struct ProfileChange {
     /// The new name.
     pub name: Option<DisplayName>,
-    /// The new preferences, in place of all the old ones.
+    /// The new preferences. They replace the old ones as a whole.
     pub preferences: Option<Preferences>,
 }
 

@@ -1,4 +1,4 @@
-//! Ways × gates: every way in, with every gate shut, at every moment.
+//! Ways × gates: every way in, with every gate closed at every moment.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ const WRONG: &str = "velvet?Harbour 18 sundial";
 
 type Watched = Bed<FaultyStore<MemoryStore>>;
 
-/// A way to a session.
+/// An operation that opens a session.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
     Register,
@@ -40,7 +40,7 @@ const WAYS: [Way; 6] = [
     Way::Reauthenticate,
 ];
 
-/// What shuts an account, in one act.
+/// An act that must keep every way in from opening a session.
 #[derive(Clone, Copy, Debug)]
 enum Gate {
     Disabled,
@@ -80,7 +80,7 @@ async fn ann(store: &MemoryStore) -> Option<User> {
     store.user_by_email(email.canonical()).await.unwrap()
 }
 
-/// The sessions that open something.
+/// The sessions that are still valid.
 async fn usable(bed: &Watched) -> Vec<Session> {
     let store = bed.store.inner();
     let Some(user) = ann(store).await else {
@@ -94,7 +94,7 @@ async fn usable(bed: &Watched) -> Vec<Session> {
     live.into_iter().filter(is_usable).collect()
 }
 
-/// A service in which `way` is open, and what it takes.
+/// A service in which `way` succeeds, and what that requires.
 struct Scene {
     bed: Watched,
     who: Option<Authenticated>,
@@ -150,9 +150,9 @@ impl Scene {
     }
 }
 
-/// Lets somebody in by `way`, and shuts `gate` before the `call`-th call of the store, or
-/// afterwards if there are fewer. Returns whether there was something to shut, and whether
-/// there were as many calls.
+/// Uses `way`, and closes `gate` before the `call`-th call of the store, or afterwards if
+/// there are fewer calls. Returns whether there was an account, and whether there were as
+/// many calls.
 async fn shut_at(way: Way, gate: Gate, call: usize) -> (bool, bool) {
     let scene = Scene::of(way, LimitPolicy::off()).await;
     let (store, shut) = (&scene.bed.store, Arc::new(AtomicBool::new(false)));
@@ -188,7 +188,7 @@ async fn asvs_7_4_2_no_way_in_opens_a_session_through_a_gate_that_shuts_at_any_m
         for gate in GATES {
             let before = moments;
             for call in 1.. {
-                // Before the account is made there is nothing to shut.
+                // Before the account is created, there is nothing to close.
                 let (is_shut, is_reached) = shut_at(way, gate, call).await;
                 moments += usize::from(is_shut);
                 if !is_reached {
@@ -207,7 +207,7 @@ async fn asvs_6_3_1_no_way_in_opens_a_session_without_the_password_or_on_a_locke
     let checks = |way: &Way| *way != Way::Register;
     let mut pairs = 0;
     for way in WAYS.into_iter().filter(checks) {
-        // A wrong password, and then the right one, once that has locked the way.
+        // Wrong passwords until the way is locked, and then the correct one.
         let scene = Scene::of(way, LimitPolicy::default()).await;
         let before = usable(&scene.bed).await;
         let mut refused = Vec::new();

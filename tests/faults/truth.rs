@@ -60,8 +60,8 @@ impl Truth {
         }
     }
 
-    /// Removes everything, for the next case of a test: faster than another database.
-    /// Whoever still uses it writes about users that the next case does not know.
+    /// Removes everything, for the next case of a test: faster than creating a database.
+    /// Background tasks of the last case may still write, but only about its own users.
     pub(crate) async fn emptied(self) -> Self {
         match &self.rows {
             Rows::Memory(_) => Self::memory(),

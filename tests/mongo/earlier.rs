@@ -1,8 +1,8 @@
-//! A database that version 0.1 of this crate has written goes on working.
+//! A database of the first release of version 0.1 keeps working.
 //!
-//! `data/version-0.1.json` was dumped from a database after a registration, a refresh, a
-//! change of profile, a confirmed password, a login, a failed one and a request for a
-//! reset, at the axum example of that version.
+//! `data/version-0.1.json` is a dump of what its axum example wrote for a registration, a
+//! refresh, a change of profile, a confirmed password, a login, a failed login and a request
+//! for a reset.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use support::mongo;
 
 const DUMP: &str = include_str!("data/version-0.1.json");
 
-/// The database, as it would be if it had been written a moment ago.
+/// Restores the database as if it had been written just now.
 async fn restored(dump: &Value) -> MongoStore {
     let taken_at = Bson::try_from(dump["taken_at"].clone()).unwrap();
     let age =
@@ -85,7 +85,7 @@ async fn a_database_of_version_0_1_goes_on_working() {
         auth.refresh(RefreshRequest { refresh_token }, &here).await
     };
 
-    // The sessions go on, by the proof that each was opened by.
+    // The sessions continue, with the password as their proof.
     let goes_on = refresh(text("session")).await.unwrap();
     let token = goes_on.tokens.token.expose_secret();
     let ann = auth.validate_token(token, &here).await.unwrap();
@@ -102,7 +102,7 @@ async fn a_database_of_version_0_1_goes_on_working() {
     assert_eq!(listed.await.unwrap().sessions.len(), 2);
     assert!(refresh(text("short_session")).await.is_ok());
 
-    // What happened is still told, also by what is called otherwise now.
+    // Events are listed, including those whose operation has a new name.
     let events = auth.list_events(&ann, ListEvents::default(), &here).await;
     let events: Vec<_> = events.unwrap().events;
     let operations: Vec<_> = events.iter().map(|event| event.operation).collect();
@@ -112,7 +112,7 @@ async fn a_database_of_version_0_1_goes_on_working() {
     );
     assert!(operations.contains(&Operation::Login));
 
-    // The password and the mailed link are good.
+    // The password and the mailed link are valid.
     let request = Reauthenticate::by_password(PASSWORD);
     auth.reauthenticate(&ann, request, &here).await.unwrap();
     let login = |password: &str| LoginRequest {

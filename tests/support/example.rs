@@ -90,7 +90,7 @@ impl Example {
         assert!(kill.unwrap().success());
     }
 
-    /// Waits until it has stopped, which it is asked to by [`terminate`](Self::terminate).
+    /// Waits until it has stopped, after [`terminate`](Self::terminate).
     pub fn wait(mut self) {
         assert!(self.process.wait().unwrap().success());
     }

@@ -34,14 +34,14 @@ pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// Where Cargo puts what this program was built from: `target/debug`, say.
+/// Cargo's output folder of this program, such as `target/debug`.
 pub fn profile() -> PathBuf {
     // target/debug/deps/program-…
     let program = std::env::current_exe().unwrap();
     program.ancestors().nth(2).unwrap().to_owned()
 }
 
-/// The folder under `target` for what tests make and keep.
+/// The folder under `target` for files that tests keep.
 pub fn folder() -> PathBuf {
     profile().with_file_name("tmp")
 }

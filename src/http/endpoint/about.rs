@@ -1,4 +1,4 @@
-//! About this server.
+//! The server itself.
 
 use http::{Method, StatusCode};
 

@@ -1,4 +1,4 @@
-//! Other people's accounts, for those whose role permits it.
+//! Administration of other accounts.
 
 use http::{Method, StatusCode};
 

@@ -1,4 +1,4 @@
-//! A request at an endpoint: what it brings, read when it is asked for.
+//! A request to an endpoint, whose parts are read on demand.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use crate::http::{AuthApi, HttpConfig, json, origin, request};
 use crate::service::{AuthService, Authenticated, RequestContext};
 use crate::store::Store;
 
-/// A request at `endpoint`.
+/// A request to `endpoint`.
 pub(in crate::http) struct Call<'a, S, C> {
     pub(in crate::http) api: &'a AuthApi<S, C>,
     pub(in crate::http) endpoint: Endpoint,
@@ -23,7 +23,7 @@ pub(in crate::http) struct Call<'a, S, C> {
     pub(in crate::http) body: &'a [u8],
     pub(in crate::http) peer: Option<IpAddr>,
     pub(in crate::http) context: &'a RequestContext,
-    /// The segments of the path that stand for what is in braces.
+    /// The path segments that match the parameters in braces.
     pub(in crate::http) segments: Vec<&'a str>,
 }
 
@@ -64,13 +64,17 @@ impl<'a, S: Store, C: Clock> Call<'a, S, C> {
         self.peer
     }
 
-    /// The body, as a `T`.
+    /// Parses the body as a `T`.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         request::require_json(self.headers())?;
         json::read(self.body)
     }
 
-    /// The id that the `index`-th segment in braces is. Whatever is none does not exist.
+    /// Parses the `index`-th path parameter as an id.
+    ///
+    /// # Errors
+    ///
+    /// 404 if it is not one.
     pub(super) fn id<T: FromStr>(&self, index: usize) -> Result<T, Problem> {
         let segment = self.segments.get(index);
         segment
@@ -84,8 +88,7 @@ impl<'a, S: Store, C: Clock> Call<'a, S, C> {
         let caller = self.api.caller(method, headers, self.peer).await?;
         let (auth, transport) = caller.ok_or_else(Problem::no_token)?;
         if self.endpoint.leaves_trace() && transport == Transport::Cookies {
-            // No other site may push out what is in the audit log, or put there
-            // what nobody did.
+            // Pages of other sites must not add entries to the audit log.
             origin::refuse_foreign_page(headers, self.config())?;
         }
         Ok((auth, transport))
@@ -96,8 +99,8 @@ impl<'a, S: Store, C: Clock> Call<'a, S, C> {
         self.caller().await.map(|(auth, _)| auth)
     }
 
-    /// Where the client wants the tokens of a session that is opened, and the context with
-    /// the session whose place in a browser's cookies it takes.
+    /// Where the tokens of a new session go, and the context with the session in the
+    /// browser's cookies that it replaces.
     pub(super) fn asked(&self) -> Result<(Transport, RequestContext), Problem> {
         let to = transport::asked(self.method(), self.headers(), self.config())?;
         if to == Transport::Cookies {

@@ -26,7 +26,7 @@ impl Room for VerifyEmail {
             .authenticate_optional(call.method(), call.headers(), call.peer())
             .await
         {
-            // Cookies come by themselves, and new ones are asked for.
+            // The browser sent dead cookies by itself, and requests new ones.
             Err(problem)
                 if problem.code() == ProblemCode::InvalidToken
                     && to == Transport::Cookies

@@ -1,7 +1,7 @@
 //! The endpoints: each is declared once, in a room of its own.
 //!
-//! A room has the method and the path, what the endpoint does, and what the OpenAPI document
-//! says of it. The routes, `Allow` and the document follow from the list of rooms below.
+//! A room has the endpoint's method, path, function and OpenAPI description. The routes,
+//! `Allow` and the document are derived from the list of rooms below.
 
 mod about;
 mod account;
@@ -24,21 +24,21 @@ use crate::clock::Clock;
 use crate::store::Store;
 pub(super) use call::Call;
 
-/// What an endpoint gives: an answer, or why there is none.
+/// The answer of an endpoint, or the problem.
 pub(super) type Answer = Result<Response<Bytes>, Problem>;
 
 /// One endpoint.
 trait Room {
     const METHOD: Method;
-    /// What is in braces stands for one segment.
+    /// A name in braces matches one segment.
     const PATH: &'static str;
-    /// Whether it only reads, and the audit log keeps that it was read.
+    /// Whether the audit log records reads of it.
     const LEAVES_TRACE: bool = false;
 
     /// Answers a request.
     fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> impl Future<Output = Answer> + Send;
 
-    /// What the OpenAPI document says of it.
+    /// Describes it for the OpenAPI document.
     #[cfg(feature = "openapi")]
     fn describe(facts: &Facts<'_>) -> Operation;
 }
@@ -67,7 +67,7 @@ macro_rules! rooms {
                 }
             }
 
-            /// Whether it only reads, and the audit log keeps that it was read.
+            /// Whether the audit log records reads of it.
             pub(super) const fn leaves_trace(self) -> bool {
                 match self {
                     $($(#[$condition])* Self::$room => $module::$room::LEAVES_TRACE,)*

@@ -1,4 +1,4 @@
-//! Changing a password, and getting in without it.
+//! Changing, resetting and checking passwords, and proving one's identity again.
 
 use http::{Method, StatusCode};
 

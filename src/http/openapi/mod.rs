@@ -27,8 +27,7 @@ use schemas::Components;
 pub(super) type Kept = Arc<OnceLock<Bytes>>;
 
 impl<S: Store, C: Clock> AuthApi<S, C> {
-    /// The OpenAPI 3.1 document of the endpoints that are there,
-    /// as the settings have them. `GET /openapi.json` answers it when
+    /// The OpenAPI 3.1 document of the endpoints that the settings enable. `GET /openapi.json` answers it when
     /// [`HttpConfig::openapi`](super::HttpConfig::openapi) says so.
     #[must_use]
     pub fn openapi(&self) -> Value {

@@ -13,7 +13,7 @@ use crate::http::transport::{IN_COOKIES, SESSION_HEADER};
 use crate::id::EventId;
 use crate::service::{DEFAULT_PAGE, MAX_PAGE};
 
-/// What the document depends on, besides the routes.
+/// The settings that the document depends on.
 pub(in crate::http) struct Facts<'a> {
     pub(in crate::http) config: &'a AuthConfig,
     pub(in crate::http) sends_mail: bool,
@@ -76,9 +76,9 @@ enum Access {
 #[derive(PartialEq, Eq)]
 enum Cookies {
     Untouched,
-    /// They are set for clients that request them.
+    /// The answer sets them for clients that request them.
     SetIfAsked,
-    /// They are set for clients that sent them.
+    /// The answer sets them for clients that sent them.
     Renewed,
     /// The same, and the refresh token of the cookie may replace the body.
     Refreshed,

@@ -1,4 +1,4 @@
-//! What the descriptions of endpoints share.
+//! Parts that descriptions of endpoints share.
 
 pub(in crate::http) use serde_json::json;
 
@@ -10,7 +10,7 @@ pub(in crate::http) use crate::http::ProblemCode::*;
 pub(in crate::http) use crate::id::{SessionId, UserId};
 pub(in crate::http) use crate::token::TokenPurpose;
 
-/// Says what a new password must be like.
+/// Adds the password policy.
 pub(in crate::http) fn rules_of_passwords(operation: Operation, facts: &Facts<'_>) -> Operation {
     let policy = &facts.config.password;
     operation.description(&format!(
@@ -20,7 +20,7 @@ pub(in crate::http) fn rules_of_passwords(operation: Operation, facts: &Facts<'_
     ))
 }
 
-/// Says of what sends a mail that none are sent, if so.
+/// Adds 404 if the service has no mailer.
 pub(in crate::http) fn without_mailer(operation: Operation, facts: &Facts<'_>) -> Operation {
     if facts.sends_mail {
         return operation;
@@ -30,7 +30,7 @@ pub(in crate::http) fn without_mailer(operation: Operation, facts: &Facts<'_>) -
         .problem(NotFound)
 }
 
-/// Says of what reads the audit log that there is none, if so.
+/// Adds 404 if the service has no audit log.
 pub(in crate::http) fn without_audit_log(operation: Operation, facts: &Facts<'_>) -> Operation {
     if facts.keeps_events {
         return operation;
@@ -40,7 +40,7 @@ pub(in crate::http) fn without_audit_log(operation: Operation, facts: &Facts<'_>
         .problem(NotFound)
 }
 
-/// An operation that gives a new session for a proof.
+/// An operation that opens a new session by a proof.
 pub(in crate::http) fn renewal(summary: &'static str) -> Operation {
     Operation::new(Tag::Password, summary)
         .for_user()
@@ -66,7 +66,7 @@ pub(in crate::http) fn about_a_user(summary: &'static str) -> Operation {
     operation(summary).id::<UserId>("id", "The account's `user_id`.")
 }
 
-/// Says how recent the last proof must be, if the settings require a recent one.
+/// Adds the maximum age of the last proof, if the settings require a recent one.
 pub(in crate::http) fn with_recent_login(operation: Operation, facts: &Facts<'_>) -> Operation {
     let Some(max_age) = facts.config.recent_login_for_administration else {
         return operation;

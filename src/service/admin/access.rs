@@ -22,36 +22,36 @@ use crate::store::Store;
 use crate::time::Timestamp;
 use crate::user::UserStatus;
 
-/// What an administrator sees of an event of somebody's account.
+/// An event of an account, as administrators see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct UserEventView {
-    /// Its id.
+    /// The id of the event.
     pub event_id: EventId,
-    /// When it was, the last time.
+    /// When it last happened.
     pub at: Timestamp,
-    /// How often it was, with nothing else in between.
+    /// How many times in a row it happened.
     #[serde(default = "once")]
     pub count: u64,
-    /// What was done.
+    /// The operation.
     pub operation: Operation,
-    /// Why it was refused; `None` when it succeeded.
+    /// The reason for a refusal; `None` if it succeeded.
     pub refused: Option<ErrorCode>,
-    /// The notice of greatest weight, as in the first version.
+    /// The most important notice.
     pub notice: Option<Notice>,
-    /// All notices, by decreasing weight.
+    /// All notices, the most important first.
     #[serde(default)]
     pub notices: Vec<Notice>,
-    /// Who did it, if that was somebody else: an administrator.
+    /// The administrator who did it, if it was not the owner.
     pub actor_id: Option<UserId>,
-    /// Which session it was about.
+    /// The session, if it concerned one.
     pub session_id: Option<SessionId>,
-    /// Which mail it was about.
+    /// The kind of mail, if it concerned one.
     pub mail: Option<MailKind>,
-    /// Where it came from.
+    /// The client's address.
     pub ip: Option<IpAddr>,
-    /// What it came with.
+    /// The client's `User-Agent`.
     pub user_agent: Option<String>,
 }
 
@@ -81,8 +81,8 @@ impl From<&AuditRecord> for UserEventView {
 pub struct UserEventList {
     /// The events, the newest first.
     pub events: Vec<UserEventView>,
-    /// What to ask for as [`before`](crate::service::ListEvents::before) to get
-    /// the next page; `None` on the last one.
+    /// The [`before`](crate::service::ListEvents::before) of the next page; `None` on the
+    /// last one.
     pub next: Option<EventId>,
 }
 

@@ -25,32 +25,32 @@ use crate::user::{User, UserStatus};
 pub use access::{UserEventList, UserEventView};
 pub use roles::{ChangeRoles, SetStatus};
 
-/// The most users, sessions or events on one page.
+/// The maximum number of users, sessions or events on one page.
 pub const MAX_PAGE: u32 = 200;
-/// How many a page has when nothing is said.
+/// The default number of entries on one page.
 pub const DEFAULT_PAGE: u32 = 50;
 
-/// Asks for the account of an address.
+/// Requests the account of an address.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct FindUser {
-    /// The address, in any spelling of it.
+    /// The address, in any spelling.
     #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
 }
 
-/// Asks for a page of users, the oldest accounts first.
+/// Requests a page of users, the oldest accounts first.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListUsers {
-    /// The user that the last page ended with. `None` asks for the first page.
+    /// The last user of the previous page; `None` for the first page.
     pub after: Option<UserId>,
-    /// How many at most: 1 to [`MAX_PAGE`]; [`DEFAULT_PAGE`] when nothing is said.
+    /// The maximum number of entries, 1 to [`MAX_PAGE`]; [`DEFAULT_PAGE`] by default.
     pub limit: Option<u32>,
 }
 
-/// What an administrator sees of an account.
+/// An account, as administrators see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -64,11 +64,11 @@ pub struct UserView {
     pub name: String,
     /// When the account was made.
     pub created_at: Timestamp,
-    /// When it was last logged in to.
+    /// The time of the last login.
     pub last_login: Option<Timestamp>,
     /// Whether the owner of the mailbox has confirmed the account.
     pub is_verified: bool,
-    /// Whether it may be used.
+    /// Whether the account is active.
     pub status: UserStatus,
     /// Its roles.
     pub roles: BTreeSet<Role>,
@@ -96,8 +96,7 @@ impl From<&User> for UserView {
 pub struct UserList {
     /// The users.
     pub users: Vec<UserView>,
-    /// What to ask for as [`after`](ListUsers::after) to get the next page;
-    /// `None` on the last one.
+    /// The [`after`](ListUsers::after) of the next page; `None` on the last one.
     pub next: Option<UserId>,
 }
 

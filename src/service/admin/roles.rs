@@ -18,16 +18,16 @@ use crate::service::{AuthService, Authenticated, RequestContext};
 use crate::store::{RoleChange, Store, StoreError};
 use crate::user::{User, UserStatus};
 
-/// Asks for another status.
+/// Sets the status of an account.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetStatus {
-    /// The status that the account is to have.
+    /// The new status.
     pub status: UserStatus,
 }
 
-/// Asks for other roles. What is granted and revoked at once is revoked.
+/// Grants and revokes roles. A role in both lists is revoked.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -36,7 +36,7 @@ pub struct ChangeRoles {
     /// [`RolePolicy`](crate::authz::RolePolicy) names.
     #[cfg_attr(feature = "openapi", schemars(with = "Vec<Role>"))]
     pub grant: Vec<String>,
-    /// Names of roles to take away.
+    /// Names of roles to remove.
     #[cfg_attr(feature = "openapi", schemars(with = "Vec<Role>"))]
     pub revoke: Vec<String>,
 }

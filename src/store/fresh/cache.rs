@@ -15,8 +15,8 @@ use crate::session::Session;
 use crate::time::Timestamp;
 use crate::user::User;
 
-/// Users and sessions are told apart by this many counters of what changed; two that share
-/// one cost each other a look into the store now and then.
+/// The number of change counters for users and sessions. Two that share a counter
+/// sometimes cause each other a read of the store.
 const SLOTS: usize = 1024;
 
 /// How many entries that are too old make room at each insertion.
@@ -41,7 +41,7 @@ struct Kept {
     /// The oldest first.
     order: BTreeMap<u64, SessionId>,
     next: u64,
-    /// How often something of a user or a session in this slot was changed.
+    /// How many changes there were to users and sessions in this slot.
     changes: Vec<u64>,
     /// The latest time that was seen, and how often the clock went back.
     latest: Timestamp,
@@ -64,8 +64,8 @@ pub(crate) struct Reading {
     pub(crate) at: Timestamp,
 }
 
-/// What an act of the store changes: it drops what is kept of that when it is dropped
-/// itself, after the act, whatever came of it.
+/// A guard for one act of the store. When it is dropped, after the act has succeeded or
+/// failed, the cache forgets what the act may have changed.
 #[must_use]
 pub(crate) struct Forgetting<'c> {
     cache: Option<&'c SessionCache>,
@@ -74,7 +74,7 @@ pub(crate) struct Forgetting<'c> {
 
 #[derive(Clone, Copy)]
 enum Changed {
-    /// The user, or sessions of theirs.
+    /// A user or any of their sessions.
     User(UserId),
     /// One session.
     Session(SessionId),
@@ -90,7 +90,7 @@ impl Drop for Forgetting<'_> {
     }
 }
 
-/// What the methods of a store change, by the names of the table of methods.
+/// Makes guards, by the names that the table of methods uses.
 #[derive(Clone, Copy)]
 pub(super) struct Touch<'c>(pub(super) Option<&'c SessionCache>);
 

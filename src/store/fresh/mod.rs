@@ -1,7 +1,7 @@
-//! The store of a service, with the sessions that were checked a short time ago.
+//! The store of a service, with a cache of checked sessions.
 //!
-//! Every method that writes drops what it changes from the cache, so no operation can
-//! forget to: the table of methods says of each what that is.
+//! Every method that writes removes from the cache what it may change, as the table of
+//! methods states. Operations do not invalidate the cache themselves.
 
 mod cache;
 
@@ -9,7 +9,7 @@ use super::*;
 use cache::Touch;
 pub(crate) use cache::{Identity, SessionCache};
 
-/// A store, and the cache that its writes keep fresh.
+/// A store with the cache that its writes invalidate.
 pub(crate) struct FreshStore<S> {
     store: S,
     cache: Option<SessionCache>,
@@ -25,7 +25,7 @@ impl<S> FreshStore<S> {
         &self.store
     }
 
-    /// The cache, if checks are kept at all.
+    /// The cache, if the settings enable it.
     pub(crate) const fn cache(&self) -> Option<&SessionCache> {
         self.cache.as_ref()
     }
@@ -33,7 +33,7 @@ impl<S> FreshStore<S> {
 
 macro_rules! fresh {
     ($($trait:ident { $($method:ident($($name:ident: [$($type:tt)*] $kind:ident),*) -> [$($answer:tt)*], $touches:ident($($what:expr)?);)* })*) => {
-        // Not the traits: a service has this store and no other, and needs no box for each act.
+        // Inherent methods, not the traits: they need no boxed future.
         #[expect(dead_code, reason = "events have a handle of their own")]
         impl<S: Store> FreshStore<S> {$($(
             pub(crate) async fn $method(&self, $($name: $($type)*),*) -> Result<$($answer)*, StoreError> {
