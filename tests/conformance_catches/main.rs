@@ -52,6 +52,23 @@ async fn each_mistake_is_noticed() {
 }
 
 #[test]
+fn each_mistake_is_in_a_list() {
+    let source = support::root().join("tests/support/wrong/mod.rs");
+    let source = std::fs::read_to_string(source).unwrap();
+    let (_, rest) = source.split_once("pub enum Fault {").unwrap();
+    let (mistakes, _) = rest.split_once("\n}").unwrap();
+    let names = mistakes
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(','));
+    let names: Vec<_> = names.filter(|name| *name != "Nothing").collect();
+    assert!(names.len() > 100, "{}", names.len());
+    for name in names {
+        let is_listed = caught().any(|(fault, _)| format!("{fault:?}") == name);
+        assert!(is_listed, "no property has to notice {name}");
+    }
+}
+
+#[test]
 fn each_property_is_failed_by_some_mistake() {
     for property in PROPERTIES {
         assert!(

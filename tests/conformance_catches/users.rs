@@ -34,6 +34,7 @@ pub(crate) const USERS: &[(Fault, &str)] = &[
         IgnoresExpectedPassword,
         "a_password_is_replaced_only_if_it_is_the_expected_one",
     ),
+    (TakesEmptyHashForNone, "each_act_applies_the_rules_of_users"),
     (
         ForgetsEpoch,
         "a_password_is_replaced_only_if_it_is_the_expected_one",
