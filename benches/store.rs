@@ -151,6 +151,7 @@ fn token(number: u32, owner: u32) -> OneTimeToken {
         },
         email: email(owner),
         registration: None,
+        sign_in: None,
         created_at: now(),
         expires_at: later(),
     }

@@ -20,7 +20,6 @@ use admittance::limit::{Hit, LimitKey, Quota};
 use admittance::lockout::LockoutPolicy;
 use admittance::preferences::Preferences;
 use admittance::proof::Proof;
-use admittance::secret::MailToken;
 use admittance::session::{RotationPolicy, Session};
 use admittance::store::mongodb::MongoStore;
 use admittance::store::{
@@ -93,11 +92,12 @@ fn session(number: u32) -> Session {
 fn token(number: u32) -> OneTimeToken {
     let (owner, purpose) = (user(number), TokenPurpose::ResetPassword);
     OneTimeToken {
-        digest: TokenDigest::of(purpose, &MailToken::new(number.to_string())),
+        digest: TokenDigest::of(purpose, &number.to_string()),
         purpose,
         account: owner.state(),
         email: owner.email,
         registration: None,
+        sign_in: None,
         created_at: now(),
         expires_at: now().saturating_add(POLICY.idle_timeout),
     }

@@ -310,6 +310,20 @@ impl TokenStore for MapStore {
         Ok(tables.tokens.get(&digest).filter(is_good).cloned())
     }
 
+    async fn take_token(
+        &self,
+        digest: TokenDigest,
+        purpose: TokenPurpose,
+        now: Timestamp,
+    ) -> Answer<Option<OneTimeToken>> {
+        let mut tables = self.tables();
+        let is_good = |token: &OneTimeToken| token.purpose == purpose && token.is_live(now);
+        match tables.tokens.get(&digest).is_some_and(is_good) {
+            true => Ok(tables.tokens.remove(&digest)),
+            false => Ok(None),
+        }
+    }
+
     async fn tokens_of(&self, user: UserId, now: Timestamp) -> Answer<Vec<OneTimeToken>> {
         let tables = self.tables();
         let is_listed = |token: &&OneTimeToken| token.account.id == user && token.is_live(now);

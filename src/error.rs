@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::named::named;
 use crate::proof::Method;
 use crate::random::RandomError;
+use crate::secret::Ticket;
 
 /// The cause of a [`StoreError`], for logs and never for a client.
 pub type Cause = Box<dyn Error + Send + Sync>;
@@ -69,10 +70,31 @@ pub enum AuthError {
     /// password. The link was not used up.
     #[error("the link needs a proof that the account is one's own")]
     ProofRequired,
-    /// The session's proofs are too old for the operation; see
-    /// [`Authenticated::require_recent_login`].
+    /// The password is right, and the account has a second factor:
+    /// [`AuthService::prove_second_factor`] continues the sign-in.
+    ///
+    /// [`AuthService::prove_second_factor`]: crate::service::AuthService::prove_second_factor
+    #[error("a second factor is required")]
+    SecondFactorRequired {
+        /// Continues the sign-in, once.
+        ticket: Ticket,
+        /// How long the ticket is valid.
+        expires_in: Duration,
+        /// The methods by which the user can prove a second factor.
+        methods: Vec<Method>,
+    },
+    /// The code does not prove the second factor.
+    #[error("the code is wrong")]
+    InvalidCode,
+    /// The ticket of a sign-in is not valid: malformed, expired, used, or the account is no
+    /// longer as it was when the sign-in began.
+    #[error("the sign-in has ended")]
+    InvalidFlow,
+    /// The session's proofs do not suffice for the operation; see
+    /// [`Authenticated::require_recent_login`] and [`Authenticated::require_assurance`].
     ///
     /// [`Authenticated::require_recent_login`]: crate::service::Authenticated::require_recent_login
+    /// [`Authenticated::require_assurance`]: crate::service::Authenticated::require_assurance
     #[error("the operation requires a recent login")]
     RecentLoginRequired {
         /// The methods by which the owner of the account can prove again who they are.
@@ -156,6 +178,12 @@ named! {
         InvalidLink => "invalid_link",
         /// See [`AuthError::ProofRequired`].
         ProofRequired => "proof_required",
+        /// See [`AuthError::SecondFactorRequired`].
+        SecondFactorRequired => "second_factor_required",
+        /// See [`AuthError::InvalidCode`].
+        InvalidCode => "invalid_code",
+        /// See [`AuthError::InvalidFlow`].
+        InvalidFlow => "invalid_flow",
         /// See [`AuthError::RecentLoginRequired`].
         RecentLoginRequired => "recent_login_required" | "password_required",
         /// See [`AuthError::Forbidden`].
@@ -199,6 +227,9 @@ impl AuthError {
             Self::InvalidToken => ErrorCode::InvalidToken,
             Self::InvalidLink => ErrorCode::InvalidLink,
             Self::ProofRequired => ErrorCode::ProofRequired,
+            Self::SecondFactorRequired { .. } => ErrorCode::SecondFactorRequired,
+            Self::InvalidCode => ErrorCode::InvalidCode,
+            Self::InvalidFlow => ErrorCode::InvalidFlow,
             Self::RecentLoginRequired { .. } => ErrorCode::RecentLoginRequired,
             Self::Forbidden => ErrorCode::Forbidden,
             Self::NotFound | Self::NoMailer | Self::NoAuditLog => ErrorCode::NotFound,
@@ -252,6 +283,12 @@ pub enum Field {
     Grant,
     /// `limit`
     Limit,
+    /// `ticket`
+    Ticket,
+    /// `method`
+    Method,
+    /// `code`
+    Code,
 }
 
 /// The rule that a field breaks.

@@ -27,6 +27,8 @@ named! {
         Register => "register",
         /// Opening a session with a password.
         Login => "login",
+        /// Completing a login with a second factor.
+        SecondFactor => "second_factor",
         /// Checking an access token. Reported when it is refused only.
         ValidateToken => "validate_token",
         /// Ending one's session.

@@ -1,19 +1,123 @@
 //! Proofs of identity.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::named::named;
 use crate::time::Timestamp;
 
+/// A method of authentication, with its name in RFC 8176 if it has one.
+///
+/// In serde it is its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Method {
+    /// The password of the account: `pwd`.
+    Password,
+    /// A second factor that the application checks, by the name that it gives it.
+    ///
+    /// See [`SecondFactor`](crate::service::SecondFactor).
+    SecondFactor(MethodName),
+}
+
+/// The name of a method that the application checks, such as `sms`: 1 to 24 characters of
+/// `a` to `z`, `0` to `9`, `_` and `-`, and none of [`RESERVED`](Self::RESERVED).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MethodName([u8; MethodName::MAX_LEN]);
+
+/// The text is not a [`MethodName`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a method's name has 1 to 24 characters of a-z, 0-9, _ and -, and is not a reserved one")]
+pub struct InvalidMethodName;
+
+impl MethodName {
+    /// The maximum length, in bytes.
+    pub const MAX_LEN: usize = 24;
+    /// The names of this crate's own methods, present and planned.
+    pub const RESERVED: [&str; 6] = ["pwd", "otp", "rc", "hwk", "mail", "fed"];
+
+    /// Parses a name.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidMethodName`].
+    pub fn new(name: &str) -> Result<Self, InvalidMethodName> {
+        let is_allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+        let mut bytes = [0; Self::MAX_LEN];
+        match bytes.get_mut(..name.len()) {
+            Some(place) if !name.is_empty() && name.bytes().all(is_allowed) => {
+                place.copy_from_slice(name.as_bytes());
+            }
+            _ => return Err(InvalidMethodName),
+        }
+        match Self::RESERVED.contains(&name) {
+            true => Err(InvalidMethodName),
+            false => Ok(Self(bytes)),
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let padded = std::str::from_utf8(&self.0).unwrap_or_default();
+        padded.trim_end_matches('\0')
+    }
+}
+
+impl fmt::Debug for MethodName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MethodName({})", self.as_str())
+    }
+}
+
+impl Method {
+    /// The name. That of a method never changes.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Password => "pwd",
+            Self::SecondFactor(name) => name.as_str(),
+        }
+    }
+}
+
+impl FromStr for Method {
+    type Err = InvalidMethodName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "pwd" => Ok(Self::Password),
+            name => MethodName::new(name).map(Self::SecondFactor),
+        }
+    }
+}
+
+impl Serialize for Method {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Method {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        name.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 named! {
-    /// A method of authentication, with its name in RFC 8176 if it has one.
+    /// How sure it is that the caller is the owner of an account, by the levels of
+    /// NIST SP 800-63B-4, §2.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-    #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
     #[non_exhaustive]
-    pub enum Method {
-        /// The password of the account.
-        #[cfg_attr(feature = "openapi", schemars(rename = "pwd"))]
-        Password => "pwd",
+    pub enum Assurance {
+        /// One factor.
+        Aal1 => "aal1",
+        /// Two different factors.
+        Aal2 => "aal2",
     }
 }
 
@@ -37,16 +141,26 @@ impl Proof {
     }
 }
 
-/// The proofs by which a session was opened: the newest one of each method.
+/// The proofs by which a session was opened: the newest one of each method, and the newest
+/// [`MAX`](Self::MAX) of them.
 ///
 /// A refresh keeps the proofs and their times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proofs(Vec<Proof>);
 
 impl Proofs {
+    /// The maximum number of proofs.
+    pub const MAX: usize = 4;
+
     /// The proofs, in the order of their methods.
     pub fn iter(&self) -> impl Iterator<Item = Proof> {
         self.0.iter().copied()
+    }
+
+    /// These proofs and `proof`.
+    #[must_use]
+    pub fn and(&self, proof: Proof) -> Self {
+        self.iter().chain([proof]).collect()
     }
 
     /// The distinct methods: the claim `amr` of RFC 8176.
@@ -62,14 +176,33 @@ impl Proofs {
         self.iter().map(|proof| proof.at).max()
     }
 
-    /// Returns `true` if a proof is at most `max_age` older than `now`.
+    /// The level that the proofs reach together, or `None` without any.
+    #[must_use]
+    pub fn assurance(&self) -> Option<Assurance> {
+        let is_second = |proof: Proof| matches!(proof.method, Method::SecondFactor(_));
+        let (has_second, has_first) = (
+            self.iter().any(is_second),
+            self.iter().any(|proof| !is_second(proof)),
+        );
+        match (has_first, has_second) {
+            (false, false) => None,
+            (true, true) => Some(Assurance::Aal2),
+            _ => Some(Assurance::Aal1),
+        }
+    }
+
+    /// The proofs that are at most `max_age` older than `now`.
     ///
     /// After a clock was set back, a proof may be later than `now`. It counts as recent up to
     /// `max_age` ahead.
     #[must_use]
-    pub fn is_recent(&self, max_age: Duration, now: Timestamp) -> bool {
-        self.newest()
-            .is_some_and(|at| now.saturating_since(at).max(at.saturating_since(now)) <= max_age)
+    pub fn recent(&self, max_age: Duration, now: Timestamp) -> Self {
+        let is_recent = |proof: &Proof| {
+            now.saturating_since(proof.at)
+                .max(proof.at.saturating_since(now))
+                <= max_age
+        };
+        self.iter().filter(is_recent).collect()
     }
 }
 
@@ -84,6 +217,11 @@ impl FromIterator<Proof> for Proofs {
         let mut all: Vec<Proof> = proofs.into_iter().collect();
         all.sort_unstable_by_key(|proof| (proof.method, std::cmp::Reverse(proof.at)));
         all.dedup_by_key(|proof| proof.method);
+        if all.len() > Self::MAX {
+            all.sort_unstable_by_key(|proof| std::cmp::Reverse((proof.at, proof.method)));
+            all.truncate(Self::MAX);
+            all.sort_unstable_by_key(|proof| proof.method);
+        }
         Self(all)
     }
 }
@@ -118,17 +256,66 @@ mod tests {
             (160, true),
             (161, false),
         ] {
-            assert_eq!(proofs.is_recent(minute, at(now)), is_recent, "{now}");
+            let recent = proofs.recent(minute, at(now));
+            assert_eq!(recent.newest().is_some(), is_recent, "{now}");
         }
-        assert!(!Proofs::default().is_recent(Duration::MAX, at(0)));
+    }
+
+    fn by(name: &str, seconds: i64) -> Proof {
+        let method = name.parse().unwrap();
+        Proof {
+            method,
+            at: at(seconds),
+        }
+    }
+
+    #[test]
+    fn two_factors_are_more_than_one_of_them_twice() {
+        let of = |proofs: &[Proof]| proofs.iter().copied().collect::<Proofs>().assurance();
+        let (pwd, sms, app) = (by("pwd", 1), by("sms", 2), by("app", 3));
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[pwd, pwd]), Some(Assurance::Aal1));
+        assert_eq!(of(&[sms, app]), Some(Assurance::Aal1));
+        assert_eq!(of(&[pwd, sms]), Some(Assurance::Aal2));
+        assert_eq!(
+            Proofs::from(pwd).and(app).assurance(),
+            Some(Assurance::Aal2)
+        );
+        assert!(Assurance::Aal1 < Assurance::Aal2);
+    }
+
+    #[test]
+    fn the_number_of_proofs_is_bounded_and_the_newest_stay() {
+        let names = ["a", "b", "c", "d", "e"];
+        let proofs: Proofs = names
+            .iter()
+            .zip(1..)
+            .map(|(name, at)| by(name, at))
+            .collect();
+        let left: Vec<_> = proofs.iter().collect();
+        let expected = [by("b", 2), by("c", 3), by("d", 4), by("e", 5)];
+        assert_eq!(left, expected);
     }
 
     #[test]
     fn a_method_is_read_by_its_name() {
-        for method in Method::ALL {
-            assert_eq!(method.as_str().parse(), Ok(method));
-            assert_eq!(serde_json::to_value(method).unwrap(), method.as_str());
+        for name in ["pwd", "sms", "x", "school-card_2", &"a".repeat(24)] {
+            let method: Method = name.parse().unwrap();
+            assert_eq!(method.as_str(), name);
+            assert_eq!(serde_json::to_value(method).unwrap(), name);
         }
-        assert!("PWD".parse::<Method>().is_err());
+        for name in [
+            "",
+            "PWD",
+            "otp",
+            "hwk",
+            "a b",
+            "a\0",
+            "sms\0",
+            "\u{e9}",
+            &"a".repeat(25),
+        ] {
+            assert!(name.parse::<Method>().is_err(), "{name:?}");
+        }
     }
 }

@@ -75,6 +75,30 @@ secret_text! {
     MailToken
 }
 
+secret_text! {
+    /// Continues a sign-in that requires a second factor; valid for one use.
+    Ticket
+}
+
+secret_text! {
+    /// A code that proves a second factor.
+    Code
+}
+
+impl Default for Ticket {
+    /// The empty ticket, which is never valid.
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
+impl Default for Code {
+    /// The empty code, which is never valid.
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
 impl Default for Password {
     /// The empty password, which every policy refuses.
     fn default() -> Self {
@@ -106,7 +130,7 @@ macro_rules! goes_out {
         }
     )*};
 }
-goes_out!(AccessToken, RefreshToken);
+goes_out!(AccessToken, RefreshToken, Ticket);
 
 /// The text is not base64. It is not repeated here.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]

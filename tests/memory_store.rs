@@ -13,7 +13,6 @@ use admittance::limit::{Decision, Hit, LimitKey, Quota};
 use admittance::lockout::{Attempt, LockoutPolicy};
 use admittance::preferences::Preferences;
 use admittance::proof::Proof;
-use admittance::secret::MailToken;
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{
     AuditStore, Insert, InsertUser, LimitStore, MemoryCapacity, MemoryCounts, MemoryStore,
@@ -75,11 +74,12 @@ fn token(number: u32, made: u32) -> OneTimeToken {
     let purpose = TokenPurpose::ResetPassword;
     let owner = user(number % 10);
     OneTimeToken {
-        digest: TokenDigest::of(purpose, &MailToken::new(format!("canary {number}"))),
+        digest: TokenDigest::of(purpose, &format!("canary {number}")),
         purpose,
         account: owner.state(),
         email: owner.email,
         registration: None,
+        sign_in: None,
         created_at: at(made),
         expires_at: at(made + 100),
     }

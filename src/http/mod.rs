@@ -140,7 +140,9 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
     /// The routes that are there.
     #[doc(hidden)]
     pub fn routes(&self) -> impl Iterator<Item = &'static Route> {
-        routes().iter().filter(|route| route.is_on(&self.config))
+        let has_second_factors = self.service.has_second_factors();
+        let is_on = move |route: &&Route| route.is_on(&self.config, has_second_factors);
+        routes().iter().filter(is_on)
     }
 
     /// Whether `path` is that of an endpoint, by whatever method: for a framework

@@ -11,6 +11,7 @@ use super::answer::respond;
 use crate::error::{AuthError, ErrorCode, Violation};
 use crate::named::named;
 use crate::proof::Method;
+use crate::secret::Ticket;
 
 /// Declares the codes: each with its name, its status, and its words for a person.
 macro_rules! problems {
@@ -61,7 +62,16 @@ problems! {
     /// password.
     ProofRequired => "proof_required", UNAUTHORIZED,
         "Log in to this account first, or enter the password that it was registered with.";
-    /// 403: the session's proofs are too old; `POST /reauthenticate` is the
+    /// 401: the password is right, and the sign-in continues with `POST /login/factor`.
+    SecondFactorRequired => "second_factor_required", UNAUTHORIZED,
+        "Enter the code of your second factor.";
+    /// 401: the code of a second factor is wrong.
+    InvalidCode => "invalid_code", UNAUTHORIZED,
+        "This code is wrong.";
+    /// 401: the ticket of a sign-in is not valid, or not any more.
+    InvalidFlow => "invalid_flow", UNAUTHORIZED,
+        "This sign-in has ended. Log in again.";
+    /// 403: the session's proofs do not suffice; `POST /reauthenticate` is the
     /// way on.
     RecentLoginRequired => "recent_login_required", FORBIDDEN,
         "Prove your identity again to do this.";
@@ -121,6 +131,7 @@ pub struct Problem {
     detail: Option<&'static str>,
     errors: Vec<Violation>,
     methods: Option<Vec<Method>>,
+    pending: Option<(Ticket, u64)>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -133,6 +144,7 @@ impl Problem {
             detail: None,
             errors: Vec::new(),
             methods: None,
+            pending: None,
             headers: Vec::new(),
         }
     }
@@ -175,7 +187,12 @@ impl Problem {
     pub fn into_response(self) -> Response<Bytes> {
         let status = self.code.status();
         let detail = self.detail.unwrap_or(self.code.detail());
-        let body = ProblemBody::new(self.code, detail, &self.errors, self.methods.as_deref());
+        let body = ProblemBody {
+            methods: self.methods.as_deref(),
+            ticket: self.pending.as_ref().map(|(ticket, _)| ticket),
+            expires_in: self.pending.as_ref().map(|(_, seconds)| *seconds),
+            ..ProblemBody::new(self.code, detail, &self.errors)
+        };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = respond(status, "application/problem+json", body);
         response.headers_mut().extend(self.headers);
@@ -203,19 +220,20 @@ pub(super) struct ProblemBody<'a> {
     /// All broken rules, field by field. Only with `validation_failed`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Violation],
-    /// The methods by which the user can prove again who they are. Only with
-    /// `recent_login_required`.
+    /// The methods by which the user can prove who they are. Only with
+    /// `recent_login_required` and `second_factor_required`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    methods: Option<&'a [Method]>,
+    pub(super) methods: Option<&'a [Method]>,
+    /// Continues the sign-in, once. Only with `second_factor_required`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ticket: Option<&'a Ticket>,
+    /// How long the ticket is valid, in seconds. Only with `second_factor_required`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expires_in: Option<u64>,
 }
 
 impl<'a> ProblemBody<'a> {
-    pub(super) fn new(
-        code: ProblemCode,
-        detail: &'a str,
-        errors: &'a [Violation],
-        methods: Option<&'a [Method]>,
-    ) -> Self {
+    pub(super) fn new(code: ProblemCode, detail: &'a str, errors: &'a [Violation]) -> Self {
         let status = code.status();
         Self {
             r#type: "about:blank",
@@ -224,7 +242,9 @@ impl<'a> ProblemBody<'a> {
             code: code.as_str(),
             detail,
             errors,
-            methods,
+            methods: None,
+            ticket: None,
+            expires_in: None,
         }
     }
 }
@@ -252,6 +272,15 @@ impl From<AuthError> for Problem {
         match error {
             AuthError::RecentLoginRequired { methods } => Self {
                 methods: Some(methods),
+                ..problem
+            },
+            AuthError::SecondFactorRequired {
+                ticket,
+                expires_in,
+                methods,
+            } => Self {
+                methods: Some(methods),
+                pending: Some((ticket, expires_in.as_secs())),
                 ..problem
             },
             AuthError::Validation(violations) => Self {

@@ -51,7 +51,10 @@ pub fn routes() -> &'static [Route] {
 
 impl Route {
     /// Whether the settings enable it.
-    pub(super) fn is_on(&self, config: &HttpConfig) -> bool {
+    pub(super) fn is_on(&self, config: &HttpConfig, has_second_factors: bool) -> bool {
+        if self.path == "/login/factor" {
+            return has_second_factors;
+        }
         if self.path.starts_with("/admin/") {
             return config.admin;
         }

@@ -84,7 +84,7 @@ pub(super) struct Settled {
 
 /// An attempt that was counted as failed.
 #[derive(Debug)]
-struct Attempt {
+pub(super) struct Attempt {
     key: LimitKey,
     /// When it was counted.
     at: Timestamp,
@@ -274,7 +274,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
     }
 
-    async fn count_attempt(&self, key: LimitKey) -> Result<Option<Attempt>, AuthError> {
+    pub(super) async fn count_attempt(&self, key: LimitKey) -> Result<Option<Attempt>, AuthError> {
         let Some(policy) = &self.config().limits.login_by_account else {
             return Ok(None);
         };
@@ -327,7 +327,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// Notifies of a failed attempt, even if its caller has disconnected. If it
     /// locks the account, the event says so, and the owner gets a mail once per
     /// series of failures: at the last step of the table.
-    fn tell_of_lock(&self, attempt: Option<&Attempt>, user: Option<&User>, trail: &Trail) {
+    pub(super) fn tell_of_lock(
+        &self,
+        attempt: Option<&Attempt>,
+        user: Option<&User>,
+        trail: &Trail,
+    ) {
         let Some(attempt) = attempt.filter(|attempt| attempt.locks) else {
             return;
         };
@@ -363,7 +368,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             self.give_back(correct.counted),
             async {
                 if let Some(attempt) = &correct.attempt {
-                    self.forget(attempt.key, attempt.at).await;
+                    self.forgive_attempt(attempt).await;
                 }
             }
         );
@@ -417,6 +422,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 self.forget(device_key(user.id, device), now)
             );
         }
+    }
+
+    /// Forgets `attempt`, which has succeeded, and the failed ones before it.
+    pub(super) async fn forgive_attempt(&self, attempt: &Attempt) {
+        self.forget(attempt.key, attempt.at).await;
     }
 
     /// Forgets the attempts under `key`, unless one was let through after

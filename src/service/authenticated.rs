@@ -10,6 +10,7 @@ use crate::authz::Permission;
 use crate::config::AuthConfig;
 use crate::error::AuthError;
 use crate::profile::Profile;
+use crate::proof::Assurance;
 use crate::session::Session;
 use crate::store::Identity;
 use crate::time::Timestamp;
@@ -85,12 +86,42 @@ impl Authenticated {
     ///
     /// [`AuthError::RecentLoginRequired`] with the methods of the account.
     pub fn require_recent_login(&self, max_age: Duration) -> Result<(), AuthError> {
-        match self.session().proofs.is_recent(max_age, self.checked_at) {
-            true => Ok(()),
-            false => Err(AuthError::RecentLoginRequired {
-                methods: self.user().methods(),
-            }),
+        self.require_assurance(Assurance::Aal1, max_age)
+    }
+
+    /// Requires proofs of the last `max_age` before the token was checked that together reach
+    /// `assurance`. [`AuthService::reauthenticate`] takes a new one.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::RecentLoginRequired`] with the methods that lack a recent proof: those of
+    /// the account and those of the session. A session that was opened without a second
+    /// factor never reaches [`Assurance::Aal2`]; then `methods` is empty if nothing else
+    /// lacks, and the user has to log in again with a second factor.
+    pub fn require_assurance(
+        &self,
+        assurance: Assurance,
+        max_age: Duration,
+    ) -> Result<(), AuthError> {
+        let session = self.session();
+        let recent = session.proofs.recent(max_age, self.checked_at);
+        if recent.assurance() >= Some(assurance) {
+            return Ok(());
         }
+        let proven = recent.methods();
+        let mut methods = self.user().methods();
+        methods.extend(session.proofs.methods());
+        methods.retain(|method| !proven.contains(method));
+        methods.sort_unstable();
+        methods.dedup();
+        Err(AuthError::RecentLoginRequired { methods })
+    }
+
+    /// How sure it is that the session is of the owner of the account: the level that its
+    /// proofs reach, or `None` if a later version opened it by methods that are unknown here.
+    #[must_use]
+    pub fn assurance(&self) -> Option<Assurance> {
+        self.session().proofs.assurance()
     }
 
     /// Denies unless one of the user's roles grants `permission` (ASVS 8.2.1).

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::audit_log::{AuditLog, Recorder};
 use super::limits::UsedUp;
 use super::onboarding::RegistrationHook;
+use super::second_factor::SecondFactor;
 use super::{AuthService, Inner};
 use crate::audit::AuditPolicy;
 use crate::clock::{Clock, SystemClock};
@@ -37,6 +38,7 @@ pub struct AuthServiceBuilder<S, C = SystemClock> {
     audit: Option<(Arc<dyn AuditStore>, AuditPolicy)>,
     hook: Option<Arc<dyn RegistrationHook>>,
     breach_check: Option<Arc<dyn BreachCheck>>,
+    second_factor: Option<Arc<dyn SecondFactor>>,
 }
 
 impl<S, C: fmt::Debug> fmt::Debug for AuthServiceBuilder<S, C> {
@@ -61,6 +63,7 @@ impl<S: Store> AuthServiceBuilder<S> {
             audit: None,
             hook: None,
             breach_check: None,
+            second_factor: None,
         }
     }
 }
@@ -94,6 +97,7 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
             audit: self.audit,
             hook: self.hook,
             breach_check: self.breach_check,
+            second_factor: self.second_factor,
         }
     }
 
@@ -142,6 +146,13 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
     #[must_use]
     pub fn breach_check(mut self, check: impl BreachCheck) -> Self {
         self.breach_check = Some(Arc::new(check));
+        self
+    }
+
+    /// The application's second factors. Without it, no sign-in requires one.
+    #[must_use]
+    pub fn second_factor(mut self, factor: impl SecondFactor) -> Self {
+        self.second_factor = Some(Arc::new(factor));
         self
     }
 
@@ -211,6 +222,7 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
                 audit,
                 hook: self.hook,
                 breach_check: self.breach_check,
+                second_factor: self.second_factor,
                 used_up: UsedUp::default(),
             }),
         };

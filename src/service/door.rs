@@ -7,7 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuthService, RequestContext, hex};
+use super::operation::Trail;
+use super::{AuthService, hex};
 use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::id::SessionId;
@@ -67,17 +68,42 @@ pub(super) struct Entry<'a> {
     epoch: u64,
     is_short: bool,
     at: Timestamp,
+    is_sign_in: bool,
 }
 
 impl<'a> Entry<'a> {
-    /// Requests a session of `user` at `now`, by `proof`.
-    pub(super) fn new(user: &'a User, proof: Proof, now: Timestamp) -> Self {
+    /// Signs in to the account of `user`.
+    pub(super) fn sign_in(user: &'a User, proofs: impl Into<Proofs>, now: Timestamp) -> Self {
         Self {
             user,
-            proofs: proof.into(),
+            proofs: proofs.into(),
             epoch: user.auth_epoch,
             is_short: false,
             at: now,
+            is_sign_in: true,
+        }
+    }
+
+    /// The first session of an account that is about to be created: it has no second factor.
+    pub(super) fn first(user: &'a User, proof: Proof, now: Timestamp) -> Self {
+        Self {
+            is_sign_in: false,
+            ..Self::sign_in(user, proof, now)
+        }
+    }
+
+    /// Replaces `session` by one that has its proofs too, and its lifetime.
+    pub(super) fn in_place_of(
+        session: &Session,
+        user: &'a User,
+        proof: Proof,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            epoch: session.auth_epoch,
+            is_short: session.short,
+            is_sign_in: false,
+            ..Self::sign_in(user, session.proofs.and(proof), now)
         }
     }
 
@@ -100,11 +126,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// # Errors
     ///
     /// [`AuthError::InvalidCredentials`] if the account is disabled;
-    /// [`AuthError::Random`]; [`AuthError::Internal`].
-    pub(super) fn enter(
+    /// [`AuthError::SecondFactorRequired`], with a ticket that is stored;
+    /// [`AuthError::Unavailable`]; [`AuthError::Store`]; [`AuthError::Random`];
+    /// [`AuthError::Internal`].
+    pub(super) async fn enter(
         &self,
         entry: Entry<'_>,
-        context: &RequestContext,
+        trail: &Trail,
     ) -> Result<(Session, Tokens), AuthError> {
         let Entry {
             user,
@@ -112,10 +140,16 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             epoch,
             is_short,
             at,
+            is_sign_in,
         } = entry;
         if user.status != UserStatus::Active {
             return Err(AuthError::InvalidCredentials);
         }
+        if is_sign_in {
+            self.require_second_factor(user, &proofs, is_short, at, trail)
+                .await?;
+        }
+        let context = trail.context();
         let lifetime = self.config().session.lifetime(is_short);
         let absolute_expires_at = at.saturating_add(lifetime.absolute_timeout);
         let session = Session {

@@ -17,6 +17,7 @@ use crate::id::UserId;
 use crate::mail::MailKind;
 use crate::password::{HashError, Lane, NormalizedPassword, Work};
 use crate::secret::Password;
+use crate::session::Session;
 use crate::store::{Epoch, Store};
 use crate::user::{DeviceDigest, User};
 
@@ -73,7 +74,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// # Errors
     ///
     /// [`AuthError::Validation`] when a field cannot be right for any account;
-    /// [`AuthError::InvalidCredentials`]; [`AuthError::RateLimited`], after too
+    /// [`AuthError::InvalidCredentials`]; [`AuthError::SecondFactorRequired`], with a ticket
+    /// for [`prove_second_factor`](Self::prove_second_factor); [`AuthError::RateLimited`], after too
     /// many failures or after too many logins. After too many logins, a known device
     /// gets it with any password, and another one with the correct password;
     /// [`AuthError::Overloaded`], which does not count as a failure;
@@ -132,18 +134,37 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.renew_hash(&mut user, &password, &mut correct, trail)
             .await?;
 
-        let (now, context) = (self.now(), trail.context());
-        let device = self.new_device(&user, context);
         let short = request.remember == Some(false);
-        let entry = Entry::new(&user, correct.proof, now).short(short);
-        let (session, tokens) = self.enter(entry, context)?;
-        let (opened, settled) = tokio::join!(self.open(&session), self.settle(correct, trail));
-        opened?;
-        if let Err(refused) = settled {
-            self.discard(&session).await;
-            return Err(refused);
-        }
-        let epoch = user.auth_epoch;
+        let entry = Entry::sign_in(&user, correct.proof, self.now()).short(short);
+        let enter = async {
+            let (session, tokens) = self.enter(entry, trail).await?;
+            self.open(&session).await?;
+            Ok((session, tokens))
+        };
+        let (session, tokens) = match tokio::join!(enter, self.settle(correct, trail)) {
+            (Ok(entered), Ok(_)) => entered,
+            (Ok((session, _)), Err(refused)) => {
+                self.discard(&session).await;
+                return Err(refused);
+            }
+            // The ticket of a sign-in that is refused is never handed out.
+            (Err(AuthError::SecondFactorRequired { .. }), Err(refused)) => return Err(refused),
+            (Err(error), _) => return Err(error),
+        };
+        self.finish_login(&user, session, tokens, trail).await
+    }
+
+    /// Records the login that `session`, which is stored, belongs to. Whether the account is
+    /// still as it was when the proofs were given is decided here.
+    pub(super) async fn finish_login(
+        &self,
+        user: &User,
+        session: Session,
+        tokens: Tokens,
+        trail: &Trail,
+    ) -> Result<LoginResponse, AuthError> {
+        let (context, epoch) = (trail.context(), session.auth_epoch);
+        let (device, now) = (self.new_device(user, context), session.created_at);
         let recorded = self.inner.store.record_login(user.id, epoch, device, now);
         let recorded = recorded.await;
         // By now the device may be known, so that the next login from there is no
@@ -154,7 +175,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             trail.notice(Notice::NewDevice);
             let outbox = self.inner.outbox.as_ref();
             if outbox.is_some_and(|outbox| outbox.tells_of_new_devices()) {
-                self.notify(MailKind::NewDevice, &user, &user.email, context);
+                self.notify(MailKind::NewDevice, user, &user.email, context);
             }
         }
         let refused = match recorded {
@@ -169,7 +190,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
         self.make_room(&session, context).await?;
         trail.session(session.id);
-        Ok(self.login_response(&user, tokens, "You are logged in."))
+        Ok(self.login_response(user, tokens, "You are logged in."))
     }
 
     fn would_refuse(&self, lane: Lane, trail: &Trail) -> bool {

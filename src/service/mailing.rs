@@ -27,6 +27,7 @@ const MAX_LINKS: usize = 5;
 /// A link that is about to be mailed, and what the store keeps of it.
 pub(super) struct NewLink {
     pub(super) record: OneTimeToken,
+    kind: MailKind,
     token: MailToken,
 }
 
@@ -55,14 +56,18 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         now: Timestamp,
     ) -> Result<NewLink, AuthError> {
         let links = self.config().links;
-        let ttl = match purpose {
-            TokenPurpose::VerifyEmail | TokenPurpose::CompleteRegistration => {
-                links.verify_email_ttl
+        let (kind, ttl) = match purpose {
+            TokenPurpose::VerifyEmail => (MailKind::VerifyEmail, links.verify_email_ttl),
+            TokenPurpose::CompleteRegistration => {
+                (MailKind::CompleteRegistration, links.verify_email_ttl)
             }
-            TokenPurpose::ResetPassword => links.reset_password_ttl,
-            TokenPurpose::ChangeEmail => links.change_email_ttl,
+            TokenPurpose::ResetPassword => (MailKind::ResetPassword, links.reset_password_ttl),
+            TokenPurpose::ChangeEmail => (MailKind::ConfirmEmailChange, links.change_email_ttl),
+            TokenPurpose::SignIn => {
+                return Err(AuthError::Internal("a ticket is not mailed".into()));
+            }
         };
-        let token = MailToken::generate(purpose, self.random())?;
+        let token = purpose.new_token(self.random())?;
         Ok(NewLink {
             record: OneTimeToken {
                 digest: TokenDigest::of(purpose, &token),
@@ -70,31 +75,24 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 account,
                 email,
                 registration,
+                sign_in: None,
                 created_at: now,
                 expires_at: now.saturating_add(ttl),
             },
-            token,
+            kind,
+            token: MailToken::new(token),
         })
     }
 
     /// The mail that carries `new`, to the address that it is bound to.
     pub(super) fn link_mail(&self, outbox: &Outbox, new: &NewLink, user: Option<&User>) -> Post {
         let (links, record) = (outbox.links(), &new.record);
-        let (kind, page, decline) = match record.purpose {
-            TokenPurpose::VerifyEmail => (
-                MailKind::VerifyEmail,
-                &links.verify_email,
-                Some(&links.disown_email),
-            ),
-            TokenPurpose::CompleteRegistration => (
-                MailKind::CompleteRegistration,
-                &links.verify_email,
-                Some(&links.disown_email),
-            ),
-            TokenPurpose::ResetPassword => (MailKind::ResetPassword, &links.reset_password, None),
-            TokenPurpose::ChangeEmail => (MailKind::ConfirmEmailChange, &links.change_email, None),
+        let (page, decline) = match new.kind {
+            MailKind::ResetPassword => (&links.reset_password, None),
+            MailKind::ConfirmEmailChange => (&links.change_email, None),
+            _ => (&links.verify_email, Some(&links.disown_email)),
         };
-        let mut post = self.mail(kind, record.email.clone(), user, record.created_at);
+        let mut post = self.mail(new.kind, record.email.clone(), user, record.created_at);
         // The mailbox that a change goes to is not known to be the owner's. The event of
         // the mail names nobody: in the user's log it would show that the address is
         // free, since no such mail goes to a taken one.
@@ -151,7 +149,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Stores the first link of an account that is about to be made.
     pub(super) async fn store_first_link(&self, new: &NewLink) -> Result<(), AuthError> {
-        match self.inner.store.insert_token(&new.record).await? {
+        self.insert_token(&new.record).await
+    }
+
+    async fn insert_token(&self, token: &OneTimeToken) -> Result<(), AuthError> {
+        match self.inner.store.insert_token(token).await? {
             Insert::Inserted => Ok(()),
             Insert::Taken => Err(AuthError::id_taken()),
         }
@@ -164,8 +166,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// different people, who must not end each other's links. The limits of mail
     /// bound their number.
     pub(super) async fn store_link(&self, new: &NewLink) -> Result<(), AuthError> {
-        self.store_first_link(new).await?;
-        let (account, purpose) = (new.record.account.id, new.record.purpose);
+        self.store_token(&new.record).await
+    }
+
+    /// Stores a token, as [`store_link`](Self::store_link) does.
+    pub(super) async fn store_token(&self, token: &OneTimeToken) -> Result<(), AuthError> {
+        self.insert_token(token).await?;
+        let (account, purpose) = (token.account.id, token.purpose);
         if purpose == TokenPurpose::CompleteRegistration {
             return Ok(());
         }
@@ -202,16 +209,26 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if token.purpose() != Some(purpose) {
             return Err(AuthError::InvalidLink);
         }
-        let now = self.now();
-        let digest = TokenDigest::of(purpose, token);
+        let found = self.find_token(token.expose_secret(), purpose, trail);
+        found.await?.ok_or(AuthError::InvalidLink)
+    }
+
+    /// The record of the token with this text, if it is live and of `purpose`.
+    pub(super) async fn find_token(
+        &self,
+        text: &str,
+        purpose: TokenPurpose,
+        trail: &Trail,
+    ) -> Result<Option<OneTimeToken>, AuthError> {
+        let (now, digest) = (self.now(), TokenDigest::of(purpose, text));
         let found = self.inner.store.token(digest, purpose, now);
         let found = trail.unless_gone(found).await?;
-        // A store gives back live tokens of that purpose only; one that does
-        // not changes nothing.
-        let is_good = |found: &OneTimeToken| {
+        // A store returns only live tokens of that purpose; one that does not changes
+        // nothing.
+        let is_valid = |found: &OneTimeToken| {
             found.digest == digest && found.purpose == purpose && found.is_live(now)
         };
-        found.filter(is_good).ok_or(AuthError::InvalidLink)
+        Ok(found.filter(is_valid))
     }
 
     /// Removes the links of registrations that waited for `email`.

@@ -31,6 +31,7 @@ mod reauthenticate;
 mod recovery;
 mod register;
 mod retry;
+mod second_factor;
 mod session;
 mod session_list;
 mod strength;
@@ -62,6 +63,7 @@ pub use profile::UpdateProfile;
 pub use reauthenticate::{ConfirmPassword, Reauthenticate};
 pub use recovery::ResetPassword;
 pub use register::{RegisterOutcome, RegisterRequest, RegisterResponse};
+pub use second_factor::{MAX_CODE_CHARS, ProveSecondFactor, SECOND_FACTOR_TIMEOUT, SecondFactor};
 pub use session::{LogoutResponse, RefreshRequest};
 pub use session_list::{ListSessions, SessionList, SessionView};
 pub use strength::{PasswordStrength, PasswordStrengthRequest};
@@ -77,7 +79,7 @@ use crate::id::{SessionId, UserId};
 use crate::mail::Outbox;
 use crate::password::breach::BreachCheck;
 use crate::password::{HashingStats, PasswordHasher};
-use crate::proof::Method;
+use crate::proof::{Method, MethodName, Proofs};
 use crate::random::SecureRandom;
 use crate::secret::{AccessToken, RefreshToken};
 use crate::store::{FreshStore, Store};
@@ -104,6 +106,7 @@ struct Inner<S, C> {
     audit: Option<Arc<AuditLog>>,
     hook: Option<Arc<dyn RegistrationHook>>,
     breach_check: Option<Arc<dyn BreachCheck>>,
+    second_factor: Option<Arc<dyn SecondFactor>>,
     used_up: limits::UsedUp,
 }
 
@@ -229,7 +232,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             sid: SessionId::from_bytes([0; 12]),
             epoch: u64::MAX,
             auth_time: Some(end),
-            amr: Method::ALL.into(),
+            amr: longest_methods(),
             typ: TokenKind::Access,
         })?;
         Ok(token.expose_secret().len())
@@ -242,6 +245,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     fn random(&self) -> &dyn SecureRandom {
         &*self.inner.random
     }
+}
+
+/// As many methods as a session can have proofs, each with the longest name.
+fn longest_methods() -> Vec<Method> {
+    let name = "m".repeat(MethodName::MAX_LEN);
+    let longest = MethodName::new(&name).map(Method::SecondFactor);
+    vec![longest.unwrap_or(Method::Password); Proofs::MAX]
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -117,9 +117,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // until the one write below raises the user's to it.
         let (now, context) = (self.now(), trail.context());
         let epoch = user.auth_epoch.saturating_add(1);
-        let short = auth.session().short;
-        let entry = Entry::new(user, proof, now).short(short).under(epoch);
-        let (session, tokens) = self.enter(entry, context)?;
+        let entry = Entry::in_place_of(auth.session(), user, proof, now).under(epoch);
+        let (session, tokens) = self.enter(entry, trail).await?;
         let store = &self.inner.store;
         // Sessions of the epoch to come, which changes have left behind that came
         // to nothing. They are named before the change, so that none ends that

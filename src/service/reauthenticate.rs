@@ -9,8 +9,8 @@ use super::{AuthService, Authenticated, LoginResponse, RequestContext};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::Operation;
-use crate::proof::{Method, Proof};
-use crate::secret::Password;
+use crate::proof::{Method, MethodName, Proof};
+use crate::secret::{Code, Password};
 use crate::store::Store;
 
 /// Proves the user's identity again.
@@ -24,6 +24,9 @@ pub struct Reauthenticate {
     /// The password, by the method `pwd`.
     #[serde(default)]
     pub current_password: Password,
+    /// The code, by any other method.
+    #[serde(default)]
+    pub code: Code,
 }
 
 impl Reauthenticate {
@@ -32,6 +35,16 @@ impl Reauthenticate {
         Self {
             method: Method::Password,
             current_password: current_password.into(),
+            code: Code::default(),
+        }
+    }
+
+    /// By a code of a second factor of the account.
+    pub fn by_code(method: MethodName, code: impl Into<Code>) -> Self {
+        Self {
+            method: Method::SecondFactor(method),
+            current_password: Password::default(),
+            code: code.into(),
         }
     }
 }
@@ -56,13 +69,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// [`Authenticated::require_recent_login`] (ASVS 7.5.3).
     ///
     /// Because it is a new authentication, the present session ends, and the answer has the
-    /// tokens of a new session (ASVS 7.2.4). Of concurrent requests from one session, one
+    /// tokens of a new session (ASVS 7.2.4), which keeps the proofs of the present one. Of concurrent requests from one session, one
     /// succeeds. Failed attempts count like those of any other credential check.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Validation`]; [`AuthError::InvalidCredentials`], after which
-    /// the present session goes on; [`AuthError::InvalidToken`] when it has
+    /// [`AuthError::Validation`]; [`AuthError::InvalidCredentials`] and
+    /// [`AuthError::InvalidCode`], after which the present session goes on; [`AuthError::InvalidToken`] when it has
     /// ended meanwhile; [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
     /// [`AuthError::Store`], after which the present session may have ended.
     pub async fn reauthenticate(
@@ -74,6 +87,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let prove = async move |service: Self, auth: Authenticated, trail: Trail| {
             let proof = match request.method {
                 Method::Password => service.password_again(&auth, &request, &trail).await?,
+                method => {
+                    let code = &request.code;
+                    service
+                        .second_factor_again(&auth, method, code, &trail)
+                        .await?
+                }
             };
             service.replace_session(&auth, proof, &trail).await
         };
@@ -108,10 +127,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let (user, present) = (auth.user(), auth.session());
         // The present session ends first. If somebody has ended it since it was looked
         // at, there is no new one; and a full store has room for the new one.
-        let (now, context) = (self.now(), trail.context());
-        let entry = Entry::new(user, proof, now);
-        let entry = entry.short(present.short).under(present.auth_epoch);
-        let (session, tokens) = self.enter(entry, context)?;
+        let entry = Entry::in_place_of(present, user, proof, self.now());
+        let (session, tokens) = self.enter(entry, trail).await?;
         if !self.inner.store.end_session(user.id, present.id).await? {
             return Err(AuthError::InvalidToken);
         }

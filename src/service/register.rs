@@ -164,8 +164,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             context,
             now,
         );
-        let entry = Entry::new(&user, Proof::by_password(now), now);
-        let (session, tokens) = self.enter(entry, context)?;
+        let entry = Entry::first(&user, Proof::by_password(now), now);
+        let (session, tokens) = self.enter(entry, trail).await?;
         let link = match &self.inner.outbox {
             None => None,
             Some(_) => {

@@ -77,13 +77,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// A proof that is missing or wrong does not use up the link. With the
     /// password as proof a session is opened, unless the store fails after the
-    /// confirmation, which is done even then. The five newest links stay good
-    /// until one of them is used.
+    /// confirmation, which is done even then. The five newest links stay valid
+    /// until one of them is used. For an account with a second factor, the password opens no
+    /// session and confirms nothing: use the link with the session of the completed sign-in.
     ///
     /// # Errors
     ///
     /// [`AuthError::InvalidLink`]; [`AuthError::ProofRequired`];
-    /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
+    /// [`AuthError::SecondFactorRequired`]; [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
     /// [`AuthError::Store`], after which the same link can be used again
     /// unless the address has been confirmed.
     pub async fn verify_email(
@@ -169,9 +170,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // The session is stored first and means nothing until its tokens are
         // handed out, which the confirmation decides.
         let now = self.now();
-        let entry = Entry::new(&user, settled.proof, now);
+        let entry = Entry::sign_in(&user, settled.proof, now);
         drop(settled.turn);
-        let (session, tokens) = self.enter(entry, context)?;
+        let (session, tokens) = self.enter(entry, trail).await?;
         self.open(&session).await?;
         let user = Arc::new(user);
         if let Err(error) = self.confirm(&link, Arc::clone(&user), trail).await {
@@ -277,9 +278,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let email = link.email.clone();
         let mut user = self.new_user(user_id, email, name, password_hash, context, now);
         user.is_verified = true;
-        let entry = Entry::new(&user, settled.proof, now);
+        let entry = Entry::first(&user, settled.proof, now);
         drop(settled.turn);
-        let (session, tokens) = self.enter(entry, context)?;
+        let (session, tokens) = self.enter(entry, trail).await?;
         self.open(&session).await?;
         let inserted = self.inner.store.insert_user(&user).await;
         if !matches!(inserted, Ok(InsertUser::Inserted)) {

@@ -42,6 +42,7 @@ macro_rules! __store_methods {
             TokenStore {
                 insert_token(token: [&OneTimeToken] of) -> [Insert], nothing();
                 token(digest: [TokenDigest] own, purpose: [TokenPurpose] own, now: [Timestamp] own) -> [Option<OneTimeToken>], nothing();
+                take_token(digest: [TokenDigest] own, purpose: [TokenPurpose] own, now: [Timestamp] own) -> [Option<OneTimeToken>], nothing();
                 tokens_of(user: [UserId] own, now: [Timestamp] own) -> [Vec<OneTimeToken>], nothing();
                 remove_tokens(user: [UserId] own, purpose: [Option<TokenPurpose>] own, made_until: [Timestamp] own) -> [u64], nothing();
             }

@@ -378,6 +378,20 @@ pub trait TokenStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError>;
 
+    /// Removes the token with this digest, if it is of `purpose` and live at `now`, and
+    /// returns it. Of concurrent callers, one gets it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails or the record is corrupt; then the token may be
+    /// gone.
+    async fn take_token(
+        &self,
+        digest: TokenDigest,
+        purpose: TokenPurpose,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>, StoreError>;
+
     /// The tokens about the account of `user` that are live at `now`, the
     /// newest first.
     ///

@@ -12,5 +12,5 @@ pub use jwk::{Jwk, Jwks};
 pub use jwt::{Claims, MAX_ACCESS_TOKEN_BYTES, TokenKind, Verifier};
 pub use key::{SigningKey, VerifyingKey};
 pub use keyring::{Keyring, KeyringBuilder};
-pub use one_time::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
+pub use one_time::{OneTimeToken, PendingRegistration, PendingSignIn, TokenDigest, TokenPurpose};
 pub use refresh::RefreshClaims;

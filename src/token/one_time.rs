@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::email::Email;
 use crate::id::UserId;
 use crate::named::named;
+use crate::proof::Proofs;
 use crate::random::{self, RandomError, SecureRandom};
 use crate::secret::MailToken;
 use crate::time::Timestamp;
@@ -32,6 +33,8 @@ named! {
         ResetPassword => "reset_password",
         /// Shows that a new mailbox belongs to the owner of an account.
         ChangeEmail => "change_email",
+        /// Continues a sign-in that requires a second factor.
+        SignIn => "sign_in",
     }
 }
 
@@ -43,24 +46,20 @@ impl TokenPurpose {
             Self::CompleteRegistration => "adn_",
             Self::ResetPassword => "adp_",
             Self::ChangeEmail => "ade_",
+            Self::SignIn => "ads_",
         }
+    }
+
+    /// Returns the text of a new token: the prefix of the purpose, and 256 random bits in
+    /// base64url.
+    pub(crate) fn new_token(self, random: &dyn SecureRandom) -> Result<String, RandomError> {
+        let bits = zeroize::Zeroizing::new(random::bytes::<32>(random)?);
+        Ok(self.prefix().to_owned() + &Base64UrlUnpadded::encode_string(&*bits))
     }
 }
 
 impl MailToken {
-    /// A new token: a prefix that tells its purpose, and 256 random bits in
-    /// base64url.
-    pub(crate) fn generate(
-        purpose: TokenPurpose,
-        random: &dyn SecureRandom,
-    ) -> Result<Self, RandomError> {
-        let bits = zeroize::Zeroizing::new(random::bytes::<32>(random)?);
-        let mut text = purpose.prefix().to_owned();
-        text.push_str(&Base64UrlUnpadded::encode_string(&*bits));
-        Ok(Self::new(text))
-    }
-
-    /// The purpose that its prefix tells; `None` when it is no token at all.
+    /// The purpose that its prefix tells, or `None` if it is not a token.
     pub(crate) fn purpose(&self) -> Option<TokenPurpose> {
         TokenPurpose::ALL
             .into_iter()
@@ -76,11 +75,11 @@ pub struct TokenDigest([u8; 32]);
 impl TokenDigest {
     /// The digest of `token`, all of it as it is written, for `purpose`.
     #[must_use]
-    pub fn of(purpose: TokenPurpose, token: &MailToken) -> Self {
+    pub fn of(purpose: TokenPurpose, token: &str) -> Self {
         let digest = Sha256::new()
             .chain_update(purpose.as_str())
             .chain_update([0])
-            .chain_update(token.expose_secret())
+            .chain_update(token)
             .finalize();
         Self(digest.into())
     }
@@ -114,11 +113,14 @@ pub struct OneTimeToken {
     /// The account that it is about, as it was when the token was made. The
     /// token is dead once the account is otherwise.
     pub account: AccountState,
-    /// The address that it was mailed to, and that it is good for.
+    /// The address that it was mailed to, and that it is valid for; with
+    /// [`TokenPurpose::SignIn`], which is not mailed, the address of the account.
     pub email: Email,
     /// The account to be made, where the purpose is
     /// [`TokenPurpose::CompleteRegistration`].
     pub registration: Option<PendingRegistration>,
+    /// The sign-in to be continued, where the purpose is [`TokenPurpose::SignIn`].
+    pub sign_in: Option<PendingSignIn>,
     /// When it was created.
     pub created_at: Timestamp,
     /// The first instant at which it is no longer good.
@@ -136,6 +138,15 @@ pub struct PendingRegistration {
     pub password_hash: PasswordHash,
 }
 
+/// A sign-in whose proofs are not sufficient yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingSignIn {
+    /// The proofs so far.
+    pub proofs: Proofs,
+    /// `true` if the session is to have the shorter lifetime.
+    pub short: bool,
+}
+
 impl OneTimeToken {
     /// Whether it is still good at `now`: it ends exactly at `expires_at`.
     #[must_use]
@@ -151,7 +162,9 @@ mod tests {
 
     #[test]
     fn ghsa_15_a_digest_is_of_one_purpose() {
-        let token = MailToken::generate(TokenPurpose::VerifyEmail, &SeededRandom::new(1)).unwrap();
+        let token = TokenPurpose::VerifyEmail
+            .new_token(&SeededRandom::new(1))
+            .unwrap();
         for (index, one) in TokenPurpose::ALL.into_iter().enumerate() {
             for other in &TokenPurpose::ALL[index + 1..] {
                 assert_ne!(
@@ -167,12 +180,9 @@ mod tests {
     fn asvs_7_2_3_a_token_has_256_random_bits() {
         let random = SeededRandom::new(2);
         for purpose in TokenPurpose::ALL {
-            let token = MailToken::generate(purpose, &random).unwrap();
-            assert_eq!(token.purpose(), Some(purpose));
-            let bits = token
-                .expose_secret()
-                .strip_prefix(purpose.prefix())
-                .unwrap();
+            let token = purpose.new_token(&random).unwrap();
+            assert_eq!(MailToken::new(token.as_str()).purpose(), Some(purpose));
+            let bits = token.strip_prefix(purpose.prefix()).unwrap();
             assert_eq!(Base64UrlUnpadded::decode_vec(bits).unwrap().len(), 32);
         }
         for text in ["", "ad", "adv", "ADV_", "xadv_"] {

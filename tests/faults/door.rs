@@ -5,15 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use admittance::config::{LimitPolicy, RegistrationMode};
 use admittance::error::AuthError;
+use admittance::proof::{Method, MethodName};
 use admittance::secret::MailToken;
-use admittance::service::{Authenticated, RegisterOutcome, Tokens};
+use admittance::service::{
+    Authenticated, ProveSecondFactor, Reauthenticate, RegisterOutcome, Tokens,
+};
 use admittance::session::Session;
 use admittance::store::{InsertUser, MemoryStore, ProfileChange, Removal, SessionStore, UserStore};
 use admittance::user::{DeviceDigest, PasswordHash, User, UserStatus};
 
 use support::asks::{confirm_password, verify};
-use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
 use support::faulty::FaultyStore;
+use support::second_factor::{CODE, Cards};
 
 const ANN: &str = "ann@example.org";
 const WRONG: &str = "velvet?Harbour 18 sundial";
@@ -29,15 +33,21 @@ enum Way {
     Login,
     ChangePassword,
     Reauthenticate,
+    /// A login with a second factor, from the password to the session.
+    SecondFactor,
+    /// A second factor of a session.
+    ReauthenticateByCode,
 }
 
-const WAYS: [Way; 6] = [
+const WAYS: [Way; 8] = [
     Way::Register,
     Way::CompleteRegistration,
     Way::VerifyEmail,
     Way::Login,
     Way::ChangePassword,
     Way::Reauthenticate,
+    Way::SecondFactor,
+    Way::ReauthenticateByCode,
 ];
 
 /// An act that must keep every way in from opening a session.
@@ -99,16 +109,22 @@ struct Scene {
     bed: Watched,
     who: Option<Authenticated>,
     link: Option<MailToken>,
+    cards: Cards,
 }
 
 impl Scene {
     async fn of(way: Way, limits: LimitPolicy) -> Self {
+        let cards = Cards::default();
         let mut config = config();
         config.limits = limits;
         if way == Way::CompleteRegistration {
             config.registration = RegistrationMode::VerifyFirst;
         }
-        let bed = Bed::mailing_over(FaultyStore::new(MemoryStore::new()), config);
+        let store = FaultyStore::new(MemoryStore::new());
+        let bed = Bed::built(store, config, |builder, mailbox| {
+            let builder = builder.mail(mailbox, mail_config());
+            builder.second_factor(cards.clone())
+        });
         let (mut who, mut link) = (None, None);
         if way != Way::Register {
             let registered = bed.auth.register(registration(ANN), &bed.here).await;
@@ -122,11 +138,24 @@ impl Scene {
             link = Some(bed.mailed(kind).await);
         }
         bed.auth.flush_mail().await;
-        Self { bed, who, link }
+        if matches!(way, Way::SecondFactor | Way::ReauthenticateByCode) {
+            cards.set(&["card"]);
+        }
+        Self {
+            bed,
+            who,
+            link,
+            cards,
+        }
     }
 
     async fn enter(&self, way: Way, password: &str) -> Result<Tokens, AuthError> {
         let (bed, who) = (&self.bed, self.who.as_ref());
+        let code = match password {
+            PASSWORD => CODE,
+            _ => "000000",
+        };
+        let card = MethodName::new("card").unwrap();
         match way {
             Way::Register => {
                 let registered = bed.auth.register(registration(ANN), &bed.here).await?;
@@ -145,6 +174,21 @@ impl Scene {
             Way::Reauthenticate => {
                 let proved = confirm_password(bed, who.unwrap(), password).await?;
                 Ok(proved.unwrap())
+            }
+            Way::SecondFactor => {
+                let ticket = match bed.login(ANN, PASSWORD).await {
+                    Err(AuthError::SecondFactorRequired { ticket, .. }) => ticket,
+                    Err(refused) => return Err(refused),
+                    Ok(_) => panic!("no second factor was required"),
+                };
+                let request = ProveSecondFactor::new(ticket, Method::SecondFactor(card), code);
+                let proved = bed.auth.prove_second_factor(request, &bed.here).await?;
+                Ok(proved.tokens)
+            }
+            Way::ReauthenticateByCode => {
+                let request = Reauthenticate::by_code(card, code);
+                let proved = bed.auth.reauthenticate(who.unwrap(), request, &bed.here);
+                Ok(proved.await?.tokens)
             }
         }
     }
@@ -224,7 +268,7 @@ async fn asvs_6_3_1_no_way_in_opens_a_session_without_the_password_or_on_a_locke
         pairs += 2;
 
         // An account without a password has no way in by one.
-        if way == Way::CompleteRegistration {
+        if matches!(way, Way::CompleteRegistration | Way::ReauthenticateByCode) {
             continue;
         }
         let scene = Scene::of(way, LimitPolicy::off()).await;
@@ -252,4 +296,31 @@ async fn asvs_6_3_1_no_way_in_opens_a_session_without_the_password_or_on_a_locke
         pairs += 1;
     }
     println!("ways x credentials: {pairs} pairs, 0 sessions that should not be");
+}
+
+#[tokio::test]
+async fn asvs_6_3_3_no_way_in_opens_a_session_without_the_second_factor_of_the_account() {
+    // A new account has no second factor, and a session in place of another one has passed.
+    for (way, is_gated) in [
+        (Way::Register, false),
+        (Way::CompleteRegistration, false),
+        (Way::VerifyEmail, true),
+        (Way::Login, true),
+        (Way::ChangePassword, false),
+        (Way::Reauthenticate, false),
+    ] {
+        let scene = Scene::of(way, LimitPolicy::off()).await;
+        let before = usable(&scene.bed).await;
+        scene.cards.set(&["card"]);
+        let entered = scene.enter(way, PASSWORD).await;
+        if is_gated {
+            assert!(
+                matches!(entered, Err(AuthError::SecondFactorRequired { .. })),
+                "{way:?}: {entered:?}"
+            );
+            assert_eq!(usable(&scene.bed).await, before, "{way:?}");
+        } else {
+            assert!(entered.is_ok(), "{way:?}: {entered:?}");
+        }
+    }
 }

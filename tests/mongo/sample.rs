@@ -14,7 +14,6 @@ use admittance::lockout::{LockoutPolicy, LockoutStep};
 use admittance::mail::MailKind;
 use admittance::preferences::Preferences;
 use admittance::proof::Proof;
-use admittance::secret::MailToken;
 use admittance::session::{RotationPolicy, Session};
 use admittance::store::mongodb::MongoStore;
 use admittance::time::Timestamp;
@@ -117,8 +116,7 @@ pub(crate) fn purpose(number: u32) -> TokenPurpose {
 }
 
 pub(crate) fn digest(number: u32) -> TokenDigest {
-    let token = MailToken::new(format!("canary-token-{number}"));
-    TokenDigest::of(purpose(number), &token)
+    TokenDigest::of(purpose(number), &format!("canary-token-{number}"))
 }
 
 /// A token about the account of `owner`, live for 100 s. No two are made at
@@ -136,6 +134,7 @@ pub(crate) fn token(number: u32, owner: u32) -> OneTimeToken {
         account: owner.state(),
         email: Email::parse(&format!("Mailed{number}@Example.org")).unwrap(),
         registration,
+        sign_in: None,
         created_at: Timestamp::from_millis(at(0).as_millis() + i64::from(number)),
         expires_at: at(100),
     }

@@ -35,6 +35,7 @@ mod recovery;
 mod registration;
 mod room;
 mod rows_left_behind;
+mod second_factor;
 mod session_cap;
 mod session_check;
 mod session_lifetime;

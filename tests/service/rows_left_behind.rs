@@ -71,7 +71,7 @@ async fn delete(bed: &Bed, who: &Authenticated) {
 
 async fn row(bed: &Bed, purpose: TokenPurpose, token: &MailToken) -> OneTimeToken {
     use admittance::clock::Clock;
-    let digest = TokenDigest::of(purpose, token);
+    let digest = TokenDigest::of(purpose, token.expose_secret());
     let row = bed.store.token(digest, purpose, bed.clock.now()).await;
     row.unwrap().unwrap()
 }

@@ -27,6 +27,7 @@ pub mod lanes;
 pub mod log;
 pub mod mongo;
 pub mod python;
+pub mod second_factor;
 pub mod wrong;
 
 /// The root of the repository.

@@ -93,6 +93,7 @@ macro_rules! rooms {
 rooms! {
     account::Register,
     session::Login,
+    session::ProveSecondFactor,
     session::Logout,
     session::Refresh,
     account::Profile,

@@ -27,8 +27,8 @@ impl Room for Login {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Session, "Log in")
+    fn describe(facts: &Facts<'_>) -> Operation {
+        let operation = Operation::new(Tag::Session, "Log in")
             .description(
                 "A wrong password and an unknown address get the same answer. With `remember: false` the \
                  session has the shorter lifetime, for a shared computer.",
@@ -49,6 +49,47 @@ impl Room for Login {
                 InvalidCredentials,
                 RateLimited,
                 Overloaded,
+            ]);
+        with_second_factor(operation, facts)
+    }
+}
+
+/// `POST /login/factor`
+pub(super) struct ProveSecondFactor;
+
+impl Room for ProveSecondFactor {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/login/factor";
+
+    async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
+        let (to, context) = call.asked()?;
+        let proof = call.read()?;
+        let answer = call.service().prove_second_factor(proof, &context).await?;
+        transport::opened(to, StatusCode::OK, &answer, &answer.tokens, call.config())
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(_: &Facts<'_>) -> Operation {
+        Operation::new(Tag::Session, "Complete a login with a second factor")
+            .description(
+                "Required after 401 `second_factor_required`, with its `ticket` and one of its `methods`. A wrong \
+                 code leaves the ticket valid.",
+            )
+            .takes::<service::ProveSecondFactor>(
+                json!({ "ticket": examples::ticket(), "method": "sms", "code": "482193" }),
+            )
+            .opens_session()
+            .answers_tokens(
+                200,
+                "A new session.",
+                &examples::logged_in("You are logged in."),
+            )
+            .problems(&[
+                ValidationFailed,
+                InvalidCode,
+                InvalidFlow,
+                RateLimited,
+                Unavailable,
             ])
     }
 }

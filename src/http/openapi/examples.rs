@@ -12,6 +12,8 @@ use crate::id::{EventId, SessionId, UserId};
 use crate::mail::MailKind;
 use crate::preferences::Preferences;
 use crate::profile::Profile;
+use crate::proof::MethodName;
+use crate::secret::Ticket;
 use crate::service::{
     Accepted, AccountExport, EventList, EventView, Keeping, LinkView, LoginResponse,
     LogoutResponse, PasswordStrength, RegisterResponse, SessionList, SessionView, TokenType,
@@ -39,6 +41,14 @@ const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Fi
 /// The token of a mailed link for `purpose`.
 pub(in crate::http) fn link(purpose: TokenPurpose) -> String {
     format!("{}{RANDOM}", purpose.prefix())
+}
+
+pub(in crate::http) fn ticket() -> Ticket {
+    Ticket::new(link(TokenPurpose::SignIn))
+}
+
+pub(in crate::http) fn second_factor() -> Option<MethodName> {
+    MethodName::new("sms").ok()
 }
 
 pub(in crate::http) fn refresh_token() -> String {

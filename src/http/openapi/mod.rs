@@ -37,6 +37,7 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
             config: service.config(),
             sends_mail: service.sends_mail(),
             keeps_events: service.keeps_events(),
+            has_second_factors: service.has_second_factors(),
         };
         let mut components = Components::new(cookies.cloned());
         let mut paths = Map::new();

@@ -18,6 +18,7 @@ pub(in crate::http) struct Facts<'a> {
     pub(in crate::http) config: &'a AuthConfig,
     pub(in crate::http) sends_mail: bool,
     pub(in crate::http) keeps_events: bool,
+    pub(in crate::http) has_second_factors: bool,
 }
 
 /// What an operation belongs to.

@@ -40,6 +40,16 @@ pub(in crate::http) fn without_audit_log(operation: Operation, facts: &Facts<'_>
         .problem(NotFound)
 }
 
+/// Adds 401 `second_factor_required` if users can have second factors.
+pub(in crate::http) fn with_second_factor(operation: Operation, facts: &Facts<'_>) -> Operation {
+    if !facts.has_second_factors {
+        return operation;
+    }
+    operation
+        .description("An account with a second factor continues with `POST /login/factor`.")
+        .problem(SecondFactorRequired)
+}
+
 /// An operation that opens a new session by a proof.
 pub(in crate::http) fn renewal(summary: &'static str) -> Operation {
     Operation::new(Tag::Password, summary)

@@ -77,10 +77,17 @@ fn example(code: ProblemCode) -> Value {
         ProblemCode::ValidationFailed => examples::violations(),
         _ => Vec::new(),
     };
-    let methods: Option<&[Method]> = match code {
-        ProblemCode::RecentLoginRequired => Some(&[Method::Password]),
-        _ => None,
-    };
-    let body = ProblemBody::new(code, code.detail(), &errors, methods);
+    let second = examples::second_factor().map(Method::SecondFactor);
+    let ticket = examples::ticket();
+    let mut body = ProblemBody::new(code, code.detail(), &errors);
+    match code {
+        ProblemCode::RecentLoginRequired => body.methods = Some(&[Method::Password]),
+        ProblemCode::SecondFactorRequired => {
+            body.methods = second.as_ref().map(std::slice::from_ref);
+            body.ticket = Some(&ticket);
+            body.expires_in = Some(600);
+        }
+        _ => {}
+    }
     serde_json::to_value(body).unwrap_or_default()
 }

@@ -16,7 +16,7 @@ use crate::email::Email;
 use crate::event::Operation;
 use crate::id::{EventId, SessionId, UserId};
 use crate::preferences::Preferences;
-use crate::proof::Proof;
+use crate::proof::{Method, MethodName, Proof, Proofs};
 use crate::random::{SecureRandom, SeededRandom};
 use crate::session::{RotationPolicy, Session};
 use crate::store::{InsertUser, RoleChange, Store, StoreError};
@@ -117,6 +117,14 @@ pub(super) fn roles<const N: usize>(names: [&str; N]) -> BTreeSet<Role> {
     names.into_iter().map(role).collect()
 }
 
+/// A password and a second factor, with the longest name that a method has.
+pub(super) fn proofs() -> Proofs {
+    let name = MethodName::new("a-second_factor-of-24-ch");
+    let name = name.unwrap_or_else(|error| panic!("the suite's own method: {error}"));
+    let method = Method::SecondFactor(name);
+    Proofs::from(Proof::by_password(Timestamp::from_millis(-1))).and(Proof { method, at: NOW })
+}
+
 /// An ordinary session, live for 100 s, or 150 s with a refresh.
 pub(super) fn session(number: u32, user_id: UserId) -> Session {
     Session {
@@ -151,6 +159,7 @@ pub(super) fn token(number: u32, user_id: UserId, purpose: TokenPurpose) -> OneT
         },
         email: email(&format!("Mailed{number}@Example.org")),
         registration: None,
+        sign_in: None,
         created_at: NOW,
         expires_at: at(100_000),
     }
@@ -266,6 +275,7 @@ fn token_difference(a: &OneTimeToken, b: &OneTimeToken) -> Option<&'static str> 
         account,
         email,
         registration,
+        sign_in,
         created_at,
         expires_at,
     } = a;
@@ -287,6 +297,7 @@ fn token_difference(a: &OneTimeToken, b: &OneTimeToken) -> Option<&'static str> 
         ("account", *account == b.account),
         ("email", *email == b.email),
         ("registration", same_registration),
+        ("sign_in", *sign_in == b.sign_in),
         ("created_at", *created_at == b.created_at),
         ("expires_at", *expires_at == b.expires_at),
     ]

@@ -186,6 +186,7 @@ macro_rules! __store_properties {
                 a_token_is_read_as_often_as_asked_for
                 a_token_works_for_its_purpose_only
                 a_token_ends_exactly_at_its_time
+                a_token_is_taken_once
                 a_taken_digest_is_not_overwritten
                 tokens_are_listed_newest_first
                 tokens_are_removed_for_one_user_only
@@ -277,6 +278,7 @@ macro_rules! __store_properties {
             session_races {
                 one_of_many_sessions_with_an_id_wins
                 one_of_many_tokens_with_a_digest_wins
+                one_of_many_takers_gets_a_token
                 no_token_escapes_when_all_are_removed
                 one_of_many_refreshes_rotates
                 a_refresh_revives_no_ended_session

@@ -51,6 +51,22 @@ pub async fn one_of_many_tokens_with_a_digest_wins(store: Arc<dyn Store>) {
     }
 }
 
+/// Of parallel callers that take a token, one gets it.
+pub async fn one_of_many_takers_gets_a_token(store: Arc<dyn Store>) {
+    for (racers, round) in rounds() {
+        let token = token(round, user_id(round), PURPOSE);
+        assert_eq!(done(store.insert_token(&token).await), Insert::Inserted);
+        let taken = race(racers, |_| {
+            let (store, digest) = (Arc::clone(&store), token.digest);
+            async move { done(store.take_token(digest, PURPOSE, NOW).await).is_some() }
+        })
+        .await;
+        only_winner(&taken, "parallel callers that take a token");
+        let found = done(store.token(token.digest, PURPOSE, NOW).await);
+        assert!(found.is_none(), "a token that was taken is there");
+    }
+}
+
 /// When a user's tokens are removed while others are made, those that were
 /// there before are gone, and each is either removed and counted once or there
 /// and listed.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::fixture::*;
 use crate::store::{Insert, Store};
 use crate::time::Timestamp;
-use crate::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
+use crate::token::{OneTimeToken, PendingRegistration, PendingSignIn, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, DisplayName, PasswordHash};
 
 async fn insert(store: &dyn Store, token: &OneTimeToken) {
@@ -35,6 +35,10 @@ pub async fn a_token_is_read_as_often_as_asked_for(store: Arc<dyn Store>) {
                 user_id: user_id(number + 100),
                 name: DisplayName::from_store("Zo\u{eb} \u{1f98a}".to_owned()),
                 password_hash: PasswordHash::new("$argon2id$pending"),
+            }),
+            sign_in: Some(PendingSignIn {
+                proofs: proofs(),
+                short: number % 2 == 0,
             }),
             created_at: Timestamp::from_millis(-1),
             ..plain.clone()
@@ -90,6 +94,42 @@ pub async fn a_token_ends_exactly_at_its_time(store: Arc<dyn Store>) {
                 "a list of tokens after {millis} ms of 100,000"
             );
         }
+    }
+}
+
+/// A token is taken by its purpose while it is live, whole and once. Every other attempt
+/// leaves it, and other tokens, where they are.
+pub async fn a_token_is_taken_once(store: Arc<dyn Store>) {
+    for (number, purpose) in (1..).zip(TokenPurpose::ALL) {
+        let (mine, other) = (
+            token(number, user_id(number), purpose),
+            token(number + 10, user_id(number), purpose),
+        );
+        let mine = OneTimeToken {
+            sign_in: Some(PendingSignIn {
+                proofs: proofs(),
+                short: true,
+            }),
+            ..mine
+        };
+        insert(&*store, &mine).await;
+        insert(&*store, &other).await;
+        for wrong in TokenPurpose::ALL.into_iter().filter(|one| *one != purpose) {
+            let taken = done(store.take_token(mine.digest, wrong, NOW).await);
+            assert!(
+                taken.is_none(),
+                "a {purpose:?} token was taken as {wrong:?}"
+            );
+        }
+        let taken = done(store.take_token(mine.digest, purpose, at(100_000)).await);
+        assert!(taken.is_none(), "an expired token was taken");
+        let taken = done(store.take_token(mine.digest, purpose, at(99_999)).await);
+        assert_token(taken.as_ref(), &mine, "a token that was taken");
+        let found = done(store.token(mine.digest, purpose, NOW).await);
+        assert!(found.is_none(), "a token that was taken is there");
+        let taken = done(store.take_token(mine.digest, purpose, NOW).await);
+        assert!(taken.is_none(), "a token was taken twice");
+        assert_token_stored(&*store, &other, "taking a token changed another").await;
     }
 }
 
@@ -173,7 +213,7 @@ pub async fn tokens_are_removed_for_one_user_only(store: Arc<dyn Store>) {
     }
     assert_eq!(
         done(store.remove_tokens(user_id(1), None, NOW).await),
-        4,
+        5,
         "another number of tokens was removed"
     );
     for token in &mine {

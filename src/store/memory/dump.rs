@@ -100,6 +100,7 @@ fn token(token: &OneTimeToken) -> String {
         account,
         email,
         registration,
+        sign_in,
         created_at,
         expires_at,
     } = token;
@@ -120,7 +121,7 @@ fn token(token: &OneTimeToken) -> String {
         format!("{user_id} {} {hash}", name.as_str())
     });
     format!(
-        "token {} {} {id} {} {auth_epoch:?} {link_epoch} {version:?} {} {} {created_at} {expires_at} {}",
+        "token {} {} {id} {} {auth_epoch:?} {link_epoch} {version:?} {} {} {created_at} {expires_at} {sign_in:?} {}",
         hex(&digest.to_bytes()),
         purpose.as_str(),
         account_email.as_str(),

@@ -397,6 +397,21 @@ impl TokenStore for MemoryStore {
         Ok(tokens.get(digest.to_bytes()).filter(good).cloned())
     }
 
+    async fn take_token(
+        &self,
+        digest: TokenDigest,
+        purpose: TokenPurpose,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>, StoreError> {
+        let mut tokens = self.tokens_for(purpose);
+        let key = digest.to_bytes();
+        let good = |token: &OneTimeToken| token.purpose == purpose && token.is_live(now);
+        Ok(match tokens.get(key).is_some_and(good) {
+            true => tokens.remove(key),
+            false => None,
+        })
+    }
+
     async fn tokens_of(
         &self,
         user: UserId,

@@ -30,6 +30,7 @@ mod json;
 mod kind;
 mod limit;
 mod note;
+mod proofs;
 mod schema;
 mod session;
 mod start;

@@ -130,7 +130,10 @@ fn tokens() -> Document {
         ("expires_at", &["date"]),
         ("schema", INTEGER),
     ];
-    schema(fields, &[("registration", &["object"])])
+    schema(
+        fields,
+        &[("registration", &["object"]), ("sign_in", &["object"])],
+    )
 }
 
 fn limits() -> Document {

@@ -10,8 +10,9 @@ use super::MongoStore;
 use super::act::Act;
 use super::document::{Record, SCHEMA, batch, date, object_id};
 use super::error::{is_duplicate, out_of_range, store_error};
+use super::proofs;
 use crate::id::{SessionId, UserId};
-use crate::proof::{Proof, Proofs};
+use crate::proof::Proof;
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::store::{Insert, SessionStore, StoreError};
 use crate::time::Timestamp;
@@ -38,10 +39,6 @@ fn to_document(session: &Session) -> Result<Document, StoreError> {
     let epoch = i64::try_from(session.auth_epoch).map_err(|_| out_of_range("auth_epoch"))?;
     let counter =
         i64::try_from(session.refresh_counter).map_err(|_| out_of_range("refresh_counter"))?;
-    let proofs = session.proofs.iter();
-    let proofs: Vec<Bson> = proofs
-        .map(|proof| doc! { "method": proof.method.as_str(), "at": date(proof.at) }.into())
-        .collect();
     Ok(doc! {
         "_id": object_id(session.id.to_bytes()),
         "user_id": object_id(session.user_id.to_bytes()),
@@ -51,7 +48,7 @@ fn to_document(session: &Session) -> Result<Document, StoreError> {
         "expires_at": date(session.expires_at),
         "absolute_expires_at": date(session.absolute_expires_at),
         "short": session.short,
-        "proofs": proofs,
+        "proofs": proofs::to_list(&session.proofs),
         "refresh_counter": counter,
         "ip": session.ip.map(|ip| ip.to_string()),
         "user_agent": session.user_agent.as_deref(),
@@ -70,11 +67,8 @@ fn from_record(record: &Record<'_>) -> Result<Session, StoreError> {
         })
         .transpose()?;
     let created_at = record.instant("created_at")?;
-    let proofs = match record.optional_list("proofs")? {
-        Some(list) => proofs(record, list)?,
-        // Of a version whose sessions were all opened by a password.
-        None => Proof::by_password(created_at).into(),
-    };
+    // A session of version 0.1 has none: it was opened by a password.
+    let proofs = proofs::read(record)?.unwrap_or_else(|| Proof::by_password(created_at).into());
     Ok(Session {
         id: SessionId::from_bytes(record.id("_id")?),
         user_id: UserId::from_bytes(record.id("user_id")?),
@@ -89,24 +83,6 @@ fn from_record(record: &Record<'_>) -> Result<Session, StoreError> {
         ip,
         user_agent: record.optional_text("user_agent")?.map(str::to_owned),
     })
-}
-
-/// The proofs in `list`. One by a method that is not known here is left out: a later
-/// version has written it.
-fn proofs(record: &Record<'_>, list: &[Bson]) -> Result<Proofs, StoreError> {
-    let corrupt = || record.corrupt("proofs", "has something that is no proof");
-    let read = |item: &Bson| {
-        let item = item.as_document()?;
-        let at = item.get_datetime("at").ok()?.timestamp_millis();
-        let method = item.get_str("method").ok()?.parse().ok();
-        Some((method, Timestamp::from_millis(at)))
-    };
-    let mut known = Vec::new();
-    for item in list {
-        let (method, at) = read(item).ok_or_else(corrupt)?;
-        known.extend(method.map(|method| Proof { method, at }));
-    }
-    Ok(known.into_iter().collect())
 }
 
 /// The session, unless it has ended.

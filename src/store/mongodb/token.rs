@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use super::MongoStore;
 use super::document::{Record, SCHEMA, binary, date, object_id};
 use super::error::{is_duplicate, out_of_range, store_error};
+use super::proofs;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
 use crate::store::{Insert, StoreError, TokenStore};
 use crate::time::Timestamp;
-use crate::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
+use crate::token::{OneTimeToken, PendingRegistration, PendingSignIn, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, DisplayName, PasswordHash};
 
 fn by_user(user: UserId) -> Document {
@@ -45,6 +46,10 @@ fn to_document(token: &OneTimeToken) -> Result<Document, StoreError> {
         };
         fields.insert("registration", registration);
     }
+    if let Some(pending) = &token.sign_in {
+        let sign_in = doc! { "proofs": proofs::to_list(&pending.proofs), "short": pending.short };
+        fields.insert("sign_in", sign_in);
+    }
     Ok(fields)
 }
 
@@ -53,6 +58,7 @@ fn from_document(fields: &Document) -> Result<OneTimeToken, StoreError> {
     let purpose = record.text("purpose")?.parse();
     let purpose = purpose.map_err(|_| record.corrupt("purpose", "is none that is known here"))?;
     let pending = record.optional_part("registration")?;
+    let begun = record.optional_part("sign_in")?;
     Ok(OneTimeToken {
         digest: TokenDigest::from_bytes(record.bytes("_id")?),
         purpose,
@@ -69,6 +75,7 @@ fn from_document(fields: &Document) -> Result<OneTimeToken, StoreError> {
             record.text("email_canonical")?.to_owned(),
         ),
         registration: pending.as_ref().map(registration).transpose()?,
+        sign_in: begun.as_ref().map(sign_in).transpose()?,
         created_at: record.instant("created_at")?,
         expires_at: record.instant("expires_at")?,
     })
@@ -79,6 +86,13 @@ fn registration(record: &Record<'_>) -> Result<PendingRegistration, StoreError> 
         user_id: UserId::from_bytes(record.id("user_id")?),
         name: DisplayName::from_store(record.text("name")?.to_owned()),
         password_hash: PasswordHash::new(record.text("password_hash")?),
+    })
+}
+
+fn sign_in(record: &Record<'_>) -> Result<PendingSignIn, StoreError> {
+    Ok(PendingSignIn {
+        proofs: proofs::read(record)?.unwrap_or_default(),
+        short: record.optional_flag("short")?,
     })
 }
 
@@ -113,6 +127,28 @@ impl TokenStore for MongoStore {
             // that a token without a purpose or an end is reported.
             let token = found.as_ref().map(from_document).transpose()?;
             Ok(token.filter(|token| token.purpose == purpose && token.is_live(now)))
+        })
+        .await
+    }
+
+    async fn take_token(
+        &self,
+        digest: TokenDigest,
+        purpose: TokenPurpose,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>, StoreError> {
+        // The same condition as in `token`; a record that is corrupt stays where it is.
+        let filter = doc! {
+            "_id": binary(&digest.to_bytes()),
+            "purpose": purpose.as_str(),
+            "expires_at": { "$gt": date(now) },
+        };
+        let tokens = self.inner.tokens.clone();
+        self.run(|act| async move {
+            act.may_send()?;
+            let taken = tokens.find_one_and_delete(filter).max_time(act.left()?);
+            let taken = taken.await.map_err(store_error)?;
+            taken.as_ref().map(from_document).transpose()
         })
         .await
     }

@@ -13,7 +13,7 @@ use admittance::email::CanonicalEmail;
 use admittance::id::{EventId, SessionId, UserId};
 use admittance::limit::LimitKey;
 use admittance::lockout::Attempts;
-use admittance::proof::Proof;
+use admittance::proof::{Method, Proof};
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{Insert, SessionStore, StoreError};
 use admittance::time::Timestamp;
@@ -134,6 +134,7 @@ pub enum Fault {
     KeepsOneTooMany,
     ForgetsShort,
     ForgetsProofs,
+    ForgetsSecondFactors,
 
     GivesNoGrace,
     KeepsReusedSession,
@@ -145,6 +146,10 @@ pub enum Fault {
 
     TakesTokenOut,
     DropsRegistration,
+    DropsSignIn,
+    LeavesTakenTokens,
+    TakesTokensOfAnyPurpose,
+    TakesExpiredTokens,
     TakesMailedForAccountEmail,
     IgnoresPurpose,
     WrongPurposeSpendsToken,
@@ -220,6 +225,7 @@ pub enum Fault {
     ListsThenEnds,
     CountsThenEndsOldest,
     ListsThenRemovesTokens,
+    ReadsThenTakesToken,
     ReadsThenCounts,
     ReadsThenChangesRoles,
     ChecksThenDisables,
@@ -310,6 +316,10 @@ impl WrongStore {
         session.short &= !self.has(ForgetsShort);
         if self.has(ForgetsProofs) {
             session.proofs = Proof::by_password(session.created_at).into();
+        }
+        if self.has(ForgetsSecondFactors) {
+            let passwords = |proof: &Proof| proof.method == Method::Password;
+            session.proofs = session.proofs.iter().filter(passwords).collect();
         }
         if let Some(agent) = &mut session.user_agent {
             if self.has(CutsTextAtNul) {

@@ -15,6 +15,9 @@ impl WrongStore {
         if self.has(DropsRegistration) {
             token.registration = None;
         }
+        if self.has(DropsSignIn) {
+            token.sign_in = None;
+        }
         if self.has(TakesMailedForAccountEmail) {
             token.account.email = token.email.canonical().clone();
         }
@@ -64,6 +67,28 @@ impl TokenStore for WrongStore {
             tables.tokens.remove(&digest);
         }
         Ok(fits.then_some(live))
+    }
+
+    async fn take_token(
+        &self,
+        digest: TokenDigest,
+        purpose: TokenPurpose,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>, StoreError> {
+        let take = |tables: &Tables| {
+            let found = tables.tokens.get(&digest).cloned();
+            found.filter(|token| {
+                (token.purpose == purpose || self.has(TakesTokensOfAnyPurpose))
+                    && (token.is_live(now) || self.has(TakesExpiredTokens))
+            })
+        };
+        let write = |tables: &mut Tables, taken: Option<OneTimeToken>| {
+            if taken.is_some() && !self.has(LeavesTakenTokens) {
+                tables.tokens.remove(&digest);
+            }
+            taken
+        };
+        Ok(self.act(ReadsThenTakesToken, take, write).await)
     }
 
     async fn tokens_of(

@@ -1,0 +1,105 @@
+//! A second factor that a test controls: cards with a code.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use admittance::error::Cause;
+use admittance::proof::{Method, MethodName};
+use admittance::secret::Code;
+use admittance::service::SecondFactor;
+use admittance::user::User;
+use async_trait::async_trait;
+
+/// The code of every card.
+pub const CODE: &str = "482193";
+
+/// What goes wrong, and in which call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Broken {
+    Methods,
+    Requested,
+    Check,
+}
+
+/// How it goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fault {
+    Fails,
+    Panics,
+    Hangs,
+}
+
+/// All users have the cards of the methods in it.
+#[derive(Clone, Default)]
+pub struct Cards(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    methods: Mutex<Vec<MethodName>>,
+    fault: Mutex<Option<(Broken, Fault)>>,
+    calls: AtomicUsize,
+    requested: AtomicUsize,
+}
+
+pub fn method(name: &str) -> Method {
+    Method::SecondFactor(MethodName::new(name).unwrap())
+}
+
+impl Cards {
+    pub fn of(methods: &[&str]) -> Self {
+        let cards = Self::default();
+        cards.set(methods);
+        cards
+    }
+
+    pub fn set(&self, methods: &[&str]) {
+        let names = methods.iter().map(|name| MethodName::new(name).unwrap());
+        *self.0.methods.lock().unwrap() = names.collect();
+    }
+
+    pub fn breaks(&self, fault: impl Into<Option<(Broken, Fault)>>) {
+        *self.0.fault.lock().unwrap() = fault.into();
+    }
+
+    /// The number of calls.
+    pub fn calls(&self) -> usize {
+        self.0.calls.load(Ordering::SeqCst)
+    }
+
+    /// The number of codes that were requested.
+    pub fn requested(&self) -> usize {
+        self.0.requested.load(Ordering::SeqCst)
+    }
+
+    async fn called(&self, call: Broken) -> Result<(), Cause> {
+        self.0.calls.fetch_add(1, Ordering::SeqCst);
+        let fault = *self.0.fault.lock().unwrap();
+        match fault {
+            Some((broken, fault)) if broken == call => match fault {
+                Fault::Fails => Err("the cards are lost: 482193".into()),
+                Fault::Panics => panic!("the cards are lost"),
+                Fault::Hangs => std::future::pending().await,
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl SecondFactor for Cards {
+    async fn methods(&self, _: &User) -> Result<Vec<MethodName>, Cause> {
+        self.called(Broken::Methods).await?;
+        Ok(self.0.methods.lock().unwrap().clone())
+    }
+
+    async fn requested(&self, _: &User) -> Result<(), Cause> {
+        self.called(Broken::Requested).await?;
+        self.0.requested.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn check(&self, _: &User, _: MethodName, code: &Code) -> Result<bool, Cause> {
+        self.called(Broken::Check).await?;
+        Ok(code.expose_secret() == CODE)
+    }
+}
