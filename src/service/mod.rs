@@ -232,7 +232,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             sid: SessionId::from_bytes([0; 12]),
             epoch: u64::MAX,
             auth_time: Some(end),
-            amr: longest_methods(),
+            amr: match self.has_second_factors() {
+                true => longest_methods(),
+                false => vec![Method::Password],
+            },
             typ: TokenKind::Access,
         })?;
         Ok(token.expose_secret().len())

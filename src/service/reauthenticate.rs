@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::door::Entry;
-use super::fields::typed_password;
+use super::fields::{present, typed_password};
 use super::operation::{By, Trail};
 use super::{AuthService, Authenticated, LoginResponse, RequestContext};
 use crate::clock::Clock;
@@ -21,12 +21,12 @@ use crate::store::Store;
 pub struct Reauthenticate {
     /// The method of the proof.
     pub method: Method,
-    /// The password, by the method `pwd`.
-    #[serde(default)]
-    pub current_password: Password,
-    /// The code, by any other method.
-    #[serde(default)]
-    pub code: Code,
+    /// The password, with the method `pwd`.
+    #[serde(default, deserialize_with = "present")]
+    pub current_password: Option<Password>,
+    /// The code, with any other method.
+    #[serde(default, deserialize_with = "present")]
+    pub code: Option<Code>,
 }
 
 impl Reauthenticate {
@@ -34,8 +34,8 @@ impl Reauthenticate {
     pub fn by_password(current_password: impl Into<Password>) -> Self {
         Self {
             method: Method::Password,
-            current_password: current_password.into(),
-            code: Code::default(),
+            current_password: Some(current_password.into()),
+            code: None,
         }
     }
 
@@ -43,8 +43,8 @@ impl Reauthenticate {
     pub fn by_code(method: MethodName, code: impl Into<Code>) -> Self {
         Self {
             method: Method::SecondFactor(method),
-            current_password: Password::default(),
-            code: code.into(),
+            current_password: None,
+            code: Some(code.into()),
         }
     }
 }
@@ -86,12 +86,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<LoginResponse, AuthError> {
         let prove = async move |service: Self, auth: Authenticated, trail: Trail| {
             let proof = match request.method {
-                Method::Password => service.password_again(&auth, &request, &trail).await?,
+                Method::Password => {
+                    let password = request.current_password.unwrap_or_default();
+                    service.password_again(&auth, &password, &trail).await?
+                }
                 method => {
-                    let code = &request.code;
-                    service
-                        .second_factor_again(&auth, method, code, &trail)
-                        .await?
+                    let code = request.code.unwrap_or_default();
+                    let again = service.second_factor_again(&auth, method, &code, &trail);
+                    again.await?
                 }
             };
             service.replace_session(&auth, proof, &trail).await
@@ -103,15 +105,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     async fn password_again(
         &self,
         auth: &Authenticated,
-        request: &Reauthenticate,
+        password: &Password,
         trail: &Trail,
     ) -> Result<Proof, AuthError> {
         let mut violations = Violations::default();
-        let current = typed_password(
-            &request.current_password,
-            Field::CurrentPassword,
-            &mut violations,
-        );
+        let current = typed_password(password, Field::CurrentPassword, &mut violations);
         violations.into_result()?;
         let current = current.ok_or(AuthError::InvalidCredentials)?;
         Ok(self.check_own_password(auth, &current, trail).await?.proof)

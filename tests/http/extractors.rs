@@ -180,7 +180,7 @@ async fn asvs_7_5_3_a_route_that_needs_a_recent_password_accepts_a_repeated_one(
         json!({"method": "PWD", "current_password": PASSWORD}),
         json!({"method": ["pwd"], "current_password": PASSWORD}),
         json!({"method": {"pwd": null}, "current_password": PASSWORD}),
-        json!({"method": "pwd", "code": "123456"}),
+        json!({"method": "pwd", "password": PASSWORD}),
     ] {
         let request = json_request(Method::POST, "/auth/reauthenticate", &body.to_string());
         let refused = send(&app, with_token(request, &token)).await;

@@ -21,3 +21,4 @@ mod extractors;
 mod preferences;
 mod replaced;
 mod robustness;
+mod second_factor;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::server::{Server, everything, registration, settings, text, whole};
 use support::bed::{OTHER_PASSWORD, PASSWORD};
+use support::second_factor::CODE;
 
 const NONE: Value = Value::Null;
 /// An id of nobody and nothing.
@@ -226,6 +227,30 @@ impl Server {
         self.ask("GET /.well-known/jwks.json", "", NONE, "200")
             .await;
         self.ask("GET /openapi.json", "", NONE, "200").await;
+    }
+
+    /// What somebody with a second factor does.
+    async fn second_factor(&self) {
+        self.register("card@example.org").await;
+        let link = self.link(MailKind::VerifyEmail).await;
+        let verify = json!({ "token": link, "password": PASSWORD });
+        let wanted = "second_factor_required";
+        self.ask("POST /email/verify", "", verify, wanted).await;
+        let login = json!({ "email": "card@example.org", "password": PASSWORD });
+        let asked = self.ask("POST /login", "", login, wanted).await;
+        let proof =
+            |code: &str| json!({ "ticket": asked["ticket"], "method": "sms", "code": code });
+        let line = "POST /login/factor";
+        self.ask(line, "", proof("000000"), "invalid_code").await;
+        self.ask(line, "", proof(""), "validation_failed").await;
+        let opened = self.ask(line, "", proof(CODE), "200").await;
+        self.ask(line, "", proof(CODE), "invalid_flow").await;
+        let token = text(&opened, "token");
+        let again = json!({ "method": "sms", "code": "000000" });
+        self.ask("POST /reauthenticate", &token, again, "invalid_code")
+            .await;
+        let again = json!({ "method": "sms", "code": CODE });
+        self.ask("POST /reauthenticate", &token, again, "200").await;
     }
 
     /// What an administrator does with an account.
@@ -452,6 +477,7 @@ fn documented(server: &Server) -> BTreeSet<(String, String)> {
 async fn every_answer_is_documented_and_every_documented_one_is_answered() {
     let server = Server::new(whole(settings()), everything());
     server.life_of_an_account().await;
+    server.second_factor().await;
     server.office().await;
     server.what_no_endpoint_takes().await;
     let seen = server.seen.lock().unwrap().clone();

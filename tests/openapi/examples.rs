@@ -6,9 +6,9 @@ use admittance::profile::Profile;
 use admittance::service::{
     Accepted, AccountExport, ChangeEmail, ChangePassword, ChangeRoles, ConfirmPassword,
     DeleteAccount, EmailRequest, EventList, FindUser, LinkRequest, LoginRequest, LoginResponse,
-    LogoutResponse, PasswordStrength, PasswordStrengthRequest, Reauthenticate, RefreshRequest,
-    RegisterRequest, RegisterResponse, ResetPassword, SessionList, SetStatus, UpdateProfile,
-    UserEventList, UserList, UserView, VerifyEmail,
+    LogoutResponse, PasswordStrength, PasswordStrengthRequest, ProveSecondFactor, Reauthenticate,
+    RefreshRequest, RegisterRequest, RegisterResponse, ResetPassword, SessionList, SetStatus,
+    UpdateProfile, UserEventList, UserList, UserView, VerifyEmail,
 };
 use admittance::token::Jwks;
 use serde::Serialize;
@@ -33,6 +33,7 @@ fn reads(name: &str, value: &Value) -> bool {
     match name {
         "RegisterRequest" => is::<RegisterRequest>(value),
         "LoginRequest" => is::<LoginRequest>(value),
+        "ProveSecondFactor" => is::<ProveSecondFactor>(value),
         "RefreshRequest" => is::<RefreshRequest>(value),
         "UpdateProfile" => is::<UpdateProfile>(value),
         "ChangePassword" => is::<ChangePassword>(value),

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use support::bed::{Bed, PASSWORD, config, mail_config};
 use support::document::Document;
+use support::second_factor::Cards;
 
 pub(crate) type Api = AuthApi<MemoryStore, ManualClock>;
 
@@ -53,7 +54,8 @@ pub(crate) fn settings() -> AuthConfig {
     settings
 }
 
-/// One that sends mail and keeps events.
+/// One that sends mail, keeps events and has second factors for addresses that begin with
+/// `card`.
 pub(crate) fn whole(settings: AuthConfig) -> Bed {
     whole_over(MemoryStore::new(), settings)
 }
@@ -65,6 +67,7 @@ pub(crate) fn whole_over(store: MemoryStore, settings: AuthConfig) -> Bed {
         builder
             .mail(mailbox, mail_config())
             .audit_log(log, AuditPolicy::default())
+            .second_factor(Cards::of_holders("card", &["sms"]))
     })
 }
 

@@ -193,7 +193,7 @@ async fn a_ticket_ends_with_the_state_of_the_account_that_it_rests_on() {
 }
 
 #[tokio::test]
-async fn asvs_6_6_2_a_ticket_is_nothing_but_a_ticket() {
+async fn a_ticket_is_nothing_but_a_ticket() {
     let bed = bed(&Cards::of(&["sms"]), LimitPolicy::off()).await;
     let link = bed.mailed(MailKind::VerifyEmail).await;
     let ticket = begin(&bed).await;

@@ -29,13 +29,15 @@ pub enum Fault {
     Hangs,
 }
 
-/// All users have the cards of the methods in it.
+/// The users have the cards of the methods in it: all of them, or those whose addresses
+/// begin with a prefix.
 #[derive(Clone, Default)]
 pub struct Cards(Arc<State>);
 
 #[derive(Default)]
 struct State {
     methods: Mutex<Vec<MethodName>>,
+    holders: Mutex<&'static str>,
     fault: Mutex<Option<(Broken, Fault)>>,
     calls: AtomicUsize,
     requested: AtomicUsize,
@@ -49,6 +51,13 @@ impl Cards {
     pub fn of(methods: &[&str]) -> Self {
         let cards = Self::default();
         cards.set(methods);
+        cards
+    }
+
+    /// Cards of the users whose addresses begin with `holders`.
+    pub fn of_holders(holders: &'static str, methods: &[&str]) -> Self {
+        let cards = Self::of(methods);
+        *cards.0.holders.lock().unwrap() = holders;
         cards
     }
 
@@ -87,9 +96,13 @@ impl Cards {
 
 #[async_trait]
 impl SecondFactor for Cards {
-    async fn methods(&self, _: &User) -> Result<Vec<MethodName>, Cause> {
+    async fn methods(&self, user: &User) -> Result<Vec<MethodName>, Cause> {
         self.called(Broken::Methods).await?;
-        Ok(self.0.methods.lock().unwrap().clone())
+        let holders = *self.0.holders.lock().unwrap();
+        Ok(match user.email.as_str().starts_with(holders) {
+            true => self.0.methods.lock().unwrap().clone(),
+            false => Vec::new(),
+        })
     }
 
     async fn requested(&self, _: &User) -> Result<(), Cause> {

@@ -33,7 +33,7 @@ async fn asvs_4_1_4_every_path_of_the_contract_is_answered_here_by_whatever_meth
     let app = app(routes(&client.api));
     for route in http::routes()
         .iter()
-        .filter(|route| route.path != "/openapi.json")
+        .filter(|route| !["/openapi.json", "/login/factor"].contains(&route.path))
     {
         let path = route
             .path

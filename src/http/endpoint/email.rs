@@ -50,9 +50,9 @@ impl Room for VerifyEmail {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
+    fn describe(facts: &Facts<'_>) -> Operation {
         let token = examples::link(TokenPurpose::VerifyEmail);
-        Operation::new(Tag::Email, "Verify an address with a mailed link")
+        let operation = Operation::new(Tag::Email, "Verify an address with a mailed link")
             .description(
                 "The link proves that the mailbox is yours. A session of the account, or its password, which \
                  opens a session, proves that the account is yours too. A missing or wrong proof does not \
@@ -69,7 +69,8 @@ impl Room for VerifyEmail {
                 &examples::logged_in("Your address is confirmed. You are logged in."),
             )
             .or_answers(&examples::accepted("Your address is confirmed."))
-            .problems(&[InvalidLink, ProofRequired, RateLimited, Overloaded])
+            .problems(&[InvalidLink, ProofRequired, RateLimited, Overloaded]);
+        with_second_factor(operation, facts)
     }
 }
 

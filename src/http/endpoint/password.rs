@@ -74,13 +74,22 @@ impl Room for Reauthenticate {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        renewal("Prove your identity again")
+    fn describe(facts: &Facts<'_>) -> Operation {
+        let operation = renewal("Prove your identity again")
             .description(
                 "Required after 403 `recent_login_required`, with one of its `methods`. Returns the tokens of a \
                  new session in place of this one.",
             )
-            .takes::<service::Reauthenticate>(json!({ "method": "pwd", "current_password": PASSWORD }))
+            .takes::<service::Reauthenticate>(json!({ "method": "pwd", "current_password": PASSWORD }));
+        if !facts.has_second_factors {
+            return operation;
+        }
+        operation
+            .or_takes(
+                "second_factor",
+                json!({ "method": "sms", "code": "482193" }),
+            )
+            .problems(&[InvalidCode, Unavailable])
     }
 }
 

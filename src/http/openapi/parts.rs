@@ -48,6 +48,7 @@ pub(in crate::http) fn with_second_factor(operation: Operation, facts: &Facts<'_
     operation
         .description("An account with a second factor continues with `POST /login/factor`.")
         .problem(SecondFactorRequired)
+        .problem(Unavailable)
 }
 
 /// An operation that opens a new session by a proof.
