@@ -157,10 +157,12 @@ impl Proofs {
         self.0.iter().copied()
     }
 
-    /// These proofs and `proof`.
+    /// These proofs with `proof` in place of an earlier one by its method, even if that is
+    /// later by a clock that was set back meanwhile.
     #[must_use]
     pub fn and(&self, proof: Proof) -> Self {
-        self.iter().chain([proof]).collect()
+        let others = self.iter().filter(|one| one.method != proof.method);
+        others.chain([proof]).collect()
     }
 
     /// The distinct methods: the claim `amr` of RFC 8176.
@@ -282,6 +284,13 @@ mod tests {
             Some(Assurance::Aal2)
         );
         assert!(Assurance::Aal1 < Assurance::Aal2);
+    }
+
+    #[test]
+    fn a_new_proof_replaces_one_of_its_method_whatever_the_clock_says() {
+        let proofs = Proofs::from(by("pwd", 100)).and(by("sms", 100));
+        let proofs: Vec<_> = proofs.and(by("pwd", 40)).iter().collect();
+        assert_eq!(proofs, [by("pwd", 40), by("sms", 100)]);
     }
 
     #[test]

@@ -9,10 +9,11 @@ use admittance::error::AuthError;
 use admittance::limit::{Decision, Quota};
 use admittance::lockout::Attempt;
 use admittance::mail::MailKind;
+use admittance::proof::{Method, MethodName};
 use admittance::secret::MailToken;
 use admittance::service::{
     Authenticated, ChangeEmail, DeleteAccount, EmailRequest, LinkRequest, PasswordStrengthRequest,
-    Reauthenticate, ResetPassword, Tokens, VerifyEmail,
+    ProveSecondFactor, Reauthenticate, ResetPassword, Tokens, VerifyEmail,
 };
 use admittance::test_util::MockStore;
 
@@ -25,7 +26,7 @@ const WAIT: Duration = Duration::from_secs(7);
 /// The operations that check a password, the token of a mail or a refresh
 /// token, that anybody may ask a mail by, that take a while or whose answer is
 /// long.
-const LIMITED: [&str; 16] = [
+const LIMITED: [&str; 17] = [
     "change_email",
     "change_password",
     "confirm_email_change",
@@ -36,6 +37,7 @@ const LIMITED: [&str; 16] = [
     "forgot_password",
     "login",
     "password_strength",
+    "prove_second_factor",
     "refresh",
     "register",
     "resend_verification",
@@ -181,6 +183,11 @@ async fn ask(
             .await
             .map(drop),
         "export_account" => auth.export_account(ann, here).await.map(drop),
+        "prove_second_factor" => {
+            let sms = Method::SecondFactor(MethodName::new("sms").unwrap());
+            let request = ProveSecondFactor::new("ads_x".into(), sms, "482193");
+            auth.prove_second_factor(request, here).await.map(drop)
+        }
         "disown_email" => auth.disown_email(link_request, here).await.map(drop),
         "forgot_password" => auth.forgot_password(email(ANN), here).await.map(drop),
         "resend_verification" => auth.resend_verification(email(ANN), here).await.map(drop),
