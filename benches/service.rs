@@ -127,7 +127,7 @@ async fn populated(size: u32, clock: &ManualClock, hash: &PasswordHash) -> Memor
             last_seen_at: now,
             expires_at: end,
             absolute_expires_at: end,
-            short: false,
+            length: admittance::session::SessionLength::Usual,
             refresh_counter: 0,
             ip: None,
             user_agent: Some("Mozilla/5.0".to_owned()),

@@ -22,7 +22,7 @@ use admittance::preferences::Preferences;
 use admittance::proof::Proof;
 use admittance::session::{RotationPolicy, Session};
 use admittance::store::{
-    Epoch, LimitStore, MemoryCapacity, MemoryStore, ProfileChange, Removal, RoleChange,
+    EpochChange, LimitStore, MemoryCapacity, MemoryStore, ProfileChange, Removal, RoleChange,
     SessionStore, TokenStore, UserStore,
 };
 use admittance::time::Timestamp;
@@ -124,7 +124,7 @@ fn session(number: u32, owner: u32) -> Session {
         last_seen_at: now(),
         expires_at: later(),
         absolute_expires_at: later(),
-        short: false,
+        length: admittance::session::SessionLength::Usual,
         refresh_counter: 0,
         ip: None,
         user_agent: Some("Mozilla/5.0".to_owned()),
@@ -309,7 +309,7 @@ async fn batch(
                 *id,
                 &hash,
                 &hash,
-                Epoch::Keep
+                EpochChange::Keep
             ))
             .0
         }

@@ -23,7 +23,8 @@ use admittance::proof::Proof;
 use admittance::session::{RotationPolicy, Session};
 use admittance::store::mongodb::MongoStore;
 use admittance::store::{
-    Epoch, LimitStore, ProfileChange, RoleChange, SessionStore, StoreError, TokenStore, UserStore,
+    EpochChange, LimitStore, ProfileChange, RoleChange, SessionStore, StoreError, TokenStore,
+    UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
@@ -82,7 +83,7 @@ fn session(number: u32) -> Session {
         last_seen_at: now(),
         expires_at: now().saturating_add(POLICY.idle_timeout),
         absolute_expires_at: now().saturating_add(POLICY.idle_timeout * 4),
-        short: false,
+        length: admittance::session::SessionLength::Usual,
         refresh_counter: 0,
         ip: None,
         user_agent: None,
@@ -198,7 +199,7 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
             "replace_password",
             median(async |n| {
                 store
-                    .replace_password(user(pick(n)).id, &old, &old, Epoch::Raise)
+                    .replace_password(user(pick(n)).id, &old, &old, EpochChange::Raise)
                     .await
             })
             .await,

@@ -17,7 +17,7 @@ use admittance::limit::{Decision, Hit, LimitKey, MAX_HITS, decide_all};
 use admittance::lockout::{Attempt, Attempts, LockoutPolicy};
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{
-    AuditStore, ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal,
+    AuditStore, EmailChange, EpochChange, Insert, InsertUser, LimitStore, ProfileChange, Removal,
     RoleChange, SessionStore, StoreError, TokenStore, UserStore,
 };
 use admittance::time::Timestamp;
@@ -120,7 +120,7 @@ impl UserStore for MapStore {
         id: UserId,
         expected: &PasswordHash,
         new: &PasswordHash,
-        epoch: Epoch,
+        epoch: EpochChange,
     ) -> Answer<bool> {
         let replaced = self.changed(id, |user| user.replace_password(expected, new, epoch));
         Ok(replaced?.is_some())
@@ -140,19 +140,19 @@ impl UserStore for MapStore {
         Ok(verified?.is_some())
     }
 
-    async fn change_email(&self, account: &AccountState, to: &Email) -> Answer<ChangeEmail> {
+    async fn change_email(&self, account: &AccountState, to: &Email) -> Answer<EmailChange> {
         let mut tables = self.tables();
         let owner = |user: &&User| user.email.canonical() == to.canonical();
         let owner = tables.users.values().find(owner).map(|user| user.id);
         match tables.users.get_mut(&account.id) {
             Some(user) if account.is_of(user) => match owner {
-                Some(owner) if owner != account.id => Ok(ChangeEmail::EmailTaken),
+                Some(owner) if owner != account.id => Ok(EmailChange::EmailTaken),
                 _ => {
                     user.change_email(account, to)?;
-                    Ok(ChangeEmail::Changed)
+                    Ok(EmailChange::Changed)
                 }
             },
-            _ => Ok(ChangeEmail::Gone),
+            _ => Ok(EmailChange::Gone),
         }
     }
 

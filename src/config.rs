@@ -7,7 +7,7 @@ use crate::error::ConfigError;
 use crate::limit::Quota;
 use crate::lockout::LockoutPolicy;
 use crate::password::{HashingConfig, PasswordPolicy};
-use crate::session::RotationPolicy;
+use crate::session::{RotationPolicy, SessionLength};
 use crate::time::Timestamp;
 
 /// The settings of the service. Start from [`AuthConfig::new`] and change what
@@ -353,19 +353,19 @@ impl SessionPolicy {
     pub fn rotation(&self) -> RotationPolicy {
         RotationPolicy {
             idle_timeout: self.idle_timeout,
-            short_idle_timeout: self.lifetime(true).idle_timeout,
+            short_idle_timeout: self.lifetime(SessionLength::Short).idle_timeout,
             grace: self.refresh_grace,
         }
     }
 
-    /// How long a session lasts, a short one or any other.
+    /// How long a session of `length` lasts.
     #[must_use]
-    pub fn lifetime(&self, short: bool) -> SessionLifetime {
+    pub fn lifetime(&self, length: SessionLength) -> SessionLifetime {
         let longest = SessionLifetime {
             idle_timeout: self.idle_timeout,
             absolute_timeout: self.absolute_timeout,
         };
-        if !short {
+        if length == SessionLength::Usual {
             return longest;
         }
         SessionLifetime {

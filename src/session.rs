@@ -5,8 +5,21 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::id::{SessionId, UserId};
+use crate::named::named;
 use crate::proof::Proofs;
 use crate::time::Timestamp;
+
+named! {
+    /// Which lifetime a session has, of the two in [`SessionPolicy`](crate::config::SessionPolicy).
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum SessionLength {
+        /// The usual one.
+        #[default]
+        Usual => "usual",
+        /// The shorter one, of a login that is not to be remembered.
+        Short => "short",
+    }
+}
 
 /// A session, as it is kept in the store.
 ///
@@ -34,9 +47,8 @@ pub struct Session {
     /// The first instant at which it has ended whatever is done (absolute
     /// timeout, ASVS 7.3.2).
     pub absolute_expires_at: Timestamp,
-    /// Whether it has the shorter lifetime of a login that is not to be
-    /// remembered.
-    pub short: bool,
+    /// Which of the two lifetimes it has.
+    pub length: SessionLength,
     /// The counter of the one refresh token that is live.
     pub refresh_counter: u64,
     /// Where it was opened from.
@@ -50,7 +62,7 @@ pub struct Session {
 pub struct RotationPolicy {
     /// How long a session lasts from its last refresh.
     pub idle_timeout: Duration,
-    /// The same for a [`short`](Session::short) one.
+    /// The same for a [short](SessionLength::Short) one.
     pub short_idle_timeout: Duration,
     /// For how long after a rotation the token before it gets the same
     /// successor again, so that a lost answer logs nobody out.
@@ -117,9 +129,9 @@ impl Session {
         if presented == self.refresh_counter {
             self.refresh_counter += 1;
             self.last_seen_at = now;
-            let idle_timeout = match self.short {
-                true => policy.short_idle_timeout,
-                false => policy.idle_timeout,
+            let idle_timeout = match self.length {
+                SessionLength::Usual => policy.idle_timeout,
+                SessionLength::Short => policy.short_idle_timeout,
             };
             self.expires_at = now
                 .saturating_add(idle_timeout)
@@ -163,7 +175,7 @@ mod tests {
             last_seen_at: at(0),
             expires_at: at(100),
             absolute_expires_at: at(150),
-            short: false,
+            length: SessionLength::Usual,
             refresh_counter: 0,
             ip: None,
             user_agent: None,
@@ -188,11 +200,14 @@ mod tests {
     #[test]
     fn a_short_session_is_prolonged_by_less() {
         let short = Session {
-            short: true,
+            length: SessionLength::Short,
             ..session()
         };
         let first = rotated(short.rotate(0, POLICY, at(20)));
-        assert_eq!((first.short, first.expires_at), (true, at(50)));
+        assert_eq!(
+            (first.length, first.expires_at),
+            (SessionLength::Short, at(50))
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::limit::{Decision, Hit, LimitKey};
 use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::store::{
-    AuditStore, ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal,
+    AuditStore, EmailChange, EpochChange, Insert, InsertUser, LimitStore, ProfileChange, Removal,
     RoleChange, SessionStore, StoreError, TokenStore, UserStore,
 };
 use crate::time::Timestamp;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 pub use acts::CounterExhausted;
-pub use change::{Epoch, ProfileChange, Removal, RoleChange};
+pub use change::{EpochChange, ProfileChange, Removal, RoleChange};
 
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email, is_invisible};

@@ -62,7 +62,7 @@ fn session(number: u32, opened: u32) -> Session {
         last_seen_at: at(opened),
         expires_at: at(opened + 100),
         absolute_expires_at: at(opened + 1000),
-        short: false,
+        length: admittance::session::SessionLength::Usual,
         refresh_counter: 0,
         ip: None,
         user_agent: Some("canary".to_owned()),

@@ -13,7 +13,7 @@ use admittance::mail::MailKind;
 use admittance::password::Pepper;
 use admittance::secret::SecretBytes;
 use admittance::service::{EmailRequest, ResetPassword, Tokens};
-use admittance::store::{Epoch, MemoryStore, UserStore};
+use admittance::store::{EpochChange, MemoryStore, UserStore};
 use admittance::token::{Keyring, SigningKey, Verifier};
 use admittance::user::PasswordHash;
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, hash_of, keyring, mail_config};
@@ -293,9 +293,10 @@ async fn asvs_13_3_4_hashes_that_leaked_are_taken_out_of_use_until_a_reset() {
     let tokens = bed.register(ANN).await.tokens;
     let user = bed.validate(&tokens).await.unwrap().user().clone();
     let unusable = PasswordHash::new("!");
-    let replaced = fleet
-        .store
-        .replace_password(user.id, hash_of(&user), &unusable, Epoch::Raise);
+    let replaced =
+        fleet
+            .store
+            .replace_password(user.id, hash_of(&user), &unusable, EpochChange::Raise);
     assert!(replaced.await.unwrap());
 
     assert!(dead(&bed.validate(&tokens).await));

@@ -69,7 +69,7 @@ pub(super) struct CorrectPassword {
     pub(super) proof: Proof,
     /// The key of the budget for correct passwords.
     success: LimitKey,
-    attempt: Option<Attempt>,
+    attempt: Option<CountedAttempt>,
     counted: Counted,
     is_visitor: bool,
 }
@@ -84,7 +84,7 @@ pub(super) struct Settled {
 
 /// An attempt that was counted as failed.
 #[derive(Debug)]
-pub(super) struct Attempt {
+pub(super) struct CountedAttempt {
     key: LimitKey,
     /// When it was counted.
     at: Timestamp,
@@ -274,13 +274,16 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
     }
 
-    pub(super) async fn count_attempt(&self, key: LimitKey) -> Result<Option<Attempt>, AuthError> {
+    pub(super) async fn count_attempt(
+        &self,
+        key: LimitKey,
+    ) -> Result<Option<CountedAttempt>, AuthError> {
         let Some(policy) = &self.config().limits.login_by_account else {
             return Ok(None);
         };
         let now = self.now();
         match self.inner.store.attempt(key, policy, now).await? {
-            lockout::Attempt::Allowed { count, locks_for } => Ok(Some(Attempt {
+            lockout::Attempt::Allowed { count, locks_for } => Ok(Some(CountedAttempt {
                 key,
                 at: now,
                 locks: !locks_for.is_zero(),
@@ -329,7 +332,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// series of failures: at the last step of the table.
     pub(super) fn tell_of_lock(
         &self,
-        attempt: Option<&Attempt>,
+        attempt: Option<&CountedAttempt>,
         user: Option<&User>,
         trail: &Trail,
     ) {
@@ -425,7 +428,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     /// Forgets `attempt`, which has succeeded, and the failed ones before it.
-    pub(super) async fn forgive_attempt(&self, attempt: &Attempt) {
+    pub(super) async fn forgive_attempt(&self, attempt: &CountedAttempt) {
         self.forget(attempt.key, attempt.at).await;
     }
 

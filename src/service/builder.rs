@@ -19,7 +19,7 @@ use crate::password::PasswordHasher;
 use crate::password::breach::BreachCheck;
 use crate::proof::Proof;
 use crate::random::{OsRandom, SecureRandom};
-use crate::session::Session;
+use crate::session::{Session, SessionLength};
 use crate::store::{AuditStore, FreshStore, SessionCache, Store};
 use crate::time::Timestamp;
 use crate::token::Keyring;
@@ -250,7 +250,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             last_seen_at: now,
             expires_at: Timestamp::MAX,
             absolute_expires_at: Timestamp::MAX,
-            short: false,
+            length: SessionLength::Usual,
             refresh_counter: 0,
             ip: None,
             user_agent: None,

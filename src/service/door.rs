@@ -15,7 +15,7 @@ use crate::id::SessionId;
 use crate::proof::{Proof, Proofs};
 use crate::random;
 use crate::secret::{AccessToken, RefreshToken};
-use crate::session::Session;
+use crate::session::{Session, SessionLength};
 use crate::store::Store;
 use crate::time::Timestamp;
 use crate::token::{Claims, RefreshClaims, TokenKind};
@@ -46,7 +46,7 @@ pub struct Tokens {
 /// How long a client stores its tokens if it does not refresh them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Keeping {
-    /// Until the client is closed: the session is a [`short`](Session::short) one.
+    /// Until the client is closed: the session is a short one.
     #[default]
     Short,
     /// For this many seconds, until the session expires unless it is refreshed.
@@ -66,7 +66,7 @@ pub(super) struct Entry<'a> {
     user: &'a User,
     proofs: Proofs,
     epoch: u64,
-    is_short: bool,
+    length: SessionLength,
     at: Timestamp,
     is_sign_in: bool,
 }
@@ -78,7 +78,7 @@ impl<'a> Entry<'a> {
             user,
             proofs: proofs.into(),
             epoch: user.auth_epoch,
-            is_short: false,
+            length: SessionLength::Usual,
             at: now,
             is_sign_in: true,
         }
@@ -101,15 +101,15 @@ impl<'a> Entry<'a> {
     ) -> Self {
         Self {
             epoch: session.auth_epoch,
-            is_short: session.short,
+            length: session.length,
             is_sign_in: false,
             ..Self::sign_in(user, session.proofs.and(proof), now)
         }
     }
 
-    /// Requests the shorter lifetime if `is_short`.
-    pub(super) fn short(mut self, is_short: bool) -> Self {
-        self.is_short = is_short;
+    /// Requests the lifetime of `length`.
+    pub(super) fn of_length(mut self, length: SessionLength) -> Self {
+        self.length = length;
         self
     }
 
@@ -138,7 +138,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             user,
             proofs,
             epoch,
-            is_short,
+            length,
             at,
             is_sign_in,
         } = entry;
@@ -146,11 +146,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Err(AuthError::InvalidCredentials);
         }
         if is_sign_in {
-            self.require_second_factor(user, &proofs, is_short, at, trail)
+            self.require_second_factor(user, &proofs, length, at, trail)
                 .await?;
         }
         let context = trail.context();
-        let lifetime = self.config().session.lifetime(is_short);
+        let lifetime = self.config().session.lifetime(length);
         let absolute_expires_at = at.saturating_add(lifetime.absolute_timeout);
         let session = Session {
             id: SessionId::generate(at, self.random())?,
@@ -163,7 +163,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 .saturating_add(lifetime.idle_timeout)
                 .min(absolute_expires_at),
             absolute_expires_at,
-            short: is_short,
+            length,
             refresh_counter: 0,
             ip: context.ip(),
             user_agent: context.user_agent().map(str::to_owned),
@@ -205,9 +205,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 &config.issuer,
                 &config.audience,
             ),
-            keeping: match session.short {
-                true => Keeping::Short,
-                false => Keeping::Seconds(left.as_secs()),
+            keeping: match session.length {
+                SessionLength::Short => Keeping::Short,
+                SessionLength::Usual => Keeping::Seconds(left.as_secs()),
             },
         })
     }

@@ -156,9 +156,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let change = |user: Arc<User>| async move {
             let state = user.exact_state();
             match self.inner.store.change_email(&state, to).await? {
-                store::ChangeEmail::Changed => Ok(Some(())),
-                store::ChangeEmail::EmailTaken => Err(AuthError::EmailTaken),
-                store::ChangeEmail::Gone => Ok(None),
+                store::EmailChange::Changed => Ok(Some(())),
+                store::EmailChange::EmailTaken => Err(AuthError::EmailTaken),
+                store::EmailChange::Gone => Ok(None),
             }
         };
         let fits = |user: &User| link.account.is_of(user);

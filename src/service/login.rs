@@ -17,8 +17,8 @@ use crate::id::UserId;
 use crate::mail::MailKind;
 use crate::password::{HashError, Lane, NormalizedPassword, Work};
 use crate::secret::Password;
-use crate::session::Session;
-use crate::store::{Epoch, Store};
+use crate::session::{Session, SessionLength};
+use crate::store::{EpochChange, Store};
 use crate::user::{DeviceDigest, User};
 
 /// Requests a session.
@@ -134,8 +134,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.renew_hash(&mut user, &password, &mut correct, trail)
             .await?;
 
-        let short = request.remember == Some(false);
-        let entry = Entry::sign_in(&user, correct.proof, self.now()).short(short);
+        let length = match request.remember {
+            Some(false) => SessionLength::Short,
+            _ => SessionLength::Usual,
+        };
+        let entry = Entry::sign_in(&user, correct.proof, self.now()).of_length(length);
         let enter = async {
             let (session, tokens) = self.enter(entry, trail).await?;
             self.open(&session).await?;
@@ -240,7 +243,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let new = turn.hash(password, trail.gone()).await?;
             drop(turn);
             let store = &self.inner.store;
-            let replaced = store.replace_password(user.id, old, &new, Epoch::Keep);
+            let replaced = store.replace_password(user.id, old, &new, EpochChange::Keep);
             Ok::<_, AuthError>(replaced.await?.then_some(new))
         };
         match renewed.await {

@@ -15,7 +15,7 @@ use crate::password::{
     Lane, NormalizedPassword, PasswordAssessment, PasswordTooLong, Work, own_text,
 };
 use crate::secret::{Password, constant_time_eq};
-use crate::store::{Epoch, Store};
+use crate::store::{EpochChange, Store};
 
 /// Changes one's password.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -127,7 +127,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let unused: Vec<_> = unused.await?.iter().map(|one| one.id).collect();
         self.open(&session).await?;
         let replaced = store
-            .replace_password(user.id, old, &hash, Epoch::Raise)
+            .replace_password(user.id, old, &hash, EpochChange::Raise)
             .await;
         if !matches!(replaced, Ok(true)) {
             self.discard(&session).await;

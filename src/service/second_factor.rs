@@ -16,6 +16,7 @@ use crate::event::{Notice, Operation};
 use crate::limit::LimitKey;
 use crate::proof::{Method, MethodName, Proof, Proofs};
 use crate::secret::{Code, Ticket};
+use crate::session::SessionLength;
 use crate::store::Store;
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, PendingSignIn, TokenDigest, TokenPurpose};
@@ -212,7 +213,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         taken.ok_or(AuthError::InvalidFlow)?;
 
         let now = self.now();
-        let entry = Entry::sign_in(&user, pending.proofs.and(proof), now).short(pending.short);
+        let entry = Entry::sign_in(&user, pending.proofs.and(proof), now).of_length(pending.length);
         let (session, tokens) = self.enter(entry, trail).await?;
         self.open(&session).await?;
         self.finish_login(&user, session, tokens, trail).await
@@ -281,7 +282,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         &self,
         user: &User,
         proofs: &Proofs,
-        short: bool,
+        length: SessionLength,
         now: Timestamp,
         trail: &Trail,
     ) -> Result<(), AuthError> {
@@ -298,7 +299,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let ticket = Ticket::new(purpose.new_token(self.random())?);
         let pending = PendingSignIn {
             proofs: proofs.clone(),
-            short,
+            length,
         };
         let token = OneTimeToken {
             digest: TokenDigest::of(purpose, ticket.expose_secret()),

@@ -18,10 +18,10 @@ macro_rules! __store_methods {
                 user(id: [UserId] own) -> [Option<User>], nothing();
                 user_by_email(email: [&CanonicalEmail] of) -> [Option<User>], nothing();
                 record_login(id: [UserId] own, epoch: [u64] own, new_device: [Option<DeviceDigest>] own, now: [Timestamp] own) -> [bool], user(id);
-                replace_password(id: [UserId] own, expected: [&PasswordHash] of, new: [&PasswordHash] of, epoch: [Epoch] own) -> [bool], user(id);
+                replace_password(id: [UserId] own, expected: [&PasswordHash] of, new: [&PasswordHash] of, epoch: [EpochChange] own) -> [bool], user(id);
                 update_profile(id: [UserId] own, version: [u64] own, change: [&ProfileChange] of) -> [Option<User>], user(id);
                 verify_email(account: [&AccountState] of) -> [bool], user(account.id);
-                change_email(account: [&AccountState] of, to: [&Email] of) -> [ChangeEmail], user(account.id);
+                change_email(account: [&AccountState] of, to: [&Email] of) -> [EmailChange], user(account.id);
                 reset_password(account: [&AccountState] of, new: [&PasswordHash] of, device: [DeviceDigest] own, change: [&ProfileChange] of) -> [bool], user(account.id);
                 remove_user(account: [&AccountState] of, which: [Removal] own) -> [bool], user(account.id);
                 set_status(id: [UserId] own, version: [u64] own, status: [UserStatus] own) -> [Option<User>], user(id);

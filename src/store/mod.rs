@@ -41,7 +41,7 @@ use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, CounterExhausted, DeviceDigest, PasswordHash, User, UserStatus};
 
 pub use crate::error::{Cause, StoreError};
-pub use crate::user::{Epoch, ProfileChange, Removal, RoleChange};
+pub use crate::user::{EpochChange, ProfileChange, Removal, RoleChange};
 pub(crate) use fresh::{FreshStore, Identity, SessionCache};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryCapacity, MemoryCounts, MemoryStore};
@@ -78,7 +78,7 @@ pub enum Insert {
 /// What became of a user's address that was to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum ChangeEmail {
+pub enum EmailChange {
     /// It is the new one, and it is verified.
     Changed,
     /// Another user has the new address. Nothing changed.
@@ -130,7 +130,7 @@ pub trait UserStore: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Replaces the password hash if it is still `expected`. In the same act,
-    /// [`Epoch::Raise`] raises `auth_epoch` and `version` by one. Returns whether
+    /// [`EpochChange::Raise`] raises `auth_epoch` and `version` by one. Returns whether
     /// it did.
     ///
     /// # Errors
@@ -141,7 +141,7 @@ pub trait UserStore: Send + Sync {
         id: UserId,
         expected: &PasswordHash,
         new: &PasswordHash,
-        epoch: Epoch,
+        epoch: EpochChange,
     ) -> Result<bool, StoreError>;
 
     /// Changes the profile, raises `version` by one and returns the user as it
@@ -178,7 +178,7 @@ pub trait UserStore: Send + Sync {
         &self,
         account: &AccountState,
         to: &Email,
-    ) -> Result<ChangeEmail, StoreError>;
+    ) -> Result<EmailChange, StoreError>;
 
     /// Replaces the password hash, raises both epochs and `version` by one,
     /// marks the address as verified, makes `device` the only one that the
@@ -313,7 +313,7 @@ pub trait SessionStore: Send + Sync {
     /// Ends those of the sessions `ids` that are `user`'s, and returns how many
     /// there were; a store may count or leave out those that had expired. No
     /// other session ends, also none that is inserted meanwhile: what has to end
-    /// for good ends by [`Epoch::Raise`].
+    /// for good ends by [`EpochChange::Raise`].
     ///
     /// # Errors
     ///

@@ -11,6 +11,7 @@ use crate::named::named;
 use crate::proof::Proofs;
 use crate::random::{self, RandomError, SecureRandom};
 use crate::secret::MailToken;
+use crate::session::SessionLength;
 use crate::time::Timestamp;
 use crate::user::{AccountState, DisplayName, PasswordHash};
 
@@ -143,8 +144,8 @@ pub struct PendingRegistration {
 pub struct PendingSignIn {
     /// The proofs so far.
     pub proofs: Proofs,
-    /// `true` if the session is to have the shorter lifetime.
-    pub short: bool,
+    /// The lifetime that the session is to have.
+    pub length: SessionLength,
 }
 
 impl OneTimeToken {

@@ -5,7 +5,7 @@
 //! decides in its database holds to them by the conformance suite.
 
 use super::{
-    AccountState, DeviceDigest, Epoch, MAX_DEVICES, PasswordHash, ProfileChange, Removal,
+    AccountState, DeviceDigest, EpochChange, MAX_DEVICES, PasswordHash, ProfileChange, Removal,
     RoleChange, User, UserStatus,
 };
 use crate::email::Email;
@@ -44,7 +44,7 @@ impl User {
         true
     }
 
-    /// Replaces the password hash, if it is `expected`. [`Epoch::Raise`] raises
+    /// Replaces the password hash, if it is `expected`. [`EpochChange::Raise`] raises
     /// `auth_epoch` and `version`.
     ///
     /// # Errors
@@ -54,13 +54,13 @@ impl User {
         &mut self,
         expected: &PasswordHash,
         new: &PasswordHash,
-        epoch: Epoch,
+        epoch: EpochChange,
     ) -> Result<bool, CounterExhausted> {
         let present = self.password_hash.as_ref();
         if !present.is_some_and(|present| present.is(expected)) {
             return Ok(false);
         }
-        if epoch == Epoch::Raise {
+        if epoch == EpochChange::Raise {
             let (auth_epoch, version) = (raised(self.auth_epoch)?, raised(self.version)?);
             (self.auth_epoch, self.version) = (auth_epoch, version);
         }

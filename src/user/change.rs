@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 /// Whether an act ends what was signed in before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Epoch {
+pub enum EpochChange {
     /// Sessions go on.
     Keep,
     /// `auth_epoch` goes up by one: every session and token made before is dead.

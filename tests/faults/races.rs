@@ -6,7 +6,7 @@ use admittance::config::{AuthConfig, LimitPolicy, RegistrationMode};
 use admittance::error::AuthError;
 use admittance::id::UserId;
 use admittance::service::Tokens;
-use admittance::store::{Epoch, MemoryStore, UserStore};
+use admittance::store::{EpochChange, MemoryStore, UserStore};
 use admittance::test_util::Mailbox;
 use admittance::user::UserStatus;
 use tokio::runtime;
@@ -308,7 +308,7 @@ fn raise_epoch(store: &MemoryStore, user: UserId) {
                 .unwrap()
                 .password_hash
                 .unwrap();
-            let raised = store.replace_password(user, &hash, &hash, Epoch::Raise);
+            let raised = store.replace_password(user, &hash, &hash, EpochChange::Raise);
             assert!(raised.await.unwrap());
         });
     });

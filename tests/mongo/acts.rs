@@ -3,7 +3,7 @@
 
 use admittance::limit::Hit;
 use admittance::preferences::Preferences;
-use admittance::store::{Epoch, ProfileChange, Removal, RoleChange, Store, StoreError};
+use admittance::store::{EpochChange, ProfileChange, Removal, RoleChange, Store, StoreError};
 use admittance::token::{OneTimeToken, TokenPurpose};
 use admittance::user::{AccountState, DisplayName, User, UserStatus};
 use serde_json::json;
@@ -244,7 +244,11 @@ impl Act {
                 to,
                 raise,
             } => {
-                let epoch = if raise { Epoch::Raise } else { Epoch::Keep };
+                let epoch = if raise {
+                    EpochChange::Raise
+                } else {
+                    EpochChange::Keep
+                };
                 let (from, to) = (hash(from), hash(to));
                 let replaced = store.replace_password(user_id(user), &from, &to, epoch);
                 format!("{:?}", replaced.await?)

@@ -225,7 +225,10 @@ async fn a_session_of_before_is_not_short_and_a_corrupt_one_is_reported() {
     let Rotation::Rotated(rotated) = rotation.unwrap() else {
         panic!("a session of before was not refreshed")
     };
-    assert_eq!((rotated.short, rotated.expires_at), (false, at(120)));
+    assert_eq!(
+        (rotated.length, rotated.expires_at),
+        (admittance::session::SessionLength::Usual, at(120))
+    );
 
     sessions
         .update_one(raw_session(1), doc! { "$set": { "short": "canary" } })

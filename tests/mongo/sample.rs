@@ -99,7 +99,7 @@ pub(crate) fn session(number: u32, owner: u32) -> Session {
         last_seen_at: at(0),
         expires_at: at(100),
         absolute_expires_at: at(150),
-        short: false,
+        length: admittance::session::SessionLength::Usual,
         refresh_counter: 0,
         ip: Some("2001:db8::7".parse().unwrap()),
         user_agent: Some("a browser".to_owned()),

@@ -12,6 +12,7 @@ use admittance::service::{
     LinkRequest, LoginRequest, LoginResponse, MAX_CODE_CHARS, ProveSecondFactor, Reauthenticate,
     RefreshRequest, ResetPassword,
 };
+use admittance::session::SessionLength;
 use admittance::store::{MemoryStore, SessionStore, TokenStore, UserStore};
 use admittance::token::TokenPurpose;
 use admittance::user::{Removal, UserStatus};
@@ -325,7 +326,8 @@ async fn a_login_that_is_not_to_be_remembered_stays_one() {
         panic!("{begun:?}")
     };
     let opened = prove(&bed, &ticket, CODE).await.unwrap();
-    assert!(bed.validate(&opened.tokens).await.unwrap().session().short);
+    let ann = bed.validate(&opened.tokens).await.unwrap();
+    assert_eq!(ann.session().length, SessionLength::Short);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use admittance::error::{AuthError, ConfigError};
 use admittance::limit::Decision;
 use admittance::mail::MailKind;
 use admittance::service::{Tokens, VerifyEmail, VerifyOutcome};
-use admittance::store::{Epoch, Insert, SessionStore, StoreError, UserStore};
+use admittance::store::{EpochChange, Insert, SessionStore, StoreError, UserStore};
 use admittance::test_util::MockStore;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +86,7 @@ async fn what_is_dead_already_does_not_count() {
     let hash = hash_of(ann.user());
     let raised = bed
         .store
-        .replace_password(ann.user().id, hash, hash, Epoch::Raise);
+        .replace_password(ann.user().id, hash, hash, EpochChange::Raise);
     assert!(raised.await.unwrap());
     let ended = bed.store.end_session(ann.user().id, to_come.id);
     assert!(ended.await.unwrap());

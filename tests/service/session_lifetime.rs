@@ -5,6 +5,7 @@ use admittance::error::ConfigError;
 use admittance::service::{LoginRequest, Tokens};
 use std::time::Duration;
 
+use admittance::session::SessionLength;
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login};
 
 const ANN: &str = "ann@example.org";
@@ -77,7 +78,8 @@ async fn a_session_in_place_of_a_short_one_is_short() {
         let changed = bed.change_password(&ann, PASSWORD, OTHER_PASSWORD).await;
         let tokens = changed.unwrap().tokens;
         let ann = bed.validate(&tokens).await.unwrap();
-        assert_eq!(ann.session().short, is_short);
+        let length = ann.session().length;
+        assert_eq!(length == SessionLength::Short, is_short);
         bed.clock.advance(12 * HOUR);
         assert_eq!(bed.refresh(&tokens).await.is_err(), is_short);
     }

@@ -4,7 +4,7 @@ use admittance::error::AuthError;
 use admittance::event::{Notice, Operation};
 use admittance::secret::RefreshToken;
 use admittance::service::{ListSessions, RefreshRequest, Tokens};
-use admittance::store::{Epoch, UserStore};
+use admittance::store::{EpochChange, UserStore};
 
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, hash_of};
 
@@ -185,9 +185,9 @@ async fn ghsa_24_a_raised_epoch_ends_every_token_at_once() {
     let bed = Bed::new();
     let tokens = bed.register("ann@example.org").await.tokens;
     let user = bed.validate(&tokens).await.unwrap().user().clone();
-    let raised = bed
-        .store
-        .replace_password(user.id, hash_of(&user), hash_of(&user), Epoch::Raise);
+    let raised =
+        bed.store
+            .replace_password(user.id, hash_of(&user), hash_of(&user), EpochChange::Raise);
     assert!(raised.await.unwrap());
     assert!(is_invalid(&bed.validate(&tokens).await));
     // ghsa_25: nor can it be refreshed.

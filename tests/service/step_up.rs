@@ -128,7 +128,10 @@ async fn asvs_7_2_4_a_confirmed_password_gives_a_new_session_for_the_present_one
     assert!(bed.validate(&other).await.is_ok());
     let fresh = bed.validate(&confirmed.tokens).await.unwrap();
     assert_ne!(fresh.session().id, ann.session().id);
-    assert!(fresh.session().short);
+    assert_eq!(
+        fresh.session().length,
+        admittance::session::SessionLength::Short
+    );
     assert_eq!(bed.store.counts().sessions, 2);
     let reported: Vec<_> = bed
         .events

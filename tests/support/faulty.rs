@@ -11,7 +11,7 @@ use admittance::limit::{Decision, Hit, LimitKey};
 use admittance::lockout::{Attempt, LockoutPolicy};
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{
-    AuditStore, ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal,
+    AuditStore, EmailChange, EpochChange, Insert, InsertUser, LimitStore, ProfileChange, Removal,
     RoleChange, SessionStore, Store, StoreError, TokenStore, UserStore,
 };
 use admittance::time::Timestamp;

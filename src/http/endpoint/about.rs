@@ -22,8 +22,8 @@ impl Room for Jwks {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Service, "The public keys of access tokens")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Service, "The public keys of access tokens")
             .description(
                 "Other services verify access tokens with these keys (RFC 7517). The list is empty when tokens are \
                  signed with a shared secret.",
@@ -47,8 +47,8 @@ impl Room for OpenApi {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Service, "This document")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Service, "This document")
             .description("This API in OpenAPI 3.1.")
             .answers_with_object(200, "The document.", json!({ "openapi": "3.1.0" }))
     }

@@ -30,8 +30,8 @@ impl Room for Register {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
-        let operation = Operation::new(Tag::Account, "Create an account")
+    fn describe(facts: &Facts<'_>) -> Description {
+        let operation = Description::new(Tag::Account, "Create an account")
             .takes::<service::RegisterRequest>(json!({
                 "email": EMAIL,
                 "password": PASSWORD,
@@ -78,8 +78,8 @@ impl Room for Profile {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Account, "Get your profile")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Account, "Get your profile")
             .description(
                 "`missing` lists what the application still needs from a new user: `email_verification`, \
                  and `preferences.<key>` for each required preference.",
@@ -107,8 +107,8 @@ impl Room for UpdateProfile {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Account, "Update your profile")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Account, "Update your profile")
             .description("Absent fields stay as they are. Preferences are replaced as a whole.")
             .for_user()
             .takes::<service::UpdateProfile>(
@@ -137,8 +137,8 @@ impl Room for DeleteAccount {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Account, "Delete your account")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Account, "Delete your account")
             .description(
                 "Requires the password. Deletes the account with its sessions and links, and notifies the \
                  owner by mail.",
@@ -174,8 +174,8 @@ impl Room for ExportAccount {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Account, "Export your account")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Account, "Export your account")
             .description(
                 "Returns everything that is stored about you, except secrets. `events` is absent when the \
                  server keeps no audit log.",
@@ -204,8 +204,8 @@ impl Room for ListEvents {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
-        let operation = Operation::new(Tag::Account, "List events of your account")
+    fn describe(facts: &Facts<'_>) -> Description {
+        let operation = Description::new(Tag::Account, "List events of your account")
             .description("Returns what was done and attempted with the account.")
             .for_user()
             .paged_by_event()

@@ -31,7 +31,7 @@ impl Room for ListUsers {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
+    fn describe(_: &Facts<'_>) -> Description {
         operation("List accounts")
             .description("The oldest accounts first.")
             .permitted(AdminPermission::ReadUsers)
@@ -60,7 +60,7 @@ impl Room for FindUser {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
+    fn describe(_: &Facts<'_>) -> Description {
         operation("Find an account by address")
             .description("Any spelling of the address is accepted.")
             .permitted(AdminPermission::ReadUsers)
@@ -88,7 +88,7 @@ impl Room for ViewUser {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
+    fn describe(_: &Facts<'_>) -> Description {
         about_a_user("Get an account")
             .permitted(AdminPermission::ReadUsers)
             .answers(200, "The account.", &examples::user())
@@ -113,7 +113,7 @@ impl Room for SetUserStatus {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
+    fn describe(facts: &Facts<'_>) -> Description {
         let operation = about_a_user("Disable or enable an account")
             .description(
                 "Disabling ends the account's sessions and invalidates its tokens and links for good.",
@@ -146,7 +146,7 @@ impl Room for ChangeUserRoles {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
+    fn describe(facts: &Facts<'_>) -> Description {
         let operation = about_a_user("Grant and revoke roles")
             .description("Takes effect at the account's next request.")
             .description(NO_MORE_THAN_OWN)
@@ -177,7 +177,7 @@ impl Room for ListUserSessions {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
+    fn describe(_: &Facts<'_>) -> Description {
         about_a_user("List an account's sessions")
             .permitted(AdminPermission::ReadUsers)
             .paged_after::<SessionId>()
@@ -201,7 +201,7 @@ impl Room for EndUserSessions {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
+    fn describe(_: &Facts<'_>) -> Description {
         about_a_user("End an account's sessions")
             .description(NO_MORE_THAN_OWN)
             .permitted(AdminPermission::EndSessions)
@@ -225,7 +225,7 @@ impl Room for EndUserSession {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
+    fn describe(_: &Facts<'_>) -> Description {
         about_a_user("End one of an account's sessions")
             .id::<SessionId>(
                 "session_id",
@@ -256,7 +256,7 @@ impl Room for ListUserEvents {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
+    fn describe(facts: &Facts<'_>) -> Description {
         let operation = about_a_user("List an account's events")
             .description("Includes deleted accounts.")
             .permitted(AdminPermission::ReadUsers)
@@ -283,7 +283,7 @@ impl Room for SendPasswordReset {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
+    fn describe(facts: &Facts<'_>) -> Description {
         let operation = about_a_user("Send a password reset link")
             .description("The link goes to the owner, who alone chooses the password.")
             .permitted(AdminPermission::ResetPassword)

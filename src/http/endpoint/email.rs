@@ -50,9 +50,9 @@ impl Room for VerifyEmail {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
+    fn describe(facts: &Facts<'_>) -> Description {
         let token = examples::link(TokenPurpose::VerifyEmail);
-        let operation = Operation::new(Tag::Email, "Verify an address with a mailed link")
+        let operation = Description::new(Tag::Email, "Verify an address with a mailed link")
             .description(
                 "The link proves that the mailbox is yours. A session of the account, or its password, which \
                  opens a session, proves that the account is yours too. A missing or wrong proof does not \
@@ -91,8 +91,8 @@ impl Room for ResendVerification {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
-        let operation = Operation::new(Tag::Email, "Request another verification link")
+    fn describe(facts: &Facts<'_>) -> Description {
+        let operation = Description::new(Tag::Email, "Request another verification link")
             .description("The answer does not reveal whether the account exists.")
             .takes::<service::EmailRequest>(json!({ "email": EMAIL }))
             .answers(
@@ -123,8 +123,8 @@ impl Room for DisownEmail {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Email, "Report that an account is not yours")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Email, "Report that an account is not yours")
             .description(
                 "For the recipient of a mail about an account that they did not create. Removes the account \
                  unless its address is verified.",
@@ -159,8 +159,8 @@ impl Room for ChangeEmail {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
-        let operation = Operation::new(Tag::Email, "Request a change of address")
+    fn describe(facts: &Facts<'_>) -> Description {
+        let operation = Description::new(Tag::Email, "Request a change of address")
             .description(
                 "Mails a link to the new address and a notice to the present one. The address changes when the \
                  link is used. The answer does not reveal whether the new address has an account.",
@@ -205,8 +205,8 @@ impl Room for ConfirmEmailChange {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Email, "Confirm a change of address with a mailed link")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Email, "Confirm a change of address with a mailed link")
             .description("Requires a session of the account that requested the change.")
             .for_user()
             .takes::<service::LinkRequest>(

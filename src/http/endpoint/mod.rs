@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::answer::respond;
 use super::json;
 #[cfg(feature = "openapi")]
-use super::openapi::operation::{Facts, Operation};
+use super::openapi::operation::{Description, Facts};
 use super::problem::Problem;
 use crate::clock::Clock;
 use crate::store::Store;
@@ -40,7 +40,7 @@ trait Room {
 
     /// Describes it for the OpenAPI document.
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation;
+    fn describe(facts: &Facts<'_>) -> Description;
 }
 
 macro_rules! rooms {
@@ -81,7 +81,7 @@ macro_rules! rooms {
             }
 
             #[cfg(feature = "openapi")]
-            pub(super) fn describe(self, facts: &Facts<'_>) -> Operation {
+            pub(super) fn describe(self, facts: &Facts<'_>) -> Description {
                 match self {
                     $($(#[$condition])* Self::$room => $module::$room::describe(facts),)*
                 }

@@ -28,8 +28,8 @@ impl Room for ChangePassword {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
-        let operation = Operation::new(Tag::Password, "Change your password")
+    fn describe(facts: &Facts<'_>) -> Description {
+        let operation = Description::new(Tag::Password, "Change your password")
             .description(
                 "Ends every session and invalidates all earlier tokens. The answer has the tokens of a new session.",
             )
@@ -74,7 +74,7 @@ impl Room for Reauthenticate {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
+    fn describe(facts: &Facts<'_>) -> Description {
         let operation = renewal("Prove your identity again")
             .description(
                 "Required after 403 `recent_login_required`, with one of its `methods`. Returns the tokens of a \
@@ -111,7 +111,7 @@ impl Room for ConfirmPassword {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
+    fn describe(_: &Facts<'_>) -> Description {
         renewal("Enter your password again")
             .description("The short form of `POST /reauthenticate`, for one release.")
             .takes::<service::ConfirmPassword>(json!({ "current_password": PASSWORD }))
@@ -135,8 +135,8 @@ impl Room for PasswordStrength {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Password, "Check password strength")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Password, "Check password strength")
             .description(
                 "For a form, while the user types. Nothing is stored. Breached passwords are checked only when a \
                  password is set.",
@@ -169,8 +169,8 @@ impl Room for ForgotPassword {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
-        let operation = Operation::new(Tag::Password, "Request a password reset link")
+    fn describe(facts: &Facts<'_>) -> Description {
+        let operation = Description::new(Tag::Password, "Request a password reset link")
             .description("The answer does not reveal whether the account exists.")
             .takes::<service::EmailRequest>(json!({ "email": EMAIL }))
             .answers(
@@ -204,8 +204,8 @@ impl Room for ResetPassword {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
-        let operation = Operation::new(Tag::Password, "Reset a password with a mailed link")
+    fn describe(facts: &Facts<'_>) -> Description {
+        let operation = Description::new(Tag::Password, "Reset a password with a mailed link")
             .description("Ends every session and invalidates all earlier tokens and links. Log in again afterwards.")
             .takes::<service::ResetPassword>(json!({
                 "token": examples::link(TokenPurpose::ResetPassword),

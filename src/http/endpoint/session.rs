@@ -27,8 +27,8 @@ impl Room for Login {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(facts: &Facts<'_>) -> Operation {
-        let operation = Operation::new(Tag::Session, "Log in")
+    fn describe(facts: &Facts<'_>) -> Description {
+        let operation = Description::new(Tag::Session, "Log in")
             .description(
                 "A wrong password and an unknown address get the same answer. With `remember: false` the \
                  session has the shorter lifetime, for a shared computer.",
@@ -69,8 +69,8 @@ impl Room for ProveSecondFactor {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Session, "Complete a login with a second factor")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Session, "Complete a login with a second factor")
             .description(
                 "Required after 401 `second_factor_required`, with its `ticket` and one of its `methods`. A wrong \
                  code leaves the ticket valid.",
@@ -136,8 +136,8 @@ impl Room for Logout {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Session, "Log out")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Session, "Log out")
             .description("Ends the session and invalidates its tokens.")
             .for_user()
             .logs_out()
@@ -173,8 +173,8 @@ impl Room for Refresh {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Session, "Refresh tokens")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Session, "Refresh tokens")
             .description(
                 "A refresh token can be used once; the answer has the next one. If the answer is lost, \
                  the same token returns the same successor for a few seconds. Using it again later \
@@ -209,8 +209,8 @@ impl Room for ListSessions {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Session, "List your sessions")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Session, "List your sessions")
             .description("Returns the sessions in which you are logged in.")
             .for_user()
             .paged_after::<SessionId>()
@@ -234,8 +234,8 @@ impl Room for EndAllSessions {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Session, "End all other sessions")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Session, "End all other sessions")
             .description("Ends every session except this one.")
             .for_user()
             .answers_nothing("The sessions have ended.")
@@ -262,8 +262,8 @@ impl Room for EndSession {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Operation {
-        Operation::new(Tag::Session, "End one of your sessions")
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Session, "End one of your sessions")
             .description("Returns 404 for another user's session.")
             .for_user()
             .id::<SessionId>("id", "The `session_id` in the list of sessions.")

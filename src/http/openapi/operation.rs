@@ -102,7 +102,7 @@ struct Answer {
 }
 
 /// What an endpoint takes and gives.
-pub(in crate::http) struct Operation {
+pub(in crate::http) struct Description {
     tag: Tag,
     summary: &'static str,
     description: String,
@@ -114,7 +114,7 @@ pub(in crate::http) struct Operation {
     problems: Vec<ProblemCode>,
 }
 
-impl Operation {
+impl Description {
     /// One that anyone may ask for; what it answers is still to be said.
     pub(in crate::http) fn new(tag: Tag, summary: &'static str) -> Self {
         Self {

@@ -3,7 +3,7 @@
 pub(in crate::http) use serde_json::json;
 
 pub(in crate::http) use super::examples::{self, EMAIL, NAME, NEW_PASSWORD, PASSWORD};
-pub(in crate::http) use super::operation::{Facts, Operation, Tag};
+pub(in crate::http) use super::operation::{Description, Facts, Tag};
 pub(in crate::http) use crate::authz::AdminPermission;
 pub(in crate::http) use crate::config::RegistrationMode;
 pub(in crate::http) use crate::http::ProblemCode::*;
@@ -11,7 +11,10 @@ pub(in crate::http) use crate::id::{SessionId, UserId};
 pub(in crate::http) use crate::token::TokenPurpose;
 
 /// Adds the password policy.
-pub(in crate::http) fn rules_of_passwords(operation: Operation, facts: &Facts<'_>) -> Operation {
+pub(in crate::http) fn rules_of_passwords(
+    operation: Description,
+    facts: &Facts<'_>,
+) -> Description {
     let policy = &facts.config.password;
     operation.description(&format!(
         "A new password has at least {} characters and a strength of {} or more by zxcvbn, from \
@@ -21,7 +24,7 @@ pub(in crate::http) fn rules_of_passwords(operation: Operation, facts: &Facts<'_
 }
 
 /// Adds 404 if the service has no mailer.
-pub(in crate::http) fn without_mailer(operation: Operation, facts: &Facts<'_>) -> Operation {
+pub(in crate::http) fn without_mailer(operation: Description, facts: &Facts<'_>) -> Description {
     if facts.sends_mail {
         return operation;
     }
@@ -31,7 +34,7 @@ pub(in crate::http) fn without_mailer(operation: Operation, facts: &Facts<'_>) -
 }
 
 /// Adds 404 if the service has no audit log.
-pub(in crate::http) fn without_audit_log(operation: Operation, facts: &Facts<'_>) -> Operation {
+pub(in crate::http) fn without_audit_log(operation: Description, facts: &Facts<'_>) -> Description {
     if facts.keeps_events {
         return operation;
     }
@@ -41,7 +44,10 @@ pub(in crate::http) fn without_audit_log(operation: Operation, facts: &Facts<'_>
 }
 
 /// Adds 401 `second_factor_required` if users can have second factors.
-pub(in crate::http) fn with_second_factor(operation: Operation, facts: &Facts<'_>) -> Operation {
+pub(in crate::http) fn with_second_factor(
+    operation: Description,
+    facts: &Facts<'_>,
+) -> Description {
     if !facts.has_second_factors {
         return operation;
     }
@@ -52,8 +58,8 @@ pub(in crate::http) fn with_second_factor(operation: Operation, facts: &Facts<'_
 }
 
 /// An operation that opens a new session by a proof.
-pub(in crate::http) fn renewal(summary: &'static str) -> Operation {
-    Operation::new(Tag::Password, summary)
+pub(in crate::http) fn renewal(summary: &'static str) -> Description {
+    Description::new(Tag::Password, summary)
         .for_user()
         .renews_session()
         .answers_tokens(
@@ -69,16 +75,16 @@ pub(in crate::http) fn renewal(summary: &'static str) -> Operation {
         ])
 }
 
-pub(in crate::http) fn operation(summary: &'static str) -> Operation {
-    Operation::new(Tag::Administration, summary)
+pub(in crate::http) fn operation(summary: &'static str) -> Description {
+    Description::new(Tag::Administration, summary)
 }
 
-pub(in crate::http) fn about_a_user(summary: &'static str) -> Operation {
+pub(in crate::http) fn about_a_user(summary: &'static str) -> Description {
     operation(summary).id::<UserId>("id", "The account's `user_id`.")
 }
 
 /// Adds the maximum age of the last proof, if the settings require a recent one.
-pub(in crate::http) fn with_recent_login(operation: Operation, facts: &Facts<'_>) -> Operation {
+pub(in crate::http) fn with_recent_login(operation: Description, facts: &Facts<'_>) -> Description {
     let Some(max_age) = facts.config.recent_login_for_administration else {
         return operation;
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::fixture::*;
-use crate::store::{ChangeEmail, InsertUser, ProfileChange, Removal, Store};
+use crate::store::{EmailChange, InsertUser, ProfileChange, Removal, Store};
 use crate::user::{PasswordHash, User};
 
 /// Of parallel verifications of one address, one happens.
@@ -66,9 +66,9 @@ pub async fn one_of_many_email_changes_of_an_account_wins(store: Arc<dyn Store>)
             let (store, state, to) = (Arc::clone(&store), user.state(), to(racer));
             async move {
                 match done(store.change_email(&state, &to).await) {
-                    ChangeEmail::Changed => true,
-                    ChangeEmail::Gone => false,
-                    ChangeEmail::EmailTaken => panic!("an address that nobody has is taken"),
+                    EmailChange::Changed => true,
+                    EmailChange::Gone => false,
+                    EmailChange::EmailTaken => panic!("an address that nobody has is taken"),
                 }
             }
         })
@@ -104,9 +104,9 @@ pub async fn one_of_many_accounts_gets_an_address(store: Arc<dyn Store>) {
             let (store, state, to) = (Arc::clone(&store), account(racer).state(), to.clone());
             async move {
                 match done(store.change_email(&state, &to).await) {
-                    ChangeEmail::Changed => true,
-                    ChangeEmail::EmailTaken => false,
-                    ChangeEmail::Gone => panic!("an account that nobody changed is gone"),
+                    EmailChange::Changed => true,
+                    EmailChange::EmailTaken => false,
+                    EmailChange::Gone => panic!("an account that nobody changed is gone"),
                 }
             }
         })
@@ -142,7 +142,7 @@ pub async fn an_address_is_changed_to_or_registered_never_both(store: Arc<dyn St
             let (newcomer, to) = (newcomer(racer), address.clone());
             async move {
                 if changes(racer) {
-                    return done(store.change_email(&state, &to).await) == ChangeEmail::Changed;
+                    return done(store.change_email(&state, &to).await) == EmailChange::Changed;
                 }
                 done(store.insert_user(&newcomer).await) == InsertUser::Inserted
             }

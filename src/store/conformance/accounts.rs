@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::fixture::*;
 use crate::email::{CanonicalEmail, Email};
 use crate::preferences::Preferences;
-use crate::store::{ChangeEmail, Epoch, InsertUser, ProfileChange, Removal, Store};
+use crate::store::{EmailChange, EpochChange, InsertUser, ProfileChange, Removal, Store};
 use crate::user::{AccountState, DisplayName, PasswordHash, User, UserStatus};
 
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ impl Act {
         match self {
             Self::Verify => done(store.verify_email(account).await),
             Self::ChangeEmail => {
-                done(store.change_email(account, &new_email()).await) == ChangeEmail::Changed
+                done(store.change_email(account, &new_email()).await) == EmailChange::Changed
             }
             Self::Reset => done(
                 store
@@ -155,7 +155,7 @@ pub async fn an_email_is_changed_only_in_the_state_asked_for(store: Arc<dyn Stor
                 .change_email(&before.state(), &email("third@example.org"))
                 .await
         ),
-        ChangeEmail::Gone,
+        EmailChange::Gone,
         "an address was changed in the state before the last change"
     );
     assert_stored(&*store, &expected, "a late change of email stored").await;
@@ -179,7 +179,7 @@ pub async fn an_email_is_changed_only_to_a_free_one(store: Arc<dyn Store>) {
         "user3@example.org",
     ] {
         let changed = store.change_email(&mine.state(), &email(given)).await;
-        assert_eq!(done(changed), ChangeEmail::EmailTaken, "{given} was taken");
+        assert_eq!(done(changed), EmailChange::EmailTaken, "{given} was taken");
         for user in [&mine, &theirs, &disabled] {
             assert_stored(&*store, user, "a refused change of email changed a user").await;
         }
@@ -189,7 +189,7 @@ pub async fn an_email_is_changed_only_to_a_free_one(store: Arc<dyn Store>) {
         let changed = store.change_email(&mine.state(), &email(given)).await;
         assert_eq!(
             done(changed),
-            ChangeEmail::Changed,
+            EmailChange::Changed,
             "{given}, which was free or one's own, was refused"
         );
         mine.email = email(given);
@@ -300,7 +300,7 @@ pub async fn an_act_by_the_mailbox_is_done_in_any_epoch_of_sessions(store: Arc<d
         insert_user(&*store, &subject).await;
         let state = subject.mailbox_state();
         let (old, new) = (&hash_of(&subject), new_hash());
-        let changed = store.replace_password(subject.id, old, &new, Epoch::Raise);
+        let changed = store.replace_password(subject.id, old, &new, EpochChange::Raise);
         assert!(done(changed.await), "a password was not changed");
         assert!(
             act.on(&*store, &state).await,

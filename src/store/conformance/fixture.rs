@@ -18,7 +18,7 @@ use crate::id::{EventId, SessionId, UserId};
 use crate::preferences::Preferences;
 use crate::proof::{Method, MethodName, Proof, Proofs};
 use crate::random::{SecureRandom, SeededRandom};
-use crate::session::{RotationPolicy, Session};
+use crate::session::{RotationPolicy, Session, SessionLength};
 use crate::store::{InsertUser, RoleChange, Store, StoreError};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
@@ -125,6 +125,14 @@ pub(super) fn proofs() -> Proofs {
     Proofs::from(Proof::by_password(Timestamp::from_millis(-1))).and(Proof { method, at: NOW })
 }
 
+/// The short length, or the usual one.
+pub(super) fn length(is_short: bool) -> SessionLength {
+    match is_short {
+        true => SessionLength::Short,
+        false => SessionLength::Usual,
+    }
+}
+
 /// An ordinary session, live for 100 s, or 150 s with a refresh.
 pub(super) fn session(number: u32, user_id: UserId) -> Session {
     Session {
@@ -136,7 +144,7 @@ pub(super) fn session(number: u32, user_id: UserId) -> Session {
         last_seen_at: NOW,
         expires_at: at(100_000),
         absolute_expires_at: at(150_000),
-        short: false,
+        length: SessionLength::Usual,
         refresh_counter: 0,
         ip: None,
         user_agent: None,

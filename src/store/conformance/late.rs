@@ -12,7 +12,7 @@ use super::fixture::*;
 use crate::limit::LimitKey;
 use crate::lockout::{Attempt, LockoutPolicy, LockoutStep};
 use crate::session::{Rotation, Session};
-use crate::store::{ChangeEmail, Epoch, Insert, ProfileChange, Removal, RoleChange, Store};
+use crate::store::{EmailChange, EpochChange, Insert, ProfileChange, Removal, RoleChange, Store};
 use crate::token::TokenPurpose;
 use crate::user::{DisplayName, PasswordHash, User, UserStatus};
 
@@ -114,7 +114,7 @@ pub async fn a_late_profile_change_does_not_undo_a_later_one(store: Arc<dyn Stor
 pub async fn a_late_reset_does_not_undo_a_later_change(store: Arc<dyn Store>) {
     let (old, new) = (hash_of(&rich_user(1)), PasswordHash::new("new"));
     let reset = PasswordHash::new("reset");
-    for (number, epoch) in [(1, Epoch::Raise), (2, Epoch::Keep)] {
+    for (number, epoch) in [(1, EpochChange::Raise), (2, EpochChange::Keep)] {
         let subject = User {
             password_hash: Some(old.clone()),
             ..rich_user(number)
@@ -123,7 +123,7 @@ pub async fn a_late_reset_does_not_undo_a_later_change(store: Arc<dyn Store>) {
         // That of a link by mail, which any session's epoch fits.
         let mut state = subject.mailbox_state();
         state.version = Some(subject.version);
-        if epoch == Epoch::Raise {
+        if epoch == EpochChange::Raise {
             let changed = store.replace_password(subject.id, &old, &new, epoch).await;
             assert!(done(changed), "a password was not changed");
         } else {
@@ -164,14 +164,14 @@ pub async fn a_late_change_of_email_does_not_undo_a_later_change(store: Arc<dyn 
         let late = done(store.change_email(&state, &early).await);
         assert_eq!(
             late,
-            ChangeEmail::Gone,
+            EmailChange::Gone,
             "a change of the address after {what}"
         );
         assert_stored(&*store, &expected, "a late change of the address was done").await;
         let changed = store.change_email(&expected.exact_state(), &later).await;
         assert_eq!(
             done(changed),
-            ChangeEmail::Changed,
+            EmailChange::Changed,
             "an address was not changed in its version"
         );
         expected = stored(&*store, subject.id).await;
@@ -193,7 +193,7 @@ pub async fn a_late_verification_does_nothing_after_a_later_change(store: Arc<dy
         let changed = store.change_email(&expected.exact_state(), &to).await;
         assert_eq!(
             done(changed),
-            ChangeEmail::Changed,
+            EmailChange::Changed,
             "an address was not changed in its version"
         );
         expected = stored(&*store, subject.id).await;
@@ -206,10 +206,10 @@ pub async fn a_late_password_change_does_not_undo_a_later_one(store: Arc<dyn Sto
     insert_user(&*store, &subject).await;
     let old = &hash_of(&subject);
     let (early, later) = (PasswordHash::new("early"), PasswordHash::new("later"));
-    let changed = store.replace_password(subject.id, old, &later, Epoch::Raise);
+    let changed = store.replace_password(subject.id, old, &later, EpochChange::Raise);
     assert!(done(changed.await), "a password was not changed");
     let expected = stored(&*store, subject.id).await;
-    for epoch in [Epoch::Raise, Epoch::Keep] {
+    for epoch in [EpochChange::Raise, EpochChange::Keep] {
         let late = store.replace_password(subject.id, old, &early, epoch).await;
         assert!(!done(late), "a late change of the password was done");
         assert_stored(&*store, &expected, "a late change of the password").await;
@@ -377,15 +377,19 @@ pub async fn the_version_goes_up_with_each_change_and_with_nothing_else(store: A
     let recorded = store.record_login(id, 0, Some(device(1)), at(1)).await;
     assert!(done(recorded), "a good login was not recorded");
     assert_version(0, "a login").await;
-    let kept = store.replace_password(id, old, &rehash, Epoch::Keep).await;
+    let kept = store
+        .replace_password(id, old, &rehash, EpochChange::Keep)
+        .await;
     assert!(done(kept), "a password was not hashed anew");
     assert_version(0, "a rehash").await;
-    let refused = store.replace_password(id, old, &new, Epoch::Raise).await;
+    let refused = store
+        .replace_password(id, old, &new, EpochChange::Raise)
+        .await;
     assert!(!done(refused), "a password was changed from another one");
     assert_version(0, "a refused change of the password").await;
 
     let raised = store
-        .replace_password(id, &rehash, &new, Epoch::Raise)
+        .replace_password(id, &rehash, &new, EpochChange::Raise)
         .await;
     assert!(done(raised), "a password was not changed");
     assert_version(1, "a change of the password").await;
@@ -395,7 +399,7 @@ pub async fn the_version_goes_up_with_each_change_and_with_nothing_else(store: A
     assert_version(2, "a refused verification").await;
     let to = email("new@example.org");
     let changed = store.change_email(&now().await.state(), &to).await;
-    assert_eq!(done(changed), ChangeEmail::Changed, "a change of address");
+    assert_eq!(done(changed), EmailChange::Changed, "a change of address");
     assert_version(3, "a change of the address").await;
     let reset = store
         .reset_password(

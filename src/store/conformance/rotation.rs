@@ -137,7 +137,7 @@ pub async fn a_refresh_never_outlives_the_absolute_timeout(store: Arc<dyn Store>
 /// time, and leaves it a short one.
 pub async fn a_short_session_stays_short(store: Arc<dyn Store>) {
     let short = Session {
-        short: true,
+        length: length(true),
         expires_at: at(30_000),
         ..session(1, user_id(1))
     };
@@ -150,7 +150,7 @@ pub async fn a_short_session_stays_short(store: Arc<dyn Store>) {
             panic!("a short session was not refreshed")
         };
         assert!(
-            rotated.short,
+            rotated.length == length(true),
             "a refresh made a long session of a short one"
         );
         assert_eq!(
@@ -174,7 +174,7 @@ pub async fn a_rotation_equals_the_state_machine(store: Arc<dyn Store>) {
         };
         let mut model = Session {
             refresh_counter: u64::from(draw.below(3)),
-            short: number % 3 == 0,
+            length: length(number % 3 == 0),
             ..session(number, user_id(number))
         };
         insert(&*store, &model).await;

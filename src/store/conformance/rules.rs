@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::fixture::*;
 use crate::preferences::Preferences;
-use crate::store::{ChangeEmail, Epoch, ProfileChange, Removal, RoleChange, Store};
+use crate::store::{EmailChange, EpochChange, ProfileChange, Removal, RoleChange, Store};
 use crate::user::{CounterExhausted, DisplayName, PasswordHash, User, UserStatus};
 
 fn by_rule(changed: Result<bool, CounterExhausted>) -> bool {
@@ -42,9 +42,9 @@ pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
     let new = PasswordHash::new("new");
     let old = hash_of(&user);
     for (old, epoch) in [
-        (old.clone(), Epoch::Keep),
-        (old, Epoch::Raise),
-        (new.clone(), Epoch::Raise),
+        (old.clone(), EpochChange::Keep),
+        (old, EpochChange::Raise),
+        (new.clone(), EpochChange::Raise),
     ] {
         let replaced = store.replace_password(id, &old, &new, epoch).await;
         let expected = by_rule(user.replace_password(&old, &new, epoch));
@@ -58,7 +58,7 @@ pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
     };
     insert_user(store, &without_password).await;
     let (other, empty) = (without_password.id, PasswordHash::new(""));
-    for epoch in [Epoch::Keep, Epoch::Raise] {
+    for epoch in [EpochChange::Keep, EpochChange::Raise] {
         let replaced = store.replace_password(other, &empty, &new, epoch).await;
         assert!(!done(replaced), "an empty hash was taken for no password");
         assert_stored(store, &without_password, "a refused new password").await;
@@ -104,7 +104,7 @@ pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
     for state in [before.clone(), user.exact_state()] {
         let changed = done(store.change_email(&state, &to).await);
         let expected = by_rule(user.change_email(&state, &to));
-        assert_eq!(changed == ChangeEmail::Changed, expected, "a new address");
+        assert_eq!(changed == EmailChange::Changed, expected, "a new address");
         assert_stored(store, &user, "a new address").await;
     }
 

@@ -46,7 +46,7 @@ pub async fn a_session_comes_back_as_stored(store: Arc<dyn Store>) {
                 },
                 last_seen_at: at(-1),
                 absolute_expires_at: Timestamp::MAX,
-                short: number % 2 == 0,
+                length: length(number % 2 == 0),
                 refresh_counter: (1 << 53) + u64::from(number),
                 ip,
                 user_agent: agent.map(str::to_owned),

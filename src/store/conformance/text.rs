@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::fixture::*;
 use crate::email::{CanonicalEmail, Email};
-use crate::store::{ChangeEmail, Epoch, Insert, InsertUser, ProfileChange, Removal, Store};
+use crate::store::{EmailChange, EpochChange, Insert, InsertUser, ProfileChange, Removal, Store};
 use crate::token::{PendingRegistration, TokenPurpose};
 use crate::user::{AccountState, DisplayName, PasswordHash, User};
 
@@ -64,7 +64,7 @@ pub async fn asvs_1_2_4_hostile_text_matches_only_itself(store: Arc<dyn Store>) 
         assert!(found.is_none(), "the email {text:?} found somebody else");
         let (guess, new) = (PasswordHash::new(*text), PasswordHash::new("new"));
         let replaced = store
-            .replace_password(bystander.id, &guess, &new, Epoch::Raise)
+            .replace_password(bystander.id, &guess, &new, EpochChange::Raise)
             .await;
         assert!(
             !done(replaced),
@@ -76,7 +76,7 @@ pub async fn asvs_1_2_4_hostile_text_matches_only_itself(store: Arc<dyn Store>) 
         };
         let acted = [
             done(store.verify_email(&state).await),
-            done(store.change_email(&state, &email("x@y.org")).await) != ChangeEmail::Gone,
+            done(store.change_email(&state, &email("x@y.org")).await) != EmailChange::Gone,
             done(
                 store
                     .reset_password(&state, &new, device(9), &ProfileChange::default())
@@ -108,7 +108,7 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
         let changed = store.change_email(&hostile.state(), &given).await;
         assert_eq!(
             done(changed),
-            ChangeEmail::Changed,
+            EmailChange::Changed,
             "the email {text:?} was taken for another"
         );
         hostile.email = given;

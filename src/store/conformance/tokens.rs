@@ -38,7 +38,7 @@ pub async fn a_token_is_read_as_often_as_asked_for(store: Arc<dyn Store>) {
             }),
             sign_in: Some(PendingSignIn {
                 proofs: proofs(),
-                short: number % 2 == 0,
+                length: length(number % 2 == 0),
             }),
             created_at: Timestamp::from_millis(-1),
             ..plain.clone()
@@ -108,7 +108,7 @@ pub async fn a_token_is_taken_once(store: Arc<dyn Store>) {
         let mine = OneTimeToken {
             sign_in: Some(PendingSignIn {
                 proofs: proofs(),
-                short: true,
+                length: length(true),
             }),
             ..mine
         };

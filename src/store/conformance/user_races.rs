@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::fixture::*;
 use crate::preferences::Preferences;
-use crate::store::{Epoch, InsertUser, ProfileChange, Store};
+use crate::store::{EpochChange, InsertUser, ProfileChange, Store};
 use crate::time::Timestamp;
 use crate::user::{DisplayName, MAX_DEVICES, PasswordHash, User};
 
@@ -104,7 +104,13 @@ pub async fn one_of_many_password_changes_wins(store: Arc<dyn Store>) {
         let replaced = race(racers, |racer| {
             let (store, id, old) = (Arc::clone(&store), user.id, hash_of(&user));
             let new = PasswordHash::new(format!("new {racer}"));
-            async move { done(store.replace_password(id, &old, &new, Epoch::Raise).await) }
+            async move {
+                done(
+                    store
+                        .replace_password(id, &old, &new, EpochChange::Raise)
+                        .await,
+                )
+            }
         })
         .await;
         let winners: Vec<usize> = (0..)
@@ -137,7 +143,11 @@ pub async fn a_login_does_not_undo_a_password_change(store: Arc<dyn Store>) {
             let (old, new) = (hash_of(&user), new.clone());
             async move {
                 let done_now = if racer == changer {
-                    done(store.replace_password(id, &old, &new, Epoch::Raise).await)
+                    done(
+                        store
+                            .replace_password(id, &old, &new, EpochChange::Raise)
+                            .await,
+                    )
                 } else {
                     done(store.record_login(id, 0, None, seen(racer)).await)
                 };
@@ -221,7 +231,7 @@ pub async fn changes_of_different_fields_do_not_undo_each_other(store: Arc<dyn S
                         let new = &hash_of(&user);
                         done(
                             store
-                                .replace_password(user.id, &old, new, Epoch::Keep)
+                                .replace_password(user.id, &old, new, EpochChange::Keep)
                                 .await,
                         );
                         return;

@@ -8,7 +8,7 @@ use super::fixture::*;
 use crate::authz::Role;
 use crate::preferences::Preferences;
 use crate::session::Rotation;
-use crate::store::{Epoch, InsertUser, ProfileChange, Store};
+use crate::store::{EpochChange, InsertUser, ProfileChange, Store};
 use crate::time::Timestamp;
 use crate::token::TokenPurpose;
 use crate::user::{DisplayName, MAX_DEVICES, PasswordHash, User, UserStatus};
@@ -353,7 +353,7 @@ pub async fn a_password_is_replaced_only_if_it_is_the_expected_one(store: Arc<dy
     let new = PasswordHash::new("new");
     for wrong in ["", "hash", "HASH 1", "hash 1 ", "hash 2", "new"] {
         let wrong = PasswordHash::new(wrong);
-        for epoch in [Epoch::Keep, Epoch::Raise] {
+        for epoch in [EpochChange::Keep, EpochChange::Raise] {
             assert!(
                 !done(
                     store
@@ -366,14 +366,14 @@ pub async fn a_password_is_replaced_only_if_it_is_the_expected_one(store: Arc<dy
     }
     assert_stored(&*store, &expected, "a refused change of password stored").await;
     let steps = [
-        ("second", Epoch::Raise),
-        ("third", Epoch::Keep),
-        ("fourth", Epoch::Raise),
+        ("second", EpochChange::Raise),
+        ("third", EpochChange::Keep),
+        ("fourth", EpochChange::Raise),
     ];
     for (text, epoch) in steps {
         let (old, new) = (hash_of(&expected), PasswordHash::new(text));
         expected.password_hash = Some(new.clone());
-        if epoch == Epoch::Raise {
+        if epoch == EpochChange::Raise {
             expected.auth_epoch += 1;
             expected.version += 1;
         }
@@ -387,7 +387,7 @@ pub async fn a_password_is_replaced_only_if_it_is_the_expected_one(store: Arc<dy
     assert!(
         !done(
             store
-                .replace_password(user_id(3), &new, &new, Epoch::Raise)
+                .replace_password(user_id(3), &new, &new, EpochChange::Raise)
                 .await
         ),
         "the password of nobody was replaced"

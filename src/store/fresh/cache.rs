@@ -276,6 +276,7 @@ mod tests {
     use crate::email::Email;
     use crate::preferences::Preferences;
     use crate::proof::Proofs;
+    use crate::session::SessionLength;
     use crate::user::{DisplayName, UserStatus};
 
     const STALENESS: Duration = Duration::from_secs(30);
@@ -314,7 +315,7 @@ mod tests {
             last_seen_at: Timestamp::MIN,
             expires_at: Timestamp::MAX,
             absolute_expires_at: Timestamp::MAX,
-            short: false,
+            length: SessionLength::Usual,
             refresh_counter: 0,
             ip: None,
             user_agent: None,

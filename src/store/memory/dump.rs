@@ -84,11 +84,11 @@ fn session(session: &Session) -> String {
         refresh_counter,
         ip,
         user_agent,
-        short,
+        length,
     } = session;
     format!(
         "session {id} {user_id} {auth_epoch} {created_at} {proofs:?} {last_seen_at} {expires_at} \
-         {absolute_expires_at} {refresh_counter} {short} {ip:?} {}",
+         {absolute_expires_at} {refresh_counter} {length:?} {ip:?} {}",
         user_agent.as_deref().unwrap_or_default()
     )
 }

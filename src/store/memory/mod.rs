@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use async_trait::async_trait;
 
 use super::{
-    ChangeEmail, Epoch, Insert, InsertUser, LimitStore, ProfileChange, Removal, RoleChange,
+    EmailChange, EpochChange, Insert, InsertUser, LimitStore, ProfileChange, Removal, RoleChange,
     StoreError, TokenStore, UserStore, are_few,
 };
 use crate::authz::Role;
@@ -296,7 +296,7 @@ impl UserStore for MemoryStore {
         id: UserId,
         expected: &PasswordHash,
         new: &PasswordHash,
-        epoch: Epoch,
+        epoch: EpochChange,
     ) -> Result<bool, StoreError> {
         self.write_users()
             .change(id, |user| user.replace_password(expected, new, epoch))
@@ -321,7 +321,7 @@ impl UserStore for MemoryStore {
         &self,
         account: &AccountState,
         to: &Email,
-    ) -> Result<ChangeEmail, StoreError> {
+    ) -> Result<EmailChange, StoreError> {
         self.write_users().change_email(account, to)
     }
 

@@ -7,7 +7,7 @@ use super::expiring::shrink;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
-use crate::store::{ChangeEmail, InsertUser, RoleChange, StoreError};
+use crate::store::{EmailChange, InsertUser, RoleChange, StoreError};
 use crate::user::{AccountState, CounterExhausted, User, UserStatus};
 
 /// All change together: a canonical email, an id, a holder of a role is there
@@ -98,21 +98,21 @@ impl Users {
         &mut self,
         account: &AccountState,
         to: &Email,
-    ) -> Result<ChangeEmail, StoreError> {
+    ) -> Result<EmailChange, StoreError> {
         let owner = self.by_email.get(to.canonical()).copied();
         if owner.is_some_and(|owner| owner != account.id) {
             let is_there = self.get(account.id).is_some_and(|user| account.is_of(user));
             return Ok(match is_there {
-                true => ChangeEmail::EmailTaken,
-                false => ChangeEmail::Gone,
+                true => EmailChange::EmailTaken,
+                false => EmailChange::Gone,
             });
         }
         if !self.change(account.id, |user| user.change_email(account, to))? {
-            return Ok(ChangeEmail::Gone);
+            return Ok(EmailChange::Gone);
         }
         self.by_email.remove(&account.email);
         self.by_email.insert(to.canonical().clone(), account.id);
-        Ok(ChangeEmail::Changed)
+        Ok(EmailChange::Changed)
     }
 
     pub(super) fn remove(&mut self, id: UserId) {

@@ -13,9 +13,17 @@ use super::error::{is_duplicate, out_of_range, store_error};
 use super::proofs;
 use crate::id::{SessionId, UserId};
 use crate::proof::Proof;
-use crate::session::{Rotation, RotationPolicy, Session};
+use crate::session::{Rotation, RotationPolicy, Session, SessionLength};
 use crate::store::{Insert, SessionStore, StoreError};
 use crate::time::Timestamp;
+
+/// The length of a session that is marked as `is_short`.
+pub(super) fn length(is_short: bool) -> SessionLength {
+    match is_short {
+        true => SessionLength::Short,
+        false => SessionLength::Usual,
+    }
+}
 
 fn by_id(id: SessionId) -> Document {
     doc! { "_id": object_id(id.to_bytes()) }
@@ -47,7 +55,7 @@ fn to_document(session: &Session) -> Result<Document, StoreError> {
         "last_seen_at": date(session.last_seen_at),
         "expires_at": date(session.expires_at),
         "absolute_expires_at": date(session.absolute_expires_at),
-        "short": session.short,
+        "short": session.length == SessionLength::Short,
         "proofs": proofs::to_list(&session.proofs),
         "refresh_counter": counter,
         "ip": session.ip.map(|ip| ip.to_string()),
@@ -78,7 +86,7 @@ fn from_record(record: &Record<'_>) -> Result<Session, StoreError> {
         last_seen_at: record.instant("last_seen_at")?,
         expires_at: record.instant("expires_at")?,
         absolute_expires_at: record.instant("absolute_expires_at")?,
-        short: record.optional_flag("short")?,
+        length: length(record.optional_flag("short")?),
         refresh_counter: record.count("refresh_counter")?,
         ip,
         user_agent: record.optional_text("user_agent")?.map(str::to_owned),

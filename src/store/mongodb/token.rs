@@ -9,8 +9,10 @@ use super::MongoStore;
 use super::document::{Record, SCHEMA, binary, date, object_id};
 use super::error::{is_duplicate, out_of_range, store_error};
 use super::proofs;
+use super::session::length;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
+use crate::session::SessionLength;
 use crate::store::{Insert, StoreError, TokenStore};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, PendingRegistration, PendingSignIn, TokenDigest, TokenPurpose};
@@ -47,7 +49,7 @@ fn to_document(token: &OneTimeToken) -> Result<Document, StoreError> {
         fields.insert("registration", registration);
     }
     if let Some(pending) = &token.sign_in {
-        let sign_in = doc! { "proofs": proofs::to_list(&pending.proofs), "short": pending.short };
+        let sign_in = doc! { "proofs": proofs::to_list(&pending.proofs), "short": pending.length == SessionLength::Short };
         fields.insert("sign_in", sign_in);
     }
     Ok(fields)
@@ -92,7 +94,7 @@ fn registration(record: &Record<'_>) -> Result<PendingRegistration, StoreError> 
 fn sign_in(record: &Record<'_>) -> Result<PendingSignIn, StoreError> {
     Ok(PendingSignIn {
         proofs: proofs::read(record)?.unwrap_or_default(),
-        short: record.optional_flag("short")?,
+        length: length(record.optional_flag("short")?),
     })
 }
 

@@ -15,7 +15,7 @@ use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
 use crate::preferences::Preferences;
 use crate::store::{
-    ChangeEmail, Epoch, InsertUser, ProfileChange, Removal, RoleChange, StoreError, UserStore,
+    EmailChange, EpochChange, InsertUser, ProfileChange, Removal, RoleChange, StoreError, UserStore,
 };
 use crate::time::Timestamp;
 use crate::user::{
@@ -242,14 +242,14 @@ impl UserStore for MongoStore {
         id: UserId,
         expected: &PasswordHash,
         new: &PasswordHash,
-        epoch: Epoch,
+        epoch: EpochChange,
     ) -> Result<bool, StoreError> {
         let mut filter = by_id(id);
         filter.insert("password_hash", expected.expose_secret());
         let mut change = doc! { "$set": { "password_hash": new.expose_secret() } };
         match epoch {
-            Epoch::Keep => {}
-            Epoch::Raise => {
+            EpochChange::Keep => {}
+            EpochChange::Raise => {
                 change.insert("$inc", doc! { "auth_epoch": 1_i64, "version": 1_i64 });
             }
         }
@@ -283,9 +283,9 @@ impl UserStore for MongoStore {
         &self,
         account: &AccountState,
         to: &Email,
-    ) -> Result<ChangeEmail, StoreError> {
+    ) -> Result<EmailChange, StoreError> {
         let Some(filter) = in_state(account) else {
-            return Ok(ChangeEmail::Gone);
+            return Ok(EmailChange::Gone);
         };
         let change = doc! {
             "$set": {
@@ -299,9 +299,9 @@ impl UserStore for MongoStore {
         self.run(|act| async move {
             act.may_send()?;
             match users.update_one(filter, change).await {
-                Ok(result) if result.matched_count == 1 => Ok(ChangeEmail::Changed),
-                Ok(_) => Ok(ChangeEmail::Gone),
-                Err(error) if is_duplicate(&error) => Ok(ChangeEmail::EmailTaken),
+                Ok(result) if result.matched_count == 1 => Ok(EmailChange::Changed),
+                Ok(_) => Ok(EmailChange::Gone),
+                Err(error) if is_duplicate(&error) => Ok(EmailChange::EmailTaken),
                 Err(error) => Err(store_error(error)),
             }
         })

@@ -14,7 +14,7 @@ use admittance::id::{EventId, SessionId, UserId};
 use admittance::limit::LimitKey;
 use admittance::lockout::Attempts;
 use admittance::proof::{Method, Proof};
-use admittance::session::{Rotation, RotationPolicy, Session};
+use admittance::session::{Rotation, RotationPolicy, Session, SessionLength};
 use admittance::store::{Insert, SessionStore, StoreError};
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest};
@@ -313,7 +313,9 @@ impl WrongStore {
         let mut session = session.clone();
         session.refresh_counter = self.counter(session.refresh_counter);
         session.last_seen_at = self.time(session.last_seen_at);
-        session.short &= !self.has(ForgetsShort);
+        if self.has(ForgetsShort) {
+            session.length = SessionLength::Usual;
+        }
         if self.has(ForgetsProofs) {
             session.proofs = Proof::by_password(session.created_at).into();
         }
@@ -454,7 +456,7 @@ impl SessionStore for WrongStore {
                     session.last_seen_at = before.last_seen_at;
                 }
                 if self.has(RefreshForgetsShort) {
-                    session.short = false;
+                    session.length = SessionLength::Usual;
                 }
                 if self.has(RefreshCountsAsProof) {
                     session.proofs = Proof::by_password(now).into();

@@ -5,7 +5,7 @@ use admittance::email::{CanonicalEmail, Email};
 use admittance::id::UserId;
 use admittance::preferences::Preferences;
 use admittance::store::{
-    ChangeEmail, Epoch, InsertUser, ProfileChange, Removal, RoleChange, StoreError, UserStore,
+    EmailChange, EpochChange, InsertUser, ProfileChange, Removal, RoleChange, StoreError, UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::user::{
@@ -187,7 +187,7 @@ impl UserStore for WrongStore {
         id: UserId,
         expected: &PasswordHash,
         new: &PasswordHash,
-        epoch: Epoch,
+        epoch: EpochChange,
     ) -> Result<bool, StoreError> {
         let check = |tables: &Tables| {
             let user = tables.users.get(&id)?;
@@ -203,10 +203,10 @@ impl UserStore for WrongStore {
                 return false;
             };
             user.password_hash = Some(new.clone());
-            if epoch == Epoch::Raise && !self.has(ForgetsEpoch) {
+            if epoch == EpochChange::Raise && !self.has(ForgetsEpoch) {
                 user.auth_epoch += 1;
             }
-            user.version += u64::from(epoch == Epoch::Raise || self.has(RehashRaisesVersion));
+            user.version += u64::from(epoch == EpochChange::Raise || self.has(RehashRaisesVersion));
             true
         };
         Ok(self.act(ChecksThenReplacesPassword, check, write).await)
@@ -261,22 +261,22 @@ impl UserStore for WrongStore {
         &self,
         account: &AccountState,
         to: &Email,
-    ) -> Result<ChangeEmail, StoreError> {
+    ) -> Result<EmailChange, StoreError> {
         let check = |tables: &Tables| {
-            let user = self.in_state(tables, account).ok_or(ChangeEmail::Gone)?;
+            let user = self.in_state(tables, account).ok_or(EmailChange::Gone)?;
             let owner = tables.users.values().find(|other| {
                 (other.id != user.id || self.has(RefusesOwnEmail))
                     && self.same_email(other, to.canonical())
             });
             match owner.is_some() && !self.has(ChangesToTakenEmail) {
-                true => Err(ChangeEmail::EmailTaken),
+                true => Err(EmailChange::EmailTaken),
                 false => Ok(user.id),
             }
         };
-        let write = |tables: &mut Tables, checked: Result<UserId, ChangeEmail>| {
+        let write = |tables: &mut Tables, checked: Result<UserId, EmailChange>| {
             let user = match checked.map(|id| tables.users.get_mut(&id)) {
                 Ok(Some(user)) => user,
-                Ok(None) => return ChangeEmail::Gone,
+                Ok(None) => return EmailChange::Gone,
                 Err(refusal) => return refusal,
             };
             let former = user.email.canonical().clone();
@@ -291,7 +291,7 @@ impl UserStore for WrongStore {
             if self.has(KeepsFormerEmail) && former != *to.canonical() {
                 tables.blocked.insert(former);
             }
-            ChangeEmail::Changed
+            EmailChange::Changed
         };
         Ok(self.act(ChecksThenChangesEmail, check, write).await)
     }
