@@ -5,6 +5,8 @@
 //! changed since the proof; each way in does that in the one act of the store that its
 //! operation depends on.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::operation::Trail;
@@ -68,27 +70,28 @@ pub(super) struct Entry<'a> {
     epoch: u64,
     length: SessionLength,
     at: Timestamp,
-    is_sign_in: bool,
+    /// Whose second factor is asked for.
+    gate: Option<&'a Arc<User>>,
 }
 
 impl<'a> Entry<'a> {
     /// Signs in to the account of `user`.
-    pub(super) fn sign_in(user: &'a User, proofs: impl Into<Proofs>, now: Timestamp) -> Self {
+    pub(super) fn sign_in(user: &'a Arc<User>, proofs: impl Into<Proofs>, now: Timestamp) -> Self {
+        Self {
+            gate: Some(user),
+            ..Self::first(user, proofs, now)
+        }
+    }
+
+    /// The first session of an account that is about to be created: it has no second factor.
+    pub(super) fn first(user: &'a User, proofs: impl Into<Proofs>, now: Timestamp) -> Self {
         Self {
             user,
             proofs: proofs.into(),
             epoch: user.auth_epoch,
             length: SessionLength::Usual,
             at: now,
-            is_sign_in: true,
-        }
-    }
-
-    /// The first session of an account that is about to be created: it has no second factor.
-    pub(super) fn first(user: &'a User, proof: Proof, now: Timestamp) -> Self {
-        Self {
-            is_sign_in: false,
-            ..Self::sign_in(user, proof, now)
+            gate: None,
         }
     }
 
@@ -102,8 +105,7 @@ impl<'a> Entry<'a> {
         Self {
             epoch: session.auth_epoch,
             length: session.length,
-            is_sign_in: false,
-            ..Self::sign_in(user, session.proofs.and(proof), now)
+            ..Self::first(user, session.proofs.and(proof), now)
         }
     }
 
@@ -140,12 +142,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             epoch,
             length,
             at,
-            is_sign_in,
+            gate,
         } = entry;
         if user.status != UserStatus::Active {
             return Err(AuthError::InvalidCredentials);
         }
-        if is_sign_in {
+        if let Some(user) = gate {
             self.require_second_factor(user, &proofs, length, at, trail)
                 .await?;
         }

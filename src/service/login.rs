@@ -1,5 +1,6 @@
 //! Login.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -138,6 +139,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             Some(false) => SessionLength::Short,
             _ => SessionLength::Usual,
         };
+        let user = Arc::new(user);
         let entry = Entry::sign_in(&user, correct.proof, self.now()).of_length(length);
         let enter = async {
             let (session, tokens) = self.enter(entry, trail).await?;

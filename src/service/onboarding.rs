@@ -80,27 +80,28 @@ pub(super) enum Occasion {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// Calls the hook, if there is one, and sets the preferences that it
-    /// gives; `then` is called with the user as it is then.
+    /// Calls the hook, if there is one, and returns the user with the preferences that it
+    /// gives.
     pub(super) async fn call_hook(
         &self,
-        user: &mut User,
+        user: User,
         occasion: Occasion,
-        then: impl FnOnce(&User),
         trail: &Trail,
-    ) {
-        if let Some(hook) = &self.inner.hook {
-            let given = catching(self.try_hook(Arc::clone(hook), occasion, user)).await;
-            match given.map_err(Cause::from).flatten() {
-                Ok(None) => {}
-                Ok(Some(preferences)) => user.preferences = preferences,
-                Err(error) => {
-                    tracing::error!(user_id = %user.id, error = &*error as &dyn Error, "the registration hook failed");
-                    trail.notice(Notice::HookFailed);
-                }
+    ) -> Arc<User> {
+        let mut user = Arc::new(user);
+        let Some(hook) = &self.inner.hook else {
+            return user;
+        };
+        let given = self.try_hook(Arc::clone(hook), occasion, Arc::clone(&user));
+        match catching(given).await.map_err(Cause::from).flatten() {
+            Ok(None) => {}
+            Ok(Some(preferences)) => Arc::make_mut(&mut user).preferences = preferences,
+            Err(error) => {
+                tracing::error!(user_id = %user.id, error = &*error as &dyn Error, "the registration hook failed");
+                trail.notice(Notice::HookFailed);
             }
         }
-        then(user);
+        user
     }
 
     /// Tells the hook, if there is one, that the account of `user` is gone.
@@ -123,10 +124,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         &self,
         hook: Arc<dyn RegistrationHook>,
         occasion: Occasion,
-        user: &User,
+        user: Arc<User>,
     ) -> Result<Option<Preferences>, Cause> {
         let onboarding = &self.config().onboarding;
-        let profile = Profile::of(user, onboarding);
+        let profile = Profile::of(&user, onboarding);
         let call = async move {
             match occasion {
                 Occasion::Registered => hook.registered(&profile).await,
@@ -146,9 +147,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let store = &self.inner.store;
             Ok(store.update_profile(user.id, user.version, change).await?)
         };
-        let changed = self
-            .on_account(Arc::new(user.clone()), |_| true, update)
-            .await?;
+        let changed = self.on_account(user, |_| true, update).await?;
         Ok(changed.map(|(_, user)| user.preferences))
     }
 }

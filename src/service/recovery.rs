@@ -169,8 +169,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // The check of expiry was a while ago; what counts is when it happens.
         let fits = |user: &User| link.account.is_of(user) && link.is_live(self.now());
         let done = self.on_account(Arc::new(user), fits, reset).await?;
-        let (user, ()) = done.ok_or(AuthError::InvalidLink)?;
-        let mut user = Arc::unwrap_or_clone(user);
+        let (mut user, ()) = done.ok_or(AuthError::InvalidLink)?;
         self.sweep_up(user.id, user.auth_epoch.saturating_add(1), trail)
             .await;
         self.forgive_others(&user, device).await;
@@ -178,12 +177,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             trail.notice(Notice::AccountTakenOver);
             let before = TakenOver::of(&user);
             let cleared = cleared_by_reset(&user);
-            user.apply(&cleared);
-            user.is_verified = true;
-            user.version = user.version.saturating_add(1);
+            let mut taken_over = Arc::unwrap_or_clone(user);
+            taken_over.apply(&cleared);
+            taken_over.is_verified = true;
+            taken_over.version = taken_over.version.saturating_add(1);
             // Before the mail, whose language it may set.
             let occasion = Occasion::TakenOver(before);
-            self.call_hook(&mut user, occasion, |_| {}, trail).await;
+            user = self.call_hook(taken_over, occasion, trail).await;
         }
         self.notify(MailKind::PasswordChanged, &user, &user.email, context);
         Ok(Accepted::new(

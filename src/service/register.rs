@@ -156,7 +156,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let password_hash = self.hash_for_visitor(&registration.password, trail).await?;
         let now = self.now();
         let id = UserId::generate(now, self.random())?;
-        let mut user = self.new_user(
+        let user = self.new_user(
             id,
             registration.email,
             registration.name,
@@ -208,16 +208,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail.session(session.id);
         // The account is made, whether this succeeds or is reported as failed.
         let _ = self.end_replaced(context).await;
+        let user = self.call_hook(user, Occasion::Registered, trail).await;
         // After the hook, which may set the language of the mail.
-        let service = self.clone();
-        let mail_link = move |user: &User| {
-            if let (Some(link), Some(outbox)) = (&link, &service.inner.outbox) {
-                let post = service.link_mail(outbox, link, Some(user));
-                outbox.post(post.kind, Some(user.id), async move { Ok(vec![post]) });
-            }
-        };
-        self.call_hook(&mut user, Occasion::Registered, mail_link, trail)
-            .await;
+        if let (Some(link), Some(outbox)) = (&link, &self.inner.outbox) {
+            let post = self.link_mail(outbox, link, Some(&user));
+            outbox.post(post.kind, Some(user.id), async move { Ok(vec![post]) });
+        }
         Ok(RegisterResponse {
             user_id: user.id,
             email: user.email.as_str().to_owned(),

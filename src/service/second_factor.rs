@@ -280,7 +280,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// [`AuthError::Unavailable`]; [`AuthError::Store`].
     pub(super) async fn require_second_factor(
         &self,
-        user: &User,
+        user: &Arc<User>,
         proofs: &Proofs,
         length: SessionLength,
         now: Timestamp,
@@ -290,8 +290,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if !self.has_second_factors() || proofs.methods().iter().any(has_second) {
             return Ok(());
         }
-        let user = Arc::new(user.clone());
-        let methods = self.second_factors_of(&user, trail).await?;
+        let methods = self.second_factors_of(user, trail).await?;
         if methods.is_empty() {
             return Ok(());
         }
@@ -312,7 +311,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             expires_at: now.saturating_add(TICKET_TTL),
         };
         self.store_token(&token).await?;
-        self.ask_second_factor(trail, async move |factor| factor.requested(&user).await)
+        let owner = Arc::clone(user);
+        self.ask_second_factor(trail, async move |factor| factor.requested(&owner).await)
             .await?;
         Err(AuthError::SecondFactorRequired {
             ticket,

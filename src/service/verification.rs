@@ -169,12 +169,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
         // The session is stored first and means nothing until its tokens are
         // handed out, which the confirmation decides.
-        let now = self.now();
+        let (now, user) = (self.now(), Arc::new(user));
         let entry = Entry::sign_in(&user, settled.proof, now);
         drop(settled.turn);
         let (session, tokens) = self.enter(entry, trail).await?;
         self.open(&session).await?;
-        let user = Arc::new(user);
         if let Err(error) = self.confirm(&link, Arc::clone(&user), trail).await {
             self.discard(&session).await;
             return Err(error);
@@ -294,8 +293,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if !self.remove_links(link.account.id, None).await {
             trail.notice(Notice::RowsLeftBehind);
         }
-        self.call_hook(&mut user, Occasion::Registered, |_| {}, trail)
-            .await;
+        let user = self.call_hook(user, Occasion::Registered, trail).await;
         Ok(self.login_response(&user, tokens, OPENED))
     }
 

@@ -30,6 +30,7 @@ mod races_admin;
 mod races_links;
 mod races_lockout;
 mod scene;
+mod second_factor;
 mod starvation;
 mod sweep;
 mod truth;
