@@ -108,6 +108,7 @@ async fn populated(size: u32, clock: &ManualClock, hash: &PasswordHash) -> Memor
             is_verified: true,
             roles: BTreeSet::new(),
             preferences: Preferences::default(),
+            metadata: admittance::preferences::Metadata::default(),
             status: UserStatus::Active,
             auth_epoch: 0,
             link_epoch: 0,

@@ -106,6 +106,7 @@ fn user(number: u32) -> User {
         is_verified: true,
         roles: is_admin.then(admin).into_iter().collect(),
         preferences: Preferences::default(),
+        metadata: admittance::preferences::Metadata::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
@@ -272,6 +273,7 @@ async fn batch(
     let change = ProfileChange {
         name: Some(DisplayName::from_store("Eva Lee".to_owned())),
         preferences: None,
+        metadata: None,
     };
     let present: Vec<u32> = (0..count).map(|_| numbers.present()).collect();
     let fresh: Vec<u32> = (0..count).map(|_| numbers.fresh()).collect();

@@ -65,6 +65,7 @@ fn user(number: u32) -> User {
         is_verified: true,
         roles: [].into(),
         preferences: Preferences::default(),
+        metadata: admittance::preferences::Metadata::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
@@ -171,6 +172,7 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
     let change = &ProfileChange {
         name: Some(DisplayName::parse("Another").unwrap()),
         preferences: None,
+        metadata: None,
     };
     let policy = &LockoutPolicy::default();
     let role = &Role::new("examiner").unwrap();

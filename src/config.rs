@@ -42,6 +42,9 @@ pub struct AuthConfig {
     pub links: LinkPolicy,
     /// What a new user still has to do.
     pub onboarding: OnboardingPolicy,
+    /// The members of a user's [metadata](crate::preferences::Metadata) that `GET /profile`
+    /// shows to the user. Default: none.
+    pub published_metadata: Vec<String>,
     /// When accounts are removed whose address nobody has confirmed, by
     /// [`AuthService::expire_unverified`](crate::service::AuthService::expire_unverified); needs a mailer.
     /// Default: never.
@@ -76,6 +79,7 @@ impl AuthConfig {
             registration: RegistrationMode::default(),
             links: LinkPolicy::default(),
             onboarding: OnboardingPolicy::default(),
+            published_metadata: Vec::new(),
             unverified_expiry: None,
             recent_login_for_administration: None,
             insecure: false,

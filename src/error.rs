@@ -277,6 +277,8 @@ pub enum Field {
     NewPassword,
     /// `preferences`
     Preferences,
+    /// `metadata`
+    Metadata,
     /// `new_email`
     NewEmail,
     /// `grant`

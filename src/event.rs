@@ -37,6 +37,8 @@ named! {
         Refresh => "refresh",
         /// Changing one's profile.
         UpdateProfile => "update_profile",
+        /// Changing a user's metadata, by the application's own code.
+        SetMetadata => "set_metadata",
         /// Changing one's password.
         ChangePassword => "change_password",
         /// Proving again who one is, for a session in place of the present one.

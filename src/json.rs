@@ -25,6 +25,25 @@ pub(crate) fn number(text: &str) -> Option<Number> {
         .ok()
 }
 
+/// Applies `patch` to `object` as a merge patch (RFC 7396, §2).
+pub(crate) fn merge(object: &mut Map<String, Value>, patch: Map<String, Value>) {
+    for (name, value) in patch {
+        match value {
+            Value::Null => drop(object.remove(&name)),
+            Value::Object(patch) => {
+                let member = object.entry(name).or_insert(Value::Null);
+                if !member.is_object() {
+                    *member = Value::Object(Map::new());
+                }
+                if let Value::Object(member) = member {
+                    merge(member, patch);
+                }
+            }
+            value => drop(object.insert(name, value)),
+        }
+    }
+}
+
 /// Writes an object with its numbers as those of the data model, for every format.
 pub(crate) struct Plain<'a>(pub(crate) &'a Map<String, Value>);
 
@@ -59,6 +78,32 @@ impl Serialize for PlainValue<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The examples of RFC 7396, appendix A, whose target and patch are objects.
+    #[test]
+    fn a_merge_patch_is_that_of_rfc_7396() {
+        for (target, patch, result) in [
+            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"a":null}"#, "{}"),
+            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
+            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
+            (
+                r#"{"a":{"b":"c"}}"#,
+                r#"{"a":{"b":"d","c":null}}"#,
+                r#"{"a":{"b":"d"}}"#,
+            ),
+            (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#),
+            ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
+        ] {
+            let read = |text: &str| serde_json::from_str::<Map<_, _>>(text).unwrap();
+            let mut object = read(target);
+            merge(&mut object, read(patch));
+            assert_eq!(object, read(result), "{target} {patch}");
+        }
+    }
 
     #[test]
     fn numbers_are_whole_ones_of_64_bits_or_doubles() {

@@ -1,4 +1,5 @@
-//! Preferences: a JSON object that belongs to the application.
+//! JSON objects of a user: preferences, which the user writes, and metadata, which only the
+//! application writes.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
@@ -37,8 +38,9 @@ pub enum PreferencesError {
     NumberOutOfRange,
 }
 
-/// A JSON object of at most 16 KiB, whose keys no database mistakes for an
-/// operator. The service keeps it and never looks into it.
+/// A JSON object of at most 16 KiB that the user writes, as by `PUT /profile`: nothing that
+/// grants anything belongs here, but in [`Metadata`]. No database mistakes its keys for
+/// operators. The service keeps it and never looks into it.
 ///
 /// A number is an integer of 64 bits or a double, whatever features of `serde_json`
 /// the program is built with.
@@ -73,6 +75,74 @@ impl Preferences {
     #[must_use]
     pub fn as_map(&self) -> &Map<String, Value> {
         &self.0
+    }
+
+    /// Returns the object with `patch` applied as a merge patch (RFC 7396): a member
+    /// replaces one of its name, `null` removes it, and objects are merged.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn merged(&self, patch: Map<String, Value>) -> Result<Self, PreferencesError> {
+        // A check of the patch bounds the depth of the recursion.
+        let mut left = MAX_PREFERENCES_VALUES;
+        let mut patch = patch;
+        check_object(&mut patch, 1, &mut left)?;
+        let mut object = self.0.clone();
+        json::merge(&mut object, patch);
+        Self::new(object)
+    }
+}
+
+/// A JSON object that only the application writes, by
+/// [`AuthService::set_metadata`](crate::service::AuthService::set_metadata): the place for a
+/// plan, a tenant or a reference to the application's own records. Its bounds are those of
+/// [`Preferences`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Metadata(Preferences);
+
+impl Metadata {
+    /// Accepts `object` as it is, or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`PreferencesError`].
+    pub fn new(object: Map<String, Value>) -> Result<Self, PreferencesError> {
+        Preferences::new(object).map(Self)
+    }
+
+    /// An object that a store read back. It is not checked again.
+    #[must_use]
+    pub fn from_store(object: Map<String, Value>) -> Self {
+        Self(Preferences::from_store(object))
+    }
+
+    /// The object.
+    #[must_use]
+    pub fn as_map(&self) -> &Map<String, Value> {
+        self.0.as_map()
+    }
+
+    /// Returns the object with `patch` applied as a merge patch (RFC 7396).
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn merged(&self, patch: Map<String, Value>) -> Result<Self, PreferencesError> {
+        self.0.merged(patch).map(Self)
+    }
+
+    /// Only the members with the names in `keys`.
+    #[must_use]
+    pub(crate) fn only<'a>(&self, keys: impl IntoIterator<Item = &'a String>) -> Self {
+        let member = |key: &String| self.as_map().get_key_value(key);
+        let members = keys.into_iter().filter_map(member);
+        Self::from_store(
+            members
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+        )
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::authz::Role;
-use crate::config::OnboardingPolicy;
+use crate::config::{AuthConfig, OnboardingPolicy};
 use crate::id::UserId;
-use crate::preferences::Preferences;
+use crate::preferences::{Metadata, Preferences};
 use crate::time::Timestamp;
 use crate::user::User;
 
@@ -31,8 +31,12 @@ pub struct Profile {
     pub is_verified: bool,
     /// The roles.
     pub roles: BTreeSet<Role>,
-    /// The application's own settings.
+    /// The user's own settings.
     pub preferences: Preferences,
+    /// The members of the metadata that the application publishes by
+    /// [`AuthConfig::published_metadata`]; absent if it publishes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     /// What the user still has to do: `email_verification`, and
     /// `preferences.<key>` for each preference that the application requires.
     pub missing: Vec<String>,
@@ -56,7 +60,8 @@ impl OnboardingPolicy {
 impl Profile {
     /// What `user` sees of their own account.
     #[must_use]
-    pub fn of(user: &User, onboarding: &OnboardingPolicy) -> Self {
+    pub fn of(user: &User, config: &AuthConfig) -> Self {
+        let published = &config.published_metadata;
         Self {
             user_id: user.id,
             email: user.email.as_str().to_owned(),
@@ -66,7 +71,8 @@ impl Profile {
             is_verified: user.is_verified,
             roles: user.roles.clone(),
             preferences: user.preferences.clone(),
-            missing: onboarding.missing(user),
+            metadata: (!published.is_empty()).then(|| user.metadata.only(published)),
+            missing: config.onboarding.missing(user),
         }
     }
 }

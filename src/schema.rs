@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::authz::Role;
 use crate::id::{EventId, SessionId, UserId};
-use crate::preferences::{MAX_PREFERENCES_VALUES, Preferences};
+use crate::preferences::{MAX_PREFERENCES_VALUES, Metadata, Preferences};
 use crate::proof::Method;
 use crate::secret::{AccessToken, Code, MailToken, Password, RefreshToken, Ticket};
 use crate::service::MAX_CODE_CHARS;
@@ -83,6 +83,10 @@ described! {
                         have others.",
         "type": "string",
         "pattern": "^[a-z0-9_-]{1,24}$",
+    }
+    Metadata: {
+        "description": "What the application keeps of a user, and the user cannot write.",
+        "type": "object",
     }
     Role: {
         "description": "What a user is. Roles grant permissions.",

@@ -16,7 +16,7 @@ use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email, is_invisible};
 use crate::id::UserId;
 use crate::named::named;
-use crate::preferences::Preferences;
+use crate::preferences::{Metadata, Preferences};
 use crate::proof::Method;
 use crate::secret::constant_time_eq;
 use crate::time::Timestamp;
@@ -45,6 +45,8 @@ pub struct User {
     pub roles: BTreeSet<Role>,
     /// The application's own settings for this user.
     pub preferences: Preferences,
+    /// What the application keeps of the user, and the user cannot write.
+    pub metadata: Metadata,
     /// Whether the account is active.
     pub status: UserStatus,
     /// Goes up by one when every session and token made before must end.

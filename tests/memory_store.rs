@@ -43,6 +43,7 @@ fn user(number: u32) -> User {
         is_verified: false,
         roles: BTreeSet::new(),
         preferences: Preferences::default(),
+        metadata: admittance::preferences::Metadata::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,

@@ -14,6 +14,7 @@ use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation};
 use crate::id::UserId;
 use crate::mail::MailKind;
+use crate::preferences::Metadata;
 use crate::profile::Profile;
 use crate::secret::Password;
 use crate::store::{Removal, Store};
@@ -40,6 +41,8 @@ pub struct AccountExport {
     pub exported_at: Timestamp,
     /// The profile.
     pub profile: Profile,
+    /// What the application keeps of the user, all of it.
+    pub metadata: Metadata,
     /// The form of the address under which it is unique.
     #[cfg_attr(feature = "openapi", schemars(email))]
     pub email_canonical: String,
@@ -125,6 +128,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok(AccountExport {
             exported_at: now,
             profile: auth.profile(),
+            metadata: user.metadata.clone(),
             email_canonical: user.email.canonical().as_str().to_owned(),
             status: user.status,
             password_scheme: scheme.map(str::to_owned),

@@ -69,7 +69,7 @@ impl Authenticated {
     /// What the user sees of their own account.
     #[must_use]
     pub fn profile(&self) -> Profile {
-        Profile::of(self.user(), &self.config.onboarding)
+        Profile::of(self.user(), &self.config)
     }
 
     /// Whether one of the user's roles grants `permission`.

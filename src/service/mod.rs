@@ -23,6 +23,7 @@ mod fields;
 mod limits;
 mod login;
 mod mailing;
+mod metadata;
 mod onboarding;
 mod operation;
 mod password;

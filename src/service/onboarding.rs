@@ -110,7 +110,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return;
         };
         let onboarding = &self.config().onboarding;
-        let profile = Profile::of(user, onboarding);
+        let profile = Profile::of(user, self.config());
         let call = async move { hook.removed(&profile).await };
         let called = async { contained::call(onboarding.hook_timeout, call).await? };
         let called = catching(called).await;
@@ -127,7 +127,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         user: Arc<User>,
     ) -> Result<Option<Preferences>, Cause> {
         let onboarding = &self.config().onboarding;
-        let profile = Profile::of(&user, onboarding);
+        let profile = Profile::of(&user, self.config());
         let call = async move {
             match occasion {
                 Occasion::Registered => hook.registered(&profile).await,
@@ -139,8 +139,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         let preferences = Preferences::new(preferences)?;
         let change = ProfileChange {
-            name: None,
             preferences: Some(preferences.clone()),
+            ..ProfileChange::default()
         };
         let change = &change;
         let update = |user: Arc<User>| async move {

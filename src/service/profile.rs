@@ -79,9 +79,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 .and_then(|name| parse_name(&name, &mut violations)),
             preferences: request.preferences.and_then(|object| {
                 Preferences::new(object)
-                    .map_err(|error| refuse_preferences(error, &mut violations))
+                    .map_err(|error| {
+                        let (field, words) = (Field::Preferences, "preferences");
+                        refuse_object(field, words, error, &mut violations);
+                    })
                     .ok()
             }),
+            metadata: None,
         };
         violations.into_result()?;
         if change == ProfileChange::default() {
@@ -101,11 +105,17 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if (&before.name, &before.preferences) == (&user.name, &user.preferences) {
             trail.unchanged();
         }
-        Ok(Profile::of(&user, &self.config().onboarding))
+        Ok(Profile::of(&user, self.config()))
     }
 }
 
-fn refuse_preferences(error: PreferencesError, violations: &mut Violations) {
+/// Refuses the JSON object in `field`.
+pub(super) fn refuse_object(
+    field: Field,
+    words: &str,
+    error: PreferencesError,
+    violations: &mut Violations,
+) {
     let code = match error {
         PreferencesError::TooLarge | PreferencesError::TooMany | PreferencesError::TooDeep => {
             ViolationCode::TooLong
@@ -113,9 +123,5 @@ fn refuse_preferences(error: PreferencesError, violations: &mut Violations) {
         PreferencesError::InvalidKey => ViolationCode::InvalidCharacters,
         PreferencesError::NumberOutOfRange => ViolationCode::InvalidFormat,
     };
-    violations.push(
-        Field::Preferences,
-        code,
-        format!("The preferences {error}."),
-    );
+    violations.push(field, code, format!("The {words} {error}."));
 }

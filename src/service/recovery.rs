@@ -201,5 +201,7 @@ fn cleared_by_reset(user: &User) -> ProfileChange {
     ProfileChange {
         name: Some(DisplayName::of_mailbox(user.email.canonical())),
         preferences: Some(Preferences::default()),
+        // The application wrote it, and decides in its hook what becomes of it.
+        metadata: None,
     }
 }

@@ -18,7 +18,7 @@ use crate::event::Operation;
 use crate::id::UserId;
 use crate::mail::{MailKind, Post};
 use crate::password::{Lane, NormalizedPassword, Work};
-use crate::preferences::Preferences;
+use crate::preferences::{Metadata, Preferences};
 use crate::proof::Proof;
 use crate::secret::Password;
 use crate::store::{InsertUser, Store};
@@ -315,6 +315,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             is_verified: false,
             roles: self.config().roles.initial_roles().clone(),
             preferences: Preferences::default(),
+            metadata: Metadata::default(),
             status: UserStatus::Active,
             auth_epoch: 0,
             link_epoch: 0,

@@ -212,5 +212,8 @@ impl User {
         if let Some(preferences) = &change.preferences {
             self.preferences.clone_from(preferences);
         }
+        if let Some(metadata) = &change.metadata {
+            self.metadata.clone_from(metadata);
+        }
     }
 }

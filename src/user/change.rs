@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::DisplayName;
 use crate::authz::Role;
-use crate::preferences::Preferences;
+use crate::preferences::{Metadata, Preferences};
 use crate::time::Timestamp;
 
 /// Whether an act ends what was signed in before it.
@@ -34,6 +34,8 @@ pub struct ProfileChange {
     pub name: Option<DisplayName>,
     /// The new preferences. They replace the old ones as a whole.
     pub preferences: Option<Preferences>,
+    /// The new metadata. It replaces the old one as a whole.
+    pub metadata: Option<Metadata>,
 }
 
 /// Which roles to add and which to take away.

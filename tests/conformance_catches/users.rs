@@ -5,6 +5,7 @@ use support::wrong::Fault::{self, *};
 /// Each mistake, and a property that must detect it.
 pub(crate) const USERS: &[(Fault, &str)] = &[
     (DropsPreferences, "a_user_comes_back_as_stored"),
+    (DropsMetadata, "a_user_comes_back_as_stored"),
     (CutsTimesToSeconds, "a_user_comes_back_as_stored"),
     (KeepsCountersAsDoubles, "a_user_comes_back_as_stored"),
     (FindsAnybody, "what_is_not_there_is_not_found"),
@@ -20,6 +21,7 @@ pub(crate) const USERS: &[(Fault, &str)] = &[
         "a_profile_change_touches_nothing_else",
     ),
     (MergesPreferences, "a_profile_change_touches_nothing_else"),
+    (MergesMetadata, "a_profile_change_touches_nothing_else"),
     (MakesMissingUsers, "a_profile_of_nobody_is_not_made"),
     (
         RecordsLoginOfDisabled,

@@ -70,6 +70,7 @@ pub(crate) fn user_with(number: u32, address: &str) -> User {
         is_verified: false,
         roles: [role(0)].into(),
         preferences: Preferences::new(preferences.as_object().unwrap().clone()).unwrap(),
+        metadata: admittance::preferences::Metadata::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,

@@ -27,6 +27,7 @@ mod expiry;
 mod limits;
 mod lockout;
 mod login;
+mod metadata;
 mod office;
 mod onboarding;
 mod password;

@@ -10,7 +10,7 @@ use crate::error::{Field, Violation, ViolationCode};
 use crate::event::{Notice, Operation};
 use crate::id::{EventId, SessionId, UserId};
 use crate::mail::MailKind;
-use crate::preferences::Preferences;
+use crate::preferences::{Metadata, Preferences};
 use crate::profile::Profile;
 use crate::proof::MethodName;
 use crate::secret::Ticket;
@@ -125,6 +125,7 @@ pub(in crate::http) fn profile() -> Profile {
         is_verified: true,
         roles: roles(),
         preferences: Preferences::from_store(preferences),
+        metadata: None,
         missing: Vec::new(),
     }
 }
@@ -206,6 +207,7 @@ pub(in crate::http) fn export() -> AccountExport {
     AccountExport {
         exported_at: NOW,
         profile: profile(),
+        metadata: metadata(),
         email_canonical: EMAIL.to_owned(),
         status: UserStatus::Active,
         password_scheme: Some("argon2id".to_owned()),
@@ -231,7 +233,13 @@ pub(in crate::http) fn user() -> UserView {
         is_verified: true,
         status: UserStatus::Active,
         roles: roles(),
+        metadata: metadata(),
     }
+}
+
+fn metadata() -> Metadata {
+    let plan = json!({ "plan": "pro" });
+    Metadata::from_store(plan.as_object().cloned().unwrap_or_default())
 }
 
 pub(in crate::http) fn users() -> UserList {

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::id::UserId;
+use crate::preferences::Metadata;
 use crate::store::Store;
 use crate::time::Timestamp;
 use crate::user::{User, UserStatus};
@@ -72,6 +73,8 @@ pub struct UserView {
     pub status: UserStatus,
     /// Its roles.
     pub roles: BTreeSet<Role>,
+    /// What the application keeps of the user.
+    pub metadata: Metadata,
 }
 
 impl From<&User> for UserView {
@@ -85,6 +88,7 @@ impl From<&User> for UserView {
             is_verified: user.is_verified,
             status: user.status,
             roles: user.roles.clone(),
+            metadata: user.metadata.clone(),
         }
     }
 }

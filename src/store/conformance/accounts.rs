@@ -262,6 +262,7 @@ pub async fn a_reset_changes_the_profile_with_it(store: Arc<dyn Store>) {
     let clearing = ProfileChange {
         name: Some(DisplayName::from_store("Another".to_owned())),
         preferences: Some(Preferences::default()),
+        metadata: None,
     };
     let wrong = AccountState {
         link_epoch: expected.link_epoch + 1,

@@ -15,7 +15,7 @@ use crate::authz::Role;
 use crate::email::Email;
 use crate::event::Operation;
 use crate::id::{EventId, SessionId, UserId};
-use crate::preferences::Preferences;
+use crate::preferences::{Metadata, Preferences};
 use crate::proof::{Method, MethodName, Proof, Proofs};
 use crate::random::{SecureRandom, SeededRandom};
 use crate::session::{RotationPolicy, Session, SessionLength};
@@ -75,6 +75,7 @@ pub(super) fn user(number: u32) -> User {
         is_verified: false,
         roles: BTreeSet::new(),
         preferences: Preferences::default(),
+        metadata: Metadata::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
@@ -245,6 +246,7 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         is_verified,
         roles,
         preferences,
+        metadata,
         status,
         auth_epoch,
         link_epoch,
@@ -265,6 +267,7 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         ("is_verified", *is_verified == b.is_verified),
         ("roles", *roles == b.roles),
         ("preferences", *preferences == b.preferences),
+        ("metadata", *metadata == b.metadata),
         ("status", *status == b.status),
         ("auth_epoch", *auth_epoch == b.auth_epoch),
         ("link_epoch", *link_epoch == b.link_epoch),

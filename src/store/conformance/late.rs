@@ -20,6 +20,7 @@ fn named(name: &str) -> ProfileChange {
     ProfileChange {
         name: Some(DisplayName::from_store(name.to_owned())),
         preferences: None,
+        metadata: None,
     }
 }
 

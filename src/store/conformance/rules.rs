@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::fixture::*;
-use crate::preferences::Preferences;
+use crate::preferences::{Metadata, Preferences};
 use crate::store::{EmailChange, EpochChange, ProfileChange, Removal, RoleChange, Store};
 use crate::user::{CounterExhausted, DisplayName, PasswordHash, User, UserStatus};
 
@@ -72,6 +72,7 @@ pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
     let profile = ProfileChange {
         name: Some(DisplayName::from_store("Another".to_owned())),
         preferences: Some(Preferences::default()),
+        metadata: Some(Metadata::default()),
     };
     let roles = RoleChange {
         grant: roles(["a", "b"]),

@@ -138,6 +138,7 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
     let change = ProfileChange {
         name: Some(hostile.name.clone()),
         preferences: None,
+        metadata: None,
     };
     let version = hostile.version;
     hostile.version += 1;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::fixture::*;
 use crate::authz::Role;
-use crate::preferences::Preferences;
+use crate::preferences::{Metadata, Preferences};
 use crate::session::Rotation;
 use crate::store::{EpochChange, InsertUser, ProfileChange, Store};
 use crate::time::Timestamp;
@@ -23,6 +23,7 @@ pub async fn a_user_comes_back_as_stored(store: Arc<dyn Store>) {
         is_verified: true,
         roles: roles(["admin", "exam:examiner", "a.b_c-9"]),
         preferences: rich_preferences(),
+        metadata: metadata(rich_preferences()),
         status: UserStatus::Disabled,
         auth_epoch: GREATEST,
         version: GREATEST,
@@ -209,7 +210,7 @@ pub async fn a_taken_user_id_is_not_overwritten(store: Arc<dyn Store>) {
 }
 
 /// A change of profile changes what it names and raises the version, and
-/// changes nothing but name and preferences.
+/// changes nothing but name, preferences and metadata.
 pub async fn a_profile_change_touches_nothing_else(store: Arc<dyn Store>) {
     let mut expected = User {
         last_login: Some(at(5)),
@@ -225,23 +226,34 @@ pub async fn a_profile_change_touches_nothing_else(store: Arc<dyn Store>) {
     }
     let name = DisplayName::from_store("New \u{1f98a}".to_owned());
     let small = preferences(json!({"level": "C1"}));
+    let kept = metadata(preferences(json!({"plan": "pro"})));
     let changes = [
-        (None, None),
-        (Some(name.clone()), None),
-        (None, Some(small)),
-        (None, Some(Preferences::default())),
+        (None, None, None),
+        (Some(name.clone()), None, None),
+        (None, Some(small), None),
+        (None, None, Some(kept)),
+        (None, Some(Preferences::default()), None),
+        (None, None, Some(Metadata::default())),
         (
             Some(DisplayName::from_store("Again".to_owned())),
             Some(rich_preferences()),
+            Some(metadata(large_preferences())),
         ),
     ];
-    for (name, preferences) in changes {
-        let change = ProfileChange { name, preferences };
+    for (name, preferences, metadata) in changes {
+        let change = ProfileChange {
+            name,
+            preferences,
+            metadata,
+        };
         if let Some(name) = &change.name {
             expected.name = name.clone();
         }
         if let Some(preferences) = &change.preferences {
             expected.preferences = preferences.clone();
+        }
+        if let Some(metadata) = &change.metadata {
+            expected.metadata = metadata.clone();
         }
         let version = expected.version;
         expected.version += 1;
@@ -257,6 +269,7 @@ pub async fn a_profile_of_nobody_is_not_made(store: Arc<dyn Store>) {
     let change = ProfileChange {
         name: Some(DisplayName::from_store("Nobody".to_owned())),
         preferences: None,
+        metadata: None,
     };
     let answer = done(store.update_profile(user_id(1), 0, &change).await);
     assert!(answer.is_none(), "the profile of nobody was changed");
@@ -399,6 +412,11 @@ fn preferences(value: Value) -> Preferences {
         panic!("the suite's own preferences are no object")
     };
     Preferences::new(object).unwrap_or_else(|error| panic!("the suite's own preferences {error}"))
+}
+
+/// The same object as metadata.
+fn metadata(object: Preferences) -> Metadata {
+    Metadata::from_store(object.as_map().clone())
 }
 
 fn rich_preferences() -> Preferences {

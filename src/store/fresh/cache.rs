@@ -300,6 +300,7 @@ mod tests {
             is_verified: true,
             roles: BTreeSet::new(),
             preferences: Preferences::default(),
+            metadata: crate::preferences::Metadata::default(),
             status: UserStatus::Active,
             auth_epoch: 0,
             link_epoch: 0,

@@ -48,6 +48,7 @@ fn user(user: &User) -> String {
         is_verified,
         roles,
         preferences,
+        metadata,
         status,
         auth_epoch,
         link_epoch,
@@ -59,7 +60,7 @@ fn user(user: &User) -> String {
         .map(|device| hex(&device.to_bytes()))
         .collect();
     format!(
-        "user {id} {} {} {} {} {created_at} {last_login:?} {is_verified} {roles:?} {:?} {status:?} \
+        "user {id} {} {} {} {} {created_at} {last_login:?} {is_verified} {roles:?} {:?} {:?} {status:?} \
          {auth_epoch} {link_epoch} {version} {devices:?}",
         email.as_str(),
         email.canonical().as_str(),
@@ -68,6 +69,7 @@ fn user(user: &User) -> String {
             .as_ref()
             .map_or("-", PasswordHash::expose_secret),
         preferences.as_map(),
+        metadata.as_map(),
     )
 }
 

@@ -236,6 +236,16 @@ impl<'a> Record<'a> {
         }
     }
 
+    pub(super) fn optional_object(
+        &self,
+        field: &'static str,
+    ) -> Result<Option<&'a Document>, StoreError> {
+        match self.fields.contains_key(field) {
+            true => self.object(field).map(Some),
+            false => Ok(None),
+        }
+    }
+
     pub(super) fn object(&self, field: &'static str) -> Result<&'a Document, StoreError> {
         match self.fields.get(field) {
             Some(Bson::Document(object)) => Ok(object),

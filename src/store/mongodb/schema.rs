@@ -94,7 +94,12 @@ fn users() -> Document {
         ("link_epoch", INTEGER),
         ("schema", INTEGER),
     ];
-    schema(fields, &[("devices", &["array"]), ("version", INTEGER)])
+    let optional: &[Field] = &[
+        ("devices", &["array"]),
+        ("version", INTEGER),
+        ("metadata", &["object"]),
+    ];
+    schema(fields, optional)
 }
 
 fn sessions() -> Document {

@@ -13,7 +13,7 @@ use super::json;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
-use crate::preferences::Preferences;
+use crate::preferences::{Metadata, Preferences};
 use crate::store::{
     EmailChange, EpochChange, InsertUser, ProfileChange, Removal, RoleChange, StoreError, UserStore,
 };
@@ -85,6 +85,7 @@ fn to_document(user: &User) -> Result<Document, StoreError> {
         "is_verified": user.is_verified,
         "roles": roles,
         "preferences": json::to_document(user.preferences.as_map()),
+        "metadata": json::to_document(user.metadata.as_map()),
         "status": user.status.as_str(),
         "auth_epoch": epoch,
         "link_epoch": link_epoch,
@@ -110,8 +111,16 @@ fn from_document(fields: &Document) -> Result<User, StoreError> {
             .ok_or_else(|| record.corrupt("devices", "has something that is no device"))?;
         devices.push(DeviceDigest::from_bytes(device));
     }
-    let preferences = json::to_object(record.object("preferences")?)
-        .ok_or_else(|| record.corrupt("preferences", "has something that JSON does not have"))?;
+    let object = |field, document| {
+        let object = json::to_object(document);
+        object.ok_or_else(|| record.corrupt(field, "has something that JSON does not have"))
+    };
+    let preferences = object("preferences", record.object("preferences")?)?;
+    // A record of version 0.1 has none.
+    let metadata = match record.optional_object("metadata")? {
+        Some(document) => object("metadata", document)?,
+        None => serde_json::Map::new(),
+    };
     let status = record.text("status")?.parse();
     let status = status.map_err(|_| record.corrupt("status", "is neither active nor disabled"))?;
     Ok(User {
@@ -129,6 +138,7 @@ fn from_document(fields: &Document) -> Result<User, StoreError> {
         is_verified: record.flag("is_verified")?,
         roles,
         preferences: Preferences::from_store(preferences),
+        metadata: Metadata::from_store(metadata),
         status,
         auth_epoch: record.count("auth_epoch")?,
         link_epoch: record.count("link_epoch")?,
@@ -458,6 +468,9 @@ fn profile_of(change: &ProfileChange) -> Document {
     }
     if let Some(preferences) = &change.preferences {
         set.insert("preferences", json::to_document(preferences.as_map()));
+    }
+    if let Some(metadata) = &change.metadata {
+        set.insert("metadata", json::to_document(metadata.as_map()));
     }
     set
 }

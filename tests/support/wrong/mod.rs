@@ -27,6 +27,7 @@ pub enum Fault {
     Nothing,
 
     DropsPreferences,
+    DropsMetadata,
     CutsTimesToSeconds,
     KeepsCountersAsDoubles,
     FindsAnybody,
@@ -43,6 +44,7 @@ pub enum Fault {
     RehashRaisesVersion,
     TakesLastLoginBack,
     MergesPreferences,
+    MergesMetadata,
     MakesMissingUsers,
     RecordsLoginOfDisabled,
     LoginIgnoresEpoch,

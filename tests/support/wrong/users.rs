@@ -45,6 +45,9 @@ impl WrongStore {
         if self.has(DropsPreferences) {
             user.preferences = Preferences::default();
         }
+        if self.has(DropsMetadata) {
+            user.metadata = admittance::preferences::Metadata::default();
+        }
         if self.has(DropsDevices) {
             user.devices.clear();
         }
@@ -228,6 +231,15 @@ impl UserStore for WrongStore {
                     object.extend(user.preferences.as_map().clone());
                 }
                 user.preferences = Preferences::from_store(object);
+            }
+            if let Some(metadata) = &change.metadata {
+                user.metadata = match self.has(MergesMetadata) {
+                    true => {
+                        let merged = user.metadata.merged(metadata.as_map().clone());
+                        merged.unwrap_or_default()
+                    }
+                    false => metadata.clone(),
+                };
             }
             if self.has(ProfileChangeUnverifies) {
                 user.is_verified = false;
@@ -485,6 +497,7 @@ fn nobody(id: UserId) -> User {
         is_verified: false,
         roles: Default::default(),
         preferences: Preferences::default(),
+        metadata: admittance::preferences::Metadata::default(),
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
