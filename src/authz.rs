@@ -96,6 +96,8 @@ named! {
     pub enum AdminPermission {
         /// `users:read`: to see accounts, their sessions, and what happened to them.
         ReadUsers => "users:read",
+        /// `users:create`: to create an account for somebody.
+        CreateUsers => "users:create",
         /// `users:status`: to disable and enable an account.
         ChangeStatus => "users:status",
         /// `users:sessions`: to end an account's sessions.

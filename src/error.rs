@@ -281,6 +281,8 @@ pub enum Field {
     Metadata,
     /// `new_email`
     NewEmail,
+    /// `roles`
+    Roles,
     /// `grant`
     Grant,
     /// `limit`

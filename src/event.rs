@@ -75,6 +75,9 @@ named! {
         ListEvents => "list_events",
         /// Making an administrator, by the application's own code.
         AppointAdministrator => "appoint_administrator",
+        /// Creating an account for somebody, by the application's own code or as an
+        /// administrator.
+        CreateUser => "create_user",
         /// Looking at somebody's account, as an administrator; as are the next ones.
         ViewUser => "view_user",
         /// Going through the accounts.

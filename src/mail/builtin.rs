@@ -46,6 +46,7 @@ pub(super) fn source(kind: MailKind, part: MailPart) -> &'static str {
             "reset_password",
             "Set a new password for {{ service }}"
         ),
+        MailKind::Invitation => mail!(part, "invitation", "Your account at {{ service }}"),
         MailKind::PasswordChanged => mail!(
             part,
             "password_changed",

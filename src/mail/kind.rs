@@ -17,6 +17,9 @@ named! {
         AlreadyRegistered => "already_registered",
         /// A link that sets a new password.
         ResetPassword => "reset_password",
+        /// An account was created for the owner of the address: a link that sets the first
+        /// password.
+        Invitation => "invitation",
         /// The password has been changed or reset.
         PasswordChanged => "password_changed",
         /// To the new address of an account: confirm it.

@@ -203,6 +203,7 @@ fn is_about_a_link(kind: MailKind) -> bool {
         MailKind::VerifyEmail
             | MailKind::CompleteRegistration
             | MailKind::ResetPassword
+            | MailKind::Invitation
             | MailKind::ConfirmEmailChange
     )
 }

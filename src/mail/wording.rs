@@ -36,7 +36,7 @@ use super::{MailContext, builtin};
 /// | `service` | the application's name | always |
 /// | `language` | the template's language | always |
 /// | `at` | when it happened: RFC 3339, UTC | always |
-/// | `link` | what the mail is for | always in `verify_email`, `complete_registration`, `reset_password`, `confirm_email_change`; in others, where a new password can be asked for |
+/// | `link` | what the mail is for | always in `verify_email`, `complete_registration`, `reset_password`, `invitation`, `confirm_email_change`; in others, where a new password can be asked for |
 /// | `decline_link` | "this was not me" | in mails that confirm an address |
 /// | `valid_for` | how long the links are good, in seconds | with a link that expires |
 /// | `name` | the owner's name | when the address is confirmed |

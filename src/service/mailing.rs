@@ -31,6 +31,14 @@ pub(super) struct NewLink {
     token: MailToken,
 }
 
+impl NewLink {
+    /// Makes a link that sets a password an invitation, which is valid until `end`.
+    pub(super) fn invites(&mut self, end: Timestamp) {
+        self.kind = MailKind::Invitation;
+        self.record.expires_at = end;
+    }
+}
+
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Waits until no mail is under way any more: for a server that is about
     /// to stop, which should not wait for it without end, and for tests.
@@ -88,7 +96,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     pub(super) fn link_mail(&self, outbox: &Outbox, new: &NewLink, user: Option<&User>) -> Post {
         let (links, record) = (outbox.links(), &new.record);
         let (page, decline) = match new.kind {
-            MailKind::ResetPassword => (&links.reset_password, None),
+            MailKind::ResetPassword | MailKind::Invitation => (&links.reset_password, None),
             MailKind::ConfirmEmailChange => (&links.change_email, None),
             _ => (&links.verify_email, Some(&links.disown_email)),
         };

@@ -15,6 +15,7 @@ mod authenticated;
 mod breach;
 mod builder;
 mod context;
+mod create_user;
 mod door;
 mod email_change;
 mod events;
@@ -49,6 +50,7 @@ pub use admin::*;
 pub use authenticated::Authenticated;
 pub use builder::AuthServiceBuilder;
 pub use context::*;
+pub use create_user::{CreateUser, NewUser};
 #[cfg(feature = "http")]
 pub(crate) use door::Keeping;
 pub use door::{TokenType, Tokens};

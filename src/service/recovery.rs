@@ -161,7 +161,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let change = cleared_by_reset(&user);
             let reset = store.reset_password(&state, hash, device, &change).await;
             // Also when nobody knows whether it was done.
-            if !user.is_verified && !matches!(reset, Ok(false)) {
+            if may_be_a_strangers(&user) && !matches!(reset, Ok(false)) {
                 trail.taken_over(TakenOver::of(&user));
             }
             Ok(reset?.then_some(()))
@@ -173,7 +173,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.sweep_up(user.id, user.auth_epoch.saturating_add(1), trail)
             .await;
         self.forgive_others(&user, device).await;
-        if !user.is_verified {
+        if may_be_a_strangers(&user) {
             trail.notice(Notice::AccountTakenOver);
             let before = TakenOver::of(&user);
             let cleared = cleared_by_reset(&user);
@@ -192,10 +192,16 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 }
 
+/// Returns `true` if a stranger may have registered the account: nobody has confirmed its
+/// address, and it has a password. One without was created for its owner.
+fn may_be_a_strangers(user: &User) -> bool {
+    !user.is_verified && user.password_hash.is_some()
+}
+
 /// What a reset clears of `user`, besides the password: all that a stranger may
 /// have written who registered the address.
 fn cleared_by_reset(user: &User) -> ProfileChange {
-    if user.is_verified {
+    if !may_be_a_strangers(user) {
         return ProfileChange::default();
     }
     ProfileChange {

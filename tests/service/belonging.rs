@@ -13,8 +13,9 @@ use admittance::event::Operation;
 use admittance::id::{SessionId, UserId};
 use admittance::secret::MailToken;
 use admittance::service::{
-    Authenticated, ChangeEmail, ChangePassword, ChangeRoles, DeleteAccount, FindUser, LinkRequest,
-    ListEvents, ListSessions, ListUsers, Reauthenticate, SetStatus, UpdateProfile, VerifyEmail,
+    Authenticated, ChangeEmail, ChangePassword, ChangeRoles, CreateUser, DeleteAccount, FindUser,
+    LinkRequest, ListEvents, ListSessions, ListUsers, Reauthenticate, SetStatus, UpdateProfile,
+    VerifyEmail,
 };
 use admittance::store::{MemoryStore, Store, UserStore};
 use admittance::test_util::MockStore;
@@ -40,7 +41,8 @@ const READING: [&str; 8] = [
 const LEAVING: &str = "logout";
 
 /// The operations that read the account again.
-const READING_AGAIN: [&str; 16] = [
+const READING_AGAIN: [&str; 17] = [
+    "create_user_as",
     "change_email",
     "change_password",
     "change_user_roles",
@@ -133,6 +135,14 @@ async fn ask<S: Store + Clone>(
         "find_user" => {
             let find = FindUser { email: ANN.into() };
             auth.find_user(who, find, here).await.map(drop)
+        }
+        "create_user_as" => {
+            let new = CreateUser {
+                email: "new@example.org".into(),
+                name: "New".into(),
+                ..CreateUser::default()
+            };
+            auth.create_user_as(who, new, here).await.map(drop)
         }
         "view_user" => auth.view_user(who, other, here).await.map(drop),
         "list_users" => {

@@ -57,7 +57,8 @@ const PASSWORD_CHECKS: [&str; 5] = [
 
 /// The operations that check an access token at most, or a refresh token to end
 /// its session, which cannot be guessed and whose bearer is known.
-const BY_ACCESS_TOKEN: [&str; 19] = [
+const BY_ACCESS_TOKEN: [&str; 20] = [
+    "create_user_as",
     "change_user_roles",
     "end_all_sessions",
     "end_session",
@@ -80,8 +81,9 @@ const BY_ACCESS_TOKEN: [&str; 19] = [
 ];
 
 /// Calls of the application's own code, which nobody reaches from outside.
-const OF_THE_HOST: [&str; 5] = [
+const OF_THE_HOST: [&str; 6] = [
     "appoint_administrator",
+    "create_user",
     "expire_unverified",
     "flush_events",
     "flush_mail",

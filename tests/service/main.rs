@@ -20,6 +20,7 @@ mod audit_writing;
 mod authorization;
 mod belonging;
 mod besieged;
+mod create_user;
 mod crowds;
 mod email_change;
 mod events;

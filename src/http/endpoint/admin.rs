@@ -40,6 +40,42 @@ impl Room for ListUsers {
     }
 }
 
+/// `POST /admin/users`
+pub(super) struct CreateUser;
+
+impl Room for CreateUser {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/admin/users";
+
+    async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
+        let auth = call.user().await?;
+        let new = call.read()?;
+        let answer = call
+            .service()
+            .create_user_as(&auth, new, call.context())
+            .await?;
+        ok(StatusCode::CREATED, &answer)
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(facts: &Facts<'_>) -> Description {
+        let operation = operation("Create an account")
+            .description(
+                "The owner is mailed a link that sets the first password. Granting roles also requires `users:roles`.",
+            )
+            .permitted(AdminPermission::CreateUsers)
+            .takes::<service::CreateUser>(json!({
+                "email": EMAIL,
+                "name": NAME,
+                "roles": ["examiner"],
+                "metadata": { "plan": "pro" },
+            }))
+            .answers(201, "The account.", &examples::user())
+            .problems(&[ValidationFailed, EmailTaken]);
+        with_recent_login(operation, facts)
+    }
+}
+
 /// `POST /admin/users/find`
 pub(super) struct FindUser;
 

@@ -117,6 +117,7 @@ rooms! {
     session::EndSession,
     about::Jwks,
     admin::ListUsers,
+    admin::CreateUser,
     admin::FindUser,
     admin::ViewUser,
     admin::SetUserStatus,

@@ -256,6 +256,17 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok(RoleChange { grant, revoke })
     }
 
+    /// Refuses an administrator who may not grant `roles` to a new account.
+    pub(in crate::service) fn may_grant(
+        &self,
+        auth: &Authenticated,
+        roles: &BTreeSet<Role>,
+    ) -> Result<(), AuthError> {
+        auth.require_permission(&AdminPermission::ChangeRoles.into())?;
+        self.require_recent_proof(auth)?;
+        self.outranks(auth, roles)
+    }
+
     /// Refuses an administrator whose last proof is older than the settings allow.
     fn require_recent_proof(&self, auth: &Authenticated) -> Result<(), AuthError> {
         match self.config().recent_login_for_administration {

@@ -1,0 +1,227 @@
+//! Accounts that are created for somebody, without a registration.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::fields::{parse_name, parse_new_email};
+use super::onboarding::Occasion;
+use super::operation::{By, Subject, Trail};
+use super::profile::refuse_object;
+use super::{AuthService, Authenticated, RequestContext, UserView};
+use crate::authz::{AdminPermission, Role};
+use crate::clock::Clock;
+use crate::error::{AuthError, Field, ViolationCode, Violations};
+use crate::event::Operation;
+use crate::id::UserId;
+use crate::mail::MailKind;
+use crate::preferences::{Metadata, Preferences};
+use crate::store::{InsertUser, Store};
+use crate::token::TokenPurpose;
+use crate::user::{PasswordHash, User, UserStatus};
+
+/// An account to create for somebody: seeded, imported, or by an administrator.
+///
+/// Without a password hash, the owner sets the first password by the mailed link, which also
+/// confirms the address.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NewUser {
+    /// The address.
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// The roles, besides the initial ones of the [`RolePolicy`](crate::authz::RolePolicy).
+    pub roles: BTreeSet<Role>,
+    /// The user's preferences.
+    pub preferences: Map<String, Value>,
+    /// What the application keeps of the user.
+    pub metadata: Map<String, Value>,
+    /// A password hash of another system, in a scheme that the service can check.
+    pub password_hash: Option<PasswordHash>,
+    /// `true` if the application knows that the address is the owner's.
+    pub is_verified: bool,
+    /// `true` to mail a link that sets the first password, if there is a mailer and no
+    /// password hash.
+    pub invite: bool,
+}
+
+impl NewUser {
+    /// An account of `email` with the initial roles. Its owner is mailed a link.
+    pub fn new(email: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            email: email.into(),
+            name: name.into(),
+            roles: BTreeSet::new(),
+            preferences: Map::new(),
+            metadata: Map::new(),
+            password_hash: None,
+            is_verified: false,
+            invite: true,
+        }
+    }
+}
+
+/// Creates an account, as an administrator.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct CreateUser {
+    /// The address.
+    #[cfg_attr(feature = "openapi", schemars(email))]
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// Names of roles, besides the initial ones. Each must be one that the application's
+    /// [`RolePolicy`](crate::authz::RolePolicy) names.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<Vec<Role>>"))]
+    #[serde(deserialize_with = "super::fields::present")]
+    pub roles: Option<Vec<String>>,
+    /// What the application keeps of the user.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<Metadata>"))]
+    #[serde(deserialize_with = "super::fields::present")]
+    pub metadata: Option<Map<String, Value>>,
+}
+
+impl<S: Store, C: Clock> AuthService<S, C> {
+    /// Creates an account without a registration, and mails its owner a link that sets the
+    /// first password. The link is valid as long as one that confirms an address; after that,
+    /// the owner asks for another one as for a forgotten password.
+    ///
+    /// This is a call of the application's own code, which nobody reaches over the network:
+    /// it needs no permission, and is not counted against any limit. The account is created
+    /// by one act; a mail that is lost is asked for again.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Validation`]; [`AuthError::EmailTaken`]; [`AuthError::Store`], after
+    /// which the account may have been created.
+    pub async fn create_user(
+        &self,
+        user: NewUser,
+        context: &RequestContext,
+    ) -> Result<UserView, AuthError> {
+        let create = async move |service: Self, trail: Trail| service.create(user, &trail).await;
+        let (kind, subject) = (Operation::CreateUser, Subject::default());
+        self.operation(kind, subject, context, create).await
+    }
+
+    /// Creates an account, as [`create_user`](Self::create_user) does, for an administrator.
+    /// Needs `users:create`; for an account with roles also `users:roles`, and all that the
+    /// roles permit.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Forbidden`]; [`AuthError::RecentLoginRequired`] when roles are granted
+    /// and the settings require a recent login; those of `create_user`.
+    pub async fn create_user_as(
+        &self,
+        auth: &Authenticated,
+        request: CreateUser,
+        context: &RequestContext,
+    ) -> Result<UserView, AuthError> {
+        let create = async move |service: Self, auth: Authenticated, trail: Trail| {
+            auth.require_permission(&AdminPermission::CreateUsers.into())?;
+            let roles = service.parse_granted(request.roles.unwrap_or_default())?;
+            if !roles.is_empty() {
+                service.may_grant(&auth, &roles)?;
+            }
+            let user = NewUser {
+                roles,
+                metadata: request.metadata.unwrap_or_default(),
+                ..NewUser::new(request.email, request.name)
+            };
+            service.create(user, &trail).await
+        };
+        let (kind, by) = (Operation::CreateUser, By::administrator(auth, None));
+        self.acting(kind, by, context, create).await
+    }
+
+    async fn create(&self, new: NewUser, trail: &Trail) -> Result<UserView, AuthError> {
+        let now = self.now();
+        let user = self.created(UserId::generate(now, self.random())?, &new)?;
+        let inserted = self.inner.store.insert_user(&user).await?;
+        match inserted {
+            InsertUser::Inserted => trail.about(Some(user.id)),
+            InsertUser::EmailTaken => return Err(AuthError::EmailTaken),
+            InsertUser::IdTaken => return Err(AuthError::id_taken()),
+        }
+        let user = self.call_hook(user, Occasion::Registered, trail).await;
+        if let (true, None, Some(outbox)) = (new.invite, &new.password_hash, &self.inner.outbox) {
+            let (service, owner) = (self.clone(), std::sync::Arc::clone(&user));
+            outbox.post(MailKind::Invitation, Some(user.id), async move {
+                let (purpose, email) = (TokenPurpose::ResetPassword, owner.email.clone());
+                let state = owner.mailbox_state();
+                let mut link = service.new_link(purpose, state, email, None, now)?;
+                link.invites(now.saturating_add(service.config().links.verify_email_ttl));
+                service.store_link(&link).await?;
+                Ok(vec![service.link_mail(
+                    service.outbox()?,
+                    &link,
+                    Some(&owner),
+                )])
+            });
+        }
+        Ok(UserView::from(&*user))
+    }
+
+    /// The user that `new` describes.
+    fn created(&self, id: UserId, new: &NewUser) -> Result<User, AuthError> {
+        let mut violations = Violations::default();
+        let email = parse_new_email(&new.email, Field::Email, &mut violations);
+        let name = parse_name(&new.name, &mut violations);
+        let preferences = Preferences::new(new.preferences.clone());
+        let preferences = preferences.map_err(|error| {
+            refuse_object(Field::Preferences, "preferences", error, &mut violations);
+        });
+        let metadata = Metadata::new(new.metadata.clone()).map_err(|error| {
+            refuse_object(Field::Metadata, "metadata", error, &mut violations);
+        });
+        violations.into_result()?;
+        let (Some(email), Some(name), Ok(preferences), Ok(metadata)) =
+            (email, name, preferences, metadata)
+        else {
+            return Err(AuthError::Internal(
+                "a field was refused without a reason".into(),
+            ));
+        };
+        let initial = self.config().roles.initial_roles();
+        Ok(User {
+            id,
+            email,
+            name,
+            password_hash: new.password_hash.clone(),
+            created_at: self.now(),
+            last_login: None,
+            is_verified: new.is_verified,
+            roles: initial.union(&new.roles).cloned().collect(),
+            preferences,
+            metadata,
+            status: UserStatus::Active,
+            auth_epoch: 0,
+            link_epoch: 0,
+            version: 0,
+            devices: Vec::new(),
+        })
+    }
+
+    /// The roles with these names.
+    fn parse_granted(&self, names: Vec<String>) -> Result<BTreeSet<Role>, AuthError> {
+        let known = |name: String| {
+            let role = Role::new(&name).ok();
+            role.filter(|role| self.config().roles.knows(role))
+        };
+        let roles: Option<BTreeSet<_>> = names.into_iter().map(known).collect();
+        let mut violations = Violations::default();
+        if roles.is_none() {
+            violations.push(
+                Field::Roles,
+                ViolationCode::Unknown,
+                "There is no role of this name.",
+            );
+        }
+        violations.into_result()?;
+        Ok(roles.unwrap_or_default())
+    }
+}
