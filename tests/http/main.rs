@@ -1,4 +1,4 @@
-//! The HTTP contract, over the axum router.
+//! The HTTP contract.
 
 #![expect(
     clippy::indexing_slicing,
@@ -13,11 +13,14 @@ mod administration;
 mod answers;
 mod browser;
 mod client;
+mod contract;
 mod cookies;
 mod cors;
 mod csrf;
 mod events;
 mod extractors;
+mod openapi;
 mod preferences;
 mod replaced;
 mod robustness;
+mod warp;

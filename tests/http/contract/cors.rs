@@ -1,0 +1,85 @@
+//! What a browser is told of pages of other origins (Fetch standard, "HTTP-CORS
+//! protocol").
+
+use serde_json::json;
+
+use crate::contract::documented::ENDPOINTS;
+use crate::contract::request::{Request, get, post};
+use crate::contract::scene::Place;
+
+/// The one on the list of the server that has one.
+pub(crate) const LISTED_ORIGIN: &str = "https://app.example.org";
+
+/// The headers of every answer that a page of that origin may read.
+pub(crate) const SHARED: [&str; 3] = [
+    "access-control-allow-credentials",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+];
+
+pub(crate) fn cors(place: &Place<'_>) {
+    let client = place.verify_first();
+    // A page on the list may read answers, errors too; no other may.
+    for origin in [
+        LISTED_ORIGIN,
+        "https://evil.example",
+        "null",
+        "https://APP.example.org",
+    ] {
+        for request in [
+            get("/profile"),
+            post("/login", json!({})),
+            Request::new("POST", "/login"),
+        ] {
+            let reply = client.send(request.header("Origin", origin));
+            reply.header("vary", "origin");
+            let allowed = if origin == LISTED_ORIGIN { origin } else { "" };
+            reply.header("access-control-allow-origin", allowed);
+            let exposed = if allowed.is_empty() {
+                ""
+            } else {
+                "retry-after, www-authenticate"
+            };
+            reply.header("access-control-expose-headers", exposed);
+        }
+    }
+    // It is told what it may send to a path, and how.
+    let preflight = |path: &str, origin: &str| {
+        Request::new("OPTIONS", path)
+            .header("Origin", origin)
+            .header("Access-Control-Request-Method", "POST")
+            .header("Access-Control-Request-Headers", "content-type")
+    };
+    let documented = ENDPOINTS
+        .iter()
+        .filter(|one| !one.path.starts_with("/admin"));
+    for endpoint in documented {
+        let path = endpoint.path_of("0123456789abcdef01234567");
+        let refused = client.send(preflight(&path, "https://evil.example"));
+        refused.problem(405, "method_not_allowed");
+        let reply = client.send_plain(preflight(&path, LISTED_ORIGIN));
+        reply
+            .no_content()
+            .header("access-control-allow-origin", LISTED_ORIGIN)
+            .header("access-control-allow-credentials", "true")
+            .header(
+                "access-control-allow-methods",
+                &refused.answer().header("allow"),
+            )
+            .header(
+                "access-control-allow-headers",
+                "authorization, content-type, admittance-session",
+            )
+            .header("access-control-max-age", "600")
+            .header("vary", "origin")
+            .header("cache-control", "no-store");
+    }
+    // Where there is no list, nothing is said of it.
+    let client = place.client();
+    client
+        .send(preflight("/login", LISTED_ORIGIN))
+        .problem(405, "method_not_allowed");
+    client
+        .send(get("/profile").header("Origin", LISTED_ORIGIN))
+        .refused("invalid_token", "Bearer");
+}

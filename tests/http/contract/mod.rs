@@ -1,0 +1,251 @@
+//! The HTTP contract, over TCP, against the examples as they are: each
+//! framework with each store.
+//!
+//! The count of checks is printed for each of these combinations. A check is one
+//! demand on a status, a header or a body; one that fails does not keep the
+//! others from being made.
+
+mod account;
+mod administration;
+mod bodies;
+mod client;
+mod cookies;
+mod cors;
+mod documented;
+mod head;
+mod limits;
+mod links;
+mod login;
+mod outage;
+mod overload;
+mod passwords;
+mod paths;
+mod profile;
+mod protocol;
+mod record;
+mod registration;
+mod reply;
+mod request;
+mod scene;
+mod server;
+mod session;
+mod sessions;
+mod set_cookie;
+mod shape;
+mod slow;
+mod verify_first;
+mod wire;
+
+use std::io::Write;
+use std::sync::{Mutex, OnceLock};
+
+use self::record::Transcripts;
+use self::scene::{Combination, Scene, Task, Topic};
+use self::session::Mode;
+
+/// What is tried out with sessions of each kind.
+const JOURNEYS: &[Topic] = &[
+    ("registration", registration::registration),
+    ("login", login::login),
+    ("refresh", sessions::refresh),
+    ("sessions", sessions::sessions),
+    ("own routes", sessions::own_routes),
+    ("profile", profile::profile),
+    ("passwords", passwords::change_and_confirm),
+    ("reset", passwords::reset),
+    ("verification", links::verification),
+    ("disown", links::disown),
+    ("change of address", links::change_of_address),
+    ("events", account::events),
+    ("export", account::export),
+    ("deletion", account::deletion),
+    ("administration", administration::administration),
+    ("administrators", administration::administrators),
+    ("verify first", verify_first::verify_first),
+];
+
+/// What has nothing to do with how sessions are held.
+const TOPICS: &[Topic] = &[
+    ("limits of accounts", limits::accounts),
+    ("strength", passwords::strength),
+    ("origins", cors::cors),
+    ("methods", paths::methods),
+    ("no such path", paths::unknown),
+    ("queries", paths::queries),
+    ("head", head::head),
+    ("authorization", head::authorization),
+    ("malformed bodies", bodies::malformed),
+    ("media types", bodies::media_types),
+    ("sizes", bodies::sizes),
+    ("fields", bodies::fields),
+    ("connections", protocol::connections),
+    ("framing", protocol::framing),
+    ("broken requests", protocol::broken),
+    ("slow bodies", slow::slow),
+    ("given up", slow::given_up),
+];
+
+/// What there is with cookies only.
+const COOKIES: &[Topic] = &[
+    ("pages of others", cookies::foreign_pages),
+    ("cookies", cookies::cookies),
+    ("browsers", cookies::kept_in_cookies),
+];
+
+/// What takes time, or the place of others.
+const LAST: &[Topic] = &[
+    ("a body that stops", slow::stopped),
+    ("limits of networks", limits::networks),
+    ("overload", overload::overload),
+];
+
+/// What is left of a combination when everything was tried out.
+struct Outcome {
+    summary: String,
+    count: (usize, usize),
+    failures: Vec<String>,
+    transcripts: Transcripts,
+}
+
+fn outcome(combination: Combination) -> Outcome {
+    let scene = Scene::set(combination);
+    let by = |mode: Mode, topics: &'static [Topic]| {
+        topics.iter().map(move |(name, work)| Task {
+            name: format!("{name} by {}", mode.name()),
+            mode,
+            work: *work,
+        })
+    };
+    let plain = |(name, work): &Topic| Task {
+        name: (*name).to_owned(),
+        mode: Mode::Bearer,
+        work: *work,
+    };
+    let tasks: Vec<_> = by(Mode::Bearer, JOURNEYS)
+        .chain(by(Mode::Cookie, JOURNEYS))
+        .chain(by(Mode::Cookie, COOKIES))
+        .chain(TOPICS.iter().map(plain))
+        .collect();
+    scene.try_out(&tasks);
+    let last: Vec<_> = LAST.iter().map(plain).collect();
+    scene.try_out(&last);
+    let summary = scene.recorder.summary();
+    // Not by `println!`, of which nothing is seen when a test passes.
+    let mut out = std::io::stdout();
+    writeln!(out, "{summary}").unwrap();
+    Outcome {
+        summary,
+        count: scene.recorder.count(),
+        failures: scene.recorder.failures(),
+        transcripts: scene.recorder.transcripts(),
+    }
+}
+
+const COMBINATIONS: [Combination; 4] = [
+    Combination {
+        framework: "axum",
+        store: "memory",
+    },
+    Combination {
+        framework: "axum",
+        store: "MongoDB",
+    },
+    Combination {
+        framework: "warp",
+        store: "memory",
+    },
+    Combination {
+        framework: "warp",
+        store: "MongoDB",
+    },
+];
+
+/// Each combination is tried out once, for all tests that ask for it.
+fn tried_out(combination: Combination) -> &'static Outcome {
+    static OUTCOMES: [OnceLock<Outcome>; COMBINATIONS.len()] =
+        [const { OnceLock::new() }; COMBINATIONS.len()];
+    let index = COMBINATIONS.iter().position(|one| *one == combination);
+    let cell = index.and_then(|index| OUTCOMES.get(index)).unwrap();
+    cell.get_or_init(|| outcome(combination))
+}
+
+fn holds(framework: &'static str, store: &'static str) {
+    let outcome = tried_out(Combination { framework, store });
+    assert!(
+        outcome.failures.is_empty(),
+        "{}\n\n{}",
+        outcome.failures.join("\n\n"),
+        outcome.summary
+    );
+}
+
+#[test]
+fn axum_over_memory_keeps_the_contract() {
+    holds("axum", "memory");
+}
+
+#[test]
+fn axum_over_mongodb_keeps_the_contract() {
+    holds("axum", "MongoDB");
+}
+
+#[test]
+fn warp_over_memory_keeps_the_contract() {
+    holds("warp", "memory");
+}
+
+#[test]
+fn warp_over_mongodb_keeps_the_contract() {
+    holds("warp", "MongoDB");
+}
+
+/// Which topic has an answer that differs, and how.
+fn differences(one: &Transcripts, other: &Transcripts) -> Vec<String> {
+    let mut found = Vec::new();
+    for topic in one.keys().chain(other.keys()) {
+        let lines = |of: &Transcripts| of.get(topic).cloned().unwrap_or_default();
+        let (left, right) = (lines(one), lines(other));
+        let first = left.iter().zip(&right).find(|(left, right)| left != right);
+        match first {
+            Some((left, right)) => found.push(format!("{topic}:\n  {left}\n  {right}")),
+            None if left.len() != right.len() => {
+                found.push(format!(
+                    "{topic}: {} or {} answers",
+                    left.len(),
+                    right.len()
+                ));
+            }
+            None => {}
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// By its name the first to be started, so that it starts all of them at once.
+#[test]
+fn all_combinations_answer_alike() {
+    std::thread::scope(|scope| {
+        for combination in COMBINATIONS {
+            scope.spawn(move || tried_out(combination));
+        }
+    });
+    let [first, others @ ..] = COMBINATIONS;
+    let expected = tried_out(first);
+    for combination in others {
+        let outcome = tried_out(combination);
+        let found = differences(&expected.transcripts, &outcome.transcripts);
+        assert!(
+            found.is_empty(),
+            "{} and {} answer differently:\n{}",
+            first.name(),
+            combination.name(),
+            found.join("\n")
+        );
+        assert_eq!(outcome.count, expected.count, "{}", combination.name());
+    }
+}
+
+/// Floods of two combinations at once would tell nothing about either.
+static FLOOD: Mutex<()> = Mutex::new(());

@@ -1,0 +1,199 @@
+//! A database that goes away and comes back: meanwhile whoever needs it is told
+//! so, and nobody loses anything.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use crate::contract::client::{Client, Desk, PASSWORD, registration};
+use crate::contract::documented::{Access, ENDPOINTS, Endpoint};
+use crate::contract::record::Recorder;
+use crate::contract::request::{Request, get, post};
+use crate::contract::scene::ADMIN;
+use crate::contract::session::{Mode, Session};
+use support::example::Example;
+use support::mongo::{self, Server};
+
+/// What can be answered without the database.
+const ITS_OWN: [&str; 2] = ["/.well-known/jwks.json", "/openapi.json"];
+
+/// A body with which whoever may ask gets as far as the database.
+fn body_of(endpoint: &Endpoint, links: &Links) -> Option<Value> {
+    let email = "lee@example.org";
+    Some(match endpoint.path {
+        "/register" => registration(email, "Lee"),
+        "/login" => json!({"email": email, "password": PASSWORD}),
+        "/password/strength" => json!({"password": "x"}),
+        "/password/forgot" | "/email/resend" => json!({"email": email}),
+        "/password/reset" => {
+            json!({"token": links.reset, "new_password": PASSWORD, "confirm_password": PASSWORD})
+        }
+        "/email/verify" => json!({"token": links.verify, "password": PASSWORD}),
+        "/email/disown" => json!({"token": links.verify}),
+        _ if endpoint.body.is_empty() => return None,
+        _ => serde_json::from_str(endpoint.body).unwrap(),
+    })
+}
+
+/// Links that were mailed while the database was there.
+struct Links {
+    verify: String,
+    reset: String,
+}
+
+/// A request for each endpoint that needs the database.
+fn requests(mode: Mode, session: &Session, links: &Links) -> Vec<Request> {
+    let needing = ENDPOINTS.iter().filter(|one| !ITS_OWN.contains(&one.path));
+    let of = |endpoint: &Endpoint| {
+        if endpoint.path == "/refresh" {
+            return session.refresh();
+        }
+        let request = Request::new(
+            endpoint.method,
+            &endpoint.path_of("0123456789abcdef01234567"),
+        );
+        let request = match body_of(endpoint, links) {
+            Some(body) => request.json(&body),
+            None => request,
+        };
+        match endpoint.access {
+            Access::Anybody => mode.opening(request),
+            Access::User | Access::Administrator => request.by(session),
+        }
+    };
+    needing.map(of).collect()
+}
+
+/// Everything there is, while the database is not.
+fn while_it_is_gone(client: &Client<'_>, session: &Session, links: &Links) {
+    let requests = requests(client.desk.mode, session, links);
+    // All at once: each waits for the database as long as the driver is told to.
+    let mut waiting: Vec<_> = requests.iter().map(|_| client.connect()).collect();
+    for (connection, request) in waiting.iter_mut().zip(&requests) {
+        connection.send(&request.bytes());
+    }
+    for (connection, request) in waiting.iter_mut().zip(requests) {
+        client
+            .read(connection, request)
+            .problem(500, "internal")
+            .members("", &["code", "detail", "status", "title", "type"])
+            .at("/detail", &json!("Something went wrong. Try again later."))
+            .header("www-authenticate", "")
+            .header("retry-after", "")
+            // Whoever is logged in stays so.
+            .header("set-cookie", "")
+            .header("clear-site-data", "");
+    }
+    // The application's own routes ask for the session, too.
+    for path in ["/hello", "/exams"] {
+        client
+            .send_plain(get(path).by(session))
+            .problem(500, "internal");
+    }
+    for path in ITS_OWN {
+        client.send(get(path)).status(200);
+    }
+    // What is wrong with a request is said all the same.
+    client
+        .send(get("/profile"))
+        .refused("invalid_token", "Bearer");
+    client
+        .send(get("/profile").bearer("x"))
+        .refused("invalid_token", "Bearer error=\"invalid_token\"");
+    client
+        .send(Request::new("POST", "/login").text("application/json", "{"))
+        .problem(400, "malformed_request");
+    client.send(get("/nothing")).problem(404, "not_found");
+    client
+        .send(get("/login"))
+        .problem(405, "method_not_allowed");
+}
+
+fn goes_away(framework: &'static str) {
+    let (folder, port) = mongo::place();
+    let database = Server::start(&folder, port);
+    let uri = format!(
+        "{}exam?serverSelectionTimeoutMS=2000&connectTimeoutMS=2000",
+        database.uri()
+    );
+    let example = Example::start(
+        framework,
+        &[
+            ("MONGODB_URI", &uri),
+            ("ADMIN", ADMIN),
+            // That the database is gone, it says often enough.
+            ("RUST_LOG", "off"),
+        ],
+    );
+    let recorder = Recorder::new(format!("{framework} × MongoDB that goes away"));
+    let client = |topic, mode| {
+        let desk = Desk {
+            recorder: &recorder,
+            topic,
+            mode,
+            is_https: false,
+        };
+        Client::new(desk, &example)
+    };
+    let registering = client("an administrator", Mode::Bearer);
+    let registered = registering.send(post("/register", registration(ADMIN, "Ada")));
+    let ada = registered.opens_a_session(201);
+    let verify = registering.verification(ADMIN);
+    let confirm = post("/email/verify", json!({ "token": verify })).by(&ada);
+    registering.send(confirm).message(200);
+    registering.until(
+        || get("/admin/users?limit=1").by(&ada),
+        |reply| reply.answer().status == 200,
+    );
+    let forgot = post("/password/forgot", json!({ "email": ADMIN }));
+    registering.send(forgot).message(202);
+    let mail = example.mail(ADMIN, "Set a new password");
+    let bob = registering.register("bob");
+    let links = Links {
+        verify: registering.verification(&bob.email),
+        reset: mail.token("/password/reset"),
+    };
+    let sides = [Mode::Bearer, Mode::Cookie].map(|mode| {
+        let client = client("an outage", mode);
+        let session = client.log_in(ADMIN, PASSWORD);
+        (client, session)
+    });
+
+    // By `kill -9`.
+    drop(database);
+    for (client, session) in &sides {
+        while_it_is_gone(client, session, &links);
+    }
+    let _database = Server::start(&folder, port);
+    for (client, session) in sides {
+        client.until(
+            || get("/profile").by(&session),
+            |reply| reply.answer().status == 200,
+        );
+        let renewed = client.send(session.refresh()).opens_a_session(200);
+        client.is_live(&renewed);
+        client.is_live(&client.log_in(ADMIN, PASSWORD));
+    }
+    // Nothing was decided meanwhile: nobody has the address, and the link is good.
+    registering
+        .send(post("/register", registration("lee@example.org", "Lee")))
+        .opens_a_session(201);
+    let confirm = post("/email/verify", json!({ "token": links.verify }));
+    registering.send(confirm.by(&bob.session)).message(200);
+
+    let failures = recorder.failures();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    // Not by `println!`, of which nothing is seen when a test passes.
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", recorder.summary()).unwrap();
+}
+
+#[test]
+fn asvs_16_5_2_a_database_that_goes_away_takes_nothing_along_from_axum() {
+    goes_away("axum");
+}
+
+#[test]
+fn asvs_16_5_2_a_database_that_goes_away_takes_nothing_along_from_warp() {
+    goes_away("warp");
+}

@@ -1,0 +1,36 @@
+//! More passwords to check than can be checked in time: 503.
+
+use serde_json::json;
+
+use crate::contract::FLOOD;
+use crate::contract::client::{PASSWORD, credentials};
+use crate::contract::request::post;
+use crate::contract::scene::Place;
+
+/// More than may wait (256), and than are checked until all have come.
+const CLIENTS: usize = 500;
+
+pub(crate) fn overload(place: &Place<'_>) {
+    let _alone = FLOOD.lock();
+    let client = place.client();
+    let ann = client.register("ann");
+    let login = post("/login", credentials(&client.email("nobody"), PASSWORD));
+    let mut waiting: Vec<_> = (0..CLIENTS).map(|_| client.connect()).collect();
+    for connection in &mut waiting {
+        connection.send(&login.bytes());
+    }
+    // Who asks for something else is served meanwhile.
+    client.is_live(&ann.session);
+    // Of those who came last, some are told to come again.
+    let refused = client.quietly(|| {
+        let answers = waiting
+            .iter_mut()
+            .rev()
+            .map(|connection| client.read(connection, login.clone()));
+        let mut refused = answers.skip_while(|reply| reply.answer().status != 503);
+        refused.next().unwrap()
+    });
+    refused
+        .problem(503, "overloaded")
+        .at("/title", &json!("Service Unavailable"));
+}

@@ -1,0 +1,6 @@
+//! The warp filters.
+
+mod client;
+mod rejections;
+mod routes;
+mod users;
