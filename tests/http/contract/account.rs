@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::contract::client::{OTHER_PASSWORD, PASSWORD, credentials};
-use crate::contract::reply::PROFILE;
-use crate::contract::request::{USER_AGENT, delete, get, post};
-use crate::contract::scene::Place;
-use crate::contract::sessions::SESSION;
+use super::client::{OTHER_PASSWORD, PASSWORD, USER_AGENT, credentials};
+use super::reply::PROFILE;
+use super::scene::Place;
+use super::sessions::SESSION;
+use crate::request::{delete, get, post};
 
 /// The members of an event as its owner sees it.
 const EVENT: [&str; 12] = [
@@ -67,7 +67,7 @@ pub(crate) fn events(place: &Place<'_>) {
         .form("/events/0/session_id", "id")
         .at("/events/1/session_id", &Value::Null);
     // The registration and its mail, whichever was first.
-    let operations = |reply: &crate::contract::reply::Reply<'_>| {
+    let operations = |reply: &super::reply::Reply<'_>| {
         let events = reply.list("/events");
         let of = |event: &Value| event.get("operation").cloned();
         let mut operations: Vec<_> = events
@@ -120,8 +120,7 @@ pub(crate) fn export(place: &Place<'_>) {
     let ann = client.register("ann");
     let other = client.log_in(&ann.email, PASSWORD);
     let preferences = json!({"preferences": {"level": "B2"}});
-    let profile =
-        client.send(crate::contract::request::put("/profile", preferences).by(&ann.session));
+    let profile = client.send(crate::request::put("/profile", preferences).by(&ann.session));
     let all = || get("/account/export").by(&ann.session);
     // Of an export an event is made, of asking for events none.
     client.until(

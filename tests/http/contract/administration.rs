@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::contract::client::{Client, OTHER_PASSWORD, PASSWORD, credentials};
-use crate::contract::request::{Request, delete, get, post, put};
-use crate::contract::scene::Place;
-use crate::contract::session::Session;
-use crate::contract::sessions::{self, SESSION};
+use super::client::{Client, OTHER_PASSWORD, PASSWORD, credentials};
+use super::scene::Place;
+use super::session::Session;
+use super::sessions::{self, SESSION};
+use crate::request::{Request, delete, get, post, put};
 
 /// The members of a user as administrators see one.
 const USER: [&str; 8] = [

@@ -3,11 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::contract::client::Client;
-use crate::contract::documented::{Access, ENDPOINTS, Endpoint};
-use crate::contract::request::{Request, post};
-use crate::contract::scene::Place;
-use crate::contract::session::Session;
+use super::client::Client;
+use super::documented::{Access, ENDPOINTS, Endpoint};
+use super::scene::Place;
+use super::session::Session;
+use crate::request::{Request, post};
 
 /// The largest body that is read, in bytes.
 const LARGEST: usize = 64 * 1024;
@@ -184,7 +184,6 @@ pub(crate) fn sizes(place: &Place<'_>) {
         };
         client.send(too_large()).problem(413, "payload_too_large");
     }
-    let padded = |length: usize| format!("{{{}}}", " ".repeat(length - 2));
     let login =
         |length: usize| Request::new("POST", "/login").text("application/json", padded(length));
     client
@@ -198,7 +197,12 @@ pub(crate) fn sizes(place: &Place<'_>) {
         .send(login(8 * LARGEST))
         .problem(413, "payload_too_large");
 
-    // The same when the length is not told.
+    client.is_live(&people.user);
+}
+
+/// The same when the length is not told, over TCP.
+pub(crate) fn chunked_sizes(place: &Place<'_>) {
+    let client = place.client();
     let chunked = |length: usize| {
         let mut connection = client.connect();
         connection.send(b"POST /login HTTP/1.1\r\nHost: example.org\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -213,7 +217,11 @@ pub(crate) fn sizes(place: &Place<'_>) {
     };
     chunked(LARGEST).problem(422, "validation_failed");
     chunked(LARGEST + 1).problem(413, "payload_too_large");
-    client.is_live(&people.user);
+}
+
+/// An object of so many bytes.
+fn padded(length: usize) -> String {
+    format!("{{{}}}", " ".repeat(length - 2))
 }
 
 /// Operators of a database in fields are text, or no text and refused.

@@ -4,17 +4,17 @@ use std::cell::{Cell, RefCell};
 
 use serde_json::{Value, json};
 
-use crate::contract::record::Recorder;
-use crate::contract::reply::Reply;
-use crate::contract::request::{Request, post};
-use crate::contract::session::{Mode, Session};
-use crate::contract::wire::Connection;
-use support::example::Example;
+use super::record::Recorder;
+use super::reply::Reply;
+use super::server::{RUNTIME, Server};
+use super::session::{Mode, Session};
+use crate::request::{Request, post};
+use crate::transport::Transport;
+use crate::wire::Connection;
+pub(crate) use support::bed::{OTHER_PASSWORD, PASSWORD};
 
-/// A password that the default policy accepts.
-pub(crate) const PASSWORD: &str = "plum-Orbit-47-lantern";
-/// Another one.
-pub(crate) const OTHER_PASSWORD: &str = "quartz!Meadow 93 ferry";
+/// What every request says it comes from.
+pub(crate) const USER_AGENT: &str = "contract";
 
 /// What a client of a topic needs.
 #[derive(Clone, Copy)]
@@ -30,7 +30,7 @@ pub(crate) struct Desk<'s> {
 /// A client, which keeps its connection as long as the server does.
 pub(crate) struct Client<'s> {
     pub(crate) desk: Desk<'s>,
-    pub(crate) server: &'s Example,
+    pub(crate) server: &'s Server,
     connection: RefCell<Option<Connection>>,
     is_quiet: Cell<bool>,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Account {
 }
 
 impl<'s> Client<'s> {
-    pub(crate) fn new(desk: Desk<'s>, server: &'s Example) -> Self {
+    pub(crate) fn new(desk: Desk<'s>, server: &'s Server) -> Self {
         Self {
             desk,
             server,
@@ -55,18 +55,23 @@ impl<'s> Client<'s> {
     /// Sends `request`, and checks what every answer of the contract must have.
     pub(crate) fn send(&self, request: Request) -> Reply<'s> {
         let reply = self.send_plain(request);
-        reply.has_what_every_answer_has();
+        reply.has_what_every_answer_has(self.server);
         reply
     }
 
     /// Sends `request`, which the contract says nothing about.
     pub(crate) fn send_plain(&self, request: Request) -> Reply<'s> {
+        let request = complete(request);
+        if let Transport::InProcess(app) = &self.server.transport {
+            let answer = RUNTIME.block_on(app.send(&request));
+            return Reply::new(self.desk, request, answer, !self.is_quiet.get());
+        }
         let mut kept = self.connection.borrow_mut();
         kept.take_if(|connection| connection.is_gone());
         let connection = kept.get_or_insert_with(|| self.connect());
         connection.send(&request.bytes());
         let reply = self.read_plain(connection, request);
-        // Whoever has sent more than was read is not listened to any longer.
+        // A client that has sent more than was read is not listened to any longer.
         if reply.answer().header("connection") == "close" || reply.answer().status == 413 {
             *kept = None;
         }
@@ -77,7 +82,7 @@ impl<'s> Client<'s> {
     /// of its own, and checks what every answer of the contract must have.
     pub(crate) fn read(&self, connection: &mut Connection, request: Request) -> Reply<'s> {
         let reply = self.read_plain(connection, request);
-        reply.has_what_every_answer_has();
+        reply.has_what_every_answer_has(self.server);
         reply
     }
 
@@ -91,7 +96,10 @@ impl<'s> Client<'s> {
 
     /// A connection of its own, for what is not said by a [`Request`].
     pub(crate) fn connect(&self) -> Connection {
-        Connection::open(self.server.addr())
+        match &self.server.transport {
+            Transport::Tcp(addr) => Connection::open(addr),
+            Transport::InProcess(_) => panic!("this topic is for TCP only"),
+        }
     }
 
     /// Does what happens as often as it takes, and so is not in the transcript.
@@ -179,7 +187,7 @@ impl<'s> Client<'s> {
 
     /// Checks that nobody gets in by `session` any more.
     pub(crate) fn is_dead(&self, session: &Session) {
-        let profile = crate::contract::request::get("/profile").by(session);
+        let profile = crate::request::get("/profile").by(session);
         self.send(profile).problem(401, "invalid_token");
         let reply = self.send(session.refresh());
         reply
@@ -190,9 +198,17 @@ impl<'s> Client<'s> {
 
     /// Checks that `session` goes on.
     pub(crate) fn is_live(&self, session: &Session) {
-        let profile = crate::contract::request::get("/profile").by(session);
+        let profile = crate::request::get("/profile").by(session);
         self.send(profile).status(200);
     }
+}
+
+/// `request` with what every request over HTTP/1.1 has.
+pub(crate) fn complete(mut request: Request) -> Request {
+    let common = [("Host", "example.org"), ("User-Agent", USER_AGENT)];
+    let common = common.map(|(name, value)| (name.to_owned(), value.into()));
+    request.headers.splice(0..0, common);
+    request
 }
 
 pub(crate) fn registration(email: &str, name: &str) -> Value {

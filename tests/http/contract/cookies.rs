@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::contract::client::{Client, PASSWORD, credentials, registration};
-use crate::contract::cors::LISTED_ORIGIN;
-use crate::contract::request::{Request, delete, get, post, put};
-use crate::contract::scene::Place;
-use crate::contract::session::{Mode, Session};
+use super::client::{Client, PASSWORD, credentials, registration};
+use super::cors::LISTED_ORIGIN;
+use super::scene::Place;
+use super::session::{Mode, Session};
+use crate::request::{Request, delete, get, post, put};
 
 const CHALLENGE: &str = "Bearer error=\"invalid_token\"";
 
@@ -84,7 +84,7 @@ fn every_page(client: &Client<'_>, session: &Session, own: &[&str]) {
                     _ => false,
                 };
                 let has_body = request.method != "HEAD";
-                let reply = client.send(request.header("Cookie", &session.cookies()));
+                let reply = client.send(request.header("Cookie", session.cookies()));
                 match is_own || is_let_in {
                     true => reply.status(*status),
                     false if !has_body => reply.status(403),
@@ -101,7 +101,7 @@ fn every_page(client: &Client<'_>, session: &Session, own: &[&str]) {
             let refresh = of_page(Request::new("POST", "/refresh"));
             if !is_own {
                 client
-                    .send(refresh.header("Cookie", &session.cookies()))
+                    .send(refresh.header("Cookie", session.cookies()))
                     .problem(403, "forbidden")
                     .header("set-cookie", "");
             }
@@ -116,7 +116,7 @@ fn every_page(client: &Client<'_>, session: &Session, own: &[&str]) {
             .header(name, value)
             .header(name, value);
         client
-            .send(request.header("Cookie", &session.cookies()))
+            .send(request.header("Cookie", session.cookies()))
             .problem(403, "forbidden");
     }
     client.is_live(session);

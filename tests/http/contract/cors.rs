@@ -3,19 +3,12 @@
 
 use serde_json::json;
 
-use crate::contract::documented::ENDPOINTS;
-use crate::contract::request::{Request, get, post};
-use crate::contract::scene::Place;
+use super::documented::ENDPOINTS;
+use super::scene::Place;
+use crate::request::{Request, get, post};
 
 /// The one on the list of the server that has one.
 pub(crate) const LISTED_ORIGIN: &str = "https://app.example.org";
-
-/// The headers of every answer that a page of that origin may read.
-pub(crate) const SHARED: [&str; 3] = [
-    "access-control-allow-credentials",
-    "access-control-allow-origin",
-    "access-control-expose-headers",
-];
 
 pub(crate) fn cors(place: &Place<'_>) {
     let client = place.verify_first();

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::contract::client::{Client, OTHER_PASSWORD, PASSWORD, credentials};
-use crate::contract::reply::Reply;
-use crate::contract::request::{Request, delete, get, post};
-use crate::contract::scene::Place;
+use super::client::{Client, OTHER_PASSWORD, PASSWORD, credentials};
+use super::reply::Reply;
+use super::scene::Place;
+use crate::request::{Request, delete, get, post};
 
 /// Sends what `request` makes until it is refused for a time. Gives the answer,
 /// and how many there were before it.

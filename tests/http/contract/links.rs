@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::contract::client::{OTHER_PASSWORD, PASSWORD, credentials};
-use crate::contract::request::{Request, get, post};
-use crate::contract::scene::Place;
+use super::client::{OTHER_PASSWORD, PASSWORD, credentials};
+use super::scene::Place;
+use crate::request::{Request, get, post};
 
 const LINK_IS_DEAD: &str = "This link is no longer valid. Request a new one.";
 
@@ -103,12 +103,14 @@ pub(crate) fn disown(place: &Place<'_>) {
     disown("").refused("invalid_link", "Bearer");
     client.is_live(&ann.session);
     // What a scanner of mails does with a link changes nothing (ASVS 3.5.3).
-    for method in ["GET", "HEAD"] {
-        let target = format!("/email/disown?token={link}");
-        client
-            .send(Request::new(method, &target))
-            .status(405)
-            .header("allow", "POST");
+    for path in ["/email/disown", "/email/verify", "/password/reset"] {
+        for method in ["GET", "HEAD"] {
+            let target = format!("{path}?token={link}");
+            client
+                .send(Request::new(method, &target))
+                .status(405)
+                .header("allow", "POST");
+        }
     }
     client.is_live(&ann.session);
 

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::contract::client::{OTHER_PASSWORD, PASSWORD, credentials};
-use crate::contract::request::{Request, get, post};
-use crate::contract::scene::Place;
+use super::client::{OTHER_PASSWORD, PASSWORD, credentials};
+use super::scene::Place;
+use crate::request::{Request, get, post};
 
 pub(crate) fn login(place: &Place<'_>) {
     let client = place.client();

@@ -1,5 +1,5 @@
-//! The HTTP contract, over TCP, against the examples as they are: each
-//! framework with each store.
+//! The contract as a whole: each framework, in this process, and as the examples serve
+//! it over TCP with each store.
 //!
 //! The count of checks is printed for each of these combinations. A check is one
 //! demand on a status, a header or a body; one that fails does not keep the
@@ -8,6 +8,7 @@
 mod account;
 mod administration;
 mod bodies;
+mod bounds;
 mod client;
 mod cookies;
 mod cors;
@@ -25,23 +26,21 @@ mod protocol;
 mod record;
 mod registration;
 mod reply;
-mod request;
 mod scene;
 mod server;
 mod session;
 mod sessions;
-mod set_cookie;
 mod shape;
 mod slow;
 mod verify_first;
-mod wire;
 
 use std::io::Write;
 use std::sync::{Mutex, OnceLock};
 
 use self::record::Transcripts;
-use self::scene::{Combination, Scene, Task, Topic};
+use self::scene::{Combination, Scene, Setting, Task, Topic};
 use self::session::Mode;
+use crate::transport::Framework;
 
 /// What is tried out with sessions of each kind.
 const JOURNEYS: &[Topic] = &[
@@ -78,6 +77,11 @@ const TOPICS: &[Topic] = &[
     ("media types", bodies::media_types),
     ("sizes", bodies::sizes),
     ("fields", bodies::fields),
+];
+
+/// What needs a socket: the bytes of requests, and connections.
+const OVER_TCP: &[Topic] = &[
+    ("sizes in chunks", bodies::chunked_sizes),
     ("connections", protocol::connections),
     ("framing", protocol::framing),
     ("broken requests", protocol::broken),
@@ -92,10 +96,12 @@ const COOKIES: &[Topic] = &[
     ("browsers", cookies::kept_in_cookies),
 ];
 
-/// What takes time, or the place of others.
-const LAST: &[Topic] = &[
+/// What takes the place of others.
+const LAST: &[Topic] = &[("limits of networks", limits::networks)];
+
+/// What takes time or the place of others, and needs sockets.
+const LAST_OVER_TCP: &[Topic] = &[
     ("a body that stops", slow::stopped),
-    ("limits of networks", limits::networks),
     ("overload", overload::overload),
 ];
 
@@ -121,13 +127,17 @@ fn outcome(combination: Combination) -> Outcome {
         mode: Mode::Bearer,
         work: *work,
     };
+    let (over_tcp, last_over_tcp) = match combination.is_in_process() {
+        true => (&[][..], &[][..]),
+        false => (OVER_TCP, LAST_OVER_TCP),
+    };
     let tasks: Vec<_> = by(Mode::Bearer, JOURNEYS)
         .chain(by(Mode::Cookie, JOURNEYS))
         .chain(by(Mode::Cookie, COOKIES))
-        .chain(TOPICS.iter().map(plain))
+        .chain(TOPICS.iter().chain(over_tcp).map(plain))
         .collect();
     scene.try_out(&tasks);
-    let last: Vec<_> = LAST.iter().map(plain).collect();
+    let last: Vec<_> = LAST.iter().chain(last_over_tcp).map(plain).collect();
     scene.try_out(&last);
     let summary = scene.recorder.summary();
     // Not by `println!`, of which nothing is seen when a test passes.
@@ -141,24 +151,18 @@ fn outcome(combination: Combination) -> Outcome {
     }
 }
 
-const COMBINATIONS: [Combination; 4] = [
-    Combination {
-        framework: "axum",
-        store: "memory",
-    },
-    Combination {
-        framework: "axum",
-        store: "MongoDB",
-    },
-    Combination {
-        framework: "warp",
-        store: "memory",
-    },
-    Combination {
-        framework: "warp",
-        store: "MongoDB",
-    },
+const COMBINATIONS: [Combination; 6] = [
+    of(Framework::Axum, Setting::Memory),
+    of(Framework::Axum, Setting::MongoDb),
+    of(Framework::Axum, Setting::InProcess),
+    of(Framework::Warp, Setting::Memory),
+    of(Framework::Warp, Setting::MongoDb),
+    of(Framework::Warp, Setting::InProcess),
 ];
+
+const fn of(framework: Framework, place: Setting) -> Combination {
+    Combination { framework, place }
+}
 
 /// Each combination is tried out once, for all tests that ask for it.
 fn tried_out(combination: Combination) -> &'static Outcome {
@@ -169,8 +173,8 @@ fn tried_out(combination: Combination) -> &'static Outcome {
     cell.get_or_init(|| outcome(combination))
 }
 
-fn holds(framework: &'static str, store: &'static str) {
-    let outcome = tried_out(Combination { framework, store });
+fn holds(framework: Framework, place: Setting) {
+    let outcome = tried_out(of(framework, place));
     assert!(
         outcome.failures.is_empty(),
         "{}\n\n{}",
@@ -180,23 +184,33 @@ fn holds(framework: &'static str, store: &'static str) {
 }
 
 #[test]
+fn axum_in_process_keeps_the_contract() {
+    holds(Framework::Axum, Setting::InProcess);
+}
+
+#[test]
 fn axum_over_memory_keeps_the_contract() {
-    holds("axum", "memory");
+    holds(Framework::Axum, Setting::Memory);
 }
 
 #[test]
 fn axum_over_mongodb_keeps_the_contract() {
-    holds("axum", "MongoDB");
+    holds(Framework::Axum, Setting::MongoDb);
+}
+
+#[test]
+fn warp_in_process_keeps_the_contract() {
+    holds(Framework::Warp, Setting::InProcess);
 }
 
 #[test]
 fn warp_over_memory_keeps_the_contract() {
-    holds("warp", "memory");
+    holds(Framework::Warp, Setting::Memory);
 }
 
 #[test]
 fn warp_over_mongodb_keeps_the_contract() {
-    holds("warp", "MongoDB");
+    holds(Framework::Warp, Setting::MongoDb);
 }
 
 /// Which topic has an answer that differs, and how.
@@ -233,9 +247,20 @@ fn all_combinations_answer_alike() {
     });
     let [first, others @ ..] = COMBINATIONS;
     let expected = tried_out(first);
+    let in_process: Vec<_> = COMBINATIONS
+        .into_iter()
+        .filter(|combination| combination.is_in_process())
+        .map(|combination| tried_out(combination).count)
+        .collect();
+    assert!(in_process.is_sorted_by(|one, other| one == other));
     for combination in others {
         let outcome = tried_out(combination);
-        let found = differences(&expected.transcripts, &outcome.transcripts);
+        let mut shared = expected.transcripts.clone();
+        if combination.is_in_process() {
+            let over_tcp = || OVER_TCP.iter().chain(LAST_OVER_TCP);
+            shared.retain(|topic, _| over_tcp().all(|(name, _)| name != topic));
+        }
+        let found = differences(&shared, &outcome.transcripts);
         assert!(
             found.is_empty(),
             "{} and {} answer differently:\n{}",
@@ -243,7 +268,9 @@ fn all_combinations_answer_alike() {
             combination.name(),
             found.join("\n")
         );
-        assert_eq!(outcome.count, expected.count, "{}", combination.name());
+        if !combination.is_in_process() {
+            assert_eq!(outcome.count, expected.count, "{}", combination.name());
+        }
     }
 }
 

@@ -5,14 +5,16 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use crate::contract::client::{Client, Desk, PASSWORD, registration};
-use crate::contract::documented::{Access, ENDPOINTS, Endpoint};
-use crate::contract::record::Recorder;
-use crate::contract::request::{Request, get, post};
-use crate::contract::scene::ADMIN;
-use crate::contract::session::{Mode, Session};
+use super::client;
+use super::client::{Client, Desk, PASSWORD, registration};
+use super::documented::{Access, ENDPOINTS, Endpoint};
+use super::record::Recorder;
+use super::scene::ADMIN;
+use super::server::{Purpose, Server};
+use super::session::{Mode, Session};
+use crate::request::{Request, get, post};
 use support::example::Example;
-use support::mongo::{self, Server};
+use support::mongo;
 
 /// What can be answered without the database.
 const ITS_OWN: [&str; 2] = ["/.well-known/jwks.json", "/openapi.json"];
@@ -70,7 +72,7 @@ fn while_it_is_gone(client: &Client<'_>, session: &Session, links: &Links) {
     // All at once: each waits for the database as long as the driver is told to.
     let mut waiting: Vec<_> = requests.iter().map(|_| client.connect()).collect();
     for (connection, request) in waiting.iter_mut().zip(&requests) {
-        connection.send(&request.bytes());
+        connection.send(&client::complete(request.clone()).bytes());
     }
     for (connection, request) in waiting.iter_mut().zip(requests) {
         client
@@ -93,7 +95,7 @@ fn while_it_is_gone(client: &Client<'_>, session: &Session, links: &Links) {
     for path in ITS_OWN {
         client.send(get(path)).status(200);
     }
-    // What is wrong with a request is said all the same.
+    // What is wrong with a request is still said.
     client
         .send(get("/profile"))
         .refused("invalid_token", "Bearer");
@@ -111,7 +113,7 @@ fn while_it_is_gone(client: &Client<'_>, session: &Session, links: &Links) {
 
 fn goes_away(framework: &'static str) {
     let (folder, port) = mongo::place();
-    let database = Server::start(&folder, port);
+    let database = mongo::Server::start(&folder, port);
     let uri = format!(
         "{}exam?serverSelectionTimeoutMS=2000&connectTimeoutMS=2000",
         database.uri()
@@ -125,6 +127,7 @@ fn goes_away(framework: &'static str) {
             ("RUST_LOG", "off"),
         ],
     );
+    let server = Server::over_tcp(example, &Purpose::Limited.http());
     let recorder = Recorder::new(format!("{framework} × MongoDB that goes away"));
     let client = |topic, mode| {
         let desk = Desk {
@@ -133,7 +136,7 @@ fn goes_away(framework: &'static str) {
             mode,
             is_https: false,
         };
-        Client::new(desk, &example)
+        Client::new(desk, &server)
     };
     let registering = client("an administrator", Mode::Bearer);
     let registered = registering.send(post("/register", registration(ADMIN, "Ada")));
@@ -147,7 +150,7 @@ fn goes_away(framework: &'static str) {
     );
     let forgot = post("/password/forgot", json!({ "email": ADMIN }));
     registering.send(forgot).message(202);
-    let mail = example.mail(ADMIN, "Set a new password");
+    let mail = server.mail(ADMIN, "Set a new password");
     let bob = registering.register("bob");
     let links = Links {
         verify: registering.verification(&bob.email),
@@ -164,7 +167,7 @@ fn goes_away(framework: &'static str) {
     for (client, session) in &sides {
         while_it_is_gone(client, session, &links);
     }
-    let _database = Server::start(&folder, port);
+    let _database = mongo::Server::start(&folder, port);
     for (client, session) in sides {
         client.until(
             || get("/profile").by(&session),

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::contract::FLOOD;
-use crate::contract::client::{PASSWORD, credentials};
-use crate::contract::request::post;
-use crate::contract::scene::Place;
+use super::FLOOD;
+use super::client::{self, PASSWORD, credentials};
+use super::scene::Place;
+use crate::request::post;
 
 /// More than may wait (256), and than are checked until all have come.
 const CLIENTS: usize = 500;
@@ -15,6 +15,7 @@ pub(crate) fn overload(place: &Place<'_>) {
     let client = place.client();
     let ann = client.register("ann");
     let login = post("/login", credentials(&client.email("nobody"), PASSWORD));
+    let login = client::complete(login);
     let mut waiting: Vec<_> = (0..CLIENTS).map(|_| client.connect()).collect();
     for connection in &mut waiting {
         connection.send(&login.bytes());

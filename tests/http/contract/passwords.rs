@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::contract::client::{OTHER_PASSWORD, PASSWORD, credentials};
-use crate::contract::request::post;
-use crate::contract::scene::Place;
+use super::client::{OTHER_PASSWORD, PASSWORD, credentials};
+use super::scene::Place;
+use crate::request::{get, post};
 
 pub(crate) fn change_and_confirm(place: &Place<'_>) {
     let client = place.client();
@@ -181,6 +181,11 @@ pub(crate) fn reset(place: &Place<'_>) {
     reset(&first, OTHER_PASSWORD).refused("invalid_link", "Bearer");
     reset(&second, OTHER_PASSWORD).refused("invalid_link", "Bearer");
     client.is_dead(&ann.session);
+    for path in ["/sessions", "/account/export", "/account/events"] {
+        client
+            .send(get(path).by(&ann.session))
+            .problem(401, "invalid_token");
+    }
     client.server.mail(&ann.email, "Your password for");
     client
         .send(post("/login", credentials(&ann.email, PASSWORD)))

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::contract::documented::{ENDPOINTS, Endpoint};
-use crate::contract::request::{Request, get, post};
-use crate::contract::scene::Place;
+use super::documented::{ENDPOINTS, Endpoint};
+use super::scene::Place;
+use crate::request::{Request, get, post};
 
 const NO_ID: &str = "0123456789abcdef01234567";
 
@@ -83,6 +83,7 @@ pub(crate) fn unknown(place: &Place<'_>) {
         "/admin/users/",
         "/admin/users/0123456789abcdef01234567/",
         "/admin/users//status",
+        "/admin/users/find/x",
         "/.well-known/",
         "/.well-known/jwks.json/",
         "/.well-known/JWKS.json",
@@ -106,6 +107,7 @@ pub(crate) fn unknown(place: &Place<'_>) {
     for id in [
         "x",
         "%00",
+        "..",
         "%2e%2e",
         "0123456789ABCDEF01234567",
         "0123456789abcdef0123456",

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::contract::reply::PROFILE;
-use crate::contract::request::{get, put};
-use crate::contract::scene::Place;
+use super::reply::PROFILE;
+use super::scene::Place;
+use crate::request::{get, put};
 
 pub(crate) fn profile(place: &Place<'_>) {
     let client = place.client();

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::contract::client::{Client, PASSWORD, credentials, registration};
-use crate::contract::reply::Reply;
-use crate::contract::request::{Request, get, post};
-use crate::contract::scene::Place;
+use super::client::{self, Client, PASSWORD, credentials, registration};
+use super::reply::Reply;
+use super::scene::Place;
+use crate::request::{Request, get, post};
 
 const KEYS: &str = "/.well-known/jwks.json";
 
@@ -38,12 +38,10 @@ pub(crate) fn connections(place: &Place<'_>) {
             ),
             (Request::new("POST", "/login").text("text/plain", "{"), 415),
             (Request::new("OPTIONS", "/login"), 405),
-            (
-                crate::contract::request::delete("/sessions").by(&ann.session),
-                204,
-            ),
+            (crate::request::delete("/sessions").by(&ann.session), 204),
             (get(KEYS), 200),
         ] {
+            let request = client::complete(request);
             connection.send(&request.bytes());
             client.read(&mut connection, request).status(status);
         }
@@ -54,16 +52,13 @@ pub(crate) fn connections(place: &Place<'_>) {
         (post("/login", json!({})), 422),
         (Request::new("HEAD", "/profile"), 401),
         (post("/login", credentials(&ann.email, PASSWORD)), 200),
-        (
-            crate::contract::request::delete("/sessions").by(&ann.session),
-            204,
-        ),
+        (crate::request::delete("/sessions").by(&ann.session), 204),
         (Request::new("PUT", "/login"), 405),
         (get(KEYS), 200),
     ];
     let all: Vec<_> = requests
         .iter()
-        .flat_map(|(request, _)| request.bytes())
+        .flat_map(|(request, _)| client::complete(request.clone()).bytes())
         .collect();
     connection.send(&all);
     for (request, status) in requests {
@@ -71,6 +66,7 @@ pub(crate) fn connections(place: &Place<'_>) {
     }
     // And cut anywhere.
     let (request, body) = (get("/profile").by(&ann.session), post("/login", json!({})));
+    let (request, body) = (client::complete(request), client::complete(body));
     let both = [request.bytes(), body.bytes()].concat();
     for piece in both.chunks(7) {
         connection.send(piece);
@@ -79,7 +75,7 @@ pub(crate) fn connections(place: &Place<'_>) {
     client.read(&mut connection, body).status(422);
 
     // The last one, when the client says so.
-    let request = get(KEYS).header("Connection", "close");
+    let request = client::complete(get(KEYS).header("Connection", "close"));
     connection.send(&request.bytes());
     let reply = client.read_plain(&mut connection, request);
     reply
@@ -112,14 +108,14 @@ pub(crate) fn framing(place: &Place<'_>) {
         &head("Transfer-Encoding: chunked\r\n"),
         chunks.as_bytes(),
     );
-    reply.has_what_every_answer_has();
+    reply.has_what_every_answer_has(client.server);
     reply.opens_a_session(201);
     let reply = raw(
         &client,
         &head("transfer-encoding: Chunked\r\n"),
         chunks.as_bytes(),
     );
-    reply.has_what_every_answer_has();
+    reply.has_what_every_answer_has(client.server);
     reply.problem(409, "email_taken");
 
     // The client waits until it is asked for the body, and is.

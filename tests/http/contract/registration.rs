@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::contract::client::{PASSWORD, credentials, registration as body};
-use crate::contract::request::{get, post};
-use crate::contract::scene::Place;
+use super::client::{PASSWORD, credentials, registration as body};
+use super::scene::Place;
+use crate::request::{get, post};
 
 pub(crate) fn registration(place: &Place<'_>) {
     let client = place.client();

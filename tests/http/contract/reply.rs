@@ -4,27 +4,14 @@ use std::cell::Cell;
 
 use serde_json::{Value, json};
 
-use crate::contract::client::Desk;
-use crate::contract::cors::{LISTED_ORIGIN, SHARED};
-use crate::contract::request::Request;
-use crate::contract::session::{Mode, Session};
-use crate::contract::set_cookie::{SetCookie, set_cookies};
-use crate::contract::shape;
-use crate::contract::wire::Answer;
-
-/// The members of an answer that opens a session or goes on with it.
-pub(crate) const TOKENS: [&str; 10] = [
-    "email",
-    "expires_in",
-    "is_verified",
-    "message",
-    "missing",
-    "name",
-    "refresh_token",
-    "token",
-    "token_type",
-    "user_id",
-];
+use super::client::Desk;
+use super::server::Server;
+use super::session::{Mode, Session};
+use super::shape;
+use crate::answer::{Answer, TOKENS};
+use crate::every_answer::names_of;
+use crate::request::Request;
+use crate::set_cookie::{SetCookie, set_cookies};
 
 /// Those of them that are in cookies instead, for who asks for that.
 const IN_COOKIES: [&str; 3] = ["refresh_token", "token", "token_type"];
@@ -35,9 +22,6 @@ const GOOD_FOR: [Option<u64>; 2] = [Some(900), Some(7 * 24 * 3600)];
 const GRACE: u64 = 10;
 /// As long as the browser is open.
 const WHILE_OPEN: [Option<u64>; 2] = [None, None];
-
-/// What browsers keep of a cookie, at most (RFC 6265 §6.1, ASVS 3.3.5).
-const LONGEST_COOKIE: usize = 4096;
 
 /// The members of a profile.
 pub(crate) const PROFILE: [&str; 9] = [
@@ -153,7 +137,7 @@ impl<'s> Reply<'s> {
             .collect();
         self.check(found == wanted, || format!("the errors are {expected:?}"));
         for error in errors {
-            let members = shape::members(error);
+            let members = names_of(error);
             self.check(members == ["code", "field", "message"], || {
                 format!("an error has a code, a field and a message: {error}")
             });
@@ -168,7 +152,7 @@ impl<'s> Reply<'s> {
     /// The members of the object at `pointer`, all of them, in order.
     pub(crate) fn members(&self, pointer: &str, expected: &[&str]) -> &Self {
         let value = self.answer.json.pointer(pointer).unwrap_or(&Value::Null);
-        self.check(shape::members(value) == expected, || {
+        self.check(names_of(value) == expected, || {
             format!("the members of {pointer:?} are {expected:?}")
         })
     }
@@ -329,95 +313,20 @@ impl<'s> Reply<'s> {
         self.check(are_kept, || format!("they are kept for {ages:?}"))
     }
 
-    /// What every answer of the contract must have: each header once, none that
-    /// is not expected, and problems in the one form (RFC 9457).
+    /// What every answer of the contract must have, and that it is as documented.
     ///
     /// How often something is asked again until it has come about is a matter of
     /// time, so of those answers this is checked and not counted.
-    pub(crate) fn has_what_every_answer_has(&self) {
+    pub(crate) fn has_what_every_answer_has(&self, server: &Server) {
+        let (request, answer) = (&self.request, &self.answer);
         self.is_counted.set(self.is_noted);
-        self.has_headers();
-        if self.answer.status >= 400 && self.request.method != "HEAD" {
-            self.is_a_problem();
+        for (holds, what) in server.rules().checks(request, answer) {
+            self.check(holds, || what);
         }
+        let complaint = server.complaint(request, answer);
+        self.check(complaint.is_empty(), || {
+            format!("the answer is as documented, not\n{complaint}")
+        });
         self.is_counted.set(true);
-    }
-
-    fn has_headers(&self) {
-        let status = self.answer.status;
-        self.header("cache-control", "no-store")
-            .header("x-content-type-options", "nosniff");
-        let content_type = match status {
-            204 => "",
-            200..300 => "application/json",
-            _ => "application/problem+json",
-        };
-        self.header("content-type", content_type);
-        let mut names: Vec<_> = self.answer.headers.iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
-        let expected = self.expected_headers();
-        self.check(names == expected, || {
-            format!("the headers are {expected:?}, each once")
-        });
-        if !self.answer.header("retry-after").is_empty() {
-            let wait = self.answer.header("retry-after").parse::<u32>();
-            self.check(wait.is_ok_and(|wait| wait > 0), || {
-                "Retry-After is a number of seconds above 0".to_owned()
-            });
-        }
-        for cookie in set_cookies(&self.answer) {
-            let https: &[_] = if self.desk.is_https { &["Secure"] } else { &[] };
-            let attributes = [&["HttpOnly", "Path=/", "SameSite=Lax"], https].concat();
-            self.check(cookie.attributes == attributes, || {
-                format!("the attributes of {} are {attributes:?}", cookie.name)
-            });
-            self.check(cookie.bytes <= LONGEST_COOKIE, || {
-                format!("{} is not too long", cookie.name)
-            });
-        }
-    }
-
-    fn expected_headers(&self) -> Vec<&'static str> {
-        let mut names = vec!["cache-control", "date", "x-content-type-options"];
-        let own: &[_] = match self.answer.status {
-            204 => &[],
-            _ => &["content-length", "content-type"],
-        };
-        names.extend(own);
-        // Only who keeps a session in cookies is sent any, and both or none; they
-        // are forgotten together with everything else.
-        let has = |name: &str| self.answer.all(name).next().is_some();
-        if self.request.has_cookies() && has("set-cookie") {
-            names.extend(["set-cookie", "set-cookie"]);
-            names.extend(has("clear-site-data").then_some("clear-site-data"));
-        }
-        if self.desk.is_https {
-            names.push("vary");
-            let is_listed = self.request.header_is("Origin", LISTED_ORIGIN);
-            names.extend(is_listed.then_some(SHARED).into_iter().flatten());
-        }
-        names.extend(match self.answer.status {
-            401 => Some("www-authenticate"),
-            405 => Some("allow"),
-            // Refused by its length, so that the rest is not read.
-            413 if self.request.has_length() => Some("connection"),
-            429 | 503 => Some("retry-after"),
-            _ => None,
-        });
-        names.sort_unstable();
-        names
-    }
-
-    fn is_a_problem(&self) {
-        let status = self.answer.status;
-        let members: &[_] = match status {
-            422 => &["code", "detail", "errors", "status", "title", "type"],
-            _ => &["code", "detail", "status", "title", "type"],
-        };
-        self.members("", members)
-            .at("/type", &json!("about:blank"))
-            .at("/title", &json!(self.answer.reason))
-            .at("/status", &json!(status))
-            .form("/detail", "text");
     }
 }

@@ -5,13 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
 
-use crate::contract::client::{Client, Desk, PASSWORD, registration};
-use crate::contract::cors::LISTED_ORIGIN;
-use crate::contract::record::Recorder;
-use crate::contract::request::{get, post};
-use crate::contract::session::{Mode, Session};
-use crate::contract::slow;
-use crate::contract::wire::Connection;
+use super::client::{Client, Desk, PASSWORD, registration};
+use super::record::Recorder;
+use super::server::{Purpose, Server};
+use super::session::{Mode, Session};
+use super::slow;
+use crate::request::{get, post};
+use crate::transport::{Framework, Transport};
+use crate::wire::Connection;
 use support::example::Example;
 use support::mongo;
 
@@ -20,11 +21,22 @@ pub(crate) const ADMIN: &str = "admin@example.org";
 /// Topics that are under way at the same time, for each combination.
 const WORKERS: usize = 4;
 
-/// A combination.
+/// A combination of a framework, and of a store and the way to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Combination {
-    pub(crate) framework: &'static str,
-    pub(crate) store: &'static str,
+    pub(crate) framework: Framework,
+    pub(crate) place: Setting,
+}
+
+/// Where the servers run, and what they keep accounts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setting {
+    /// An application in this process, over the memory store.
+    InProcess,
+    /// An example over TCP, over the memory store.
+    Memory,
+    /// An example over TCP, over MongoDB.
+    MongoDb,
 }
 
 /// One thing that is tried out in every combination.
@@ -40,12 +52,12 @@ pub(crate) struct Task {
 /// Servers of one combination, each with accounts of its own.
 pub(crate) struct Scene {
     pub(crate) recorder: Recorder,
-    main: Example,
-    limited: Example,
-    verify_first: Example,
+    main: Server,
+    limited: Server,
+    verify_first: Server,
     office: Mutex<()>,
-    /// Where the body of a request has stopped.
-    pub(crate) stopped: Mutex<Connection>,
+    /// Over TCP, where the body of a request has stopped.
+    pub(crate) stopped: Mutex<Option<Connection>>,
 }
 
 /// Where a topic is tried out.
@@ -56,39 +68,49 @@ pub(crate) struct Place<'s> {
 
 impl Combination {
     pub(crate) fn name(self) -> String {
-        format!("{} × {}", self.framework, self.store)
+        let place = match self.place {
+            Setting::InProcess => "memory, in process",
+            Setting::Memory => "memory",
+            Setting::MongoDb => "MongoDB",
+        };
+        format!("{} × {place}", self.framework.name())
     }
 
-    fn serve(self, environment: &[(&str, &str)]) -> Example {
-        let uri = (self.store == "MongoDB").then(mongo::fresh_uri);
-        let uri = uri.as_deref().map(|uri| ("MONGODB_URI", uri));
-        let environment: Vec<_> = environment.iter().copied().chain(uri).collect();
-        let example = Example::start(self.framework, &environment);
-        let says = match self.store {
-            "MongoDB" => "in MongoDB",
-            _ => "in memory",
+    pub(crate) fn is_in_process(self) -> bool {
+        self.place == Setting::InProcess
+    }
+
+    fn serve(self, purpose: Purpose) -> Server {
+        let (uri, says) = match self.place {
+            Setting::InProcess => return Server::in_process(self.framework, purpose),
+            Setting::Memory => (None, "in memory"),
+            Setting::MongoDb => (Some(mongo::fresh_uri()), "in MongoDB"),
         };
+        let uri = uri.as_deref().map(|uri| ("MONGODB_URI", uri));
+        let environment = purpose.environment().iter().copied();
+        let environment: Vec<_> = environment.chain(uri).collect();
+        let example = Example::start(self.framework.name(), &environment);
         assert!(example.greeting().contains(says), "{}", example.greeting());
-        example
+        Server::over_tcp(example, &purpose.http())
     }
 }
 
 impl Scene {
     pub(crate) fn set(combination: Combination) -> Self {
-        let main = combination.serve(&[("RATE_LIMITS", "off"), ("ADMIN", ADMIN)]);
-        let mut stopped = Connection::open(main.addr());
-        slow::stop(&mut stopped);
+        let main = combination.serve(Purpose::Main);
+        let stopped = match &main.transport {
+            Transport::InProcess(_) => None,
+            Transport::Tcp(addr) => {
+                let mut stopped = Connection::open(addr);
+                slow::stop(&mut stopped);
+                Some(stopped)
+            }
+        };
         let scene = Self {
             recorder: Recorder::new(combination.name()),
             main,
-            limited: combination.serve(&[("ADMIN", ADMIN)]),
-            verify_first: combination.serve(&[
-                ("RATE_LIMITS", "off"),
-                ("REGISTRATION", "verify-first"),
-                ("AUDIT", "off"),
-                ("BASE_URL", "https://exam.example"),
-                ("ALLOWED_ORIGINS", LISTED_ORIGIN),
-            ]),
+            limited: combination.serve(Purpose::Limited),
+            verify_first: combination.serve(Purpose::VerifyFirst),
             office: Mutex::default(),
             stopped: Mutex::new(stopped),
         };
@@ -100,6 +122,7 @@ impl Scene {
             let verify = json!({ "token": client.verification(ADMIN) });
             let verify = post("/email/verify", verify).by(&session);
             client.send(verify).message(200);
+            server.appoint(ADMIN);
         }
         scene
     }

@@ -1,137 +1,190 @@
-//! What the examples' server bounds before a request reaches the library.
+//! The servers of the contract suite: the examples over TCP, or the same settings in
+//! this process.
 
-use std::process::Command;
+use std::sync::{Arc, LazyLock};
 
-use crate::contract::wire::Connection;
-use support::example::{Example, binary};
+use admittance::audit::AuditPolicy;
+use admittance::authz::{Permission, Role, RolePolicy};
+use admittance::config::{LimitPolicy, RegistrationMode};
+use admittance::http::{AuthApi, CookieConfig, HttpConfig};
+use admittance::mail::MailConfig;
+use admittance::service::{AuthService, RequestContext};
+use admittance::store::MemoryStore;
+use http::Method;
+use tokio::runtime::Runtime;
 
-const KEYS: &str = "GET /.well-known/jwks.json HTTP/1.1\r\n";
+use super::cors::LISTED_ORIGIN;
+use super::scene::ADMIN;
+use crate::answer::Answer;
+use crate::application::application;
+use crate::every_answer::Rules;
+use crate::request::Request;
+use crate::transport::{Framework, Transport};
+use crate::wire::Connection;
+use support::bed;
+use support::document::Document;
+use support::example::Example;
+use support::mails::{Mails, Printed};
 
-fn each(check: fn(&Example)) {
-    for name in ["axum", "warp"] {
-        check(&Example::start(name, &[]));
+/// Where applications in this process run.
+pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+/// What a server is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// No limits, and all there is.
+    Main,
+    /// The limits that there are by default.
+    Limited,
+    /// Accounts begin with a mail. It is reached by https, has a list of origins,
+    /// neither limits nor administrators, and keeps no events.
+    VerifyFirst,
+}
+
+pub(crate) struct Server {
+    pub(crate) transport: Transport,
+    mails: Mails,
+    document: Document,
+    rules: Rules,
+    kind: Kind,
+}
+
+/// What runs as long as the server is asked.
+enum Kind {
+    Process { _example: Example },
+    Service(Box<AuthService<MemoryStore>>),
+}
+
+impl Purpose {
+    /// The environment of an example.
+    pub(crate) fn environment(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Main => &[("RATE_LIMITS", "off"), ("ADMIN", ADMIN)],
+            Self::Limited => &[("ADMIN", ADMIN)],
+            Self::VerifyFirst => &[
+                ("RATE_LIMITS", "off"),
+                ("REGISTRATION", "verify-first"),
+                ("AUDIT", "off"),
+                ("BASE_URL", "https://exam.example"),
+                ("ALLOWED_ORIGINS", LISTED_ORIGIN),
+            ],
+        }
+    }
+
+    /// What an example makes of that.
+    pub(crate) fn http(self) -> HttpConfig {
+        let mut http = HttpConfig::default();
+        http.openapi = true;
+        match self {
+            Self::Main | Self::Limited => {
+                http.admin = true;
+                http.cookies = Some(CookieConfig::insecure_for_localhost());
+            }
+            Self::VerifyFirst => {
+                http.allowed_origins = LISTED_ORIGIN.parse().unwrap();
+                http.cookies = Some(CookieConfig::new());
+            }
+        }
+        http
+    }
+
+    /// The same for the service, but for the price of hashing.
+    fn service(self, mails: Mails) -> AuthService<MemoryStore> {
+        let role = |name| Role::new(name).unwrap();
+        let may = |name| [Permission::new(name).unwrap()];
+        let mut config = bed::config();
+        config.roles = RolePolicy::new()
+            .grant(role("student"), may("exam:take"))
+            .grant(role("examiner"), may("exam:grade"))
+            .grant(role("admin"), may("exam:grade"))
+            .administrator(role("admin"))
+            .initial_role(role("student"));
+        if self != Self::Limited {
+            config.limits = LimitPolicy::off();
+        }
+        if self == Self::VerifyFirst {
+            config.registration = RegistrationMode::VerifyFirst;
+        }
+        let mut links = MailConfig::new(match self {
+            Self::VerifyFirst => "https://exam.example",
+            _ => "http://127.0.0.1:3000",
+        });
+        links.allow_http = true;
+        let store = MemoryStore::new();
+        let mut builder = AuthService::builder(store.clone())
+            .config(config)
+            .keyring(bed::keyring())
+            .mail(Arc::new(mails), links);
+        if self != Self::VerifyFirst {
+            builder = builder.audit_log(store, AuditPolicy::default());
+        }
+        builder.build().unwrap()
     }
 }
 
-fn status(server: &Example, request: &str) -> u16 {
-    let mut connection = Connection::open(server.addr());
-    connection.send(request.as_bytes());
-    connection.answer("GET").unwrap().status
-}
-
-#[test]
-fn connections_that_send_no_request_keep_nobody_out() {
-    each(|server| {
-        let mut idle: Vec<_> = (0..660)
-            .map(|_| {
-                let mut connection = Connection::open(server.addr());
-                connection.send(b"G");
-                connection
-            })
-            .collect();
-        let request = format!("{KEYS}Host: example.org\r\n\r\n");
-        assert_eq!(status(server, &request), 200);
-        // The first ones have made room at once, and the last one has a time limit.
-        assert!(idle.first_mut().unwrap().is_closed());
-        assert!(idle.last_mut().unwrap().is_closed());
-    });
-}
-
-#[test]
-fn no_idle_connection_is_closed_while_there_is_room() {
-    each(|server| {
-        let request = format!("{KEYS}Host: example.org\r\n\r\n");
-        let mut kept = Connection::open(server.addr());
-        for _ in 0..100 {
-            kept.send(request.as_bytes());
-            assert_eq!(kept.answer("GET").unwrap().status, 200);
-            assert_eq!(status(server, &request), 200);
+impl Server {
+    /// In this process.
+    pub(crate) fn in_process(framework: Framework, purpose: Purpose) -> Self {
+        let _runtime = RUNTIME.enter();
+        let (mails, http) = (Mails::default(), purpose.http());
+        let service = purpose.service(mails.clone());
+        let rules = Rules::of(&http);
+        let api = AuthApi::with_config(service.clone(), http).unwrap();
+        let app = application(framework, &api).with_peer([127, 0, 0, 1]);
+        Self {
+            transport: Transport::InProcess(app),
+            mails,
+            document: Document::of(&api),
+            rules,
+            kind: Kind::Service(Box::new(service)),
         }
-    });
-}
+    }
 
-#[test]
-fn a_request_names_one_host() {
-    each(|server| {
-        for (hosts, expected) in [
-            ("", 400),
-            ("Host: example.org\r\n", 200),
-            ("Host: example.org\r\nHost: example.org\r\n", 400),
-        ] {
-            assert_eq!(
-                status(server, &format!("{KEYS}{hosts}\r\n")),
-                expected,
-                "{hosts:?}"
-            );
+    /// An example, which serves with the settings `http`.
+    pub(crate) fn over_tcp(example: Example, http: &HttpConfig) -> Self {
+        let addr = example.addr().to_owned();
+        let mut connection = Connection::open(&addr);
+        connection.send(b"GET /openapi.json HTTP/1.1\r\nHost: example.org\r\n\r\n");
+        let document = connection.answer("GET").unwrap().json;
+        Self {
+            transport: Transport::Tcp(addr),
+            mails: example.mails().clone(),
+            document: Document::new(document),
+            rules: Rules::of(http).over_tcp(),
+            kind: Kind::Process { _example: example },
         }
-        let older = KEYS.replace("1.1", "1.0");
-        assert_eq!(status(server, &format!("{older}\r\n")), 200);
-    });
-}
+    }
 
-#[test]
-fn a_length_above_the_limit_is_refused_before_the_body() {
-    each(|server| {
-        let mut connection = Connection::open(server.addr());
-        connection.send(b"POST /login HTTP/1.1\r\nHost: example.org\r\nContent-Type: application/json\r\nContent-Length: 10000000\r\n\r\n");
-        let answer = connection.answer("POST").unwrap();
-        assert_eq!(answer.status, 413);
-        assert_eq!(answer.header("connection"), "close");
-        assert!(connection.is_closed());
-    });
-}
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
 
-#[test]
-#[cfg(unix)]
-fn a_server_that_stops_answers_what_has_begun() {
-    each(|server| {
-        let body = br#"{"email":"ann@example.org","password":"wrong"}"#;
-        let mut connection = Connection::open(server.addr());
-        let head = format!(
-            "POST /login HTTP/1.1\r\nHost: example.org\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        connection.send(head.as_bytes());
-        connection.send(&body[..1]);
-        // Another answer shows that the first request was read by then.
-        assert_eq!(status(server, &format!("{KEYS}Host: a\r\n\r\n")), 200);
-        server.terminate();
-        connection.send(&body[1..]);
-        assert_eq!(connection.answer("POST").unwrap().status, 401);
-    });
-}
+    /// What its document has against an answer; `""` if it allows it.
+    pub(crate) fn complaint(&self, request: &Request, answer: &Answer) -> String {
+        let method: Method = request.method.parse().unwrap();
+        let (status, headers) = (answer.status, &answer.headers);
+        let path = request.path();
+        self.document
+            .complaint(&method, path, status, headers, &answer.json)
+    }
 
-#[test]
-fn a_setting_that_is_wrong_is_named_in_a_sentence() {
-    for (setting, value, text) in [
-        (
-            "ADDR",
-            "0.0.0.0:0",
-            "BASE_URL must say how they reach this one",
-        ),
-        ("AUTH_SECRET", "abc", "AUTH_SECRET: not base64"),
-        (
-            "TRUSTED_PROXIES",
-            "x",
-            "TRUSTED_PROXIES: not a network or an address: x",
-        ),
-        (
-            "ALLOWED_ORIGINS",
-            "x",
-            "ALLOWED_ORIGINS: `x` is not an origin",
-        ),
-        ("REGISTRATION", "x", "REGISTRATION is neither"),
-        ("ADMIN", "x", "ADMIN: is not an address"),
-    ] {
-        let ran = Command::new(binary("axum"))
-            .env_clear()
-            .env(setting, value)
-            .output()
-            .unwrap();
-        let said = String::from_utf8(ran.stderr).unwrap();
-        assert!(!ran.status.success());
-        assert!(said.starts_with("The server cannot run: "), "{said}");
-        assert!(said.contains(text), "{setting}={value}: {said}");
-        assert!(!said.contains("Error("), "{said}");
+    /// Makes `email` an administrator, which an example does by itself.
+    pub(crate) fn appoint(&self, email: &str) {
+        if let Kind::Service(service) = &self.kind {
+            let (role, here) = (Role::new("admin").unwrap(), RequestContext::default());
+            let appointed = service.appoint_administrator(email, &role, &here);
+            RUNTIME.block_on(appointed).unwrap();
+        }
+    }
+
+    /// Takes the oldest mail to `to` whose subject begins with `subject`, and
+    /// waits for it if need be.
+    pub(crate) fn mail(&self, to: &str, subject: &str) -> Printed {
+        self.mails.take(to, subject)
+    }
+
+    /// Mails to `to` that nobody took.
+    pub(crate) fn mails_left(&self, to: &str) -> Vec<Printed> {
+        self.mails.left(to)
     }
 }

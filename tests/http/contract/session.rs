@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::contract::request::{Request, post};
+use crate::request::{Request, post};
 
 /// How a client holds its sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Session {
     pub(crate) fn authorize(&self, request: Request) -> Request {
         match self {
             Self::Bearer { token, .. } => request.bearer(token),
-            Self::Cookie { .. } => from_own_page(request).header("Cookie", &self.cookies()),
+            Self::Cookie { .. } => from_own_page(request).header("Cookie", self.cookies()),
         }
     }
 
@@ -93,11 +93,17 @@ impl Session {
     }
 }
 
+impl Request {
+    /// In the name of the owner of this session.
+    pub(crate) fn by(self, session: &Session) -> Self {
+        session.authorize(self)
+    }
+}
+
 /// What a browser says of a request that a page of the server's own makes.
 fn from_own_page(request: Request) -> Request {
-    let name = "Sec-Fetch-Site";
-    if request.headers.iter().any(|(given, _)| given == name) {
-        return request;
+    match request.has("Sec-Fetch-Site") {
+        true => request,
+        false => request.header("Sec-Fetch-Site", "same-origin"),
     }
-    request.header(name, "same-origin")
 }

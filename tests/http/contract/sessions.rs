@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::contract::client::{Client, PASSWORD};
-use crate::contract::reply::Reply;
-use crate::contract::request::{USER_AGENT, delete, get, post};
-use crate::contract::scene::Place;
-use crate::contract::session::Session;
+use super::client::{Client, PASSWORD, USER_AGENT};
+use super::reply::Reply;
+use super::scene::Place;
+use super::session::Session;
+use crate::request::{delete, get, post};
 
 /// The members of a session as it is shown.
 pub(crate) const SESSION: [&str; 6] = [

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::contract::request::Request;
-use crate::contract::wire::Answer;
+use crate::answer::Answer;
+use crate::request::Request;
 
 /// Members whose text is fixed by the contract, and part of the shape.
 const FIXED: [&str; 10] = [
@@ -18,14 +18,6 @@ const FIXED: [&str; 10] = [
     "token_type",
     "type",
 ];
-
-/// The names of the members of an object, sorted.
-pub(crate) fn members(value: &Value) -> Vec<&str> {
-    let members = value.as_object().into_iter().flatten();
-    let mut names: Vec<_> = members.map(|(name, _)| name.as_str()).collect();
-    names.sort_unstable();
-    names
-}
 
 /// The form of one value.
 pub(crate) fn form(value: &Value) -> String {
@@ -106,19 +98,22 @@ pub(crate) fn shape(value: &Value) -> String {
 }
 
 /// A line of the transcript: the request, and of the answer all that does not
-/// depend on when and to whom it was given.
+/// depend on when and to whom it was given. Without what hyper alone makes of it,
+/// which adds the date, and drops what an application answers to a `HEAD`.
 pub(crate) fn line(request: &Request, answer: &Answer) -> String {
-    const VARIES: [&str; 4] = ["content-length", "date", "retry-after", "set-cookie"];
-    let mut headers: Vec<_> = answer
-        .headers
-        .iter()
-        .map(|(name, value)| match VARIES.contains(&name.as_str()) {
-            true => name.clone(),
+    const VARIES: [&str; 3] = ["content-length", "retry-after", "set-cookie"];
+    let headers = answer.headers.iter();
+    let mut headers: Vec<_> = headers
+        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
+        .filter(|(name, _)| *name != "date")
+        .map(|(name, value)| match VARIES.contains(&name) {
+            true => name.to_owned(),
             false => format!("{name}: {value}"),
         })
         .collect();
     headers.sort_unstable();
     let body = match answer.json {
+        _ if request.method == "HEAD" => String::new(),
         Value::Null => String::from_utf8_lossy(&answer.body).into_owned(),
         ref json => shape(json),
     };

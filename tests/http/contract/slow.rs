@@ -5,23 +5,24 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::contract::client::{PASSWORD, credentials, registration};
-use crate::contract::request::{Request, post};
-use crate::contract::scene::Place;
-use crate::contract::wire::Connection;
+use super::client::{self, PASSWORD, credentials, registration};
+use super::scene::Place;
+use crate::request::{Request, post};
+use crate::wire::Connection;
 
 const SHORT: Duration = Duration::from_millis(20);
 
 /// A request whose body stops. It is sent before everything else: the server
 /// waits for the rest of it for half a minute, in which the rest is tried out.
 pub(crate) fn stop(connection: &mut Connection) {
-    connection.send(stopping().head().as_bytes());
+    connection.send(&client::complete(stopping()).head());
     connection.send(b"{");
 }
 
 /// Who stopped is told so, and that the connection is of no use any more.
 pub(crate) fn stopped(place: &Place<'_>) {
-    let mut connection = place.scene.stopped.lock().unwrap();
+    let mut stopped = place.scene.stopped.lock().unwrap();
+    let mut connection = stopped.take().unwrap();
     place
         .client()
         .read(&mut connection, stopping())
@@ -40,6 +41,7 @@ pub(crate) fn slow(place: &Place<'_>) {
     let client = place.client();
     let ann = client.register("ann");
     let register = post("/register", registration(&client.email("bob"), "bob"));
+    let register = client::complete(register);
     let bytes = register.bytes();
 
     // Some stop, one after the head, the others within the body.
@@ -71,6 +73,7 @@ pub(crate) fn given_up(place: &Place<'_>) {
     let client = place.client();
     let email = client.email("ann");
     let register = post("/register", registration(&email, "ann"));
+    let register = client::complete(register);
     let bytes = register.bytes();
     let head = register.head().len();
 
@@ -102,7 +105,7 @@ pub(crate) fn given_up(place: &Place<'_>) {
         let email = client.email(&format!("user{wait}"));
         let register = post("/register", registration(&email, "ann"));
         let mut connection = client.connect();
-        connection.send(&register.bytes());
+        connection.send(&client::complete(register.clone()).bytes());
         sleep(Duration::from_millis(wait));
         drop(connection);
         let again = client.quietly(|| client.send(register));
@@ -112,7 +115,7 @@ pub(crate) fn given_up(place: &Place<'_>) {
         let session = client.log_in(&email, PASSWORD);
         let logout = Request::new("POST", "/logout").by(&session);
         let mut connection = client.connect();
-        connection.send(&logout.bytes());
+        connection.send(&client::complete(logout.clone()).bytes());
         sleep(Duration::from_millis(wait));
         drop(connection);
         let again = client.quietly(|| client.send(logout));

@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::contract::client::{OTHER_PASSWORD, PASSWORD, credentials, registration};
-use crate::contract::request::{Request, get, post};
-use crate::contract::scene::Place;
+use super::client::{OTHER_PASSWORD, PASSWORD, credentials, registration};
+use super::scene::Place;
+use crate::request::{Request, get, post};
 
 pub(crate) fn verify_first(place: &Place<'_>) {
     let client = place.verify_first();

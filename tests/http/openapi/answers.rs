@@ -3,12 +3,21 @@
 use std::collections::BTreeSet;
 
 use admittance::mail::MailKind;
-use axum::http::{Method, Request, header};
-use bytes::Bytes;
+use http::Method;
+use http_body_util::{BodyExt, StreamBody};
 use serde_json::{Value, json};
 
-use crate::openapi::server::{Server, everything, registration, settings, text, whole};
+use super::{everything, operations, settings, text};
+use crate::client::{Client, registration};
+use crate::request::{Request, get};
+use crate::transport::{Framework, each_framework};
 use support::bed::{OTHER_PASSWORD, PASSWORD};
+
+each_framework!(
+    every_answer_is_documented_and_every_documented_one_is_answered,
+    a_body_that_does_not_come_is_a_documented_problem_of_each_endpoint,
+    a_recent_password_is_documented_where_the_settings_demand_one,
+);
 
 const NONE: Value = Value::Null;
 /// An id of nobody and nothing.
@@ -24,12 +33,7 @@ fn wrong_proof() -> Value {
     json!({ "current_password": OTHER_PASSWORD })
 }
 
-impl Server {
-    async fn link(&self, kind: MailKind) -> String {
-        let token = self.bed.mailed(kind).await;
-        token.expose_secret().to_owned()
-    }
-
+impl Client {
     /// What an account goes through from its registration to its deletion.
     async fn life_of_an_account(&self) {
         self.register("ann@example.org").await;
@@ -206,11 +210,10 @@ impl Server {
         let next = format!("GET /account/events?before={}", text(&events, "next"));
         self.ask(&next, &token, NONE, "200").await;
         self.ask("GET /account/export", &token, NONE, "200").await;
-        let request = Request::get("/account/export")
-            .header("sec-fetch-site", "cross-site")
-            .header(header::COOKIE, format!("__Host-admittance_token={token}"));
-        let answer = self.send(request.body(Bytes::new()).unwrap()).await;
-        assert_eq!(text(&answer.body, "code"), "forbidden");
+        let foreign = get("/account/export")
+            .header("Sec-Fetch-Site", "cross-site")
+            .header("Cookie", format!("__Host-admittance_token={token}"));
+        assert_eq!(self.send(foreign).await.code(), (403, "forbidden"));
         self.ask(
             "DELETE /account",
             &token,
@@ -280,7 +283,7 @@ impl Server {
         self.bed.auth.flush_events().await;
         ask(format!("GET {user}/events"), NONE, "200").await;
         let student = text(&self.register("pia@example.org").await, "token");
-        for (method, path, _) in self.operations() {
+        for (method, path, _) in operations(self.document.value()) {
             if path.starts_with("/admin") {
                 let line = format!("{method} {}", with_ids(&path));
                 let body = self.example(&method, &path);
@@ -302,7 +305,7 @@ impl Server {
     /// What is wrong with a request whatever it asks for.
     async fn what_no_endpoint_takes(&self) {
         let token = self.with_role("abe@example.org", "admin").await;
-        for (method, path, operation) in self.operations() {
+        for (method, path, operation) in operations(self.document.value()) {
             let line = format!("{method} {}", with_ids(&path));
             let is_for_users = operation["security"]
                 .as_array()
@@ -371,15 +374,9 @@ impl Server {
             if !is_read && wanted != 413 {
                 continue;
             }
-            let request = Request::builder()
-                .method(method)
-                .uri(path)
-                .header(header::AUTHORIZATION, format!("Bearer {token}"))
-                .header(header::CONTENT_TYPE, kind)
-                .body(Bytes::from(body.to_owned()))
-                .unwrap();
-            let answer = self.send(request).await;
-            assert_eq!(answer.status, wanted, "{method} {path} {}", answer.body);
+            let request = Request::new(method.as_str(), path).bearer(token);
+            let answer = self.send(request.text(kind, body)).await;
+            assert_eq!(answer.status, wanted, "{method} {path} {answer}");
         }
     }
 
@@ -399,17 +396,13 @@ impl Server {
             sent.push(("cookie", "__Host-admittance_refresh=x", ""));
         }
         for (name, value, body) in sent {
-            let request = Request::builder()
-                .method(method)
-                .uri(path)
+            let request = Request::new(method.as_str(), path)
                 .header(name, value)
-                .header("sec-fetch-site", "cross-site")
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(Bytes::from_static(body.as_bytes()))
-                .unwrap();
+                .header("Sec-Fetch-Site", "cross-site")
+                .text("application/json", body);
             let wanted = if method.is_safe() { 401 } else { 403 };
             let answer = self.send(request).await;
-            assert_eq!(answer.status, wanted, "{method} {path} {}", answer.body);
+            assert_eq!(answer.status, wanted, "{method} {path} {answer}");
         }
     }
 
@@ -428,9 +421,9 @@ fn with_ids(path: &str) -> String {
 }
 
 /// The status of each answer that is no problem, and the code of each that is.
-fn documented(server: &Server) -> BTreeSet<(String, String)> {
+fn documented(server: &Client) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
-    for (_, _, operation) in server.operations() {
+    for (_, _, operation) in operations(server.document.value()) {
         let name = text(operation, "operationId");
         for (status, response) in operation["responses"].as_object().unwrap() {
             let response = server.document.resolved(response);
@@ -448,9 +441,8 @@ fn documented(server: &Server) -> BTreeSet<(String, String)> {
     found
 }
 
-#[tokio::test]
-async fn every_answer_is_documented_and_every_documented_one_is_answered() {
-    let server = Server::new(whole(settings()), everything());
+async fn every_answer_is_documented_and_every_documented_one_is_answered(framework: Framework) {
+    let server = Client::whole(framework, settings(), everything());
     server.life_of_an_account().await;
     server.office().await;
     server.what_no_endpoint_takes().await;
@@ -475,104 +467,23 @@ async fn every_answer_is_documented_and_every_documented_one_is_answered() {
     );
 }
 
-#[tokio::test]
-async fn the_answers_of_a_session_in_cookies_are_documented() {
-    let server = Server::new(whole(settings()), everything());
-    let send = async |line: &str, cookies: &str, body: Value| {
-        let (method, path) = line.split_once(' ').unwrap();
-        let body = if body.is_null() {
-            String::new()
-        } else {
-            body.to_string()
-        };
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("admittance-session", "cookie")
-            .header("sec-fetch-site", "same-origin")
-            .header(header::COOKIE, cookies)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Bytes::from(body))
-            .unwrap();
-        let answer = server.send(request).await;
-        let set = answer.headers.get_all(header::SET_COOKIE).iter();
-        let pairs = set.map(|value| value.to_str().unwrap().split(';').next().unwrap());
-        (
-            answer.status,
-            pairs.collect::<Vec<_>>().join("; "),
-            answer.body,
-        )
-    };
-    let (status, cookies, body) = send("POST /register", "", registration("a@example.org")).await;
-    assert_eq!((status, body.get("token")), (201, None));
-    let link = json!({ "token": server.link(MailKind::VerifyEmail).await, "password": PASSWORD });
-    assert_eq!(send("POST /email/verify", "", link).await.0, 200);
-    let (status, cookies, _) = send("POST /refresh", &cookies, NONE).await;
-    assert_eq!(status, 200);
-    let (status, cookies, _) = send("POST /password/confirm", &cookies, proof()).await;
-    assert_eq!(status, 200);
-    let change = json!({ "current_password": PASSWORD, "new_password": OTHER_PASSWORD,
-        "confirm_password": OTHER_PASSWORD });
-    let (status, cookies, body) = send("POST /password/change", &cookies, change).await;
-    assert_eq!((status, body.get("refresh_token")), (200, None));
-    assert_eq!(send("GET /profile", &cookies, NONE).await.0, 200);
-    let sessions = send("GET /sessions", &cookies, NONE).await.2;
-    let line = format!(
-        "DELETE /sessions/{}",
-        text(&sessions["sessions"][0], "session_id")
-    );
-    assert_eq!(send(&line, &cookies, NONE).await.0, 204);
-    let login = json!({ "email": "a@example.org", "password": OTHER_PASSWORD });
-    let (status, cookies, _) = send("POST /login", "", login.clone()).await;
-    assert_eq!(status, 200);
-    assert_eq!(send("POST /logout", &cookies, NONE).await.0, 200);
-    let (status, forgotten, _) = send("POST /logout", &cookies, NONE).await;
-    assert_eq!((status, forgotten.matches('=').count()), (401, 2));
-    let (_, cookies, _) = send("POST /login", "", login).await;
-    assert_eq!(
-        send("DELETE /account", &cookies, wrong_proof()).await.0,
-        204
-    );
-    let (status, _, body) = send("POST /login", "", json!({ "email": "" })).await;
-    assert_eq!(
-        (status, text(&body, "code").as_str()),
-        (422, "validation_failed")
-    );
-}
-
-/// A body that never comes.
-struct Never;
-
-impl http_body::Body for Never {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        std::task::Poll::Pending
-    }
-}
-
-#[tokio::test]
-async fn a_body_that_does_not_come_is_a_documented_problem_of_each_endpoint() {
+async fn a_body_that_does_not_come_is_a_documented_problem_of_each_endpoint(framework: Framework) {
     let mut http = everything();
     http.body_timeout = std::time::Duration::from_millis(1);
-    let server = Server::new(whole(settings()), http);
-    for (method, path, _) in server.operations() {
-        let request = Request::builder().method(method).uri(with_ids(&path));
-        let answer = server.send_body(request.body(Never).unwrap()).await;
-        assert_eq!(text(&answer.body, "code"), "request_timeout", "{path}");
+    let server = Client::whole(framework, settings(), http);
+    for (method, path, _) in operations(server.document.value()) {
+        let request = Request::new(method.as_str(), &with_ids(&path));
+        let never = StreamBody::new(futures_util::stream::pending()).boxed();
+        let answer = server.send_body(request, never).await;
+        assert_eq!(answer.code(), (408, "request_timeout"), "{path}");
     }
 }
 
-#[tokio::test]
-async fn a_recent_password_is_documented_where_the_settings_demand_one() {
+async fn a_recent_password_is_documented_where_the_settings_demand_one(framework: Framework) {
     let age = std::time::Duration::from_secs(300);
     let mut settings = settings();
     settings.recent_login_for_administration = Some(age);
-    let server = Server::new(whole(settings), everything());
+    let server = Client::whole(framework, settings, everything());
     let ada = server.with_role("ada@example.org", "admin").await;
     server.bed.clock.advance(2 * age);
     let demanding = documented(&server)

@@ -15,10 +15,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::openapi::server::{Server, everything, settings, whole};
+use super::{everything, operations, settings};
+use crate::client::Client;
+use crate::transport::Framework;
 
-fn server() -> Server {
-    Server::new(whole(settings()), everything())
+fn server() -> Client {
+    Client::whole(Framework::Axum, settings(), everything())
 }
 
 fn name_of(schema: &Value) -> &str {
@@ -76,9 +78,9 @@ fn round_trip(name: &str, value: &Value) -> Value {
 }
 
 /// Each schema of a request, and an example of it.
-fn requests(server: &Server) -> Vec<(&Value, &Value)> {
+fn requests(server: &Client) -> Vec<(&Value, &Value)> {
     let mut found = Vec::new();
-    for (_, _, operation) in server.operations() {
+    for (_, _, operation) in operations(server.document.value()) {
         let content = &operation["requestBody"]["content"]["application/json"];
         let Some(examples) = content["examples"].as_object() else {
             continue;
@@ -140,7 +142,7 @@ fn the_schema_of_a_request_says_of_each_member_what_the_type_says() {
 fn examples_of_answers_are_what_the_types_write() {
     let server = server();
     let mut names = BTreeSet::new();
-    for (_, path, operation) in server.operations() {
+    for (_, path, operation) in operations(server.document.value()) {
         for (status, response) in operation["responses"].as_object().unwrap() {
             let response = server.document.resolved(response);
             let Some(content) = response["content"].as_object() else {

@@ -6,13 +6,16 @@ use admittance::config::LimitPolicy;
 use admittance::limit::Quota;
 use serde_json::{Value, json};
 
-use crate::openapi::server::{Server, everything, registration, settings, text, whole, whole_over};
+use super::{everything, operations, settings, text};
+use crate::client::{Client, registration};
+use crate::transport::{Framework, each_framework};
 
-#[tokio::test]
-async fn each_endpoint_that_is_said_to_have_a_limit_has_one() {
+each_framework!(each_endpoint_that_is_said_to_have_a_limit_has_one,);
+
+async fn each_endpoint_that_is_said_to_have_a_limit_has_one(framework: Framework) {
     let mut settings = settings();
     settings.limits = LimitPolicy::off();
-    let server = Server::new(whole(settings.clone()), everything());
+    let server = Client::whole(framework, settings.clone(), everything());
     let token = server.with_role("ada@example.org", "admin").await;
     let user = server.register("zoe@example.org").await;
 
@@ -26,8 +29,8 @@ async fn each_endpoint_that_is_said_to_have_a_limit_has_one() {
     settings.limits.mail_by_account = one;
     settings.limits.mail_by_address = one;
     settings.limits.export_by_account = one;
-    let bed = whole_over(server.bed.store.clone(), settings);
-    let limited = Server::new(bed, everything());
+    let store = server.bed.store.clone();
+    let limited = Client::whole_over(framework, store, settings, everything());
     let login = json!({ "email": "ada@example.org", "password": "x" });
     let email = json!({ "email": "zoe@example.org" });
     let refresh = json!({ "refresh_token": user["refresh_token"] });
@@ -55,7 +58,7 @@ async fn each_endpoint_that_is_said_to_have_a_limit_has_one() {
         .ask("GET /account/export", &token, Value::Null, "200")
         .await;
 
-    for (method, path, operation) in limited.operations() {
+    for (method, path, operation) in operations(limited.document.value()) {
         let is_limited = operation["responses"].get("429").is_some();
         let path = path.replace("{id}", &text(&user, "user_id"));
         let path = path.replace("{session_id}", "0123456789abcdef01234567");

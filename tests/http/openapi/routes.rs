@@ -3,16 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use admittance::config::RegistrationMode;
-use admittance::http::{AuthApi, HttpConfig, ProblemCode};
-use axum::http::Request;
-use bytes::Bytes;
+use admittance::http::{HttpConfig, ProblemCode};
 use serde_json::{Value, json};
 
-use crate::openapi::server::{Api, Server, everything, operations, settings, text, whole};
+use super::{everything, operations, settings, text};
+use crate::client::{Api, Client};
+use crate::request::get;
+use crate::transport::{Framework, each_framework};
 use support::bed::{Bed, config};
 
+each_framework!(the_document_is_served_when_the_settings_say_so_and_only_then,);
+
+fn client(http: HttpConfig) -> Client {
+    Client::whole(Framework::Axum, settings(), http)
+}
+
 fn api(http: HttpConfig) -> Api {
-    AuthApi::with_config(whole(settings()).auth, http).unwrap()
+    client(http).api
 }
 
 #[test]
@@ -128,35 +135,29 @@ fn no_name_of_rust_and_no_dangling_reference_is_in_the_document() {
     assert_eq!(found, there);
 }
 
-#[tokio::test]
-async fn the_document_is_served_when_the_settings_say_so_and_only_then() {
-    let ask = async |api: &Api| {
-        let request = Request::get("/openapi.json").body(Bytes::new()).unwrap();
-        let answer = api.handle(request, None).await;
-        let body: Value = serde_json::from_slice(answer.body()).unwrap();
-        (answer.status().as_u16(), body)
-    };
-    let (off, on) = (api(HttpConfig::default()), api(everything()));
-    assert_eq!(ask(&off).await.0, 404);
-    let (status, document) = ask(&on).await;
-    assert_eq!((status, &document), (200, &on.openapi()));
-    assert_eq!(document["openapi"], "3.1.0");
-    assert_eq!(document["info"]["title"], "Accounts of Exam simulator");
-    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+async fn the_document_is_served_when_the_settings_say_so_and_only_then(framework: Framework) {
+    let off = Client::whole(framework, settings(), HttpConfig::default());
+    assert_eq!(off.send(get("/openapi.json")).await.status, 404);
+    let on = Client::whole(framework, settings(), everything());
+    let answer = on.send(get("/openapi.json")).await;
+    assert_eq!((answer.status, &answer.json), (200, &on.api.openapi()));
+    assert_eq!(answer.json["openapi"], "3.1.0");
+    assert_eq!(answer.json["info"]["title"], "Accounts of Exam simulator");
+    assert_eq!(answer.json["info"]["version"], env!("CARGO_PKG_VERSION"));
 }
 
 #[test]
 fn the_document_follows_the_settings() {
-    let statuses = |server: &Server, line: &str| {
+    let statuses = |server: &Client, line: &str| {
         let (method, path) = line.split_once(' ').unwrap();
         let operation = server.document.operation(&method.parse().unwrap(), path);
         let responses = operation.unwrap()["responses"].as_object().unwrap().clone();
         responses.keys().cloned().collect::<BTreeSet<_>>()
     };
-    let open = Server::new(whole(settings()), everything());
+    let open = client(everything());
     let mut settings = settings();
     settings.registration = RegistrationMode::VerifyFirst;
-    let closed = Server::new(whole(settings), everything());
+    let closed = Client::whole(Framework::Axum, settings, everything());
     for (server, there, absent) in [
         (&open, ["201", "409"], "202"),
         (&closed, ["202", "422"], "201"),
@@ -168,7 +169,7 @@ fn the_document_follows_the_settings() {
 
     let mut http = everything();
     http.cookies = None;
-    let bare = Server::new(Bed::with(config()), http);
+    let bare = Client::over(Framework::Axum, Bed::with(config()), http);
     for line in [
         "POST /password/forgot",
         "POST /email/resend",

@@ -1,13 +1,13 @@
 //! HTTP/1.1 as bytes: a connection that sends exactly what it is told and reads
 //! answers strictly (RFC 9112).
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use serde_json::Value;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::answer::{Answer, Wrong};
 
 /// Long enough for any machine: a test waits for it only when it fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,21 +17,6 @@ pub(crate) struct Connection {
     stream: TcpStream,
     come: Vec<u8>,
 }
-
-/// An answer.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) reason: String,
-    /// In the order in which they came, the names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-    /// The body, when it is JSON; else `null`.
-    pub(crate) json: Value,
-}
-
-/// Why what came is no answer.
-pub(crate) type Wrong = String;
 
 impl Connection {
     pub(crate) fn open(addr: &str) -> Self {
@@ -46,7 +31,7 @@ impl Connection {
     }
 
     /// Sends `bytes`. A server that does not want them any more may have closed
-    /// the connection, and its answer can be read all the same.
+    /// the connection, and its answer can still be read.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         match self.stream.write_all(bytes) {
             Ok(()) => {}
@@ -75,11 +60,8 @@ impl Connection {
             head.push(line);
         }
         let mut answer = read_head(&head)?;
-        self.read_body(&mut answer, method)?;
-        if answer.one("content-type")?.is_some_and(is_json) && !answer.body.is_empty() {
-            answer.json = serde_json::from_slice(&answer.body)
-                .map_err(|error| format!("the body is not the JSON it should be: {error}"))?;
-        }
+        let body = self.read_body(&answer, method)?;
+        answer.read(body)?;
         Ok(answer)
     }
 
@@ -97,29 +79,28 @@ impl Connection {
         self.come.is_empty() && matches!(self.more(), Ok(0))
     }
 
-    fn read_body(&mut self, answer: &mut Answer, method: &str) -> Result<(), Wrong> {
+    fn read_body(&mut self, answer: &Answer, method: &str) -> Result<Vec<u8>, Wrong> {
         let length = answer.one("content-length")?.map(str::to_owned);
         let coding = answer.one("transfer-encoding")?.map(str::to_owned);
         let is_interim = (100..200).contains(&answer.status);
         if is_interim || answer.status == 204 {
             // RFC 9110 §8.6, RFC 9112 §6.1
             return match (length, coding) {
-                (None, None) => Ok(()),
+                (None, None) => Ok(Vec::new()),
                 _ => Err(format!("a {} announces a body", answer.status)),
             };
         }
         if method == "HEAD" || answer.status == 304 {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        answer.body = match (length, coding.as_deref()) {
+        match (length, coding.as_deref()) {
             (Some(length), None) => {
                 let length = length.parse().map_err(|_| "no length".to_owned())?;
-                self.exactly(length)?
+                self.exactly(length)
             }
-            (None, Some("chunked")) => self.chunks()?,
-            other => return Err(format!("the body ends nowhere: {other:?}")),
-        };
-        Ok(())
+            (None, Some("chunked")) => self.chunks(),
+            other => Err(format!("the body ends nowhere: {other:?}")),
+        }
     }
 
     fn chunks(&mut self) -> Result<Vec<u8>, Wrong> {
@@ -196,68 +177,15 @@ fn read_head(lines: &[String]) -> Result<Answer, Wrong> {
     if status.len() != 3 {
         return Err(format!("no status: {status}"));
     }
-    let mut answer = Answer {
-        status: status.parse().map_err(|_| "no status")?,
-        reason: reason.to_owned(),
-        ..Answer::default()
-    };
+    let status = status.parse().map_err(|_| "no status")?;
+    let mut headers = HeaderMap::new();
     for field in fields {
         let (name, value) = field.split_once(':').ok_or("a header without colon")?;
-        let is_token =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if name.is_empty() || !name.bytes().all(is_token) {
-            return Err(format!("no name of a header: {name:?}"));
-        }
         let value = value.trim_matches([' ', '\t']);
-        answer
-            .headers
-            .push((name.to_ascii_lowercase(), value.to_owned()));
+        // Names are tokens (RFC 9110 §5.1).
+        let name = HeaderName::try_from(name).map_err(|_| format!("no name: {name:?}"))?;
+        let value = HeaderValue::try_from(value).map_err(|_| format!("no value: {value:?}"))?;
+        headers.append(name, value);
     }
-    Ok(answer)
-}
-
-fn is_json(content_type: &str) -> bool {
-    matches!(
-        content_type,
-        "application/json" | "application/problem+json"
-    )
-}
-
-impl Answer {
-    /// The value of a header that may be there once.
-    pub(crate) fn one(&self, name: &str) -> Result<Option<&str>, Wrong> {
-        let mut values = self.all(name);
-        match (values.next(), values.next()) {
-            (value, None) => Ok(value),
-            _ => Err(format!("{name} is there twice")),
-        }
-    }
-
-    /// The values of a header.
-    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        let headers = self.headers.iter().filter(move |(given, _)| given == name);
-        headers.map(|(_, value)| value.as_str())
-    }
-
-    /// The value of a header; of one that is there more than once, all of them.
-    pub(crate) fn header(&self, name: &str) -> String {
-        self.all(name).collect::<Vec<_>>().join(" & ")
-    }
-
-    /// Everything but what is new in every answer, for comparing two of them.
-    pub(crate) fn essence(&self) -> (u16, BTreeMap<&str, &str>, &[u8]) {
-        let headers = self.headers.iter().filter(|(name, _)| name != "date");
-        let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
-        (self.status, headers.collect(), &self.body)
-    }
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} {}", self.status, self.reason)?;
-        for (name, value) in &self.headers {
-            writeln!(f, "{name}: {value}")?;
-        }
-        write!(f, "\n{}", String::from_utf8_lossy(&self.body))
-    }
+    Answer::new(status, reason, headers, Vec::new())
 }

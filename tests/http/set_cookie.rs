@@ -1,6 +1,6 @@
 //! The cookies that an answer sets.
 
-use crate::contract::wire::Answer;
+use crate::answer::Answer;
 
 /// A `Set-Cookie` (RFC 6265 §4.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

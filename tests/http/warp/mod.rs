@@ -1,6 +1,0 @@
-//! The warp filters.
-
-mod client;
-mod rejections;
-mod routes;
-mod users;
