@@ -131,9 +131,11 @@ impl App {
             }
         };
         let mut headers = parts.headers;
-        // As hyper does, where the framework did not.
-        let has_body = parts.status != 204 && (request.method != "HEAD" || !body.is_empty());
-        if has_body && !headers.contains_key(CONTENT_LENGTH) {
+        // What hyper makes of it: an answer without content has no length (RFC 9110
+        // §8.6), and every other one has.
+        if parts.status == 204 {
+            headers.remove(CONTENT_LENGTH);
+        } else if !headers.contains_key(CONTENT_LENGTH) {
             headers.insert(CONTENT_LENGTH, body.len().into());
         }
         let reason = parts.status.canonical_reason().unwrap_or_default();
