@@ -1,6 +1,6 @@
 //! The OpenAPI document as a judge of answers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +10,9 @@ use admittance::store::Store;
 use axum::http::{HeaderMap, Method};
 use jsonschema::Validator;
 use serde_json::{Value, json};
+
+/// The name of an operation, and a status or the code of a problem.
+pub type Outcome = (String, String);
 
 /// The document of an API, in which no answer may have a member that is not
 /// described, although the document itself lets later versions add some.
@@ -162,6 +165,44 @@ impl Document {
             }
         }
         complaint
+    }
+
+    /// The name of the operation that was asked for, and what came of it: the status,
+    /// or the code of a problem.
+    pub fn outcome(
+        &self,
+        method: &Method,
+        path: &str,
+        (status, code): (u16, &str),
+    ) -> Option<Outcome> {
+        let name = &self.operation(method, path)?["operationId"];
+        let outcome = match status {
+            400.. => code.to_owned(),
+            _ => status.to_string(),
+        };
+        Some((name.as_str().unwrap().to_owned(), outcome))
+    }
+
+    /// All that may come of each operation.
+    pub fn outcomes(&self) -> BTreeSet<Outcome> {
+        let paths = self.value["paths"].as_object().unwrap().values();
+        let operations = paths.flat_map(|methods| methods.as_object().unwrap().values());
+        let mut found = BTreeSet::new();
+        for operation in operations {
+            let name = operation["operationId"].as_str().unwrap();
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                let response = self.resolved(response);
+                let schema = &response["content"]["application/problem+json"]["schema"]["allOf"][1];
+                match schema["properties"]["code"]["enum"].as_array() {
+                    None => drop(found.insert((name.to_owned(), status.clone()))),
+                    Some(codes) => {
+                        let codes = codes.iter().map(|code| code.as_str().unwrap());
+                        found.extend(codes.map(|code| (name.to_owned(), code.to_owned())));
+                    }
+                }
+            }
+        }
+        found
     }
 
     pub fn value(&self) -> &Value {

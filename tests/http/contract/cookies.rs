@@ -4,10 +4,12 @@ use serde_json::json;
 
 use super::client::{Client, PASSWORD, credentials, registration};
 use super::cors::LISTED_ORIGIN;
+use super::documented::{Access, ENDPOINTS};
 use super::scene::Place;
 use super::session::{Mode, Session};
 use crate::request::{Request, delete, get, post, put};
 
+const NO_ID: &str = "0123456789abcdef01234567";
 const CHALLENGE: &str = "Bearer error=\"invalid_token\"";
 
 /// Which headers a request that changes something may have (ASVS 3.5.1).
@@ -107,6 +109,7 @@ fn every_page(client: &Client<'_>, session: &Session, own: &[&str]) {
             }
         }
     }
+    every_endpoint(client, session);
     // Two of them say nothing.
     for (name, value) in [
         ("Sec-Fetch-Site", "same-origin"),
@@ -121,6 +124,30 @@ fn every_page(client: &Client<'_>, session: &Session, own: &[&str]) {
     }
     client.is_live(session);
     client.send(session.refresh()).opens_a_session(200);
+}
+
+/// A page of another site gets nothing changed, and no session, by any endpoint.
+fn every_endpoint(client: &Client<'_>, session: &Session) {
+    for endpoint in ENDPOINTS {
+        let request = Request::new(endpoint.method, &endpoint.path_of(NO_ID))
+            .header("Sec-Fetch-Site", "cross-site");
+        let request = match endpoint.body {
+            "" => request,
+            body => request.text("application/json", body),
+        };
+        let request = match (endpoint.access, endpoint.path) {
+            (Access::Anybody, "/register" | "/login" | "/email/verify") => {
+                request.header("Admittance-Session", "cookie")
+            }
+            (Access::Anybody, _) => continue,
+            (Access::Administrator, _) if client.desk.is_https => continue,
+            _ => request.header("Cookie", session.cookies()),
+        };
+        // An export is kept in the audit log.
+        if endpoint.method != "GET" || endpoint.path == "/account/export" {
+            client.send(request).problem(403, "forbidden");
+        }
+    }
 }
 
 /// What is read of a request's cookies.

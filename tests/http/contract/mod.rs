@@ -139,6 +139,10 @@ fn outcome(combination: Combination) -> Outcome {
     scene.try_out(&tasks);
     let last: Vec<_> = LAST.iter().chain(last_over_tcp).map(plain).collect();
     scene.try_out(&last);
+    for (operation, outcome) in scene.unanswered() {
+        let failure = format!("{operation}: {outcome} is documented, and never answered");
+        scene.recorder.fail(&failure);
+    }
     let summary = scene.recorder.summary();
     // Not by `println!`, of which nothing is seen when a test passes.
     let mut out = std::io::stdout();

@@ -1,5 +1,6 @@
 //! The servers of one combination of a framework and a store.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +14,7 @@ use super::slow;
 use crate::request::{get, post};
 use crate::transport::{Framework, Transport};
 use crate::wire::Connection;
+use support::document::Outcome;
 use support::example::Example;
 use support::mongo;
 
@@ -20,6 +22,16 @@ use support::mongo;
 pub(crate) const ADMIN: &str = "admin@example.org";
 /// Topics that are under way at the same time, for each combination.
 const WORKERS: usize = 4;
+
+/// What the topics do not provoke of each operation: failures within, and what has
+/// tests of its own.
+const ELSEWHERE: [&str; 5] = [
+    "internal",
+    "overloaded",
+    "unavailable",
+    "rate_limited",
+    "request_timeout",
+];
 
 /// A combination of a framework, and of a store and the way to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +137,18 @@ impl Scene {
             server.appoint(ADMIN);
         }
         scene
+    }
+
+    /// What is documented and was never answered.
+    pub(crate) fn unanswered(&self) -> BTreeSet<Outcome> {
+        let servers = [&self.main, &self.limited, &self.verify_first];
+        let (documented, seen): (Vec<_>, Vec<_>) =
+            servers.map(Server::outcomes).into_iter().unzip();
+        let seen: BTreeSet<_> = seen.into_iter().flatten().collect();
+        let documented = documented.into_iter().flatten();
+        documented
+            .filter(|one| !seen.contains(one) && !ELSEWHERE.contains(&one.1.as_str()))
+            .collect()
     }
 
     pub(crate) fn place<'s>(&'s self, topic: &'s str, mode: Mode) -> Place<'s> {

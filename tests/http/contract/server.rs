@@ -1,7 +1,8 @@
 //! The servers of the contract suite: the examples over TCP, or the same settings in
 //! this process.
 
-use std::sync::{Arc, LazyLock};
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use admittance::audit::AuditPolicy;
 use admittance::authz::{Permission, Role, RolePolicy};
@@ -22,7 +23,7 @@ use crate::request::Request;
 use crate::transport::{Framework, Transport};
 use crate::wire::Connection;
 use support::bed;
-use support::document::Document;
+use support::document::{Document, Outcome};
 use support::example::Example;
 use support::mails::{Mails, Printed};
 
@@ -46,6 +47,8 @@ pub(crate) struct Server {
     mails: Mails,
     document: Document,
     rules: Rules,
+    /// What came of the operations so far.
+    seen: Mutex<BTreeSet<Outcome>>,
     kind: Kind,
 }
 
@@ -136,6 +139,7 @@ impl Server {
             mails,
             document: Document::of(&api),
             rules,
+            seen: Mutex::default(),
             kind: Kind::Service(Box::new(service)),
         }
     }
@@ -151,6 +155,7 @@ impl Server {
             mails: example.mails().clone(),
             document: Document::new(document),
             rules: Rules::of(http).over_tcp(),
+            seen: Mutex::default(),
             kind: Kind::Process { _example: example },
         }
     }
@@ -164,8 +169,15 @@ impl Server {
         let method: Method = request.method.parse().unwrap();
         let (status, headers) = (answer.status, &answer.headers);
         let path = request.path();
+        let outcome = self.document.outcome(&method, path, answer.code());
+        self.seen.lock().unwrap().extend(outcome);
         self.document
             .complaint(&method, path, status, headers, &answer.json)
+    }
+
+    /// All that is documented, and what of it was answered so far.
+    pub(crate) fn outcomes(&self) -> (BTreeSet<Outcome>, BTreeSet<Outcome>) {
+        (self.document.outcomes(), self.seen.lock().unwrap().clone())
     }
 
     /// Makes `email` an administrator, which an example does by itself.
