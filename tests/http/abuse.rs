@@ -169,7 +169,7 @@ async fn ghsa_47_a_body_over_the_cap_is_not_read(framework: Framework) {
     assert_eq!(answer.code(), (413, "payload_too_large"));
 }
 
-/// The answer to a login whose body comes in pieces, with no length told.
+/// Sends a login whose body comes in pieces, without a declared length.
 async fn in_pieces(
     client: &Client,
     pieces: impl Stream<Item = io::Result<Bytes>> + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! Answers, whichever way they came.
+//! Answers, from an application in this process or over TCP.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -13,7 +13,7 @@ use support::bed::{PASSWORD, config};
 
 /// The origin of the API.
 pub(crate) const OWN: &str = "https://exam.example";
-/// A page of another one that may use it.
+/// Another origin, whose pages may use it.
 pub(crate) const LISTED: &str = "https://app.exam.example";
 pub(crate) const TOKEN: &str = "__Host-admittance_token";
 pub(crate) const REFRESH: &str = "__Host-admittance_refresh";
@@ -79,8 +79,8 @@ impl Browser {
         answer
     }
 
-    /// The cookies of somebody else who registers and confirms the address, in
-    /// another browser.
+    /// The cookies of another user, who registers and confirms the address in another
+    /// browser.
     pub(crate) async fn another(&mut self, email: &str) -> Vec<(String, String)> {
         let own = std::mem::take(&mut self.jar);
         self.ask("POST /register", registration(email)).await;

@@ -19,7 +19,7 @@ each_framework!(
     asvs_3_3_5_no_cookie_is_longer_than_browsers_keep,
     the_setting_for_localhost_has_other_names_and_no_secure,
     a_script_never_sees_a_token,
-    whoever_does_not_ask_for_cookies_gets_none,
+    a_client_that_does_not_ask_for_cookies_gets_none,
     where_cookies_are_off_none_is_set_or_looked_at,
     only_the_word_cookie_asks_for_cookies,
     ghsa_31_a_planted_cookie_is_not_taken_for_the_browsers_own,
@@ -27,8 +27,8 @@ each_framework!(
     cookies_of_others_do_no_harm,
     a_refresh_token_in_a_body_gets_a_body,
     asvs_7_4_1_logout_ends_a_session_of_which_the_refresh_token_is_left,
-    asvs_7_4_1_logout_takes_the_cookies_away_also_when_they_are_good_for_nothing,
-    a_link_is_good_although_the_session_in_the_browser_is_not,
+    asvs_7_4_1_logout_removes_the_cookies_also_when_they_are_invalid,
+    a_link_works_although_the_session_in_the_browser_has_expired,
     asvs_14_3_1_logout_forgets_what_the_browser_keeps,
     an_expired_access_token_is_renewed_without_a_script_that_sees_it,
     a_login_that_is_not_to_be_remembered_ends_with_the_browser,
@@ -87,9 +87,8 @@ async fn asvs_3_3_5_no_cookie_is_longer_than_browsers_keep(framework: Framework)
     let cookies = set_cookies(&register_for("x").await);
     assert!(cookies.iter().all(|cookie| cookie.bytes <= 4096));
 
-    // The longest token that there is fits no cookie, with a long name. That is an
-    // error, not a cookie that a browser drops. Each of these takes six bytes of
-    // JSON.
+    // With a long name, the longest token fits no cookie. That is an error, not a
+    // cookie that a browser drops. Each of these characters takes six bytes of JSON.
     let room = (4096 - cookies[0].value.len()) * 3 / 4;
     let answer = register_for(&"\u{1}".repeat(room / 6 - 4)).await;
     assert_eq!(answer.code(), (500, "internal"));
@@ -170,7 +169,7 @@ async fn a_script_never_sees_a_token(framework: Framework) {
     }
 }
 
-async fn whoever_does_not_ask_for_cookies_gets_none(framework: Framework) {
+async fn a_client_that_does_not_ask_for_cookies_gets_none(framework: Framework) {
     let client = Client::mailing_at(framework, config(), with_cookies());
     let answer = client.post("/register", registration(ANN)).await;
     assert!(set_cookies(&answer).is_empty());
@@ -189,8 +188,8 @@ async fn whoever_does_not_ask_for_cookies_gets_none(framework: Framework) {
     assert_eq!(left.status, 200);
     assert!(set_cookies(&left).is_empty());
     assert_eq!(left.header("clear-site-data"), "");
-    // Neither a body nor a cookie is nobody who is logged in; a body that is
-    // declared and empty is a mistake.
+    // Without a body and a cookie nobody is logged in; a declared but empty body is
+    // malformed.
     let nobody = client.send(Request::new("POST", "/refresh"));
     assert_eq!(nobody.await.code(), (401, "invalid_token"));
     let empty = Request::new("POST", "/refresh").text("application/json", "");
@@ -240,8 +239,8 @@ async fn ghsa_31_a_planted_cookie_is_not_taken_for_the_browsers_own(framework: F
     }
 }
 
-/// A browser sees no prefix in a name that begins with a space of another kind,
-/// and keeps such a cookie for a neighbour that sets it.
+/// A browser does not recognise the prefix after an unusual space, and accepts such a
+/// cookie from a neighbouring host.
 async fn ghsa_31_a_name_that_is_not_quite_ours_is_somebody_elses(framework: Framework) {
     let mut browser = Browser::new(framework);
     browser.register(ANN).await;
@@ -302,10 +301,10 @@ async fn a_refresh_token_in_a_body_gets_a_body(framework: Framework) {
     assert_eq!(text(&profile.json, "email"), ANN);
 }
 
-/// The access token's cookie goes after fifteen minutes, and who then says "log
-/// out" means it.
+/// The access token's cookie expires after fifteen minutes, and a later logout must
+/// still end the session.
 async fn asvs_7_4_1_logout_ends_a_session_of_which_the_refresh_token_is_left(framework: Framework) {
-    // Also by one that has been replaced: the session is the same.
+    // Also by a replaced refresh token: the session is the same.
     for is_replaced in [false, true] {
         let mut browser = Browser::new(framework);
         browser.register(ANN).await;
@@ -318,13 +317,13 @@ async fn asvs_7_4_1_logout_ends_a_session_of_which_the_refresh_token_is_left(fra
         }
         browser.jar.retain(|(name, _)| name == REFRESH);
 
-        // Not for a page of somebody else's.
+        // Not for a page of another site.
         let request = browser.request("POST /logout", None).without("Origin");
         let request = request.with("Sec-Fetch-Site", "cross-site");
         let answer = browser.client.send(request).await;
         assert_eq!(answer.code(), (403, "forbidden"));
         assert!(set_cookies(&answer).is_empty());
-        // Nor beside a token in the header, which goes before cookies.
+        // Nor beside a token in the header, which takes precedence over cookies.
         let request = browser.request("POST /logout", None).bearer("x");
         let answer = browser.client.send(request).await;
         assert_eq!(answer.code(), (401, "invalid_token"));
@@ -344,11 +343,9 @@ async fn asvs_7_4_1_logout_ends_a_session_of_which_the_refresh_token_is_left(fra
     }
 }
 
-/// Whoever logs out is rid of the cookies, whatever is in them: else a dead one
-/// would be sent along for ever.
-async fn asvs_7_4_1_logout_takes_the_cookies_away_also_when_they_are_good_for_nothing(
-    framework: Framework,
-) {
+/// A logout removes the cookies whatever they hold: otherwise the browser would send a
+/// dead one forever.
+async fn asvs_7_4_1_logout_removes_the_cookies_also_when_they_are_invalid(framework: Framework) {
     let mut browser = Browser::new(framework);
     browser.register(ANN).await;
     browser.client.bed.clock.advance(Duration::from_secs(901));
@@ -370,7 +367,7 @@ async fn asvs_7_4_1_logout_takes_the_cookies_away_also_when_they_are_good_for_no
     ];
     for jar in jars {
         browser.jar = jar.clone();
-        // Not for a page of somebody else's.
+        // Not for a page of another site.
         let request = browser.request("POST /logout", None).without("Origin");
         let request = request.with("Sec-Fetch-Site", "cross-site");
         let answer = browser.client.send(request).await;
@@ -382,7 +379,7 @@ async fn asvs_7_4_1_logout_takes_the_cookies_away_also_when_they_are_good_for_no
         assert!(browser.jar.is_empty(), "{jar:?}");
         assert_eq!(answer.header("clear-site-data"), "\"cache\", \"storage\"");
     }
-    // No text at all.
+    // Values that are not text.
     for name in [TOKEN, REFRESH] {
         let bytes = [name.as_bytes(), b"=\xff"].concat();
         let request = browser.request("POST /logout", None);
@@ -391,7 +388,7 @@ async fn asvs_7_4_1_logout_takes_the_cookies_away_also_when_they_are_good_for_no
         assert_eq!(answer.code(), (401, "invalid_token"), "{name}");
         assert_eq!(set_cookies(&answer).len(), 2, "{name}");
     }
-    // Nobody is logged out of what is not there.
+    // Without cookies there is nothing to remove.
     let answer = browser.ask("POST /logout", None).await;
     assert_eq!(answer.code(), (401, "invalid_token"));
     assert!(set_cookies(&answer).is_empty());
@@ -399,7 +396,7 @@ async fn asvs_7_4_1_logout_takes_the_cookies_away_also_when_they_are_good_for_no
     assert_eq!(browser.ask("POST /refresh", None).await.status, 200);
 }
 
-async fn a_link_is_good_although_the_session_in_the_browser_is_not(framework: Framework) {
+async fn a_link_works_although_the_session_in_the_browser_has_expired(framework: Framework) {
     let mut browser = Browser::new(framework);
     browser.register(ANN).await;
     let link = browser.client.bed.mailed(MailKind::VerifyEmail).await;
@@ -408,7 +405,7 @@ async fn a_link_is_good_although_the_session_in_the_browser_is_not(framework: Fr
     let request = browser.request("POST /email/verify", Some(&proof));
     let refused = browser.client.send(request.bearer("x")).await;
     assert_eq!(refused.code(), (401, "invalid_token"));
-    // Who asks for no cookies is told that the session is over.
+    // A client that does not ask for cookies learns that the session has expired.
     let request = browser.request("POST /email/verify", Some(&proof));
     let request = request.without("Admittance-Session");
     let refused = browser.client.send(request).await;
@@ -453,7 +450,7 @@ async fn asvs_14_3_1_logout_forgets_what_the_browser_keeps(framework: Framework)
             browser.ask("DELETE /account", proof).await;
         }
     }
-    // So does ending the own session among all.
+    // So does ending the current session by its id.
     browser.register(ANN).await;
     let sessions = browser.ask("GET /sessions", None).await;
     let id = text(&sessions.json["sessions"][0], "session_id").to_owned();
@@ -477,8 +474,8 @@ async fn an_expired_access_token_is_renewed_without_a_script_that_sees_it(framew
     );
     assert_eq!(browser.ask("POST /refresh", None).await.status, 200);
     assert_eq!(browser.ask("GET /profile", None).await.status, 200);
-    // Once the session itself has ended, that is a refusal, which takes nothing
-    // away either: by now the browser may have the cookies of a newer one.
+    // After the session itself has expired, the refusal removes no cookies either: by
+    // now the browser may hold those of a newer session.
     browser
         .client
         .bed
@@ -490,7 +487,7 @@ async fn an_expired_access_token_is_renewed_without_a_script_that_sees_it(framew
         assert!(set_cookies(&refused).is_empty(), "{line}");
         assert_eq!(refused.header("clear-site-data"), "", "{line}");
     }
-    // Whoever logs out wants to be rid of them.
+    // A logout removes them.
     let left = browser.ask("POST /logout", None).await;
     assert_eq!(left.code(), (401, "invalid_token"));
     assert_eq!(left.header("clear-site-data"), "\"cache\", \"storage\"");

@@ -62,7 +62,7 @@ async fn a_listed_page_may_send_and_read(framework: Framework) {
     ] {
         assert_eq!(asked.header(name), value, "{name}");
     }
-    // Refusals can be read as well as answers, whoever gives them.
+    // Refusals can be read too, whichever layer gives them.
     let large = json!({"email": "x".repeat(2000)}).to_string();
     for (line, body, status) in [
         ("GET /.well-known/jwks.json", "", 200),

@@ -136,7 +136,7 @@ async fn asvs_3_5_1_a_foreign_page_changes_nothing_with_the_cookies(framework: F
             let request = browser.request(line, body.as_ref());
             browser.client.send(from(source, request)).await
         };
-        // Reading is the same from everywhere: no script of theirs gets to see it.
+        // Reading is allowed from everywhere: their scripts do not see the answer.
         assert_eq!(send("GET /profile", None).await.status, 200, "{name}");
         let login = json!({"email": ANN, "password": PASSWORD});
         let lines = [
@@ -189,7 +189,7 @@ async fn asvs_3_5_1_it_holds_for_the_applications_own_routes(framework: Framewor
             };
             assert_eq!(status(&line, &foreign, None).await, wanted, "{line}");
         }
-        // What opens a WebSocket is a GET, whose answer any page may read.
+        // A WebSocket opens with a GET, and every page may read what comes over it.
         for upgrade in ["websocket", "WebSocket", "h2c, websocket"] {
             let line = format!("GET {path}");
             for (source, wanted) in [(&own, 200), (&foreign, 403)] {
@@ -200,8 +200,8 @@ async fn asvs_3_5_1_it_holds_for_the_applications_own_routes(framework: Framewor
     }
 }
 
-/// HTTP/2 names the host beside the headers (RFC 9113 §8.3.1). So does what opens
-/// a WebSocket there, for which browsers send no `Sec-Fetch-Site`.
+/// HTTP/2 names the host outside the headers (RFC 9113 §8.3.1). So does the CONNECT that
+/// opens a WebSocket there, for which browsers send no `Sec-Fetch-Site`.
 async fn asvs_3_5_1_the_host_of_http_2_is_the_host(framework: Framework) {
     let mut browser = Browser::new(framework);
     browser.register(ANN).await;
@@ -227,7 +227,7 @@ async fn asvs_3_5_1_the_host_of_http_2_is_the_host(framework: Framework) {
             assert_eq!(status, wanted, "{line} from {origin}");
         }
     }
-    // A header that names it goes before.
+    // A `Host` header takes precedence.
     let source = [("origin", OWN), ("host", "blog.exam.example")];
     let refused = status("POST https://exam.example/hello", &source).await;
     assert_eq!(refused, 403);
@@ -236,8 +236,8 @@ async fn asvs_3_5_1_the_host_of_http_2_is_the_host(framework: Framework) {
     assert_eq!(accepted, 200);
 }
 
-/// A browser sends a dead cookie by itself, for as long as it has it. What is for
-/// everybody is for that browser, too.
+/// A browser sends a dead cookie as long as it has it. What is open to everybody must be
+/// open to that browser too.
 async fn an_optional_user_with_a_dead_cookie_is_nobody_where_nothing_changes(framework: Framework) {
     let mut browser = Browser::new(framework);
     browser.register(ANN).await;
@@ -251,7 +251,7 @@ async fn an_optional_user_with_a_dead_cookie_is_nobody_where_nothing_changes(fra
         assert!(method != "GET" || answer.json == json!({ "hello": null }));
     }
     for request in [
-        // Who opens a WebSocket wants to do something.
+        // A WebSocket may change something.
         browser
             .request("GET /perhaps", None)
             .header("Upgrade", "websocket"),
@@ -264,8 +264,8 @@ async fn an_optional_user_with_a_dead_cookie_is_nobody_where_nothing_changes(fra
     }
 }
 
-/// The browser of an administrator of a server with an audit log, and the
-/// administrator's id.
+/// A browser in which an administrator of a server with an audit log is logged in, and
+/// the administrator's id.
 async fn administrator(framework: Framework) -> (Browser, String) {
     let mut http = with_cookies();
     http.admin = true;
@@ -277,7 +277,8 @@ async fn administrator(framework: Framework) -> (Browser, String) {
     (browser, text(&registered, "user_id").to_owned())
 }
 
-/// The audit log holds so many events of each user, and says who looked at whom.
+/// The audit log holds a limited number of events per user, and records who looked at
+/// whom.
 async fn asvs_3_5_1_no_foreign_page_leaves_a_trace_in_the_audit_log(framework: Framework) {
     let paths = [
         "/account/export",
@@ -291,7 +292,7 @@ async fn asvs_3_5_1_no_foreign_page_leaves_a_trace_in_the_audit_log(framework: F
             let line = format!("GET {}", path.replace("{}", &ann));
             let request = from(source, browser.request(&line, None));
             let answer = browser.client.send(request).await;
-            // Where no header says anything, no browser with pages of others does.
+            // Every browser that shows pages of others sends one of the headers.
             if is_own || name == "nobody says" {
                 assert_eq!(answer.status, 200, "{name}: {line}: {answer:?}");
             } else {
@@ -314,7 +315,7 @@ async fn the_authorization_header_goes_before_cookies(framework: Framework) {
     let mut browser = Browser::new(framework);
     browser.register(ANN).await;
     let lee = browser.client.register("lee@example.org").await;
-    // It is no cookie, so where it comes from does not matter.
+    // It is no cookie, so the origin does not matter.
     let request = browser.request("GET /profile", None);
     let request = from(&[("sec-fetch-site", "cross-site")], request);
     let request = request.bearer(text(&lee, "token"));

@@ -49,7 +49,7 @@ const KEPT: [(&str, &str); 17] = [
     ("[1.5,{\"b\":-2.25}]", "[1.5,{\"b\":-2.25}]"),
 ];
 
-/// What is sent, and what it is refused as.
+/// What is sent, and the status of the refusal.
 const REFUSED: [(&str, u16); 8] = [
     ("9223372036854775808", 422),
     ("18446744073709551615", 422),

@@ -62,12 +62,12 @@ async fn asvs_7_2_4_it_ends_it_also_when_only_the_refresh_token_is_left(framewor
     assert_eq!(sessions.json["sessions"].as_array().unwrap().len(), 1);
     browser.jar = before;
     assert_eq!(browser.ask("POST /refresh", None).await.status, 401);
-    // A refresh token that is none is as good as nothing.
+    // A malformed refresh token counts as none.
     browser.jar = vec![(REFRESH.to_owned(), "x".to_owned())];
     assert_eq!(browser.ask("POST /login", login).await.status, 200);
 }
 
-/// Whatever opens a session into the cookies takes the place of what was there.
+/// Every session that opens in the cookies replaces the one that was there.
 async fn asvs_7_2_4_so_does_a_link_that_opens_a_session(framework: Framework) {
     for (mode, kind) in [
         (RegistrationMode::OpenSession, MailKind::VerifyEmail),
@@ -97,7 +97,7 @@ async fn asvs_7_2_4_so_does_a_link_that_opens_a_session(framework: Framework) {
     }
 }
 
-/// The session that is replaced makes the room: the other devices stay.
+/// The replaced session makes room, so the sessions of other devices remain.
 async fn asvs_7_1_2_a_login_at_the_limit_ends_the_session_it_replaces_and_no_other(
     framework: Framework,
 ) {
@@ -171,7 +171,7 @@ async fn asvs_7_2_4_either_cookie_says_which_session_it_is(framework: Framework)
     }
 }
 
-/// Who asks for tokens overwrites no cookies.
+/// A client that asks for tokens overwrites no cookies.
 async fn a_login_that_asks_for_tokens_takes_nobodys_place(framework: Framework) {
     let mut browser = Browser::new(framework);
     browser.register(ANN).await;
@@ -185,8 +185,7 @@ async fn a_login_that_asks_for_tokens_takes_nobodys_place(framework: Framework) 
     assert_eq!(sessions.json["sessions"].as_array().unwrap().len(), 2);
 }
 
-/// Cookies that a browser would not keep are an error, and no reason to lose those
-/// that it has.
+/// Cookies too long for a browser are an error, and the browser keeps those that it has.
 async fn a_login_that_cannot_be_kept_ends_nothing(framework: Framework) {
     let named = |name: &str| {
         let mut http = with_cookies();
@@ -214,10 +213,10 @@ async fn a_login_that_cannot_be_kept_ends_nothing(framework: Framework) {
     assert_eq!(refused.code(), (500, "internal"));
     assert_eq!(browser.jar, kept);
     assert_eq!(browser.ask("GET /profile", None).await.status, 200);
-    // Nor does it open one that nobody would have.
+    // Nor does it open a session that no client would hold.
     let sessions = browser.ask("GET /sessions", None).await;
     assert_eq!(sessions.json["sessions"].as_array().unwrap().len(), 1);
-    // A session that there is already is not renewed into nothing either.
+    // Nor is an existing session renewed with cookies that would be dropped.
     let refused = browser.ask("POST /refresh", None).await;
     assert_eq!(refused.code(), (500, "internal"));
     assert_eq!(browser.jar, kept);

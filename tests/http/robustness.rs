@@ -29,7 +29,7 @@ each_framework!(
     an_operation_that_waits_for_a_hash_is_abandoned_when_its_client_disconnects,
     asvs_16_5_1_a_failing_store_is_answered_with_a_generic_text,
     asvs_16_5_4_a_panic_in_the_store_is_answered_and_the_server_goes_on,
-    asvs_16_5_3_while_the_store_is_down_no_cookie_is_lost_or_counts_as_nobodys,
+    asvs_16_5_3_while_the_store_is_down_no_cookie_is_lost_or_ignored,
 );
 
 /// Waits for the event that follows the first `earlier` events, and returns its
@@ -48,7 +48,7 @@ async fn next_event<S>(bed: &Bed<S>, earlier: usize) -> (Operation, Option<Error
         .unwrap()
 }
 
-/// A hook that waits for the test.
+/// A hook that waits until the test lets it go on.
 #[derive(Clone, Default)]
 struct Waiting {
     entered: Arc<Notify>,
@@ -147,10 +147,8 @@ async fn asvs_16_5_4_a_panic_in_the_store_is_answered_and_the_server_goes_on(fra
     assert_eq!(answer.code(), (422, "validation_failed"));
 }
 
-/// A store that cannot say whether a session lives does not mean that it does not.
-async fn asvs_16_5_3_while_the_store_is_down_no_cookie_is_lost_or_counts_as_nobodys(
-    framework: Framework,
-) {
+/// A store that cannot tell whether a session is live does not make it a dead one.
+async fn asvs_16_5_3_while_the_store_is_down_no_cookie_is_lost_or_ignored(framework: Framework) {
     let unavailable = || StoreError::Unavailable("down".into());
     let mut store = MockStore::new();
     store
@@ -179,7 +177,7 @@ async fn asvs_16_5_3_while_the_store_is_down_no_cookie_is_lost_or_counts_as_nobo
     browser.jar = both;
     let answer = down.send(browser.request("GET /perhaps", None)).await;
     assert_eq!(answer.code(), (500, "internal"));
-    // Nor is a link used in nobody's name.
+    // Nor is a link used as if the client were not logged in.
     let link = browser.client.bed.mailed(MailKind::VerifyEmail).await;
     let proof = json!({"token": link.expose_secret(), "password": PASSWORD});
     let request = browser.request("POST /email/verify", Some(&proof));

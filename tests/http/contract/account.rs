@@ -1,4 +1,4 @@
-//! All there is of an account: its events, a copy of it, its end.
+//! `GET /account/events`, `GET /account/export`, `DELETE /account`.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ const EVENT: [&str; 12] = [
 pub(crate) fn events(place: &Place<'_>) {
     let client = place.client();
     let ann = client.register("ann");
-    // Events are kept in the background, each after the other.
+    // Events are written in the background, one after the other.
     let all = || get("/account/events").by(&ann.session);
     let are_kept =
         |count: usize| client.until(all, move |reply| reply.list("/events").len() == count);
@@ -66,7 +66,7 @@ pub(crate) fn events(place: &Place<'_>) {
     shown
         .form("/events/0/session_id", "id")
         .at("/events/1/session_id", &Value::Null);
-    // The registration and its mail, whichever was first.
+    // The registration and its mail, in either order.
     let operations = |reply: &super::reply::Reply<'_>| {
         let events = reply.list("/events");
         let of = |event: &Value| event.get("operation").cloned();
@@ -84,7 +84,7 @@ pub(crate) fn events(place: &Place<'_>) {
         || "the registration and its mail are there".to_owned(),
     );
 
-    // Page by page; what is no way to ask for one is refused.
+    // Page by page; other queries are refused.
     let page = |query: &str| client.send(get(&format!("/account/events?{query}")).by(&ann.session));
     let first = page("limit=2");
     first.status(200).count("/events", 2);
@@ -122,7 +122,7 @@ pub(crate) fn export(place: &Place<'_>) {
     let preferences = json!({"preferences": {"level": "B2"}});
     let profile = client.send(crate::request::put("/profile", preferences).by(&ann.session));
     let all = || get("/account/export").by(&ann.session);
-    // Of an export an event is made, of asking for events none.
+    // An export makes an event, a list of events makes none.
     client.until(
         || get("/account/events").by(&ann.session),
         |reply| reply.list("/events").len() == 4,
@@ -164,7 +164,7 @@ pub(crate) fn export(place: &Place<'_>) {
         .form("/links/0/expires_at", "time")
         .count("/events", 4)
         .members("/events/0", &EVENT);
-    // Nothing in it lets anybody in.
+    // It contains no credential.
     let link = client.verification(&ann.email);
     let text = export.answer().to_string();
     for secret in ["$argon2", "eyJ", "adr_", "adv_", &link] {

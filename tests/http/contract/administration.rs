@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{Client, OTHER_PASSWORD, PASSWORD, credentials};
+use super::documented::NO_ID;
 use super::scene::Place;
 use super::session::Session;
 use super::sessions::{self, SESSION};
@@ -20,9 +21,7 @@ const USER: [&str; 8] = [
     "user_id",
 ];
 
-const NO_ID: &str = "0123456789abcdef01234567";
-
-/// Every request there is under `/admin`, about the user `id`.
+/// One request to each endpoint under `/admin`, about the user `id`.
 fn requests(id: &str) -> Vec<Request> {
     let user = format!("/admin/users/{id}");
     vec![
@@ -45,7 +44,7 @@ pub(crate) fn administration(place: &Place<'_>) {
     let ann = client.register("ann");
     let user = format!("/admin/users/{}", ann.user_id);
 
-    // ASVS 8.2.1: whoever may not is told the same about anybody.
+    // ASVS 8.2.1: without the permission, the answer is the same for every account.
     for id in [ann.user_id.as_str(), NO_ID, "x"] {
         for request in requests(id) {
             let is_none = id == "x" && request.target.contains("/x");
@@ -64,7 +63,7 @@ pub(crate) fn administration(place: &Place<'_>) {
             false => ask(),
         };
         match is_log {
-            // Those of an account that is gone are kept, and so is who asked.
+            // Events of a deleted account remain, and each request adds one.
             true => reply.status(200).members("", &["events", "next"]),
             false => reply.problem(404, "not_found"),
         };
@@ -124,7 +123,7 @@ pub(crate) fn administration(place: &Place<'_>) {
 /// Every account is on one of the pages, once.
 fn pages(client: &Client<'_>, admin: &Session, id: &str) {
     let page = |query: &str| client.send(get(&format!("/admin/users?{query}")).by(admin));
-    // Whoever was the first.
+    // The first account depends on the order of registrations.
     let first = client.quietly(|| page("limit=1"));
     first
         .status(200)
@@ -167,7 +166,7 @@ fn pages(client: &Client<'_>, admin: &Session, id: &str) {
     }
 }
 
-/// A disabled account has no way in; enabled again it is as it was.
+/// A disabled account cannot log in, and can again once it is enabled.
 fn status(client: &Client<'_>, admin: &Session, user: &str, email: &str) {
     let set = |status: &str| {
         let body = json!({ "status": status });
@@ -180,7 +179,7 @@ fn status(client: &Client<'_>, admin: &Session, user: &str, email: &str) {
         .members("", &USER)
         .at("/status", &json!("disabled"));
     client.is_dead(&live);
-    // ASVS 6.3.8: as if the password were wrong, or the account not there.
+    // ASVS 6.3.8: the answer is that to a wrong password or an unknown account.
     let wrong = client.send(post("/login", credentials(email, OTHER_PASSWORD)));
     wrong.refused("invalid_credentials", "Bearer");
     client
@@ -231,7 +230,7 @@ fn events(client: &Client<'_>, admin: &Session, user: &str) {
     ] {
         has(operation);
     }
-    // Whichever is the last.
+    // The last event depends on the background.
     let last = client.quietly(|| client.send(get(&format!("{events}?limit=1")).by(admin)));
     last.status(200)
         .members("", &["events", "next"])
@@ -275,7 +274,7 @@ pub(crate) fn administrators(place: &Place<'_>) {
     let roles =
         |by: &Session, id: &str, body: Value| client.send(post(&path(id, "roles"), body).by(by));
 
-    // Nobody would be left who may grant roles.
+    // The last administrator has to stay.
     roles(&admin, &me, json!({"revoke": ["admin"]})).problem(409, "last_administrator");
     client
         .send(put(&path(&me, "status"), json!({"status": "disabled"})).by(&admin))
@@ -289,7 +288,7 @@ pub(crate) fn administrators(place: &Place<'_>) {
         .problem(409, "last_administrator");
     client.is_live(&admin);
 
-    // Whose address nobody has confirmed may be a stranger.
+    // An account with an unconfirmed address may be a stranger's.
     let eve = client.register("eve");
     roles(&admin, &eve.user_id, json!({"grant": ["admin"]})).problem(409, "not_verified");
 
@@ -299,7 +298,7 @@ pub(crate) fn administrators(place: &Place<'_>) {
         .status(200)
         .members("", &USER)
         .at("/roles", &json!(["examiner", "student"]));
-    // At once, with the session that there is.
+    // It takes effect at once, in the existing session.
     client
         .send(get("/profile").by(&ann.session))
         .at("/roles", &json!(["examiner", "student"]));
@@ -320,8 +319,8 @@ pub(crate) fn administrators(place: &Place<'_>) {
         roles(&admin, &ann.user_id, body).problem(400, "malformed_request");
     }
 
-    // A second administrator, who gives up what students may do, may not touch
-    // a student any more, nor grant what they have given up.
+    // A second administrator who gives up the role of a student can no longer change a
+    // student's account, nor grant that role.
     grant(json!(["admin"])).status(200);
     roles(&ann.session, &ann.user_id, json!({"revoke": ["student"]}))
         .at("/roles", &json!(["admin"]));
@@ -336,7 +335,7 @@ pub(crate) fn administrators(place: &Place<'_>) {
             .problem(403, "forbidden");
     }
     client.is_live(&eve.session);
-    // One of two may go.
+    // One of two administrators may give up the role.
     roles(&ann.session, &ann.user_id, json!({"revoke": ["admin"]})).at("/roles", &json!([]));
     client
         .send(get("/admin/users").by(&ann.session))

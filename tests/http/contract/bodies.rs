@@ -12,7 +12,7 @@ use crate::request::{Request, post};
 /// The largest body that is read, in bytes.
 const LARGEST: usize = 64 * 1024;
 
-/// Those who may ask for what needs somebody, and about whom.
+/// Sessions for the endpoints that require one, and the account they are about.
 struct People {
     user: Session,
     admin: Session,
@@ -130,7 +130,7 @@ pub(crate) fn media_types(place: &Place<'_>) {
     let client = place.client();
     let people = People::of(place, &client);
     for (endpoint, _) in with_bodies() {
-        // What a page of somebody else's can send without asking (ASVS 3.5.2).
+        // What a page of another site can send without a preflight (ASVS 3.5.2).
         for content_type in [
             "text/plain",
             "text/plain, application/json",
@@ -154,7 +154,7 @@ pub(crate) fn media_types(place: &Place<'_>) {
             .header("Content-Type", "application/json")
             .header("Content-Type", "application/json");
         client.send(twice).problem(415, "unsupported_media_type");
-        // Nothing at all is not JSON either; or is a browser whose cookies are gone.
+        // No body is not JSON either; at `/refresh` it is a browser without cookies.
         let reply = client.send(people.request(endpoint));
         match endpoint.path {
             "/refresh" => reply.refused("invalid_token", "Bearer"),
@@ -192,7 +192,7 @@ pub(crate) fn sizes(place: &Place<'_>) {
     client
         .send(login(LARGEST + 1))
         .problem(413, "payload_too_large");
-    // Far more than that, which need not be read to its end.
+    // A much larger body need not be read to its end.
     client
         .send(login(8 * LARGEST))
         .problem(413, "payload_too_large");
@@ -200,7 +200,7 @@ pub(crate) fn sizes(place: &Place<'_>) {
     client.is_live(&people.user);
 }
 
-/// The same when the length is not told, over TCP.
+/// The same without a declared length, over TCP.
 pub(crate) fn chunked_sizes(place: &Place<'_>) {
     let client = place.client();
     let chunked = |length: usize| {
@@ -219,12 +219,12 @@ pub(crate) fn chunked_sizes(place: &Place<'_>) {
     chunked(LARGEST + 1).problem(413, "payload_too_large");
 }
 
-/// An object of so many bytes.
+/// An object of `length` bytes.
 fn padded(length: usize) -> String {
     format!("{{{}}}", " ".repeat(length - 2))
 }
 
-/// Operators of a database in fields are text, or no text and refused.
+/// Database operators in place of text are refused.
 pub(crate) fn fields(place: &Place<'_>) {
     let client = place.client();
     for email in [

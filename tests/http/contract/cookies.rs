@@ -4,12 +4,11 @@ use serde_json::json;
 
 use super::client::{Client, PASSWORD, credentials, registration};
 use super::cors::LISTED_ORIGIN;
-use super::documented::{Access, ENDPOINTS};
+use super::documented::{Access, ENDPOINTS, NO_ID};
 use super::scene::Place;
 use super::session::{Mode, Session};
 use crate::request::{Request, delete, get, post, put};
 
-const NO_ID: &str = "0123456789abcdef01234567";
 const CHALLENGE: &str = "Bearer error=\"invalid_token\"";
 
 /// Which headers a request that changes something may have (ASVS 3.5.1).
@@ -21,7 +20,7 @@ pub(crate) fn foreign_pages(place: &Place<'_>) {
         &ann.session,
         &["http://example.org", "https://example.org"],
     );
-    // By https the same page without it is another one.
+    // With https, the same page over http is another origin.
     let secure = place.verify_first();
     let bob = secure.complete_registration("bob");
     every_page(
@@ -51,7 +50,7 @@ fn every_page(client: &Client<'_>, session: &Session, own: &[&str]) {
         Some(LISTED_ORIGIN),
         Some("null"),
     ];
-    // What is asked, and what is answered to who may ask it.
+    // The requests, and the status for a page that may send them.
     let asked: [(Request, u16); 6] = [
         (get("/profile"), 200),
         (Request::new("HEAD", "/account/export"), 200),
@@ -110,7 +109,7 @@ fn every_page(client: &Client<'_>, session: &Session, own: &[&str]) {
         }
     }
     every_endpoint(client, session);
-    // Two of them say nothing.
+    // A header that is there twice counts as none.
     for (name, value) in [
         ("Sec-Fetch-Site", "same-origin"),
         ("Origin", "https://example.org"),
@@ -126,7 +125,7 @@ fn every_page(client: &Client<'_>, session: &Session, own: &[&str]) {
     client.send(session.refresh()).opens_a_session(200);
 }
 
-/// A page of another site gets nothing changed, and no session, by any endpoint.
+/// No endpoint lets a page of another site change something or open a session.
 fn every_endpoint(client: &Client<'_>, session: &Session) {
     for endpoint in ENDPOINTS {
         let request = Request::new(endpoint.method, &endpoint.path_of(NO_ID))
@@ -168,7 +167,7 @@ pub(crate) fn cookies(place: &Place<'_>) {
             .status(200)
             .at("/user_id", &json!(ann.user_id));
     }
-    // Nobody's.
+    // No cookie of ours: nobody is logged in.
     for cookies in [
         String::new(),
         "a=b".to_owned(),
@@ -182,7 +181,7 @@ pub(crate) fn cookies(place: &Place<'_>) {
     ] {
         profile(&cookies).refused("invalid_token", "Bearer");
     }
-    // Somebody's who is not known: wrong, or there twice.
+    // A cookie of ours that is invalid, or there twice.
     for cookies in [
         format!("{}=", token.0),
         format!("{}=x", token.0),
@@ -195,7 +194,7 @@ pub(crate) fn cookies(place: &Place<'_>) {
     let twice = get("/profile").by(&ann.session).by(&ann.session);
     client.send(twice).refused("invalid_token", CHALLENGE);
 
-    // `Authorization` goes first, whatever is in it.
+    // `Authorization` takes precedence, whatever it holds.
     let bob = client.register("bob");
     let both = |request: Request, token: &str| request.bearer(token).by(&ann.session);
     client
@@ -235,7 +234,7 @@ pub(crate) fn cookies(place: &Place<'_>) {
     logout("same-origin")
         .refused("invalid_token", "Bearer")
         .closes();
-    // Who logs out loses the cookies whatever is in them, and only by a page of the
+    // A logout removes the cookies whatever they hold, but only from a page of the
     // server's own.
     for left in [
         format!("{}={}", token.0, token.1),
@@ -273,7 +272,7 @@ pub(crate) fn kept_in_cookies(place: &Place<'_>) {
         .header("Admittance-Session", "cookie")
         .header("Admittance-Session", "cookie");
     client.send(twice).problem(400, "malformed_request");
-    // Who does not ask gets none, a browser with cookies neither.
+    // A client that does not ask gets none, even if it sent some.
     for request in [login(), login().by(&ann.session)] {
         client
             .send(request)
@@ -298,7 +297,7 @@ pub(crate) fn kept_in_cookies(place: &Place<'_>) {
     let next = reply.opens_a_session(200);
     client.is_dead(&ann.session);
     client.is_live(&next);
-    // So does another account's; one whose cookies are dead is as good as none.
+    // So does a login to another account; dead cookies count as none.
     let register = post("/register", registration(&client.email("bob"), "bob"));
     let reply = client.send(Mode::Cookie.opening(register.by(&next)));
     let bob = reply.opens_a_session(201);
@@ -318,7 +317,7 @@ pub(crate) fn kept_in_cookies(place: &Place<'_>) {
             .refused("invalid_token", "Bearer")
             .header("set-cookie", "");
     }
-    // What is in the body counts, and then the answer is in the body.
+    // A refresh token in the body takes precedence, and the answer is in the body.
     let body = json!({"refresh_token": bob.refresh_token()});
     let by_body = post("/refresh", body).by(&bob);
     for request in [
@@ -331,7 +330,7 @@ pub(crate) fn kept_in_cookies(place: &Place<'_>) {
             .form("/refresh_token", "refresh token")
             .header("set-cookie", "");
     }
-    // The routes of the application's own know them, too.
+    // The application's own routes accept them too.
     client
         .send_plain(get("/hello").by(&bob))
         .status(200)

@@ -3,16 +3,16 @@
 
 use serde_json::json;
 
-use super::documented::ENDPOINTS;
+use super::documented::{ENDPOINTS, NO_ID};
 use super::scene::Place;
 use crate::request::{Request, get, post};
 
-/// The one on the list of the server that has one.
+/// The origin on the list of the server that has one.
 pub(crate) const LISTED_ORIGIN: &str = "https://app.example.org";
 
 pub(crate) fn cors(place: &Place<'_>) {
     let client = place.verify_first();
-    // A page on the list may read answers, errors too; no other may.
+    // A listed page may read answers and errors; no other page may.
     for origin in [
         LISTED_ORIGIN,
         "https://evil.example",
@@ -36,7 +36,7 @@ pub(crate) fn cors(place: &Place<'_>) {
             reply.header("access-control-expose-headers", exposed);
         }
     }
-    // It is told what it may send to a path, and how.
+    // The preflight lists the methods of the path.
     let preflight = |path: &str, origin: &str| {
         Request::new("OPTIONS", path)
             .header("Origin", origin)
@@ -47,7 +47,7 @@ pub(crate) fn cors(place: &Place<'_>) {
         .iter()
         .filter(|one| !one.path.starts_with("/admin"));
     for endpoint in documented {
-        let path = endpoint.path_of("0123456789abcdef01234567");
+        let path = endpoint.path_of(NO_ID);
         let refused = client.send(preflight(&path, "https://evil.example"));
         refused.problem(405, "method_not_allowed");
         let reply = client.send_plain(preflight(&path, LISTED_ORIGIN));
@@ -67,7 +67,7 @@ pub(crate) fn cors(place: &Place<'_>) {
             .header("vary", "origin")
             .header("cache-control", "no-store");
     }
-    // Where there is no list, nothing is said of it.
+    // Without a list there are no such headers.
     let client = place.client();
     client
         .send(preflight("/login", LISTED_ORIGIN))

@@ -1,9 +1,11 @@
-//! The endpoints, as they are documented: what else is checked of each of them
-//! goes by this table.
+//! The documented endpoints. Other topics go through this table.
 
 use admittance::http::routes;
 
-/// Who may ask.
+/// An id that nothing has.
+pub(crate) const NO_ID: &str = "0123456789abcdef01234567";
+
+/// Who may use an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Anybody,
@@ -135,9 +137,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 impl Endpoint {
     /// Its path, with `id` in place of what is in braces.
     pub(crate) fn path_of(&self, id: &str) -> String {
-        self.path
-            .replace("{id}", id)
-            .replace("{session_id}", "0123456789abcdef01234567")
+        self.path.replace("{id}", id).replace("{session_id}", NO_ID)
     }
 }
 

@@ -1,8 +1,8 @@
-//! `HEAD`, and who may ask at all.
+//! `HEAD`, and authentication.
 
 use serde_json::json;
 
-use super::documented::{Access, ENDPOINTS};
+use super::documented::{Access, ENDPOINTS, NO_ID};
 use super::scene::Place;
 use crate::answer::Answer;
 use crate::request::{Request, get};
@@ -31,7 +31,7 @@ pub(crate) fn head(place: &Place<'_>) {
                 };
                 client.send(request)
             };
-            // Events come in the background.
+            // Events are written in the background.
             let is_stable = !path.contains("/events") && !path.ends_with("/export");
             let both = || (of("HEAD"), of("GET"));
             let (head, get) = match is_stable {
@@ -55,7 +55,7 @@ pub(crate) fn head(place: &Place<'_>) {
             });
         }
     }
-    // Where it is the same each time, so is its length.
+    // An answer that does not change has one length.
     for path in ["/profile", "/.well-known/jwks.json"] {
         let length = client
             .send(get(path).by(&ann.session))
@@ -67,7 +67,7 @@ pub(crate) fn head(place: &Place<'_>) {
     }
 }
 
-/// ASVS 8.2.1, GHSA 61: whoever is not known is refused, and told why.
+/// ASVS 8.2.1, GHSA 61: a request without a valid token is refused with a challenge.
 pub(crate) fn authorization(place: &Place<'_>) {
     const CHALLENGE: &str = "Bearer error=\"invalid_token\"";
     let client = place.client();
@@ -76,7 +76,7 @@ pub(crate) fn authorization(place: &Place<'_>) {
         if endpoint.access == Access::Anybody {
             continue;
         }
-        let path = endpoint.path_of("0123456789abcdef01234567");
+        let path = endpoint.path_of(NO_ID);
         let request = || {
             let request = Request::new(endpoint.method, &path);
             match endpoint.body {
@@ -88,7 +88,7 @@ pub(crate) fn authorization(place: &Place<'_>) {
         client
             .send(request().bearer("x"))
             .refused("invalid_token", CHALLENGE);
-        // Before anything is said about the body.
+        // The token is checked before the body.
         let unreadable = Request::new(endpoint.method, &path).text("text/plain", "{");
         client.send(unreadable).refused("invalid_token", "Bearer");
     }
@@ -128,7 +128,7 @@ pub(crate) fn authorization(place: &Place<'_>) {
             .status(200)
             .at("/user_id", &json!(ann.user_id));
     }
-    // Two of them are none, whatever is in them.
+    // Two of them count as an invalid one.
     for second in [token, "x"] {
         client
             .send(get("/profile").bearer(token).bearer(second))

@@ -48,15 +48,15 @@ pub(crate) fn accounts(place: &Place<'_>) {
         let wrong = |_| post("/login", credentials(email, OTHER_PASSWORD));
         is_limited(until_refused(&client, wrong), 5, 30);
     }
-    // The right password has to wait, too; who is logged in is not concerned.
+    // The right password has to wait too; live sessions go on.
     client
         .send(post("/login", credentials(&ann.email, PASSWORD)))
         .problem(429, "rate_limited");
     client.is_live(&ann.session);
-    // The one answer that grows with an account.
+    // The one answer whose size grows with the account.
     let export = |_| get("/account/export").by(&ann.session);
     is_limited(until_refused(&client, export), 5, 12 * 60);
-    // From a live session mistakes are counted by themselves.
+    // Mistakes from a live session are counted separately.
     let confirm = |_| {
         post(
             "/password/confirm",

@@ -14,7 +14,7 @@ pub(crate) fn verification(place: &Place<'_>) {
     let ann = client.register("ann");
     let link = client.verification(&ann.email);
 
-    // The link alone shows only that the mailbox is theirs.
+    // The link alone proves only access to the mailbox.
     let alone = client.send(verify(json!({ "token": link })));
     alone.refused("proof_required", "Bearer");
     for password in ["", OTHER_PASSWORD] {
@@ -26,7 +26,7 @@ pub(crate) fn verification(place: &Place<'_>) {
     client
         .send(verify(json!({ "token": link })).by(&bob.session))
         .same_as(&alone);
-    // Who thinks to be logged in and is not, is told so.
+    // An invalid token is refused.
     client
         .send(verify(json!({ "token": link })).bearer("x"))
         .refused("invalid_token", "Bearer error=\"invalid_token\"");
@@ -45,8 +45,7 @@ pub(crate) fn verification(place: &Place<'_>) {
         .refused("invalid_link", "Bearer")
         .at("/detail", &json!(LINK_IS_DEAD));
 
-    // So is the password, which opens one. Any of the links will do, and then
-    // none of them.
+    // So is the password, which opens one. Each of the links works until one was used.
     let resend = |email: &str| client.send(post("/email/resend", json!({ "email": email })));
     let first = client.verification(&bob.email);
     let nobody = client.email("nobody");
@@ -54,7 +53,7 @@ pub(crate) fn verification(place: &Place<'_>) {
     unknown.message(202);
     resend(&bob.email).same_as(&unknown);
     let second = client.verification(&bob.email);
-    // Who has confirmed it already gets no mail, and the same answer.
+    // A confirmed address gets no mail, and the same answer.
     resend(&ann.email).same_as(&unknown);
     let reply = client.send(verify(json!({"token": second, "password": PASSWORD})));
     let session = reply.opens_a_session(200);
@@ -123,7 +122,7 @@ pub(crate) fn disown(place: &Place<'_>) {
         .send(post("/login", credentials(&ann.email, PASSWORD)))
         .refused("invalid_credentials", "Bearer");
 
-    // An address that was confirmed is not disowned any more.
+    // A confirmed address can no longer be disowned.
     let bob = client.register("bob");
     let mail = client.server.mail(&bob.email, "Confirm your email address");
     let verify = json!({ "token": mail.token("/email/verify") });
@@ -190,7 +189,7 @@ pub(crate) fn change_of_address(place: &Place<'_>) {
         .refused("invalid_credentials", "Bearer");
     client.is_live(&client.log_in(&new, PASSWORD));
 
-    // Somebody else was faster.
+    // Another account took the address meanwhile.
     let late = client.email("late");
     let body = json!({"new_email": late, "current_password": PASSWORD});
     client

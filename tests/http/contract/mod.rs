@@ -38,11 +38,11 @@ use std::io::Write;
 use std::sync::{Mutex, OnceLock};
 
 use self::record::Transcripts;
-use self::scene::{Combination, Scene, Setting, Task, Topic};
+use self::scene::{Combination, Hosting, Scene, Task, Topic};
 use self::session::Mode;
 use crate::transport::Framework;
 
-/// What is tried out with sessions of each kind.
+/// Topics for both kinds of sessions.
 const JOURNEYS: &[Topic] = &[
     ("registration", registration::registration),
     ("login", login::login),
@@ -63,7 +63,7 @@ const JOURNEYS: &[Topic] = &[
     ("verify first", verify_first::verify_first),
 ];
 
-/// What has nothing to do with how sessions are held.
+/// Topics that do not depend on how sessions are held.
 const TOPICS: &[Topic] = &[
     ("limits of accounts", limits::accounts),
     ("strength", passwords::strength),
@@ -79,7 +79,8 @@ const TOPICS: &[Topic] = &[
     ("fields", bodies::fields),
 ];
 
-/// What needs a socket: the bytes of requests, and connections.
+/// Topics that need a socket, since they are about the bytes of requests or about
+/// connections.
 const OVER_TCP: &[Topic] = &[
     ("sizes in chunks", bodies::chunked_sizes),
     ("connections", protocol::connections),
@@ -89,23 +90,23 @@ const OVER_TCP: &[Topic] = &[
     ("given up", slow::given_up),
 ];
 
-/// What there is with cookies only.
+/// Topics about cookies.
 const COOKIES: &[Topic] = &[
     ("pages of others", cookies::foreign_pages),
     ("cookies", cookies::cookies),
     ("browsers", cookies::kept_in_cookies),
 ];
 
-/// What takes the place of others.
+/// Topics that use up what others need.
 const LAST: &[Topic] = &[("limits of networks", limits::networks)];
 
-/// What takes time or the place of others, and needs sockets.
+/// The same over TCP only, and what takes time.
 const LAST_OVER_TCP: &[Topic] = &[
     ("a body that stops", slow::stopped),
     ("overload", overload::overload),
 ];
 
-/// What is left of a combination when everything was tried out.
+/// The outcome of a combination.
 struct Outcome {
     summary: String,
     count: (usize, usize),
@@ -144,7 +145,7 @@ fn outcome(combination: Combination) -> Outcome {
         scene.recorder.fail(&failure);
     }
     let summary = scene.recorder.summary();
-    // Not by `println!`, of which nothing is seen when a test passes.
+    // Not by `println!`, which shows nothing when a test passes.
     let mut out = std::io::stdout();
     writeln!(out, "{summary}").unwrap();
     Outcome {
@@ -156,16 +157,16 @@ fn outcome(combination: Combination) -> Outcome {
 }
 
 const COMBINATIONS: [Combination; 6] = [
-    of(Framework::Axum, Setting::Memory),
-    of(Framework::Axum, Setting::MongoDb),
-    of(Framework::Axum, Setting::InProcess),
-    of(Framework::Warp, Setting::Memory),
-    of(Framework::Warp, Setting::MongoDb),
-    of(Framework::Warp, Setting::InProcess),
+    of(Framework::Axum, Hosting::Memory),
+    of(Framework::Axum, Hosting::MongoDb),
+    of(Framework::Axum, Hosting::InProcess),
+    of(Framework::Warp, Hosting::Memory),
+    of(Framework::Warp, Hosting::MongoDb),
+    of(Framework::Warp, Hosting::InProcess),
 ];
 
-const fn of(framework: Framework, place: Setting) -> Combination {
-    Combination { framework, place }
+const fn of(framework: Framework, hosting: Hosting) -> Combination {
+    Combination { framework, hosting }
 }
 
 /// Each combination is tried out once, for all tests that ask for it.
@@ -177,8 +178,8 @@ fn tried_out(combination: Combination) -> &'static Outcome {
     cell.get_or_init(|| outcome(combination))
 }
 
-fn holds(framework: Framework, place: Setting) {
-    let outcome = tried_out(of(framework, place));
+fn holds(framework: Framework, hosting: Hosting) {
+    let outcome = tried_out(of(framework, hosting));
     assert!(
         outcome.failures.is_empty(),
         "{}\n\n{}",
@@ -189,35 +190,35 @@ fn holds(framework: Framework, place: Setting) {
 
 #[test]
 fn axum_in_process_keeps_the_contract() {
-    holds(Framework::Axum, Setting::InProcess);
+    holds(Framework::Axum, Hosting::InProcess);
 }
 
 #[test]
 fn axum_over_memory_keeps_the_contract() {
-    holds(Framework::Axum, Setting::Memory);
+    holds(Framework::Axum, Hosting::Memory);
 }
 
 #[test]
 fn axum_over_mongodb_keeps_the_contract() {
-    holds(Framework::Axum, Setting::MongoDb);
+    holds(Framework::Axum, Hosting::MongoDb);
 }
 
 #[test]
 fn warp_in_process_keeps_the_contract() {
-    holds(Framework::Warp, Setting::InProcess);
+    holds(Framework::Warp, Hosting::InProcess);
 }
 
 #[test]
 fn warp_over_memory_keeps_the_contract() {
-    holds(Framework::Warp, Setting::Memory);
+    holds(Framework::Warp, Hosting::Memory);
 }
 
 #[test]
 fn warp_over_mongodb_keeps_the_contract() {
-    holds(Framework::Warp, Setting::MongoDb);
+    holds(Framework::Warp, Hosting::MongoDb);
 }
 
-/// Which topic has an answer that differs, and how.
+/// The topics with a different answer, and the first difference.
 fn differences(one: &Transcripts, other: &Transcripts) -> Vec<String> {
     let mut found = Vec::new();
     for topic in one.keys().chain(other.keys()) {
@@ -241,7 +242,7 @@ fn differences(one: &Transcripts, other: &Transcripts) -> Vec<String> {
     found
 }
 
-/// By its name the first to be started, so that it starts all of them at once.
+/// Its name makes it start first, so that it starts all of them at once.
 #[test]
 fn all_combinations_answer_alike() {
     std::thread::scope(|scope| {
@@ -278,5 +279,5 @@ fn all_combinations_answer_alike() {
     }
 }
 
-/// Floods of two combinations at once would tell nothing about either.
+/// Two floods at once would disturb each other.
 static FLOOD: Mutex<()> = Mutex::new(());

@@ -1,5 +1,5 @@
-//! A database that goes away and comes back: meanwhile whoever needs it is told
-//! so, and nobody loses anything.
+//! A database that goes away and comes back: requests that need it fail meanwhile, and
+//! no session or link is lost.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::client;
 use super::client::{Client, Desk, PASSWORD, registration};
-use super::documented::{Access, ENDPOINTS, Endpoint};
+use super::documented::{Access, ENDPOINTS, Endpoint, NO_ID};
 use super::record::Recorder;
 use super::scene::ADMIN;
 use super::server::{Purpose, Server};
@@ -19,7 +19,7 @@ use support::mongo;
 /// What can be answered without the database.
 const ITS_OWN: [&str; 2] = ["/.well-known/jwks.json", "/openapi.json"];
 
-/// A body with which whoever may ask gets as far as the database.
+/// A body with which a request gets as far as the database.
 fn body_of(endpoint: &Endpoint, links: &Links) -> Option<Value> {
     let email = "lee@example.org";
     Some(match endpoint.path {
@@ -50,10 +50,7 @@ fn requests(mode: Mode, session: &Session, links: &Links) -> Vec<Request> {
         if endpoint.path == "/refresh" {
             return session.refresh();
         }
-        let request = Request::new(
-            endpoint.method,
-            &endpoint.path_of("0123456789abcdef01234567"),
-        );
+        let request = Request::new(endpoint.method, &endpoint.path_of(NO_ID));
         let request = match body_of(endpoint, links) {
             Some(body) => request.json(&body),
             None => request,
@@ -66,7 +63,7 @@ fn requests(mode: Mode, session: &Session, links: &Links) -> Vec<Request> {
     needing.map(of).collect()
 }
 
-/// Everything there is, while the database is not.
+/// Every endpoint while the database is away.
 fn while_it_is_gone(client: &Client<'_>, session: &Session, links: &Links) {
     let requests = requests(client.desk.mode, session, links);
     // All at once: each waits for the database as long as the driver is told to.
@@ -82,11 +79,11 @@ fn while_it_is_gone(client: &Client<'_>, session: &Session, links: &Links) {
             .at("/detail", &json!("Something went wrong. Try again later."))
             .header("www-authenticate", "")
             .header("retry-after", "")
-            // Whoever is logged in stays so.
+            // The client stays logged in.
             .header("set-cookie", "")
             .header("clear-site-data", "");
     }
-    // The application's own routes ask for the session, too.
+    // The application's own routes need the session too.
     for path in ["/hello", "/exams"] {
         client
             .send_plain(get(path).by(session))
@@ -95,7 +92,7 @@ fn while_it_is_gone(client: &Client<'_>, session: &Session, links: &Links) {
     for path in ITS_OWN {
         client.send(get(path)).status(200);
     }
-    // What is wrong with a request is still said.
+    // A wrong request is still refused as such.
     client
         .send(get("/profile"))
         .refused("invalid_token", "Bearer");
@@ -123,7 +120,7 @@ fn goes_away(framework: &'static str) {
         &[
             ("MONGODB_URI", &uri),
             ("ADMIN", ADMIN),
-            // That the database is gone, it says often enough.
+            // It would log every failure.
             ("RUST_LOG", "off"),
         ],
     );
@@ -177,7 +174,7 @@ fn goes_away(framework: &'static str) {
         client.is_live(&renewed);
         client.is_live(&client.log_in(ADMIN, PASSWORD));
     }
-    // Nothing was decided meanwhile: nobody has the address, and the link is good.
+    // Nothing was decided meanwhile: the address is free, and the link works.
     registering
         .send(post("/register", registration("lee@example.org", "Lee")))
         .opens_a_session(201);
@@ -186,7 +183,7 @@ fn goes_away(framework: &'static str) {
 
     let failures = recorder.failures();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
-    // Not by `println!`, of which nothing is seen when a test passes.
+    // Not by `println!`, which shows nothing when a test passes.
     let mut out = std::io::stdout();
     writeln!(out, "{}", recorder.summary()).unwrap();
 }

@@ -7,7 +7,7 @@ use super::client::{self, PASSWORD, credentials};
 use super::scene::Place;
 use crate::request::post;
 
-/// More than may wait (256), and than are checked until all have come.
+/// More than may wait (256) and are checked until all have come.
 const CLIENTS: usize = 500;
 
 pub(crate) fn overload(place: &Place<'_>) {
@@ -20,9 +20,9 @@ pub(crate) fn overload(place: &Place<'_>) {
     for connection in &mut waiting {
         connection.send(&login.bytes());
     }
-    // Who asks for something else is served meanwhile.
+    // Other requests are served meanwhile.
     client.is_live(&ann.session);
-    // Of those who came last, some are told to come again.
+    // Some of the last ones are refused.
     let refused = client.quietly(|| {
         let answers = waiting
             .iter_mut()

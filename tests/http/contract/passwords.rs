@@ -38,7 +38,7 @@ pub(crate) fn change_and_confirm(place: &Place<'_>) {
         .refused("invalid_credentials", "Bearer");
     client.is_live(&other);
 
-    // ASVS 7.4.3: with the new password all sessions end but the one to go on with.
+    // ASVS 7.4.3: a new password ends all sessions but the one that it opens.
     let reply = client.send(change(PASSWORD, OTHER_PASSWORD, OTHER_PASSWORD));
     let session = reply.opens_a_session(200);
     reply.at("/message", &json!("Your password has been changed."));
@@ -50,7 +50,7 @@ pub(crate) fn change_and_confirm(place: &Place<'_>) {
         .send(post("/login", credentials(&ann.email, PASSWORD)))
         .refused("invalid_credentials", "Bearer");
 
-    // Given again, it opens a session in place of this one.
+    // Confirming the password replaces the session.
     let another = client.log_in(&ann.email, OTHER_PASSWORD);
     let confirm = |body: Value| client.send(post("/password/confirm", body).by(&session));
     confirm(json!({})).violates(&[("current_password", "required")]);
@@ -73,7 +73,7 @@ pub(crate) fn change_and_confirm(place: &Place<'_>) {
     client.is_dead(&confirmed);
 }
 
-/// `POST /password/strength`: what a password is worth while it is typed.
+/// `POST /password/strength`: the strength of a password while it is typed.
 pub(crate) fn strength(place: &Place<'_>) {
     let client = place.client();
     let ask = |password: &str, more: Value| {
@@ -161,7 +161,7 @@ pub(crate) fn reset(place: &Place<'_>) {
                 &json!("This link is no longer valid. Request a new one."),
             );
     }
-    // A link for something else is none (GHSA 15).
+    // A link for another purpose does not work (GHSA 15).
     let verify = client.verification(&ann.email);
     reset(&verify, OTHER_PASSWORD).refused("invalid_link", "Bearer");
     // Nor is it used up by a password that is refused.
@@ -177,7 +177,7 @@ pub(crate) fn reset(place: &Place<'_>) {
         "/message",
         &json!("Your password has been changed. Log in with the new one."),
     );
-    // ASVS 6.5.1 and GHSA 24: all that there was before is dead.
+    // ASVS 6.5.1 and GHSA 24: older links and sessions are dead.
     reset(&first, OTHER_PASSWORD).refused("invalid_link", "Bearer");
     reset(&second, OTHER_PASSWORD).refused("invalid_link", "Bearer");
     client.is_dead(&ann.session);

@@ -1,14 +1,12 @@
-//! Which paths there are, and which methods they have.
+//! Paths and their methods.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::documented::{ENDPOINTS, Endpoint};
+use super::documented::{ENDPOINTS, Endpoint, NO_ID};
 use super::scene::Place;
 use crate::request::{Request, get, post};
-
-const NO_ID: &str = "0123456789abcdef01234567";
 
 const METHODS: [&str; 10] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "get",
@@ -40,7 +38,7 @@ pub(crate) fn methods(place: &Place<'_>) {
             if allow.contains(&method) {
                 continue;
             }
-            // Whoever asks, and whatever they send.
+            // With and without a session, and with a body.
             let plain = Request::new(method, &target);
             let with_body = Request::new(method, &target).json(&json!({"x": 1}));
             for request in [plain.clone(), plain.by(&ann.session), with_body] {
@@ -57,7 +55,7 @@ pub(crate) fn methods(place: &Place<'_>) {
     }
 }
 
-/// Paths that are near to one that is there.
+/// Paths that resemble one that exists.
 pub(crate) fn unknown(place: &Place<'_>) {
     let client = place.client();
     let ann = client.register("ann");
@@ -103,7 +101,7 @@ pub(crate) fn unknown(place: &Place<'_>) {
     client
         .send(Request::new("OPTIONS", "*"))
         .problem(404, "not_found");
-    // What stands for an id and is none does not exist; who asks is looked at first.
+    // A malformed id is not found; authentication comes first.
     for id in [
         "x",
         "%00",

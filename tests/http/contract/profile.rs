@@ -27,7 +27,7 @@ pub(crate) fn profile(place: &Place<'_>) {
         .form("/created_at", "time")
         .form("/last_login", "time");
 
-    // Nothing is changed by asking for nothing.
+    // An empty change changes nothing.
     change(json!({})).status(200).same_as(&profile);
     change(json!({"name": " Ann  Lee ", "preferences": {"level": "B2", "deep": {"a": [1, null]}}}))
         .status(200)
@@ -41,7 +41,7 @@ pub(crate) fn profile(place: &Place<'_>) {
             &json!({"level": "B2", "deep": {"a": [1, null]}}),
         )
         .at("/email", &json!(ann.email));
-    // Each alone; preferences replace all that there were.
+    // Each alone; new preferences replace all old ones.
     change(json!({"preferences": {"theme": "dark"}}))
         .at("/preferences", &json!({"theme": "dark"}))
         .at("/name", &json!("Ann  Lee"));
@@ -66,7 +66,7 @@ pub(crate) fn profile(place: &Place<'_>) {
     change(json!({"name": "", "preferences": {"$": 1}}))
         .violates(&[("name", "required"), ("preferences", "invalid_characters")]);
 
-    // ASVS 8.2.3: nothing else is to be written.
+    // ASVS 8.2.3: no other member may be written.
     for field in [
         "email",
         "roles",

@@ -1,4 +1,4 @@
-//! HTTP/1.1 itself: connections, framing, requests that are none.
+//! HTTP/1.1 itself: connections, framing, malformed requests. Over TCP only.
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ pub(crate) fn connections(place: &Place<'_>) {
     let client = place.client();
     let ann = client.register("ann");
 
-    // Many requests over one connection, whatever they are answered with.
+    // Many requests over one connection, with all kinds of answers.
     let mut connection = client.connect();
     for _ in 0..20 {
         for (request, status) in [
@@ -64,7 +64,7 @@ pub(crate) fn connections(place: &Place<'_>) {
     for (request, status) in requests {
         client.read(&mut connection, request).status(status);
     }
-    // And cut anywhere.
+    // And in small pieces.
     let (request, body) = (get("/profile").by(&ann.session), post("/login", json!({})));
     let (request, body) = (client::complete(request), client::complete(body));
     let both = [request.bytes(), body.bytes()].concat();
@@ -118,7 +118,7 @@ pub(crate) fn framing(place: &Place<'_>) {
     reply.has_what_every_answer_has(client.server);
     reply.problem(409, "email_taken");
 
-    // The client waits until it is asked for the body, and is.
+    // The client waits for a 100 before it sends the body.
     let mut connection = client.connect();
     let length = format!("Content-Length: {}\r\nExpect: 100-continue\r\n", body.len());
     connection.send(head(&length).as_bytes());
@@ -163,7 +163,7 @@ pub(crate) fn framing(place: &Place<'_>) {
         });
 }
 
-/// What is no request is answered with 400, or not at all, and others go on.
+/// Malformed requests are answered with 400 or a closed connection, and others go on.
 pub(crate) fn broken(place: &Place<'_>) {
     let client = place.client();
     let ann = client.register("ann");
@@ -187,8 +187,8 @@ pub(crate) fn broken(place: &Place<'_>) {
     refused(&format!("GET /profile HTTP/1.1\r\n{many}\r\n"), 431);
     let long = "x".repeat(70_000);
     refused(&format!("GET /{long} HTTP/1.1\r\n\r\n"), 414);
-    // Two lengths, or none that is one: where the next request begins is anybody's
-    // guess, so there is none (RFC 9112 §6.3).
+    // With two lengths or a malformed one nobody knows where the next request begins, so
+    // the connection ends (RFC 9112 §6.3).
     for length in [
         "Content-Length: 5\r\nContent-Length: 6\r\n",
         "Content-Length: 5, 6\r\n",
@@ -229,8 +229,8 @@ pub(crate) fn broken(place: &Place<'_>) {
                 "the connection is closed".to_owned()
             });
     }
-    // Without a path: frameworks differ in what they make of it, but a framework
-    // that falls over it takes the connection along.
+    // Without a path: the frameworks answer differently, but a panic would close the
+    // connection.
     for target in ["profile", "example.org:80"] {
         for method in ["GET", "CONNECT"] {
             let head = format!("{method} {target} HTTP/1.1\r\nHost: example.org\r\n\r\n");

@@ -34,7 +34,7 @@ pub(crate) fn registration(place: &Place<'_>) {
         .send(get("/profile").by(&session))
         .at("/name", &json!("Ann Lee"));
 
-    // All that is wrong, in one answer.
+    // One answer names everything that is wrong.
     open(json!({"email": "ann", "password": "12345", "confirm_password": "1234", "name": ""}))
         .violates(&[
             ("email", "invalid_format"),
@@ -86,7 +86,7 @@ pub(crate) fn registration(place: &Place<'_>) {
         .send(post("/login", credentials(&client.email("bob"), PASSWORD)))
         .refused("invalid_credentials", "Bearer");
 
-    // What only the library writes is not to be sent.
+    // Members that only the library writes are refused.
     for field in [
         "roles",
         "is_verified",

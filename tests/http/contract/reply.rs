@@ -1,4 +1,4 @@
-//! An answer, and what can be demanded of it.
+//! An answer, and the checks on it.
 
 use std::cell::Cell;
 
@@ -13,15 +13,15 @@ use crate::every_answer::names_of;
 use crate::request::Request;
 use crate::set_cookie::{SetCookie, set_cookies};
 
-/// Those of them that are in cookies instead, for who asks for that.
+/// Those of them that are in cookies instead, if the client asks for that.
 const IN_COOKIES: [&str; 3] = ["refresh_token", "token", "token_type"];
 
-/// How long the tokens of a session are good, in seconds.
-const GOOD_FOR: [Option<u64>; 2] = [Some(900), Some(7 * 24 * 3600)];
-/// How long a token is given again to who has lost the answer, in seconds.
+/// How long the tokens of a session are valid, in seconds.
+const LIFETIMES: [Option<u64>; 2] = [Some(900), Some(7 * 24 * 3600)];
+/// For how long a repeated refresh gets the same tokens, in seconds.
 const GRACE: u64 = 10;
-/// As long as the browser is open.
-const WHILE_OPEN: [Option<u64>; 2] = [None, None];
+/// Until the browser is closed.
+const UNTIL_CLOSED: [Option<u64>; 2] = [None, None];
 
 /// The members of a profile.
 pub(crate) const PROFILE: [&str; 9] = [
@@ -216,15 +216,15 @@ impl<'s> Reply<'s> {
     /// Checks the members, types and forms of an answer that opens a session or
     /// goes on with it, and gives the session.
     pub(crate) fn opens_a_session(&self, status: u16) -> Session {
-        self.opens(status, GOOD_FOR)
+        self.opens(status, LIFETIMES)
     }
 
     /// The same of a session that is over when the browser is closed.
     pub(crate) fn opens_a_short_session(&self, status: u16) -> Session {
-        self.opens(status, WHILE_OPEN)
+        self.opens(status, UNTIL_CLOSED)
     }
 
-    fn opens(&self, status: u16, good_for: [Option<u64>; 2]) -> Session {
+    fn opens(&self, status: u16, lifetimes: [Option<u64>; 2]) -> Session {
         self.status(status)
             .form("/user_id", "id")
             .form("/email", "text")
@@ -249,16 +249,16 @@ impl<'s> Reply<'s> {
                     refresh: self.text("/refresh_token"),
                 }
             }
-            Mode::Cookie => self.opens_in_cookies(good_for),
+            Mode::Cookie => self.opens_in_cookies(lifetimes),
         }
     }
 
-    fn opens_in_cookies(&self, good_for: [Option<u64>; 2]) -> Session {
+    fn opens_in_cookies(&self, lifetimes: [Option<u64>; 2]) -> Session {
         let is_in_body = |name: &&str| !IN_COOKIES.contains(name);
         let members: Vec<_> = TOKENS.into_iter().filter(is_in_body).collect();
         self.members("", &members)
             .header("clear-site-data", "")
-            .has_cookies(good_for);
+            .has_cookies(lifetimes);
         let Ok([token, refresh]) = <[SetCookie; 2]>::try_from(set_cookies(&self.answer)) else {
             panic!("no two cookies:\n{}\n---\n{}", self.request, self.answer);
         };
@@ -277,8 +277,8 @@ impl<'s> Reply<'s> {
         }
     }
 
-    /// That the session of who asked has ended, and is forgotten where it was
-    /// kept in cookies (ASVS 14.3.1).
+    /// That the client's session has ended, and that its cookies are removed
+    /// (ASVS 14.3.1).
     pub(crate) fn closes(&self) -> &Self {
         match self.desk.mode {
             Mode::Bearer => self.header("set-cookie", "").header("clear-site-data", ""),
@@ -304,7 +304,7 @@ impl<'s> Reply<'s> {
         self.check(found == names.each_ref(), || {
             format!("the cookies are {names:?}")
         });
-        // A refresh that is asked again may be as old as the grace is long.
+        // A repeated refresh may be as old as the grace is long.
         let is_kept = |(cookie, age): (&SetCookie, Option<u64>)| match (cookie.max_age, age) {
             (Some(found), Some(age)) => found <= age && found + GRACE >= age,
             (found, age) => found == age,
@@ -315,8 +315,8 @@ impl<'s> Reply<'s> {
 
     /// What every answer of the contract must have, and that it is as documented.
     ///
-    /// How often something is asked again until it has come about is a matter of
-    /// time, so of those answers this is checked and not counted.
+    /// How often a request is repeated until something has happened depends on time,
+    /// so these answers are checked and not counted.
     pub(crate) fn has_what_every_answer_has(&self, server: &Server) {
         let (request, answer) = (&self.request, &self.answer);
         self.is_counted.set(self.is_noted);

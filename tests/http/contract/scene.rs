@@ -18,13 +18,13 @@ use support::document::Outcome;
 use support::example::Example;
 use support::mongo;
 
-/// Who is an administrator on the servers that have the routes for them.
+/// The administrator of the servers that have routes for administrators.
 pub(crate) const ADMIN: &str = "admin@example.org";
 /// Topics that are under way at the same time, for each combination.
 const WORKERS: usize = 4;
 
-/// What the topics do not provoke of each operation: failures within, and what has
-/// tests of its own.
+/// Outcomes that the topics do not provoke of each operation: failures within, and what
+/// other tests are about.
 const ELSEWHERE: [&str; 5] = [
     "internal",
     "overloaded",
@@ -37,12 +37,12 @@ const ELSEWHERE: [&str; 5] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Combination {
     pub(crate) framework: Framework,
-    pub(crate) place: Setting,
+    pub(crate) hosting: Hosting,
 }
 
 /// Where the servers run, and what they keep accounts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Setting {
+pub(crate) enum Hosting {
     /// An application in this process, over the memory store.
     InProcess,
     /// An example over TCP, over the memory store.
@@ -80,23 +80,23 @@ pub(crate) struct Place<'s> {
 
 impl Combination {
     pub(crate) fn name(self) -> String {
-        let place = match self.place {
-            Setting::InProcess => "memory, in process",
-            Setting::Memory => "memory",
-            Setting::MongoDb => "MongoDB",
+        let hosting = match self.hosting {
+            Hosting::InProcess => "memory, in process",
+            Hosting::Memory => "memory",
+            Hosting::MongoDb => "MongoDB",
         };
-        format!("{} × {place}", self.framework.name())
+        format!("{} × {hosting}", self.framework.name())
     }
 
     pub(crate) fn is_in_process(self) -> bool {
-        self.place == Setting::InProcess
+        self.hosting == Hosting::InProcess
     }
 
     fn serve(self, purpose: Purpose) -> Server {
-        let (uri, says) = match self.place {
-            Setting::InProcess => return Server::in_process(self.framework, purpose),
-            Setting::Memory => (None, "in memory"),
-            Setting::MongoDb => (Some(mongo::fresh_uri()), "in MongoDB"),
+        let (uri, says) = match self.hosting {
+            Hosting::InProcess => return Server::in_process(self.framework, purpose),
+            Hosting::Memory => (None, "in memory"),
+            Hosting::MongoDb => (Some(mongo::fresh_uri()), "in MongoDB"),
         };
         let uri = uri.as_deref().map(|uri| ("MONGODB_URI", uri));
         let environment = purpose.environment().iter().copied();
@@ -189,7 +189,7 @@ impl Scene {
 }
 
 impl<'s> Place<'s> {
-    /// A client of the server without limits, which has all there is.
+    /// A client of the server without limits, on which every part is on.
     pub(crate) fn client(&self) -> Client<'s> {
         Client::new(self.desk, &self.scene.main)
     }
@@ -220,7 +220,7 @@ impl<'s> Place<'s> {
         session
     }
 
-    /// For who adds or removes administrators: nobody else does meanwhile.
+    /// Held by a topic that adds or removes administrators, so that no other does meanwhile.
     pub(crate) fn office(&self) -> MutexGuard<'s, ()> {
         let office = self.scene.office.lock();
         office.unwrap_or_else(PoisonError::into_inner)

@@ -33,9 +33,9 @@ pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().u
 /// What a server is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// No limits, and all there is.
+    /// No limits, and every part is on.
     Main,
-    /// The limits that there are by default.
+    /// The default limits.
     Limited,
     /// Accounts begin with a mail. It is reached by https, has a list of origins,
     /// neither limits nor administrators, and keeps no events.
@@ -52,7 +52,7 @@ pub(crate) struct Server {
     kind: Kind,
 }
 
-/// What runs as long as the server is asked.
+/// What has to live as long as the server.
 enum Kind {
     Process { _example: Example },
     Service(Box<AuthService<MemoryStore>>),
@@ -74,7 +74,7 @@ impl Purpose {
         }
     }
 
-    /// What an example makes of that.
+    /// The settings of an example in that environment.
     pub(crate) fn http(self) -> HttpConfig {
         let mut http = HttpConfig::default();
         http.openapi = true;
@@ -91,7 +91,7 @@ impl Purpose {
         http
     }
 
-    /// The same for the service, but for the price of hashing.
+    /// The same service, with cheap hashing.
     fn service(self, mails: Mails) -> AuthService<MemoryStore> {
         let role = |name| Role::new(name).unwrap();
         let may = |name| [Permission::new(name).unwrap()];

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{Client, PASSWORD, USER_AGENT};
+use super::documented::NO_ID;
 use super::reply::Reply;
 use super::scene::Place;
 use super::session::Session;
@@ -18,8 +19,6 @@ pub(crate) const SESSION: [&str; 6] = [
     "user_agent",
 ];
 
-const NO_ID: &str = "0123456789abcdef01234567";
-
 pub(crate) fn refresh(place: &Place<'_>) {
     let client = place.client();
     let ann = client.register("ann");
@@ -32,11 +31,11 @@ pub(crate) fn refresh(place: &Place<'_>) {
         .at("/message", &json!("Your session goes on."));
     client.is_live(&second);
     // A lost answer: asked again within the grace, it is the same successor,
-    // which is still good for one more.
+    // which can still be used once.
     let again = client.send(first.refresh()).opens_a_session(200);
     let third = client.send(again.refresh()).opens_a_session(200);
     client.is_live(&third);
-    // GHSA 26: what is older ends the session, whoever has the newest tokens.
+    // GHSA 26: an older token ends the session, so the newest tokens die too.
     client
         .send(first.refresh())
         .refused("invalid_token", "Bearer error=\"invalid_token\"");

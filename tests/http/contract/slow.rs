@@ -100,7 +100,7 @@ pub(crate) fn given_up(place: &Place<'_>) {
         .refused("invalid_credentials", "Bearer");
 
     // One that is complete is done wholly or not at all, as the client goes away
-    // sooner or later: who asks again finds one account, and can log in to it.
+    // sooner or later: a repeated request finds one account, and a login works.
     for wait in [0, 1, 10, 50] {
         let email = client.email(&format!("user{wait}"));
         let register = post("/register", registration(&email, "ann"));

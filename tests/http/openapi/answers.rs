@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::request::Request;
 use crate::transport::{Framework, each_framework};
 
-/// An id of nobody and nothing.
+/// An id that nothing has.
 const ID: &str = "0123456789abcdef01234567";
 
 each_framework!(

@@ -27,7 +27,7 @@ fn name_of(schema: &Value) -> &str {
     schema["$ref"].as_str().unwrap().rsplit('/').next().unwrap()
 }
 
-/// Whether the type that a request's schema is made of reads `value`.
+/// Whether the type behind a request's schema reads `value`.
 fn reads(name: &str, value: &Value) -> bool {
     fn is<T: DeserializeOwned>(value: &Value) -> bool {
         T::deserialize(value).is_ok()
@@ -54,7 +54,7 @@ fn reads(name: &str, value: &Value) -> bool {
     }
 }
 
-/// What the type that an answer's schema is made of makes of `value`.
+/// `value` read and written again by the type behind an answer's schema.
 fn round_trip(name: &str, value: &Value) -> Value {
     fn with<T: DeserializeOwned + Serialize>(value: &Value) -> Value {
         serde_json::to_value(T::deserialize(value).unwrap()).unwrap()
@@ -125,7 +125,7 @@ fn the_schema_of_a_request_says_of_each_member_what_the_type_says() {
             ] {
                 let mut changed = example.clone();
                 changed[member] = odd.clone();
-                // That a text is an address or long enough is said by 422.
+                // Whether a text is an address is checked later, with 422.
                 let is_format = odd.is_string() && properties[member]["format"] == "email";
                 let faults = server.document.faults(schema, &changed);
                 assert_eq!(

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use support::bed::config;
 
-/// All that there is.
+/// Every part is on.
 fn everything() -> HttpConfig {
     let mut http = HttpConfig::default();
     http.admin = true;

@@ -98,8 +98,8 @@ fn each_problem_code_is_in_the_document_with_its_status() {
             named.insert(code.as_str().unwrap(), status.as_u64().unwrap());
         }
     }
-    // What no endpoint answers of itself: an application's own routes do, and
-    // what has no such method is no operation.
+    // No endpoint answers these by default: `recent_login_required` depends on the
+    // settings, and a method that a path does not have is no operation.
     named.insert("recent_login_required", 403);
     named.insert("method_not_allowed", 405);
     let all = ProblemCode::ALL.map(|code| (code.as_str(), u64::from(code.status().as_u16())));
