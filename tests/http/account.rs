@@ -1,11 +1,10 @@
 //! The endpoints of an account's life: mails, links, changes, deletion.
 
 use admittance::http::HttpConfig;
-use admittance::mail::MailKind;
 use serde_json::json;
 
 use crate::administration::settings;
-use crate::answer::{Answer, TOKENS};
+use crate::answer::Answer;
 use crate::client::{Client, text};
 use crate::every_answer::names_of;
 use crate::request::Request;
@@ -13,7 +12,6 @@ use crate::transport::{Framework, each_framework};
 use support::bed::{OTHER_PASSWORD, PASSWORD, config};
 
 each_framework!(
-    asvs_6_5_1_an_address_is_confirmed_by_a_session_or_by_the_password,
     ghsa_39_and_asvs_6_3_8_mails_are_promised_to_anybody_alike,
     ghsa_12_an_array_or_a_duplicate_member_sends_no_mail,
     ghsa_17_and_19_a_token_that_is_none_is_refused_everywhere,
@@ -25,55 +23,6 @@ const ANN: &str = "ann@example.org";
 fn message(answer: &Answer, status: u16) {
     assert_eq!(answer.status, status, "{answer}");
     assert_eq!(names_of(&answer.json), ["message"], "{answer}");
-}
-
-async fn asvs_6_5_1_an_address_is_confirmed_by_a_session_or_by_the_password(framework: Framework) {
-    let client = Client::mailing(framework, config());
-    let ann = client.register(ANN).await;
-    let link = client.link(MailKind::VerifyEmail).await;
-
-    let missing = client.post("/email/verify", json!({"token": link})).await;
-    assert_eq!(missing.code(), (401, "proof_required"));
-    assert_eq!(missing.header("www-authenticate"), "Bearer");
-    let wrong = json!({"token": link, "password": OTHER_PASSWORD});
-    let wrong = client.post("/email/verify", wrong).await;
-    assert_eq!(wrong.code(), (401, "proof_required"));
-    let stale = client
-        .send_as(
-            "no.such.token",
-            "POST /email/verify",
-            json!({"token": link}),
-        )
-        .await;
-    assert_eq!(stale.code(), (401, "invalid_token"));
-
-    let token = text(&ann, "token");
-    let confirmed = client
-        .send_as(token, "POST /email/verify", json!({"token": link}))
-        .await;
-    message(&confirmed, 200);
-    let profile = client.get("/profile", token).await.json;
-    assert_eq!(
-        (&profile["is_verified"], &profile["missing"]),
-        (&json!(true), &json!([]))
-    );
-    let again = json!({"token": link, "password": PASSWORD});
-    let again = client.post("/email/verify", again).await;
-    assert_eq!(again.code(), (401, "invalid_link"));
-    assert_eq!(
-        again.json["detail"],
-        "This link is no longer valid. Request a new one."
-    );
-
-    client.register("bob@example.org").await;
-    let link = client.link(MailKind::VerifyEmail).await;
-    let proof = json!({"token": link, "password": PASSWORD});
-    let opened = client.post("/email/verify", proof).await;
-    assert_eq!(
-        (opened.status, names_of(&opened.json)),
-        (200, TOKENS.to_vec())
-    );
-    assert_eq!(opened.json["is_verified"], true);
 }
 
 async fn ghsa_39_and_asvs_6_3_8_mails_are_promised_to_anybody_alike(framework: Framework) {

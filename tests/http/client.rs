@@ -5,7 +5,6 @@ use admittance::authz::Role;
 use admittance::clock::ManualClock;
 use admittance::config::AuthConfig;
 use admittance::http::{AuthApi, HttpConfig};
-use admittance::mail::MailKind;
 use admittance::store::{MemoryStore, RoleChange, Store};
 use http::Method;
 use serde_json::{Value, json};
@@ -184,11 +183,6 @@ impl<S: Store + Clone> Client<S> {
         let store = &self.bed.store;
         let version = store.user(id).await.unwrap().unwrap().version;
         store.change_roles(id, version, &change).await.unwrap();
-    }
-
-    /// The token of the newest mail of `kind`.
-    pub(crate) async fn link(&self, kind: MailKind) -> String {
-        self.bed.mailed(kind).await.expose_secret().to_owned()
     }
 }
 
