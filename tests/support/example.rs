@@ -32,6 +32,14 @@ impl Example {
     /// Starts the example called `name` on a free port, with this environment
     /// and no other, and waits until it listens.
     pub fn start(name: &str, environment: &[(&str, &str)]) -> Self {
+        // On a busy machine a database may not answer as soon as the example demands.
+        let mut attempts = (0..5).map(|_| Self::attempt(name, environment));
+        let started = attempts.find_map(|started| started);
+        started.unwrap_or_else(|| panic!("the example {name} does not start"))
+    }
+
+    /// The example, unless it ends before it listens.
+    fn attempt(name: &str, environment: &[(&str, &str)]) -> Option<Self> {
         let mut process = Command::new(binary(name))
             .env_clear()
             .envs([("ADDR", "127.0.0.1:0"), ("AUTH_SECRET", SECRET)])
@@ -44,10 +52,11 @@ impl Example {
         let mut lines = BufReader::new(process.stdout.take().unwrap())
             .lines()
             .map_while(Result::ok);
-        let greeting = lines
-            .by_ref()
-            .find(|line| line.contains("Listening on"))
-            .unwrap();
+        let greeting = lines.by_ref().find(|line| line.contains("Listening on"));
+        let Some(greeting) = greeting else {
+            process.wait().unwrap();
+            return None;
+        };
         let mails = Mails::default();
         // What it prints later must not fill the pipe.
         std::thread::spawn({
@@ -57,12 +66,12 @@ impl Example {
         let (_, rest) = greeting.split_once("http://").unwrap();
         let addr = rest.split_whitespace().next().unwrap();
         let addr = addr.trim_end_matches('.').to_owned();
-        Self {
+        Some(Self {
             process,
             addr,
             greeting,
             mails,
-        }
+        })
     }
 
     /// Asks it to stop.

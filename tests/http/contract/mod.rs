@@ -242,12 +242,13 @@ fn differences(one: &Transcripts, other: &Transcripts) -> Vec<String> {
     found
 }
 
-/// Its name makes it start first, so that it starts all of them at once.
+/// Its name makes it start first, so that it starts those over TCP at once.
 #[test]
 fn all_combinations_answer_alike() {
+    let over_tcp = COMBINATIONS.iter().filter(|one| !one.is_in_process());
     std::thread::scope(|scope| {
-        for combination in COMBINATIONS {
-            scope.spawn(move || tried_out(combination));
+        for combination in over_tcp {
+            scope.spawn(|| tried_out(*combination));
         }
     });
     let [first, others @ ..] = COMBINATIONS;
@@ -262,8 +263,8 @@ fn all_combinations_answer_alike() {
         let outcome = tried_out(combination);
         let mut shared = expected.transcripts.clone();
         if combination.is_in_process() {
-            let over_tcp = || OVER_TCP.iter().chain(LAST_OVER_TCP);
-            shared.retain(|topic, _| over_tcp().all(|(name, _)| name != topic));
+            let topics = || OVER_TCP.iter().chain(LAST_OVER_TCP);
+            shared.retain(|topic, _| topics().all(|(name, _)| name != topic));
         }
         let found = differences(&shared, &outcome.transcripts);
         assert!(
