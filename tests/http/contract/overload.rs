@@ -1,4 +1,4 @@
-//! More passwords to check than can be checked in time: 503.
+//! More passwords to check than can be checked in time: 503. Over TCP only.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Clients that are slow, and clients that go away.
+//! Clients that are slow, and clients that go away. Over TCP only.
 
 use std::thread::sleep;
 use std::time::Duration;
