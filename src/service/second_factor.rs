@@ -185,7 +185,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 "Send the ticket of the login.",
             );
         }
-        let named = named_code(request.method, &request.code, &mut violations);
+        let named = self.named_code(request.method, &request.code, &mut violations);
         violations.into_result()?;
         let (method, code) = named.ok_or(AuthError::InvalidCode)?;
 
@@ -228,7 +228,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<Proof, AuthError> {
         let mut violations = Violations::default();
-        let named = named_code(method, code, &mut violations);
+        let named = self.named_code(method, code, &mut violations);
         violations.into_result()?;
         let (method, code) = named.ok_or(AuthError::InvalidCode)?;
         let user = auth.shared_user();
@@ -321,6 +321,32 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         })
     }
 
+    /// The method of the application that `method` names, and its code.
+    fn named_code<'a>(
+        &self,
+        method: Method,
+        code: &'a Code,
+        violations: &mut Violations,
+    ) -> Option<(MethodName, &'a Code)> {
+        let Method::SecondFactor(name) = method else {
+            violations.push(Field::Method, ViolationCode::Unknown, UNKNOWN_METHOD);
+            return None;
+        };
+        if !self.has_second_factors() {
+            violations.push(Field::Method, ViolationCode::Unknown, UNKNOWN_METHOD);
+            return None;
+        }
+        match code.expose_secret().chars().count() {
+            0 => violations.push(Field::Code, ViolationCode::Required, "Enter the code."),
+            1..=MAX_CODE_CHARS => {}
+            _ => {
+                let message = "The code is longer than 64 characters.";
+                violations.push(Field::Code, ViolationCode::TooLong, message);
+            }
+        }
+        Some((name, code))
+    }
+
     async fn second_factors_of(
         &self,
         user: &Arc<User>,
@@ -356,28 +382,3 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 }
 
 const UNKNOWN_METHOD: &str = "Use one of the methods that the account has.";
-
-/// The method of the application that `method` names, and its code.
-fn named_code<'a>(
-    method: Method,
-    code: &'a Code,
-    violations: &mut Violations,
-) -> Option<(MethodName, &'a Code)> {
-    let length = code.expose_secret().chars().count();
-    if length == 0 {
-        violations.push(Field::Code, ViolationCode::Required, "Enter the code.");
-    } else if length > MAX_CODE_CHARS {
-        violations.push(
-            Field::Code,
-            ViolationCode::TooLong,
-            "The code is longer than 64 characters.",
-        );
-    }
-    match method {
-        Method::SecondFactor(name) => Some((name, code)),
-        Method::Password => {
-            violations.push(Field::Method, ViolationCode::Unknown, UNKNOWN_METHOD);
-            None
-        }
-    }
-}

@@ -1,20 +1,19 @@
 //! A browser: it keeps cookies, and says where its requests come from.
 
-use admittance::axum::{Authenticator, CurrentUser, OptionalUser};
 use admittance::http::{CookieConfig, HttpConfig};
 use admittance::mail::MailKind;
-use axum::Router;
-use axum::body::Body;
-use axum::http::{Request, header};
-use axum::routing::any;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client, registration};
+use crate::answer::Answer;
+use crate::client::{Client, registration};
+use crate::request::Request;
+use crate::set_cookie::set_cookies;
+use crate::transport::Framework;
 use support::bed::{PASSWORD, config};
 
 /// The origin of the API.
 pub(crate) const OWN: &str = "https://exam.example";
-/// A page of another one that may use it.
+/// Another origin, whose pages may use it.
 pub(crate) const LISTED: &str = "https://app.exam.example";
 pub(crate) const TOKEN: &str = "__Host-admittance_token";
 pub(crate) const REFRESH: &str = "__Host-admittance_refresh";
@@ -33,37 +32,31 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    pub(crate) fn new() -> Self {
-        Self::at(with_cookies())
+    pub(crate) fn new(framework: Framework) -> Self {
+        Self::at(framework, with_cookies())
     }
 
-    pub(crate) fn at(http: HttpConfig) -> Self {
+    pub(crate) fn at(framework: Framework, http: HttpConfig) -> Self {
         Self {
-            client: Client::mailing_at(config(), http),
+            client: Client::mailing_at(framework, config(), http),
             jar: Vec::new(),
         }
     }
 
-    pub(crate) fn request(&self, line: &str, body: Option<&Value>) -> Request<Body> {
-        let (method, path) = line.split_once(' ').unwrap();
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "exam.example")
-            .header(header::ORIGIN, OWN)
-            .header("sec-fetch-site", "same-origin")
-            .header("admittance-session", "cookie");
+    pub(crate) fn request(&self, line: &str, body: Option<&Value>) -> Request {
+        let mut request = Request::line(line)
+            .header("Host", "exam.example")
+            .header("Origin", OWN)
+            .header("Sec-Fetch-Site", "same-origin")
+            .header("Admittance-Session", "cookie");
         if !self.jar.is_empty() {
             let cookies: Vec<_> = self.jar.iter().map(|(k, v)| format!("{k}={v}")).collect();
-            request = request.header(header::COOKIE, cookies.join("; "));
+            request = request.header("Cookie", cookies.join("; "));
         }
         match body {
-            None => request.body(Body::empty()),
-            Some(body) => request
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(Body::from(body.to_string())),
+            None => request,
+            Some(body) => request.json(body),
         }
-        .unwrap()
     }
 
     pub(crate) async fn ask(&mut self, line: &str, body: impl Into<Option<Value>>) -> Answer {
@@ -86,8 +79,8 @@ impl Browser {
         answer
     }
 
-    /// The cookies of somebody else who registers and confirms the address, in
-    /// another browser.
+    /// The cookies of another user, who registers and confirms the address in another
+    /// browser.
     pub(crate) async fn another(&mut self, email: &str) -> Vec<(String, String)> {
         let own = std::mem::take(&mut self.jar);
         self.ask("POST /register", registration(email)).await;
@@ -104,54 +97,4 @@ impl Browser {
         names.sort_unstable();
         names
     }
-}
-
-#[derive(Debug)]
-pub(crate) struct SetCookie {
-    pub(crate) name: String,
-    pub(crate) value: String,
-    pub(crate) max_age: Option<u64>,
-    /// The other attributes, sorted.
-    pub(crate) attributes: Vec<String>,
-    pub(crate) bytes: usize,
-}
-
-pub(crate) fn set_cookies(answer: &Answer) -> Vec<SetCookie> {
-    let headers = answer.headers.get_all(header::SET_COOKIE);
-    headers
-        .iter()
-        .map(|header| {
-            let text = header.to_str().unwrap();
-            let (pair, attributes) = text.split_once("; ").unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            let (ages, mut attributes): (Vec<_>, Vec<_>) = attributes
-                .split("; ")
-                .map(str::to_owned)
-                .partition(|attribute| attribute.starts_with("Max-Age="));
-            attributes.sort();
-            SetCookie {
-                name: name.to_owned(),
-                value: value.to_owned(),
-                max_age: ages
-                    .first()
-                    .map(|age| age.strip_prefix("Max-Age=").unwrap().parse().unwrap()),
-                attributes,
-                bytes: pair.len(),
-            }
-        })
-        .collect()
-}
-
-/// Routes of an application's own: `/hello` is for users, `/perhaps` for anybody.
-pub(crate) fn own_routes(auth: Authenticator) -> Router {
-    async fn hello(user: CurrentUser) -> String {
-        user.user().name.as_str().to_owned()
-    }
-    async fn perhaps(OptionalUser(user): OptionalUser) -> String {
-        user.map_or("nobody", |_| "somebody").to_owned()
-    }
-    Router::new()
-        .route("/hello", any(hello))
-        .route("/perhaps", any(perhaps))
-        .with_state(auth)
 }

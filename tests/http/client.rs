@@ -1,152 +1,192 @@
-//! A client that talks to the router without a socket.
+//! A client of an application in this process, whose clock stands still.
 
-use std::net::SocketAddr;
-
+use admittance::audit::AuditPolicy;
+use admittance::authz::Role;
 use admittance::clock::ManualClock;
 use admittance::config::AuthConfig;
 use admittance::http::{AuthApi, HttpConfig};
-use admittance::store::MemoryStore;
-use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use admittance::store::{MemoryStore, RoleChange, Store};
+use http::Method;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
-use support::bed::{Bed, PASSWORD, config};
+use crate::answer::Answer;
+use crate::application::application;
+use crate::every_answer::Rules;
+use crate::request::{Request, get, post};
+use crate::transport::{App, Body, Framework};
+use support::bed::{Bed, PASSWORD, config, mail_config};
 use support::document::Document;
+use support::second_factor::Cards;
 
-pub(crate) type Api = AuthApi<MemoryStore, ManualClock>;
+pub(crate) type Api<S = MemoryStore> = AuthApi<S, ManualClock>;
 
-pub(crate) struct Client {
-    pub(crate) bed: Bed,
-    pub(crate) api: Api,
-    pub(crate) router: Router,
-    document: Document,
-}
-
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Value,
-}
-
-impl Answer {
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
-    }
-
-    pub(crate) fn code(&self) -> (u16, &str) {
-        (
-            self.status.as_u16(),
-            self.body["code"].as_str().unwrap_or(""),
-        )
-    }
+pub(crate) struct Client<S = MemoryStore> {
+    pub(crate) bed: Bed<S>,
+    pub(crate) api: Api<S>,
+    pub(crate) app: App,
+    pub(crate) document: Document,
+    rules: Rules,
 }
 
 impl Client {
-    pub(crate) fn new() -> Self {
-        Self::with(config(), HttpConfig::default())
+    pub(crate) fn new(framework: Framework) -> Self {
+        Self::with(framework, config(), HttpConfig::default())
     }
 
-    pub(crate) fn with(config: AuthConfig, http: HttpConfig) -> Self {
-        Self::over(Bed::with(config), http)
+    pub(crate) fn with(framework: Framework, config: AuthConfig, http: HttpConfig) -> Self {
+        Self::over(framework, Bed::with(config), http)
     }
 
     /// One whose service sends mail.
-    pub(crate) fn mailing(config: AuthConfig) -> Self {
-        Self::mailing_at(config, HttpConfig::default())
+    pub(crate) fn mailing(framework: Framework, config: AuthConfig) -> Self {
+        Self::mailing_at(framework, config, HttpConfig::default())
     }
 
-    pub(crate) fn mailing_at(config: AuthConfig, http: HttpConfig) -> Self {
-        Self::over(Bed::mailing_with(config), http)
+    pub(crate) fn mailing_at(framework: Framework, config: AuthConfig, http: HttpConfig) -> Self {
+        Self::over(framework, Bed::mailing_with(config), http)
     }
 
-    pub(crate) fn over(bed: Bed, http: HttpConfig) -> Self {
+    /// One whose service keeps events.
+    pub(crate) fn audited(framework: Framework, config: AuthConfig, http: HttpConfig) -> Self {
+        let store = MemoryStore::new();
+        let bed = Bed::built(store.clone(), config, |builder, _| {
+            builder.audit_log(store, AuditPolicy::default())
+        });
+        Self::over(framework, bed, http)
+    }
+
+    /// One whose service sends mail and keeps events, and has second factors for addresses
+    /// that begin with `card`.
+    pub(crate) fn whole(framework: Framework, config: AuthConfig, http: HttpConfig) -> Self {
+        Self::whole_over(framework, MemoryStore::new(), config, http)
+    }
+
+    /// The same over a store that may have accounts already.
+    pub(crate) fn whole_over(
+        framework: Framework,
+        store: MemoryStore,
+        config: AuthConfig,
+        http: HttpConfig,
+    ) -> Self {
+        let log = store.clone();
+        let bed = Bed::built(store, config, |builder, mailbox| {
+            builder
+                .mail(mailbox, mail_config())
+                .audit_log(log, AuditPolicy::default())
+                .second_factor(Cards::of_holders("card", &["sms"]))
+        });
+        Self::over(framework, bed, http)
+    }
+}
+
+impl<S: Store + Clone> Client<S> {
+    pub(crate) fn over(framework: Framework, bed: Bed<S>, http: HttpConfig) -> Self {
+        let rules = Rules::of(&http);
         let api = AuthApi::with_config(bed.auth.clone(), http).unwrap();
-        let router = admittance::axum::router(&api);
-        let document = Document::of(&api);
         Self {
+            app: application(framework, &api),
+            document: Document::of(&api),
             bed,
             api,
-            router,
-            document,
+            rules,
         }
     }
 
-    /// Asks, and fails unless the answer is one that the OpenAPI document
-    /// allows.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let (method, path) = (request.method().clone(), request.uri().to_string());
-        let answer = send(&self.router, request).await;
-        let (status, headers) = (answer.status.as_u16(), &answer.headers);
-        self.document
-            .accepts(&method, &path, status, headers, &answer.body);
+    /// Sends `request`, and fails unless the answer has what every answer must have and
+    /// is one that the OpenAPI document allows.
+    pub(crate) async fn send(&self, request: Request) -> Answer {
+        let answer = self.app.send(&request).await;
+        self.checked(&request, answer)
+    }
+
+    /// Sends `request` with the body `body`.
+    pub(crate) async fn send_body(&self, request: Request, body: Body) -> Answer {
+        let answer = self.app.send_body(&request, body).await;
+        self.checked(&request, answer)
+    }
+
+    /// Sends `request` from the address `ip`.
+    pub(crate) async fn send_from(&self, ip: [u8; 4], request: Request) -> Answer {
+        let answer = self.app.with_peer(ip).send(&request).await;
+        self.checked(&request, answer)
+    }
+
+    fn checked(&self, request: &Request, answer: Answer) -> Answer {
+        let is_preflight = request.method == "OPTIONS" && answer.status == 204;
+        if !self.api.has_route(request.path()) || is_preflight {
+            return answer;
+        }
+        let shown = format!("--- request\n{request}\n--- answer\n{answer}\n---");
+        for (holds, what) in self.rules.checks(request, &answer) {
+            assert!(holds, "{what}\n{shown}");
+        }
+        let method: Method = request.method.parse().unwrap();
+        let (path, status) = (request.path(), answer.status);
+        let complaint =
+            self.document
+                .complaint(&method, path, status, &answer.headers, &answer.json);
+        assert_eq!(complaint, "", "not as documented\n{shown}");
         answer
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(json_request(Method::POST, path, &body.to_string()))
-            .await
+        self.send(post(path, body)).await
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
-        self.send(bearer(Method::GET, path, token)).await
+        self.send(get(path).bearer(token)).await
     }
 
+    /// Sends `body` by `line`, such as `PUT /profile`, in the name of the owner of `token`.
+    pub(crate) async fn send_as(&self, token: &str, line: &str, body: Value) -> Answer {
+        self.send(Request::line(line).json(&body).bearer(token))
+            .await
+    }
+
+    /// Asks by `line`, such as `POST /login`, and fails unless that is answered
+    /// with `wanted`: a status, or the code of a problem. Returns the body.
+    pub(crate) async fn ask(&self, line: &str, token: &str, body: Value, wanted: &str) -> Value {
+        let mut request = Request::line(line);
+        if !token.is_empty() {
+            request = request.bearer(token);
+        }
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let answer = self.send(request).await;
+        let (status, code) = answer.code();
+        assert!(
+            code == wanted || status.to_string() == wanted,
+            "{line}: {wanted} is expected, not {answer}"
+        );
+        answer.json
+    }
+
+    /// The tokens of a new account.
     pub(crate) async fn register(&self, email: &str) -> Value {
         let answer = self.post("/register", registration(email)).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{:?}", answer.body);
-        answer.body
+        assert_eq!(answer.status, 201, "{answer}");
+        answer.json
     }
-}
 
-pub(crate) async fn send(router: &Router, mut request: Request<Body>) -> Answer {
-    let peer: SocketAddr = "192.0.2.7:4711".parse().unwrap();
-    request.extensions_mut().insert(ConnectInfo(peer));
-    let response = router.clone().oneshot(request).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let body = if body.is_empty() {
-        Value::Null
-    } else {
-        serde_json::from_slice(&body)
-            .unwrap_or_else(|_| Value::String(String::from_utf8(body.to_vec()).unwrap()))
-    };
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body,
+    /// The token of a new account with `role`.
+    pub(crate) async fn with_role(&self, email: &str, role: &str) -> String {
+        let user = self.register(email).await;
+        self.give(&user, role).await;
+        text(&user, "token").to_owned()
     }
-}
 
-pub(crate) fn json_request(method: Method, path: &str, body: &str) -> Request<Body> {
-    Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Body::from(body.to_owned()))
-        .unwrap()
-}
-
-pub(crate) fn bearer(method: Method, path: &str, token: &str) -> Request<Body> {
-    with_token(
-        Request::builder()
-            .method(method)
-            .uri(path)
-            .body(Body::empty())
-            .unwrap(),
-        token,
-    )
-}
-
-pub(crate) fn with_token(mut request: Request<Body>, token: &str) -> Request<Body> {
-    let value = format!("Bearer {token}").parse().unwrap();
-    request.headers_mut().insert(header::AUTHORIZATION, value);
-    request
+    /// Gives `who`, a profile or what a registration answers, the role `role`.
+    pub(crate) async fn give(&self, who: &Value, role: &str) {
+        let change = RoleChange {
+            grant: Role::new(role).into_iter().collect(),
+            ..RoleChange::default()
+        };
+        let id = text(who, "user_id").parse().unwrap();
+        let store = &self.bed.store;
+        let version = store.user(id).await.unwrap().unwrap().version;
+        store.change_roles(id, version, &change).await.unwrap();
+    }
 }
 
 pub(crate) fn registration(email: &str) -> Value {
@@ -157,16 +197,4 @@ pub(crate) fn text<'v>(body: &'v Value, field: &str) -> &'v str {
     body[field]
         .as_str()
         .unwrap_or_else(|| panic!("{field} is no text in {body}"))
-}
-
-/// The names of the members of an object, sorted.
-pub(crate) fn members(value: &Value) -> Vec<&str> {
-    let mut names: Vec<_> = value
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    names.sort_unstable();
-    names
 }

@@ -4,19 +4,42 @@ use std::time::Duration;
 
 use admittance::http::{CookieConfig, HttpConfig};
 use admittance::mail::MailKind;
-use axum::body::Body;
-use axum::http::{Method, Request, header};
 use serde_json::json;
 
-use crate::browser::{Browser, REFRESH, TOKEN, set_cookies, with_cookies};
-use crate::client::{Client, members, registration, text};
+use crate::browser::{Browser, REFRESH, TOKEN, with_cookies};
+use crate::client::{Client, registration, text};
+use crate::every_answer::names_of;
+use crate::request::Request;
+use crate::set_cookie::set_cookies;
+use crate::transport::{Framework, each_framework};
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+
+each_framework!(
+    asvs_3_3_1_and_3_3_2_and_3_3_3_and_3_3_4_every_cookie_has_its_attributes,
+    asvs_3_3_5_no_cookie_is_longer_than_browsers_keep,
+    the_setting_for_localhost_has_other_names_and_no_secure,
+    a_script_never_sees_a_token,
+    a_client_that_does_not_ask_for_cookies_gets_none,
+    where_cookies_are_off_none_is_set_or_looked_at,
+    only_the_word_cookie_asks_for_cookies,
+    ghsa_31_a_planted_cookie_is_not_taken_for_the_browsers_own,
+    ghsa_31_a_name_that_is_not_quite_ours_is_somebody_elses,
+    cookies_of_others_do_no_harm,
+    a_refresh_token_in_a_body_gets_a_body,
+    asvs_7_4_1_logout_ends_a_session_of_which_the_refresh_token_is_left,
+    asvs_7_4_1_logout_removes_the_cookies_also_when_they_are_invalid,
+    a_link_works_although_the_session_in_the_browser_has_expired,
+    asvs_14_3_1_logout_forgets_what_the_browser_keeps,
+    an_expired_access_token_is_renewed_without_a_script_that_sees_it,
+    a_login_that_is_not_to_be_remembered_ends_with_the_browser,
+);
 
 const ANN: &str = "ann@example.org";
 
-#[tokio::test]
-async fn asvs_3_3_1_and_3_3_2_and_3_3_3_and_3_3_4_every_cookie_has_its_attributes() {
-    let mut browser = Browser::new();
+async fn asvs_3_3_1_and_3_3_2_and_3_3_3_and_3_3_4_every_cookie_has_its_attributes(
+    framework: Framework,
+) {
+    let mut browser = Browser::new(framework);
     let answers = [
         browser.register(ANN).await,
         browser.ask("POST /refresh", None).await,
@@ -49,25 +72,23 @@ async fn asvs_3_3_1_and_3_3_2_and_3_3_3_and_3_3_4_every_cookie_has_its_attribute
     assert_eq!(ages(left), [Some(0), Some(0)]);
 }
 
-#[tokio::test]
-async fn asvs_3_3_5_no_cookie_is_longer_than_browsers_keep() {
-    let mut browser = Browser::new();
+async fn asvs_3_3_5_no_cookie_is_longer_than_browsers_keep(framework: Framework) {
+    let mut browser = Browser::new(framework);
     let mut http = with_cookies();
     let long = CookieConfig::new().named(&"n".repeat(40));
     http.cookies = Some(long.unwrap());
     let mut register_for = async |audience: &str| {
         let mut config = config();
         config.audience = audience.to_owned();
-        browser.client = Client::over(Bed::with(config), http.clone());
+        browser.client = Client::over(framework, Bed::with(config), http.clone());
         browser.jar.clear();
         browser.ask("POST /register", registration(ANN)).await
     };
     let cookies = set_cookies(&register_for("x").await);
     assert!(cookies.iter().all(|cookie| cookie.bytes <= 4096));
 
-    // The longest token that there is fits no cookie, with a long name. That is an
-    // error, not a cookie that a browser drops. Each of these takes six bytes of
-    // JSON.
+    // With a long name, the longest token fits no cookie. That is an error, not a
+    // cookie that a browser drops. Each of these characters takes six bytes of JSON.
     let room = (4096 - cookies[0].value.len()) * 3 / 4;
     let answer = register_for(&"\u{1}".repeat(room / 6 - 4)).await;
     assert_eq!(answer.code(), (500, "internal"));
@@ -78,13 +99,12 @@ async fn asvs_3_3_5_no_cookie_is_longer_than_browsers_keep() {
     assert!((4000..=4096).contains(&bytes), "{bytes}");
 }
 
-#[tokio::test]
-async fn the_setting_for_localhost_has_other_names_and_no_secure() {
+async fn the_setting_for_localhost_has_other_names_and_no_secure(framework: Framework) {
     let mut http = with_cookies();
     let cookies = CookieConfig::insecure_for_localhost();
     assert!(!cookies.is_secure());
     http.cookies = Some(cookies.named("exam").unwrap());
-    let mut browser = Browser::at(http);
+    let mut browser = Browser::at(framework, http);
     for cookie in set_cookies(&browser.register(ANN).await) {
         assert_eq!(cookie.attributes, ["HttpOnly", "Path=/", "SameSite=Lax"]);
     }
@@ -98,9 +118,8 @@ async fn the_setting_for_localhost_has_other_names_and_no_secure() {
     }
 }
 
-#[tokio::test]
-async fn a_script_never_sees_a_token() {
-    let mut browser = Browser::new();
+async fn a_script_never_sees_a_token(framework: Framework) {
+    let mut browser = Browser::new(framework);
     let registered = browser.register(ANN).await;
     let link = browser.client.bed.mailed(MailKind::VerifyEmail).await;
     let link = link.expose_secret();
@@ -127,9 +146,9 @@ async fn a_script_never_sees_a_token() {
             .await,
     ];
     for answer in answers {
-        assert!(answer.status.is_success(), "{answer:?}");
+        assert!(answer.is_success(), "{answer:?}");
         assert_eq!(
-            members(&answer.body),
+            names_of(&answer.json),
             [
                 "email",
                 "expires_in",
@@ -150,40 +169,38 @@ async fn a_script_never_sees_a_token() {
     }
 }
 
-#[tokio::test]
-async fn whoever_does_not_ask_for_cookies_gets_none() {
-    let client = Client::mailing_at(config(), with_cookies());
+async fn a_client_that_does_not_ask_for_cookies_gets_none(framework: Framework) {
+    let client = Client::mailing_at(framework, config(), with_cookies());
     let answer = client.post("/register", registration(ANN)).await;
     assert!(set_cookies(&answer).is_empty());
     let (token, refresh) = (
-        text(&answer.body, "token"),
-        text(&answer.body, "refresh_token"),
+        text(&answer.json, "token"),
+        text(&answer.json, "refresh_token"),
     );
     let renewed = client
         .post("/refresh", json!({"refresh_token": refresh}))
         .await;
     assert!(set_cookies(&renewed).is_empty());
-    assert!(renewed.body["token"].is_string());
+    assert!(renewed.json["token"].is_string());
     let left = client
-        .send(crate::client::bearer(Method::POST, "/logout", token))
+        .send(Request::new("POST", "/logout").bearer(token))
         .await;
     assert_eq!(left.status, 200);
     assert!(set_cookies(&left).is_empty());
     assert_eq!(left.header("clear-site-data"), "");
-    // Neither a body nor a cookie is nobody who is logged in; a body that is
-    // declared and empty is a mistake.
-    let nobody = client.send(Request::post("/refresh").body(Body::empty()).unwrap());
+    // Without a body and a cookie nobody is logged in; a declared but empty body is
+    // malformed.
+    let nobody = client.send(Request::new("POST", "/refresh"));
     assert_eq!(nobody.await.code(), (401, "invalid_token"));
-    let empty = crate::client::json_request(Method::POST, "/refresh", "");
+    let empty = Request::new("POST", "/refresh").text("application/json", "");
     assert_eq!(client.send(empty).await.code(), (400, "malformed_request"));
 }
 
-#[tokio::test]
-async fn where_cookies_are_off_none_is_set_or_looked_at() {
-    let mut browser = Browser::new();
+async fn where_cookies_are_off_none_is_set_or_looked_at(framework: Framework) {
+    let mut browser = Browser::new(framework);
     browser.register(ANN).await;
-    let bed = std::mem::replace(&mut browser.client, Client::new()).bed;
-    browser.client = Client::over(bed, HttpConfig::default());
+    let bed = std::mem::replace(&mut browser.client, Client::new(framework)).bed;
+    browser.client = Client::over(framework, bed, HttpConfig::default());
     assert_eq!(
         browser.ask("GET /profile", None).await.code(),
         (401, "invalid_token")
@@ -193,26 +210,23 @@ async fn where_cookies_are_off_none_is_set_or_looked_at() {
     assert_eq!(answer.code(), (400, "malformed_request"));
 }
 
-#[tokio::test]
-async fn only_the_word_cookie_asks_for_cookies() {
-    let browser = Browser::new();
+async fn only_the_word_cookie_asks_for_cookies(framework: Framework) {
+    let browser = Browser::new(framework);
     for value in ["bearer", "Cookie", "", "cookie, cookie", "cookie;x"] {
         let body = registration(ANN);
-        let mut request = browser.request("POST /register", Some(&body));
-        let headers = request.headers_mut();
-        headers.insert("admittance-session", value.parse().unwrap());
+        let request = browser.request("POST /register", Some(&body));
+        let request = request.with("Admittance-Session", value);
         let answer = browser.client.send(request).await;
         assert_eq!(answer.code(), (400, "malformed_request"), "{value}");
     }
 }
 
-#[tokio::test]
-async fn ghsa_31_a_planted_cookie_is_not_taken_for_the_browsers_own() {
-    let mut browser = Browser::new();
+async fn ghsa_31_a_planted_cookie_is_not_taken_for_the_browsers_own(framework: Framework) {
+    let mut browser = Browser::new(framework);
     browser.register(ANN).await;
     let own = browser.jar.clone();
     let mut other = Browser {
-        client: std::mem::replace(&mut browser.client, Client::new()),
+        client: std::mem::replace(&mut browser.client, Client::new(framework)),
         jar: Vec::new(),
     };
     other.register("eve@example.org").await;
@@ -225,11 +239,10 @@ async fn ghsa_31_a_planted_cookie_is_not_taken_for_the_browsers_own() {
     }
 }
 
-/// A browser sees no prefix in a name that begins with a space of another kind,
-/// and keeps such a cookie for a neighbour that sets it.
-#[tokio::test]
-async fn ghsa_31_a_name_that_is_not_quite_ours_is_somebody_elses() {
-    let mut browser = Browser::new();
+/// A browser does not recognise the prefix after an unusual space, and accepts such a
+/// cookie from a neighbouring host.
+async fn ghsa_31_a_name_that_is_not_quite_ours_is_somebody_elses(framework: Framework) {
+    let mut browser = Browser::new(framework);
     browser.register(ANN).await;
     let own = browser.jar.clone();
     browser.jar.clear();
@@ -256,51 +269,44 @@ async fn ghsa_31_a_name_that_is_not_quite_ours_is_somebody_elses() {
         }
         browser.jar.extend(own.clone());
         let profile = browser.ask("GET /profile", None).await;
-        assert_eq!(text(&profile.body, "email"), ANN, "{space:?}");
+        assert_eq!(text(&profile.json, "email"), ANN, "{space:?}");
     }
     browser.jar = eve;
     assert_eq!(browser.ask("POST /refresh", None).await.status, 200);
 }
 
-#[tokio::test]
-async fn cookies_of_others_do_no_harm() {
-    let mut browser = Browser::new();
+async fn cookies_of_others_do_no_harm(framework: Framework) {
+    let mut browser = Browser::new(framework);
     browser.register(ANN).await;
-    let mut request = browser.request("GET /profile", None);
-    let own = request.headers()[header::COOKIE].clone();
-    let headers = request.headers_mut();
-    headers.insert(
-        header::COOKIE,
-        "theme=dark; broken; =; a=\"b\"".parse().unwrap(),
-    );
-    let bytes = axum::http::HeaderValue::from_bytes(b"x=\xff\xfe").unwrap();
-    headers.append(header::COOKIE, bytes);
-    headers.append(header::COOKIE, own);
+    let request = browser.request("GET /profile", None);
+    let own = request.value("Cookie").unwrap().to_owned();
+    let request = request
+        .with("Cookie", "theme=dark; broken; =; a=\"b\"")
+        .header("Cookie", b"x=\xff\xfe")
+        .header("Cookie", own);
     assert_eq!(browser.client.send(request).await.status, 200);
 }
 
-#[tokio::test]
-async fn a_refresh_token_in_a_body_gets_a_body() {
-    let mut browser = Browser::new();
+async fn a_refresh_token_in_a_body_gets_a_body(framework: Framework) {
+    let mut browser = Browser::new(framework);
     browser.register(ANN).await;
     let kept = browser.jar.clone();
     let own = browser.client.register("lee@example.org").await;
     let body = json!({"refresh_token": text(&own, "refresh_token")});
     let renewed = browser.ask("POST /refresh", body).await;
-    assert_eq!(text(&renewed.body, "token_type"), "Bearer");
+    assert_eq!(text(&renewed.json, "token_type"), "Bearer");
     assert!(set_cookies(&renewed).is_empty());
     assert_eq!(browser.jar, kept);
     let profile = browser.ask("GET /profile", None).await;
-    assert_eq!(text(&profile.body, "email"), ANN);
+    assert_eq!(text(&profile.json, "email"), ANN);
 }
 
-/// The access token's cookie goes after fifteen minutes, and who then says "log
-/// out" means it.
-#[tokio::test]
-async fn asvs_7_4_1_logout_ends_a_session_of_which_the_refresh_token_is_left() {
-    // Also by one that has been replaced: the session is the same.
+/// The access token's cookie expires after fifteen minutes, and a later logout must
+/// still end the session.
+async fn asvs_7_4_1_logout_ends_a_session_of_which_the_refresh_token_is_left(framework: Framework) {
+    // Also by a replaced refresh token: the session is the same.
     for is_replaced in [false, true] {
-        let mut browser = Browser::new();
+        let mut browser = Browser::new(framework);
         browser.register(ANN).await;
         let replaced = browser.jar.clone();
         browser.client.bed.clock.advance(Duration::from_secs(60));
@@ -311,18 +317,14 @@ async fn asvs_7_4_1_logout_ends_a_session_of_which_the_refresh_token_is_left() {
         }
         browser.jar.retain(|(name, _)| name == REFRESH);
 
-        // Not for a page of somebody else's.
-        let mut request = browser.request("POST /logout", None);
-        let headers = request.headers_mut();
-        headers.insert("sec-fetch-site", "cross-site".parse().unwrap());
-        headers.remove(header::ORIGIN);
+        // Not for a page of another site.
+        let request = browser.request("POST /logout", None).without("Origin");
+        let request = request.with("Sec-Fetch-Site", "cross-site");
         let answer = browser.client.send(request).await;
         assert_eq!(answer.code(), (403, "forbidden"));
         assert!(set_cookies(&answer).is_empty());
-        // Nor beside a token in the header, which goes before cookies.
-        let mut request = browser.request("POST /logout", None);
-        let headers = request.headers_mut();
-        headers.insert(header::AUTHORIZATION, "Bearer x".parse().unwrap());
+        // Nor beside a token in the header, which takes precedence over cookies.
+        let request = browser.request("POST /logout", None).bearer("x");
         let answer = browser.client.send(request).await;
         assert_eq!(answer.code(), (401, "invalid_token"));
         assert!(set_cookies(&answer).is_empty());
@@ -341,11 +343,10 @@ async fn asvs_7_4_1_logout_ends_a_session_of_which_the_refresh_token_is_left() {
     }
 }
 
-/// Whoever logs out is rid of the cookies, whatever is in them: else a dead one
-/// would be sent along for ever.
-#[tokio::test]
-async fn asvs_7_4_1_logout_takes_the_cookies_away_also_when_they_are_good_for_nothing() {
-    let mut browser = Browser::new();
+/// A logout removes the cookies whatever they hold: otherwise the browser would send a
+/// dead one forever.
+async fn asvs_7_4_1_logout_removes_the_cookies_also_when_they_are_invalid(framework: Framework) {
+    let mut browser = Browser::new(framework);
     browser.register(ANN).await;
     browser.client.bed.clock.advance(Duration::from_secs(901));
     let of = |name: &str| {
@@ -366,11 +367,9 @@ async fn asvs_7_4_1_logout_takes_the_cookies_away_also_when_they_are_good_for_no
     ];
     for jar in jars {
         browser.jar = jar.clone();
-        // Not for a page of somebody else's.
-        let mut request = browser.request("POST /logout", None);
-        let headers = request.headers_mut();
-        headers.insert("sec-fetch-site", "cross-site".parse().unwrap());
-        headers.remove(header::ORIGIN);
+        // Not for a page of another site.
+        let request = browser.request("POST /logout", None).without("Origin");
+        let request = request.with("Sec-Fetch-Site", "cross-site");
         let answer = browser.client.send(request).await;
         assert_eq!(answer.status, 403, "{jar:?}");
         assert!(set_cookies(&answer).is_empty());
@@ -380,17 +379,16 @@ async fn asvs_7_4_1_logout_takes_the_cookies_away_also_when_they_are_good_for_no
         assert!(browser.jar.is_empty(), "{jar:?}");
         assert_eq!(answer.header("clear-site-data"), "\"cache\", \"storage\"");
     }
-    // No text at all.
+    // Values that are not text.
     for name in [TOKEN, REFRESH] {
-        let mut request = browser.request("POST /logout", None);
         let bytes = [name.as_bytes(), b"=\xff"].concat();
-        let bytes = axum::http::HeaderValue::from_bytes(&bytes).unwrap();
-        request.headers_mut().insert(header::COOKIE, bytes);
+        let request = browser.request("POST /logout", None);
+        let request = request.with("Cookie", bytes);
         let answer = browser.client.send(request).await;
         assert_eq!(answer.code(), (401, "invalid_token"), "{name}");
         assert_eq!(set_cookies(&answer).len(), 2, "{name}");
     }
-    // Nobody is logged out of what is not there.
+    // Without cookies there is nothing to remove.
     let answer = browser.ask("POST /logout", None).await;
     assert_eq!(answer.code(), (401, "invalid_token"));
     assert!(set_cookies(&answer).is_empty());
@@ -398,32 +396,28 @@ async fn asvs_7_4_1_logout_takes_the_cookies_away_also_when_they_are_good_for_no
     assert_eq!(browser.ask("POST /refresh", None).await.status, 200);
 }
 
-#[tokio::test]
-async fn a_link_is_good_although_the_session_in_the_browser_is_not() {
-    let mut browser = Browser::new();
+async fn a_link_works_although_the_session_in_the_browser_has_expired(framework: Framework) {
+    let mut browser = Browser::new(framework);
     browser.register(ANN).await;
     let link = browser.client.bed.mailed(MailKind::VerifyEmail).await;
     let proof = json!({"token": link.expose_secret(), "password": PASSWORD});
     browser.client.bed.clock.advance(Duration::from_secs(901));
-    let mut request = browser.request("POST /email/verify", Some(&proof));
-    let headers = request.headers_mut();
-    headers.insert(header::AUTHORIZATION, "Bearer x".parse().unwrap());
-    let refused = browser.client.send(request).await;
+    let request = browser.request("POST /email/verify", Some(&proof));
+    let refused = browser.client.send(request.bearer("x")).await;
     assert_eq!(refused.code(), (401, "invalid_token"));
-    // Who asks for no cookies is told that the session is over.
-    let mut request = browser.request("POST /email/verify", Some(&proof));
-    request.headers_mut().remove("admittance-session");
+    // A client that does not ask for cookies learns that the session has expired.
+    let request = browser.request("POST /email/verify", Some(&proof));
+    let request = request.without("Admittance-Session");
     let refused = browser.client.send(request).await;
     assert_eq!(refused.code(), (401, "invalid_token"));
     let verified = browser.ask("POST /email/verify", proof).await;
     assert_eq!(verified.status, 200, "{verified:?}");
     let profile = browser.ask("GET /profile", None).await;
-    assert_eq!(profile.body["is_verified"], true);
+    assert_eq!(profile.json["is_verified"], true);
 }
 
-#[tokio::test]
-async fn asvs_14_3_1_logout_forgets_what_the_browser_keeps() {
-    let mut browser = Browser::new();
+async fn asvs_14_3_1_logout_forgets_what_the_browser_keeps(framework: Framework) {
+    let mut browser = Browser::new(framework);
     let ends = [
         ("POST /logout", None),
         (
@@ -435,7 +429,7 @@ async fn asvs_14_3_1_logout_forgets_what_the_browser_keeps() {
         browser.register(ANN).await;
         let kept = browser.jar.clone();
         let answer = browser.ask(line, body).await;
-        assert!(answer.status.is_success(), "{line}: {answer:?}");
+        assert!(answer.is_success(), "{line}: {answer:?}");
         assert_eq!(answer.header("clear-site-data"), "\"cache\", \"storage\"");
         assert!(browser.jar.is_empty(), "{line}");
         browser.jar = kept;
@@ -456,18 +450,17 @@ async fn asvs_14_3_1_logout_forgets_what_the_browser_keeps() {
             browser.ask("DELETE /account", proof).await;
         }
     }
-    // So does ending the own session among all.
+    // So does ending the current session by its id.
     browser.register(ANN).await;
     let sessions = browser.ask("GET /sessions", None).await;
-    let id = text(&sessions.body["sessions"][0], "session_id").to_owned();
+    let id = text(&sessions.json["sessions"][0], "session_id").to_owned();
     let answer = browser.ask(&format!("DELETE /sessions/{id}"), None).await;
     assert_eq!(answer.status, 204);
     assert!(browser.jar.is_empty());
 }
 
-#[tokio::test]
-async fn an_expired_access_token_is_renewed_without_a_script_that_sees_it() {
-    let mut browser = Browser::new();
+async fn an_expired_access_token_is_renewed_without_a_script_that_sees_it(framework: Framework) {
+    let mut browser = Browser::new(framework);
     browser.register(ANN).await;
     browser.client.bed.clock.advance(Duration::from_secs(901));
     assert_eq!(
@@ -481,8 +474,8 @@ async fn an_expired_access_token_is_renewed_without_a_script_that_sees_it() {
     );
     assert_eq!(browser.ask("POST /refresh", None).await.status, 200);
     assert_eq!(browser.ask("GET /profile", None).await.status, 200);
-    // Once the session itself has ended, that is a refusal, which takes nothing
-    // away either: by now the browser may have the cookies of a newer one.
+    // After the session itself has expired, the refusal removes no cookies either: by
+    // now the browser may hold those of a newer session.
     browser
         .client
         .bed
@@ -494,7 +487,7 @@ async fn an_expired_access_token_is_renewed_without_a_script_that_sees_it() {
         assert!(set_cookies(&refused).is_empty(), "{line}");
         assert_eq!(refused.header("clear-site-data"), "", "{line}");
     }
-    // Whoever logs out wants to be rid of them.
+    // A logout removes them.
     let left = browser.ask("POST /logout", None).await;
     assert_eq!(left.code(), (401, "invalid_token"));
     assert_eq!(left.header("clear-site-data"), "\"cache\", \"storage\"");
@@ -505,9 +498,8 @@ async fn an_expired_access_token_is_renewed_without_a_script_that_sees_it() {
     );
 }
 
-#[tokio::test]
-async fn a_login_that_is_not_to_be_remembered_ends_with_the_browser() {
-    let mut browser = Browser::new();
+async fn a_login_that_is_not_to_be_remembered_ends_with_the_browser(framework: Framework) {
+    let mut browser = Browser::new(framework);
     browser.register(ANN).await;
     let login = json!({"email": ANN, "password": PASSWORD, "remember": false});
     let opened = browser.ask("POST /login", login).await;

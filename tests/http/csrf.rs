@@ -2,16 +2,24 @@
 
 use std::time::Duration;
 
-use admittance::audit::AuditPolicy;
-use admittance::axum::Authenticator;
-use admittance::store::MemoryStore;
-use axum::http::{HeaderMap, HeaderName, header};
 use serde_json::{Value, json};
 
-use crate::administration::{give, settings};
-use crate::browser::{Browser, LISTED, OWN, own_routes, set_cookies, with_cookies};
-use crate::client::{Client, registration, send, text};
-use support::bed::{Bed, PASSWORD};
+use crate::administration::settings;
+use crate::browser::{Browser, LISTED, OWN, with_cookies};
+use crate::client::{Client, registration, text};
+use crate::request::Request;
+use crate::set_cookie::set_cookies;
+use crate::transport::{Framework, each_framework};
+use support::bed::PASSWORD;
+
+each_framework!(
+    asvs_3_5_1_a_foreign_page_changes_nothing_with_the_cookies,
+    asvs_3_5_1_it_holds_for_the_applications_own_routes,
+    asvs_3_5_1_the_host_of_http_2_is_the_host,
+    an_optional_user_with_a_dead_cookie_is_nobody_where_nothing_changes,
+    asvs_3_5_1_no_foreign_page_leaves_a_trace_in_the_audit_log,
+    the_authorization_header_goes_before_cookies,
+);
 
 const ANN: &str = "ann@example.org";
 
@@ -113,27 +121,22 @@ const SOURCES: [(&str, &Source, bool); 16] = [
     ),
 ];
 
-fn from(source: &Source, headers: &mut HeaderMap) {
-    for name in ["sec-fetch-site", "origin", "host"] {
-        headers.remove(name);
-    }
-    for (name, value) in source {
-        let name: HeaderName = name.parse().unwrap();
-        headers.append(name, value.parse().unwrap());
-    }
+fn from(source: &Source, request: Request) -> Request {
+    let names = ["sec-fetch-site", "origin", "host"];
+    let bare = names.into_iter().fold(request, Request::without);
+    let add = |request: Request, (name, value): &(&str, &str)| request.header(name, value);
+    source.iter().fold(bare, add)
 }
 
-#[tokio::test]
-async fn asvs_3_5_1_a_foreign_page_changes_nothing_with_the_cookies() {
+async fn asvs_3_5_1_a_foreign_page_changes_nothing_with_the_cookies(framework: Framework) {
     for (name, source, allowed) in SOURCES {
-        let mut browser = Browser::new();
+        let mut browser = Browser::new(framework);
         browser.register(ANN).await;
         let send = async |line: &str, body: Option<Value>| {
-            let mut request = browser.request(line, body.as_ref());
-            from(source, request.headers_mut());
-            browser.client.send(request).await
+            let request = browser.request(line, body.as_ref());
+            browser.client.send(from(source, request)).await
         };
-        // Reading is the same from everywhere: no script of theirs gets to see it.
+        // Reading is allowed from everywhere: their scripts do not see the answer.
         assert_eq!(send("GET /profile", None).await.status, 200, "{name}");
         let login = json!({"email": ANN, "password": PASSWORD});
         let lines = [
@@ -147,7 +150,7 @@ async fn asvs_3_5_1_a_foreign_page_changes_nothing_with_the_cookies() {
         for (line, body) in lines {
             let answer = send(line, body).await;
             if allowed {
-                assert!(answer.status.is_success(), "{name}: {line}: {answer:?}");
+                assert!(answer.is_success(), "{name}: {line}: {answer:?}");
             } else {
                 assert_eq!(answer.code(), (403, "forbidden"), "{name}: {line}");
                 assert!(set_cookies(&answer).is_empty(), "{name}: {line}");
@@ -155,132 +158,128 @@ async fn asvs_3_5_1_a_foreign_page_changes_nothing_with_the_cookies() {
         }
         if !allowed {
             let profile = browser.ask("GET /profile", None).await;
-            assert_eq!(text(&profile.body, "name"), "Ann", "{name}");
+            assert_eq!(text(&profile.json, "name"), "Ann", "{name}");
         }
     }
 }
 
-#[tokio::test]
-async fn asvs_3_5_1_it_holds_for_the_applications_own_routes() {
-    let mut browser = Browser::new();
-    let app = own_routes(Authenticator::from(&browser.client.api));
-    let nobody = send(&app, browser.request("GET /perhaps", None)).await;
-    assert_eq!(nobody.body, "nobody");
+async fn asvs_3_5_1_it_holds_for_the_applications_own_routes(framework: Framework) {
+    let mut browser = Browser::new(framework);
+    let nobody = browser.ask("GET /perhaps", None).await;
+    assert_eq!(nobody.json, json!({ "hello": null }));
     browser.register(ANN).await;
+    let status = async |line: &str, source: &Source, upgrade: Option<&str>| {
+        let request = from(source, browser.request(line, None));
+        let request = match upgrade {
+            Some(upgrade) => request.header("Upgrade", upgrade),
+            None => request,
+        };
+        browser.client.send(request).await.status
+    };
+    let own = [("sec-fetch-site", "same-origin")];
+    let foreign = [("sec-fetch-site", "cross-site")];
     for path in ["/hello", "/perhaps"] {
         for method in ["GET", "HEAD", "POST", "DELETE", "PATCH"] {
-            let mut request = browser.request(&format!("{method} {path}"), None);
-            assert_eq!(send(&app, request).await.status, 200, "{method}");
-            request = browser.request(&format!("{method} {path}"), None);
-            from(&[("sec-fetch-site", "cross-site")], request.headers_mut());
+            let line = format!("{method} {path}");
+            assert_eq!(status(&line, &own, None).await, 200, "{line}");
             let wanted = if matches!(method, "GET" | "HEAD") {
                 200
             } else {
                 403
             };
-            assert_eq!(send(&app, request).await.status, wanted, "{method}");
+            assert_eq!(status(&line, &foreign, None).await, wanted, "{line}");
         }
-        // What opens a WebSocket is a GET, whose answer any page may read.
+        // A WebSocket opens with a GET, and every page may read what comes over it.
         for upgrade in ["websocket", "WebSocket", "h2c, websocket"] {
-            for (source, wanted) in [("same-origin", 200), ("cross-site", 403)] {
-                let mut request = browser.request(&format!("GET {path}"), None);
-                from(&[("sec-fetch-site", source)], request.headers_mut());
-                let upgrade = upgrade.parse().unwrap();
-                request.headers_mut().insert(header::UPGRADE, upgrade);
-                assert_eq!(send(&app, request).await.status, wanted, "{source}");
+            let line = format!("GET {path}");
+            for (source, wanted) in [(&own, 200), (&foreign, 403)] {
+                let status = status(&line, source, Some(upgrade)).await;
+                assert_eq!(status, wanted, "{line} {source:?}");
             }
         }
     }
 }
 
-/// HTTP/2 names the host beside the headers (RFC 9113 §8.3.1). So does what opens
-/// a WebSocket there, for which browsers send no `Sec-Fetch-Site`.
-#[tokio::test]
-async fn asvs_3_5_1_the_host_of_http_2_is_the_host() {
-    let mut browser = Browser::new();
-    let app = own_routes(Authenticator::from(&browser.client.api));
+/// HTTP/2 names the host outside the headers (RFC 9113 §8.3.1). So does the CONNECT that
+/// opens a WebSocket there, for which browsers send no `Sec-Fetch-Site`.
+async fn asvs_3_5_1_the_host_of_http_2_is_the_host(framework: Framework) {
+    let mut browser = Browser::new(framework);
     browser.register(ANN).await;
+    let status = async |line: &str, source: &Source| {
+        let body = line.starts_with("PUT").then(|| json!({"name": "Eve"}));
+        let request = from(source, browser.request(line, body.as_ref()));
+        browser.client.send(request).await.status
+    };
     for (origin, allowed) in [
         ("https://exam.example", true),
         ("https://blog.exam.example", false),
         ("http://exam.example", false),
         ("null", false),
     ] {
-        for method in ["CONNECT", "POST"] {
-            let line = format!("{method} https://exam.example/hello");
-            let mut request = browser.request(&line, None);
-            from(&[("origin", origin)], request.headers_mut());
-            let wanted = if allowed { 200 } else { 403 };
-            let answer = send(&app, request).await;
-            assert_eq!(answer.status, wanted, "{method} from {origin}");
-        }
-        let mut request = browser.request(
-            "PUT https://exam.example/profile",
-            Some(&json!({"name": "Eve"})),
-        );
-        from(&[("origin", origin)], request.headers_mut());
         let wanted = if allowed { 200 } else { 403 };
-        assert_eq!(
-            browser.client.send(request).await.status,
-            wanted,
-            "{origin}"
-        );
+        for line in [
+            "CONNECT https://exam.example/hello",
+            "POST https://exam.example/hello",
+            "POST https://exam.example/perhaps",
+            "PUT https://exam.example/profile",
+        ] {
+            let status = status(line, &[("origin", origin)]).await;
+            assert_eq!(status, wanted, "{line} from {origin}");
+        }
     }
-    // A header that names it goes before.
-    let mut request = browser.request("POST https://exam.example/hello", None);
+    // A `Host` header takes precedence.
     let source = [("origin", OWN), ("host", "blog.exam.example")];
-    from(&source, request.headers_mut());
-    assert_eq!(send(&app, request).await.status, 403);
+    let refused = status("POST https://exam.example/hello", &source).await;
+    assert_eq!(refused, 403);
+    let source = [("origin", "https://blog.exam.example"), source[1]];
+    let accepted = status("POST https://exam.example/hello", &source).await;
+    assert_eq!(accepted, 200);
 }
 
-/// A browser sends a dead cookie by itself, for as long as it has it. What is for
-/// everybody is for that browser, too.
-#[tokio::test]
-async fn an_optional_user_with_a_dead_cookie_is_nobody_where_nothing_changes() {
-    let mut browser = Browser::new();
-    let app = own_routes(Authenticator::from(&browser.client.api));
+/// A browser sends a dead cookie as long as it has it. What is open to everybody must be
+/// open to that browser too.
+async fn an_optional_user_with_a_dead_cookie_is_nobody_where_nothing_changes(framework: Framework) {
+    let mut browser = Browser::new(framework);
     browser.register(ANN).await;
-    let answer = send(&app, browser.request("GET /perhaps", None)).await;
-    assert_eq!(answer.body, "somebody");
+    let answer = browser.ask("GET /perhaps", None).await;
+    assert_eq!(answer.json, json!({ "hello": "Ann" }));
     browser.client.bed.clock.advance(Duration::from_secs(901));
     for method in ["GET", "HEAD", "POST", "DELETE"] {
-        let request = browser.request(&format!("{method} /perhaps"), None);
-        let answer = send(&app, request).await;
+        let answer = browser.ask(&format!("{method} /perhaps"), None).await;
         let is_read = matches!(method, "GET" | "HEAD");
         assert_eq!(answer.status, if is_read { 200 } else { 401 }, "{method}");
-        assert!(method != "GET" || answer.body == "nobody");
+        assert!(method != "GET" || answer.json == json!({ "hello": null }));
     }
-    // Who opens a WebSocket wants to do something.
-    let mut request = browser.request("GET /perhaps", None);
-    let headers = request.headers_mut();
-    headers.insert(header::UPGRADE, "websocket".parse().unwrap());
-    assert_eq!(send(&app, request).await.status, 401);
-    // A program can leave out its token.
-    let mut request = browser.request("GET /perhaps", None);
-    let headers = request.headers_mut();
-    headers.insert(header::AUTHORIZATION, "Bearer x".parse().unwrap());
-    assert_eq!(send(&app, request).await.status, 401);
+    for request in [
+        // A WebSocket may change something.
+        browser
+            .request("GET /perhaps", None)
+            .header("Upgrade", "websocket"),
+        // A program can leave out its token.
+        browser.request("GET /perhaps", None).bearer("x"),
+        browser.request("GET /hello", None),
+    ] {
+        let answer = browser.client.send(request).await;
+        assert_eq!(answer.code(), (401, "invalid_token"));
+    }
 }
 
-/// The browser of an administrator of a server with an audit log, and the
-/// administrator's id.
-async fn administrator() -> (Browser, String) {
+/// A browser in which an administrator of a server with an audit log is logged in, and
+/// the administrator's id.
+async fn administrator(framework: Framework) -> (Browser, String) {
     let mut http = with_cookies();
     http.admin = true;
-    let store = MemoryStore::new();
-    let bed = Bed::built(store.clone(), settings(), |builder, _| {
-        builder.audit_log(store, AuditPolicy::default())
-    });
-    let mut browser = Browser::at(http.clone());
-    browser.client = Client::over(bed, http);
-    let registered = browser.register(ANN).await.body;
-    give(&browser.client, &registered, "admin").await;
+    let client = Client::audited(framework, settings(), http);
+    let jar = Vec::new();
+    let mut browser = Browser { client, jar };
+    let registered = browser.register(ANN).await.json;
+    browser.client.give(&registered, "admin").await;
     (browser, text(&registered, "user_id").to_owned())
 }
 
-/// The audit log holds so many events of each user, and says who looked at whom.
-#[tokio::test]
-async fn asvs_3_5_1_no_foreign_page_leaves_a_trace_in_the_audit_log() {
+/// The audit log holds a limited number of events per user, and records who looked at
+/// whom.
+async fn asvs_3_5_1_no_foreign_page_leaves_a_trace_in_the_audit_log(framework: Framework) {
     let paths = [
         "/account/export",
         "/admin/users/{}",
@@ -288,13 +287,12 @@ async fn asvs_3_5_1_no_foreign_page_leaves_a_trace_in_the_audit_log() {
         "/admin/users/{}/events",
     ];
     for (name, source, is_own) in SOURCES {
-        let (mut browser, ann) = administrator().await;
+        let (mut browser, ann) = administrator(framework).await;
         for path in paths {
             let line = format!("GET {}", path.replace("{}", &ann));
-            let mut request = browser.request(&line, None);
-            from(source, request.headers_mut());
+            let request = from(source, browser.request(&line, None));
             let answer = browser.client.send(request).await;
-            // Where no header says anything, no browser with pages of others does.
+            // Every browser that shows pages of others sends one of the headers.
             if is_own || name == "nobody says" {
                 assert_eq!(answer.status, 200, "{name}: {line}: {answer:?}");
             } else {
@@ -303,7 +301,7 @@ async fn asvs_3_5_1_no_foreign_page_leaves_a_trace_in_the_audit_log() {
         }
         browser.client.bed.auth.flush_events().await;
         let events = browser.ask("GET /account/events", None).await;
-        let kept = events.body["events"].as_array().unwrap().iter();
+        let kept = events.json["events"].as_array().unwrap().iter();
         let exports = kept.filter(|event| event["operation"] == "export_account");
         assert_eq!(
             exports.count() == 0,
@@ -313,25 +311,18 @@ async fn asvs_3_5_1_no_foreign_page_leaves_a_trace_in_the_audit_log() {
     }
 }
 
-#[tokio::test]
-async fn the_authorization_header_goes_before_cookies() {
-    let mut browser = Browser::new();
+async fn the_authorization_header_goes_before_cookies(framework: Framework) {
+    let mut browser = Browser::new(framework);
     browser.register(ANN).await;
     let lee = browser.client.register("lee@example.org").await;
-    let mut request = browser.request("GET /profile", None);
-    let value = format!("Bearer {}", text(&lee, "token"));
-    request
-        .headers_mut()
-        .insert(header::AUTHORIZATION, value.parse().unwrap());
-    // It is no cookie, so where it comes from does not matter.
-    from(&[("sec-fetch-site", "cross-site")], request.headers_mut());
+    // It is no cookie, so the origin does not matter.
+    let request = browser.request("GET /profile", None);
+    let request = from(&[("sec-fetch-site", "cross-site")], request);
+    let request = request.bearer(text(&lee, "token"));
     let profile = browser.client.send(request).await;
-    assert_eq!(text(&profile.body, "email"), "lee@example.org");
-    let mut broken = browser.request("GET /profile", None);
-    let headers = broken.headers_mut();
-    headers.insert(header::AUTHORIZATION, "Basic QTpC".parse().unwrap());
-    assert_eq!(
-        browser.client.send(broken).await.code(),
-        (401, "invalid_token")
-    );
+    assert_eq!(text(&profile.json, "email"), "lee@example.org");
+    let broken = browser.request("GET /profile", None);
+    let broken = broken.header("Authorization", "Basic QTpC");
+    let refused = browser.client.send(broken).await;
+    assert_eq!(refused.code(), (401, "invalid_token"));
 }

@@ -1,30 +1,27 @@
 //! `GET /account/events`.
 
-use admittance::audit::AuditPolicy;
 use admittance::http::HttpConfig;
-use admittance::store::MemoryStore;
-use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{Client, bearer, members, text};
-use support::bed::{Bed, PASSWORD, config};
+use crate::client::{Client, text};
+use crate::every_answer::names_of;
+use crate::request::Request;
+use crate::transport::{Framework, each_framework};
+use support::bed::{PASSWORD, config};
 
-fn audited() -> Client {
-    let store = MemoryStore::new();
-    let bed = Bed::built(store.clone(), config(), |builder, _| {
-        builder.audit_log(store, AuditPolicy::default())
-    });
-    Client::over(bed, HttpConfig::default())
-}
+each_framework!(
+    asvs_16_3_1_the_own_events_are_listed_page_by_page,
+    asvs_15_3_7_a_query_that_cannot_be_read_is_refused,
+    without_a_token_or_a_log_there_are_no_events,
+);
 
 async fn log_in(client: &Client, password: &str) -> Value {
     let login = json!({"email": "ann@example.org", "password": password});
-    client.post("/login", login).await.body
+    client.post("/login", login).await.json
 }
 
-#[tokio::test]
-async fn asvs_16_3_1_the_own_events_are_listed_page_by_page() {
-    let client = audited();
+async fn asvs_16_3_1_the_own_events_are_listed_page_by_page(framework: Framework) {
+    let client = Client::audited(framework, config(), HttpConfig::default());
     let ann = client.register("ann@example.org").await;
     let token = text(&ann, "token");
     log_in(&client, "not the right one").await;
@@ -32,12 +29,12 @@ async fn asvs_16_3_1_the_own_events_are_listed_page_by_page() {
     client.bed.auth.flush_events().await;
 
     let page = client.get("/account/events?limit=2", token).await;
-    assert_eq!(page.status, StatusCode::OK);
+    assert_eq!(page.status, 200);
     assert_eq!(page.header("cache-control"), "no-store");
-    assert_eq!(members(&page.body), ["events", "next"]);
-    let events = page.body["events"].as_array().unwrap();
+    assert_eq!(names_of(&page.json), ["events", "next"]);
+    let events = page.json["events"].as_array().unwrap();
     assert_eq!(
-        members(&events[1]),
+        names_of(&events[1]),
         [
             "at",
             "by_other",
@@ -59,24 +56,23 @@ async fn asvs_16_3_1_the_own_events_are_listed_page_by_page() {
     assert_eq!(events[1]["refused"], "invalid_credentials");
     assert_eq!(events[1]["at"], "2026-01-01T00:00:00.000Z");
     assert_eq!(events[1]["ip"], "192.0.2.7");
-    assert_eq!(page.body["next"], events[1]["event_id"]);
-    let next = text(&page.body, "next");
+    assert_eq!(page.json["next"], events[1]["event_id"]);
+    let next = text(&page.json, "next");
 
     let path = format!("/account/events?before={next}&limit=2");
-    let page = client.get(&path, token).await.body;
+    let page = client.get(&path, token).await.json;
     assert_eq!(page["events"].as_array().unwrap().len(), 1);
     assert_eq!(page["events"][0]["operation"], "register");
     assert_eq!(page["next"], Value::Null);
-    let all = client.get("/account/events", token).await.body;
+    let all = client.get("/account/events", token).await.json;
     assert_eq!(all["events"].as_array().unwrap().len(), 3);
     // The export has them too.
-    let export = client.get("/account/export", token).await.body;
+    let export = client.get("/account/export", token).await.json;
     assert_eq!(export["events"], all["events"]);
 }
 
-#[tokio::test]
-async fn asvs_15_3_7_a_query_that_cannot_be_read_is_refused() {
-    let client = audited();
+async fn asvs_15_3_7_a_query_that_cannot_be_read_is_refused(framework: Framework) {
+    let client = Client::audited(framework, config(), HttpConfig::default());
     let ann = client.register("ann@example.org").await;
     let token = text(&ann, "token");
     for query in [
@@ -108,18 +104,17 @@ async fn asvs_15_3_7_a_query_that_cannot_be_read_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn without_a_token_or_a_log_there_are_no_events() {
-    let client = audited();
+async fn without_a_token_or_a_log_there_are_no_events(framework: Framework) {
+    let client = Client::audited(framework, config(), HttpConfig::default());
     let answer = client.get("/account/events", "x").await;
     assert_eq!(answer.code(), (401, "invalid_token"));
-    let client = Client::new();
+    let client = Client::new(framework);
     let ann = client.register("ann@example.org").await;
     let token = text(&ann, "token");
     let answer = client.get("/account/events", token).await;
     assert_eq!(answer.code(), (404, "not_found"));
-    let head = bearer(Method::HEAD, "/account/events", token);
-    assert_eq!(client.send(head).await.status, StatusCode::NOT_FOUND);
-    let export = client.get("/account/export", token).await.body;
-    assert!(!members(&export).contains(&"events"));
+    let head = Request::new("HEAD", "/account/events").bearer(token);
+    assert_eq!(client.send(head).await.status, 404);
+    let export = client.get("/account/export", token).await.json;
+    assert!(!names_of(&export).contains(&"events"));
 }

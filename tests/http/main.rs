@@ -1,4 +1,5 @@
-//! The HTTP contract, over the axum router.
+//! The HTTP contract: each test on axum and on warp in this process, and all of it
+//! together over TCP as well.
 
 #![expect(
     clippy::indexing_slicing,
@@ -7,18 +8,30 @@
     reason = "a test fails by panicking"
 )]
 
+mod answer;
+mod application;
+mod client;
+mod every_answer;
+mod request;
+mod set_cookie;
+mod transport;
+mod wire;
+
 mod abuse;
 mod account;
 mod administration;
 mod answers;
+mod axum;
 mod browser;
-mod client;
+mod contract;
 mod cookies;
 mod cors;
 mod csrf;
 mod events;
-mod extractors;
+mod openapi;
+mod own_routes;
 mod preferences;
 mod replaced;
 mod robustness;
 mod second_factor;
+mod warp;

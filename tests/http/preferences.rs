@@ -7,34 +7,25 @@ use admittance::error::{AuthError, Field};
 use admittance::http::HttpConfig;
 use admittance::preferences::{Preferences, PreferencesError};
 use admittance::service::UpdateProfile;
-use axum::http::{Method, Request, header};
-use bytes::Bytes;
 use serde_json::Value;
 
 use crate::client::{Client, text};
+use crate::request::Request;
+use crate::transport::{Framework, each_framework};
 use support::bed::config;
 
+each_framework!(
+    a_number_in_preferences_is_kept_however_serde_json_is_built,
+    a_number_that_no_store_could_keep_is_refused_however_serde_json_is_built,
+    preferences_that_an_application_hands_over_are_kept_as_plain_numbers,
+);
+
 /// Sends the text as it is, and returns the text of the answer.
-async fn ask(
-    client: &Client,
-    token: &str,
-    method: Method,
-    path: &str,
-    body: &str,
-) -> (u16, String) {
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::AUTHORIZATION, format!("Bearer {token}"))
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Bytes::from(body.to_owned()))
-        .unwrap();
-    let answer = client.api.handle(request, "192.0.2.7".parse().ok()).await;
-    let status = answer.status().as_u16();
-    (
-        status,
-        String::from_utf8(answer.into_body().to_vec()).unwrap(),
-    )
+async fn ask(client: &Client, token: &str, line: &str, body: &str) -> (u16, String) {
+    let request = Request::line(line).bearer(token);
+    let request = request.text("application/json", body);
+    let answer = client.send(request).await;
+    (answer.status, answer.text().to_owned())
 }
 
 /// What is sent, and how it is kept.
@@ -58,7 +49,7 @@ const KEPT: [(&str, &str); 17] = [
     ("[1.5,{\"b\":-2.25}]", "[1.5,{\"b\":-2.25}]"),
 ];
 
-/// What is sent, and what it is refused as.
+/// What is sent, and the status of the refusal.
 const REFUSED: [(&str, u16); 8] = [
     ("9223372036854775808", 422),
     ("18446744073709551615", 422),
@@ -70,52 +61,53 @@ const REFUSED: [(&str, u16); 8] = [
     ("NaN", 400),
 ];
 
-#[tokio::test]
-async fn a_number_in_preferences_is_kept_however_serde_json_is_built() {
+async fn a_number_in_preferences_is_kept_however_serde_json_is_built(framework: Framework) {
     let mut config = config();
     config.limits.export_by_account = None;
-    let client = Client::with(config, HttpConfig::default());
+    let client = Client::with(framework, config, HttpConfig::default());
     let token = text(&client.register("ann@example.org").await, "token").to_owned();
     for (sent, kept) in KEPT {
         let body = format!(r#"{{"preferences":{{"n":{sent}}}}}"#);
-        let (status, answer) = ask(&client, &token, Method::PUT, "/profile", &body).await;
+        let (status, answer) = ask(&client, &token, "PUT /profile", &body).await;
         assert_eq!(status, 200, "{sent}: {answer}");
-        for path in ["/profile", "/account/export"] {
-            let (_, answer) = ask(&client, &token, Method::GET, path, "").await;
+        for line in ["GET /profile", "GET /account/export"] {
+            let (_, answer) = ask(&client, &token, line, "").await;
             let kept = format!(r#""preferences":{{"n":{kept}}}"#);
             assert!(answer.contains(&kept), "{sent}: {answer}");
         }
     }
 }
 
-#[tokio::test]
-async fn a_number_that_no_store_could_keep_is_refused_however_serde_json_is_built() {
-    let client = Client::new();
+async fn a_number_that_no_store_could_keep_is_refused_however_serde_json_is_built(
+    framework: Framework,
+) {
+    let client = Client::new(framework);
     let token = text(&client.register("ann@example.org").await, "token").to_owned();
     for (sent, refused) in REFUSED {
         for body in [
             format!(r#"{{"preferences":{{"n":{sent}}}}}"#),
             format!(r#"{{"preferences":{{"n":[{{"m":{sent}}}]}}}}"#),
         ] {
-            let (status, answer) = ask(&client, &token, Method::PUT, "/profile", &body).await;
+            let (status, answer) = ask(&client, &token, "PUT /profile", &body).await;
             assert_eq!(status, refused, "{sent}: {answer}");
         }
     }
     // A field that takes no number is of the wrong type.
     let body = r#"{"name":18446744073709551616}"#;
-    let (status, answer) = ask(&client, &token, Method::PUT, "/profile", body).await;
+    let (status, answer) = ask(&client, &token, "PUT /profile", body).await;
     assert_eq!(status, 400, "{answer}");
     // The text by which `serde_json` passes a number to itself is no number.
     let body = r#"{"preferences":{"n":{"$serde_json::private::Number":"2.5"}}}"#;
-    let (status, answer) = ask(&client, &token, Method::PUT, "/profile", body).await;
+    let (status, answer) = ask(&client, &token, "PUT /profile", body).await;
     assert_eq!(status, 400, "{answer}");
-    let (_, answer) = ask(&client, &token, Method::GET, "/profile", "").await;
+    let (_, answer) = ask(&client, &token, "GET /profile", "").await;
     assert!(answer.contains(r#""preferences":{}"#), "{answer}");
 }
 
-#[tokio::test]
-async fn preferences_that_an_application_hands_over_are_kept_as_plain_numbers() {
-    let client = Client::new();
+async fn preferences_that_an_application_hands_over_are_kept_as_plain_numbers(
+    framework: Framework,
+) {
+    let client = Client::new(framework);
     let tokens = client.bed.register("ann@example.org").await.tokens;
     let ann = client.bed.validate(&tokens).await.unwrap();
     let (auth, here) = (&client.bed.auth, &client.bed.here);

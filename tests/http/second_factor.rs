@@ -1,22 +1,30 @@
 //! Logins that a second factor completes.
 
-use admittance::http::HttpConfig;
+use admittance::http::{CookieConfig, HttpConfig};
 use admittance::store::MemoryStore;
-use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{Client, json_request, members, send, text};
+use crate::client::{Client, text};
+use crate::request::post;
+use crate::transport::{Framework, each_framework};
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config};
 use support::second_factor::{CODE, Cards};
 
+each_framework!(
+    asvs_6_3_3_a_login_answers_with_a_ticket_and_the_code_completes_it,
+    a_session_is_proved_again_by_the_second_factor,
+    a_sign_in_in_a_browser_ends_with_cookies,
+    without_second_factors_there_is_no_such_route,
+);
+
 /// A server whose users have a second factor, with an account.
-async fn server(http: HttpConfig) -> Client {
+async fn server(framework: Framework, http: HttpConfig) -> Client {
     let cards = Cards::of(&["sms"]);
     let bed = Bed::built(MemoryStore::new(), config(), |builder, mailbox| {
         let builder = builder.mail(mailbox, mail_config());
         builder.second_factor(cards)
     });
-    let client = Client::over(bed, http);
+    let client = Client::over(framework, bed, http);
     client.register("ann@example.org").await;
     client
 }
@@ -25,43 +33,39 @@ fn credentials(password: &str) -> Value {
     json!({ "email": "ann@example.org", "password": password })
 }
 
-#[tokio::test]
-async fn asvs_6_3_3_a_login_answers_with_a_ticket_and_the_code_completes_it() {
-    let client = server(HttpConfig::default()).await;
+async fn asvs_6_3_3_a_login_answers_with_a_ticket_and_the_code_completes_it(framework: Framework) {
+    let client = server(framework, HttpConfig::default()).await;
     let asked = client.post("/login", credentials(PASSWORD)).await;
     assert_eq!(asked.code(), (401, "second_factor_required"));
     assert_eq!(asked.header("www-authenticate"), "Bearer");
-    assert_eq!(asked.body["methods"], json!(["sms"]));
-    assert_eq!(asked.body["expires_in"], 600);
-    let ticket = text(&asked.body, "ticket");
+    assert_eq!(asked.json["methods"], json!(["sms"]));
+    assert_eq!(asked.json["expires_in"], 600);
+    let ticket = text(&asked.json, "ticket");
     let proof = |code: &str| json!({ "ticket": ticket, "method": "sms", "code": code });
 
     let wrong = client.post("/login/factor", proof("000000")).await;
     assert_eq!(wrong.code(), (401, "invalid_code"));
     let opened = client.post("/login/factor", proof(CODE)).await;
-    assert_eq!(opened.status, StatusCode::OK);
-    let token = text(&opened.body, "token");
-    assert_eq!(client.get("/profile", token).await.status, StatusCode::OK);
+    assert_eq!(opened.status, 200);
+    let token = text(&opened.json, "token");
+    assert_eq!(client.get("/profile", token).await.status, 200);
     let again = client.post("/login/factor", proof(CODE)).await;
     assert_eq!(again.code(), (401, "invalid_flow"));
 
     // A wrong password is answered as ever.
     let wrong = client.post("/login", credentials(OTHER_PASSWORD)).await;
     assert_eq!(wrong.code(), (401, "invalid_credentials"));
-    assert_eq!(
-        members(&wrong.body),
-        ["code", "detail", "status", "title", "type"]
-    );
+    assert_eq!(wrong.json.get("ticket"), None);
+    assert_eq!(wrong.json.get("methods"), None);
 }
 
-#[tokio::test]
-async fn a_session_is_proved_again_by_the_second_factor() {
-    let client = server(HttpConfig::default()).await;
+async fn a_session_is_proved_again_by_the_second_factor(framework: Framework) {
+    let client = server(framework, HttpConfig::default()).await;
     let asked = client.post("/login", credentials(PASSWORD)).await;
-    let proof = json!({ "ticket": asked.body["ticket"], "method": "sms", "code": CODE });
+    let proof = json!({ "ticket": asked.json["ticket"], "method": "sms", "code": CODE });
     let opened = client.post("/login/factor", proof).await;
-    let token = text(&opened.body, "token");
-    for (proof, code) in [
+    let token = text(&opened.json, "token");
+    for (proof, wanted) in [
         (json!({ "method": "sms", "code": "000000" }), "invalid_code"),
         (json!({ "method": "sms" }), "validation_failed"),
         (
@@ -72,45 +76,38 @@ async fn a_session_is_proved_again_by_the_second_factor() {
             json!({ "method": "otp", "code": CODE }),
             "malformed_request",
         ),
+        (json!({ "method": "sms", "code": CODE }), "200"),
     ] {
-        let request = json_request(Method::POST, "/reauthenticate", &proof.to_string());
-        let request = crate::client::with_token(request, token);
-        assert_eq!(client.send(request).await.code().1, code, "{proof}");
+        client
+            .ask("POST /reauthenticate", token, proof, wanted)
+            .await;
     }
-    let proof = json!({ "method": "sms", "code": CODE }).to_string();
-    let request = json_request(Method::POST, "/reauthenticate", &proof);
-    let request = crate::client::with_token(request, token);
-    assert_eq!(client.send(request).await.status, StatusCode::OK);
 }
 
-#[tokio::test]
-async fn a_sign_in_in_a_browser_ends_with_cookies() {
+async fn a_sign_in_in_a_browser_ends_with_cookies(framework: Framework) {
     let mut http = HttpConfig::default();
-    http.cookies = Some(admittance::http::CookieConfig::default());
-    let client = server(http).await;
-    let post = async |path: &str, body: Value| {
-        let mut request = json_request(Method::POST, path, &body.to_string());
-        let headers = request.headers_mut();
-        headers.insert("admittance-session", "cookie".parse().unwrap());
-        headers.insert("sec-fetch-site", "same-origin".parse().unwrap());
+    http.cookies = Some(CookieConfig::default());
+    let client = server(framework, http).await;
+    let ask = async |path: &str, body: Value| {
+        let request = post(path, body)
+            .header("Admittance-Session", "cookie")
+            .header("Sec-Fetch-Site", "same-origin");
         client.send(request).await
     };
-    let asked = post("/login", credentials(PASSWORD)).await;
+    let asked = ask("/login", credentials(PASSWORD)).await;
     assert_eq!(asked.code(), (401, "second_factor_required"));
     assert_eq!(asked.header("set-cookie"), "");
-    let proof = json!({ "ticket": asked.body["ticket"], "method": "sms", "code": CODE });
-    let opened = post("/login/factor", proof).await;
-    assert_eq!(opened.status, StatusCode::OK);
+    let proof = json!({ "ticket": asked.json["ticket"], "method": "sms", "code": CODE });
+    let opened = ask("/login/factor", proof).await;
+    assert_eq!(opened.status, 200);
     assert!(opened.header("set-cookie").contains("admittance_"));
-    assert!(opened.body.get("token").is_none());
+    assert!(opened.json.get("token").is_none());
 }
 
-#[tokio::test]
-async fn without_second_factors_there_is_no_such_route() {
-    let client = Client::new();
-    let request = json_request(Method::POST, "/login/factor", "{}");
-    let answer = send(&client.router, request).await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+async fn without_second_factors_there_is_no_such_route(framework: Framework) {
+    let client = Client::new(framework);
+    let answer = client.post("/login/factor", json!({})).await;
+    assert_eq!(answer.status, 404);
     let document = client.api.openapi();
     assert!(document["paths"].get("/login/factor").is_none());
 }

@@ -18,6 +18,7 @@ use admittance::service::{
 use admittance::test_util::MockStore;
 
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
+use support::second_factor::Cards;
 
 const ANN: &str = "ann@example.org";
 const NEW: &str = "new@example.org";
@@ -127,7 +128,8 @@ async fn held() -> Held {
 
 fn bed(store: MockStore) -> MockBed {
     Bed::built(Arc::new(store), config(), |builder, mailbox| {
-        builder.mail(mailbox, mail_config())
+        let builder = builder.mail(mailbox, mail_config());
+        builder.second_factor(Cards::of(&["sms"]))
     })
 }
 

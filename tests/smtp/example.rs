@@ -40,7 +40,7 @@ fn without_smtp_url_mails_are_printed() {
     let example = Example::start("axum", &[]);
     assert!(example.greeting().contains("mail is printed here"));
     register(&example, "ann@example.org");
-    let mail = example.mail("ann@example.org", "Confirm");
+    let mail = example.mails().take("ann@example.org", "Confirm");
     assert!(mail.token("/email/verify").starts_with("adv_"), "{mail:?}");
 }
 

@@ -1,29 +1,46 @@
 //! The OpenAPI document as a judge of answers.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
+use std::sync::{Arc, Mutex};
 
 use admittance::clock::Clock;
 use admittance::http::AuthApi;
 use admittance::store::Store;
 use axum::http::{HeaderMap, Method};
+use jsonschema::Validator;
 use serde_json::{Value, json};
+
+/// The name of an operation, and a status or the code of a problem.
+pub type Outcome = (String, String);
 
 /// The document of an API, in which no answer may have a member that is not
 /// described, although the document itself lets later versions add some.
 #[derive(Debug)]
-pub struct Document(Value);
+pub struct Document {
+    value: Value,
+    /// The validators of the schemas that were asked for, by their text.
+    validators: Mutex<HashMap<String, Arc<Validator>>>,
+}
 
 impl Document {
     pub fn of<S: Store, C: Clock>(api: &AuthApi<S, C>) -> Self {
-        let mut document = api.openapi();
+        Self::new(api.openapi())
+    }
+
+    /// The document that a server showed.
+    pub fn new(mut document: Value) -> Self {
         let schemas = document["components"]["schemas"].as_object_mut().unwrap();
         for (name, schema) in schemas {
-            // Whatever refers to a problem adds to it.
+            // What refers to a problem adds to it.
             if schema.get("properties").is_some() && name != "Problem" {
                 schema["unevaluatedProperties"] = json!(false);
             }
         }
-        Self(document)
+        Self {
+            value: document,
+            validators: Mutex::default(),
+        }
     }
 
     /// The operation at this method and path, if there is one.
@@ -37,11 +54,16 @@ impl Document {
                     wanted == segment || wanted.starts_with('{') && !segment.is_empty()
                 })
         };
-        let paths = self.0["paths"].as_object().unwrap();
+        let paths = self.value["paths"].as_object().unwrap();
         // As the routes are asked: what is written out goes before what is in braces.
         let exact = paths.get_key_value(path);
         let found = exact.or_else(|| paths.iter().find(|(template, _)| is_it(template)));
-        found?.1.get(method.as_str().to_ascii_lowercase())
+        // Methods are case-sensitive (RFC 9110 §9.1).
+        let is_known = !method
+            .as_str()
+            .contains(|letter: char| letter.is_lowercase());
+        let method = method.as_str().to_ascii_lowercase();
+        found?.1.get(method).filter(|_| is_known)
     }
 
     /// What a reference, if it is one, refers to.
@@ -49,7 +71,7 @@ impl Document {
         match value["$ref"].as_str() {
             Some(reference) => {
                 let pointer = reference.strip_prefix('#').unwrap();
-                self.0.pointer(pointer).unwrap()
+                self.value.pointer(pointer).unwrap()
             }
             None => value,
         }
@@ -57,15 +79,7 @@ impl Document {
 
     /// What `schema`, a part of the document, has against `value`.
     pub fn faults(&self, schema: &Value, value: &Value) -> String {
-        let whole = json!({
-            "allOf": [schema],
-            "unevaluatedProperties": schema.get("allOf").is_none(),
-            "components": self.0["components"],
-        });
-        let validator = jsonschema::draft202012::options()
-            .should_validate_formats(true)
-            .build(&whole)
-            .unwrap();
+        let validator = self.validator(schema);
         let mut faults = String::new();
         for error in validator.iter_errors(value) {
             writeln!(faults, "  {}: {error}", error.instance_path()).unwrap();
@@ -73,44 +87,59 @@ impl Document {
         faults
     }
 
-    /// Fails unless the document says that this may be answered: the status, the
-    /// headers and the body. What has no operation there is not looked at.
-    pub fn accepts(
+    fn validator(&self, schema: &Value) -> Arc<Validator> {
+        let mut validators = self.validators.lock().unwrap();
+        let kept = validators.entry(schema.to_string()).or_insert_with(|| {
+            let whole = json!({
+                "allOf": [schema],
+                "unevaluatedProperties": schema.get("allOf").is_none(),
+                "components": self.value["components"],
+            });
+            let options = jsonschema::draft202012::options().should_validate_formats(true);
+            Arc::new(options.build(&whole).unwrap())
+        });
+        Arc::clone(kept)
+    }
+
+    /// What the document has against an answer: its status, its headers and its body;
+    /// `""` if it allows it. What has no operation there is not looked at.
+    pub fn complaint(
         &self,
         method: &Method,
         path: &str,
         status: u16,
         headers: &HeaderMap,
         body: &Value,
-    ) {
+    ) -> String {
         let Some(operation) = self.operation(method, path) else {
-            return;
+            return String::new();
         };
-        let shown = format!("{method} {path}: {status} {body}");
-        let response = operation["responses"].get(status.to_string());
-        let response = response.unwrap_or_else(|| panic!("not documented: {shown}"));
+        let Some(response) = operation["responses"].get(status.to_string()) else {
+            return format!("{status} is not documented");
+        };
         let response = self.resolved(response);
-        self.accepts_headers(response, headers, &shown);
-        let Some(content) = response["content"].as_object() else {
-            assert_eq!(body, &Value::Null, "a body without a schema: {shown}");
-            return;
-        };
-        let kind = headers["content-type"].to_str().unwrap();
-        let content = content.get(kind);
-        let content = content.unwrap_or_else(|| panic!("{kind} is not documented: {shown}"));
-        let faults = self.faults(&content["schema"], body);
-        assert!(faults.is_empty(), "{shown}\n{faults}");
+        let mut complaint = self.complaint_about_headers(response, headers);
+        let kind = headers.get("content-type");
+        let kind = kind.map_or("", |kind| kind.to_str().unwrap());
+        match response["content"].as_object() {
+            None if body.is_null() => {}
+            None => complaint += "a body without a schema\n",
+            Some(content) => match content.get(kind) {
+                Some(content) => complaint += &self.faults(&content["schema"], body),
+                None => complaint += &format!("{kind:?} is not documented\n"),
+            },
+        }
+        complaint
     }
 
-    fn accepts_headers(&self, response: &Value, headers: &HeaderMap, shown: &str) {
+    fn complaint_about_headers(&self, response: &Value, headers: &HeaderMap) -> String {
+        let mut complaint = String::new();
         let documented = response["headers"].as_object().unwrap();
         for (name, header) in documented {
             let header = self.resolved(header);
-            let is_needed = header["required"] == true;
-            assert!(
-                !is_needed || headers.contains_key(name),
-                "no {name}: {shown}"
-            );
+            if header["required"] == true && !headers.contains_key(name) {
+                complaint += &format!("no {name}\n");
+            }
             for value in headers.get_all(name) {
                 let text = value.to_str().unwrap();
                 let value = match header["schema"]["type"].as_str() {
@@ -118,7 +147,9 @@ impl Document {
                     _ => json!(text),
                 };
                 let faults = self.faults(&header["schema"], &value);
-                assert!(faults.is_empty(), "{name} of {shown}\n{faults}");
+                if !faults.is_empty() {
+                    complaint += &format!("{name}: {text}\n{faults}");
+                }
             }
         }
         let telling = [
@@ -127,16 +158,54 @@ impl Document {
             "retry-after",
             "www-authenticate",
         ];
-        for name in telling
-            .into_iter()
-            .filter(|name| headers.contains_key(*name))
-        {
+        for name in telling {
             let is_documented = documented.keys().any(|one| one.eq_ignore_ascii_case(name));
-            assert!(is_documented, "{name} is not documented: {shown}");
+            if headers.contains_key(name) && !is_documented {
+                complaint += &format!("{name} is not documented\n");
+            }
         }
+        complaint
+    }
+
+    /// The name of the operation that was asked for, and what came of it: the status,
+    /// or the code of a problem.
+    pub fn outcome(
+        &self,
+        method: &Method,
+        path: &str,
+        (status, code): (u16, &str),
+    ) -> Option<Outcome> {
+        let name = &self.operation(method, path)?["operationId"];
+        let outcome = match status {
+            400.. => code.to_owned(),
+            _ => status.to_string(),
+        };
+        Some((name.as_str().unwrap().to_owned(), outcome))
+    }
+
+    /// All that may come of each operation.
+    pub fn outcomes(&self) -> BTreeSet<Outcome> {
+        let paths = self.value["paths"].as_object().unwrap().values();
+        let operations = paths.flat_map(|methods| methods.as_object().unwrap().values());
+        let mut found = BTreeSet::new();
+        for operation in operations {
+            let name = operation["operationId"].as_str().unwrap();
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                let response = self.resolved(response);
+                let schema = &response["content"]["application/problem+json"]["schema"]["allOf"][1];
+                match schema["properties"]["code"]["enum"].as_array() {
+                    None => drop(found.insert((name.to_owned(), status.clone()))),
+                    Some(codes) => {
+                        let codes = codes.iter().map(|code| code.as_str().unwrap());
+                        found.extend(codes.map(|code| (name.to_owned(), code.to_owned())));
+                    }
+                }
+            }
+        }
+        found
     }
 
     pub fn value(&self) -> &Value {
-        &self.0
+        &self.value
     }
 }

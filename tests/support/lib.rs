@@ -25,6 +25,7 @@ pub mod gate;
 pub mod hunt;
 pub mod lanes;
 pub mod log;
+pub mod mails;
 pub mod mongo;
 pub mod python;
 pub mod second_factor;

@@ -53,6 +53,7 @@ impl Room for Register {
                     "Mails a link that creates the account. The answer does not reveal whether the address has \
                      an account.",
                 )
+                .checks_page()
                 .answers(
                     202,
                     "A mail is on its way.",

@@ -79,6 +79,8 @@ enum Cookies {
     Untouched,
     /// The answer sets them for clients that request them.
     SetIfAsked,
+    /// The request is checked like one that asks for them, and the answer sets none.
+    Checked,
     /// The answer sets them for clients that sent them.
     Renewed,
     /// The same, and the refresh token of the cookie may replace the body.
@@ -160,6 +162,12 @@ impl Description {
     /// Opens a session, whose tokens go where the client wants them.
     pub(in crate::http) fn opens_session(mut self) -> Self {
         self.cookies = Cookies::SetIfAsked;
+        self
+    }
+
+    /// Opens no session, but is checked as if it did where a client asks for cookies.
+    pub(in crate::http) fn checks_page(mut self) -> Self {
+        self.cookies = Cookies::Checked;
         self
     }
 
@@ -393,9 +401,15 @@ impl Description {
         if self.cookies == Cookies::Refreshed {
             self = self.problem(ProblemCode::Forbidden);
         }
-        if self.cookies == Cookies::SetIfAsked {
-            let description = "Asks for cookies in place of tokens in the body. Such a request \
-                               must come from a page of this server or of an allowed origin.";
+        let asks = match self.cookies {
+            Cookies::SetIfAsked => Some("Asks for cookies in place of tokens in the body."),
+            Cookies::Checked => Some("Has no effect on the answer, which opens no session."),
+            _ => None,
+        };
+        if let Some(asks) = asks {
+            let description = format!(
+                "{asks} Such a request must come from a page of this server or of an allowed origin."
+            );
             let header =
                 json!({ "name": SESSION_HEADER, "in": "header", "description": description });
             self.parameters.push((only_cookie, header));
