@@ -24,6 +24,7 @@ mod pool;
 mod probe;
 mod strength;
 mod substitution;
+mod walk;
 mod words;
 
 pub(crate) use admission::{Claim, Lane, Work};

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use zxcvbn::feedback::{Suggestion, Warning};
 
 use super::substitution::READINGS;
+use super::walk::{MAX_WALK, Walk};
 use super::words::{CommonWords, Parts, keystrokes};
 
 /// How many guesses a text takes, and what would make it harder to guess.
@@ -142,14 +143,17 @@ const MAX_SCORING_WORK: usize = 16_000;
 /// could keep the hashing threads busy with registrations. Within these limits
 /// it is two milliseconds. The beginning of a password is no harder to guess
 /// than the whole, so scoring less of it can only refuse more; at least nine
-/// characters are always scored.
+/// characters are always scored. It ends before a walk over the keyboard gets longer
+/// than [`MAX_WALK`], too.
 fn scored_part(text: &str) -> &str {
     let mut seen = Substitutions::default();
+    let mut walk = Walk::default();
     let mut end = 0;
     for (index, (at, letter)) in text.char_indices().enumerate() {
         let chars = index + 1;
         seen.add(letter);
-        if chars > MAX_SCORED_CHARS || (seen.ways() + 2) * chars * chars > MAX_SCORING_WORK {
+        let is_too_much = (seen.ways() + 2) * chars * chars > MAX_SCORING_WORK;
+        if chars > MAX_SCORED_CHARS || is_too_much || walk.add(letter) > MAX_WALK {
             break;
         }
         end = at + letter.len_utf8();
@@ -223,5 +227,17 @@ mod tests {
         }
         // However the characters are ordered.
         assert!(scored_part("1|7!({[<4@69$5+").chars().count() >= 9);
+    }
+
+    /// With overflow checks, as in a debug build, zxcvbn panics at these.
+    #[test]
+    fn no_walk_over_a_keyboard_makes_zxcvbn_overflow() {
+        for text in [
+            "12", "0o", "vf", "аб", "мама", "14", "8/", "aoao", "QaQz", "ㅂㅁ", "7410",
+        ] {
+            let text: String = text.chars().cycle().take(128).collect();
+            let strength = Strength::of(&text, &[], &CommonWords::default());
+            assert!(strength.score() <= 4, "{text}");
+        }
     }
 }
