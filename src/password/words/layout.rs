@@ -12,7 +12,7 @@ const QWERTY: [&str; 3] = ["qwertyuiop[]\\", "asdfghjkl;'", "zxcvbnm,./"];
 
 /// The layouts of other scripts: what is on the keys of [`QWERTY`], without and with
 /// Shift. A blank stands for a key that is not needed.
-const SCRIPTS: [[[&str; 3]; 2]; 9] = [
+const SCRIPTS: [[[&str; 3]; 2]; 7] = [
     // Russian.
     [
         ["йцукенгшщзхъ\\", "фывапролджэ", "ячсмитьбю."],
@@ -22,15 +22,6 @@ const SCRIPTS: [[[&str; 3]; 2]; 9] = [
     [
         ["йцукенгшщзхїґ", "фівапролджє", "ячсмитьбю."],
         ["ЙЦУКЕНГШЩЗХЇҐ", "ФІВАПРОЛДЖЄ", "ЯЧСМИТЬБЮ,"],
-    ],
-    // Bulgarian (BDS, phonetic).
-    [
-        [",уеишщксдзц;", "ьяаожгтнвмч", "юйъэфхпрлб"],
-        ["ыУЕИШЩКСДЗЦ§", "ѝЯАОЖГТНВМЧ", "ЮЙЪЭФХПРЛБ"],
-    ],
-    [
-        ["явертъуиопшщю", "асдфгхйкл;'", "зьцжбнм,./"],
-        ["ЯВЕРТЪУИОПШЩЮ", "АСДФГХЙКЛ:\"", "ЗѝЦЖБНМ<>?"],
     ],
     // Greek.
     [
@@ -65,7 +56,7 @@ const SCRIPTS: [[[&str; 3]; 2]; 9] = [
 
 /// Rows that are run through: of other Latin layouts, of digits with Shift, of columns,
 /// and of scripts whose texts are not compared with [`QWERTY`].
-const ROWS: [&str; 47] = [
+const ROWS: [&str; 53] = [
     // Azerty, and its digits and columns.
     "azertyuiop^$",
     "qsdfghjklmù*",
@@ -116,6 +107,13 @@ const ROWS: [&str; 47] = [
     // Digits with Shift: Russian, German.
     "!\"№;%:?*()_+",
     "!\"§$%&/()=",
+    // Bulgarian (BDS, phonetic).
+    ",уеишщксдзц;",
+    "ьяаожгтнвмч",
+    "юйъэфхпрлб",
+    "явертъуиопшщю",
+    "асдфгхйкл",
+    "зьцжбнм",
     // Japanese kana and Chinese bopomofo.
     "たていすかんなにらせ",
     "ちとしはきくまのりれけむ",

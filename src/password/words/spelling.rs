@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::fold::folded;
 use super::layout::keystrokes;
 
@@ -93,18 +95,40 @@ const SPELT_OUT: &[(char, &str)] = &[
     ('ø', "oe"),
 ];
 
-/// All spellings of `word`, folded: as it is listed, with letters spelt out, in Latin
-/// letters, and as it comes out on a keyboard that is still set to Latin letters.
+/// Vowels and soft signs that end a word, and change where it is inflected.
+const ENDINGS: &str = "aeiouyаеёиіїоуыэюяьαεηιου";
+/// Shortest stem that counts, in letters.
+const SHORTEST_STEM: usize = 5;
+
+/// All spellings of `word` and of its stem, folded: as it is listed, with letters spelt
+/// out, in Latin letters, and as it comes out on a keyboard that is still set to Latin
+/// letters.
 pub(super) fn spellings(word: &str) -> BTreeSet<String> {
     let word = word.to_lowercase();
+    let mut all = spellings_of_one(&word);
+    if let Some(stem) = stem(&word) {
+        all.extend(spellings_of_one(stem));
+    }
+    all
+}
+
+/// `word` without its last letter, if that is a vowel: what its other forms begin with.
+fn stem(word: &str) -> Option<&str> {
+    let (end, last) = word.char_indices().next_back()?;
+    let ends = last.nfd().next().is_some_and(|last| ENDINGS.contains(last));
+    let stem = word.get(..end).filter(|_| ends)?;
+    (stem.chars().count() >= SHORTEST_STEM).then_some(stem)
+}
+
+fn spellings_of_one(word: &str) -> BTreeSet<String> {
     let mut spellings = BTreeSet::new();
-    spellings.insert(spelt_out(&word));
+    spellings.insert(spelt_out(word));
     if !word.is_ascii() {
-        spellings.extend(keystrokes(&word).map(|keys| keys.to_lowercase()));
-        spellings.extend(in_latin_letters(&word));
+        spellings.extend(keystrokes(word).map(|keys| keys.to_lowercase()));
+        spellings.extend(in_latin_letters(word));
     }
     let mut spellings: BTreeSet<String> = spellings.iter().map(|one| folded(one)).collect();
-    spellings.insert(folded(&word));
+    spellings.insert(folded(word));
     spellings
 }
 
@@ -183,5 +207,8 @@ mod tests {
             }
         }
         assert_eq!(spellings("amor"), BTreeSet::from(["amor".to_owned()]));
+        let forms = ["sobak", "собак", "собака", "sobaka", "cj,fr", "cj,frf"];
+        assert_eq!(spellings("собака"), forms.map(ToOwned::to_owned).into());
+        assert!(!spellings("мама").contains("мам"));
     }
 }

@@ -248,6 +248,11 @@ fn asvs_6_2_4_common_words_are_refused_before_between_and_instead_of_other_chara
         "па-ро-ль2024",
         "c.o.n.t.r.a.s.e.n.a",
         "pаrоl2024",
+        // Inflected.
+        "собаки2024",
+        "sobaki2024!",
+        "contraseñas2024!",
+        "farfalle2024",
         // With English words, and with the wrong layout for these.
         "passwordпароль",
         "зфыыцщкв123",
