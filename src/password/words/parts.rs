@@ -11,7 +11,7 @@ use super::{BUILT_IN, CommonWords};
 /// Least guesses for a part, as in zxcvbn.
 const LEAST_GUESSES: u64 = 50;
 /// Guesses for a row of keys, for each of its keys.
-const GUESSES_PER_KEY: u64 = 25;
+const GUESSES_PER_KEY: u64 = 12;
 /// Guesses for a character of no word, as in zxcvbn, as a power of ten.
 const GUESSES_PER_CHARACTER: f64 = 1.0;
 /// Guesses that each further word adds, as in zxcvbn.
@@ -21,6 +21,8 @@ const GUESSES_BEFORE_A_FURTHER_WORD: u64 = 10_000;
 pub(in crate::password) struct Parts {
     /// For each different part, its guesses.
     guesses: Vec<u64>,
+    /// How many of these are words, and not rows of keys.
+    words: usize,
     /// Whether one of them stands more than once.
     is_repeated: bool,
     /// The characters of no part.
@@ -39,13 +41,14 @@ impl Parts {
     pub(in crate::password) fn of(password: &str, more: &CommonWords) -> Option<Self> {
         let letters = Zeroizing::new(password.chars().collect::<Vec<char>>());
         let parts = Self::chosen(&letters, all(&letters, more));
-        let mut guesses: BTreeMap<String, u64> = BTreeMap::new();
+        let mut guesses: BTreeMap<(bool, String), u64> = BTreeMap::new();
         let mut covered = vec![false; letters.len()];
         for part in &parts {
             let letters = letters.get(part.place.clone()).unwrap_or_default();
             let row = || letters.iter().flat_map(|key| key.to_lowercase()).collect();
             let name = part.spelling.map_or_else(row, ToOwned::to_owned);
-            let least = guesses.entry(name).or_insert(part.guesses);
+            let is_word = part.spelling.is_some();
+            let least = guesses.entry((is_word, name)).or_insert(part.guesses);
             *least = part.guesses.min(*least);
             for covered in covered.get_mut(part.place.clone()).unwrap_or_default() {
                 *covered = true;
@@ -55,6 +58,7 @@ impl Parts {
         let rest = rest.filter_map(|(letter, covered)| (!covered).then_some(*letter));
         (!parts.is_empty()).then(|| Self {
             is_repeated: guesses.len() < parts.len(),
+            words: guesses.keys().filter(|(is_word, _)| *is_word).count(),
             guesses: guesses.into_values().collect(),
             rest: Zeroizing::new(rest.collect()),
         })
@@ -71,20 +75,20 @@ impl Parts {
     }
 
     /// The guesses for the password, if its rest takes `guesses_of_rest`: all orders of
-    /// the parts, and what zxcvbn adds for each further word. Unlike zxcvbn, this adds
-    /// nothing for a rest in several pieces.
+    /// the words, the rows and the rest, and what zxcvbn adds for each further word. Unlike
+    /// zxcvbn, this adds nothing for further rows, nor for a rest in several pieces.
     pub(in crate::password) fn guesses(&self, guesses_of_rest: u64) -> u64 {
-        let words = self.guesses.len();
-        let orders = (1..=words + usize::from(!self.rest.is_empty()))
-            .fold(1_u64, |product, factor| {
-                product.saturating_mul(factor.try_into().unwrap_or(u64::MAX))
-            });
+        let rows = usize::from(self.guesses.len() > self.words);
+        let ordered = self.words + rows + usize::from(!self.rest.is_empty());
+        let orders = (1..=ordered).fold(1_u64, |product, factor| {
+            product.saturating_mul(factor.try_into().unwrap_or(u64::MAX))
+        });
         let of_words = self
             .guesses
             .iter()
             .fold(orders, |product, guesses| product.saturating_mul(*guesses));
         let of_words = of_words.saturating_mul(1 + u64::from(self.is_repeated));
-        let further = (1..words).fold(1_u64, |product, _| {
+        let further = (1..self.words).fold(1_u64, |product, _| {
             product.saturating_mul(GUESSES_BEFORE_A_FURTHER_WORD)
         });
         of_words
@@ -146,7 +150,8 @@ fn all<'index>(letters: &[char], more: &'index CommonWords) -> Vec<Part<'index>>
         let typed = letters.get(place.clone()).unwrap_or_default();
         let keys = u64::try_from(place.len()).unwrap_or(u64::MAX);
         Part {
-            guesses: keys.saturating_mul(GUESSES_PER_KEY) * ways_of_capitals(typed),
+            guesses: LEAST_GUESSES.max(keys.saturating_mul(GUESSES_PER_KEY))
+                * ways_of_capitals(typed),
             place,
             spelling: None,
         }

@@ -277,6 +277,8 @@ fn asvs_6_2_4_rows_of_other_keyboards_are_refused() {
         "йцукенг",
         "1йфя2цыч3увс",
         "йцукфыва",
+        "1aqw2zsx3edc",
+        "azerqsdfwxcv",
         "фіва",
         "йцукенгшщзхї",
         "явертъ",
