@@ -22,7 +22,10 @@ mod policy;
 mod pool;
 #[cfg(any(debug_assertions, test))]
 mod probe;
+mod strength;
 mod substitution;
+mod walk;
+mod words;
 
 pub(crate) use admission::{Claim, Lane, Work};
 pub use config::{AcceptedCost, Argon2Params, HashingConfig, Pepper};
@@ -33,3 +36,4 @@ pub use hasher::{HashingStats, PasswordHasher, Verdict};
 pub use normalized::{MAX_PASSWORD_BYTES, MAX_PASSWORD_CHARS, NormalizedPassword, PasswordTooLong};
 pub(crate) use own_words::own_text;
 pub use policy::{PasswordAssessment, PasswordFault, PasswordPolicy};
+pub use words::CommonWords;

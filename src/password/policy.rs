@@ -1,12 +1,11 @@
 //! Which passwords may be used.
 
-use std::collections::BTreeSet;
-
-use zxcvbn::{Entropy, feedback::Warning};
+use zxcvbn::feedback::Warning;
 
 use super::common::is_common;
 use super::own_words::OwnWords;
-use super::substitution::READINGS;
+use super::strength::Strength;
+use super::words::CommonWords;
 use super::{MAX_PASSWORD_CHARS, NormalizedPassword};
 use crate::error::{ConfigError, ViolationCode};
 
@@ -15,7 +14,9 @@ use crate::error::{ConfigError, ViolationCode};
 ///
 /// The strength is estimated by zxcvbn (Wheeler, USENIX Security 2016), which
 /// knows common passwords, names, words, keyboard patterns, dates, repeats,
-/// and the context that it is told.
+/// and the context that it is told, all of it in English. Common words of 22 other
+/// languages and the rows of their keyboards count like its English ones, also
+/// in Latin letters, without accents, and typed with the wrong layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PasswordPolicy {
@@ -26,6 +27,8 @@ pub struct PasswordPolicy {
     /// 3 takes 9 of those, and 8 characters alone get 2 at best. With less
     /// than 3, passwords pass that are among the first to be tried.
     pub min_score: u8,
+    /// Words that are common here, in addition to the lists of this crate. Default none.
+    pub common_words: CommonWords,
 }
 
 impl Default for PasswordPolicy {
@@ -33,6 +36,7 @@ impl Default for PasswordPolicy {
         Self {
             min_chars: 8,
             min_score: 3,
+            common_words: CommonWords::default(),
         }
     }
 }
@@ -128,44 +132,40 @@ impl PasswordPolicy {
         }
         let own = OwnWords::of(context);
         let words = own.as_vec();
-        let mut estimate = zxcvbn::zxcvbn(scored_part(text), &words);
+        let mut strength = Strength::of(text, &words, &self.common_words);
         let left = own.cut_from(text);
         if *left != text {
-            let of_rest = zxcvbn::zxcvbn(scored_part(&left), &words);
-            if of_rest.score() < estimate.score() {
-                estimate = of_rest;
+            let of_rest = Strength::of(&left, &words, &self.common_words);
+            if of_rest.score() < strength.score() {
+                strength = of_rest;
             }
         }
-        let feedback = estimate.feedback();
-        let warning = feedback.and_then(|feedback| feedback.warning());
-        let suggestions = feedback.map(|feedback| feedback.suggestions());
         PasswordAssessment {
-            score: estimate.score().into(),
-            faults: self.faults(password, &estimate),
-            warning: warning.map(|warning| warning.to_string()),
-            suggestions: suggestions
-                .unwrap_or_default()
+            score: strength.score(),
+            faults: self.faults(password, &strength),
+            warning: strength.warning.map(|warning| warning.to_string()),
+            suggestions: strength
+                .suggestions
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
         }
     }
 
-    fn faults(&self, password: &NormalizedPassword, estimate: &Entropy) -> Vec<PasswordFault> {
+    fn faults(&self, password: &NormalizedPassword, strength: &Strength) -> Vec<PasswordFault> {
         let mut faults = Vec::new();
         if password.char_count() < self.min_chars {
             let message = format!("Use at least {} characters.", self.min_chars);
             faults.push(fault(ViolationCode::TooShort, message));
         }
-        let feedback = estimate.feedback();
-        let warning = feedback.and_then(|feedback| feedback.warning());
-        if u8::from(estimate.score()) < self.min_score {
-            let advice = feedback.map(ToString::to_string);
-            let message = advice.unwrap_or_else(|| "Add another word or two.".to_owned());
-            let message = format!("This password is easy to guess. {message}");
+        if strength.score() < self.min_score {
+            let advice = strength.advice.as_deref();
+            let advice = advice.unwrap_or("Add another word or two.");
+            let message = format!("This password is easy to guess. {advice}");
             faults.push(fault(ViolationCode::TooWeak, message));
         } else if is_common(password.expose_secret())
-            || warning.is_some_and(is_about_common_passwords)
+            || strength.is_common
+            || strength.warning.is_some_and(is_about_common_passwords)
         {
             let message = "This is a very common password. Choose another.";
             faults.push(fault(ViolationCode::TooCommon, message));
@@ -188,63 +188,6 @@ fn is_about_common_passwords(warning: Warning) -> bool {
             | Warning::ThisIsATop100Password
             | Warning::ThisIsACommonPassword
     )
-}
-
-/// Longest beginning of a password that is scored, in characters.
-const MAX_SCORED_CHARS: usize = 48;
-/// Most work that scoring may be, in dictionary passes times squared length.
-const MAX_SCORING_WORK: usize = 16_000;
-
-/// The beginning of `text` that zxcvbn is given.
-///
-/// Its time grows with the square of the length, and is multiplied by the
-/// number of ways in which digits and symbols can be read as letters ("1" as
-/// "i" or "l"): 100 characters with all of them take a second, and anyone
-/// could keep the hashing threads busy with registrations. Within these limits
-/// it is two milliseconds. The beginning of a password is no harder to guess
-/// than the whole, so scoring less of it can only refuse more; at least nine
-/// characters are always scored.
-fn scored_part(text: &str) -> &str {
-    let mut seen = Substitutions::default();
-    let mut end = 0;
-    for (index, (at, letter)) in text.char_indices().enumerate() {
-        let chars = index + 1;
-        seen.add(letter);
-        if chars > MAX_SCORED_CHARS || (seen.ways() + 2) * chars * chars > MAX_SCORING_WORK {
-            break;
-        }
-        end = at + letter.len_utf8();
-    }
-    text.get(..end).unwrap_or_default()
-}
-
-/// Which characters of [`READINGS`] a text has.
-#[derive(Default)]
-struct Substitutions(BTreeSet<char>);
-
-impl Substitutions {
-    fn add(&mut self, letter: char) {
-        if READINGS.iter().any(|(_, read_so)| read_so.contains(letter)) {
-            self.0.insert(letter);
-        }
-    }
-
-    /// At most so many ways there are in which zxcvbn reads the text, each of
-    /// them one pass over its dictionaries: for every letter one of the
-    /// characters that may stand for it, and twice where that may stand for
-    /// another letter as well.
-    fn ways(&self) -> usize {
-        let mut ways = 1;
-        let mut taken = BTreeSet::new();
-        for (_, read_so) in READINGS {
-            let present = read_so.chars().filter(|letter| self.0.contains(letter));
-            let choices: usize = present
-                .map(|letter| if taken.insert(letter) { 1 } else { 2 })
-                .sum();
-            ways *= choices.max(1);
-        }
-        ways
-    }
 }
 
 #[cfg(test)]
@@ -400,6 +343,7 @@ mod tests {
         let lax = PasswordPolicy {
             min_chars: 1,
             min_score: 0,
+            ..PasswordPolicy::default()
         };
         assert_eq!(codes(&lax, "password", &[]), [ViolationCode::TooCommon]);
         assert_eq!(codes(&lax, "trustno1", &[]), [ViolationCode::TooCommon]);
@@ -418,36 +362,12 @@ mod tests {
     }
 
     #[test]
-    fn asvs_15_2_2_no_password_is_expensive_to_score() {
-        let readings: String = READINGS.iter().map(|(_, read_so)| *read_so).collect();
-        let all = readings.repeat(10);
-        for text in [
-            "1".repeat(128),
-            "p4$$w0rd".repeat(16),
-            all.clone(),
-            "a".repeat(120) + &all,
-        ] {
-            let part = scored_part(&text);
-            assert!(text.starts_with(part));
-            let mut seen = Substitutions::default();
-            part.chars().for_each(|letter| seen.add(letter));
-            let chars = part.chars().count();
-            assert!((9..=MAX_SCORED_CHARS).contains(&chars), "{chars}: {part}");
-            assert!(
-                (seen.ways() + 2) * chars * chars <= MAX_SCORING_WORK,
-                "{part}"
-            );
-        }
-        // However the characters are ordered.
-        assert!(scored_part("1|7!({[<4@69$5+").chars().count() >= 9);
-    }
-
-    #[test]
     fn settings_out_of_range_are_refused() {
         for (min_chars, min_score) in [(0, 3), (7, 3), (129, 3), (8, 5)] {
             let policy = PasswordPolicy {
                 min_chars,
                 min_score,
+                ..PasswordPolicy::default()
             };
             assert!(policy.validate().is_err(), "{policy:?}");
         }
