@@ -132,7 +132,7 @@ fn problem(checks: &mut Vec<(bool, String)>, answer: &Answer) {
         422 => &["code", "detail", "errors", "status", "title", "type"],
         _ => &["code", "detail", "status", "title", "type"],
     };
-    let members = match answer.code().1 {
+    let members: &[_] = match answer.code().1 {
         "second_factor_required" => &[
             "code",
             "detail",

@@ -21,7 +21,7 @@ pub(crate) fn change_and_confirm(place: &Place<'_>) {
         ("confirm_password", "required"),
     ]);
     client
-        .send(change(PASSWORD, "123admin321", "123admin322"))
+        .send(change(PASSWORD, "0r968ji9ufj6", "0r968ji9ufj7"))
         .violates(&[
             ("new_password", "too_common"),
             ("confirm_password", "mismatch"),
@@ -103,7 +103,7 @@ pub(crate) fn strength(place: &Place<'_>) {
     for (password, code) in [
         ("", "required"),
         ("password1", "too_weak"),
-        ("123admin321", "too_common"),
+        ("0r968ji9ufj6", "too_common"),
         ("aaaaaaaaaaaaaaaa", "too_weak"),
         (&"x".repeat(129), "too_long"),
     ] {

@@ -71,7 +71,7 @@ pub(crate) fn registration(place: &Place<'_>) {
     }
     for (password, code) in [
         ("password1".to_owned(), "too_weak"),
-        ("123admin321".to_owned(), "too_common"),
+        ("0r968ji9ufj6".to_owned(), "too_common"),
         ("aaaaaaaaaaaaaaaa".to_owned(), "too_weak"),
         ("x".repeat(129), "too_long"),
     ] {
