@@ -1,4 +1,4 @@
-//! The memory store passes the suite, as itself and behind `Arc<dyn Store>`.
+//! The memory store passes the suite: as itself, by several clones, and behind `Arc<dyn Store>`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,6 +9,15 @@ mod memory {
     use admittance::store::MemoryStore;
 
     admittance::store_conformance!(async { MemoryStore::new() });
+}
+
+mod handles {
+    use admittance::store::MemoryStore;
+
+    admittance::store_conformance!(handles: async {
+        let first = MemoryStore::new();
+        [first.clone(), first.clone(), first]
+    });
 }
 
 mod dynamic {

@@ -110,7 +110,7 @@ fn refuse_preferences(error: PreferencesError, violations: &mut Violations) {
         PreferencesError::TooLarge | PreferencesError::TooMany | PreferencesError::TooDeep => {
             ViolationCode::TooLong
         }
-        PreferencesError::InvalidKey => ViolationCode::InvalidCharacters,
+        PreferencesError::InvalidKey | PreferencesError::Nul => ViolationCode::InvalidCharacters,
         PreferencesError::NumberOutOfRange => ViolationCode::InvalidFormat,
     };
     violations.push(

@@ -114,6 +114,28 @@ async fn a_number_that_no_store_could_keep_is_refused_however_serde_json_is_buil
 }
 
 #[tokio::test]
+async fn a_nul_is_refused_however_it_is_written() {
+    let client = Client::new();
+    let token = text(&client.register("ann@example.org").await, "token").to_owned();
+    for body in [
+        r#"{"preferences":{"a":"\u0000"}}"#,
+        r#"{"preferences":{"a":[{"b":"x\u0000y"}]}}"#,
+        r#"{"preferences":{"a\u0000":1}}"#,
+        r#"{"name":"A\u0000nn"}"#,
+    ] {
+        let (status, answer) = ask(&client, &token, Method::PUT, "/profile", body).await;
+        assert_eq!(status, 422, "{body}: {answer}");
+    }
+    let body = "{\"preferences\":{\"a\":\"\0\"}}";
+    let (status, answer) = ask(&client, &token, Method::PUT, "/profile", body).await;
+    assert_eq!(status, 400, "{answer}");
+    // The escape itself, escaped, is text without a NUL.
+    let body = r#"{"preferences":{"a":"\\u0000"}}"#;
+    let (status, answer) = ask(&client, &token, Method::PUT, "/profile", body).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
+#[tokio::test]
 async fn preferences_that_an_application_hands_over_are_kept_as_plain_numbers() {
     let client = Client::new();
     let tokens = client.bed.register("ann@example.org").await.tokens;

@@ -27,6 +27,7 @@ mod expiry;
 mod limits;
 mod lockout;
 mod login;
+mod nul;
 mod office;
 mod onboarding;
 mod password;

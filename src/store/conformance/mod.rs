@@ -11,12 +11,26 @@
 //! # }
 //! ```
 //!
-//! A runner of your own goes through [`PROPERTIES`], or calls the functions.
-//! The races need a runtime with several threads.
+//! A store that several instances of a server share has several handles. With `handles:` each
+//! property runs over all of them:
 //!
-//! All times lie in the year 2100, so that a database that removes what has
-//! expired by its own clock does not interfere. Counters and epochs go up to
-//! `i64::MAX` and no further: what a database without unsigned integers keeps.
+//! ```
+//! # #[cfg(feature = "memory")] mod tests {
+//! use admittance::store::MemoryStore;
+//!
+//! admittance::store_conformance!(handles: async {
+//!     let first = MemoryStore::new();
+//!     [first.clone(), first.clone(), first]
+//! });
+//! # }
+//! ```
+//!
+//! A runner of your own goes through [`PROPERTIES`], or calls the functions; [`Handles`]
+//! makes one store of several handles. The races need a runtime with several threads.
+//!
+//! What a row holds at the moment of a property lies in the year 2100, so that a database
+//! that removes what has expired by its own clock does not interfere. Which values a store
+//! must be able to keep is in the [documentation of the traits](crate::store#values).
 
 #![expect(
     clippy::panic,
@@ -41,8 +55,10 @@ pub mod budgets;
 pub mod event_races;
 pub mod events;
 mod fixture;
+mod handles;
 pub mod late;
 pub mod limits;
+pub mod ranges;
 pub mod rotation;
 pub mod rules;
 pub mod session_races;
@@ -51,6 +67,9 @@ pub mod text;
 pub mod tokens;
 pub mod user_races;
 pub mod users;
+pub mod values;
+
+pub use handles::Handles;
 
 type Run = fn(Arc<dyn Store>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -87,10 +106,16 @@ impl fmt::Debug for Property {
 /// Makes one test of each property.
 ///
 /// Takes an expression that gives a future of a fresh, empty store of any type
-/// that is a [`Store`]; each test evaluates it once. The crate that calls it
+/// that is a [`Store`]; or, after `handles:`, a future of an array of several
+/// [handles](Handles) of one. Each test evaluates it once. The crate that calls it
 /// needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! store_conformance {
+    (handles: $several:expr $(,)?) => {
+        $crate::__store_properties! {
+            __store_tests async { $crate::store::conformance::Handles::new($several.await) }
+        }
+    };
     ($fresh:expr $(,)?) => {
         $crate::__store_properties! { __store_tests $fresh }
     };
@@ -163,6 +188,24 @@ macro_rules! __store_properties {
             }
             text {
                 asvs_1_2_4_hostile_text_matches_only_itself
+            }
+            values {
+                the_longest_name_comes_back
+                the_longest_address_comes_back
+                the_longest_password_hash_comes_back
+                the_longest_user_agent_comes_back
+                many_roles_of_the_longest_names_come_back
+                the_most_devices_come_back
+                the_largest_preferences_come_back
+            }
+            ranges {
+                the_greatest_counters_come_back
+                a_counter_goes_up_to_the_greatest
+                the_earliest_and_latest_times_come_back
+                identifiers_of_any_bytes_come_back
+                a_list_of_the_greatest_limit_holds_everything
+                the_widest_limits_equal_their_rules
+                every_value_of_every_enum_comes_back
             }
             sessions {
                 a_session_comes_back_as_stored

@@ -409,7 +409,7 @@ fn rich_preferences() -> Preferences {
         "null": null, "yes": true, "no": false,
         "empty": {"text": "", "list": [], "object": {}},
         "nested": {"list": [1, "two", 3.5, null, [false, {"a": [null]}]]},
-        "Schl\u{fc}ssel \u{1f511}": "\u{1f98a}\0\r\n\"'\\", "_id": 1, "0": "zero", "__proto__": {"x": 1},
+        "Schl\u{fc}ssel \u{1f511}": "\u{1f98a}\u{1}\r\n\"'\\", "_id": 1, "0": "zero", "__proto__": {"x": 1},
         " ": "blank", "time": "2026-11-22T08:30:00.000Z",
     }))
 }
