@@ -40,7 +40,6 @@ pub(crate) const HANDLES: &[(Fault, &str)] = &[
     (LocksByHandle, "one_of_many_sessions_with_an_id_wins"),
     (LocksByHandle, "one_of_many_tokens_with_a_digest_wins"),
     (LocksByHandle, "one_of_many_takers_gets_a_token"),
-    (LocksByHandle, "no_token_escapes_when_all_are_removed"),
     (LocksByHandle, "one_of_many_refreshes_rotates"),
     (LocksByHandle, "no_session_escapes_when_all_are_ended"),
     (

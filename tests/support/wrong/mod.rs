@@ -93,7 +93,10 @@ impl WrongStore {
         };
         if self.has(gap) || held.is_some() {
             let seen = read(&self.tables());
-            tokio::task::yield_now().await;
+            // So that another handle gets in between on any machine.
+            for _ in 0..if held.is_some() { 16 } else { 1 } {
+                tokio::task::yield_now().await;
+            }
             return write(&mut self.tables(), seen);
         }
         let mut tables = self.tables();
