@@ -198,6 +198,7 @@ pub(crate) const USERS: &[(Fault, &str)] = &[
     (ForgetsNewDevice, "devices_are_kept_newest_last"),
     (AddsDeviceFirst, "devices_are_kept_newest_last"),
     (KeepsAllDevices, "devices_are_kept_newest_last"),
+    (AddsKnownDevicesOnce, "devices_are_kept_newest_last"),
     (DropsNewestDevice, "devices_are_kept_newest_last"),
     (
         RefusedLoginAddsDevice,

@@ -20,7 +20,10 @@ pub(crate) const VALUES: &[(Fault, &str)] = &[
     (CutsAddressesOfTokens, "the_longest_address_comes_back"),
     (CutsUserAgentsAt255, "the_longest_user_agent_comes_back"),
     (RefreshCutsUserAgents, "the_longest_user_agent_comes_back"),
-    (CutsUserAgentsOfEvents, "the_longest_user_agent_comes_back"),
+    (
+        CutsUserAgentsOfEvents,
+        "the_longest_user_agent_of_an_event_comes_back",
+    ),
     (CutsRolesAt32, "many_roles_of_the_longest_names_come_back"),
     (
         CutsGrantedRoles,
@@ -49,7 +52,10 @@ pub(crate) const VALUES: &[(Fault, &str)] = &[
     (KeepsCountersAsDoubles, "the_greatest_counters_come_back"),
     (KeepsCountersIn32Bits, "a_counter_goes_up_to_the_greatest"),
     (KeepsCountersIn62Bits, "a_counter_goes_up_to_the_greatest"),
-    (CountsEventsIn32Bits, "a_counter_goes_up_to_the_greatest"),
+    (
+        CountsEventsIn32Bits,
+        "the_greatest_counts_of_events_come_back",
+    ),
     (RefreshCountsIn32Bits, "a_counter_goes_up_to_the_greatest"),
     (
         ForgetsTimesBefore1970,
@@ -64,7 +70,7 @@ pub(crate) const VALUES: &[(Fault, &str)] = &[
         TakesLatestTimeForNone,
         "the_earliest_and_latest_times_come_back",
     ),
-    (TakesIdsForText, "identifiers_of_any_bytes_come_back"),
+    (TakesIdsForText, "events_of_any_id_come_back"),
     (ListsBytesAsSigned, "identifiers_of_any_bytes_come_back"),
     (
         CutsLimitsTo32Bits,
@@ -72,7 +78,7 @@ pub(crate) const VALUES: &[(Fault, &str)] = &[
     ),
     (
         CutsEventLimitsTo32Bits,
-        "a_list_of_the_greatest_limit_holds_everything",
+        "a_list_of_events_of_the_greatest_limit_holds_all",
     ),
     (WaitsAtMost25Days, "the_widest_limits_equal_their_rules"),
     (LocksAtMost25Days, "the_widest_limits_equal_their_rules"),
@@ -85,17 +91,36 @@ pub(crate) const VALUES: &[(Fault, &str)] = &[
     (ForgetsNewestPurpose, "every_value_of_every_enum_comes_back"),
     (
         ForgetsNewestOperation,
-        "every_value_of_every_enum_comes_back",
+        "every_value_of_every_enum_of_events_comes_back",
     ),
     (
         ForgetsNewestErrorCode,
-        "every_value_of_every_enum_comes_back",
+        "every_value_of_every_enum_of_events_comes_back",
     ),
     (
         ForgetsNewestMailKind,
-        "every_value_of_every_enum_comes_back",
+        "every_value_of_every_enum_of_events_comes_back",
     ),
-    (ForgetsNewestClass, "every_value_of_every_enum_comes_back"),
-    (KeepsFirstNotice, "every_value_of_every_enum_comes_back"),
+    (
+        ForgetsNewestClass,
+        "every_value_of_every_enum_of_events_comes_back",
+    ),
+    (
+        KeepsFirstNotice,
+        "every_value_of_every_enum_of_events_comes_back",
+    ),
     (ForgetsShort, "every_value_of_every_enum_comes_back"),
+    (
+        KeepsCountersIn32Bits,
+        "the_greatest_counts_of_events_come_back",
+    ),
+    (
+        KeepsCountersIn62Bits,
+        "the_greatest_counts_of_events_come_back",
+    ),
+    (
+        ForgetsTimesBefore1970,
+        "the_earliest_and_latest_events_come_back",
+    ),
+    (EndsTimesIn2106, "the_earliest_and_latest_events_come_back"),
 ];

@@ -53,6 +53,7 @@ pub mod administration_races;
 pub mod attempts;
 pub mod budgets;
 pub mod event_races;
+pub mod event_values;
 pub mod events;
 mod fixture;
 mod handles;
@@ -107,7 +108,9 @@ impl fmt::Debug for Property {
 ///
 /// Takes an expression that gives a future of a fresh, empty store of any type
 /// that is a [`Store`]; or, after `handles:`, a future of an array of several
-/// [handles](Handles) of one. Each test evaluates it once. The crate that calls it
+/// [handles](Handles) of one; or, after `no_audit:`, a future of a store whose events are
+/// [`NoAudit`](super::NoAudit)'s, of which the properties of events are not asked. Each test
+/// evaluates the expression once. The crate that calls it
 /// needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! store_conformance {
@@ -115,6 +118,9 @@ macro_rules! store_conformance {
         $crate::__store_properties! {
             __store_tests async { $crate::store::conformance::Handles::new($several.await) }
         }
+    };
+    (no_audit: $fresh:expr $(,)?) => {
+        $crate::__store_properties_and! { __store_tests [$fresh] }
     };
     ($fresh:expr $(,)?) => {
         $crate::__store_properties! { __store_tests $fresh }
@@ -149,6 +155,44 @@ macro_rules! __store_list {
 #[macro_export]
 macro_rules! __store_properties {
     ($then:ident $($arguments:tt)*) => {
+        $crate::__store_properties_and! {
+            $then [$($arguments)*]
+            events {
+                an_event_comes_back_as_stored
+                an_event_appended_again_is_there_once
+                events_are_listed_newest_first
+                pages_of_events_reach_each_once
+                an_event_ends_exactly_at_its_time
+                the_oldest_events_make_room
+                events_of_a_clock_ahead_take_no_place
+                equal_events_in_a_row_are_one_with_a_count
+                an_event_appended_again_is_counted_once
+                events_are_removed_for_one_user_only
+            }
+            event_values {
+                the_longest_user_agent_of_an_event_comes_back
+                the_greatest_counts_of_events_come_back
+                the_earliest_and_latest_events_come_back
+                events_of_any_id_come_back
+                a_list_of_events_of_the_greatest_limit_holds_all
+                every_value_of_every_enum_of_events_comes_back
+            }
+            event_races {
+                one_of_many_events_with_an_id_is_kept
+                no_event_of_many_at_once_is_lost
+                no_equal_event_of_many_at_once_is_lost
+                many_events_at_once_leave_as_many_as_are_kept
+            }
+        }
+    };
+}
+
+/// Hands the list of all properties but those of the audit log, and the topics after the
+/// arguments, to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_properties_and {
+    ($then:ident [$($arguments:tt)*] $($further:tt)*) => {
         $crate::$then! {
             [$($arguments)*]
             users {
@@ -259,18 +303,6 @@ macro_rules! __store_properties {
                 a_clock_turned_back_locks_an_account_no_longer_than_the_table_says
                 parallel_attempts_get_exactly_what_the_table_lets_through
             }
-            events {
-                an_event_comes_back_as_stored
-                an_event_appended_again_is_there_once
-                events_are_listed_newest_first
-                pages_of_events_reach_each_once
-                an_event_ends_exactly_at_its_time
-                the_oldest_events_make_room
-                events_of_a_clock_ahead_take_no_place
-                equal_events_in_a_row_are_one_with_a_count
-                an_event_appended_again_is_counted_once
-                events_are_removed_for_one_user_only
-            }
             late {
                 a_late_enabling_does_not_undo_a_disabling
                 a_late_grant_does_not_undo_a_revocation
@@ -312,12 +344,6 @@ macro_rules! __store_properties {
                 no_login_is_recorded_once_a_user_is_disabled
                 no_password_is_reset_once_a_user_is_disabled
             }
-            event_races {
-                one_of_many_events_with_an_id_is_kept
-                no_event_of_many_at_once_is_lost
-                no_equal_event_of_many_at_once_is_lost
-                many_events_at_once_leave_as_many_as_are_kept
-            }
             session_races {
                 one_of_many_sessions_with_an_id_wins
                 one_of_many_tokens_with_a_digest_wins
@@ -328,6 +354,7 @@ macro_rules! __store_properties {
                 no_session_escapes_when_all_are_ended
                 parallel_openings_leave_no_more_than_the_cap
             }
+            $($further)*
         }
     };
 }

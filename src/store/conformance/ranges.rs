@@ -5,13 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fixture::*;
-use crate::audit::{AuditClass, AuditRecord};
-use crate::error::ErrorCode;
-use crate::event::{Notice, Notices, Operation};
-use crate::id::{EventId, SessionId, UserId};
+use crate::id::{SessionId, UserId};
 use crate::limit::{Decision, Hit, LimitKey, Quota};
 use crate::lockout::{LockoutPolicy, LockoutStep};
-use crate::mail::MailKind;
 use crate::proof::{Method, MethodName, Proof, Proofs};
 use crate::session::{Rotation, RotationPolicy, Session, SessionLength};
 use crate::store::{EmailChange, EpochChange, Insert, ProfileChange, RoleChange, Store};
@@ -20,7 +16,7 @@ use crate::token::{OneTimeToken, PendingSignIn, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, PasswordHash, User, UserStatus};
 
 /// Values at which counters of 31, 32, 53 and 63 bits end.
-const EDGES: [u64; 9] = [
+pub(super) const EDGES: [u64; 9] = [
     (1 << 31) - 1,
     1 << 31,
     (1 << 32) - 1,
@@ -32,6 +28,37 @@ const EDGES: [u64; 9] = [
     GREATEST,
 ];
 
+/// The end of 31 bits of seconds.
+const AFTER_2038: i64 = 1 << 31;
+/// The end of 32 bits of seconds.
+const AFTER_2106: i64 = 1 << 32;
+
+/// Times at which ranges end, up to the present one.
+pub(super) fn past() -> [Timestamp; 10] {
+    [
+        Timestamp::MIN,
+        Timestamp::from_millis(Timestamp::MIN.as_millis() + 1),
+        Timestamp::from_secs(-AFTER_2038 - 1),
+        Timestamp::from_millis(-1001),
+        Timestamp::from_millis(-1),
+        Timestamp::from_millis(0),
+        Timestamp::from_millis(1),
+        Timestamp::from_millis(AFTER_2038 * 1000 - 1),
+        Timestamp::from_millis(AFTER_2038 * 1000 + 1),
+        NOW,
+    ]
+}
+
+/// Times at which ranges end, after the present one.
+pub(super) fn future() -> [Timestamp; 4] {
+    [
+        at(1),
+        Timestamp::from_millis(AFTER_2106 * 1000 + 1),
+        Timestamp::from_millis(Timestamp::MAX.as_millis() - 1),
+        Timestamp::MAX,
+    ]
+}
+
 async fn insert_session(store: &dyn Store, session: &Session) {
     let inserted = done(store.insert_session(session).await);
     assert_eq!(inserted, Insert::Inserted, "a new session was refused");
@@ -42,11 +69,6 @@ async fn insert_token(store: &dyn Store, token: &OneTimeToken) {
     assert_eq!(inserted, Insert::Inserted, "a new token was refused");
 }
 
-async fn append(store: &dyn Store, event: &AuditRecord) {
-    let appended = done(store.append_event(event, ALL).await);
-    assert_eq!(appended, Insert::Inserted, "a new event was refused");
-}
-
 /// Fails with `what` unless the session comes back from each method that returns sessions.
 async fn assert_session(store: &dyn Store, session: &Session, what: &str) {
     let found = done(store.session(session.id, NOW).await);
@@ -55,7 +77,7 @@ async fn assert_session(store: &dyn Store, session: &Session, what: &str) {
     assert!(listed.contains(session), "{what}, listed");
 }
 
-/// Counters come back up to 2^63 - 1, from users, sessions, tokens and events.
+/// Counters come back up to 2^63 - 1, from users, sessions and tokens.
 pub async fn the_greatest_counters_come_back(store: Arc<dyn Store>) {
     let store = &*store;
     for (number, counter) in (1..).zip(EDGES) {
@@ -81,13 +103,6 @@ pub async fn the_greatest_counters_come_back(store: Arc<dyn Store>) {
         token.account.link_epoch = counter;
         insert_token(store, &token).await;
         assert_token_stored(store, &token, "a token with a great counter").await;
-        let event = AuditRecord {
-            count: counter,
-            ..event(number, number, AuditClass::Done)
-        };
-        append(store, &event).await;
-        let found = done(store.events_of(user.id, None, ALL, NOW).await);
-        assert_eq!(found, [event], "an event with a great counter");
     }
 }
 
@@ -141,26 +156,6 @@ pub async fn a_counter_goes_up_to_the_greatest(store: Arc<dyn Store>) {
         let ended = store.end_dead_sessions(dead.user_id, counter + 1).await;
         assert_eq!(done(ended), 1, "the sessions below a great epoch");
         assert_session(store, &live, "the session of a great epoch").await;
-
-        let mut counted = AuditRecord {
-            count: counter,
-            ..event(number * 10, number, AuditClass::Done)
-        };
-        let next = AuditRecord {
-            id: event_id(number * 10 + 1),
-            last_id: event_id(number * 10 + 1),
-            count: 1,
-            ..counted.clone()
-        };
-        append(store, &counted).await;
-        append(store, &next).await;
-        counted.count_in(&next);
-        let found = done(store.events_of(user_id(number), None, ALL, NOW).await);
-        assert_eq!(
-            found,
-            [counted],
-            "an event that is counted to a great number"
-        );
     }
 }
 
@@ -239,25 +234,7 @@ async fn assert_acts_raise(store: &dyn Store, subject: impl Fn(u32) -> User) {
 /// something is inserted are not after the present one, as no clock's are.
 pub async fn the_earliest_and_latest_times_come_back(store: Arc<dyn Store>) {
     let store = &*store;
-    let (after_2038, after_2106) = (1_i64 << 31, 1_i64 << 32);
-    let past = [
-        Timestamp::MIN,
-        Timestamp::from_millis(Timestamp::MIN.as_millis() + 1),
-        Timestamp::from_secs(-after_2038 - 1),
-        Timestamp::from_millis(-1001),
-        Timestamp::from_millis(-1),
-        Timestamp::from_millis(0),
-        Timestamp::from_millis(1),
-        Timestamp::from_millis(after_2038 * 1000 - 1),
-        Timestamp::from_millis(after_2038 * 1000 + 1),
-        NOW,
-    ];
-    let future = [
-        at(1),
-        Timestamp::from_millis(after_2106 * 1000 + 1),
-        Timestamp::from_millis(Timestamp::MAX.as_millis() - 1),
-        Timestamp::MAX,
-    ];
+    let (past, future) = (past(), future());
     for (number, time) in (1..).zip(past.into_iter().chain(future)) {
         let mut user = User {
             created_at: time,
@@ -310,14 +287,6 @@ pub async fn the_earliest_and_latest_times_come_back(store: Arc<dyn Store>) {
         assert_token_stored(store, &token, "a token of an early or late time").await;
         let listed = done(store.tokens_of(owner, NOW).await);
         assert_token(listed.first(), &token, "a token of an early or late time");
-        let event = AuditRecord {
-            at: begin,
-            expires_at: end,
-            ..event(number, number, AuditClass::Done)
-        };
-        append(store, &event).await;
-        let found = done(store.events_of(owner, None, ALL, NOW).await);
-        assert_eq!(found, [event], "an event of an early or late time");
         let removed = store.remove_tokens(owner, None, begin).await;
         assert_eq!(
             done(removed),
@@ -352,16 +321,6 @@ pub async fn identifiers_of_any_bytes_come_back(store: Arc<dyn Store>) {
         token.digest = TokenDigest::from_bytes([byte; 32]);
         insert_token(store, &token).await;
         assert_token_stored(store, &token, "a token of any digest").await;
-        let event = AuditRecord {
-            id: EventId::from_bytes([byte; 12]),
-            last_id: EventId::from_bytes([byte; 12]),
-            actor_id: Some(user.id),
-            session_id: Some(session.id),
-            ..event(number, 1, AuditClass::Done)
-        };
-        append(store, &event).await;
-        let found = done(store.events_of(owner, None, 1, NOW).await);
-        assert_eq!(found, [event], "an event of any id");
     }
     let listed = done(store.users(None, ALL).await);
     let listed: Vec<UserId> = listed.iter().map(|user| user.id).collect();
@@ -375,15 +334,12 @@ pub async fn a_list_of_the_greatest_limit_holds_everything(store: Arc<dyn Store>
     for number in 1..=5 {
         insert_user(store, &user(number)).await;
         insert_session(store, &session(number, owner)).await;
-        append(store, &event(number, 1, AuditClass::Done)).await;
     }
     for limit in [usize::MAX, usize::MAX - 1, 1 << 31, 1 << 32] {
         let users = done(store.users(None, limit).await);
         assert_eq!(users.len(), 5, "users by a limit of {limit}");
         let sessions = done(store.sessions_of(owner, None, limit, NOW).await);
         assert_eq!(sessions.len(), 5, "sessions by a limit of {limit}");
-        let events = done(store.events_of(owner, None, limit, NOW).await);
-        assert_eq!(events.len(), 5, "events by a limit of {limit}");
     }
     let ended = store.end_oldest_sessions(owner, 0, u32::MAX, NOW).await;
     assert_eq!(done(ended), 0, "sessions ended though all were to be kept");
@@ -452,7 +408,7 @@ fn factor(name: &str) -> Method {
     Method::SecondFactor(name.unwrap_or_else(|error| panic!("the suite's own method: {error}")))
 }
 
-/// Every value of every enum comes back, and the most proofs with names of every length.
+/// Every value of every enum of users, sessions and tokens comes back, and the most proofs with names of every length.
 pub async fn every_value_of_every_enum_comes_back(store: Arc<dyn Store>) {
     let store = &*store;
     for (number, status) in (1..).zip(UserStatus::ALL) {
@@ -508,40 +464,4 @@ pub async fn every_value_of_every_enum_comes_back(store: Arc<dyn Store>) {
         insert_token(store, &token).await;
         assert_token_stored(store, &token, "a purpose").await;
     }
-    let plain = event(0, 1, AuditClass::Done);
-    let mut events = Vec::new();
-    events.extend(AuditClass::ALL.map(|class| AuditRecord {
-        class,
-        ..plain.clone()
-    }));
-    events.extend(Operation::ALL.map(|operation| AuditRecord {
-        operation,
-        ..plain.clone()
-    }));
-    events.extend(ErrorCode::ALL.map(|code| AuditRecord {
-        refused: Some(code),
-        ..plain.clone()
-    }));
-    events.extend(MailKind::ALL.map(|mail| AuditRecord {
-        mail: Some(mail),
-        ..plain.clone()
-    }));
-    let of_notices = |notices: Notices| AuditRecord {
-        notices,
-        ..plain.clone()
-    };
-    events.extend(Notice::ALL.map(|notice| of_notices([notice].into())));
-    events.push(of_notices(Notice::ALL.into()));
-    for (number, event) in (1..).zip(&mut events) {
-        event.id = event_id(number);
-        event.last_id = event_id(number);
-        // So that none is the same again.
-        event.session_id = Some(session_id(number));
-        append(store, event).await;
-        let found = done(store.events_of(user_id(1), None, 1, NOW).await);
-        assert_eq!(found, [event.clone()], "a value in an event");
-    }
-    events.reverse();
-    let found = done(store.events_of(user_id(1), None, ALL, NOW).await);
-    assert_eq!(found, events, "all values in events");
 }

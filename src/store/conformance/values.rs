@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::fixture::*;
-use crate::audit::{AuditClass, AuditRecord};
 use crate::authz::Role;
 use crate::email::{Email, MAX_EMAIL_BYTES};
 use crate::event::{MAX_USER_AGENT_CHARS, kept_agent};
@@ -230,15 +229,15 @@ pub async fn the_longest_password_hash_comes_back(store: Arc<dyn Store>) {
     assert_token_kept(store, &token, "a registration with the longest hash").await;
 }
 
-fn agent(last: char) -> String {
+pub(super) fn agent(last: char) -> String {
     let text = wide(MAX_USER_AGENT_CHARS, last);
     let kept = kept_agent(&text);
     assert_eq!(kept.as_deref(), Some(&*text), "the suite's own user agent");
     text
 }
 
-/// A user agent of 256 characters of four bytes each comes back whole, from a session, from
-/// each outcome of a refresh and from an event, also from one that counts others.
+/// A user agent of 256 characters of four bytes each comes back whole, from a session and from
+/// each outcome of a refresh.
 pub async fn the_longest_user_agent_comes_back(store: Arc<dyn Store>) {
     let store = &*store;
     let mut session = Session {
@@ -267,38 +266,6 @@ pub async fn the_longest_user_agent_comes_back(store: Arc<dyn Store>) {
             "the longest user agent, listed"
         );
     }
-
-    let mut event = AuditRecord {
-        user_agent: Some(agent('b')),
-        ..event(1, 1, AuditClass::Done)
-    };
-    let other = AuditRecord {
-        user_agent: Some(agent('c')),
-        id: event_id(9),
-        last_id: event_id(9),
-        ..event.clone()
-    };
-    for number in 1..=2 {
-        let again = AuditRecord {
-            id: event_id(number),
-            last_id: event_id(number),
-            ..event.clone()
-        };
-        let appended = done(store.append_event(&again, 10).await);
-        assert_eq!(appended, Insert::Inserted, "a new event was refused");
-        event.last_id = event_id(number);
-        event.count = number.into();
-        let found = done(store.events_of(user_id(1), None, ALL, NOW).await);
-        assert_eq!(found, [event.clone()], "an event of the longest user agent");
-    }
-    let appended = done(store.append_event(&other, 10).await);
-    assert_eq!(appended, Insert::Inserted, "a new event was refused");
-    let found = done(store.events_of(user_id(1), None, ALL, NOW).await);
-    assert_eq!(
-        found,
-        [other, event],
-        "events of user agents that differ in the end"
-    );
 }
 
 /// The role `number` of those whose names have 64 characters and differ in the end.

@@ -32,6 +32,7 @@ pub enum Fault {
     ForgetsNewDevice,
     AddsDeviceFirst,
     KeepsAllDevices,
+    AddsKnownDevicesOnce,
     DropsNewestDevice,
     RefusedLoginAddsDevice,
     ReadsEmailAsPattern,

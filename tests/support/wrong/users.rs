@@ -104,7 +104,10 @@ impl WrongStore {
     }
 
     fn add_device(&self, devices: &mut Vec<DeviceDigest>, new: Option<DeviceDigest>) {
-        let Some(new) = new.filter(|_| !self.has(ForgetsNewDevice)) else {
+        let is_known = new.is_some_and(|new| devices.contains(&new));
+        let is_left_out =
+            self.has(ForgetsNewDevice) || (self.has(AddsKnownDevicesOnce) && is_known);
+        let Some(new) = new.filter(|_| !is_left_out) else {
             return;
         };
         if self.has(AddsDeviceFirst) {
