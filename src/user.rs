@@ -76,6 +76,12 @@ impl User {
             .collect()
     }
 
+    /// Whether the account is active and has `role`.
+    #[must_use]
+    pub fn is_active_with(&self, role: &Role) -> bool {
+        self.status == UserStatus::Active && self.roles.contains(role)
+    }
+
     /// The account as it is now.
     #[must_use]
     pub fn state(&self) -> AccountState {

@@ -29,6 +29,7 @@ mod methods;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
 mod no_audit;
+pub mod prelude;
 
 use async_trait::async_trait;
 
@@ -480,9 +481,12 @@ pub trait LimitStore: Send + Sync {
     async fn forgive(&self, key: LimitKey, until: Timestamp) -> Result<(), StoreError>;
 }
 
-/// Refuses more hits than one act may have.
-#[cfg(any(feature = "memory", feature = "mongodb"))]
-pub(crate) fn are_few(hits: &[Hit]) -> Result<(), StoreError> {
+/// Refuses more hits than one act may have, as the methods of [`LimitStore`] do first.
+///
+/// # Errors
+///
+/// [`StoreError::Other`] for more than [`MAX_HITS`](crate::limit::MAX_HITS).
+pub fn are_few(hits: &[Hit]) -> Result<(), StoreError> {
     match hits.len() <= crate::limit::MAX_HITS {
         true => Ok(()),
         false => Err(StoreError::Other("too many budgets for one act".into())),
