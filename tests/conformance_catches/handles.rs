@@ -61,7 +61,7 @@ pub(crate) const HANDLES: &[(Fault, &str)] = &[
 async fn each_mistake_is_noticed_over_several_handles() {
     let mut missed = Vec::new();
     for (fault, name) in HANDLES {
-        match complaint_of_handles(property(name), *fault).await {
+        match complaint_of_handles(property(name).unwrap(), *fault).await {
             Some(text) if !text.contains("the store failed") => {}
             other => missed.push((fault, name, other)),
         }

@@ -170,7 +170,7 @@ pub async fn every_value_of_every_enum_of_events_comes_back(store: Arc<dyn Store
         event.session_id = Some(session_id(number));
         append(store, event).await;
         let found = done(store.events_of(user_id(1), None, 1, NOW).await);
-        assert_eq!(found, [event.clone()], "a value in an event");
+        assert_eq!(found.first(), Some(&*event), "a value in an event");
     }
     events.reverse();
     let found = done(store.events_of(user_id(1), None, ALL, NOW).await);

@@ -34,7 +34,9 @@ pub(super) fn cut_hash(hash: &mut PasswordHash) {
 
 pub(super) fn cut_name(name: &mut DisplayName) {
     let mut text = name.as_str().to_owned();
-    text.truncate(text.floor_char_boundary(64));
+    while text.len() > 64 {
+        text.pop();
+    }
     *name = DisplayName::from_store(text);
 }
 
@@ -167,9 +169,8 @@ impl WrongStore {
             self.spoil_time(time);
         }
         self.spoil_proofs(&mut session.proofs);
-        match (self.fault, &mut session.user_agent) {
-            (CutsUserAgentsAt255, Some(agent)) => cut(agent, 255),
-            _ => {}
+        if let (CutsUserAgentsAt255, Some(agent)) = (self.fault, &mut session.user_agent) {
+            cut(agent, 255);
         }
     }
 
