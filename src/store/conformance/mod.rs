@@ -28,9 +28,9 @@
 //! A runner of your own goes through [`PROPERTIES`], or calls the functions; [`Handles`]
 //! makes one store of several handles. The races need a runtime with several threads.
 //!
-//! What a row holds at the moment of a property lies in the year 2100, so that a database
-//! that removes what has expired by its own clock does not interfere. Which values a store
-//! must be able to keep is in the [documentation of the traits](crate::store#values).
+//! The present is the year 2100 and no row ends before it, so a database that removes
+//! expired rows by its own clock does not interfere. Which values a store must be able to
+//! keep is in the [documentation of the traits](crate::store#values).
 
 #![expect(
     clippy::panic,
