@@ -179,6 +179,36 @@ impl AuditRecord {
         self.expires_at = next.expires_at;
     }
 
+    /// What appending this record does to `records`, of which there are those of its user and
+    /// any one of its id: the rule of
+    /// [`AuditStore::append_event`](crate::store::AuditStore::append_event). They come in any
+    /// order.
+    pub fn append<'r>(&self, records: impl IntoIterator<Item = &'r Self>, keep: usize) -> Append {
+        let mut below: Vec<&Self> = Vec::new();
+        for record in records {
+            if record.id == self.id {
+                return Append::Taken;
+            }
+            if record.user_id == self.user_id && record.id < self.id {
+                below.push(record);
+            }
+        }
+        below.sort_unstable_by_key(|record| record.id);
+        match below.last() {
+            Some(last) if last.last_id == self.id => return Append::Taken,
+            Some(last) if last.is_repeated_by(self) => {
+                let mut counted = (*last).clone();
+                counted.count_in(self);
+                return Append::Counted(Box::new(counted));
+            }
+            _ => {}
+        }
+        let alike = below.iter().filter(|record| record.class == self.class);
+        let alike: Vec<EventId> = alike.map(|record| record.id).collect();
+        let beyond = alike.len().saturating_add(1).saturating_sub(keep);
+        Append::Added(alike.into_iter().take(beyond).collect())
+    }
+
     /// Whether this is what `record`, which was appended before, is kept as.
     #[must_use]
     pub fn holds(&self, record: &Self) -> bool {
@@ -190,6 +220,18 @@ impl AuditRecord {
     pub fn is_live(&self, now: Timestamp) -> bool {
         now < self.expires_at
     }
+}
+
+/// What an append does to the records that there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Append {
+    /// Nothing: the id is taken.
+    Taken,
+    /// This record, which counts the new one, replaces the one of its id.
+    Counted(Box<AuditRecord>),
+    /// The new record is added, and these are dropped.
+    Added(Vec<EventId>),
 }
 
 /// What becomes of a user's events when the account is deleted.

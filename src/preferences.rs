@@ -32,6 +32,9 @@ pub enum PreferencesError {
     /// could read as an operator or a path.
     #[error("have a key that is empty or contains '$', '.' or NUL")]
     InvalidKey,
+    /// A text has a NUL in it, which not every store can keep.
+    #[error("have a text that contains NUL")]
+    Nul,
     /// An integer outside the signed 64-bit range, which not every store can keep,
     /// or a number beyond the doubles.
     #[error("have an integer outside the signed 64-bit range, or a number that is too large")]
@@ -40,7 +43,7 @@ pub enum PreferencesError {
 
 /// A JSON object of at most 16 KiB that the user writes, as by `PUT /profile`: nothing that
 /// grants anything belongs here, but in [`Metadata`]. No database mistakes its keys for
-/// operators. The service keeps it and never looks into it.
+/// operators, and it has no NUL. The service keeps it and never looks into it.
 ///
 /// A number is an integer of 64 bits or a double, whatever features of `serde_json`
 /// the program is built with.
@@ -188,6 +191,7 @@ fn check_value(value: &mut Value, depth: usize, left: &mut usize) -> Result<(), 
             *number = plain(number).ok_or(PreferencesError::NumberOutOfRange)?;
             Ok(())
         }
+        Value::String(text) if text.contains('\0') => Err(PreferencesError::Nul),
         Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
     }
 }
@@ -223,6 +227,18 @@ mod tests {
         ] {
             assert_eq!(accept(value), Err(PreferencesError::InvalidKey));
         }
+    }
+
+    #[test]
+    fn a_nul_is_refused_wherever_it_is() {
+        for value in [
+            json!({"a": "\0"}),
+            json!({"a": "before\0after"}),
+            json!({"a": [1, {"b": ["\0"]}]}),
+        ] {
+            assert_eq!(accept(value), Err(PreferencesError::Nul));
+        }
+        assert!(accept(json!({"a": "\\0 \\u0000 \u{1}\r\n"})).is_ok());
     }
 
     #[test]

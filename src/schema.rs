@@ -95,7 +95,7 @@ described! {
     }
     Preferences: {
         "description": "An object of the application's own: at most 16 KiB, 32 levels deep. Keys \
-                        have neither `$` nor `.`, and integers have 64 bits.",
+                        have neither `$` nor `.`, integers have 64 bits, and no text has a NUL.",
         "type": "object",
         "propertyNames": { "pattern": "^[^$.]+$" },
         "maxProperties": MAX_PREFERENCES_VALUES,

@@ -78,6 +78,12 @@ impl User {
             .collect()
     }
 
+    /// Whether the account is active and has `role`.
+    #[must_use]
+    pub fn is_active_with(&self, role: &Role) -> bool {
+        self.status == UserStatus::Active && self.roles.contains(role)
+    }
+
     /// The account as it is now.
     #[must_use]
     pub fn state(&self) -> AccountState {
@@ -185,11 +191,36 @@ named! {
 #[derive(Clone)]
 pub struct PasswordHash(String);
 
+/// The longest hash that every store keeps, in bytes.
+///
+/// This crate's own are below 200.
+pub const MAX_PASSWORD_HASH_BYTES: usize = 1024;
+
+/// The text is empty, longer than [`MAX_PASSWORD_HASH_BYTES`], or has a control character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a password hash is 1 to 1024 bytes without control characters")]
+pub struct InvalidPasswordHash;
+
 impl PasswordHash {
-    /// Wraps a hash as the store keeps it. It is not parsed here.
+    /// Wraps a hash that a store read back or that was just made. It is not checked.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// Checks a hash that another system has made, for a user who is imported.
+    ///
+    /// Checks only that every store can keep it: a NUL, for example, is refused. Whether it
+    /// can be verified is up to the [`ForeignScheme`](crate::password::ForeignScheme).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPasswordHash`].
+    pub fn import(text: impl Into<String>) -> Result<Self, InvalidPasswordHash> {
+        let text = text.into();
+        let is_storable =
+            (1..=MAX_PASSWORD_HASH_BYTES).contains(&text.len()) && !text.contains(char::is_control);
+        is_storable.then_some(Self(text)).ok_or(InvalidPasswordHash)
     }
 
     /// The text as the store keeps it.
@@ -302,6 +333,18 @@ mod tests {
         assert!(DisplayName::parse(&"\u{1f98a}".repeat(100)).is_ok());
         // Decomposed letters count as the one character they make.
         assert!(DisplayName::parse(&"e\u{301}".repeat(100)).is_ok());
+    }
+
+    #[test]
+    fn an_imported_hash_is_one_that_every_store_keeps() {
+        let longest = "x".repeat(MAX_PASSWORD_HASH_BYTES);
+        for text in ["$2b$12$abc", "{SSHA}\u{e9}", &longest] {
+            let hash = PasswordHash::import(text).unwrap();
+            assert_eq!(hash.expose_secret(), text);
+        }
+        for text in ["", "$2b$\0", "a\nb", &(longest + "x")] {
+            assert!(PasswordHash::import(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

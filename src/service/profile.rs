@@ -120,7 +120,7 @@ pub(super) fn refuse_object(
         PreferencesError::TooLarge | PreferencesError::TooMany | PreferencesError::TooDeep => {
             ViolationCode::TooLong
         }
-        PreferencesError::InvalidKey => ViolationCode::InvalidCharacters,
+        PreferencesError::InvalidKey | PreferencesError::Nul => ViolationCode::InvalidCharacters,
         PreferencesError::NumberOutOfRange => ViolationCode::InvalidFormat,
     };
     violations.push(field, code, format!("The {words} {error}."));

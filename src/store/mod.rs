@@ -16,7 +16,9 @@
 //! token that was used) is a value; [`StoreError`] is for what went wrong.
 //!
 //! To write your own store, begin with `examples/custom_store.rs`, a whole store over maps,
-//! and make the conformance suite pass.
+//! and make the conformance suite pass. What follows is for authors of stores.
+//!
+#![doc = include_str!("contract.md")]
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -26,6 +28,8 @@ mod memory;
 mod methods;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
+mod no_audit;
+pub mod prelude;
 
 use async_trait::async_trait;
 
@@ -45,6 +49,7 @@ pub use crate::user::{EpochChange, ProfileChange, Removal, RoleChange};
 pub(crate) use fresh::{FreshStore, Identity, SessionCache};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryCapacity, MemoryCounts, MemoryStore};
+pub use no_audit::{NoAudit, WithAudit};
 
 /// What became of a user that was to be inserted. It cannot carry the user
 /// who was there before.
@@ -116,7 +121,9 @@ pub trait UserStore: Send + Sync {
     /// active and `auth_epoch` is `epoch`. Returns `false` if the password
     /// changed or the account was disabled meanwhile. In the same act adds
     /// `new_device`, if there is one, as the last of the user's devices, and
-    /// drops the first ones beyond [`MAX_DEVICES`](crate::user::MAX_DEVICES).
+    /// drops the first ones beyond [`MAX_DEVICES`](crate::user::MAX_DEVICES). A
+    /// device that the user has already is added again: the service passes none,
+    /// unless two logins with a new device overtake each other.
     ///
     /// # Errors
     ///
@@ -474,9 +481,12 @@ pub trait LimitStore: Send + Sync {
     async fn forgive(&self, key: LimitKey, until: Timestamp) -> Result<(), StoreError>;
 }
 
-/// Refuses more hits than one act may have.
-#[cfg(any(feature = "memory", feature = "mongodb"))]
-pub(crate) fn are_few(hits: &[Hit]) -> Result<(), StoreError> {
+/// Refuses more hits than one act may have, as the methods of [`LimitStore`] do first.
+///
+/// # Errors
+///
+/// [`StoreError::Other`] for more than [`MAX_HITS`](crate::limit::MAX_HITS).
+pub fn are_few(hits: &[Hit]) -> Result<(), StoreError> {
     match hits.len() <= crate::limit::MAX_HITS {
         true => Ok(()),
         false => Err(StoreError::Other("too many budgets for one act".into())),
@@ -484,7 +494,7 @@ pub(crate) fn are_few(hits: &[Hit]) -> Result<(), StoreError> {
 }
 
 /// Events that are kept for the users whom they are about. One that has expired
-/// is never returned.
+/// is never returned, and may be removed from `expires_at` on.
 #[cfg_attr(feature = "test-util", mockall::automock)]
 #[async_trait]
 pub trait AuditStore: Send + Sync {
@@ -494,7 +504,7 @@ pub trait AuditStore: Send + Sync {
     /// may let up to an eighth of `keep` more come together and drop them at
     /// once. What is newer than `record` is neither counted nor dropped, so
     /// that what a clock that was ahead has left behind costs nobody else's
-    /// place. `keep` is at least 1.
+    /// place. `keep` is 1 to 10,000.
     ///
     /// If the user's record right below this one, of whatever class,
     /// [is repeated](AuditRecord::is_repeated_by) by it, no record is added:
@@ -531,8 +541,9 @@ pub trait AuditStore: Send + Sync {
     async fn remove_events(&self, user: UserId) -> Result<u64, StoreError>;
 }
 
-/// A store of everything, as one name. It is implemented by whatever
-/// implements its parts; `Arc<dyn Store>` is one too.
+/// A store of everything, as one name. Every type that implements the five parts
+/// implements it; `Arc<dyn Store>` does too. [`WithAudit`] and [`NoAudit`] complete a
+/// store that keeps no events.
 pub trait Store: UserStore + SessionStore + TokenStore + LimitStore + AuditStore + 'static {}
 
 impl<T> Store for T where

@@ -70,7 +70,7 @@ impl MailToken {
 
 /// SHA-256 of a one-time token and its purpose. With 256 random bits in the
 /// token, an unsalted digest tells a reader of the database nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
@@ -153,6 +153,12 @@ impl OneTimeToken {
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         now < self.expires_at
+    }
+
+    /// Whether it is of `purpose` and live at `now`.
+    #[must_use]
+    pub fn is_for(&self, purpose: TokenPurpose, now: Timestamp) -> bool {
+        self.purpose == purpose && self.is_live(now)
     }
 }
 

@@ -200,6 +200,7 @@ pub(crate) const USERS: &[(Fault, &str)] = &[
     (ForgetsNewDevice, "devices_are_kept_newest_last"),
     (AddsDeviceFirst, "devices_are_kept_newest_last"),
     (KeepsAllDevices, "devices_are_kept_newest_last"),
+    (AddsKnownDevicesOnce, "devices_are_kept_newest_last"),
     (DropsNewestDevice, "devices_are_kept_newest_last"),
     (
         RefusedLoginAddsDevice,
@@ -213,7 +214,7 @@ pub(crate) const USERS: &[(Fault, &str)] = &[
         ReadsEmailAsPattern,
         "asvs_1_2_4_hostile_text_matches_only_itself",
     ),
-    (CutsTextAtNul, "asvs_1_2_4_hostile_text_matches_only_itself"),
+    (TrimsText, "asvs_1_2_4_hostile_text_matches_only_itself"),
     (
         IgnoresAccountVersion,
         "a_password_is_reset_only_in_the_state_asked_for",

@@ -17,6 +17,7 @@ use support::bed::config;
 each_framework!(
     a_number_in_preferences_is_kept_however_serde_json_is_built,
     a_number_that_no_store_could_keep_is_refused_however_serde_json_is_built,
+    a_nul_is_refused_however_it_is_written,
     preferences_that_an_application_hands_over_are_kept_as_plain_numbers,
 );
 
@@ -102,6 +103,26 @@ async fn a_number_that_no_store_could_keep_is_refused_however_serde_json_is_buil
     assert_eq!(status, 400, "{answer}");
     let (_, answer) = ask(&client, &token, "GET /profile", "").await;
     assert!(answer.contains(r#""preferences":{}"#), "{answer}");
+}
+
+async fn a_nul_is_refused_however_it_is_written(framework: Framework) {
+    let client = Client::new(framework);
+    let token = text(&client.register("ann@example.org").await, "token").to_owned();
+    let ask = async |body: &str| ask(&client, &token, "PUT /profile", body).await;
+    for body in [
+        r#"{"preferences":{"a":"\u0000"}}"#,
+        r#"{"preferences":{"a":[{"b":"x\u0000y"}]}}"#,
+        r#"{"preferences":{"a\u0000":1}}"#,
+        r#"{"name":"A\u0000nn"}"#,
+    ] {
+        let (status, answer) = ask(body).await;
+        assert_eq!(status, 422, "{body}: {answer}");
+    }
+    let (status, answer) = ask("{\"preferences\":{\"a\":\"\0\"}}").await;
+    assert_eq!(status, 400, "{answer}");
+    // The escape itself, escaped, is text without a NUL.
+    let (status, answer) = ask(r#"{"preferences":{"a":"\\u0000"}}"#).await;
+    assert_eq!(status, 200, "{answer}");
 }
 
 async fn preferences_that_an_application_hands_over_are_kept_as_plain_numbers(

@@ -25,7 +25,7 @@ mod service;
 mod start;
 
 mod conformance {
-    //! What every store must do.
+    //! What every store must do, by several stores on one database.
 
-    admittance::store_conformance!(crate::sample::fresh());
+    admittance::store_conformance!(handles: crate::sample::handles());
 }

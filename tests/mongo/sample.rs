@@ -28,6 +28,16 @@ pub(crate) async fn fresh() -> MongoStore {
     mongo::store_over(mongo::options().await).await
 }
 
+/// Three stores over one fresh database, each with connections of its own.
+pub(crate) async fn handles() -> [MongoStore; 3] {
+    let options = mongo::options().await;
+    [
+        mongo::store_over(options.clone()).await,
+        mongo::store_over(options.clone()).await,
+        mongo::store_over(options).await,
+    ]
+}
+
 pub(crate) const POLICY: RotationPolicy = RotationPolicy {
     idle_timeout: Duration::from_secs(100),
     short_idle_timeout: Duration::from_secs(30),

@@ -29,6 +29,7 @@ mod limits;
 mod lockout;
 mod login;
 mod metadata;
+mod nul;
 mod office;
 mod onboarding;
 mod password;

@@ -11,12 +11,26 @@
 //! # }
 //! ```
 //!
-//! A runner of your own goes through [`PROPERTIES`], or calls the functions.
-//! The races need a runtime with several threads.
+//! A store that several instances of a server share has several handles. With `handles:` each
+//! property runs over all of them:
 //!
-//! All times lie in the year 2100, so that a database that removes what has
-//! expired by its own clock does not interfere. Counters and epochs go up to
-//! `i64::MAX` and no further: what a database without unsigned integers keeps.
+//! ```
+//! # #[cfg(feature = "memory")] mod tests {
+//! use admittance::store::MemoryStore;
+//!
+//! admittance::store_conformance!(handles: async {
+//!     let first = MemoryStore::new();
+//!     [first.clone(), first.clone(), first]
+//! });
+//! # }
+//! ```
+//!
+//! A runner of your own goes through [`PROPERTIES`], or calls the functions; [`Handles`]
+//! makes one store of several handles. The races need a runtime with several threads.
+//!
+//! The present is the year 2100 and no row ends before it, so a database that removes
+//! expired rows by its own clock does not interfere. Which values a store must be able to
+//! keep is in the [documentation of the traits](crate::store#values).
 
 #![expect(
     clippy::panic,
@@ -39,10 +53,13 @@ pub mod administration_races;
 pub mod attempts;
 pub mod budgets;
 pub mod event_races;
+pub mod event_values;
 pub mod events;
 mod fixture;
+mod handles;
 pub mod late;
 pub mod limits;
+pub mod ranges;
 pub mod rotation;
 pub mod rules;
 pub mod session_races;
@@ -51,6 +68,9 @@ pub mod text;
 pub mod tokens;
 pub mod user_races;
 pub mod users;
+pub mod values;
+
+pub use handles::Handles;
 
 type Run = fn(Arc<dyn Store>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -87,10 +107,21 @@ impl fmt::Debug for Property {
 /// Makes one test of each property.
 ///
 /// Takes an expression that gives a future of a fresh, empty store of any type
-/// that is a [`Store`]; each test evaluates it once. The crate that calls it
+/// that is a [`Store`]; or, after `handles:`, a future of an array of several
+/// [handles](Handles) of one; or, after `no_audit:`, a future of a store whose events are
+/// [`NoAudit`](super::NoAudit)'s, of which the properties of events are not asked. Each test
+/// evaluates the expression once. The crate that calls it
 /// needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! store_conformance {
+    (handles: $several:expr $(,)?) => {
+        $crate::__store_properties! {
+            __store_tests async { $crate::store::conformance::Handles::new($several.await) }
+        }
+    };
+    (no_audit: $fresh:expr $(,)?) => {
+        $crate::__store_properties_and! { __store_tests [$fresh] }
+    };
     ($fresh:expr $(,)?) => {
         $crate::__store_properties! { __store_tests $fresh }
     };
@@ -124,6 +155,44 @@ macro_rules! __store_list {
 #[macro_export]
 macro_rules! __store_properties {
     ($then:ident $($arguments:tt)*) => {
+        $crate::__store_properties_and! {
+            $then [$($arguments)*]
+            events {
+                an_event_comes_back_as_stored
+                an_event_appended_again_is_there_once
+                events_are_listed_newest_first
+                pages_of_events_reach_each_once
+                an_event_ends_exactly_at_its_time
+                the_oldest_events_make_room
+                events_of_a_clock_ahead_take_no_place
+                equal_events_in_a_row_are_one_with_a_count
+                an_event_appended_again_is_counted_once
+                events_are_removed_for_one_user_only
+            }
+            event_values {
+                the_longest_user_agent_of_an_event_comes_back
+                the_greatest_counts_of_events_come_back
+                the_earliest_and_latest_events_come_back
+                events_of_any_id_come_back
+                a_list_of_events_of_the_greatest_limit_holds_all
+                every_value_of_every_enum_of_events_comes_back
+            }
+            event_races {
+                one_of_many_events_with_an_id_is_kept
+                no_event_of_many_at_once_is_lost
+                no_equal_event_of_many_at_once_is_lost
+                many_events_at_once_leave_as_many_as_are_kept
+            }
+        }
+    };
+}
+
+/// Hands the list of all properties but those of the audit log, and the topics after the
+/// arguments, to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_properties_and {
+    ($then:ident [$($arguments:tt)*] $($further:tt)*) => {
         $crate::$then! {
             [$($arguments)*]
             users {
@@ -163,6 +232,24 @@ macro_rules! __store_properties {
             }
             text {
                 asvs_1_2_4_hostile_text_matches_only_itself
+            }
+            values {
+                the_longest_name_comes_back
+                the_longest_address_comes_back
+                the_longest_password_hash_comes_back
+                the_longest_user_agent_comes_back
+                many_roles_of_the_longest_names_come_back
+                the_most_devices_come_back
+                the_largest_preferences_come_back
+            }
+            ranges {
+                the_greatest_counters_come_back
+                a_counter_goes_up_to_the_greatest
+                the_earliest_and_latest_times_come_back
+                identifiers_of_any_bytes_come_back
+                a_list_of_the_greatest_limit_holds_everything
+                the_widest_limits_equal_their_rules
+                every_value_of_every_enum_comes_back
             }
             sessions {
                 a_session_comes_back_as_stored
@@ -216,18 +303,6 @@ macro_rules! __store_properties {
                 a_clock_turned_back_locks_an_account_no_longer_than_the_table_says
                 parallel_attempts_get_exactly_what_the_table_lets_through
             }
-            events {
-                an_event_comes_back_as_stored
-                an_event_appended_again_is_there_once
-                events_are_listed_newest_first
-                pages_of_events_reach_each_once
-                an_event_ends_exactly_at_its_time
-                the_oldest_events_make_room
-                events_of_a_clock_ahead_take_no_place
-                equal_events_in_a_row_are_one_with_a_count
-                an_event_appended_again_is_counted_once
-                events_are_removed_for_one_user_only
-            }
             late {
                 a_late_enabling_does_not_undo_a_disabling
                 a_late_grant_does_not_undo_a_revocation
@@ -269,12 +344,6 @@ macro_rules! __store_properties {
                 no_login_is_recorded_once_a_user_is_disabled
                 no_password_is_reset_once_a_user_is_disabled
             }
-            event_races {
-                one_of_many_events_with_an_id_is_kept
-                no_event_of_many_at_once_is_lost
-                no_equal_event_of_many_at_once_is_lost
-                many_events_at_once_leave_as_many_as_are_kept
-            }
             session_races {
                 one_of_many_sessions_with_an_id_wins
                 one_of_many_tokens_with_a_digest_wins
@@ -285,6 +354,7 @@ macro_rules! __store_properties {
                 no_session_escapes_when_all_are_ended
                 parallel_openings_leave_no_more_than_the_cap
             }
+            $($further)*
         }
     };
 }

@@ -326,9 +326,9 @@ pub async fn a_login_is_recorded_only_when_still_good(store: Arc<dyn Store>) {
     }
 }
 
-/// The device that a login brings becomes the last of the user's, and the
-/// first ones beyond [`MAX_DEVICES`] are dropped; a login without one changes
-/// none.
+/// The device that a login brings becomes the last of the user's, even one that the
+/// user has, and the first ones beyond [`MAX_DEVICES`] are dropped; a login without one
+/// changes none.
 pub async fn devices_are_kept_newest_last(store: Arc<dyn Store>) {
     let mut expected = user(1);
     let other = User {
@@ -338,7 +338,8 @@ pub async fn devices_are_kept_newest_last(store: Arc<dyn Store>) {
     insert_user(&*store, &expected).await;
     insert_user(&*store, &other).await;
     for number in 1..=45_u32 {
-        let new = (number % 3 != 0).then(|| device(number));
+        // Every fourth one that is added is there already.
+        let new = (number % 3 != 0).then(|| device(number - number % 4 / 3));
         expected.last_login = Some(at(number.into()));
         expected.devices.extend(new);
         if expected.devices.len() > MAX_DEVICES {
@@ -427,7 +428,7 @@ fn rich_preferences() -> Preferences {
         "null": null, "yes": true, "no": false,
         "empty": {"text": "", "list": [], "object": {}},
         "nested": {"list": [1, "two", 3.5, null, [false, {"a": [null]}]]},
-        "Schl\u{fc}ssel \u{1f511}": "\u{1f98a}\0\r\n\"'\\", "_id": 1, "0": "zero", "__proto__": {"x": 1},
+        "Schl\u{fc}ssel \u{1f511}": "\u{1f98a}\u{1}\r\n\"'\\", "_id": 1, "0": "zero", "__proto__": {"x": 1},
         " ": "blank", "time": "2026-11-22T08:30:00.000Z",
     }))
 }

@@ -46,9 +46,12 @@ pub(super) fn bytes<const N: usize>(value: &Bson) -> Option<[u8; N]> {
 }
 
 /// The batch size that lets up to `limit` records come in one answer, with room
-/// for the end of them.
+/// for the end of them. The driver refuses one of more than 31 bits.
 pub(super) fn batch(limit: usize) -> u32 {
-    u32::try_from(limit).map_or(1000, |limit| limit.saturating_add(1))
+    match u32::try_from(limit) {
+        Ok(limit) if limit < i32::MAX.unsigned_abs() => limit + 1,
+        _ => 1000,
+    }
 }
 
 /// A record of which one field after the other is read. What is missing or of

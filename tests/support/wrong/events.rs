@@ -7,13 +7,20 @@ use admittance::time::Timestamp;
 use async_trait::async_trait;
 
 use super::Fault::*;
+use super::values::cut;
 use super::{Tables, WrongStore};
 
 impl WrongStore {
     fn kept_event(&self, record: &AuditRecord) -> AuditRecord {
         let mut record = record.clone();
-        if self.has(DropsActor) {
-            record.actor_id = None;
+        match self.fault {
+            DropsActor => record.actor_id = None,
+            CutsUserAgentsOfEvents => {
+                if let Some(agent) = &mut record.user_agent {
+                    cut(agent, 255);
+                }
+            }
+            _ => {}
         }
         record
     }
@@ -74,11 +81,16 @@ impl AuditStore for WrongStore {
             if before.last_id == record.id && !self.has(CountsAgain) {
                 return Some(Insert::Taken);
             }
-            if self.has(ReadsThenCountsEvents) {
+            if self.has(ReadsThenCountsEvents) || self.has(LocksByHandle) {
                 tables.events.insert(id, before.clone());
             }
             let counted = tables.events.get_mut(&id)?;
             let mut last = record.clone();
+            if self.has(CountsEventsIn32Bits) {
+                last.count = last
+                    .count
+                    .min(u64::from(u32::MAX).saturating_sub(counted.count));
+            }
             if self.has(KeepsTimeOfFirst) {
                 (last.at, last.expires_at) = (counted.at, counted.expires_at);
             }
@@ -149,6 +161,7 @@ impl AuditStore for WrongStore {
         match self.fault {
             IgnoresEventLimit => {}
             TakesZeroEventsForAll if limit == 0 => {}
+            CutsEventLimitsTo32Bits => listed.truncate(limit & 0xffff_ffff),
             _ => listed.truncate(limit),
         }
         Ok(listed)

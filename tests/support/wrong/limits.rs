@@ -12,6 +12,8 @@ use super::Fault::*;
 use super::{Tables, WrongStore};
 
 const FAR: Duration = Duration::from_secs(86_400);
+/// 2^31 - 1 milliseconds.
+const MOST_OF_31_BITS: Duration = Duration::from_millis(0x7fff_ffff);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 impl WrongStore {
@@ -45,6 +47,9 @@ impl WrongStore {
                         KeepsFarTimes => full_at = before.unwrap_or(full_at),
                         _ => {}
                     }
+                }
+                if self.has(WaitsAtMost25Days) {
+                    full_at = full_at.min(now.saturating_add(MOST_OF_31_BITS));
                 }
                 if self.has(CountsInWholeSeconds) {
                     full_at = Timestamp::from_secs(full_at.as_secs());
@@ -135,6 +140,9 @@ impl LimitStore for WrongStore {
                     _ => {}
                 },
                 Attempt::Allowed { .. } => {}
+            }
+            if self.has(LocksAtMost25Days) {
+                kept.open_at = kept.open_at.min(now.saturating_add(MOST_OF_31_BITS));
             }
             if self.has(WaitsInWholeSeconds) {
                 kept.open_at = Timestamp::from_secs(kept.open_at.as_secs());

@@ -1,12 +1,14 @@
 //! A simple store, right in everything but the one [`Fault`] it is given.
 
 mod events;
+mod fault;
 mod limits;
 mod tokens;
 mod users;
+mod values;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use admittance::audit::AuditRecord;
 use admittance::email::CanonicalEmail;
@@ -21,224 +23,10 @@ use admittance::token::{OneTimeToken, TokenDigest};
 use admittance::user::User;
 use async_trait::async_trait;
 
-/// What is wrong with the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    Nothing,
-
-    DropsPreferences,
-    DropsMetadata,
-    CutsTimesToSeconds,
-    KeepsCountersAsDoubles,
-    FindsAnybody,
-    ComparesEmailsAsGiven,
-    FoldsEmails,
-    OverwritesUsers,
-    KeepsEmailOfRefusedUser,
-    ProfileChangeUnverifies,
-    ProfileChangeIgnoresVersion,
-    StatusChangeIgnoresVersion,
-    RoleChangeIgnoresVersion,
-    VersionStaysWithoutAChange,
-    LoginRaisesVersion,
-    RehashRaisesVersion,
-    TakesLastLoginBack,
-    MergesPreferences,
-    MergesMetadata,
-    MakesMissingUsers,
-    RecordsLoginOfDisabled,
-    LoginIgnoresEpoch,
-    IgnoresExpectedPassword,
-    TakesEmptyHashForNone,
-    ForgetsEpoch,
-    DropsDevices,
-    ForgetsNewDevice,
-    AddsDeviceFirst,
-    KeepsAllDevices,
-    DropsNewestDevice,
-    RefusedLoginAddsDevice,
-    ReadsEmailAsPattern,
-    CutsTextAtNul,
-
-    IgnoresAccountId,
-    IgnoresAccountEmail,
-    IgnoresAccountEpoch,
-    IgnoresLinkEpoch,
-    IgnoresAccountVersion,
-    WantsAnEpoch,
-    IgnoresAccountStatus,
-    VerifiesTwice,
-    VerificationRaisesEpoch,
-    ChangesGivenEmailOnly,
-    ChangeOfEmailLeavesUnverified,
-    ChangesToTakenEmail,
-    RefusesOwnEmail,
-    KeepsFormerEmail,
-    ResetKeepsEpoch,
-    ResetKeepsLinks,
-    ChangeOfEmailKeepsLinks,
-    ResetKeepsPassword,
-    ResetLeavesUnverified,
-    ResetKeepsDevices,
-    ResetKeepsProfile,
-    RemovesVerified,
-    RemovesUsed,
-    RemovesNobody,
-    KeepsEmailOfRemovedUser,
-    FindsRemovedUser,
-
-    DisablingKeepsEpoch,
-    DisablingKeepsLinks,
-    DisablingAgainRaisesEpoch,
-    EnablingRaisesEpoch,
-    StatusChangeUnverifies,
-    AnswersUserOfBefore,
-    GrantsWhatIsRevoked,
-    GrantReplacesRoles,
-    RevokesAllRoles,
-    RoleChangeRaisesEpoch,
-    CountsDisabledHolders,
-    CountsTheException,
-    CountsRemovedHolders,
-    FindsRolesByPrefix,
-    ListsUsersUnsorted,
-    ListsBytesAsSigned,
-    PageRepeatsLastUser,
-    PageForgetsItsPlace,
-    ListsActiveUsersOnly,
-    IgnoresPageLimit,
-    TakesZeroForNoLimit,
-
-    DropsEmptyText,
-    OverwritesSessions,
-    SessionsExpireLate,
-    IgnoresAbsoluteEnd,
-    ListsOldestFirst,
-    ListsByLastSeen,
-    ListsSessionsOfAll,
-    SessionPagesBeginAnew,
-    PagesRepeatASession,
-    LooksForTheLastSession,
-    CutsSessionsBeforeTheyAreSifted,
-    IgnoresSessionLimit,
-    TakesZeroSessionsForAll,
-    EndsSessionsOfOthers,
-    EndsUnnamedSessions,
-    EndsNoDeadSessions,
-    EndsSessionsOfAnyEpoch,
-    CountsOneTooMany,
-    EndsNewestSessions,
-    EndsLeastSeenSessions,
-    IgnoresIdOfSessions,
-    CountsDeadSessions,
-    CountsEveryEpoch,
-    CountsSessionsOfAll,
-    KeepsOneTooMany,
-    ForgetsShort,
-    ForgetsProofs,
-    ForgetsSecondFactors,
-
-    GivesNoGrace,
-    KeepsReusedSession,
-    RefreshOutlivesAbsoluteEnd,
-    RefreshForgetsLastSeen,
-    RefreshForgetsShort,
-    RefreshCountsAsProof,
-    LateRefreshEndsSession,
-
-    TakesTokenOut,
-    DropsRegistration,
-    DropsSignIn,
-    LeavesTakenTokens,
-    TakesTokensOfAnyPurpose,
-    TakesExpiredTokens,
-    TakesMailedForAccountEmail,
-    IgnoresPurpose,
-    WrongPurposeSpendsToken,
-    TokensExpireLate,
-    OverwritesTokens,
-    ListsOldestTokensFirst,
-    ListsExpiredTokens,
-    ListsTokensOfAll,
-    RemovesTokensOfAll,
-    RemovesEveryPurpose,
-    RemovesLaterTokens,
-
-    CountsInWholeSeconds,
-    CountsAllUnderOneKey,
-    CountsRefusedActs,
-    KeepsFarTimes,
-    CountsBudgetsOneByOne,
-    KnowsLastBudgetOnly,
-    TakesAnyNumberOfBudgets,
-    GivesBackNothing,
-    GivesBackEverything,
-    GivesBackTwice,
-
-    WaitsInWholeSeconds,
-    KnowsFirstStepOnly,
-    CountsAttemptsUnderOneKey,
-    AttemptsSpendLimits,
-    SuccessRestoresLimits,
-    ForgivesNothing,
-    ForgivesEverybody,
-    ForgivesLaterFailures,
-    CountsLockedAttempts,
-    RemembersAttemptsForLonger,
-    LockedAttemptsAreRemembered,
-    KeepsFarLocks,
-
-    DropsActor,
-    OverwritesEvents,
-    ListsOldestEventsFirst,
-    ListsEventsOfAll,
-    PagesBeginAnew,
-    PagesRepeatAnEvent,
-    IgnoresEventLimit,
-    TakesZeroEventsForAll,
-    EventsExpireLate,
-    CutsPagesBeforeTheyAreSifted,
-    KeepsAllEvents,
-    KeepsOneEventMore,
-    DropsNewestEvents,
-    CountsClassesTogether,
-    CountsEventsOfAll,
-    CountsEventsAhead,
-    RemovesEventsOfAll,
-    RemovesNoEvents,
-    NeverCounts,
-    CountsOtherSessionsToo,
-    CountsInExpired,
-    CountsAcrossOthers,
-    CountsAgain,
-    KeepsTimeOfFirst,
-
-    ChecksThenInsertsUser,
-    ChecksThenReplacesPassword,
-    LoginWritesWholeUser,
-    ProfileChangeWritesWholeUser,
-    ChecksThenVerifies,
-    ChecksThenResets,
-    ChecksThenChangesEmail,
-    ChecksThenRemovesUser,
-    ChecksThenInsertsSession,
-    ChecksThenInsertsToken,
-    ReadsThenRotates,
-    ListsThenEnds,
-    CountsThenEndsOldest,
-    ListsThenRemovesTokens,
-    ReadsThenTakesToken,
-    ReadsThenCounts,
-    ReadsThenChangesRoles,
-    ChecksThenDisables,
-    StatusChangeWritesWholeUser,
-    ReadsThenCountsAttempts,
-    ChecksThenAppends,
-    WritesAllEventsBack,
-    ReadsThenCountsEvents,
-}
+pub use fault::Fault;
 
 use Fault::*;
+use values::cut;
 
 #[derive(Default)]
 struct Tables {
@@ -255,14 +43,28 @@ struct Tables {
 
 pub struct WrongStore {
     fault: Fault,
-    tables: Mutex<Tables>,
+    tables: Arc<Mutex<Tables>>,
+    /// What only this handle holds.
+    lock: tokio::sync::Mutex<()>,
+    /// What only this handle has read.
+    cache: Mutex<HashMap<UserId, User>>,
 }
 
 impl WrongStore {
     pub fn with(fault: Fault) -> Self {
         Self {
             fault,
-            tables: Mutex::default(),
+            tables: Arc::default(),
+            lock: tokio::sync::Mutex::default(),
+            cache: Mutex::default(),
+        }
+    }
+
+    /// Another handle of the same tables.
+    pub fn again(&self) -> Self {
+        Self {
+            tables: Arc::clone(&self.tables),
+            ..Self::with(self.fault)
         }
     }
 
@@ -282,14 +84,30 @@ impl WrongStore {
         read: impl FnOnce(&Tables) -> T,
         write: impl FnOnce(&mut Tables, T) -> R,
     ) -> R {
-        if self.has(gap) {
+        if self.has(CachesByHandle) {
+            self.cache().clear();
+        }
+        let held = match self.has(LocksByHandle) {
+            true => Some(self.lock.lock().await),
+            false => None,
+        };
+        if self.has(gap) || held.is_some() {
             let seen = read(&self.tables());
-            tokio::task::yield_now().await;
+            // So that another handle gets in between on any machine.
+            for _ in 0..if held.is_some() { 16 } else { 1 } {
+                tokio::task::yield_now().await;
+            }
             return write(&mut self.tables(), seen);
         }
         let mut tables = self.tables();
         let seen = read(&tables);
-        write(&mut tables, seen)
+        let answer = write(&mut tables, seen);
+        self.spoil(&mut tables);
+        answer
+    }
+
+    fn cache(&self) -> MutexGuard<'_, HashMap<UserId, User>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[expect(
@@ -326,8 +144,8 @@ impl WrongStore {
             session.proofs = session.proofs.iter().filter(passwords).collect();
         }
         if let Some(agent) = &mut session.user_agent {
-            if self.has(CutsTextAtNul) {
-                agent.truncate(agent.find('\0').unwrap_or(agent.len()));
+            if self.has(TrimsText) {
+                *agent = agent.trim().to_owned();
             }
             if self.has(DropsEmptyText) && agent.is_empty() {
                 session.user_agent = None;
@@ -425,6 +243,7 @@ impl SessionStore for WrongStore {
         match self.fault {
             IgnoresSessionLimit => {}
             TakesZeroSessionsForAll if limit == 0 => {}
+            CutsLimitsTo32Bits => live.truncate(limit & 0xffff_ffff),
             _ => live.truncate(limit),
         }
         live.retain(|session| self.is_live(session, now));
@@ -453,6 +272,16 @@ impl SessionStore for WrongStore {
             if let Rotation::Rotated(session) = &mut rotation {
                 if self.has(RefreshOutlivesAbsoluteEnd) {
                     session.expires_at = now.saturating_add(policy.idle_timeout);
+                }
+                if let Some(agent) = session
+                    .user_agent
+                    .as_mut()
+                    .filter(|_| self.has(RefreshCutsUserAgents))
+                {
+                    cut(agent, 255);
+                }
+                if self.has(RefreshCountsIn32Bits) {
+                    session.refresh_counter = session.refresh_counter.min(u32::MAX.into());
                 }
                 if self.has(RefreshForgetsLastSeen) {
                     session.last_seen_at = before.last_seen_at;
@@ -485,10 +314,10 @@ impl SessionStore for WrongStore {
     }
 
     async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
         let owned = |session: &Session| session.user_id == user || self.has(EndsSessionsOfOthers);
-        let found = tables.sessions.get(&id).is_some_and(owned);
-        Ok(found && tables.sessions.remove(&id).is_some())
+        let find = |tables: &Tables| tables.sessions.get(&id).is_some_and(owned);
+        let write = |tables: &mut Tables, found| found && tables.sessions.remove(&id).is_some();
+        Ok(self.act(ListsThenEnds, find, write).await)
     }
 
     async fn end_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<u64, StoreError> {

@@ -7,6 +7,7 @@ use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use async_trait::async_trait;
 
 use super::Fault::*;
+use super::values::{cut_email, cut_hash, cut_name};
 use super::{Tables, WrongStore};
 
 impl WrongStore {
@@ -17,6 +18,16 @@ impl WrongStore {
         }
         if self.has(DropsSignIn) {
             token.sign_in = None;
+        }
+        if let Some(pending) = &mut token.registration {
+            match self.fault {
+                CutsPendingHashes => cut_hash(&mut pending.password_hash),
+                CutsPendingNames => cut_name(&mut pending.name),
+                _ => {}
+            }
+        }
+        if self.has(CutsAddressesOfTokens) {
+            cut_email(&mut token.email);
         }
         if self.has(TakesMailedForAccountEmail) {
             token.account.email = token.email.canonical().clone();

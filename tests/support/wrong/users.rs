@@ -14,6 +14,7 @@ use admittance::user::{
 use async_trait::async_trait;
 
 use super::Fault::{self, *};
+use super::values::{cut_email, cut_hash, cut_name, cut_roles, drop_large};
 use super::{Tables, WrongStore};
 
 impl WrongStore {
@@ -34,6 +35,10 @@ impl WrongStore {
 
     fn same_email(&self, user: &User, email: &CanonicalEmail) -> bool {
         let pattern = self.has(ReadsEmailAsPattern) && email.as_str().contains(".*");
+        if self.has(ComparesBeginOfAddresses) {
+            let begin = |text: &str| text.chars().take(191).collect::<String>();
+            return begin(user.email.canonical().as_str()) == begin(email.as_str());
+        }
         pattern || self.key_of(user) == self.email(email)
     }
 
@@ -90,15 +95,22 @@ impl WrongStore {
     }
 
     /// What is answered of a change.
-    fn answer(&self, before: User, after: User) -> User {
+    fn answer(&self, before: User, mut after: User) -> User {
         match self.fault {
             AnswersUserOfBefore => before,
+            AnswersCutNames => {
+                cut_name(&mut after.name);
+                after
+            }
             _ => after,
         }
     }
 
     fn add_device(&self, devices: &mut Vec<DeviceDigest>, new: Option<DeviceDigest>) {
-        let Some(new) = new.filter(|_| !self.has(ForgetsNewDevice)) else {
+        let is_known = new.is_some_and(|new| devices.contains(&new));
+        let is_left_out =
+            self.has(ForgetsNewDevice) || (self.has(AddsKnownDevicesOnce) && is_known);
+        let Some(new) = new.filter(|_| !is_left_out) else {
             return;
         };
         if self.has(AddsDeviceFirst) {
@@ -120,7 +132,10 @@ impl UserStore for WrongStore {
     async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError> {
         let user = self.kept_user(user);
         let check = |tables: &Tables| {
-            let taken = |other: &User| self.key_of(other) == self.key_of(&user);
+            let taken = |other: &User| match self.fault {
+                ComparesBeginOfAddresses => self.same_email(other, user.email.canonical()),
+                _ => self.key_of(other) == self.key_of(&user),
+            };
             if tables.users.values().any(taken) || tables.blocked.contains(user.email.canonical()) {
                 return InsertUser::EmailTaken;
             }
@@ -141,13 +156,20 @@ impl UserStore for WrongStore {
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        if let Some(kept) = self.cache().get(&id) {
+            return Ok(Some(kept.clone()));
+        }
         let tables = self.tables();
         let anybody = tables.users.values().find(|_| self.has(FindsAnybody));
         let removed = tables
             .removed
             .get(&id)
             .filter(|_| self.has(FindsRemovedUser));
-        Ok(tables.users.get(&id).or(removed).or(anybody).cloned())
+        let found = tables.users.get(&id).or(removed).or(anybody).cloned();
+        if self.has(CachesByHandle) {
+            self.cache().extend(found.clone().map(|user| (id, user)));
+        }
+        Ok(found)
     }
 
     async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError> {
@@ -205,7 +227,11 @@ impl UserStore for WrongStore {
             let Some(user) = found.and_then(|id| tables.users.get_mut(&id)) else {
                 return false;
             };
-            user.password_hash = Some(new.clone());
+            let mut new = new.clone();
+            if self.has(CutsNewHashes) {
+                cut_hash(&mut new);
+            }
+            user.password_hash = Some(new);
             if epoch == EpochChange::Raise && !self.has(ForgetsEpoch) {
                 user.auth_epoch += 1;
             }
@@ -225,6 +251,9 @@ impl UserStore for WrongStore {
             let mut user = self.in_version(tables, id, version, ProfileChangeIgnoresVersion)?;
             user.version += 1;
             user.name = change.name.clone().unwrap_or(user.name);
+            if self.has(CutsNewNames) {
+                cut_name(&mut user.name);
+            }
             if let Some(preferences) = &change.preferences {
                 let mut object = preferences.as_map().clone();
                 if self.has(MergesPreferences) {
@@ -248,7 +277,7 @@ impl UserStore for WrongStore {
         };
         let write = |tables: &mut Tables, user: Option<User>| {
             tables.users.extend(user.clone().map(|user| (id, user)));
-            user
+            user.map(|user| self.answer(user.clone(), user))
         };
         Ok(self.act(ProfileChangeWritesWholeUser, read, write).await)
     }
@@ -296,6 +325,9 @@ impl UserStore for WrongStore {
             user.link_epoch += u64::from(!self.has(ChangeOfEmailKeepsLinks));
             user.version += 1;
             user.email = to.clone();
+            if self.has(CutsNewAddresses) {
+                cut_email(&mut user.email);
+            }
             if self.has(ChangesGivenEmailOnly) {
                 let kept = former.as_str().to_owned();
                 user.email = Email::from_store(to.as_str().to_owned(), kept);
@@ -333,6 +365,12 @@ impl UserStore for WrongStore {
             user.devices.push(device);
             if !self.has(ResetKeepsProfile) {
                 user.apply(change);
+            }
+            match (self.fault, &mut user.password_hash) {
+                (CutsResetHashes, Some(hash)) => cut_hash(hash),
+                (CutsResetNames, _) => cut_name(&mut user.name),
+                (ResetDropsLargePreferences, _) => drop_large(&mut user.preferences),
+                _ => {}
             }
             true
         };
@@ -421,6 +459,9 @@ impl UserStore for WrongStore {
                 user.roles.clear();
             }
             user.roles.extend(change.grant.iter().cloned());
+            if self.has(CutsGrantedRoles) {
+                cut_roles(&mut user.roles);
+            }
             let revokes_all = self.has(RevokesAllRoles) && !change.revoke.is_empty();
             user.roles.retain(|role| {
                 let granted = self.has(GrantsWhatIsRevoked) && change.grant.contains(role);
@@ -449,6 +490,7 @@ impl UserStore for WrongStore {
         }
         let limit = match self.fault {
             IgnoresPageLimit => usize::MAX,
+            CutsLimitsTo32Bits => limit & 0xffff_ffff,
             TakesZeroForNoLimit if limit == 0 => usize::MAX,
             _ => limit,
         };

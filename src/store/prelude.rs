@@ -1,0 +1,25 @@
+//! All that the methods of the traits name, and what their rules are made of: for the file in
+//! which a store is written.
+//!
+//! ```
+//! use admittance::store::prelude::*;
+//! ```
+
+pub use async_trait::async_trait;
+
+pub use super::{
+    AuditStore, EmailChange, EpochChange, Insert, InsertUser, LimitStore, ProfileChange, Removal,
+    RoleChange, SessionStore, StoreError, TokenStore, UserStore, are_few,
+};
+pub use crate::audit::{Append, AuditRecord};
+pub use crate::authz::Role;
+pub use crate::email::{CanonicalEmail, Email};
+pub use crate::id::{EventId, SessionId, UserId};
+pub use crate::limit::{Decision, Hit, LimitKey, Quota, decide_all};
+pub use crate::lockout::{Attempt, Attempts, LockoutPolicy};
+pub use crate::session::{Rotation, RotationPolicy, Session};
+pub use crate::time::Timestamp;
+pub use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
+pub use crate::user::{
+    AccountState, CounterExhausted, DeviceDigest, PasswordHash, User, UserStatus,
+};
