@@ -23,8 +23,8 @@ use crate::user::{AccountState, DeviceDigest, PasswordHash, User, UserStatus};
 /// Several handles of one store, as a store whose acts go to one handle after the other.
 ///
 /// So what one handle writes another one reads, and the racers of a race use different
-/// handles, as the instances of a server do. A handle is whatever shares its rows with the
-/// others: a clone, a connection, a store that was opened again.
+/// handles, as the instances of a server do. Handles share their rows: they are
+/// clones, connections or stores that were opened again.
 pub struct Handles<S> {
     handles: Vec<S>,
     next: AtomicUsize,

@@ -106,12 +106,12 @@ impl fmt::Debug for Property {
 
 /// Makes one test of each property.
 ///
-/// Takes an expression that gives a future of a fresh, empty store of any type
-/// that is a [`Store`]; or, after `handles:`, a future of an array of several
-/// [handles](Handles) of one; or, after `no_audit:`, a future of a store whose events are
-/// [`NoAudit`](super::NoAudit)'s, of which the properties of events are not asked. Each test
-/// evaluates the expression once. The crate that calls it
-/// needs `tokio` with `macros` and `rt-multi-thread`.
+/// Takes an expression that gives a future of a fresh, empty store of any type that is a
+/// [`Store`]. After `handles:`, the future gives an array of several [handles](Handles) of
+/// one store. After `no_audit:`, it gives a store that keeps no events, such as one with
+/// [`NoAudit`](super::NoAudit), and the properties of events are left out. Each test evaluates
+/// the expression once. The crate that calls it needs `tokio` with `macros` and
+/// `rt-multi-thread`.
 #[macro_export]
 macro_rules! store_conformance {
     (handles: $several:expr $(,)?) => {
