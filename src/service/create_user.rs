@@ -38,7 +38,8 @@ pub struct NewUser {
     pub preferences: Map<String, Value>,
     /// What the application keeps of the user.
     pub metadata: Map<String, Value>,
-    /// A password hash of another system, in a scheme that the service can check.
+    /// A password hash of another system, in a scheme that the service can check, as by
+    /// [`PasswordHash::import`].
     pub password_hash: Option<PasswordHash>,
     /// `true` if the application knows that the address is the owner's.
     pub is_verified: bool,
@@ -178,9 +179,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let metadata = Metadata::new(new.metadata.clone()).map_err(|error| {
             refuse_object(Field::Metadata, "metadata", error, &mut violations);
         });
+        let hash = new.password_hash.as_ref().map(PasswordHash::expose_secret);
+        let hash = hash.map(PasswordHash::import).transpose().map_err(|error| {
+            let message = format!("The password hash {error}.");
+            violations.push(Field::Password, ViolationCode::InvalidFormat, message);
+        });
         violations.into_result()?;
-        let (Some(email), Some(name), Ok(preferences), Ok(metadata)) =
-            (email, name, preferences, metadata)
+        let (Some(email), Some(name), Ok(preferences), Ok(metadata), Ok(password_hash)) =
+            (email, name, preferences, metadata, hash)
         else {
             return Err(AuthError::Internal(
                 "a field was refused without a reason".into(),
@@ -191,7 +197,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             id,
             email,
             name,
-            password_hash: new.password_hash.clone(),
+            password_hash,
             created_at: self.now(),
             last_login: None,
             is_verified: new.is_verified,

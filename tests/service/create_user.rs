@@ -9,6 +9,7 @@ use admittance::event::{Notice, Operation};
 use admittance::mail::MailKind;
 use admittance::service::{Authenticated, CreateUser, NewUser, ResetPassword, UserView};
 use admittance::store::{RoleChange, UserStore};
+use admittance::user::PasswordHash;
 use serde_json::json;
 
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, hash_of};
@@ -157,6 +158,12 @@ async fn what_is_wrong_with_a_new_user_is_named_and_nothing_is_created() {
     }
     let mut new = NewUser::new(ANN, "Ann");
     new.metadata = json!({ "$set": 1 }).as_object().cloned().unwrap();
+    assert!(matches!(
+        create(&bed, new).await,
+        Err(AuthError::Validation(_))
+    ));
+    let mut new = NewUser::new(ANN, "Ann");
+    new.password_hash = Some(PasswordHash::new("$argon2id$\0"));
     assert!(matches!(
         create(&bed, new).await,
         Err(AuthError::Validation(_))
