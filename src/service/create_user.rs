@@ -180,8 +180,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             refuse_object(Field::Metadata, "metadata", error, &mut violations);
         });
         let hash = new.password_hash.as_ref().map(PasswordHash::expose_secret);
-        let hash = hash.map(PasswordHash::import).transpose().map_err(|error| {
-            let message = format!("The password hash {error}.");
+        let hash = hash.map(PasswordHash::import).transpose().map_err(|_| {
+            let message = "A password hash has 1 to 1,024 bytes and no control characters.";
             violations.push(Field::Password, ViolationCode::InvalidFormat, message);
         });
         violations.into_result()?;
