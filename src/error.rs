@@ -257,74 +257,78 @@ impl AuthError {
     }
 }
 
-/// A field of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Field {
-    /// `email`
-    Email,
-    /// `password`
-    Password,
-    /// `confirm_password`
-    ConfirmPassword,
-    /// `name`
-    Name,
-    /// `current_password`
-    CurrentPassword,
-    /// `new_password`
-    NewPassword,
-    /// `preferences`
-    Preferences,
-    /// `metadata`
-    Metadata,
-    /// `new_email`
-    NewEmail,
-    /// `roles`
-    Roles,
-    /// `grant`
-    Grant,
-    /// `limit`
-    Limit,
-    /// `ticket`
-    Ticket,
-    /// `method`
-    Method,
-    /// `code`
-    Code,
+named! {
+    /// A field of a request.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+    #[cfg_attr(feature = "openapi", schemars(rename_all = "snake_case"))]
+    #[non_exhaustive]
+    pub enum Field {
+        /// `email`
+        Email => "email",
+        /// `password`
+        Password => "password",
+        /// `confirm_password`
+        ConfirmPassword => "confirm_password",
+        /// `name`
+        Name => "name",
+        /// `current_password`
+        CurrentPassword => "current_password",
+        /// `new_password`
+        NewPassword => "new_password",
+        /// `preferences`
+        Preferences => "preferences",
+        /// `metadata`
+        Metadata => "metadata",
+        /// `new_email`
+        NewEmail => "new_email",
+        /// `roles`
+        Roles => "roles",
+        /// `grant`
+        Grant => "grant",
+        /// `limit`
+        Limit => "limit",
+        /// `ticket`
+        Ticket => "ticket",
+        /// `method`
+        Method => "method",
+        /// `code`
+        Code => "code",
+    }
 }
 
-/// The rule that a field breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ViolationCode {
-    /// It is missing or empty.
-    Required,
-    /// It has another form than it must have.
-    InvalidFormat,
-    /// It is shorter than allowed.
-    TooShort,
-    /// It is longer or larger than allowed.
-    TooLong,
-    /// It has characters that are not allowed.
-    InvalidCharacters,
-    /// The password is easy to guess.
-    TooWeak,
-    /// The password is on a list of common ones.
-    TooCommon,
-    /// The password is among those that leaked somewhere.
-    Breached,
-    /// The two passwords differ.
-    Mismatch,
-    /// The new password is the old one.
-    Unchanged,
-    /// There is no such thing.
-    Unknown,
-    /// The number is out of range.
-    OutOfRange,
+named! {
+    /// The rule that a field breaks.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+    #[cfg_attr(feature = "openapi", schemars(rename_all = "snake_case"))]
+    #[non_exhaustive]
+    pub enum ViolationCode {
+        /// It is missing or empty.
+        Required => "required",
+        /// It has another form than it must have.
+        InvalidFormat => "invalid_format",
+        /// It is shorter than allowed.
+        TooShort => "too_short",
+        /// It is longer or larger than allowed.
+        TooLong => "too_long",
+        /// It has characters that are not allowed.
+        InvalidCharacters => "invalid_characters",
+        /// The password is easy to guess.
+        TooWeak => "too_weak",
+        /// The password is on a list of common ones.
+        TooCommon => "too_common",
+        /// The password is among those that leaked somewhere.
+        Breached => "breached",
+        /// The two passwords differ.
+        Mismatch => "mismatch",
+        /// The new password is the old one.
+        Unchanged => "unchanged",
+        /// There is no such thing.
+        Unknown => "unknown",
+        /// The number is out of range.
+        OutOfRange => "out_of_range",
+    }
 }
 
 /// One broken rule.

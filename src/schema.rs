@@ -105,9 +105,10 @@ described! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorCode;
+    use crate::error::{ErrorCode, Field, ViolationCode};
     use crate::event::{Notice, Operation};
     use crate::mail::MailKind;
+    use crate::service::TokenType;
     use crate::user::UserStatus;
 
     /// The values that the schema of an enum allows.
@@ -123,6 +124,12 @@ mod tests {
     #[test]
     fn the_names_in_the_document_are_those_that_are_sent() {
         assert_eq!(names::<ErrorCode>(), ErrorCode::ALL.map(ErrorCode::as_str));
+        assert_eq!(names::<Field>(), Field::ALL.map(Field::as_str));
+        assert_eq!(
+            names::<ViolationCode>(),
+            ViolationCode::ALL.map(ViolationCode::as_str)
+        );
+        assert_eq!(names::<TokenType>(), TokenType::ALL.map(TokenType::as_str));
         assert_eq!(names::<MailKind>(), MailKind::ALL.map(MailKind::as_str));
         assert_eq!(names::<Notice>(), Notice::ALL.map(Notice::as_str));
         assert_eq!(names::<Operation>(), Operation::ALL.map(Operation::as_str));

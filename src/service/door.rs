@@ -14,6 +14,7 @@ use super::{AuthService, hex};
 use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::id::SessionId;
+use crate::named::named;
 use crate::proof::{Proof, Proofs};
 use crate::random;
 use crate::secret::{AccessToken, RefreshToken};
@@ -55,12 +56,14 @@ pub(crate) enum Keeping {
     Seconds(u64),
 }
 
-/// How a token is presented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-pub enum TokenType {
-    /// In the `Authorization` header (RFC 6750 §2.1).
-    Bearer,
+named! {
+    /// How a token is presented.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+    pub enum TokenType {
+        /// In the `Authorization` header (RFC 6750 §2.1).
+        Bearer => "Bearer",
+    }
 }
 
 /// What a way in has proved, and the session that it requests.

@@ -3,13 +3,14 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use jsonwebtoken::{Header, Validation};
 use serde::de::{Error as _, IgnoredAny};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::backend;
 use super::jwk::Jwks;
 use super::key::{SigningKey, VerifyingKey};
 use crate::error::{AuthError, ConfigError};
 use crate::id::{SessionId, UserId};
+use crate::named::named;
 use crate::proof::Method;
 use crate::secret::AccessToken;
 use crate::time::Timestamp;
@@ -63,29 +64,13 @@ pub struct Claims {
     pub typ: TokenKind,
 }
 
-/// What a signed token may be used for (ASVS 9.2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum TokenKind {
-    /// Authenticates requests. In serde it is the string `access`.
-    Access,
-}
-
-impl Serialize for TokenKind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Access => serializer.serialize_str("access"),
-        }
-    }
-}
-
-// Not derived: a derived enum would also take {"access": null}.
-impl<'de> Deserialize<'de> for TokenKind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "access" => Ok(Self::Access),
-            _ => Err(D::Error::custom("not a known kind of token")),
-        }
+named! {
+    /// What a signed token may be used for (ASVS 9.2.2).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum TokenKind {
+        /// Authenticates requests.
+        Access => "access",
     }
 }
 
