@@ -1,5 +1,5 @@
-//! JSON objects of a user: preferences, which the user writes, and metadata, which only the
-//! application writes.
+//! JSON objects of a user: preferences, which the user writes, and metadata, which the user
+//! cannot write.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
@@ -97,10 +97,11 @@ impl Preferences {
     }
 }
 
-/// A JSON object that only the application writes, by
-/// [`AuthService::set_metadata`](crate::service::AuthService::set_metadata): the place for a
-/// plan, a tenant or a reference to the application's own records. Its bounds are those of
-/// [`Preferences`].
+/// A JSON object that the user cannot write: the place for a plan, a tenant or a reference to
+/// the application's own records. The application writes it by
+/// [`AuthService::set_metadata`](crate::service::AuthService::set_metadata), and
+/// administrators with `users:create` write that of accounts that they create. Its bounds are
+/// those of [`Preferences`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Metadata(Preferences);

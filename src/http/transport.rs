@@ -61,8 +61,15 @@ pub(super) fn credential(
 }
 
 /// The token of the one `Authorization: Bearer` header (RFC 6750 §2.1).
+///
+/// Credentials of another scheme are for somebody else, such as a proxy that asks for HTTP
+/// Basic, and browsers add them to every request: they are ignored. What names no scheme, or
+/// names `Bearer` and is malformed, is refused.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let mut values = headers
+        .get_all(header::AUTHORIZATION)
+        .iter()
+        .filter(|value| !is_of_another_scheme(value.as_bytes()));
     let Some(value) = values.next() else {
         return Ok(None);
     };
@@ -70,11 +77,27 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
         return Err(Problem::bad_token());
     }
     let text = value.to_str().map_err(|_| Problem::bad_token())?;
-    let (scheme, token) = text.split_once(' ').ok_or_else(Problem::bad_token)?;
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.contains(' ') {
+    let (_, token) = text.split_once(' ').ok_or_else(Problem::bad_token)?;
+    if token.is_empty() || token.contains(' ') {
         return Err(Problem::bad_token());
     }
     Ok(Some(token))
+}
+
+/// Returns `true` for the credentials of a scheme other than `Bearer` (RFC 9110 §11.4).
+fn is_of_another_scheme(value: &[u8]) -> bool {
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let Some(end) = value.iter().position(|byte| *byte == b' ') else {
+        return false;
+    };
+    let (scheme, _) = value.split_at(end);
+    !scheme.is_empty() && scheme.iter().all(is_token) && !scheme.eq_ignore_ascii_case(b"bearer")
+}
+
+/// Returns `true` if a header `Authorization` is meant for this server.
+pub(super) fn has_authorization(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    values.any(|value| !is_of_another_scheme(value.as_bytes()))
 }
 
 /// The access token in a request's cookies, where these are on.
@@ -118,8 +141,7 @@ pub(super) fn are_cookies_given_up(
     config: &HttpConfig,
 ) -> Result<bool, Problem> {
     let is_there = |cookies: &CookieConfig| cookies.are_in(headers);
-    if headers.contains_key(header::AUTHORIZATION) || !config.cookies.as_ref().is_some_and(is_there)
-    {
+    if has_authorization(headers) || !config.cookies.as_ref().is_some_and(is_there) {
         return Ok(false);
     }
     origin::require_own_page(method, headers, config)?;
@@ -131,7 +153,7 @@ pub(super) fn are_cookies_given_up(
 /// what is for everybody is for this one too. What changes something is not done
 /// in nobody's name for somebody who seems to be logged in.
 pub(super) fn is_nobodys(method: &Method, headers: &HeaderMap) -> bool {
-    !headers.contains_key(header::AUTHORIZATION) && origin::is_only_read(method, headers)
+    !has_authorization(headers) && origin::is_only_read(method, headers)
 }
 
 /// The refresh token in a request's cookies, where these are on.

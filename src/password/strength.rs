@@ -141,7 +141,7 @@ const MAX_SCORING_WORK: usize = 16_000;
 /// number of ways in which digits and symbols can be read as letters ("1" as
 /// "i" or "l"): 100 characters with all of them take a second, and anyone
 /// could keep the hashing threads busy with registrations. Within these limits
-/// it is two milliseconds. The beginning of a password is no harder to guess
+/// it is some milliseconds. The beginning of a password is no harder to guess
 /// than the whole, so scoring less of it can only refuse more; at least nine
 /// characters are always scored. It ends before a walk over the keyboard gets longer
 /// than [`MAX_WALK`], too.

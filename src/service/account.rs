@@ -61,14 +61,14 @@ pub struct AccountExport {
     pub events: Option<Vec<EventView>>,
 }
 
-/// A mailed link, as the account's owner sees it.
+/// A mailed link, or a sign-in that waits for its second factor, as the account's owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LinkView {
     /// The purpose of the link.
     pub purpose: TokenPurpose,
-    /// The address that it was mailed to.
+    /// The address that it was mailed to; that of the account for a sign-in.
     #[cfg_attr(feature = "openapi", schemars(email))]
     pub email: String,
     /// When it was created.

@@ -17,6 +17,7 @@
 
 use super::limits::{Counted, by_network};
 use super::operation::Trail;
+use super::second_factor::factor_key;
 use super::{AuthService, Authenticated, RequestContext};
 use crate::clock::Clock;
 use crate::email::CanonicalEmail;
@@ -416,13 +417,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     /// The owner has shown the mailbox: what others did no longer counts,
-    /// neither as strangers nor as the owner's device, which is `device`.
+    /// neither as strangers, nor as the owner's device, which is `device`, nor as guesses
+    /// at the second factor.
     pub(super) async fn forgive_others(&self, user: &User, device: DeviceDigest) {
         if self.config().limits.login_by_account.is_some() {
             let now = self.now();
             tokio::join!(
                 self.forget(strangers(user.email.canonical()), now),
-                self.forget(device_key(user.id, device), now)
+                self.forget(device_key(user.id, device), now),
+                self.forget(factor_key(user.id), now)
             );
         }
     }

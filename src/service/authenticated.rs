@@ -95,9 +95,9 @@ impl Authenticated {
     /// # Errors
     ///
     /// [`AuthError::RecentLoginRequired`] with the methods that lack a recent proof: those of
-    /// the account and those of the session. A session that was opened without a second
-    /// factor never reaches [`Assurance::Aal2`]; then `methods` is empty if nothing else
-    /// lacks, and the user has to log in again with a second factor.
+    /// the account that this crate checks, and those that the session has proved. The
+    /// application adds its second factors that the session has never proved. `methods` is
+    /// empty if the session lacks nothing but a second factor.
     pub fn require_assurance(
         &self,
         assurance: Assurance,

@@ -24,7 +24,10 @@ use crate::user::{PasswordHash, User, UserStatus};
 /// An account to create for somebody: seeded, imported, or by an administrator.
 ///
 /// Without a password hash, the owner sets the first password by the mailed link, which also
-/// confirms the address.
+/// confirms the address. An account with a password hash whose address is not verified may
+/// have been set up by a stranger: a reset by mail clears its name and preferences.
+/// [`RegistrationHook::registered`](super::RegistrationHook::registered) is called for each
+/// account.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NewUser {
@@ -97,7 +100,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// # Errors
     ///
     /// [`AuthError::Validation`]; [`AuthError::EmailTaken`]; [`AuthError::Store`], after
-    /// which the account may have been created.
+    /// which the account may have been created without a mail: if another call answers
+    /// `EmailTaken`, the owner asks for a link as for a forgotten password.
     pub async fn create_user(
         &self,
         user: NewUser,
@@ -109,13 +113,16 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     /// Creates an account, as [`create_user`](Self::create_user) does, for an administrator.
-    /// Needs `users:create`; for an account with roles also `users:roles`, and all that the
-    /// roles permit.
+    /// Needs `users:create`, which includes writing the metadata of the new account; for one
+    /// with roles also `users:roles`, and all that the roles permit. Counts against the
+    /// session of the administrator.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Forbidden`]; [`AuthError::RecentLoginRequired`] when roles are granted
-    /// and the settings require a recent login; those of `create_user`.
+    /// [`AuthError::Forbidden`]; [`AuthError::NoMailer`]; [`AuthError::RateLimited`];
+    /// [`AuthError::RecentLoginRequired`] when roles are granted and the settings require a
+    /// recent login; [`AuthError::NotVerified`] for a role that allows granting roles, which
+    /// only an account with a verified address gets; those of `create_user`.
     pub async fn create_user_as(
         &self,
         auth: &Authenticated,
@@ -124,6 +131,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<UserView, AuthError> {
         let create = async move |service: Self, auth: Authenticated, trail: Trail| {
             auth.require_permission(&AdminPermission::CreateUsers.into())?;
+            service.outbox()?;
             let roles = service.parse_granted(request.roles.unwrap_or_default())?;
             if !roles.is_empty() {
                 service.may_grant(&auth, &roles)?;
@@ -135,7 +143,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             };
             service.create(user, &trail).await
         };
-        let (kind, by) = (Operation::CreateUser, By::administrator(auth, None));
+        let (kind, by) = (
+            Operation::CreateUser,
+            By::administrator(auth, None).counted(),
+        );
         self.acting(kind, by, context, create).await
     }
 

@@ -73,15 +73,26 @@ pub(super) struct Entry<'a> {
     epoch: u64,
     length: SessionLength,
     at: Timestamp,
-    /// Whose second factor is asked for.
-    gate: Option<&'a Arc<User>>,
+    /// What a missing second factor leads to.
+    gate: Gate<'a>,
+}
+
+/// What becomes of an entry without the second factor that the account has.
+#[derive(Clone, Copy)]
+enum Gate<'a> {
+    /// The account is new and has none.
+    New,
+    /// The sign-in waits for it.
+    SignIn(&'a Arc<User>),
+    /// The owner has to prove it in the present session first.
+    Session(&'a Arc<User>),
 }
 
 impl<'a> Entry<'a> {
     /// Signs in to the account of `user`.
     pub(super) fn sign_in(user: &'a Arc<User>, proofs: impl Into<Proofs>, now: Timestamp) -> Self {
         Self {
-            gate: Some(user),
+            gate: Gate::SignIn(user),
             ..Self::first(user, proofs, now)
         }
     }
@@ -94,20 +105,21 @@ impl<'a> Entry<'a> {
             epoch: user.auth_epoch,
             length: SessionLength::Usual,
             at: now,
-            gate: None,
+            gate: Gate::New,
         }
     }
 
     /// Replaces `session` by one that has its proofs too, and its lifetime.
     pub(super) fn in_place_of(
         session: &Session,
-        user: &'a User,
+        user: &'a Arc<User>,
         proof: Proof,
         now: Timestamp,
     ) -> Self {
         Self {
             epoch: session.auth_epoch,
             length: session.length,
+            gate: Gate::Session(user),
             ..Self::first(user, session.proofs.and(proof), now)
         }
     }
@@ -132,6 +144,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// [`AuthError::InvalidCredentials`] if the account is disabled;
     /// [`AuthError::SecondFactorRequired`], with a ticket that is stored;
+    /// [`AuthError::RecentLoginRequired`] if the present session lacks the second factor;
     /// [`AuthError::Unavailable`]; [`AuthError::Store`]; [`AuthError::Random`];
     /// [`AuthError::Internal`].
     pub(super) async fn enter(
@@ -150,9 +163,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if user.status != UserStatus::Active {
             return Err(AuthError::InvalidCredentials);
         }
-        if let Some(user) = gate {
-            self.require_second_factor(user, &proofs, length, at, trail)
-                .await?;
+        match gate {
+            Gate::New => {}
+            Gate::SignIn(user) => {
+                self.require_second_factor(user, &proofs, length, at, trail)
+                    .await?;
+            }
+            Gate::Session(user) => self.require_proved_factor(user, &proofs, trail).await?,
         }
         let context = trail.context();
         let lifetime = self.config().session.lifetime(length);

@@ -95,7 +95,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
     async fn may_expire(&self, user: &User, policy: UnverifiedExpiry) -> Result<bool, AuthError> {
         let now = self.now();
-        let last_used = user.last_login.unwrap_or(user.created_at);
+        // One that was created for its owner, by import or invitation, stays.
+        let Some(last_used) = user.last_login else {
+            return Ok(false);
+        };
         let is_candidate = !user.is_verified
             && user.status == UserStatus::Active
             && user.roles.is_subset(self.config().roles.initial_roles())

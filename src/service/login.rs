@@ -140,22 +140,28 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             _ => SessionLength::Usual,
         };
         let user = Arc::new(user);
-        let entry = Entry::sign_in(&user, correct.proof, self.now()).of_length(length);
-        let enter = async {
-            let (session, tokens) = self.enter(entry, trail).await?;
-            self.open(&session).await?;
-            Ok((session, tokens))
-        };
-        let (session, tokens) = match tokio::join!(enter, self.settle(correct, trail)) {
-            (Ok(entered), Ok(_)) => entered,
-            (Ok((session, _)), Err(refused)) => {
-                self.discard(&session).await;
-                return Err(refused);
+        let proof = correct.proof;
+        // A login that a budget refuses requests no code and ends no earlier ticket.
+        let mut unsettled = Some(correct);
+        if self.has_second_factors()
+            && let Some(correct) = unsettled.take()
+        {
+            self.settle(correct, trail).await?;
+        }
+        let entry = Entry::sign_in(&user, proof, self.now()).of_length(length);
+        let (session, tokens) = self.enter(entry, trail).await?;
+        let settle = async {
+            match unsettled {
+                Some(correct) => self.settle(correct, trail).await.map(drop),
+                None => Ok(()),
             }
-            // The ticket of a sign-in that is refused is never handed out.
-            (Err(AuthError::SecondFactorRequired { .. }), Err(refused)) => return Err(refused),
-            (Err(error), _) => return Err(error),
         };
+        let (opened, settled) = tokio::join!(self.open(&session), settle);
+        opened?;
+        if let Err(refused) = settled {
+            self.discard(&session).await;
+            return Err(refused);
+        }
         self.finish_login(&user, session, tokens, trail).await
     }
 

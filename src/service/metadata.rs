@@ -19,7 +19,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// member replaces one of its name, `null` removes it, and objects are merged. Concurrent
     /// patches of different members are all kept.
     ///
-    /// Only the application's own code can write metadata. It is in the export of the account
+    /// No user can write metadata; administrators with `users:create` write that of accounts
+    /// that they create. It is in the export of the account
     /// and in the administrators' view; `GET /profile` has the members of
     /// [`AuthConfig::published_metadata`](crate::config::AuthConfig::published_metadata).
     /// Calls are not counted against any limit, and need no permission.

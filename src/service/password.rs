@@ -41,6 +41,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// [`AuthError::Validation`]; [`AuthError::InvalidCredentials`] when the
     /// present password is wrong or was changed meanwhile;
+    /// [`AuthError::RecentLoginRequired`] if the account has a second factor that the session
+    /// has not proved;
     /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
     /// [`AuthError::Unavailable`];
     /// [`AuthError::Store`], after which either password may be the one.
@@ -117,7 +119,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // until the one write below raises the user's to it.
         let (now, context) = (self.now(), trail.context());
         let epoch = user.auth_epoch.saturating_add(1);
-        let entry = Entry::in_place_of(auth.session(), user, proof, now).under(epoch);
+        let shared = auth.shared_user();
+        let entry = Entry::in_place_of(auth.session(), &shared, proof, now).under(epoch);
         let (session, tokens) = self.enter(entry, trail).await?;
         let store = &self.inner.store;
         // Sessions of the epoch to come, which changes have left behind that came

@@ -69,13 +69,16 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// [`Authenticated::require_recent_login`] (ASVS 7.5.3).
     ///
     /// Because it is a new authentication, the present session ends, and the answer has the
-    /// tokens of a new session (ASVS 7.2.4), which keeps the proofs of the present one. Of concurrent requests from one session, one
+    /// tokens of a new session (ASVS 7.2.4), which keeps the proofs of the present one. Of
+    /// concurrent requests from one session, one
     /// succeeds. Failed attempts count like those of any other credential check.
     ///
     /// # Errors
     ///
     /// [`AuthError::Validation`]; [`AuthError::InvalidCredentials`] and
-    /// [`AuthError::InvalidCode`], after which the present session goes on; [`AuthError::InvalidToken`] when it has
+    /// [`AuthError::InvalidCode`], after which the present session goes on;
+    /// [`AuthError::RecentLoginRequired`] for the password if the account has a second factor
+    /// that the session has not proved; [`AuthError::Unavailable`] if the second factor fails; [`AuthError::InvalidToken`] when it has
     /// ended meanwhile; [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
     /// [`AuthError::Store`], after which the present session may have ended.
     pub async fn reauthenticate(
@@ -125,7 +128,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let (user, present) = (auth.user(), auth.session());
         // The present session ends first. If somebody has ended it since it was looked
         // at, there is no new one; and a full store has room for the new one.
-        let entry = Entry::in_place_of(present, user, proof, self.now());
+        let shared = auth.shared_user();
+        let entry = Entry::in_place_of(present, &shared, proof, self.now());
         let (session, tokens) = self.enter(entry, trail).await?;
         if !self.inner.store.end_session(user.id, present.id).await? {
             return Err(AuthError::InvalidToken);

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::contained;
 use crate::error::{AuthError, Cause, Field, ViolationCode, Violations};
 use crate::event::{Notice, Operation};
+use crate::id::UserId;
 use crate::limit::LimitKey;
 use crate::proof::{Method, MethodName, Proof, Proofs};
 use crate::secret::{Code, Ticket};
@@ -84,13 +85,20 @@ pub trait SecondFactor: Send + Sync + 'static {
     /// Returns the methods by which `user` can prove a second factor, or none if the user
     /// has no second factor.
     ///
+    /// Enrol a second factor only for a user whose address [is
+    /// verified](User::is_verified), with a [recent login](Authenticated::require_recent_login):
+    /// a factor that a stranger enrolled, for an address that is not theirs or in a stolen
+    /// session, keeps the owner out. End the other sessions then: one without the factor
+    /// goes on until it is replaced.
+    ///
     /// # Errors
     ///
     /// The sign-in is refused, and the error is logged.
     async fn methods(&self, user: &User) -> Result<Vec<MethodName>, Cause>;
 
-    /// Called when a sign-in of `user` begins to wait for the second factor: the place to
-    /// send a code. Does nothing by default.
+    /// Called when a sign-in of `user` begins to wait for the second factor, and for a
+    /// [`Reauthenticate`](super::Reauthenticate) by a second factor without a code: the place
+    /// to send a code. Does nothing by default.
     ///
     /// # Errors
     ///
@@ -104,8 +112,9 @@ pub trait SecondFactor: Send + Sync + 'static {
     /// of [`methods`](Self::methods).
     ///
     /// A code must be accepted at most once. The service counts each call against the
-    /// account before it, so failures slow the account down and lock it for a time; strangers
-    /// cannot cause one, since each call follows a correct password.
+    /// account before it, also one that fails, so wrong codes slow the account down and lock
+    /// its second factor for a time, until a reset of the password by mail. Each call follows
+    /// a correct password or comes from a session.
     ///
     /// # Errors
     ///
@@ -157,8 +166,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// [`AuthError::Validation`]; [`AuthError::InvalidFlow`] if the ticket is not valid;
     /// [`AuthError::InvalidCode`]; [`AuthError::RateLimited`]; [`AuthError::Unavailable`] if
-    /// the application's second factor fails; [`AuthError::NotFound`] without one;
-    /// [`AuthError::Store`].
+    /// the application's second factor fails; [`AuthError::Store`].
     pub async fn prove_second_factor(
         &self,
         request: ProveSecondFactor,
@@ -216,10 +224,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let entry = Entry::sign_in(&user, pending.proofs.and(proof), now).of_length(pending.length);
         let (session, tokens) = self.enter(entry, trail).await?;
         self.open(&session).await?;
-        self.finish_login(&user, session, tokens, trail).await
+        let finished = self.finish_login(&user, session, tokens, trail).await;
+        finished.map_err(|error| match error {
+            // The account has changed since it was read.
+            AuthError::InvalidCredentials => AuthError::InvalidFlow,
+            other => other,
+        })
     }
 
-    /// Checks a second factor of a logged-in user.
+    /// Checks a second factor of a logged-in user. Without a code, requests one.
     pub(super) async fn second_factor_again(
         &self,
         auth: &Authenticated,
@@ -229,9 +242,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<Proof, AuthError> {
         let mut violations = Violations::default();
         let named = self.named_code(method, code, &mut violations);
+        let user = auth.shared_user();
+        if named.is_some() && code.expose_secret().is_empty() {
+            let owner = Arc::clone(&user);
+            self.ask_second_factor(trail, async move |factor| factor.requested(&owner).await)
+                .await?;
+        }
         violations.into_result()?;
         let (method, code) = named.ok_or(AuthError::InvalidCode)?;
-        let user = auth.shared_user();
         self.check_code(&user, method, code, trail).await
     }
 
@@ -249,7 +267,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             violations.push(Field::Method, ViolationCode::Unknown, UNKNOWN_METHOD);
             violations.into_result()?;
         }
-        let key = LimitKey::new("attempt:factor", &user.id.to_bytes());
+        let key = factor_key(user.id);
         let attempt = self.count_attempt(key).await?;
         let (owner, code) = (Arc::clone(user), code.clone());
         let checked = self.ask_second_factor(trail, async move |factor| {
@@ -272,6 +290,30 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
     }
 
+    /// The gate of a session in place of another one, which may be older than the second
+    /// factor of the account.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::RecentLoginRequired`] with the methods; [`AuthError::Unavailable`].
+    pub(super) async fn require_proved_factor(
+        &self,
+        user: &Arc<User>,
+        proofs: &Proofs,
+        trail: &Trail,
+    ) -> Result<(), AuthError> {
+        if !self.has_second_factors() || has_second_factor(proofs) {
+            return Ok(());
+        }
+        let methods = self.second_factors_of(user, trail).await?;
+        match methods.is_empty() {
+            true => Ok(()),
+            false => Err(AuthError::RecentLoginRequired {
+                methods: methods.into_iter().map(Method::SecondFactor).collect(),
+            }),
+        }
+    }
+
     /// The gate of the second factor: passes if the user has none, or `proofs` has one.
     ///
     /// # Errors
@@ -286,8 +328,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         now: Timestamp,
         trail: &Trail,
     ) -> Result<(), AuthError> {
-        let has_second = |method: &Method| matches!(method, Method::SecondFactor(_));
-        if !self.has_second_factors() || proofs.methods().iter().any(has_second) {
+        if !self.has_second_factors() || has_second_factor(proofs) {
             return Ok(());
         }
         let methods = self.second_factors_of(user, trail).await?;
@@ -328,14 +369,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         code: &'a Code,
         violations: &mut Violations,
     ) -> Option<(MethodName, &'a Code)> {
-        let Method::SecondFactor(name) = method else {
-            violations.push(Field::Method, ViolationCode::Unknown, UNKNOWN_METHOD);
-            return None;
+        let name = match method {
+            Method::SecondFactor(name) if self.has_second_factors() => name,
+            _ => {
+                violations.push(Field::Method, ViolationCode::Unknown, UNKNOWN_METHOD);
+                return None;
+            }
         };
-        if !self.has_second_factors() {
-            violations.push(Field::Method, ViolationCode::Unknown, UNKNOWN_METHOD);
-            return None;
-        }
         match code.expose_secret().chars().count() {
             0 => violations.push(Field::Code, ViolationCode::Required, "Enter the code."),
             1..=MAX_CODE_CHARS => {}
@@ -379,6 +419,16 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
         })
     }
+}
+
+/// The key under which wrong codes for an account count.
+pub(super) fn factor_key(user: UserId) -> LimitKey {
+    LimitKey::new("attempt:factor", &user.to_bytes())
+}
+
+fn has_second_factor(proofs: &Proofs) -> bool {
+    let is_second = |method: &Method| matches!(method, Method::SecondFactor(_));
+    proofs.methods().iter().any(is_second)
 }
 
 const UNKNOWN_METHOD: &str = "Use one of the methods that the account has.";

@@ -150,6 +150,7 @@ fn asvs_6_3_4_the_routes_are_the_documented_ones() {
             "POST /email/change",
             "POST /email/change/confirm",
             "DELETE /account",
+            "POST /account/delete",
             "GET /account/export",
             "GET /account/events",
             "GET /sessions",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::administration::settings;
 use crate::browser::{Browser, LISTED, OWN, with_cookies};
 use crate::client::{Client, registration, text};
-use crate::request::Request;
+use crate::request::{Request, get};
 use crate::set_cookie::set_cookies;
 use crate::transport::{Framework, each_framework};
 use support::bed::PASSWORD;
@@ -322,7 +322,23 @@ async fn the_authorization_header_goes_before_cookies(framework: Framework) {
     let profile = browser.client.send(request).await;
     assert_eq!(text(&profile.json, "email"), "lee@example.org");
     let broken = browser.request("GET /profile", None);
-    let broken = broken.header("Authorization", "Basic QTpC");
+    let broken = broken.header("Authorization", "Bearer");
     let refused = browser.client.send(broken).await;
     assert_eq!(refused.code(), (401, "invalid_token"));
+    // Another scheme's credentials are for a proxy, and the cookie counts, with its check.
+    let basic = |line| {
+        let request = browser.request(line, None);
+        request.header("Authorization", "Basic QTpC")
+    };
+    let profile = browser.client.send(basic("GET /profile")).await;
+    assert_eq!(text(&profile.json, "email"), ANN);
+    let foreign = from(&[("sec-fetch-site", "cross-site")], basic("POST /logout"));
+    let refused = browser.client.send(foreign).await;
+    assert_eq!(refused.code(), (403, "forbidden"));
+    // A dead cookie reads what is for anybody as nobody.
+    let dead = get("/perhaps")
+        .header("Authorization", "Basic QTpC")
+        .header("Cookie", "__Host-admittance_token=x");
+    let nobody = browser.client.send(dead).await;
+    assert_eq!(nobody.json, json!({ "hello": null }));
 }

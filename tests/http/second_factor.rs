@@ -13,6 +13,7 @@ use support::second_factor::{CODE, Cards};
 each_framework!(
     asvs_6_3_3_a_login_answers_with_a_ticket_and_the_code_completes_it,
     a_session_is_proved_again_by_the_second_factor,
+    a_session_older_than_the_second_factor_proves_it_first,
     a_sign_in_in_a_browser_ends_with_cookies,
     without_second_factors_there_is_no_such_route,
 );
@@ -52,7 +53,7 @@ async fn asvs_6_3_3_a_login_answers_with_a_ticket_and_the_code_completes_it(fram
     let again = client.post("/login/factor", proof(CODE)).await;
     assert_eq!(again.code(), (401, "invalid_flow"));
 
-    // A wrong password is answered as ever.
+    // The answer to a wrong password reveals nothing of it.
     let wrong = client.post("/login", credentials(OTHER_PASSWORD)).await;
     assert_eq!(wrong.code(), (401, "invalid_credentials"));
     assert_eq!(wrong.json.get("ticket"), None);
@@ -82,6 +83,33 @@ async fn a_session_is_proved_again_by_the_second_factor(framework: Framework) {
             .ask("POST /reauthenticate", token, proof, wanted)
             .await;
     }
+}
+
+async fn a_session_older_than_the_second_factor_proves_it_first(framework: Framework) {
+    let cards = Cards::default();
+    let bed = Bed::built(MemoryStore::new(), config(), |builder, mailbox| {
+        let builder = builder.mail(mailbox, mail_config());
+        builder.second_factor(cards.clone())
+    });
+    let client = Client::over(framework, bed, HttpConfig::default());
+    let registered = client.register("ann@example.org").await;
+    let token = text(&registered, "token");
+    cards.set(&["sms"]);
+    let change = json!({ "current_password": PASSWORD, "new_password": OTHER_PASSWORD,
+        "confirm_password": OTHER_PASSWORD });
+    let again = json!({ "current_password": PASSWORD });
+    for (line, body) in [
+        ("POST /password/change", change),
+        ("POST /password/confirm", again),
+    ] {
+        let wanted = "recent_login_required";
+        let refused = client.ask(line, token, body, wanted).await;
+        assert_eq!(refused["methods"], json!(["sms"]), "{line}");
+    }
+    let proof = json!({ "method": "sms", "code": CODE });
+    client
+        .ask("POST /reauthenticate", token, proof, "200")
+        .await;
 }
 
 async fn a_sign_in_in_a_browser_ends_with_cookies(framework: Framework) {

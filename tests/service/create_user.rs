@@ -193,13 +193,19 @@ async fn asvs_8_2_1_an_administrator_creates_accounts_with_no_more_than_own_perm
     let forbidden = |answer: Result<usize, AuthError>| matches!(answer, Err(AuthError::Forbidden));
     assert!(forbidden(ask(&student, "a@example.org", &[]).await));
     assert_eq!(ask(&teacher, "a@example.org", &[]).await.unwrap(), 1);
-    // Whoever may create accounts may not give them roles by it.
+    // The permission to create accounts is none to give them roles.
     for roles in [&["examiner"][..], &["admin"], &["teacher"]] {
         assert!(forbidden(ask(&teacher, "b@example.org", roles).await));
     }
     assert_eq!(
         ask(&admin, "b@example.org", &["examiner"]).await.unwrap(),
         2
+    );
+    // Nobody may ever get into it, so it would be no other administrator.
+    let another = ask(&admin, "c@example.org", &["admin"]).await;
+    assert!(
+        matches!(another, Err(AuthError::NotVerified)),
+        "{another:?}"
     );
     let unknown = ask(&admin, "c@example.org", &["no such role"]).await;
     let Err(AuthError::Validation(violations)) = unknown else {
@@ -212,4 +218,18 @@ async fn asvs_8_2_1_an_administrator_creates_accounts_with_no_more_than_own_perm
         .into_iter()
         .rfind(|event| event.operation == Operation::CreateUser && event.refused.is_none());
     assert_eq!(event.unwrap().actor_id, Some(admin.user().id));
+}
+
+#[tokio::test]
+async fn without_a_mailer_no_administrator_creates_an_account_that_nobody_can_enter() {
+    let bed = Bed::with(settings());
+    let admin = somebody(&bed, ADA, role("admin")).await;
+    let request = CreateUser {
+        email: ANN.to_owned(),
+        name: "Ann".to_owned(),
+        ..CreateUser::default()
+    };
+    let answer = bed.auth.create_user_as(&admin, request, &bed.here).await;
+    assert!(matches!(answer, Err(AuthError::NoMailer)), "{answer:?}");
+    assert_eq!(bed.store.users(None, 10).await.unwrap().len(), 1);
 }

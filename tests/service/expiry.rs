@@ -178,3 +178,14 @@ fn expiry_needs_a_mailer_and_a_day() {
         })
     ));
 }
+
+#[tokio::test]
+async fn an_account_that_was_created_for_its_owner_stays() {
+    let bed = Bed::mailing_with(expiring(Timestamp::MIN));
+    let new = admittance::service::NewUser::new(ANN, "Ann");
+    bed.auth.create_user(new, &bed.here).await.unwrap();
+    bed.clock.advance(100 * DAY);
+    let expired = bed.auth.expire_unverified(None, 100).await.unwrap();
+    assert_eq!(expired.removed, 0);
+    assert_eq!(emails(&bed).await, [ANN]);
+}

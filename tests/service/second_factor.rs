@@ -164,8 +164,10 @@ async fn a_ticket_ends_with_the_state_of_the_account_that_it_rests_on() {
         let user = bed.store.user(ann.user().id).await.unwrap().unwrap();
         match change {
             "password" => {
+                cards.set(&[]);
                 let changed = bed.change_password(&ann, PASSWORD, OTHER_PASSWORD);
                 drop(changed.await.unwrap());
+                cards.set(&["sms"]);
             }
             "reset" => {
                 let asked = admittance::service::EmailRequest { email: ANN.into() };
@@ -370,8 +372,9 @@ async fn asvs_7_5_3_proofs_of_the_needed_strength_are_recent_for_their_time() {
 }
 
 #[tokio::test]
-async fn a_session_of_the_password_alone_does_not_become_stronger_by_it() {
-    let bed = bed(&Cards::default(), LimitPolicy::off()).await;
+async fn a_session_older_than_the_second_factor_is_not_replaced_without_it() {
+    let cards = Cards::default();
+    let bed = bed(&cards, LimitPolicy::off()).await;
     let tokens = bed.login(ANN, PASSWORD).await.unwrap().tokens;
     let ann = bed.validate(&tokens).await.unwrap();
     let refused = ann.require_assurance(Assurance::Aal2, MINUTES);
@@ -379,6 +382,66 @@ async fn a_session_of_the_password_alone_does_not_become_stronger_by_it() {
         panic!("{refused:?}")
     };
     assert_eq!(methods, []);
+
+    cards.set(&["sms"]);
+    let lacks_factor = |answer: Result<LoginResponse, AuthError>| match answer {
+        Err(AuthError::RecentLoginRequired { methods }) => methods == [method("sms")],
+        _ => false,
+    };
+    let changed = bed.change_password(&ann, PASSWORD, OTHER_PASSWORD).await;
+    assert!(lacks_factor(changed));
+    let again = Reauthenticate::by_password(PASSWORD);
+    let again = bed.auth.reauthenticate(&ann, again, &bed.here).await;
+    assert!(lacks_factor(again));
+    // The password is as before, and the session goes on until it is replaced.
+    let ann = bed.validate(&tokens).await.unwrap();
+    begin(&bed).await;
+
+    // Without a code, one is requested.
+    let requested = cards.requested();
+    let sms = MethodName::new("sms").unwrap();
+    let without = bed
+        .auth
+        .reauthenticate(&ann, Reauthenticate::by_code(sms, ""), &bed.here)
+        .await;
+    assert!(matches!(without, Err(AuthError::Validation(_))));
+    assert_eq!(cards.requested(), requested + 1);
+    let by_code = Reauthenticate::by_code(sms, CODE);
+    let proved = bed.auth.reauthenticate(&ann, by_code, &bed.here).await;
+    let ann = bed.validate(&proved.unwrap().tokens).await.unwrap();
+    assert!(ann.require_assurance(Assurance::Aal2, MINUTES).is_ok());
+    let changed = bed.change_password(&ann, PASSWORD, OTHER_PASSWORD).await;
+    assert!(changed.is_ok());
+}
+
+#[tokio::test]
+async fn a_reset_by_mail_forgets_wrong_codes() {
+    let cards = Cards::of(&["sms"]);
+    let mut limits = LimitPolicy::off();
+    limits.login_by_account = LimitPolicy::default().login_by_account;
+    let bed = bed(&cards, limits).await;
+    let ticket = begin(&bed).await;
+    for _ in 0..5 {
+        assert!(prove(&bed, &ticket, "000000").await.is_err());
+    }
+    let locked = prove(&bed, &ticket, CODE).await.unwrap_err();
+    assert!(
+        matches!(locked, AuthError::RateLimited { .. }),
+        "{locked:?}"
+    );
+    let asked = admittance::service::EmailRequest { email: ANN.into() };
+    let _ = bed.auth.forgot_password(asked, &bed.here).await.unwrap();
+    let request = ResetPassword {
+        token: bed.mailed(MailKind::ResetPassword).await,
+        new_password: OTHER_PASSWORD.into(),
+        confirm_password: OTHER_PASSWORD.into(),
+    };
+    let _ = bed.auth.reset_password(request, &bed.here).await.unwrap();
+    let begun = bed.login(ANN, OTHER_PASSWORD).await;
+    let Err(AuthError::SecondFactorRequired { ticket, .. }) = begun else {
+        panic!("{begun:?}")
+    };
+    assert!(prove(&bed, &ticket, CODE).await.is_ok());
 }
 
 #[tokio::test]
@@ -441,11 +504,14 @@ async fn a_login_that_a_limit_refuses_hands_out_no_ticket() {
     for _ in 0..10 {
         begin(&bed).await;
     }
+    assert_eq!(cards.requested(), 10);
     let refused = bed.login(ANN, PASSWORD).await.unwrap_err();
     assert!(
         matches!(refused, AuthError::RateLimited { .. }),
         "{refused:?}"
     );
+    // Nor does it request a code.
+    assert_eq!(cards.requested(), 10);
 }
 
 #[tokio::test]

@@ -129,33 +129,60 @@ impl Room for DeleteAccount {
     const PATH: &'static str = "/account";
 
     async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
-        let (auth, transport) = call.caller().await?;
-        let proof = call.read()?;
-        call.service()
-            .delete_account(&auth, proof, call.context())
-            .await?;
-        transport::closed(transport, no_content()?, call.config())
+        delete(call).await
     }
 
     #[cfg(feature = "openapi")]
     fn describe(_: &Facts<'_>) -> Description {
-        Description::new(Tag::Account, "Delete your account")
-            .description(
-                "Requires the password. Deletes the account with its sessions and links, and notifies the \
-                 owner by mail.",
-            )
-            .for_user()
-            .takes::<service::DeleteAccount>(json!({ "current_password": PASSWORD }))
-            .ends_session()
-            .answers_nothing("The account has been deleted.")
-            .problems(&[
-                ValidationFailed,
-                InvalidCredentials,
-                LastAdministrator,
-                RateLimited,
-                Overloaded,
-            ])
+        deletion().description(
+            "Proxies may drop the body of a `DELETE` (RFC 9110, §9.3.5); `POST /account/delete` does the same.",
+        )
     }
+}
+
+/// `POST /account/delete`
+pub(super) struct DeleteAccountByPost;
+
+impl Room for DeleteAccountByPost {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/account/delete";
+
+    async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
+        delete(call).await
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(_: &Facts<'_>) -> Description {
+        deletion()
+    }
+}
+
+async fn delete<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
+    let (auth, transport) = call.caller().await?;
+    let proof = call.read()?;
+    call.service()
+        .delete_account(&auth, proof, call.context())
+        .await?;
+    transport::closed(transport, no_content()?, call.config())
+}
+
+#[cfg(feature = "openapi")]
+fn deletion() -> Description {
+    Description::new(Tag::Account, "Delete your account")
+        .description(
+            "Requires the password. Deletes the account with its sessions and links, and notifies the owner by mail.",
+        )
+        .for_user()
+        .takes::<service::DeleteAccount>(json!({ "current_password": PASSWORD }))
+        .ends_session()
+        .answers_nothing("The account has been deleted.")
+        .problems(&[
+            ValidationFailed,
+            InvalidCredentials,
+            LastAdministrator,
+            RateLimited,
+            Overloaded,
+        ])
 }
 
 /// `GET /account/export`

@@ -61,7 +61,8 @@ impl Room for CreateUser {
     fn describe(facts: &Facts<'_>) -> Description {
         let operation = operation("Create an account")
             .description(
-                "The owner is mailed a link that sets the first password. Granting roles also requires `users:roles`.",
+                "The owner is mailed a link that sets the first password. Granting roles also requires `users:roles`; \
+                 a role that allows granting roles is given once the address is verified.",
             )
             .permitted(AdminPermission::CreateUsers)
             .takes::<service::CreateUser>(json!({
@@ -71,8 +72,8 @@ impl Room for CreateUser {
                 "metadata": { "plan": "pro" },
             }))
             .answers(201, "The account.", &examples::user())
-            .problems(&[ValidationFailed, EmailTaken]);
-        with_recent_login(operation, facts)
+            .problems(&[ValidationFailed, EmailTaken, NotVerified, RateLimited]);
+        without_mailer(with_recent_login(operation, facts), facts)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Confirming and changing the address.
 
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 
 use super::{Answer, Call, Room, ok};
 use crate::clock::Clock;
@@ -30,7 +30,7 @@ impl Room for VerifyEmail {
             Err(problem)
                 if problem.code() == ProblemCode::InvalidToken
                     && to == Transport::Cookies
-                    && !call.headers().contains_key(header::AUTHORIZATION) =>
+                    && !transport::has_authorization(call.headers()) =>
             {
                 None
             }

@@ -110,6 +110,7 @@ rooms! {
     email::ChangeEmail,
     email::ConfirmEmailChange,
     account::DeleteAccount,
+    account::DeleteAccountByPost,
     account::ExportAccount,
     account::ListEvents,
     session::ListSessions,

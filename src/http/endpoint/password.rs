@@ -52,7 +52,7 @@ impl Room for ChangePassword {
                 Overloaded,
                 Unavailable,
             ]);
-        rules_of_passwords(operation, facts)
+        with_proved_factor(rules_of_passwords(operation, facts), facts)
     }
 }
 
@@ -84,12 +84,14 @@ impl Room for Reauthenticate {
         if !facts.has_second_factors {
             return operation;
         }
-        operation
+        let operation = operation
             .or_takes(
                 "second_factor",
                 json!({ "method": "sms", "code": "482193" }),
             )
-            .problems(&[InvalidCode, Unavailable])
+            .description("A second factor without a code requests one.")
+            .problem(InvalidCode);
+        with_proved_factor(operation, facts)
     }
 }
 
@@ -111,10 +113,11 @@ impl Room for ConfirmPassword {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Description {
-        renewal("Enter your password again")
+    fn describe(facts: &Facts<'_>) -> Description {
+        let operation = renewal("Enter your password again")
             .description("The short form of `POST /reauthenticate`, for one release.")
-            .takes::<service::ConfirmPassword>(json!({ "current_password": PASSWORD }))
+            .takes::<service::ConfirmPassword>(json!({ "current_password": PASSWORD }));
+        with_proved_factor(operation, facts)
     }
 }
 

@@ -57,6 +57,23 @@ pub(in crate::http) fn with_second_factor(
         .problem(Unavailable)
 }
 
+/// Adds 403 `recent_login_required` if users can have second factors, which a session that is
+/// older than its owner's second factor lacks.
+pub(in crate::http) fn with_proved_factor(
+    operation: Description,
+    facts: &Facts<'_>,
+) -> Description {
+    if !facts.has_second_factors {
+        return operation;
+    }
+    operation
+        .description(
+            "A session that is older than the second factor of the account proves it first.",
+        )
+        .problem(RecentLoginRequired)
+        .problem(Unavailable)
+}
+
 /// An operation that opens a new session by a proof.
 pub(in crate::http) fn renewal(summary: &'static str) -> Description {
     Description::new(Tag::Password, summary)

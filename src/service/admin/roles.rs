@@ -264,7 +264,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<(), AuthError> {
         auth.require_permission(&AdminPermission::ChangeRoles.into())?;
         self.require_recent_proof(auth)?;
-        self.outranks(auth, roles)
+        self.outranks(auth, roles)?;
+        // Nobody may ever get in there, and it would count as another administrator.
+        match self.may_change_roles(roles) {
+            true => Err(AuthError::NotVerified),
+            false => Ok(()),
+        }
     }
 
     /// Refuses an administrator whose last proof is older than the settings allow.

@@ -6,7 +6,7 @@ use super::client::{OTHER_PASSWORD, PASSWORD, USER_AGENT, credentials};
 use super::reply::PROFILE;
 use super::scene::Place;
 use super::sessions::SESSION;
-use crate::request::{delete, get, post};
+use crate::request::{Request, delete, get, post};
 
 /// The members of an event as its owner sees it.
 const EVENT: [&str; 12] = [
@@ -175,14 +175,20 @@ pub(crate) fn export(place: &Place<'_>) {
 }
 
 pub(crate) fn deletion(place: &Place<'_>) {
+    ends_by(place, "ann", delete("/account"));
+    ends_by(place, "bea", Request::new("POST", "/account/delete"));
+}
+
+/// The account of `name` is deleted by `way`.
+fn ends_by(place: &Place<'_>, name: &str, way: Request) {
     let client = place.client();
-    let ann = client.register_verified("ann");
+    let ann = client.register_verified(name);
     let other = client.log_in(&ann.email, PASSWORD);
-    let end = |body: Value| client.send(delete("/account").json(&body).by(&ann.session));
+    let end = |body: Value| client.send(way.clone().json(&body).by(&ann.session));
     end(json!({})).violates(&[("current_password", "required")]);
     end(json!({"current_password": OTHER_PASSWORD})).refused("invalid_credentials", "Bearer");
     client
-        .send(delete("/account").by(&ann.session))
+        .send(way.clone().by(&ann.session))
         .problem(415, "unsupported_media_type");
     client.is_live(&other);
     client
@@ -207,7 +213,7 @@ pub(crate) fn deletion(place: &Place<'_>) {
         .send(post("/password/reset", reset))
         .refused("invalid_link", "Bearer");
     // The address is free again, for another account.
-    let again = client.register("ann");
+    let again = client.register(name);
     let profile = client.send(get("/profile").by(&again.session));
     profile
         .at("/is_verified", &json!(false))

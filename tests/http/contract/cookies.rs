@@ -210,13 +210,26 @@ pub(crate) fn cookies(place: &Place<'_>) {
     client
         .send(both(get("/profile"), "x"))
         .refused("invalid_token", CHALLENGE);
+    // Behind a site with HTTP Basic, the browser adds its credentials to each request.
+    let behind_basic = |request: Request| request.header("Authorization", "Basic eA==");
     client
-        .send(
-            get("/profile")
-                .header("Authorization", "Basic eA==")
-                .by(&ann.session),
-        )
-        .refused("invalid_token", CHALLENGE);
+        .send(behind_basic(get("/profile")).by(&ann.session))
+        .at("/user_id", &json!(ann.user_id));
+    let renamed = Request::new("PUT", "/profile").json(&json!({ "name": "Ann" }));
+    let foreign = behind_basic(renamed)
+        .by(&ann.session)
+        .with("Sec-Fetch-Site", "cross-site");
+    client.send(foreign).problem(403, "forbidden");
+    let carl = client.register("carl");
+    let again = client.log_in(&carl.email, PASSWORD);
+    client
+        .send(behind_basic(again.refresh()))
+        .opens_a_session(200);
+    client
+        .send(behind_basic(Request::new("POST", "/logout")).by(&carl.session))
+        .message(200)
+        .closes();
+    client.is_dead(&carl.session);
     client
         .send(both(Request::new("POST", "/logout"), bob.session.token()))
         .message(200)

@@ -97,6 +97,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     endpoint("GET", "/account/export", User, ""),
     endpoint("GET", "/account/events", User, ""),
     endpoint("DELETE", "/account", User, PASSWORD),
+    endpoint("POST", "/account/delete", User, PASSWORD),
     endpoint("GET", "/sessions", User, ""),
     endpoint("DELETE", "/sessions/{id}", User, ""),
     endpoint("DELETE", "/sessions", User, ""),

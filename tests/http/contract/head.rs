@@ -100,7 +100,6 @@ pub(crate) fn authorization(place: &Place<'_>) {
         token.to_owned(),
         "Bearer".to_owned(),
         "Bearer ".to_owned(),
-        format!("Basic {token}"),
         format!("Bearer  {token}"),
         format!("Bearer {token} x"),
         format!("Bearer {token},"),
@@ -116,6 +115,18 @@ pub(crate) fn authorization(place: &Place<'_>) {
         client
             .send(profile(&value))
             .refused("invalid_token", CHALLENGE);
+    }
+    // Another scheme's credentials are for somebody else.
+    for value in [
+        format!("Basic {token}"),
+        "Digest username=\"a\"".to_owned(),
+        "Basic eA==".to_owned(),
+    ] {
+        client
+            .send(profile(&value))
+            .refused("invalid_token", "Bearer");
+        let both = get("/profile").header("Authorization", value).bearer(token);
+        client.send(both).status(200);
     }
     // The scheme and the name of the header are in any case (RFC 9110 §11.1).
     for (name, scheme) in [
