@@ -67,6 +67,7 @@ async fn other_programs_can_read_a_user() {
             ("is_verified", ElementType::Boolean),
             ("roles", ElementType::Array),
             ("preferences", ElementType::EmbeddedDocument),
+            ("metadata", ElementType::EmbeddedDocument),
             ("status", ElementType::String),
             ("auth_epoch", ElementType::Int64),
             ("link_epoch", ElementType::Int64),
