@@ -17,7 +17,6 @@
 
 use super::limits::{Counted, by_network};
 use super::operation::Trail;
-use super::second_factor::factor_key;
 use super::{AuthService, Authenticated, RequestContext};
 use crate::clock::Clock;
 use crate::email::CanonicalEmail;
@@ -157,6 +156,11 @@ pub(super) fn claim(work: Work, lane: Lane, trail: &Trail) -> Claim {
 
 fn strangers(account: &CanonicalEmail) -> LimitKey {
     LimitKey::new("attempt:stranger", account.as_str().as_bytes())
+}
+
+/// The key under which wrong codes of an account's second factors count.
+pub(super) fn factor_key(user: UserId) -> LimitKey {
+    LimitKey::new("attempt:factor", &user.to_bytes())
 }
 
 fn device_key(user: UserId, device: DeviceDigest) -> LimitKey {

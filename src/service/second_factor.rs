@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Deserialize;
 
+use super::attempt::factor_key;
 use super::door::Entry;
 use super::operation::{Subject, Trail};
 use super::{AuthService, Authenticated, LoginResponse, RequestContext};
@@ -13,8 +14,6 @@ use crate::clock::Clock;
 use crate::contained;
 use crate::error::{AuthError, Cause, Field, ViolationCode, Violations};
 use crate::event::{Notice, Operation};
-use crate::id::UserId;
-use crate::limit::LimitKey;
 use crate::proof::{Method, MethodName, Proof, Proofs};
 use crate::secret::{Code, Ticket};
 use crate::session::SessionLength;
@@ -419,11 +418,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
         })
     }
-}
-
-/// The key under which wrong codes for an account count.
-pub(super) fn factor_key(user: UserId) -> LimitKey {
-    LimitKey::new("attempt:factor", &user.to_bytes())
 }
 
 fn has_second_factor(proofs: &Proofs) -> bool {
