@@ -77,8 +77,8 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
         return Err(Problem::bad_token());
     }
     let text = value.to_str().map_err(|_| Problem::bad_token())?;
-    let (_, token) = text.split_once(' ').ok_or_else(Problem::bad_token)?;
-    if token.is_empty() || token.contains(' ') {
+    let (scheme, token) = text.split_once(' ').ok_or_else(Problem::bad_token)?;
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.contains(' ') {
         return Err(Problem::bad_token());
     }
     Ok(Some(token))

@@ -239,6 +239,8 @@ async fn ghsa_61_a_malformed_authorization_fails_closed(framework: Framework) {
         token.to_owned(),
         "Bearer".to_owned(),
         "Bearer ".to_owned(),
+        format!("Bearer, {token}"),
+        format!("\"Bearer\" {token}"),
         format!("Bearer  {token}"),
         format!("Bearer {token} x"),
         format!("Bearer {token},"),

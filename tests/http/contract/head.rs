@@ -100,6 +100,7 @@ pub(crate) fn authorization(place: &Place<'_>) {
         token.to_owned(),
         "Bearer".to_owned(),
         "Bearer ".to_owned(),
+        format!("Bearer, {token}"),
         format!("Bearer  {token}"),
         format!("Bearer {token} x"),
         format!("Bearer {token},"),
