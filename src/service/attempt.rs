@@ -429,7 +429,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             tokio::join!(
                 self.forget(strangers(user.email.canonical()), now),
                 self.forget(device_key(user.id, device), now),
-                self.forget(factor_key(user.id), now)
+                async {
+                    if self.has_second_factors() {
+                        self.forget(factor_key(user.id), now).await;
+                    }
+                }
             );
         }
     }
