@@ -18,6 +18,7 @@ use crate::id::UserId;
 use crate::mail::MailKind;
 use crate::preferences::{Metadata, Preferences};
 use crate::store::{InsertUser, Store};
+use crate::time::Timestamp;
 use crate::token::TokenPurpose;
 use crate::user::{PasswordHash, User, UserStatus};
 
@@ -132,7 +133,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let create = async move |service: Self, auth: Authenticated, trail: Trail| {
             auth.require_permission(&AdminPermission::CreateUsers.into())?;
             service.outbox()?;
-            let roles = service.parse_granted(request.roles.unwrap_or_default())?;
+            let mut violations = Violations::default();
+            let names = request.roles.unwrap_or_default();
+            let roles = service.known_roles(&names, Field::Roles, &mut violations);
+            violations.into_result()?;
             if !roles.is_empty() {
                 service.may_grant(&auth, &roles)?;
             }
@@ -152,7 +156,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
     async fn create(&self, new: NewUser, trail: &Trail) -> Result<UserView, AuthError> {
         let now = self.now();
-        let user = self.created(UserId::generate(now, self.random())?, &new)?;
+        let user = self.created(&new, now)?;
         let inserted = self.inner.store.insert_user(&user).await?;
         match inserted {
             InsertUser::Inserted => trail.about(Some(user.id)),
@@ -160,26 +164,22 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             InsertUser::IdTaken => return Err(AuthError::id_taken()),
         }
         let user = self.call_hook(user, Occasion::Registered, trail).await;
-        if let (true, None, Some(outbox)) = (new.invite, &new.password_hash, &self.inner.outbox) {
-            let (service, owner) = (self.clone(), std::sync::Arc::clone(&user));
-            outbox.post(MailKind::Invitation, Some(user.id), async move {
-                let (purpose, email) = (TokenPurpose::ResetPassword, owner.email.clone());
-                let state = owner.mailbox_state();
-                let mut link = service.new_link(purpose, state, email, None, now)?;
-                link.invites(now.saturating_add(service.config().links.verify_email_ttl));
-                service.store_link(&link).await?;
-                Ok(vec![service.link_mail(
-                    service.outbox()?,
-                    &link,
-                    Some(&owner),
-                )])
-            });
+        if let (true, None, Some(outbox)) = (new.invite, &new.password_hash, &self.inner.outbox)
+            && let Some(place) = outbox.reserve(MailKind::Invitation, Some(user.id))
+        {
+            // Not in the background: the caller is told if it fails.
+            let (purpose, state) = (TokenPurpose::ResetPassword, user.mailbox_state());
+            let mut link = self.new_link(purpose, state, user.email.clone(), None, now)?;
+            link.invites(now.saturating_add(self.config().links.verify_email_ttl));
+            self.store_link(&link).await?;
+            let mail = self.link_mail(outbox, &link, Some(&user));
+            place.post(async { Ok(vec![mail]) });
         }
         Ok(UserView::from(&*user))
     }
 
-    /// The user that `new` describes.
-    fn created(&self, id: UserId, new: &NewUser) -> Result<User, AuthError> {
+    /// The user that `new` describes, created at `now`.
+    fn created(&self, new: &NewUser, now: Timestamp) -> Result<User, AuthError> {
         let mut violations = Violations::default();
         let email = parse_new_email(&new.email, Field::Email, &mut violations);
         let name = parse_name(&new.name, &mut violations);
@@ -205,11 +205,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         let initial = self.config().roles.initial_roles();
         Ok(User {
-            id,
+            id: UserId::generate(now, self.random())?,
             email,
             name,
             password_hash,
-            created_at: self.now(),
+            created_at: now,
             last_login: None,
             is_verified: new.is_verified,
             roles: initial.union(&new.roles).cloned().collect(),
@@ -221,24 +221,5 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             version: 0,
             devices: Vec::new(),
         })
-    }
-
-    /// The roles with these names.
-    fn parse_granted(&self, names: Vec<String>) -> Result<BTreeSet<Role>, AuthError> {
-        let known = |name: String| {
-            let role = Role::new(&name).ok();
-            role.filter(|role| self.config().roles.knows(role))
-        };
-        let roles: Option<BTreeSet<_>> = names.into_iter().map(known).collect();
-        let mut violations = Violations::default();
-        if roles.is_none() {
-            violations.push(
-                Field::Roles,
-                ViolationCode::Unknown,
-                "There is no role of this name.",
-            );
-        }
-        violations.into_result()?;
-        Ok(roles.unwrap_or_default())
     }
 }

@@ -8,11 +8,12 @@ use admittance::error::{AuthError, Field};
 use admittance::event::{Notice, Operation};
 use admittance::mail::MailKind;
 use admittance::service::{Authenticated, CreateUser, NewUser, ResetPassword, UserView};
-use admittance::store::{RoleChange, UserStore};
+use admittance::store::{MemoryStore, RoleChange, UserStore};
 use admittance::user::PasswordHash;
 use serde_json::json;
 
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, hash_of};
+use support::faulty::{Fault, FaultyStore};
 
 const ANN: &str = "ann@example.org";
 const ADA: &str = "ada@example.org";
@@ -232,4 +233,24 @@ async fn without_a_mailer_no_administrator_creates_an_account_that_nobody_can_en
     let answer = bed.auth.create_user_as(&admin, request, &bed.here).await;
     assert!(matches!(answer, Err(AuthError::NoMailer)), "{answer:?}");
     assert_eq!(bed.store.users(None, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_invitation_that_cannot_be_stored_shows_in_the_answer() {
+    let store = FaultyStore::new(MemoryStore::new());
+    let bed = Bed::mailing_over(store, settings());
+    // The first call inserts the account, the second one the link.
+    bed.store.inject(2, Fault::ErrorBefore);
+    let new = || NewUser::new(ANN, "Ann");
+    let answer = bed.auth.create_user(new(), &bed.here).await;
+    bed.store.calm();
+    assert!(matches!(answer, Err(AuthError::Store(_))), "{answer:?}");
+    bed.auth.flush_mail().await;
+    assert!(bed.mailbox.take().is_empty());
+    // The account is there, and its owner gets in by a forgotten password.
+    let again = bed.auth.create_user(new(), &bed.here).await;
+    assert!(matches!(again, Err(AuthError::EmailTaken)), "{again:?}");
+    let asked = admittance::service::EmailRequest { email: ANN.into() };
+    let _ = bed.auth.forgot_password(asked, &bed.here).await.unwrap();
+    let _ = bed.mailed(MailKind::ResetPassword).await;
 }

@@ -235,25 +235,23 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
     fn parse_roles(&self, request: &ChangeRoles) -> Result<RoleChange, AuthError> {
         let mut violations = Violations::default();
-        let mut parse = |names: &[String], is_good: &dyn Fn(&Role) -> bool| {
-            let mut roles = BTreeSet::new();
-            for name in names {
-                match Role::new(name).ok().filter(is_good) {
-                    Some(role) => drop(roles.insert(role)),
-                    None => violations.push(
-                        Field::Grant,
-                        ViolationCode::Unknown,
-                        "There is no role of this name.",
-                    ),
-                }
-            }
-            roles
-        };
-        let grant = parse(&request.grant, &|role| self.config().roles.knows(role));
+        let grant = self.known_roles(&request.grant, Field::Grant, &mut violations);
         // A role that is not named any more can still be taken away.
-        let revoke = parse(&request.revoke, &|_| true);
+        let revoke = parse_roles(&request.revoke, Field::Grant, &mut violations, |_| true);
         violations.into_result()?;
         Ok(RoleChange { grant, revoke })
+    }
+
+    /// The roles with the names in `field`, each of which the policy must name.
+    pub(in crate::service) fn known_roles(
+        &self,
+        names: &[String],
+        field: Field,
+        violations: &mut Violations,
+    ) -> BTreeSet<Role> {
+        parse_roles(names, field, violations, |role| {
+            self.config().roles.knows(role)
+        })
     }
 
     /// Refuses an administrator who may not grant `roles` to a new account.
@@ -415,4 +413,24 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
         Ok(Some(changed))
     }
+}
+
+fn parse_roles(
+    names: &[String],
+    field: Field,
+    violations: &mut Violations,
+    is_allowed: impl Fn(&Role) -> bool,
+) -> BTreeSet<Role> {
+    let mut roles = BTreeSet::new();
+    for name in names {
+        match Role::new(name).ok().filter(&is_allowed) {
+            Some(role) => drop(roles.insert(role)),
+            None => violations.push(
+                field,
+                ViolationCode::Unknown,
+                "There is no role of this name.",
+            ),
+        }
+    }
+    roles
 }
