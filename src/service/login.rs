@@ -141,22 +141,16 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         let user = Arc::new(user);
         let proof = correct.proof;
-        // A login that a budget refuses requests no code and ends no earlier ticket.
-        let mut unsettled = Some(correct);
-        if self.has_second_factors()
-            && let Some(correct) = unsettled.take()
-        {
-            self.settle(correct, trail).await?;
-        }
         let entry = Entry::sign_in(&user, proof, self.now()).of_length(length);
+        if self.has_second_factors() {
+            // A login that a budget refuses requests no code and ends no earlier ticket.
+            self.settle(correct, trail).await?;
+            let (session, tokens) = self.enter(entry, trail).await?;
+            self.open(&session).await?;
+            return self.finish_login(&user, session, tokens, trail).await;
+        }
         let (session, tokens) = self.enter(entry, trail).await?;
-        let settle = async {
-            match unsettled {
-                Some(correct) => self.settle(correct, trail).await.map(drop),
-                None => Ok(()),
-            }
-        };
-        let (opened, settled) = tokio::join!(self.open(&session), settle);
+        let (opened, settled) = tokio::join!(self.open(&session), self.settle(correct, trail));
         opened?;
         if let Err(refused) = settled {
             self.discard(&session).await;

@@ -242,10 +242,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let mut violations = Violations::default();
         let named = self.named_code(method, code, &mut violations);
         let user = auth.shared_user();
-        if named.is_some() && code.expose_secret().is_empty() {
-            let owner = Arc::clone(&user);
-            self.ask_second_factor(trail, async move |factor| factor.requested(&owner).await)
-                .await?;
+        if let Some((method, code)) = named
+            && code.expose_secret().is_empty()
+        {
+            self.require_method(&user, method, trail).await?;
+            self.request_code(&user, trail).await?;
         }
         violations.into_result()?;
         let (method, code) = named.ok_or(AuthError::InvalidCode)?;
@@ -261,11 +262,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         code: &Code,
         trail: &Trail,
     ) -> Result<Proof, AuthError> {
-        if !self.second_factors_of(user, trail).await?.contains(&method) {
-            let mut violations = Violations::default();
-            violations.push(Field::Method, ViolationCode::Unknown, UNKNOWN_METHOD);
-            violations.into_result()?;
-        }
+        self.require_method(user, method, trail).await?;
         let key = factor_key(user.id);
         let attempt = self.count_attempt(key).await?;
         let (owner, code) = (Arc::clone(user), code.clone());
@@ -287,6 +284,20 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 Err(failed.err().unwrap_or(AuthError::InvalidCode))
             }
         }
+    }
+
+    /// Refuses a method that `user` does not have.
+    async fn require_method(
+        &self,
+        user: &Arc<User>,
+        method: MethodName,
+        trail: &Trail,
+    ) -> Result<(), AuthError> {
+        let mut violations = Violations::default();
+        if !self.second_factors_of(user, trail).await?.contains(&method) {
+            violations.push(Field::Method, ViolationCode::Unknown, UNKNOWN_METHOD);
+        }
+        violations.into_result()
     }
 
     /// The gate of a session in place of another one, which may be older than the second
@@ -351,9 +362,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             expires_at: now.saturating_add(TICKET_TTL),
         };
         self.store_token(&token).await?;
-        let owner = Arc::clone(user);
-        self.ask_second_factor(trail, async move |factor| factor.requested(&owner).await)
-            .await?;
+        self.request_code(user, trail).await?;
         Err(AuthError::SecondFactorRequired {
             ticket,
             expires_in: TICKET_TTL,
@@ -384,6 +393,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
         }
         Some((name, code))
+    }
+
+    async fn request_code(&self, user: &Arc<User>, trail: &Trail) -> Result<(), AuthError> {
+        let user = Arc::clone(user);
+        self.ask_second_factor(trail, async move |factor| factor.requested(&user).await)
+            .await
     }
 
     async fn second_factors_of(

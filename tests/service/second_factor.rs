@@ -406,6 +406,11 @@ async fn a_session_older_than_the_second_factor_is_not_replaced_without_it() {
         .await;
     assert!(matches!(without, Err(AuthError::Validation(_))));
     assert_eq!(cards.requested(), requested + 1);
+    // By a method that the account has.
+    let other = Reauthenticate::by_code(MethodName::new("card").unwrap(), "");
+    let refused = bed.auth.reauthenticate(&ann, other, &bed.here).await;
+    assert!(matches!(refused, Err(AuthError::Validation(_))));
+    assert_eq!(cards.requested(), requested + 1);
     let by_code = Reauthenticate::by_code(sms, CODE);
     let proved = bed.auth.reauthenticate(&ann, by_code, &bed.here).await;
     let ann = bed.validate(&proved.unwrap().tokens).await.unwrap();
