@@ -149,6 +149,7 @@ impl<S: Store + AuditStore + Clone + 'static> Subject<S> {
             password: PASSWORD.into(),
             confirm_password: PASSWORD.into(),
             name: "Ann".to_owned(),
+            ..RegisterRequest::default()
         };
         self.auth.register(request, &from(network)).await
     }

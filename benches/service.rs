@@ -109,6 +109,7 @@ async fn populated(size: u32, clock: &ManualClock, hash: &PasswordHash) -> Memor
             roles: BTreeSet::new(),
             preferences: Preferences::default(),
             metadata: admittance::preferences::Metadata::default(),
+            pending_hook: None,
             status: UserStatus::Active,
             auth_epoch: 0,
             link_epoch: 0,
@@ -207,6 +208,7 @@ async fn timed(operation: &str, number: u32, auth: &Service, clock: &ManualClock
                 password: PASSWORD.into(),
                 confirm_password: PASSWORD.into(),
                 name: "Ann".to_owned(),
+                ..RegisterRequest::default()
             };
             let start = Instant::now();
             let _ = black_box(auth.register(request, &here).await.unwrap());
@@ -254,6 +256,7 @@ async fn main() {
         password: PASSWORD.into(),
         confirm_password: PASSWORD.into(),
         name: "Ann".to_owned(),
+        ..RegisterRequest::default()
     };
     let here = RequestContext::default();
     let ann = first

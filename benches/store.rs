@@ -107,6 +107,7 @@ fn user(number: u32) -> User {
         roles: is_admin.then(admin).into_iter().collect(),
         preferences: Preferences::default(),
         metadata: admittance::preferences::Metadata::default(),
+        pending_hook: None,
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
@@ -272,8 +273,7 @@ async fn batch(
     let hash = PasswordHash::new(HASH);
     let change = ProfileChange {
         name: Some(DisplayName::from_store("Eva Lee".to_owned())),
-        preferences: None,
-        metadata: None,
+        ..ProfileChange::default()
     };
     let present: Vec<u32> = (0..count).map(|_| numbers.present()).collect();
     let fresh: Vec<u32> = (0..count).map(|_| numbers.fresh()).collect();

@@ -66,6 +66,7 @@ fn user(number: u32) -> User {
         roles: [].into(),
         preferences: Preferences::default(),
         metadata: admittance::preferences::Metadata::default(),
+        pending_hook: None,
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
@@ -171,8 +172,7 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
     let purpose = TokenPurpose::ResetPassword;
     let change = &ProfileChange {
         name: Some(DisplayName::parse("Another").unwrap()),
-        preferences: None,
-        metadata: None,
+        ..ProfileChange::default()
     };
     let policy = &LockoutPolicy::default();
     let role = &Role::new("examiner").unwrap();

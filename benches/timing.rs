@@ -136,6 +136,7 @@ impl Subject {
             password: PASSWORD.into(),
             confirm_password: PASSWORD.into(),
             name: "Ann".to_owned(),
+            ..RegisterRequest::default()
         };
         let ann = self
             .auth

@@ -408,6 +408,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         password: "plum-Orbit-47-lantern".into(),
         confirm_password: "plum-Orbit-47-lantern".into(),
         name: "Ann".into(),
+        ..RegisterRequest::default()
     };
     let here = RequestContext::from_ip([127, 0, 0, 1].into());
     let registered = auth.register(request, &here).await?;

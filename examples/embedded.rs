@@ -44,6 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 password: "plum-Orbit-47-lantern".into(),
                 confirm_password: "plum-Orbit-47-lantern".into(),
                 name: "Ann".into(),
+                ..RegisterRequest::default()
             },
             &here,
         )

@@ -1,10 +1,11 @@
 //! What can go wrong, as values. Nothing here knows HTTP.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::named::named;
 use crate::proof::Method;
@@ -294,6 +295,10 @@ named! {
         Method => "method",
         /// `code`
         Code => "code",
+        /// `extra`, the application's own fields of a registration.
+        Extra => "extra",
+        /// No field, but the account that the request is about.
+        Account => "account",
     }
 }
 
@@ -328,19 +333,65 @@ named! {
         Unknown => "unknown",
         /// The number is out of range.
         OutOfRange => "out_of_range",
+        /// The application does not allow it.
+        Refused => "refused",
     }
 }
 
 /// One broken rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// In serde, `field` and `within` are one text: `extra.class`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Violation {
     /// Where.
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::schema::FieldPath"))]
     pub field: Field,
+    /// Which of the application's own fields, if `field` has some.
+    #[cfg_attr(feature = "openapi", schemars(skip))]
+    pub within: Option<String>,
     /// Which rule, for programs.
     pub code: ViolationCode,
     /// A sentence that tells a person what to do. It never repeats the input.
     pub message: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PlainViolation<'a> {
+    field: Cow<'a, str>,
+    code: ViolationCode,
+    message: Cow<'a, str>,
+}
+
+impl Serialize for Violation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let field = self.field.as_str();
+        PlainViolation {
+            field: match &self.within {
+                Some(within) => format!("{field}.{within}").into(),
+                None => field.into(),
+            },
+            code: self.code,
+            message: self.message.as_str().into(),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Violation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let plain = PlainViolation::deserialize(deserializer)?;
+        let (field, within) = match plain.field.split_once('.') {
+            Some((field, within)) => (field, Some(within.to_owned())),
+            None => (&*plain.field, None),
+        };
+        Ok(Self {
+            field: field.parse().map_err(serde::de::Error::custom)?,
+            within,
+            code: plain.code,
+            message: plain.message.into_owned(),
+        })
+    }
 }
 
 /// All broken rules of one input, in the order of its fields.
@@ -352,6 +403,23 @@ impl Violations {
     pub fn push(&mut self, field: Field, code: ViolationCode, message: impl Into<String>) {
         self.0.push(Violation {
             field,
+            within: None,
+            code,
+            message: message.into(),
+        });
+    }
+
+    /// Adds one of the application's own fields of a registration: `field` is its name in
+    /// `extra`, and `extra.<field>` in the answer.
+    pub fn push_extra(
+        &mut self,
+        field: impl Into<String>,
+        code: ViolationCode,
+        message: impl Into<String>,
+    ) {
+        self.0.push(Violation {
+            field: Field::Extra,
+            within: Some(field.into()),
             code,
             message: message.into(),
         });

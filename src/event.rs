@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::error::ErrorCode;
 use crate::id::{SessionId, UserId};
@@ -29,6 +30,8 @@ named! {
         Login => "login",
         /// Completing a login with a second factor.
         SecondFactor => "second_factor",
+        /// Opening a session for a proof of the application.
+        OpenSession => "open_session",
         /// Checking an access token. Reported when it is refused only.
         ValidateToken => "validate_token",
         /// Ending one's session.
@@ -258,6 +261,29 @@ impl TakenOver {
         Self {
             name: user.name.as_str().to_owned(),
             preferences: user.preferences.clone(),
+        }
+    }
+
+    pub(crate) fn to_map(&self) -> Map<String, Value> {
+        let preferences = Value::Object(self.preferences.as_map().clone());
+        [
+            ("name".to_owned(), Value::String(self.name.clone())),
+            ("preferences".to_owned(), preferences),
+        ]
+        .into_iter()
+        .collect()
+    }
+
+    /// What [`to_map`](Self::to_map) gave to a store. What is not there is empty.
+    pub(crate) fn from_map(map: &Map<String, Value>) -> Self {
+        let preferences = map.get("preferences").and_then(Value::as_object);
+        Self {
+            name: map
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+            preferences: Preferences::from_store(preferences.cloned().unwrap_or_default()),
         }
     }
 }

@@ -11,6 +11,7 @@ mod contained;
 pub mod email;
 pub mod error;
 pub mod event;
+pub mod extra;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod id;

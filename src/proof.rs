@@ -21,10 +21,16 @@ pub enum Method {
     ///
     /// See [`SecondFactor`](crate::service::SecondFactor).
     SecondFactor(MethodName),
+    /// A proof that the application brings, by the name that it gives it. It opens sessions,
+    /// and is never [recent](Proofs::recent).
+    ///
+    /// See [`AuthService::open_session`](crate::service::AuthService::open_session).
+    External(ExternalMethod),
 }
 
 /// The name of a method that the application checks, such as `sms`: 1 to 24 characters of
-/// `a` to `z`, `0` to `9`, `_` and `-`, and none of [`RESERVED`](Self::RESERVED).
+/// `a` to `z`, `0` to `9`, `_` and `-`, not one of [`RESERVED`](Self::RESERVED), and not that
+/// of an [`ExternalMethod`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MethodName([u8; MethodName::MAX_LEN]);
 
@@ -45,17 +51,21 @@ impl MethodName {
     ///
     /// [`InvalidMethodName`].
     pub fn new(name: &str) -> Result<Self, InvalidMethodName> {
+        match Self::RESERVED.contains(&name) || name.starts_with(ExternalMethod::PREFIX) {
+            true => Err(InvalidMethodName),
+            false => Self::of(name),
+        }
+    }
+
+    fn of(name: &str) -> Result<Self, InvalidMethodName> {
         let is_allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
         let mut bytes = [0; Self::MAX_LEN];
         match bytes.get_mut(..name.len()) {
             Some(place) if !name.is_empty() && name.bytes().all(is_allowed) => {
                 place.copy_from_slice(name.as_bytes());
+                Ok(Self(bytes))
             }
-            _ => return Err(InvalidMethodName),
-        }
-        match Self::RESERVED.contains(&name) {
-            true => Err(InvalidMethodName),
-            false => Ok(Self(bytes)),
+            _ => Err(InvalidMethodName),
         }
     }
 
@@ -64,6 +74,35 @@ impl MethodName {
     pub fn as_str(&self) -> &str {
         let padded = std::str::from_utf8(&self.0).unwrap_or_default();
         padded.trim_end_matches('\0')
+    }
+}
+
+/// The name of a proof that the application brings, such as `x-saml`:
+/// [`PREFIX`](Self::PREFIX) and more, at most 24 characters of `a` to `z`, `0` to `9`, `_` and
+/// `-` together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExternalMethod(MethodName);
+
+impl ExternalMethod {
+    /// What each name begins with, so that it is never that of another method.
+    pub const PREFIX: &str = "x-";
+
+    /// Parses a name.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidMethodName`].
+    pub fn new(name: &str) -> Result<Self, InvalidMethodName> {
+        match name.strip_prefix(Self::PREFIX) {
+            Some(rest) if !rest.is_empty() => MethodName::of(name).map(Self),
+            _ => Err(InvalidMethodName),
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
     }
 }
 
@@ -80,6 +119,7 @@ impl Method {
         match self {
             Self::Password => "pwd",
             Self::SecondFactor(name) => name.as_str(),
+            Self::External(name) => name.as_str(),
         }
     }
 }
@@ -90,6 +130,9 @@ impl FromStr for Method {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         match name {
             "pwd" => Ok(Self::Password),
+            name if name.starts_with(ExternalMethod::PREFIX) => {
+                ExternalMethod::new(name).map(Self::External)
+            }
             name => MethodName::new(name).map(Self::SecondFactor),
         }
     }
@@ -193,16 +236,17 @@ impl Proofs {
         }
     }
 
-    /// The proofs that are at most `max_age` older than `now`.
+    /// The proofs that are at most `max_age` older than `now`, except those that the
+    /// application brings: this crate has not seen who was there.
     ///
     /// After a clock was set back, a proof may be later than `now`. It counts as recent up to
     /// `max_age` ahead.
     #[must_use]
     pub fn recent(&self, max_age: Duration, now: Timestamp) -> Self {
         let is_recent = |proof: &Proof| {
-            now.saturating_since(proof.at)
-                .max(proof.at.saturating_since(now))
-                <= max_age
+            let age = now.saturating_since(proof.at);
+            let distance = age.max(proof.at.saturating_since(now));
+            distance <= max_age && !matches!(proof.method, Method::External(_))
         };
         self.iter().filter(is_recent).collect()
     }
@@ -263,6 +307,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_proof_of_the_application_is_one_factor_and_never_recent() {
+        let proofs = Proofs::from(by("x-saml", 100));
+        assert_eq!(proofs.assurance(), Some(Assurance::Aal1));
+        assert_eq!(proofs.newest(), Some(at(100)));
+        let recent = proofs.recent(Duration::from_secs(60), at(100));
+        assert_eq!(recent.assurance(), None);
+        let both = proofs.and(by("sms", 100));
+        assert_eq!(both.assurance(), Some(Assurance::Aal2));
+        let recent = both.recent(Duration::from_secs(60), at(100));
+        assert_eq!(recent.methods(), [by("sms", 0).method]);
+        let name = MethodName::new("x-saml");
+        assert_eq!(name, Err(InvalidMethodName));
+        for name in ["saml", "x-", "x-A", "pwd", "x-0123456789-0123456789-9"] {
+            assert!(ExternalMethod::new(name).is_err(), "{name}");
+        }
+    }
+
     fn by(name: &str, seconds: i64) -> Proof {
         let method = name.parse().unwrap();
         Proof {
@@ -308,7 +370,14 @@ mod tests {
 
     #[test]
     fn a_method_is_read_by_its_name() {
-        for name in ["pwd", "sms", "x", "school-card_2", &"a".repeat(24)] {
+        for name in [
+            "pwd",
+            "sms",
+            "x",
+            "school-card_2",
+            &"a".repeat(24),
+            "x-saml",
+        ] {
             let method: Method = name.parse().unwrap();
             assert_eq!(method.as_str(), name);
             assert_eq!(serde_json::to_value(method).unwrap(), name);

@@ -8,12 +8,31 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::authz::Role;
+use crate::error::Field;
+use crate::extra::Extra;
 use crate::id::{EventId, SessionId, UserId};
 use crate::preferences::{MAX_PREFERENCES_VALUES, Metadata, Preferences};
 use crate::proof::Method;
 use crate::secret::{AccessToken, Code, MailToken, Password, RefreshToken, Ticket};
 use crate::service::MAX_CODE_CHARS;
 use crate::time::Timestamp;
+
+/// The text of [`Violation::field`](crate::error::Violation::field) and `within`.
+pub(crate) struct FieldPath;
+
+impl JsonSchema for FieldPath {
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("FieldPath")
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let field = generator.subschema_for::<Field>();
+        json_schema!({
+            "description": "A field of the request, or one of the application's own in `extra`.",
+            "anyOf": [field, { "type": "string", "pattern": "^extra\\." }],
+        })
+    }
+}
 
 macro_rules! described {
     ($($name:ident: $schema:tt)*) => {$(
@@ -84,6 +103,10 @@ described! {
         "type": "string",
         "pattern": "^[a-z0-9_-]{1,24}$",
     }
+    Extra: {
+        "description": "What a registration sent along for the application: at most 2 KiB.",
+        "type": "object",
+    }
     Metadata: {
         "description": "What the application keeps of a user, and the user cannot write.",
         "type": "object",
@@ -105,7 +128,7 @@ described! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{ErrorCode, Field, ViolationCode};
+    use crate::error::{ErrorCode, ViolationCode};
     use crate::event::{Notice, Operation};
     use crate::mail::MailKind;
     use crate::service::TokenType;

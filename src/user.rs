@@ -2,6 +2,7 @@
 
 mod acts;
 mod change;
+mod pending_hook;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,7 +11,8 @@ use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 pub use acts::CounterExhausted;
-pub use change::{EpochChange, ProfileChange, Removal, RoleChange};
+pub use change::{EpochChange, HookChange, ProfileChange, Removal, RoleChange};
+pub use pending_hook::{HookKind, PendingHook};
 
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email, is_invisible};
@@ -47,6 +49,8 @@ pub struct User {
     pub preferences: Preferences,
     /// What the application keeps of the user, and the user cannot write.
     pub metadata: Metadata,
+    /// The call of the application's hooks that is due, if any.
+    pub pending_hook: Option<PendingHook>,
     /// Whether the account is active.
     pub status: UserStatus,
     /// Goes up by one when every session and token made before must end.

@@ -70,6 +70,7 @@ fn registration(email: &str, password: &str) -> RegisterRequest {
         password: password.into(),
         confirm_password: password.into(),
         name: "Ann".to_owned(),
+        ..RegisterRequest::default()
     }
 }
 

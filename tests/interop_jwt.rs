@@ -117,6 +117,7 @@ fn claims() -> Claims {
         auth_time: Some(NOW),
         amr: vec![Method::Password],
         typ: TokenKind::Access,
+        custom: Default::default(),
     }
 }
 

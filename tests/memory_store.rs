@@ -44,6 +44,7 @@ fn user(number: u32) -> User {
         roles: BTreeSet::new(),
         preferences: Preferences::default(),
         metadata: admittance::preferences::Metadata::default(),
+        pending_hook: None,
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::fields::typed_password;
 use super::mailing::Asked;
@@ -20,7 +21,7 @@ use crate::secret::Password;
 use crate::store::{Removal, Store};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenPurpose};
-use crate::user::{PasswordHash, User, UserStatus};
+use crate::user::{HookKind, PasswordHash, User, UserStatus};
 
 /// Deletes one's account.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -59,6 +60,19 @@ pub struct AccountExport {
     /// The user's recorded events, the newest first; absent without an audit log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<EventView>>,
+    /// What the registration sent along, until the application has taken it; absent then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra: Option<Map<String, Value>>,
+    /// What the application itself keeps of the user, by
+    /// [`AccountHooks::exporting`](super::AccountHooks::exporting); absent if it adds nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<Map<String, Value>>,
+}
+
+fn waiting_extra(user: &User) -> Option<Map<String, Value>> {
+    let waits = user.pending_hook.as_ref();
+    let waits = waits.filter(|hook| hook.kind == HookKind::Registered && !hook.data.is_empty());
+    waits.map(|hook| hook.data.clone())
 }
 
 /// A mailed link, or a sign-in that waits for its second factor, as the account's owner sees it.
@@ -109,19 +123,24 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             service
                 .limit("export:account", &user, quota, &trail)
                 .await?;
-            trail.unless_gone(service.export(&auth)).await
+            trail.unless_gone(service.export(&auth, &trail)).await
         };
         let (kind, by) = (Operation::ExportAccount, By::owner(auth));
         self.acting(kind, by, context, export).await
     }
 
-    async fn export(&self, auth: &Authenticated) -> Result<AccountExport, AuthError> {
+    async fn export(
+        &self,
+        auth: &Authenticated,
+        trail: &Trail,
+    ) -> Result<AccountExport, AuthError> {
         let (store, user, now) = (&self.inner.store, auth.user(), self.now());
         // Not `try_join`: it would drop the one that is still under way.
-        let (sessions, tokens, events) = tokio::join!(
+        let (sessions, tokens, events, application) = tokio::join!(
             self.sessions_where(user.id, now, |session| is_usable(session, user, now)),
             store.tokens_of(user.id, now),
             self.all_events_of(user.id),
+            self.export_of_application(user, trail),
         );
         let hash = user.password_hash.as_ref().map(PasswordHash::expose_secret);
         let scheme = hash.map(|hash| hash.split('$').nth(1).unwrap_or("unknown"));
@@ -139,6 +158,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 .collect(),
             links: tokens?.iter().map(LinkView::from).collect(),
             events: events?,
+            extra: waiting_extra(user),
+            application: application?,
         })
     }
 
@@ -207,6 +228,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.is_not_the_last(user).await?;
         self.limit_release(user, trail).await?;
 
+        self.ask_to_remove(user, trail).await?;
         let checked = user.state();
         let remove = |user: Arc<User>| async move {
             self.is_not_the_last(&user).await?;
@@ -221,7 +243,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         removed.ok_or(AuthError::InvalidToken)?;
         self.sweep_up(user.id, GONE, trail).await;
         self.remove_pending(&user.email, trail).await;
-        self.call_removed(user, trail).await;
+        self.tell_removed(user, trail).await;
         self.notify(MailKind::AccountDeleted, user, &user.email, trail.context());
         Ok(())
     }

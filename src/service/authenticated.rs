@@ -10,7 +10,7 @@ use crate::authz::Permission;
 use crate::config::AuthConfig;
 use crate::error::AuthError;
 use crate::profile::Profile;
-use crate::proof::Assurance;
+use crate::proof::{Assurance, Method};
 use crate::session::Session;
 use crate::store::Identity;
 use crate::time::Timestamp;
@@ -95,7 +95,8 @@ impl Authenticated {
     /// # Errors
     ///
     /// [`AuthError::RecentLoginRequired`] with the methods that lack a recent proof: those of
-    /// the account that this crate checks, and those that the session has proved. The
+    /// the account that this crate checks, and those that the session has proved, except
+    /// proofs that the [application brought](AuthService::open_session). The
     /// application adds its second factors that the session has never proved. `methods` is
     /// empty if the session lacks nothing but a second factor.
     pub fn require_assurance(
@@ -111,7 +112,8 @@ impl Authenticated {
         let proven = recent.methods();
         let mut methods = self.user().methods();
         methods.extend(session.proofs.methods());
-        methods.retain(|method| !proven.contains(method));
+        let is_checked_here = |method: &Method| !matches!(method, Method::External(_));
+        methods.retain(|method| !proven.contains(method) && is_checked_here(method));
         methods.sort_unstable();
         methods.dedup();
         Err(AuthError::RecentLoginRequired { methods })

@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::audit_log::{AuditLog, Recorder};
+use super::claims::ClaimsSource;
+use super::extra::{ParseExtra, RegistrationExtra, parse_as};
+use super::hooks::AccountHooks;
 use super::limits::UsedUp;
-use super::onboarding::RegistrationHook;
 use super::second_factor::SecondFactor;
 use super::{AuthService, Inner};
 use crate::audit::AuditPolicy;
@@ -22,7 +24,7 @@ use crate::random::{OsRandom, SecureRandom};
 use crate::session::{Session, SessionLength};
 use crate::store::{AuditStore, FreshStore, SessionCache, Store};
 use crate::time::Timestamp;
-use crate::token::Keyring;
+use crate::token::{CustomClaims, Keyring};
 
 /// Collects what an [`AuthService`] is made of. A keyring and a configuration
 /// must be given; clock, randomness and events default to the system's clock,
@@ -36,9 +38,11 @@ pub struct AuthServiceBuilder<S, C = SystemClock> {
     events: Arc<dyn EventSink>,
     mail: Option<(Arc<dyn Mailer>, MailConfig)>,
     audit: Option<(Arc<dyn AuditStore>, AuditPolicy)>,
-    hook: Option<Arc<dyn RegistrationHook>>,
+    hooks: Option<Arc<dyn AccountHooks>>,
+    parse_extra: Option<ParseExtra>,
     breach_check: Option<Arc<dyn BreachCheck>>,
     second_factor: Option<Arc<dyn SecondFactor>>,
+    claims: Option<Arc<dyn ClaimsSource>>,
 }
 
 impl<S, C: fmt::Debug> fmt::Debug for AuthServiceBuilder<S, C> {
@@ -61,9 +65,11 @@ impl<S: Store> AuthServiceBuilder<S> {
             events: Arc::new(TracingSink),
             mail: None,
             audit: None,
-            hook: None,
+            hooks: None,
+            parse_extra: None,
             breach_check: None,
             second_factor: None,
+            claims: None,
         }
     }
 }
@@ -95,9 +101,11 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
             events: self.events,
             mail: self.mail,
             audit: self.audit,
-            hook: self.hook,
+            hooks: self.hooks,
+            parse_extra: self.parse_extra,
             breach_check: self.breach_check,
             second_factor: self.second_factor,
+            claims: self.claims,
         }
     }
 
@@ -133,10 +141,19 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
         self
     }
 
-    /// What is called when an account has been made.
+    /// The application's part in the life of an account.
     #[must_use]
-    pub fn registration_hook(mut self, hook: impl RegistrationHook) -> Self {
-        self.hook = Some(Arc::new(hook));
+    pub fn hooks(mut self, hooks: impl AccountHooks) -> Self {
+        self.hooks = Some(Arc::new(hooks));
+        self
+    }
+
+    /// The application's own fields of a registration: the type of the member `extra`.
+    /// They go to the [`hooks`](Self::hooks), which this requires. Without it, a
+    /// registration with `extra` is refused.
+    #[must_use]
+    pub fn registration_extra<T: RegistrationExtra>(mut self) -> Self {
+        self.parse_extra = Some(parse_as::<T>);
         self
     }
 
@@ -153,6 +170,13 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
     #[must_use]
     pub fn second_factor(mut self, factor: impl SecondFactor) -> Self {
         self.second_factor = Some(Arc::new(factor));
+        self
+    }
+
+    /// The application's claims in access tokens. Without it, tokens have none.
+    #[must_use]
+    pub fn claims(mut self, source: impl ClaimsSource) -> Self {
+        self.claims = Some(Arc::new(source));
         self
     }
 
@@ -178,6 +202,12 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
         }
         if config.registration == RegistrationMode::VerifyFirst && self.mail.is_none() {
             return Err(needed("RegistrationMode::VerifyFirst"));
+        }
+        if self.parse_extra.is_some() && self.hooks.is_none() {
+            return Err(ConfigError::Invalid {
+                setting: "hooks",
+                problem: "none are set, and registration_extra needs them".to_owned(),
+            });
         }
         let clock = Arc::new(self.clock);
         let (mut events, mut audit) = (self.events, None);
@@ -220,9 +250,11 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
                 events,
                 outbox,
                 audit,
-                hook: self.hook,
+                hooks: self.hooks,
+                parse_extra: self.parse_extra,
                 breach_check: self.breach_check,
                 second_factor: self.second_factor,
+                claims: self.claims,
                 used_up: UsedUp::default(),
             }),
         };
@@ -255,7 +287,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             ip: None,
             user_agent: None,
         };
-        let tokens = self.tokens(&session, now).map_err(refused)?;
+        let claims = CustomClaims::default();
+        let tokens = self.tokens(&session, claims, now).map_err(refused)?;
         self.verify_offline(tokens.token.expose_secret())
             .map(drop)
             .map_err(refused)

@@ -1,12 +1,12 @@
 //! Accounts that are created for somebody, without a registration.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::fields::{parse_name, parse_new_email};
-use super::onboarding::Occasion;
 use super::operation::{By, Subject, Trail};
 use super::profile::refuse_object;
 use super::{AuthService, Authenticated, RequestContext, UserView};
@@ -14,6 +14,7 @@ use crate::authz::{AdminPermission, Role};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
+use crate::extra::Extra;
 use crate::id::UserId;
 use crate::mail::MailKind;
 use crate::preferences::{Metadata, Preferences};
@@ -27,8 +28,7 @@ use crate::user::{PasswordHash, User, UserStatus};
 /// Without a password hash, the owner sets the first password by the mailed link, which also
 /// confirms the address. An account with a password hash whose address is not verified may
 /// have been set up by a stranger: a reset by mail clears its name and preferences.
-/// [`RegistrationHook::registered`](super::RegistrationHook::registered) is called for each
-/// account.
+/// [`AccountHooks::registered`](super::AccountHooks::registered) is called for each account.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NewUser {
@@ -163,7 +163,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             InsertUser::EmailTaken => return Err(AuthError::EmailTaken),
             InsertUser::IdTaken => return Err(AuthError::id_taken()),
         }
-        let user = self.call_hook(user, Occasion::Registered, trail).await;
+        let user = self.call_due_hooks(Arc::new(user), trail).await;
         if let (true, None, Some(outbox)) = (new.invite, &new.password_hash, &self.inner.outbox)
             && let Some(place) = outbox.reserve(MailKind::Invitation, Some(user.id))
         {
@@ -215,6 +215,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             roles: initial.union(&new.roles).cloned().collect(),
             preferences,
             metadata,
+            pending_hook: self.first_hook(Extra::default()),
             status: UserStatus::Active,
             auth_epoch: 0,
             link_epoch: 0,

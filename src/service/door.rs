@@ -21,7 +21,7 @@ use crate::secret::{AccessToken, RefreshToken};
 use crate::session::{Session, SessionLength};
 use crate::store::Store;
 use crate::time::Timestamp;
-use crate::token::{Claims, RefreshClaims, TokenKind};
+use crate::token::{Claims, CustomClaims, RefreshClaims, TokenKind};
 use crate::user::{User, UserStatus};
 
 /// The tokens of a session.
@@ -190,13 +190,19 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             ip: context.ip(),
             user_agent: context.user_agent().map(str::to_owned),
         };
-        let tokens = self.tokens(&session, at)?;
+        let claims = self.claims_of(user, trail).await?;
+        let tokens = self.tokens(&session, claims, at)?;
         Ok((session, tokens))
     }
 
     /// The tokens of a stored session. The access token ends with the session
     /// if that comes first.
-    pub(super) fn tokens(&self, session: &Session, now: Timestamp) -> Result<Tokens, AuthError> {
+    pub(super) fn tokens(
+        &self,
+        session: &Session,
+        custom: CustomClaims,
+        now: Timestamp,
+    ) -> Result<Tokens, AuthError> {
         let config = self.config();
         let issued_at = seconds(now);
         let left = session.expires_at.saturating_since(now);
@@ -213,6 +219,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             auth_time: session.proofs.newest().map(seconds),
             amr: session.proofs.methods(),
             typ: TokenKind::Access,
+            custom,
         };
         Ok(Tokens {
             token: self.inner.keyring.sign(&claims)?,

@@ -162,8 +162,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
         };
         let fits = |user: &User| link.account.is_of(user);
-        let changed = self.on_account(auth.shared_user(), fits, change).await?;
-        changed.ok_or(AuthError::InvalidLink)?;
+        let before = self.expect_verification(auth.shared_user()).await?;
+        let changed = self.on_account(before, fits, change).await?;
+        let (before, ()) = changed.ok_or(AuthError::InvalidLink)?;
         // They are dead already: the account has another address.
         let (mine, ..) = tokio::join!(
             self.remove_links(user.id, None),
@@ -173,6 +174,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if !mine {
             trail.notice(Notice::RowsLeftBehind);
         }
+        let after = User {
+            email: link.email,
+            is_verified: true,
+            link_epoch: before.link_epoch.saturating_add(1),
+            version: before.version.saturating_add(1),
+            ..Arc::unwrap_or_clone(before)
+        };
+        self.call_due_hooks(Arc::new(after), trail).await;
         self.notify(MailKind::EmailChanged, user, &user.email, trail.context());
         Ok(Accepted::new("Your address has been changed."))
     }

@@ -23,6 +23,9 @@ const PAGE: usize = 1000;
 pub struct ExpiredAccounts {
     /// Accounts that were removed.
     pub removed: usize,
+    /// Accounts that stay because the application's hooks refused or failed. The next run
+    /// asks again.
+    pub kept: usize,
     /// Where the next call goes on; `None` when all have been looked at.
     pub next: Option<UserId>,
 }
@@ -38,7 +41,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// An account stays that has a role beyond the initial ones, is disabled, has
     /// a live session, or was made before
     /// [`registered_since`](crate::config::UnverifiedExpiry::registered_since). For each account
-    /// that is removed, [`RegistrationHook::removed`](super::RegistrationHook::removed) is called, the
+    /// that is removed, [`AccountHooks::removing`](super::AccountHooks::removing) and `removed` are called, the
     /// address gets a mail that says so, and an event is reported.
     ///
     /// Without the setting it does nothing.
@@ -70,6 +73,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<ExpiredAccounts, AuthError> {
         let mut expired = ExpiredAccounts {
             removed: 0,
+            kept: 0,
             next: None,
         };
         let Some(policy) = self.config().unverified_expiry else {
@@ -87,7 +91,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 if let Some(outbox) = &self.inner.outbox {
                     outbox.half_free().await;
                 }
-                expired.removed += usize::from(self.expire(user).await?);
+                match self.expire(user).await {
+                    Ok(removed) => expired.removed += usize::from(removed),
+                    // Of the hooks: the others must not wait for this one.
+                    Err(AuthError::Validation(_) | AuthError::Unavailable { .. }) => {
+                        expired.kept += 1;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(expired)
@@ -117,13 +128,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let expire = async move |service: Self, trail: Trail| {
             let which = Removal::UnverifiedSince(user.last_login);
             let store = &service.inner.store;
+            service.ask_to_remove(&user, &trail).await?;
             if !store.remove_user(&user.exact_state(), which).await? {
                 trail.unchanged();
                 return Ok(false);
             }
             service.sweep_up(user.id, GONE, &trail).await;
             service.remove_pending(&user.email, &trail).await;
-            service.call_removed(&user, &trail).await;
+            service.tell_removed(&user, &trail).await;
             let context = trail.context();
             service.notify(MailKind::AccountExpired, &user, &user.email, context);
             Ok(true)

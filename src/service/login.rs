@@ -163,7 +163,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// still as it was when the proofs were given is decided here.
     pub(super) async fn finish_login(
         &self,
-        user: &User,
+        user: &Arc<User>,
         session: Session,
         tokens: Tokens,
         trail: &Trail,
@@ -195,7 +195,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
         self.make_room(&session, context).await?;
         trail.session(session.id);
-        Ok(self.login_response(user, tokens, "You are logged in."))
+        let user = self.call_due_hooks(Arc::clone(user), trail).await;
+        Ok(self.login_response(&user, tokens, "You are logged in."))
     }
 
     fn would_refuse(&self, lane: Lane, trail: &Trail) -> bool {

@@ -14,18 +14,21 @@ mod audit_log;
 mod authenticated;
 mod breach;
 mod builder;
+mod claims;
 mod context;
 mod create_user;
 mod door;
 mod email_change;
 mod events;
 mod expiry;
+mod extra;
 mod fields;
+mod hooks;
 mod limits;
 mod login;
 mod mailing;
 mod metadata;
-mod onboarding;
+mod open_session;
 mod operation;
 mod password;
 mod profile;
@@ -49,6 +52,9 @@ pub use account::{AccountExport, DeleteAccount, LinkView};
 pub use admin::*;
 pub use authenticated::Authenticated;
 pub use builder::AuthServiceBuilder;
+#[cfg(feature = "test-util")]
+pub use claims::MockClaimsSource;
+pub use claims::{CLAIMS_TIMEOUT, ClaimsSource};
 pub use context::*;
 pub use create_user::{CreateUser, NewUser};
 #[cfg(feature = "http")]
@@ -57,10 +63,12 @@ pub use door::{TokenType, Tokens};
 pub use email_change::ChangeEmail;
 pub use events::{EventList, EventView, ListEvents};
 pub use expiry::ExpiredAccounts;
-pub use login::{LoginRequest, LoginResponse};
+pub use extra::RegistrationExtra;
 #[cfg(feature = "test-util")]
-pub use onboarding::MockRegistrationHook;
-pub use onboarding::RegistrationHook;
+pub use hooks::MockAccountHooks;
+pub use hooks::{AccountHooks, HookError, RegistrationAttempt};
+pub use login::{LoginRequest, LoginResponse};
+pub use open_session::OpenSession;
 pub use password::ChangePassword;
 pub use profile::UpdateProfile;
 pub use reauthenticate::{ConfirmPassword, Reauthenticate};
@@ -73,6 +81,7 @@ pub use strength::{PasswordStrength, PasswordStrengthRequest};
 pub use verification::{EmailRequest, LinkRequest, VerifyEmail, VerifyOutcome};
 
 use audit_log::AuditLog;
+use extra::ParseExtra;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::AuthConfig;
@@ -87,7 +96,7 @@ use crate::random::SecureRandom;
 use crate::secret::{AccessToken, RefreshToken};
 use crate::store::{FreshStore, Store};
 use crate::time::Timestamp;
-use crate::token::{Claims, Jwks, Keyring, TokenKind};
+use crate::token::{Claims, CustomClaims, Jwks, Keyring, TokenKind};
 
 /// Accounts over a store `S`, by a clock `C`. Cheap to clone; every clone is
 /// the same service.
@@ -107,9 +116,11 @@ struct Inner<S, C> {
     events: Arc<dyn EventSink>,
     outbox: Option<Arc<Outbox>>,
     audit: Option<Arc<AuditLog>>,
-    hook: Option<Arc<dyn RegistrationHook>>,
+    hooks: Option<Arc<dyn AccountHooks>>,
+    parse_extra: Option<ParseExtra>,
     breach_check: Option<Arc<dyn BreachCheck>>,
     second_factor: Option<Arc<dyn SecondFactor>>,
+    claims: Option<Arc<dyn ClaimsSource>>,
     used_up: limits::UsedUp,
 }
 
@@ -154,6 +165,18 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     #[must_use]
     pub fn keeps_events(&self) -> bool {
         self.inner.audit.is_some()
+    }
+
+    /// Whether the application takes part in the life of accounts.
+    #[cfg(feature = "openapi")]
+    pub(crate) fn has_hooks(&self) -> bool {
+        self.inner.hooks.is_some()
+    }
+
+    /// Whether registrations have fields of the application's own.
+    #[cfg(feature = "openapi")]
+    pub(crate) fn takes_extra(&self) -> bool {
+        self.inner.parse_extra.is_some()
     }
 
     /// The store.
@@ -240,6 +263,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 false => vec![Method::Password],
             },
             typ: TokenKind::Access,
+            custom: match self.inner.claims {
+                Some(_) => CustomClaims::largest(),
+                None => CustomClaims::default(),
+            },
         })?;
         Ok(token.expose_secret().len())
     }

@@ -85,7 +85,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                     })
                     .ok()
             }),
-            metadata: None,
+            ..ProfileChange::default()
         };
         violations.into_result()?;
         if change == ProfileChange::default() {

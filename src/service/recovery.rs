@@ -5,10 +5,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 #[cfg(doc)]
-use super::RegistrationHook;
+use super::AccountHooks;
 use super::attempt::hashing_failed;
 use super::mailing::Asked;
-use super::onboarding::Occasion;
 use super::operation::{Subject, Trail};
 use super::password::NewPassword;
 use super::{Accepted, AuthService, EmailRequest, RequestContext};
@@ -96,7 +95,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// When nobody had confirmed the address before, the name and the preferences
     /// may be a stranger's. They are cleared in the same write, and go to the event
-    /// and to [`RegistrationHook::taken_over`]; the account is called by its mailbox.
+    /// and to [`AccountHooks::taken_over`]; the account is called by its mailbox.
     ///
     /// # Errors
     ///
@@ -158,7 +157,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let hash = &hash;
         let reset = |user: Arc<User>| async move {
             let state = user.exact_state();
-            let change = cleared_by_reset(&user);
+            let change = self.cleared_by_reset(&user);
             let reset = store.reset_password(&state, hash, device, &change).await;
             // Also when nobody knows whether it was done.
             if may_be_a_strangers(&user) && !matches!(reset, Ok(false)) {
@@ -169,22 +168,19 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // The check of expiry was a while ago; what counts is when it happens.
         let fits = |user: &User| link.account.is_of(user) && link.is_live(self.now());
         let done = self.on_account(Arc::new(user), fits, reset).await?;
-        let (mut user, ()) = done.ok_or(AuthError::InvalidLink)?;
+        let (user, ()) = done.ok_or(AuthError::InvalidLink)?;
         self.sweep_up(user.id, user.auth_epoch.saturating_add(1), trail)
             .await;
         self.forgive_others(&user, device).await;
         if may_be_a_strangers(&user) {
             trail.notice(Notice::AccountTakenOver);
-            let before = TakenOver::of(&user);
-            let cleared = cleared_by_reset(&user);
-            let mut taken_over = Arc::unwrap_or_clone(user);
-            taken_over.apply(&cleared);
-            taken_over.is_verified = true;
-            taken_over.version = taken_over.version.saturating_add(1);
-            // Before the mail, whose language it may set.
-            let occasion = Occasion::TakenOver(before);
-            user = self.call_hook(taken_over, occasion, trail).await;
         }
+        let mut after = User::clone(&user);
+        after.apply(&self.cleared_by_reset(&user));
+        after.is_verified = true;
+        after.version = after.version.saturating_add(1);
+        // Before the mail, whose language they may set.
+        let user = self.call_due_hooks(Arc::new(after), trail).await;
         self.notify(MailKind::PasswordChanged, &user, &user.email, context);
         Ok(Accepted::new(
             "Your password has been changed. Log in with the new one.",
@@ -198,16 +194,22 @@ fn may_be_a_strangers(user: &User) -> bool {
     !user.is_verified && user.password_hash.is_some()
 }
 
-/// What a reset clears of `user`, besides the password: all that a stranger may
-/// have written who registered the address.
-fn cleared_by_reset(user: &User) -> ProfileChange {
-    if !may_be_a_strangers(user) {
-        return ProfileChange::default();
-    }
-    ProfileChange {
-        name: Some(DisplayName::of_mailbox(user.email.canonical())),
-        preferences: Some(Preferences::default()),
-        // The application wrote it, and decides in its hook what becomes of it.
-        metadata: None,
+impl<S: Store, C: Clock> AuthService<S, C> {
+    /// What a reset changes of `user`, besides the password: it clears all that a stranger
+    /// may have written who registered the address.
+    fn cleared_by_reset(&self, user: &User) -> ProfileChange {
+        if !may_be_a_strangers(user) {
+            return ProfileChange {
+                pending_hook: self.hook_of_verified(user),
+                ..ProfileChange::default()
+            };
+        }
+        ProfileChange {
+            name: Some(DisplayName::of_mailbox(user.email.canonical())),
+            preferences: Some(Preferences::default()),
+            // The application wrote it, and decides in its hook what becomes of it.
+            metadata: None,
+            pending_hook: self.hook_of_taken_over(user),
+        }
     }
 }

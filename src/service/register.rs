@@ -1,12 +1,15 @@
 //! Registration.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::attempt::hashing_failed;
 use super::door::Entry;
 use super::fields::{parse_name, parse_new_email};
+use super::hooks::RegistrationAttempt;
 use super::mailing::{NewLink, pending_account};
-use super::onboarding::Occasion;
 use super::operation::{Subject, Trail};
 use super::password::NewPassword;
 use super::{Accepted, AuthService, RequestContext, Tokens};
@@ -15,6 +18,7 @@ use crate::config::RegistrationMode;
 use crate::email::Email;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::Operation;
+use crate::extra::Extra;
 use crate::id::UserId;
 use crate::mail::{MailKind, Post};
 use crate::password::{Lane, NormalizedPassword, Work};
@@ -41,6 +45,10 @@ pub struct RegisterRequest {
     /// The user's display name.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = 100)))]
     pub name: String,
+    /// The application's own fields, if it has a [`RegistrationExtra`](super::RegistrationExtra).
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<Extra>"))]
+    #[serde(deserialize_with = "super::fields::present")]
+    pub extra: Option<Map<String, Value>>,
 }
 
 /// An account that was created, and its first session.
@@ -94,6 +102,19 @@ struct Registration {
     email: Email,
     name: DisplayName,
     password: NormalizedPassword,
+    extra: Extra,
+}
+
+impl Registration {
+    fn attempt(&self, trail: &Trail) -> RegistrationAttempt {
+        RegistrationAttempt {
+            email: self.email.as_str().to_owned(),
+            email_canonical: self.email.canonical().as_str().to_owned(),
+            name: self.name.as_str().to_owned(),
+            extra: self.extra.clone(),
+            context: trail.context().clone(),
+        }
+    }
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
@@ -134,7 +155,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.limit_network("register:address", quota, trail)
             .await?
             .keep();
-        let registration = self.check_registration(&request, trail).await?;
+        let registration = self.check_registration(request, trail).await?;
+        self.ask_to_register(registration.attempt(trail), trail)
+            .await?;
         match self.config().registration {
             RegistrationMode::OpenSession => self
                 .make_account(registration, trail)
@@ -156,7 +179,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let password_hash = self.hash_for_visitor(&registration.password, trail).await?;
         let now = self.now();
         let id = UserId::generate(now, self.random())?;
-        let user = self.new_user(
+        let mut user = self.new_user(
             id,
             registration.email,
             registration.name,
@@ -164,6 +187,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             context,
             now,
         );
+        user.pending_hook = self.first_hook(registration.extra);
         let entry = Entry::first(&user, Proof::by_password(now), now);
         let (session, tokens) = self.enter(entry, trail).await?;
         let link = match &self.inner.outbox {
@@ -208,7 +232,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail.session(session.id);
         // The account is made, whether this succeeds or is reported as failed.
         let _ = self.end_replaced(context).await;
-        let user = self.call_hook(user, Occasion::Registered, trail).await;
+        let user = self.call_due_hooks(Arc::new(user), trail).await;
         // After the hook, which may set the language of the mail.
         if let (Some(link), Some(outbox)) = (&link, &self.inner.outbox) {
             let post = self.link_mail(outbox, link, Some(&user));
@@ -237,6 +261,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             email,
             name,
             password,
+            extra,
         } = registration;
         self.limit_registration(email.canonical(), trail).await?;
         let password_hash = self.hash_for_visitor(&password, trail).await?;
@@ -255,6 +280,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             user_id: UserId::generate(now, self.random())?,
             name,
             password_hash,
+            extra,
         };
         let account = pending_account(&email);
         let purpose = TokenPurpose::CompleteRegistration;
@@ -316,6 +342,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             roles: self.config().roles.initial_roles().clone(),
             preferences: Preferences::default(),
             metadata: Metadata::default(),
+            pending_hook: None,
             status: UserStatus::Active,
             auth_epoch: 0,
             link_epoch: 0,
@@ -327,7 +354,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// Checks every field, and returns all violations at once.
     async fn check_registration(
         &self,
-        request: &RegisterRequest,
+        request: RegisterRequest,
         trail: &Trail,
     ) -> Result<Registration, AuthError> {
         let mut violations = Violations::default();
@@ -347,12 +374,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             )
             .await?;
         let name = parse_name(&request.name, &mut violations);
+        let extra = self.parse_extra(request.extra, &mut violations);
         violations.into_result()?;
-        match (email, name, password) {
-            (Some(email), Some(name), Some(password)) => Ok(Registration {
+        match (email, name, password, extra) {
+            (Some(email), Some(name), Some(password), Some(extra)) => Ok(Registration {
                 email,
                 name,
                 password,
+                extra,
             }),
             // Each `None` has pushed a violation.
             _ => Err(AuthError::Internal(

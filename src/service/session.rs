@@ -1,5 +1,7 @@
 //! Sessions: refresh, logout, listing and ending them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::admin::page_limit;
@@ -17,6 +19,7 @@ use crate::id::{SessionId, UserId};
 use crate::secret::RefreshToken;
 use crate::session::{Rotation, Session};
 use crate::store::{Insert, Store};
+use crate::token::CustomClaims;
 
 /// Requests new tokens.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -81,6 +84,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // The user is read first, so that the rotation is the last act of the
         // store: once it is done, nothing of the store's can spoil the answer.
         let user = trail.unless_gone(store.user(claims.user)).await?;
+        // Before the rotation too: if it fails, the token that was presented stays valid.
+        let custom = match &user {
+            Some(user) => self.claims_of(user, trail).await?,
+            None => CustomClaims::default(),
+        };
         let now = self.now();
         let rotation = store.rotate(
             claims.session,
@@ -98,7 +106,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         match user {
             Some(user) if is_usable(&session, &user, now) => {
-                let tokens = self.tokens(&session, now)?;
+                let tokens = self.tokens(&session, custom, now)?;
+                let user = self.call_due_hooks(Arc::new(user), trail).await;
                 Ok(self.login_response(&user, tokens, "Your session goes on."))
             }
             _ => {

@@ -10,7 +10,6 @@ use super::door::Entry;
 use super::fields::{parse_email, present};
 use super::limits::Counted;
 use super::mailing::{Asked, NewLink, pending_account};
-use super::onboarding::Occasion;
 use super::operation::{By, Subject, Trail};
 use super::{Accepted, AuthService, Authenticated, LoginResponse, RequestContext};
 use crate::clock::Clock;
@@ -133,7 +132,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             if !link.account.is_of(auth.user()) {
                 return Err(AuthError::InvalidLink);
             }
-            self.confirm(&link, auth.shared_user(), trail).await?;
+            let user = self.confirm(&link, auth.shared_user(), trail).await?;
+            self.call_due_hooks(user, trail).await;
             return Ok(VerifyOutcome::Verified(Accepted::new(
                 "Your address is confirmed.",
             )));
@@ -174,10 +174,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         drop(settled.turn);
         let (session, tokens) = self.enter(entry, trail).await?;
         self.open(&session).await?;
-        if let Err(error) = self.confirm(&link, Arc::clone(&user), trail).await {
-            self.discard(&session).await;
-            return Err(error);
-        }
+        let user = match self.confirm(&link, Arc::clone(&user), trail).await {
+            Ok(user) => self.call_due_hooks(user, trail).await,
+            Err(error) => {
+                self.discard(&session).await;
+                return Err(error);
+            }
+        };
         // The address is confirmed, whatever becomes of the rest.
         let _ = self.end_replaced(context).await;
         if let Err(error) = self.end_oldest_sessions(&session).await {
@@ -187,8 +190,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 "Your address is confirmed. Log in to go on.",
             )));
         }
-        let mut user = Arc::unwrap_or_clone(user);
-        user.is_verified = true;
         trail.session(session.id);
         let device = self.new_device(&user, context);
         let recorded = store
@@ -202,26 +203,34 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok(VerifyOutcome::Opened(opened))
     }
 
-    /// The one act that confirms an address, once.
+    /// The one act that confirms an address, once. Returns the user as it is then.
     async fn confirm(
         &self,
         link: &OneTimeToken,
         user: Arc<User>,
         trail: &Trail,
-    ) -> Result<(), AuthError> {
+    ) -> Result<Arc<User>, AuthError> {
+        let fits = |user: &User| link.account.is_of(user) && !user.is_verified;
+        if !fits(&user) {
+            return Err(AuthError::InvalidLink);
+        }
+        let user = self.expect_verification(user).await?;
         let confirm = |user: Arc<User>| async move {
             let state = user.exact_state();
             Ok(self.inner.store.verify_email(&state).await?.then_some(()))
         };
-        let fits = |user: &User| link.account.is_of(user) && !user.is_verified;
         let confirmed = self.on_account(user, fits, confirm).await?;
-        confirmed.ok_or(AuthError::InvalidLink)?;
+        let (user, ()) = confirmed.ok_or(AuthError::InvalidLink)?;
         // They are dead already: the account is verified.
         let purpose = Some(TokenPurpose::VerifyEmail);
         if !self.remove_links(link.account.id, purpose).await {
             trail.notice(Notice::RowsLeftBehind);
         }
-        Ok(())
+        Ok(Arc::new(User {
+            is_verified: true,
+            version: user.version.saturating_add(1),
+            ..Arc::unwrap_or_clone(user)
+        }))
     }
 
     /// The record of a link for a registration that still waits. Once the
@@ -259,6 +268,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             user_id,
             name,
             password_hash,
+            extra,
         }) = link.registration.clone()
         else {
             return Err(AuthError::InvalidLink);
@@ -277,6 +287,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let email = link.email.clone();
         let mut user = self.new_user(user_id, email, name, password_hash, context, now);
         user.is_verified = true;
+        user.pending_hook = self.first_hook(extra);
         let entry = Entry::first(&user, settled.proof, now);
         drop(settled.turn);
         let (session, tokens) = self.enter(entry, trail).await?;
@@ -293,7 +304,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if !self.remove_links(link.account.id, None).await {
             trail.notice(Notice::RowsLeftBehind);
         }
-        let user = self.call_hook(user, Occasion::Registered, trail).await;
+        let user = self.call_due_hooks(Arc::new(user), trail).await;
         Ok(self.login_response(&user, tokens, OPENED))
     }
 
@@ -421,11 +432,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let fits = |user: &User| link.account.is_of(user) && !user.is_verified;
         let user = store.user(link.account.id).await?;
         let user = user.ok_or(AuthError::InvalidLink)?;
+        if !fits(&user) {
+            return Err(AuthError::InvalidLink);
+        }
+        self.ask_to_remove(&user, trail).await?;
         let removed = self.on_account(Arc::new(user), fits, remove).await?;
         let (user, ()) = removed.ok_or(AuthError::InvalidLink)?;
         self.sweep_up(user.id, GONE, trail).await;
         self.remove_pending(&user.email, trail).await;
-        self.call_removed(&user, trail).await;
+        self.tell_removed(&user, trail).await;
         Ok(gone)
     }
 }

@@ -45,7 +45,7 @@ use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, CounterExhausted, DeviceDigest, PasswordHash, User, UserStatus};
 
 pub use crate::error::{Cause, StoreError};
-pub use crate::user::{EpochChange, ProfileChange, Removal, RoleChange};
+pub use crate::user::{EpochChange, HookChange, ProfileChange, Removal, RoleChange};
 pub(crate) use fresh::{FreshStore, Identity, SessionCache};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryCapacity, MemoryCounts, MemoryStore};
@@ -152,8 +152,8 @@ pub trait UserStore: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Changes the profile, raises `version` by one and returns the user as it
-    /// is then; `None` when no user has this id and version. Nothing but name
-    /// and preferences can change.
+    /// is then; `None` when no user has this id and version. Nothing changes but
+    /// what `change` names.
     ///
     /// # Errors
     ///

@@ -6,6 +6,7 @@ use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::backend;
+use super::custom::CustomClaims;
 use super::jwk::Jwks;
 use super::key::{SigningKey, VerifyingKey};
 use crate::error::{AuthError, ConfigError};
@@ -22,9 +23,9 @@ pub const MAX_ACCESS_TOKEN_BYTES: usize = 4096;
 const CLOCK_SKEW_SECONDS: i64 = 60;
 
 /// What an access token says. All of it is required, except `auth_time` and `amr`, and nothing
-/// else may be in it: a restriction that is not understood, such as `nbf`, is not ignored.
+/// else may be in it but [`CustomClaims`]: a restriction that is not understood, such as `nbf`,
+/// is not ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Claims {
     /// Who made it: the configured issuer.
     pub iss: String,
@@ -62,6 +63,11 @@ pub struct Claims {
     pub amr: Vec<Method>,
     /// What it may be used for.
     pub typ: TokenKind,
+    /// The application's own claims, by their names.
+    ///
+    /// See [`ClaimsSource`](crate::service::ClaimsSource).
+    #[serde(flatten)]
+    pub custom: CustomClaims,
 }
 
 named! {

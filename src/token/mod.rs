@@ -1,6 +1,7 @@
 //! Tokens: signed access tokens, refresh tokens under a MAC, one-time tokens.
 
 mod backend;
+mod custom;
 mod jwk;
 mod jwt;
 mod key;
@@ -8,6 +9,7 @@ mod keyring;
 mod one_time;
 mod refresh;
 
+pub use custom::{CustomClaims, InvalidClaims, MAX_CUSTOM_CLAIMS_BYTES};
 pub use jwk::{Jwk, Jwks};
 pub use jwt::{Claims, MAX_ACCESS_TOKEN_BYTES, TokenKind, Verifier};
 pub use key::{SigningKey, VerifyingKey};

@@ -6,6 +6,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 
 use crate::email::Email;
+use crate::extra::Extra;
 use crate::id::UserId;
 use crate::named::named;
 use crate::proof::Proofs;
@@ -137,6 +138,8 @@ pub struct PendingRegistration {
     pub name: DisplayName,
     /// The hash of the password that was typed at registration.
     pub password_hash: PasswordHash,
+    /// What the registration sends along for the application.
+    pub extra: Extra,
 }
 
 /// A sign-in whose proofs are not sufficient yet.

@@ -5,8 +5,8 @@
 //! decides in its database holds to them by the conformance suite.
 
 use super::{
-    AccountState, DeviceDigest, EpochChange, MAX_DEVICES, PasswordHash, ProfileChange, Removal,
-    RoleChange, User, UserStatus,
+    AccountState, DeviceDigest, EpochChange, HookChange, MAX_DEVICES, PasswordHash, ProfileChange,
+    Removal, RoleChange, User, UserStatus,
 };
 use crate::email::Email;
 use crate::time::Timestamp;
@@ -214,6 +214,11 @@ impl User {
         }
         if let Some(metadata) = &change.metadata {
             self.metadata.clone_from(metadata);
+        }
+        match &change.pending_hook {
+            HookChange::Keep => {}
+            HookChange::Remove => self.pending_hook = None,
+            HookChange::Set(hook) => self.pending_hook = Some(hook.clone()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::DisplayName;
+use super::{DisplayName, PendingHook};
 use crate::authz::Role;
 use crate::preferences::{Metadata, Preferences};
 use crate::time::Timestamp;
@@ -36,6 +36,20 @@ pub struct ProfileChange {
     pub preferences: Option<Preferences>,
     /// The new metadata. It replaces the old one as a whole.
     pub metadata: Option<Metadata>,
+    /// What becomes of the call of the application's hooks that is due.
+    pub pending_hook: HookChange,
+}
+
+/// What becomes of [`User::pending_hook`](super::User::pending_hook).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum HookChange {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is removed: every call has succeeded.
+    Remove,
+    /// This call takes its place.
+    Set(PendingHook),
 }
 
 /// Which roles to add and which to take away.

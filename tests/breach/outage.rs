@@ -8,9 +8,10 @@ use admittance::config::OnBreachFailure::{Allow, Refuse};
 use admittance::config::{AuthConfig, BreachPolicy};
 use admittance::error::{AuthError, ConfigError, ErrorCode};
 use admittance::event::{Notice, Operation};
+use admittance::extra::Extra;
 use admittance::password::breach::{BreachCheck, BreachQuery, RangeCheck, RangeClient};
 use admittance::profile::Profile;
-use admittance::service::RegistrationHook;
+use admittance::service::AccountHooks;
 use admittance::store::{Cause, MemoryStore};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -115,16 +116,18 @@ async fn a_password_that_was_not_compared_is_told_even_if_the_hook_fails_too() {
     struct Broken;
 
     #[async_trait]
-    impl RegistrationHook for Broken {
-        async fn registered(&self, _: &Profile) -> Result<Option<Map<String, Value>>, Cause> {
+    impl AccountHooks for Broken {
+        async fn registered(
+            &self,
+            _: &Profile,
+            _: &Extra,
+        ) -> Result<Option<Map<String, Value>>, Cause> {
             Err("the hook was told to fail".into())
         }
     }
 
     let bed = Bed::built(MemoryStore::new(), settings(Allow), |builder, _| {
-        builder
-            .registration_hook(Broken)
-            .breach_check(Switch::new(Mode::Fails))
+        builder.hooks(Broken).breach_check(Switch::new(Mode::Fails))
     });
     register(&bed, ANN, CLEAN).await.unwrap();
     assert_eq!(reported(&bed, Flow::Register), (None, true));

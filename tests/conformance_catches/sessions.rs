@@ -82,6 +82,7 @@ pub(crate) const SESSIONS: &[(Fault, &str)] = &[
     ),
     (TakesTokenOut, "a_token_is_read_as_often_as_asked_for"),
     (DropsRegistration, "a_token_is_read_as_often_as_asked_for"),
+    (DropsExtra, "a_token_is_read_as_often_as_asked_for"),
     (DropsSignIn, "a_token_is_read_as_often_as_asked_for"),
     (LeavesTakenTokens, "a_token_is_taken_once"),
     (TakesTokensOfAnyPurpose, "a_token_is_taken_once"),

@@ -6,6 +6,8 @@ use support::wrong::Fault::{self, *};
 pub(crate) const USERS: &[(Fault, &str)] = &[
     (DropsPreferences, "a_user_comes_back_as_stored"),
     (DropsMetadata, "a_user_comes_back_as_stored"),
+    (DropsPendingHook, "a_user_comes_back_as_stored"),
+    (DropsPendingHook, "every_value_of_every_enum_comes_back"),
     (CutsTimesToSeconds, "a_user_comes_back_as_stored"),
     (KeepsCountersAsDoubles, "a_user_comes_back_as_stored"),
     (FindsAnybody, "what_is_not_there_is_not_found"),
@@ -22,6 +24,8 @@ pub(crate) const USERS: &[(Fault, &str)] = &[
     ),
     (MergesPreferences, "a_profile_change_touches_nothing_else"),
     (MergesMetadata, "a_profile_change_touches_nothing_else"),
+    (KeepsPendingHook, "a_profile_change_touches_nothing_else"),
+    (ResetKeepsPendingHook, "a_reset_changes_the_profile_with_it"),
     (MakesMissingUsers, "a_profile_of_nobody_is_not_made"),
     (
         RecordsLoginOfDisabled,

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use admittance::error::ErrorCode;
 use admittance::event::Operation;
+use admittance::extra::Extra;
 use admittance::profile::Profile;
-use admittance::service::RegistrationHook;
+use admittance::service::AccountHooks;
 use admittance::store::Cause;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -45,8 +46,12 @@ pub(crate) async fn poll_at_most<F: Future>(future: F, polls: usize) -> Option<F
 struct CountingHook(Arc<AtomicUsize>);
 
 #[async_trait]
-impl RegistrationHook for CountingHook {
-    async fn registered(&self, _: &Profile) -> Result<Option<Map<String, Value>>, Cause> {
+impl AccountHooks for CountingHook {
+    async fn registered(
+        &self,
+        _: &Profile,
+        _: &Extra,
+    ) -> Result<Option<Map<String, Value>>, Cause> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(None)
     }
@@ -58,7 +63,7 @@ impl RegistrationHook for CountingHook {
 async fn drop_at(op: Op, usual: &Usual, point: usize) -> Option<bool> {
     let hook = CountingHook::default();
     let scene = Scene::built(op, config(), |builder, mailbox| {
-        let builder = builder.registration_hook(hook.clone());
+        let builder = builder.hooks(hook.clone());
         match op.has_mailer() {
             true => builder.mail(mailbox, mail_config()),
             false => builder,

@@ -12,6 +12,7 @@ mod answer;
 mod application;
 mod client;
 mod every_answer;
+mod hooks;
 mod request;
 mod set_cookie;
 mod transport;

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use admittance::error::ErrorCode;
 use admittance::event::Operation;
+use admittance::extra::Extra;
 use admittance::http::HttpConfig;
 use admittance::limit::Decision;
 use admittance::mail::MailKind;
 use admittance::profile::Profile;
-use admittance::service::RegistrationHook;
+use admittance::service::AccountHooks;
 use admittance::store::{Cause, MemoryStore, StoreError};
 use admittance::test_util::MockStore;
 use async_trait::async_trait;
@@ -56,8 +57,12 @@ struct Waiting {
 }
 
 #[async_trait]
-impl RegistrationHook for Waiting {
-    async fn registered(&self, _: &Profile) -> Result<Option<Map<String, Value>>, Cause> {
+impl AccountHooks for Waiting {
+    async fn registered(
+        &self,
+        _: &Profile,
+        _: &Extra,
+    ) -> Result<Option<Map<String, Value>>, Cause> {
         self.entered.notify_one();
         self.open.notified().await;
         Ok(None)
@@ -69,7 +74,7 @@ async fn an_operation_that_has_begun_to_write_is_finished_after_its_client_has_d
 ) {
     let hook = Waiting::default();
     let bed = Bed::built(MemoryStore::new(), config(), |builder, _| {
-        builder.registration_hook(hook.clone())
+        builder.hooks(hook.clone())
     });
     let client = Client::over(framework, bed, HttpConfig::default());
     let mut asked = Box::pin(client.post("/register", registration("ann@example.org")));

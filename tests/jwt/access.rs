@@ -5,7 +5,7 @@
 use admittance::error::AuthError;
 use admittance::proof::Method;
 use admittance::time::Timestamp;
-use admittance::token::{Keyring, MAX_ACCESS_TOKEN_BYTES, Verifier};
+use admittance::token::{CustomClaims, Keyring, MAX_ACCESS_TOKEN_BYTES, Verifier};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -238,6 +238,41 @@ fn every_claim_but_those_of_proofs_is_required_and_no_other_is_accepted() {
     for (claim, value) in [("nbf", json!(NOW)), ("admin", json!(true)), ("", json!(1))] {
         let more = payload_with(claim, value);
         assert!(refused(&keyring, &resigned(&header, &more)), "{claim}");
+    }
+}
+
+#[test]
+fn claims_of_the_application_are_read_as_they_were_signed() {
+    for keyring in keyrings() {
+        let custom = json!({
+            "exam:class": "7b",
+            "https://example.org/plan": { "name": "pro", "seats": [1, -2, 2.5, null, true] },
+        });
+        let mut claims = claims();
+        claims.custom = CustomClaims::new(custom.as_object().unwrap().clone()).unwrap();
+        let token = keyring.sign(&claims).unwrap();
+        let payload = token.expose_secret().split('.').nth(1).unwrap();
+        let payload: Value = serde_json::from_slice(&bytes(payload)).unwrap();
+        assert_eq!(payload["exam:class"], "7b");
+        let read = verify(&keyring, token.expose_secret()).unwrap();
+        assert_eq!(read, claims);
+        assert_eq!(json!(read.custom), custom);
+    }
+    // Twice, or with a name that is not the application's, a claim is refused.
+    let keyring = keyring(hs256());
+    let (key, header) = (secret(100), header("HS256", &hs256()).to_string());
+    let payload = json!(claims()).to_string();
+    let with = |more: &str| {
+        let payload = payload.replacen('{', &format!("{{{more},"), 1);
+        forged(&header, &payload, key.expose_secret())
+    };
+    assert!(!refused(&keyring, &with(r#""exam:class":"7b""#)));
+    for more in [
+        r#""exam:class":"7b","exam:class":"8a""#,
+        r#""exam":"7b""#,
+        r#""ex:\u0000":1"#,
+    ] {
+        assert!(refused(&keyring, &with(more)), "{more}");
     }
 }
 

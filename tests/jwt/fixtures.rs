@@ -187,6 +187,7 @@ pub(crate) fn claims() -> Claims {
         auth_time: Some(1_767_225_600),
         amr: vec![Method::Password],
         typ: TokenKind::Access,
+        custom: Default::default(),
     }
 }
 

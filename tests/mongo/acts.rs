@@ -265,7 +265,7 @@ impl Act {
                         let object = json!({"n": n, "x": {"y": [n, null, f64::from(n)]}});
                         Preferences::new(object.as_object().unwrap().clone()).unwrap()
                     }),
-                    metadata: None,
+                    ..ProfileChange::default()
                 };
                 shown(
                     store

@@ -74,6 +74,7 @@ async fn other_programs_can_read_a_user() {
             ("version", ElementType::Int64),
             ("devices", ElementType::Array),
             ("schema", ElementType::Int32),
+            ("pending_hook", ElementType::EmbeddedDocument),
         ]
     );
     assert_eq!(user.get_str("email"), Ok("Canary1@Example.org"));

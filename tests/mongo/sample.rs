@@ -8,6 +8,7 @@ use admittance::authz::Role;
 use admittance::email::Email;
 use admittance::error::ErrorCode;
 use admittance::event::{Notice, Operation};
+use admittance::extra::Extra;
 use admittance::id::{EventId, SessionId, UserId};
 use admittance::limit::{LimitKey, Quota};
 use admittance::lockout::{LockoutPolicy, LockoutStep};
@@ -18,7 +19,9 @@ use admittance::session::{RotationPolicy, Session};
 use admittance::store::mongodb::MongoStore;
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
-use admittance::user::{DeviceDigest, DisplayName, PasswordHash, User, UserStatus};
+use admittance::user::{
+    DeviceDigest, DisplayName, HookKind, PasswordHash, PendingHook, User, UserStatus,
+};
 use serde_json::json;
 
 use support::mongo;
@@ -81,11 +84,20 @@ pub(crate) fn user_with(number: u32, address: &str) -> User {
         roles: [role(0)].into(),
         preferences: Preferences::new(preferences.as_object().unwrap().clone()).unwrap(),
         metadata: admittance::preferences::Metadata::default(),
+        pending_hook: Some(pending_hook()),
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
         version: 0,
         devices: vec![device(0)],
+    }
+}
+
+fn pending_hook() -> PendingHook {
+    let data = json!({ "class": "canary", "seen": [1, 2.5, null] });
+    PendingHook {
+        kind: HookKind::Registered,
+        data: data.as_object().unwrap().clone(),
     }
 }
 
@@ -138,6 +150,7 @@ pub(crate) fn token(number: u32, owner: u32) -> OneTimeToken {
         user_id: user_id(number + 100),
         name: DisplayName::parse("Zoë").unwrap(),
         password_hash: hash(number),
+        extra: Extra::from_store(pending_hook().data),
     });
     OneTimeToken {
         digest: digest(number),

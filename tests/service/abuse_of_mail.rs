@@ -277,10 +277,11 @@ async fn what_a_client_says_it_is_becomes_no_link_and_no_number_to_call() {
 struct GermanHook;
 
 #[async_trait::async_trait]
-impl admittance::service::RegistrationHook for GermanHook {
+impl admittance::service::AccountHooks for GermanHook {
     async fn registered(
         &self,
         _: &admittance::profile::Profile,
+        _: &admittance::extra::Extra,
     ) -> Result<Option<serde_json::Map<String, serde_json::Value>>, admittance::store::Cause> {
         Ok(serde_json::json!({"language": "de"}).as_object().cloned())
     }
@@ -296,7 +297,7 @@ async fn the_first_mail_is_in_the_language_that_the_hook_seeds() {
     mail.templates = german.unwrap();
     let store = admittance::store::MemoryStore::new();
     let bed = Bed::built(store, config(), |builder, mailbox| {
-        builder.mail(mailbox, mail).registration_hook(GermanHook)
+        builder.mail(mailbox, mail).hooks(GermanHook)
     });
     bed.register(ANN).await;
     assert_eq!(bed.mail(MailKind::VerifyEmail).await.subject, subject);

@@ -8,9 +8,10 @@ use admittance::clock::Clock;
 use admittance::config::{AuthConfig, UnverifiedExpiry};
 use admittance::error::ConfigError;
 use admittance::event::Operation;
+use admittance::extra::Extra;
 use admittance::mail::MailKind;
 use admittance::profile::Profile;
-use admittance::service::{AuthService, RegistrationHook, VerifyEmail};
+use admittance::service::{AccountHooks, AuthService, VerifyEmail};
 use admittance::store::{Cause, MemoryStore, Removal, RoleChange, UserStore};
 use admittance::time::Timestamp;
 use async_trait::async_trait;
@@ -33,8 +34,12 @@ fn expiring(registered_since: Timestamp) -> AuthConfig {
 struct Removed(Arc<Mutex<Vec<String>>>);
 
 #[async_trait]
-impl RegistrationHook for Removed {
-    async fn registered(&self, _: &Profile) -> Result<Option<Map<String, Value>>, Cause> {
+impl AccountHooks for Removed {
+    async fn registered(
+        &self,
+        _: &Profile,
+        _: &Extra,
+    ) -> Result<Option<Map<String, Value>>, Cause> {
         Ok(None)
     }
 
@@ -56,7 +61,7 @@ async fn an_account_expires_that_nobody_has_confirmed_or_used() {
     let bed = Bed::built(
         MemoryStore::new(),
         expiring(Timestamp::MIN),
-        |builder, mailbox| builder.mail(mailbox, mail_config()).registration_hook(hook),
+        |builder, mailbox| builder.mail(mailbox, mail_config()).hooks(hook),
     );
     bed.register(ANN).await;
     let _ = bed.mails().await;

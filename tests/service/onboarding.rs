@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use admittance::config::{AuthConfig, RegistrationMode};
 use admittance::event::{Notice, Operation};
+use admittance::extra::Extra;
 use admittance::mail::MailKind;
 use admittance::profile::Profile;
-use admittance::service::{RegistrationHook, UpdateProfile, VerifyEmail, VerifyOutcome};
+use admittance::service::{AccountHooks, UpdateProfile, VerifyEmail, VerifyOutcome};
 use admittance::store::{Cause, MemoryStore};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
@@ -24,8 +25,12 @@ enum Hook {
 }
 
 #[async_trait]
-impl RegistrationHook for Hook {
-    async fn registered(&self, profile: &Profile) -> Result<Option<Map<String, Value>>, Cause> {
+impl AccountHooks for Hook {
+    async fn registered(
+        &self,
+        profile: &Profile,
+        _: &Extra,
+    ) -> Result<Option<Map<String, Value>>, Cause> {
         assert_eq!(profile.email, ANN);
         match self {
             Self::Seeds => Ok(json!({"level": "B1"}).as_object().cloned()),
@@ -47,7 +52,7 @@ fn guided() -> AuthConfig {
 
 fn hooked(hook: Hook, config: AuthConfig) -> Bed {
     Bed::built(MemoryStore::new(), config, |builder, mailbox| {
-        builder.mail(mailbox, mail_config()).registration_hook(hook)
+        builder.mail(mailbox, mail_config()).hooks(hook)
     })
 }
 

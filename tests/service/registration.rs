@@ -68,6 +68,7 @@ async fn asvs_2_2_1_every_violation_is_named_at_once() {
         password: "123".into(),
         confirm_password: "124".into(),
         name: "a\u{202e}b".into(),
+        ..RegisterRequest::default()
     };
     let refused = bed.auth.register(request, &bed.here).await.unwrap_err();
     let found = violations(refused);
@@ -115,6 +116,7 @@ async fn asvs_6_2_11_words_of_the_person_and_the_service_make_a_password_weak() 
             password: password.into(),
             confirm_password: password.into(),
             name: "Annabella Whitcombe".into(),
+            ..RegisterRequest::default()
         };
         let refused = bed.auth.register(request, &bed.here).await.unwrap_err();
         assert_eq!(

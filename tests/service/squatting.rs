@@ -181,6 +181,7 @@ impl Play {
             password: password.into(),
             confirm_password: password.into(),
             name: "Somebody".into(),
+            ..RegisterRequest::default()
         };
         match self.bed.auth.register(request, &self.bed.here).await {
             Ok(RegisterOutcome::Opened(answer)) => Some(answer.tokens),

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use admittance::event::{AuthEvent, Notice, Operation, TakenOver};
+use admittance::extra::Extra;
 use admittance::mail::MailKind;
 use admittance::profile::Profile;
 use admittance::service::{
-    ChangeEmail, DeleteAccount, EmailRequest, RegistrationHook, RequestContext, ResetPassword,
-    Tokens, UpdateProfile, VerifyEmail,
+    AccountHooks, ChangeEmail, DeleteAccount, EmailRequest, RequestContext, ResetPassword, Tokens,
+    UpdateProfile, VerifyEmail,
 };
 use admittance::store::{Cause, MemoryStore, UserStore};
 use async_trait::async_trait;
@@ -39,8 +40,12 @@ struct Hook {
 }
 
 #[async_trait]
-impl RegistrationHook for Hook {
-    async fn registered(&self, _: &Profile) -> Result<Option<Map<String, Value>>, Cause> {
+impl AccountHooks for Hook {
+    async fn registered(
+        &self,
+        _: &Profile,
+        _: &Extra,
+    ) -> Result<Option<Map<String, Value>>, Cause> {
         Ok(None)
     }
 
@@ -70,7 +75,7 @@ fn hooked(act: Act) -> (Bed, Told) {
     let mut settings = config();
     settings.onboarding.hook_timeout = Duration::from_millis(50);
     let bed = Bed::built(MemoryStore::new(), settings, |builder, mailbox| {
-        builder.mail(mailbox, mail_config()).registration_hook(hook)
+        builder.mail(mailbox, mail_config()).hooks(hook)
     });
     (bed, told)
 }

@@ -143,6 +143,7 @@ pub fn registration(email: &str) -> RegisterRequest {
         password: PASSWORD.into(),
         confirm_password: PASSWORD.into(),
         name: "Ann".into(),
+        ..RegisterRequest::default()
     }
 }
 

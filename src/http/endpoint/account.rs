@@ -62,7 +62,7 @@ impl Room for Register {
                     ),
                 ),
         };
-        rules_of_passwords(operation, facts)
+        rules_of_passwords(extra_fields(operation, facts), facts)
     }
 }
 
@@ -133,8 +133,8 @@ impl Room for DeleteAccount {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Description {
-        deletion().description(
+    fn describe(facts: &Facts<'_>) -> Description {
+        deletion(facts).description(
             "Proxies may drop the body of a `DELETE` (RFC 9110, §9.3.5); `POST /account/delete` does the same.",
         )
     }
@@ -152,8 +152,8 @@ impl Room for DeleteAccountByPost {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Description {
-        deletion()
+    fn describe(facts: &Facts<'_>) -> Description {
+        deletion(facts)
     }
 }
 
@@ -167,8 +167,8 @@ async fn delete<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
 }
 
 #[cfg(feature = "openapi")]
-fn deletion() -> Description {
-    Description::new(Tag::Account, "Delete your account")
+fn deletion(facts: &Facts<'_>) -> Description {
+    let operation = Description::new(Tag::Account, "Delete your account")
         .description(
             "Requires the password. Deletes the account with its sessions and links, and notifies the owner by mail.",
         )
@@ -182,7 +182,8 @@ fn deletion() -> Description {
             LastAdministrator,
             RateLimited,
             Overloaded,
-        ])
+        ]);
+    with_hooks(operation, facts)
 }
 
 /// `GET /account/export`

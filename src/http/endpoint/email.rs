@@ -123,8 +123,8 @@ impl Room for DisownEmail {
     }
 
     #[cfg(feature = "openapi")]
-    fn describe(_: &Facts<'_>) -> Description {
-        Description::new(Tag::Email, "Report that an account is not yours")
+    fn describe(facts: &Facts<'_>) -> Description {
+        let operation = Description::new(Tag::Email, "Report that an account is not yours")
             .description(
                 "For the recipient of a mail about an account that they did not create. Removes the account \
                  unless its address is verified.",
@@ -137,7 +137,8 @@ impl Room for DisownEmail {
                 "The account is removed.",
                 &examples::accepted("The account has been removed. You need not do anything else."),
             )
-            .problems(&[InvalidLink, RateLimited])
+            .problems(&[InvalidLink, RateLimited]);
+        with_hooks(operation, facts)
     }
 }
 

@@ -220,6 +220,8 @@ pub(in crate::http) fn export() -> AccountExport {
             expires_at: NOW,
         }],
         events: Some(vec![event()]),
+        extra: None,
+        application: None,
     }
 }
 
@@ -268,6 +270,7 @@ pub(in crate::http) fn strength() -> PasswordStrength {
         acceptable: false,
         errors: vec![Violation {
             field: Field::Password,
+            within: None,
             code: ViolationCode::TooWeak,
             message: "This password is easy to guess.".to_owned(),
         }],
@@ -280,11 +283,13 @@ pub(in crate::http) fn violations() -> Vec<Violation> {
     vec![
         Violation {
             field: Field::Email,
+            within: None,
             code: ViolationCode::InvalidFormat,
             message: "Enter an email address, such as name@example.org.".to_owned(),
         },
         Violation {
             field: Field::Password,
+            within: None,
             code: ViolationCode::TooShort,
             message: "Use at least 8 characters.".to_owned(),
         },

@@ -38,6 +38,8 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
             sends_mail: service.sends_mail(),
             keeps_events: service.keeps_events(),
             has_second_factors: service.has_second_factors(),
+            has_hooks: service.has_hooks(),
+            takes_extra: service.takes_extra(),
         };
         let mut components = Components::new(cookies.cloned());
         let mut paths = Map::new();

@@ -19,6 +19,8 @@ pub(in crate::http) struct Facts<'a> {
     pub(in crate::http) sends_mail: bool,
     pub(in crate::http) keeps_events: bool,
     pub(in crate::http) has_second_factors: bool,
+    pub(in crate::http) has_hooks: bool,
+    pub(in crate::http) takes_extra: bool,
 }
 
 /// What an operation belongs to.

@@ -43,6 +43,24 @@ pub(in crate::http) fn without_audit_log(operation: Description, facts: &Facts<'
         .problem(NotFound)
 }
 
+/// Adds 422 if the application decides on the removal of accounts.
+pub(in crate::http) fn with_hooks(operation: Description, facts: &Facts<'_>) -> Description {
+    if !facts.has_hooks {
+        return operation;
+    }
+    operation
+        .description("The application may refuse it: `errors` has the field `account`.")
+        .problem(ValidationFailed)
+}
+
+/// Says whether registrations have fields of the application's own.
+pub(in crate::http) fn extra_fields(operation: Description, facts: &Facts<'_>) -> Description {
+    operation.description(match facts.takes_extra {
+        true => "`extra` has the fields of this server's own; errors name them as `extra.<name>`.",
+        false => "This server takes no `extra`.",
+    })
+}
+
 /// Adds 401 `second_factor_required` if users can have second factors.
 pub(in crate::http) fn with_second_factor(
     operation: Description,

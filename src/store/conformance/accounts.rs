@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::fixture::*;
 use crate::email::{CanonicalEmail, Email};
 use crate::preferences::Preferences;
-use crate::store::{EmailChange, EpochChange, InsertUser, ProfileChange, Removal, Store};
+use crate::store::{
+    EmailChange, EpochChange, HookChange, InsertUser, ProfileChange, Removal, Store,
+};
 use crate::user::{AccountState, DisplayName, PasswordHash, User, UserStatus};
 
 #[derive(Clone, Copy)]
@@ -262,7 +264,8 @@ pub async fn a_reset_changes_the_profile_with_it(store: Arc<dyn Store>) {
     let clearing = ProfileChange {
         name: Some(DisplayName::from_store("Another".to_owned())),
         preferences: Some(Preferences::default()),
-        metadata: None,
+        pending_hook: HookChange::Set(pending_hook()),
+        ..ProfileChange::default()
     };
     let wrong = AccountState {
         link_epoch: expected.link_epoch + 1,

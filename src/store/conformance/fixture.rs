@@ -14,6 +14,7 @@ use crate::audit::{AuditClass, AuditRecord};
 use crate::authz::Role;
 use crate::email::Email;
 use crate::event::Operation;
+use crate::extra::Extra;
 use crate::id::{EventId, SessionId, UserId};
 use crate::preferences::{Metadata, Preferences};
 use crate::proof::{Method, MethodName, Proof, Proofs};
@@ -22,7 +23,9 @@ use crate::session::{RotationPolicy, Session, SessionLength};
 use crate::store::{InsertUser, RoleChange, Store, StoreError};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
-use crate::user::{AccountState, DeviceDigest, DisplayName, PasswordHash, User, UserStatus};
+use crate::user::{
+    AccountState, DeviceDigest, DisplayName, HookKind, PasswordHash, PendingHook, User, UserStatus,
+};
 
 /// 2100-01-01T00:00:00.007Z.
 pub(super) const NOW: Timestamp = Timestamp::from_millis(4_102_444_800_007);
@@ -76,6 +79,7 @@ pub(super) fn user(number: u32) -> User {
         roles: BTreeSet::new(),
         preferences: Preferences::default(),
         metadata: Metadata::default(),
+        pending_hook: None,
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,
@@ -233,6 +237,20 @@ pub(super) fn done<T>(result: Result<T, StoreError>) -> T {
     })
 }
 
+/// What a registration sent along: values of each kind.
+pub(super) fn extra() -> Extra {
+    let values = json!({ "class": "7b", "Zo\u{eb} \u{1f98a}": [1, -2.5, true, null, { "a": {} }] });
+    Extra::from_store(values.as_object().cloned().unwrap_or_default())
+}
+
+/// A call of the hooks, with arguments.
+pub(super) fn pending_hook() -> PendingHook {
+    PendingHook {
+        kind: HookKind::Registered,
+        data: extra().as_map().clone(),
+    }
+}
+
 /// The first field in which two users differ.
 fn difference(a: &User, b: &User) -> Option<&'static str> {
     // Taken apart so that a new field cannot be forgotten here.
@@ -247,6 +265,7 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         roles,
         preferences,
         metadata,
+        pending_hook,
         status,
         auth_epoch,
         link_epoch,
@@ -268,6 +287,7 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         ("roles", *roles == b.roles),
         ("preferences", *preferences == b.preferences),
         ("metadata", *metadata == b.metadata),
+        ("pending_hook", *pending_hook == b.pending_hook),
         ("status", *status == b.status),
         ("auth_epoch", *auth_epoch == b.auth_epoch),
         ("link_epoch", *link_epoch == b.link_epoch),
@@ -297,8 +317,10 @@ fn token_difference(a: &OneTimeToken, b: &OneTimeToken) -> Option<&'static str> 
                 user_id,
                 name,
                 password_hash,
+                extra,
             } = a;
-            *user_id == b.user_id && *name == b.name && password_hash.is(&b.password_hash)
+            let same_hash = password_hash.is(&b.password_hash);
+            *user_id == b.user_id && *name == b.name && same_hash && *extra == b.extra
         }
         _ => false,
     };

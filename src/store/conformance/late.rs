@@ -19,8 +19,7 @@ use crate::user::{DisplayName, PasswordHash, User, UserStatus};
 fn named(name: &str) -> ProfileChange {
     ProfileChange {
         name: Some(DisplayName::from_store(name.to_owned())),
-        preferences: None,
-        metadata: None,
+        ..ProfileChange::default()
     }
 }
 

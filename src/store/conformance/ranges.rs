@@ -8,12 +8,12 @@ use super::fixture::*;
 use crate::id::{SessionId, UserId};
 use crate::limit::{Decision, Hit, LimitKey, Quota};
 use crate::lockout::{LockoutPolicy, LockoutStep};
-use crate::proof::{Method, MethodName, Proof, Proofs};
+use crate::proof::{ExternalMethod, Method, MethodName, Proof, Proofs};
 use crate::session::{Rotation, RotationPolicy, Session, SessionLength};
 use crate::store::{EmailChange, EpochChange, Insert, ProfileChange, RoleChange, Store};
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, PendingSignIn, TokenDigest, TokenPurpose};
-use crate::user::{AccountState, PasswordHash, User, UserStatus};
+use crate::user::{AccountState, HookKind, PasswordHash, PendingHook, User, UserStatus};
 
 /// Values at which counters of 31, 32, 53 and 63 bits end.
 pub(super) const EDGES: [u64; 9] = [
@@ -408,6 +408,12 @@ fn factor(name: &str) -> Method {
     Method::SecondFactor(name.unwrap_or_else(|error| panic!("the suite's own method: {error}")))
 }
 
+/// The proof of an application that has this name.
+fn external(name: &str) -> Method {
+    let name = ExternalMethod::new(name);
+    Method::External(name.unwrap_or_else(|error| panic!("the suite's own method: {error}")))
+}
+
 /// Every value of every enum of users, sessions and tokens comes back, and the most proofs with names of every length.
 pub async fn every_value_of_every_enum_comes_back(store: Arc<dyn Store>) {
     let store = &*store;
@@ -423,13 +429,21 @@ pub async fn every_value_of_every_enum_comes_back(store: Arc<dyn Store>) {
             assert_eq!(changed.status, status, "a status that was set");
         }
     }
+    for (number, kind) in (21..).zip(HookKind::ALL) {
+        let user = User {
+            pending_hook: Some(PendingHook::new(kind)),
+            ..user(number)
+        };
+        insert_user(store, &user).await;
+        assert_stored(store, &user, "a call of a hook").await;
+    }
     let by = |method, millis| Proof {
         method,
         at: at(millis),
     };
     let most = [
         by(Method::Password, 0),
-        by(factor("x"), -1),
+        by(external("x-proof_of-24-characters"), -1),
         by(factor("0_-9"), 2),
         by(factor("z-second_factor-of-24-ch"), -3),
     ];

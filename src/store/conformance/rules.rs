@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::fixture::*;
 use crate::preferences::{Metadata, Preferences};
-use crate::store::{EmailChange, EpochChange, ProfileChange, Removal, RoleChange, Store};
+use crate::store::{
+    EmailChange, EpochChange, HookChange, ProfileChange, Removal, RoleChange, Store,
+};
 use crate::user::{CounterExhausted, DisplayName, PasswordHash, User, UserStatus};
 
 fn by_rule(changed: Result<bool, CounterExhausted>) -> bool {
@@ -73,6 +75,7 @@ pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
         name: Some(DisplayName::from_store("Another".to_owned())),
         preferences: Some(Preferences::default()),
         metadata: Some(Metadata::default()),
+        pending_hook: HookChange::Set(pending_hook()),
     };
     let roles = RoleChange {
         grant: roles(["a", "b"]),

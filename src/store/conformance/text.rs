@@ -138,8 +138,7 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
     hostile.name = DisplayName::from_store(text.to_owned());
     let change = ProfileChange {
         name: Some(hostile.name.clone()),
-        preferences: None,
-        metadata: None,
+        ..ProfileChange::default()
     };
     let version = hostile.version;
     hostile.version += 1;
@@ -160,6 +159,7 @@ async fn insert_everywhere(store: &dyn Store, number: u32, text: &str) -> User {
         user_id: hostile.id,
         name: hostile.name.clone(),
         password_hash: PasswordHash::new(text),
+        extra: extra(),
     });
     assert_eq!(done(store.insert_token(&token).await), Insert::Inserted);
     assert_token_stored(store, &token, "a token of hostile text").await;

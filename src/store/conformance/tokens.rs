@@ -35,6 +35,7 @@ pub async fn a_token_is_read_as_often_as_asked_for(store: Arc<dyn Store>) {
                 user_id: user_id(number + 100),
                 name: DisplayName::from_store("Zo\u{eb} \u{1f98a}".to_owned()),
                 password_hash: PasswordHash::new("$argon2id$pending"),
+                extra: extra(),
             }),
             sign_in: Some(PendingSignIn {
                 proofs: proofs(),
@@ -178,6 +179,7 @@ pub async fn tokens_are_listed_newest_first(store: Arc<dyn Store>) {
             user_id: mine,
             name: DisplayName::from_store("Ann".to_owned()),
             password_hash: PasswordHash::new("hash"),
+            extra: extra(),
         }),
         ..token(8, user_id(2), TokenPurpose::CompleteRegistration)
     };

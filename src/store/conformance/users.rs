@@ -8,10 +8,12 @@ use super::fixture::*;
 use crate::authz::Role;
 use crate::preferences::{Metadata, Preferences};
 use crate::session::Rotation;
-use crate::store::{EpochChange, InsertUser, ProfileChange, Store};
+use crate::store::{EpochChange, HookChange, InsertUser, ProfileChange, Store};
 use crate::time::Timestamp;
 use crate::token::TokenPurpose;
-use crate::user::{DisplayName, MAX_DEVICES, PasswordHash, User, UserStatus};
+use crate::user::{
+    DisplayName, HookKind, MAX_DEVICES, PasswordHash, PendingHook, User, UserStatus,
+};
 
 /// Every field comes back as it was stored, at the edges of its range too, by
 /// id and by email.
@@ -24,6 +26,7 @@ pub async fn a_user_comes_back_as_stored(store: Arc<dyn Store>) {
         roles: roles(["admin", "exam:examiner", "a.b_c-9"]),
         preferences: rich_preferences(),
         metadata: metadata(rich_preferences()),
+        pending_hook: Some(pending_hook()),
         status: UserStatus::Disabled,
         auth_epoch: GREATEST,
         version: GREATEST,
@@ -210,7 +213,7 @@ pub async fn a_taken_user_id_is_not_overwritten(store: Arc<dyn Store>) {
 }
 
 /// A change of profile changes what it names and raises the version, and
-/// changes nothing but name, preferences and metadata.
+/// changes nothing but name, preferences, metadata and the call that is due.
 pub async fn a_profile_change_touches_nothing_else(store: Arc<dyn Store>) {
     let mut expected = User {
         last_login: Some(at(5)),
@@ -227,25 +230,44 @@ pub async fn a_profile_change_touches_nothing_else(store: Arc<dyn Store>) {
     let name = DisplayName::from_store("New \u{1f98a}".to_owned());
     let small = preferences(json!({"level": "C1"}));
     let kept = metadata(preferences(json!({"plan": "pro"})));
+    let hook = |pending_hook| ProfileChange {
+        pending_hook,
+        ..ProfileChange::default()
+    };
     let changes = [
-        (None, None, None),
-        (Some(name.clone()), None, None),
-        (None, Some(small), None),
-        (None, None, Some(kept)),
-        (None, Some(Preferences::default()), None),
-        (None, None, Some(Metadata::default())),
-        (
-            Some(DisplayName::from_store("Again".to_owned())),
-            Some(rich_preferences()),
-            Some(metadata(large_preferences())),
-        ),
+        ProfileChange::default(),
+        ProfileChange {
+            name: Some(name.clone()),
+            ..ProfileChange::default()
+        },
+        ProfileChange {
+            preferences: Some(small),
+            ..ProfileChange::default()
+        },
+        hook(HookChange::Set(pending_hook())),
+        ProfileChange {
+            metadata: Some(kept),
+            ..ProfileChange::default()
+        },
+        hook(HookChange::Set(PendingHook::new(HookKind::Verified))),
+        ProfileChange {
+            preferences: Some(Preferences::default()),
+            ..ProfileChange::default()
+        },
+        hook(HookChange::Remove),
+        ProfileChange {
+            metadata: Some(Metadata::default()),
+            ..ProfileChange::default()
+        },
+        hook(HookChange::Remove),
+        ProfileChange {
+            name: Some(DisplayName::from_store("Again".to_owned())),
+            preferences: Some(rich_preferences()),
+            metadata: Some(metadata(large_preferences())),
+            pending_hook: HookChange::Set(pending_hook()),
+        },
     ];
-    for (name, preferences, metadata) in changes {
-        let change = ProfileChange {
-            name,
-            preferences,
-            metadata,
-        };
+    for change in changes {
         if let Some(name) = &change.name {
             expected.name = name.clone();
         }
@@ -254,6 +276,11 @@ pub async fn a_profile_change_touches_nothing_else(store: Arc<dyn Store>) {
         }
         if let Some(metadata) = &change.metadata {
             expected.metadata = metadata.clone();
+        }
+        match &change.pending_hook {
+            HookChange::Keep => {}
+            HookChange::Remove => expected.pending_hook = None,
+            HookChange::Set(hook) => expected.pending_hook = Some(hook.clone()),
         }
         let version = expected.version;
         expected.version += 1;
@@ -268,8 +295,7 @@ pub async fn a_profile_change_touches_nothing_else(store: Arc<dyn Store>) {
 pub async fn a_profile_of_nobody_is_not_made(store: Arc<dyn Store>) {
     let change = ProfileChange {
         name: Some(DisplayName::from_store("Nobody".to_owned())),
-        preferences: None,
-        metadata: None,
+        ..ProfileChange::default()
     };
     let answer = done(store.update_profile(user_id(1), 0, &change).await);
     assert!(answer.is_none(), "the profile of nobody was changed");

@@ -15,8 +15,8 @@ use crate::session::{Rotation, Session};
 use crate::store::{EmailChange, EpochChange, Insert, ProfileChange, Removal, RoleChange, Store};
 use crate::token::{OneTimeToken, PendingRegistration, TokenPurpose};
 use crate::user::{
-    DeviceDigest, DisplayName, MAX_DEVICES, MAX_NAME_CHARS, MAX_PASSWORD_HASH_BYTES, PasswordHash,
-    User,
+    DeviceDigest, DisplayName, HookKind, MAX_DEVICES, MAX_NAME_CHARS, MAX_PASSWORD_HASH_BYTES,
+    PasswordHash, PendingHook, User,
 };
 
 /// How many roles the suite gives to one user. The library sets no limit.
@@ -39,8 +39,7 @@ fn name(last: char) -> DisplayName {
 fn renamed(last: char) -> ProfileChange {
     ProfileChange {
         name: Some(name(last)),
-        preferences: None,
-        metadata: None,
+        ..ProfileChange::default()
     }
 }
 
@@ -51,6 +50,7 @@ fn registration(number: u32, name: DisplayName, password_hash: PasswordHash) -> 
             user_id: user_id(number),
             name,
             password_hash,
+            extra: extra(),
         }),
         ..token(number, user_id(number), TokenPurpose::CompleteRegistration)
     }
@@ -372,17 +372,22 @@ pub async fn the_largest_preferences_come_back(store: Arc<dyn Store>) {
     });
     for (number, preferences) in (1..).zip(largest) {
         let change = ProfileChange {
-            name: None,
             preferences: Some(preferences.clone()),
-            metadata: None,
+            ..ProfileChange::default()
         };
         let clear = ProfileChange {
-            name: None,
             preferences: Some(Preferences::default()),
-            metadata: None,
+            ..ProfileChange::default()
+        };
+        // What a stranger wrote, with its name, waits to be told.
+        let written = json!({ "name": name('z').as_str(), "preferences": preferences });
+        let hook = PendingHook {
+            kind: HookKind::TakenOver,
+            data: written.as_object().cloned().unwrap_or_default(),
         };
         let mut user = User {
             preferences,
+            pending_hook: Some(hook),
             ..user(number)
         };
         insert_user(store, &user).await;

@@ -301,6 +301,7 @@ mod tests {
             roles: BTreeSet::new(),
             preferences: Preferences::default(),
             metadata: crate::preferences::Metadata::default(),
+            pending_hook: None,
             status: UserStatus::Active,
             auth_epoch: 0,
             link_epoch: 0,

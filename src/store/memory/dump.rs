@@ -49,6 +49,7 @@ fn user(user: &User) -> String {
         roles,
         preferences,
         metadata,
+        pending_hook,
         status,
         auth_epoch,
         link_epoch,
@@ -60,7 +61,7 @@ fn user(user: &User) -> String {
         .map(|device| hex(&device.to_bytes()))
         .collect();
     format!(
-        "user {id} {} {} {} {} {created_at} {last_login:?} {is_verified} {roles:?} {:?} {:?} {status:?} \
+        "user {id} {} {} {} {} {created_at} {last_login:?} {is_verified} {roles:?} {:?} {:?} {:?} {status:?} \
          {auth_epoch} {link_epoch} {version} {devices:?}",
         email.as_str(),
         email.canonical().as_str(),
@@ -70,6 +71,7 @@ fn user(user: &User) -> String {
             .map_or("-", PasswordHash::expose_secret),
         preferences.as_map(),
         metadata.as_map(),
+        pending_hook.as_ref().map(|hook| (hook.kind, &hook.data)),
     )
 }
 
@@ -118,9 +120,10 @@ fn token(token: &OneTimeToken) -> String {
             user_id,
             name,
             password_hash,
+            extra,
         } = pending;
-        let hash = password_hash.expose_secret();
-        format!("{user_id} {} {hash}", name.as_str())
+        let (hash, extra) = (password_hash.expose_secret(), extra.as_map());
+        format!("{user_id} {} {hash} {extra:?}", name.as_str())
     });
     format!(
         "token {} {} {id} {} {auth_epoch:?} {link_epoch} {version:?} {} {} {created_at} {expires_at} {sign_in:?} {}",

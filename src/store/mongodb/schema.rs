@@ -98,6 +98,7 @@ fn users() -> Document {
         ("devices", &["array"]),
         ("version", INTEGER),
         ("metadata", &["object"]),
+        ("pending_hook", &["object", "null"]),
     ];
     schema(fields, optional)
 }

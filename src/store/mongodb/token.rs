@@ -8,9 +8,11 @@ use async_trait::async_trait;
 use super::MongoStore;
 use super::document::{Record, SCHEMA, binary, date, object_id};
 use super::error::{is_duplicate, out_of_range, store_error};
+use super::json;
 use super::proofs;
 use super::session::length;
 use crate::email::{CanonicalEmail, Email};
+use crate::extra::Extra;
 use crate::id::UserId;
 use crate::session::SessionLength;
 use crate::store::{Insert, StoreError, TokenStore};
@@ -45,6 +47,7 @@ fn to_document(token: &OneTimeToken) -> Result<Document, StoreError> {
             "user_id": object_id(pending.user_id.to_bytes()),
             "name": pending.name.as_str(),
             "password_hash": pending.password_hash.expose_secret(),
+            "extra": json::to_document(pending.extra.as_map()),
         };
         fields.insert("registration", registration);
     }
@@ -88,7 +91,19 @@ fn registration(record: &Record<'_>) -> Result<PendingRegistration, StoreError> 
         user_id: UserId::from_bytes(record.id("user_id")?),
         name: DisplayName::from_store(record.text("name")?.to_owned()),
         password_hash: PasswordHash::new(record.text("password_hash")?),
+        extra: extra(record)?,
     })
+}
+
+/// A record of version 0.1 has none.
+fn extra(record: &Record<'_>) -> Result<Extra, StoreError> {
+    let Some(document) = record.optional_object("extra")? else {
+        return Ok(Extra::default());
+    };
+    let object = json::to_object(document);
+    let object =
+        object.ok_or_else(|| record.corrupt("extra", "has something that JSON does not have"))?;
+    Ok(Extra::from_store(object))
 }
 
 fn sign_in(record: &Record<'_>) -> Result<PendingSignIn, StoreError> {

@@ -15,11 +15,13 @@ use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
 use crate::preferences::{Metadata, Preferences};
 use crate::store::{
-    EmailChange, EpochChange, InsertUser, ProfileChange, Removal, RoleChange, StoreError, UserStore,
+    EmailChange, EpochChange, HookChange, InsertUser, ProfileChange, Removal, RoleChange,
+    StoreError, UserStore,
 };
 use crate::time::Timestamp;
 use crate::user::{
-    AccountState, DeviceDigest, DisplayName, MAX_DEVICES, PasswordHash, User, UserStatus,
+    AccountState, DeviceDigest, DisplayName, MAX_DEVICES, PasswordHash, PendingHook, User,
+    UserStatus,
 };
 
 /// What a `$slice` has to say to leave the last [`MAX_DEVICES`] in a list.
@@ -74,7 +76,7 @@ fn to_document(user: &User) -> Result<Document, StoreError> {
     let version = i64::try_from(user.version).map_err(|_| out_of_range("version"))?;
     let roles: Vec<Bson> = user.roles.iter().map(|role| role.as_str().into()).collect();
     let devices: Vec<Bson> = user.devices.iter().map(device_binary).collect();
-    Ok(doc! {
+    let mut fields = doc! {
         "_id": object_id(user.id.to_bytes()),
         "email": user.email.as_str(),
         "email_canonical": user.email.canonical().as_str(),
@@ -92,7 +94,11 @@ fn to_document(user: &User) -> Result<Document, StoreError> {
         "version": version,
         "devices": devices,
         "schema": SCHEMA,
-    })
+    };
+    if let Some(hook) = &user.pending_hook {
+        fields.insert("pending_hook", hook_document(hook));
+    }
+    Ok(fields)
 }
 
 fn from_document(fields: &Document) -> Result<User, StoreError> {
@@ -121,6 +127,10 @@ fn from_document(fields: &Document) -> Result<User, StoreError> {
         Some(document) => object("metadata", document)?,
         None => serde_json::Map::new(),
     };
+    let pending_hook = match fields.get("pending_hook") {
+        None | Some(Bson::Null) => None,
+        Some(_) => Some(pending_hook(&record, record.object("pending_hook")?)?),
+    };
     let status = record.text("status")?.parse();
     let status = status.map_err(|_| record.corrupt("status", "is neither active nor disabled"))?;
     Ok(User {
@@ -139,6 +149,7 @@ fn from_document(fields: &Document) -> Result<User, StoreError> {
         roles,
         preferences: Preferences::from_store(preferences),
         metadata: Metadata::from_store(metadata),
+        pending_hook,
         status,
         auth_epoch: record.count("auth_epoch")?,
         link_epoch: record.count("link_epoch")?,
@@ -472,5 +483,29 @@ fn profile_of(change: &ProfileChange) -> Document {
     if let Some(metadata) = &change.metadata {
         set.insert("metadata", json::to_document(metadata.as_map()));
     }
+    match &change.pending_hook {
+        HookChange::Keep => {}
+        HookChange::Remove => {
+            set.insert("pending_hook", Bson::Null);
+        }
+        HookChange::Set(hook) => {
+            set.insert("pending_hook", hook_document(hook));
+        }
+    }
     set
+}
+
+fn hook_document(hook: &PendingHook) -> Document {
+    doc! { "kind": hook.kind.as_str(), "data": json::to_document(&hook.data) }
+}
+
+fn pending_hook(record: &Record<'_>, document: &Document) -> Result<PendingHook, StoreError> {
+    let kind = document.get_str("kind").ok();
+    let kind = kind.and_then(|kind| kind.parse().ok());
+    let data = document.get_document("data").ok();
+    let data = data.and_then(json::to_object);
+    match (kind, data) {
+        (Some(kind), Some(data)) => Ok(PendingHook { kind, data }),
+        _ => Err(record.corrupt("pending_hook", "is no call of a hook")),
+    }
 }

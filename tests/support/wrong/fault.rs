@@ -7,6 +7,7 @@ pub enum Fault {
 
     DropsPreferences,
     DropsMetadata,
+    DropsPendingHook,
     CutsTimesToSeconds,
     KeepsCountersAsDoubles,
     FindsAnybody,
@@ -24,6 +25,8 @@ pub enum Fault {
     TakesLastLoginBack,
     MergesPreferences,
     MergesMetadata,
+    KeepsPendingHook,
+    ResetKeepsPendingHook,
     MakesMissingUsers,
     RecordsLoginOfDisabled,
     LoginIgnoresEpoch,
@@ -128,6 +131,7 @@ pub enum Fault {
 
     TakesTokenOut,
     DropsRegistration,
+    DropsExtra,
     DropsSignIn,
     LeavesTakenTokens,
     TakesTokensOfAnyPurpose,

@@ -23,6 +23,7 @@ impl WrongStore {
             match self.fault {
                 CutsPendingHashes => cut_hash(&mut pending.password_hash),
                 CutsPendingNames => cut_name(&mut pending.name),
+                DropsExtra => pending.extra = admittance::extra::Extra::default(),
                 _ => {}
             }
         }

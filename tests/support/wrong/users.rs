@@ -5,7 +5,8 @@ use admittance::email::{CanonicalEmail, Email};
 use admittance::id::UserId;
 use admittance::preferences::Preferences;
 use admittance::store::{
-    EmailChange, EpochChange, InsertUser, ProfileChange, Removal, RoleChange, StoreError, UserStore,
+    EmailChange, EpochChange, HookChange, InsertUser, ProfileChange, Removal, RoleChange,
+    StoreError, UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::user::{
@@ -52,6 +53,9 @@ impl WrongStore {
         }
         if self.has(DropsMetadata) {
             user.metadata = admittance::preferences::Metadata::default();
+        }
+        if self.has(DropsPendingHook) {
+            user.pending_hook = None;
         }
         if self.has(DropsDevices) {
             user.devices.clear();
@@ -270,6 +274,11 @@ impl UserStore for WrongStore {
                     false => metadata.clone(),
                 };
             }
+            match &change.pending_hook {
+                HookChange::Set(hook) => user.pending_hook = Some(hook.clone()),
+                HookChange::Remove if !self.has(KeepsPendingHook) => user.pending_hook = None,
+                _ => {}
+            }
             if self.has(ProfileChangeUnverifies) {
                 user.is_verified = false;
             }
@@ -363,8 +372,12 @@ impl UserStore for WrongStore {
                 user.devices.clear();
             }
             user.devices.push(device);
+            let hook = user.pending_hook.clone();
             if !self.has(ResetKeepsProfile) {
                 user.apply(change);
+            }
+            if self.has(ResetKeepsPendingHook) {
+                user.pending_hook = hook;
             }
             match (self.fault, &mut user.password_hash) {
                 (CutsResetHashes, Some(hash)) => cut_hash(hash),
@@ -540,6 +553,7 @@ fn nobody(id: UserId) -> User {
         roles: Default::default(),
         preferences: Preferences::default(),
         metadata: admittance::preferences::Metadata::default(),
+        pending_hook: None,
         status: UserStatus::Active,
         auth_epoch: 0,
         link_epoch: 0,

@@ -1,0 +1,131 @@
+//! Calls of the hooks that an operation waits for.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{AccountHooks, HookError, RegistrationAttempt};
+use crate::clock::Clock;
+use crate::contained;
+use crate::error::{AuthError, Cause};
+use crate::event::Notice;
+use crate::profile::Profile;
+use crate::service::AuthService;
+use crate::service::operation::Trail;
+use crate::store::Store;
+use crate::user::User;
+
+/// The `Retry-After` while the application's hooks fail.
+const FAILED_RETRY_AFTER: Duration = Duration::from_secs(10);
+
+impl<S: Store, C: Clock> AuthService<S, C> {
+    /// Asks the application whether an account may be registered.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Validation`] if it refuses; [`AuthError::Unavailable`] if it fails.
+    pub(in crate::service) async fn ask_to_register(
+        &self,
+        attempt: RegistrationAttempt,
+        trail: &Trail,
+    ) -> Result<(), AuthError> {
+        self.ask(trail, async move |hooks| hooks.registering(&attempt).await)
+            .await
+            .map(Option::unwrap_or_default)
+    }
+
+    /// Lets the application remove what it keeps of `user`, whose account is about to be
+    /// removed.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Validation`] if it refuses; [`AuthError::Unavailable`] if it fails.
+    pub(in crate::service) async fn ask_to_remove(
+        &self,
+        user: &User,
+        trail: &Trail,
+    ) -> Result<(), AuthError> {
+        let profile = Profile::of(user, self.config());
+        self.ask(trail, async move |hooks| hooks.removing(&profile).await)
+            .await
+            .map(Option::unwrap_or_default)
+    }
+
+    /// What the application keeps of `user`.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Unavailable`] if it fails.
+    pub(in crate::service) async fn export_of_application(
+        &self,
+        user: &User,
+        trail: &Trail,
+    ) -> Result<Option<Map<String, Value>>, AuthError> {
+        let profile = Profile::of(user, self.config());
+        let export = async move |hooks: Arc<dyn AccountHooks>| {
+            let exported = hooks.exporting(&profile).await;
+            exported.map_err(HookError::Failed)
+        };
+        self.ask(trail, export).await.map(Option::flatten)
+    }
+
+    /// Tells the application that the account of `user` is gone.
+    pub(in crate::service) async fn tell_removed(&self, user: &User, trail: &Trail) {
+        let profile = Profile::of(user, self.config());
+        let removed = self.call_hook(async move |hooks| hooks.removed(&profile).await);
+        if let Err(error) = removed.await {
+            hook_failed(&error, trail);
+        }
+    }
+
+    /// `None` without hooks.
+    async fn ask<T, W>(
+        &self,
+        trail: &Trail,
+        call: impl FnOnce(Arc<dyn AccountHooks>) -> W,
+    ) -> Result<Option<T>, AuthError>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, HookError>> + Send + 'static,
+    {
+        let asked = self.call_hook(call).await;
+        let failed = match asked {
+            Ok(answer) => return Ok(answer),
+            Err(HookError::Refused(violations)) if !violations.as_slice().is_empty() => {
+                return Err(AuthError::Validation(violations));
+            }
+            Err(HookError::Refused(_)) => "it refused without a reason".into(),
+            Err(HookError::Failed(cause)) => cause,
+        };
+        hook_failed(&failed, trail);
+        Err(AuthError::Unavailable {
+            retry_after: FAILED_RETRY_AFTER,
+        })
+    }
+
+    /// Makes a call of the hooks, which may fail, panic or hang. `None` without hooks.
+    pub(super) async fn call_hook<T, E, W>(
+        &self,
+        call: impl FnOnce(Arc<dyn AccountHooks>) -> W,
+    ) -> Result<Option<T>, E>
+    where
+        T: Send + 'static,
+        E: From<contained::NoAnswer> + Send + 'static,
+        W: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let Some(hooks) = self.inner.hooks.clone() else {
+            return Ok(None);
+        };
+        let limit = self.config().onboarding.hook_timeout;
+        contained::call(limit, call(hooks)).await?.map(Some)
+    }
+}
+
+/// Logs that a hook failed, and puts it into the event of the operation.
+pub(super) fn hook_failed(error: &Cause, trail: &Trail) {
+    let error: &dyn Error = &**error;
+    tracing::error!(error, "a hook of the application failed");
+    trail.notice(Notice::HookFailed);
+}
