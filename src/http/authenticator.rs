@@ -76,7 +76,8 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
         };
         let Credential { token, transport } = credential;
         let kept = extensions.get::<Kept>();
-        if let Some(kept) = kept.filter(|kept| kept.is_of(&token) && self.service.has_made(&kept.user))
+        if let Some(kept) =
+            kept.filter(|kept| kept.is_of(&token) && self.service.has_made(&kept.user))
         {
             return Ok(Some((kept.user.clone(), transport)));
         }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::iter;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::time::Duration;
@@ -90,7 +91,7 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
 /// The answer to a request whose body ends by `error`: by a limit of the application's, by
 /// its time-out, or because the client went away.
 fn broken_off(error: &(dyn Error + 'static)) -> Problem {
-    let mut causes = std::iter::successors(Some(error), |error| (*error).source()).take(MAX_CAUSES);
+    let mut causes = iter::successors(Some(error), |error| cause(*error)).take(MAX_CAUSES);
     let code = causes.find_map(|cause| {
         let timed_out = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
         if cause.is::<LengthLimitError>() {
@@ -103,8 +104,18 @@ fn broken_off(error: &(dyn Error + 'static)) -> Problem {
     });
     match code {
         Some(code) => Problem::new(code),
-        None => Problem::new(ProblemCode::MalformedRequest)
-            .detail("The request's body broke off."),
+        None => Problem::new(ProblemCode::MalformedRequest).detail("The request's body broke off."),
+    }
+}
+
+/// What `error` was made of. `source` of an [`io::Error`] leaves out the error that it wraps.
+fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    let wrapped = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    match wrapped {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
     }
 }
 

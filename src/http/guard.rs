@@ -188,7 +188,9 @@ impl Guard {
 
 /// `page` with the target in the parameter `next`.
 fn login_page(page: &str, target: &Uri) -> Option<HeaderValue> {
-    let next = target.path_and_query().and_then(|next| safe_next(next.as_str()));
+    let next = target
+        .path_and_query()
+        .and_then(|next| safe_next(next.as_str()));
     let location = match next {
         Some(next) => {
             let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();

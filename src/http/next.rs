@@ -28,7 +28,10 @@ pub fn safe_next(next: &str) -> Option<&str> {
     }
     let rest = next.strip_prefix('/')?.to_ascii_lowercase();
     // A server or proxy on the way may decode these.
-    if ["/", "%2f", "%5c"].iter().any(|slash| rest.starts_with(slash)) {
+    if ["/", "%2f", "%5c"]
+        .iter()
+        .any(|slash| rest.starts_with(slash))
+    {
         return None;
     }
     let base = Url::parse("https://own.invalid/login").ok()?;

@@ -47,9 +47,7 @@ use crate::store::Store;
 
 pub use crate::http::{Authenticator, CurrentUser, Guard, OptionalUser, Problem};
 pub use rejection::{Rejected, recover, recover_all};
-pub use users::{
-    admitted, current_user, optional_user, protect, recent_login, require_permission,
-};
+pub use users::{admitted, current_user, optional_user, protect, recent_login, require_permission};
 
 /// All endpoints of the contract, and those for administrators if
 /// [`HttpConfig::admin`](crate::http::HttpConfig::admin) says so. They can

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::examples;
 use super::schemas::{Components, put};
-use crate::http::ProblemCode;
 use crate::error::Violation;
+use crate::http::ProblemCode;
 use crate::http::problem::{FieldError, ProblemBody};
 use crate::proof::Method;
 
