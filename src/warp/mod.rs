@@ -21,7 +21,68 @@
 //! each filter in turn until one takes the request, so one that begins with a
 //! user checks the token for paths that are not its own. And since warp goes on
 //! to the next filter after a refusal, no unprotected filter that comes later
-//! may take the same path.
+//! may take the same path. [`protect`] has neither trap: it answers what it refuses.
+//!
+//! # A group of routes
+//!
+//! ```
+//! use admittance::authz::{ParseNameError, Permission};
+//! use admittance::warp::{Authenticator, CurrentUser, Guard, protect};
+//! use warp::{Filter, Rejection, Reply};
+//!
+//! fn grading(
+//!     auth: &Authenticator,
+//! ) -> Result<impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone, ParseNameError> {
+//!     let examiners = Guard::session(auth)
+//!         .permission(Permission::new("exam:grade")?)
+//!         .verified();
+//!     Ok(protect(&examiners, warp::path!("grading" / ..), |examiner| {
+//!         let results = examiner
+//!             .clone()
+//!             .and(warp::path!("results"))
+//!             .map(|user: CurrentUser| format!("Results for {}", user.user().name.as_str()));
+//!         let export = examiner
+//!             .and(warp::path!("export"))
+//!             .map(|_| "level,score".to_owned());
+//!         results.or(export).unify()
+//!     }))
+//! }
+//! ```
+//!
+//! # Pages
+//!
+//! [`Guard::login_page`] sends a browser without a session to a page where the user can log in.
+//! An application's own `GET /login` goes before [`routes`], which answers every method of its
+//! paths:
+//!
+//! ```
+//! use admittance::http::AuthApi;
+//! use admittance::store::Store;
+//! use admittance::warp::{recover_all, routes};
+//! use warp::{Filter, Reply};
+//!
+//! fn app<S: Store>(api: &AuthApi<S>) -> impl Filter<Extract = (impl Reply,)> + Clone {
+//!     let page = warp::path!("login")
+//!         .and(warp::get().or(warp::head()).unify())
+//!         .map(|| warp::reply::html("<form>…</form>"));
+//!     page.or(routes(api)).recover(recover_all)
+//! }
+//! ```
+//!
+//! # Errors
+//!
+//! [`Problem`] and [`AuthError`](crate::error::AuthError) are replies, and a [`Problem`] is a
+//! rejection too. An application's own errors have the same form by [`Problem::of`].
+//!
+//! # What warp does not allow
+//!
+//! - Filters cannot keep anything for the filters after them, so two filters for users in one
+//!   route read the store twice. Use one, and hand its value on.
+//! - Filters see only extensions whose type they name, so the function of
+//!   [`AuthApi::with_peer`] is not asked: put [`Peer`] into the extensions.
+//! - A filter of the application's with a method and path of the contract is no error at the
+//!   start: the one that comes first answers.
+//! - The filters cannot tell which methods a path of the application's has: see [`recover_all`].
 
 mod rejection;
 mod users;

@@ -42,6 +42,7 @@ use crate::http::{Authenticator, CurrentUser, Guard, OptionalUser, Problem};
 ///     exams.or(warp::path::tail().map(|_| "the page for everything else"))
 /// }
 /// ```
+#[must_use]
 pub fn protect<P, B, F, R>(guard: &Guard, path: P, rest: B) -> BoxedFilter<(Response,)>
 where
     P: Filter<Extract = (), Error: Into<Rejection>> + Clone + Send + Sync + 'static,

@@ -99,15 +99,25 @@ async fn where_cookies_are_off_a_handler_sets_none() {
 #[tokio::test]
 async fn asvs_3_3_5_a_token_that_fits_into_no_cookie_sets_none() {
     let mut http = HttpConfig::default();
-    http.cookies = Some(CookieConfig::new());
-    let mut settings = config();
-    // Each of these characters takes six bytes of JSON.
-    settings.audience = "\u{1}".repeat(500);
-    let client = Client::with(Framework::Axum, settings, http);
-    client.register("ann@example.org").await;
-    let opened = client.bed.login("ann@example.org", PASSWORD).await.unwrap();
+    http.cookies = Some(CookieConfig::new().named(&"n".repeat(40)).unwrap());
+    let opened = async |audience: &str| {
+        let mut settings = config();
+        settings.audience = audience.to_owned();
+        let client = Client::with(Framework::Axum, settings, http.clone());
+        client.register("ann@example.org").await;
+        let opened = client.bed.login("ann@example.org", PASSWORD).await;
+        (client, opened.unwrap().tokens)
+    };
+    let (client, tokens) = opened("x").await;
     let mut headers = HeaderMap::new();
-    let kept = client.api.keep(&opened.tokens, &mut headers);
+    client.api.keep(&tokens, &mut headers).unwrap();
+    assert_eq!(headers.len(), 2);
+
+    // Each of these characters takes six bytes of JSON, and eight of the token.
+    let room = 4056 - tokens.token.expose_secret().len();
+    let (client, tokens) = opened(&"\u{1}".repeat(room / 8)).await;
+    let mut headers = HeaderMap::new();
+    let kept = client.api.keep(&tokens, &mut headers);
     assert_eq!(kept, Err(CookieError::Unfit));
     assert!(headers.is_empty());
 }
