@@ -90,7 +90,8 @@ async fn asvs_8_2_1_a_guard_requires_every_permission(framework: Framework) {
         .grant(
             Role::new("examiner").unwrap(),
             [may("exam:grade"), may("exam:close")],
-        );
+        )
+        .grant(Role::new("clerk").unwrap(), [may("exam:close")]);
     let client = Client::with(framework, settings, HttpConfig::default());
     let guard = Guard::session(&Authenticator::from(&client.api))
         .permission(may("exam:close"))
@@ -99,10 +100,12 @@ async fn asvs_8_2_1_a_guard_requires_every_permission(framework: Framework) {
     let student = client.register("student@example.org").await;
     let student = text(&student, "token").to_owned();
     let assistant = client.with_role("assistant@example.org", "assistant").await;
+    let clerk = client.with_role("clerk@example.org", "clerk").await;
     let examiner = client.with_role("examiner@example.org", "examiner").await;
     for (token, expected) in [
         (student, (403, "forbidden")),
         (assistant, (403, "forbidden")),
+        (clerk, (403, "forbidden")),
         (examiner, (200, "")),
         ("x".to_owned(), (401, "invalid_token")),
     ] {
