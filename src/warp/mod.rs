@@ -117,6 +117,7 @@ pub use users::{admitted, current_user, optional_user, protect, recent_login, re
 /// A path of theirs is always answered here, a wrong method too; every other
 /// path is left to the application's other filters. Clients are known by
 /// [`warp::addr::remote`] or [`Peer`].
+#[must_use]
 pub fn routes<S, C>(api: &AuthApi<S, C>) -> BoxedFilter<(Response<Bytes>,)>
 where
     S: Store,
