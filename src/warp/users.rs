@@ -8,6 +8,8 @@ use ::warp::path::FullPath;
 use ::warp::reply::Response;
 use ::warp::{Filter, Rejection, Reply};
 
+#[cfg(doc)]
+use super::Rejected;
 use super::rejection::recover;
 use super::{head, query, target};
 use crate::authz::Permission;
@@ -59,7 +61,7 @@ where
         .boxed()
 }
 
-/// The user whom `guard` admits; every other request is [`Rejected`](super::Rejected), or
+/// The user whom `guard` admits; every other request is [`Rejected`], or
 /// rejected with the way to the login page. [`recover`] answers both. warp goes on to the next
 /// filter after a rejection: [`protect`] does not.
 #[must_use]
