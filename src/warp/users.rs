@@ -28,11 +28,9 @@ use crate::http::{Authenticator, CurrentUser, Guard, OptionalUser, Problem};
 ///
 /// ```
 /// use admittance::warp::{Authenticator, CurrentUser, Guard, protect};
-/// use warp::{Filter, Rejection, Reply};
+/// use warp::{Filter, Reply};
 ///
-/// fn app(
-///     auth: &Authenticator,
-/// ) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
+/// fn app(auth: &Authenticator) -> impl Filter<Extract = (impl Reply,)> + Clone {
 ///     let exams = protect(&Guard::session(auth), warp::path!("exams" / ..), |user| {
 ///         user.and(warp::get())
 ///             .and(warp::path!(u32))
