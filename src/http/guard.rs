@@ -1,4 +1,4 @@
-//! What a group of routes demands of whoever uses it, in one value for every framework.
+//! What a group of routes requires of a request, in one value for every framework.
 
 use std::net::IpAddr;
 use std::time::Duration;
