@@ -12,6 +12,27 @@ use crate::service::{Keeping, Tokens};
 /// bytes (ASVS 3.3.5).
 const MAX_COOKIE_BYTES: usize = 4096;
 
+/// Why the tokens of a session are not put into cookies, or not removed from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CookieError {
+    /// [`HttpConfig::cookies`](super::HttpConfig::cookies) is not set.
+    #[error("sessions in cookies are not configured")]
+    Off,
+    /// A token does not fit into a cookie: it is longer than browsers keep, 4096 bytes with the
+    /// name, or is no text.
+    #[error("a token does not fit into a cookie")]
+    Unfit,
+}
+
+/// Answers with 500 `internal`: the server is not set up for what the handler does.
+impl From<CookieError> for Problem {
+    fn from(error: CookieError) -> Self {
+        tracing::error!(%error, "the cookies of a session cannot be set");
+        Self::new(ProblemCode::Internal)
+    }
+}
+
 /// How sessions are kept in cookies.
 ///
 /// There are two, one for each token. Both have `HttpOnly`, `SameSite=Lax`,
@@ -113,35 +134,38 @@ impl CookieConfig {
         self.token.len() + token <= MAX_COOKIE_BYTES
     }
 
-    /// Has a browser keep `tokens`.
-    pub(super) fn keep(&self, tokens: &Tokens, headers: &mut HeaderMap) -> Result<(), Problem> {
+    /// Has a browser keep `tokens`. An error adds nothing.
+    pub(super) fn keep(&self, tokens: &Tokens, headers: &mut HeaderMap) -> Result<(), CookieError> {
         let (token, refresh) = match tokens.keeping {
             Keeping::Short => (None, None),
             Keeping::Seconds(seconds) => (Some(tokens.expires_in), Some(seconds)),
         };
-        self.add(&self.token, tokens.token.expose_secret(), token, headers)?;
+        let token = self.cookie(&self.token, tokens.token.expose_secret(), token)?;
         let value = tokens.refresh_token.expose_secret();
-        self.add(&self.refresh, value, refresh, headers)
+        let refresh = self.cookie(&self.refresh, value, refresh)?;
+        headers.append(header::SET_COOKIE, token);
+        headers.append(header::SET_COOKIE, refresh);
+        Ok(())
     }
 
     /// Has a browser forget its tokens.
-    pub(super) fn forget(&self, headers: &mut HeaderMap) -> Result<(), Problem> {
-        [&self.token, &self.refresh]
-            .into_iter()
-            .try_for_each(|name| self.add(name, "", Some(0), headers))
+    pub(super) fn forget(&self, headers: &mut HeaderMap) -> Result<(), CookieError> {
+        for name in [&self.token, &self.refresh] {
+            headers.append(header::SET_COOKIE, self.cookie(name, "", Some(0))?);
+        }
+        Ok(())
     }
 
-    fn add(
+    fn cookie(
         &self,
         name: &str,
         value: &str,
         seconds: Option<u64>,
-        headers: &mut HeaderMap,
-    ) -> Result<(), Problem> {
+    ) -> Result<HeaderValue, CookieError> {
         if name.len() + value.len() > MAX_COOKIE_BYTES {
             // A browser would drop it without a word.
             tracing::error!(name, "a token is too long for a cookie");
-            return Err(Problem::new(ProblemCode::Internal));
+            return Err(CookieError::Unfit);
         }
         let mut cookie = Cookie::build((name, value))
             .path("/")
@@ -153,11 +177,10 @@ impl CookieConfig {
             let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
             cookie.set_max_age(Duration::seconds(seconds));
         }
-        let mut header = HeaderValue::try_from(cookie.to_string())
-            .map_err(|_| Problem::new(ProblemCode::Internal))?;
+        let header = HeaderValue::try_from(cookie.to_string());
+        let mut header = header.map_err(|_| CookieError::Unfit)?;
         header.set_sensitive(true);
-        headers.append(header::SET_COOKIE, header);
-        Ok(())
+        Ok(header)
     }
 }
 

@@ -13,17 +13,23 @@
 
 mod allowed_origins;
 mod answer;
+mod authenticator;
+mod body;
 mod client_ip;
 mod config;
 mod cookie;
 mod cors;
 mod endpoint;
 mod forwarded;
+mod guard;
+mod handlers;
 mod json;
+mod next;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod origin;
 mod problem;
+mod problem_code;
 mod request;
 mod route;
 mod transport;
@@ -32,42 +38,42 @@ mod user;
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
-use http_body_util::{BodyExt, Limited};
-use tokio::time::timeout;
+use http::{Extensions, Method, Request, Response, header};
 
 pub use allowed_origins::{AllowedOrigins, ParseOriginsError};
+pub use authenticator::Authenticator;
 pub use client_ip::{ForwardedHeader, ParseProxiesError, TrustedProxies};
 pub use config::HttpConfig;
-pub use cookie::CookieConfig;
+pub use cookie::{CookieConfig, CookieError};
 #[doc(hidden)]
 pub use endpoint::Endpoint;
+pub use guard::{Guard, Refusal};
+pub use next::safe_next;
 pub(crate) use origin::with_host;
 pub use problem::{Problem, ProblemCode};
 #[doc(hidden)]
 pub use route::{Route, routes};
+pub use transport::SESSION_HEADER;
 pub use user::{CurrentUser, OptionalUser};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::ConfigError;
-use crate::service::{AuthService, Authenticated};
+use crate::service::AuthService;
 use crate::store::Store;
 use endpoint::{Answer, Call};
-use transport::{Credential, Transport};
 
-/// For how long the body of a refused request is read and dropped.
-const DISCARD_FOR: Duration = Duration::from_secs(1);
+/// Names the peer of a request by its extensions.
+type PeerOf = Arc<dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync>;
 
 /// The endpoints over one service. Cheap to clone.
 pub struct AuthApi<S, C = SystemClock> {
     service: AuthService<S, C>,
     config: Arc<HttpConfig>,
     longest_token: Arc<OnceLock<usize>>,
+    peer: Option<PeerOf>,
     #[cfg(feature = "openapi")]
     document: openapi::Kept,
 }
@@ -78,6 +84,7 @@ impl<S, C> Clone for AuthApi<S, C> {
             service: self.service.clone(),
             config: Arc::clone(&self.config),
             longest_token: Arc::clone(&self.longest_token),
+            peer: self.peer.clone(),
             #[cfg(feature = "openapi")]
             document: self.document.clone(),
         }
@@ -120,6 +127,7 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
             service,
             config: Arc::new(config),
             longest_token: Arc::default(),
+            peer: None,
             #[cfg(feature = "openapi")]
             document: openapi::Kept::default(),
         }
@@ -135,6 +143,55 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
     #[must_use]
     pub fn config(&self) -> &HttpConfig {
         &self.config
+    }
+
+    /// Names the peer of a request by `peer`, which gets the extensions of the request: for a
+    /// server that puts its own type there, or that listens on a Unix socket behind a proxy.
+    /// It holds for axum's router, and for every [`Authenticator`] and [`Guard`] that is made
+    /// from this value. Where it returns `None`, axum's `ConnectInfo<SocketAddr>` counts as
+    /// without it.
+    ///
+    /// [`trusted_proxies`](HttpConfig::trusted_proxies) decide by the peer whether the
+    /// request's forwarding headers are believed, so `peer` must not return what a client
+    /// sends.
+    ///
+    /// ```
+    /// use std::net::{IpAddr, Ipv4Addr};
+    ///
+    /// use admittance::http::AuthApi;
+    /// use admittance::store::Store;
+    ///
+    /// /// What the application's server puts into the extensions of each request.
+    /// #[derive(Clone)]
+    /// struct Client {
+    ///     address: IpAddr,
+    /// }
+    ///
+    /// fn behind_own_server<S: Store>(api: AuthApi<S>) -> AuthApi<S> {
+    ///     api.with_peer(|extensions| extensions.get::<Client>().map(|client| client.address))
+    /// }
+    ///
+    /// /// Only the proxy reaches the socket, and `trusted_proxies` has 127.0.0.1.
+    /// fn on_unix_socket<S: Store>(api: AuthApi<S>) -> AuthApi<S> {
+    ///     api.with_peer(|_| Some(Ipv4Addr::LOCALHOST.into()))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_peer(
+        self,
+        peer: impl Fn(&Extensions) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            peer: Some(Arc::new(peer)),
+            ..self
+        }
+    }
+
+    /// The peer of a request with these extensions, by the function that
+    /// [`with_peer`](Self::with_peer) has set: `None` without one.
+    #[must_use]
+    pub fn peer(&self, extensions: &Extensions) -> Option<IpAddr> {
+        self.peer.as_ref().and_then(|peer| peer(extensions))
     }
 
     /// The routes that are there.
@@ -217,111 +274,6 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
         endpoint.answer(call).await
     }
 
-    /// Collects `body` and answers. A body that takes too long, breaks off or grows too
-    /// large is answered without being read further. If its declared length is too large,
-    /// the answer comes before anything of it is read, and the connection closes.
-    ///
-    /// # Panics
-    ///
-    /// Outside a Tokio runtime, or in one without timers.
-    pub async fn handle_body<B>(&self, request: Request<B>, peer: Option<IpAddr>) -> Response<Bytes>
-    where
-        B: http_body::Body + Send + 'static,
-        B::Data: Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let (parts, body) = request.into_parts();
-        let length = request::content_length(&parts.headers);
-        let is_announced = length.is_some_and(|length| length > self.config.max_body_bytes);
-        let collected = match is_announced {
-            true => {
-                // A client that asks first sends nothing after this answer.
-                if !parts.headers.contains_key(header::EXPECT) {
-                    tokio::spawn(discard(body, self.config.max_body_bytes));
-                }
-                Err(Problem::new(ProblemCode::PayloadTooLarge))
-            }
-            false => self.collect(body).await,
-        };
-        let problem = match collected {
-            Ok(body) => return self.handle(Request::from_parts(parts, body), peer).await,
-            Err(problem) => problem,
-        };
-        let mut response = problem.into_response();
-        // HTTP/2 closes the stream by itself, and knows no such header.
-        if is_announced && parts.version <= Version::HTTP_11 {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-        }
-        let origin = parts.headers.get(header::ORIGIN);
-        cors::share(origin, &self.config, response.headers_mut());
-        response
-    }
-
-    async fn collect<B>(&self, body: B) -> Result<Bytes, Problem>
-    where
-        B: http_body::Body,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let longest = self.config.max_body_bytes;
-        let collected = Limited::new(body, longest).collect();
-        match timeout(self.config.body_timeout, collected).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                Err(Problem::new(ProblemCode::PayloadTooLarge))
-            }
-            Ok(Err(_)) => {
-                Err(Problem::new(ProblemCode::MalformedRequest)
-                    .detail("The request's body broke off."))
-            }
-            Err(_) => Err(Problem::new(ProblemCode::RequestTimeout)),
-        }
-    }
-
-    /// The user behind the request with this method and these headers.
-    ///
-    /// # Errors
-    ///
-    /// The [`Problem`] to answer with: 401 unless a live access token is there;
-    /// 403 when it is in a cookie and the request, made by a page of another
-    /// site, could change something.
-    pub async fn authenticate(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        peer: Option<IpAddr>,
-    ) -> Result<Authenticated, Problem> {
-        let caller = self.caller(method, headers, peer).await?;
-        let (user, _) = caller.ok_or_else(Problem::no_token)?;
-        Ok(user)
-    }
-
-    /// The same, or `None` when the request has no access token at all, or only a
-    /// dead one in a cookie and changes nothing: a browser cannot help sending it.
-    ///
-    /// # Errors
-    ///
-    /// As for [`authenticate`](Self::authenticate): any other token that is there
-    /// and not live is refused, so that a client that thinks it is logged in is
-    /// told that it is not.
-    pub async fn authenticate_optional(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        peer: Option<IpAddr>,
-    ) -> Result<Option<Authenticated>, Problem> {
-        match self.caller(method, headers, peer).await {
-            Ok(caller) => Ok(caller.map(|(user, _)| user)),
-            Err(problem)
-                if problem.code() == ProblemCode::InvalidToken
-                    && transport::is_nobodys(method, headers) =>
-            {
-                Ok(None)
-            }
-            Err(problem) => Err(problem),
-        }
-    }
-
     /// Refuses to open a session whose tokens no browser would keep, before one is
     /// opened. How long they are follows from the settings, so it is found out once.
     fn require_room_in_cookies(&self) -> Result<(), Problem> {
@@ -339,120 +291,4 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
         }
         Ok(())
     }
-
-    /// The user behind the request, and how the token came.
-    async fn caller(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        peer: Option<IpAddr>,
-    ) -> Result<Option<(Authenticated, Transport)>, Problem> {
-        let Some(credential) = transport::credential(method, headers, &self.config)? else {
-            return Ok(None);
-        };
-        let Credential { token, transport } = credential;
-        let context = request::context(headers, peer, &self.config);
-        let token = token.expose_secret();
-        let user = self.service.validate_token(token, &context).await?;
-        Ok(Some((user, transport)))
-    }
-}
-
-/// Checks tokens for an application's own routes, whatever the service's type
-/// parameters are. Cheap to clone.
-#[derive(Clone)]
-pub struct Authenticator(Arc<dyn Authenticate>);
-
-impl fmt::Debug for Authenticator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Authenticator")
-    }
-}
-
-impl Authenticator {
-    /// The user behind the request with this method and these headers.
-    ///
-    /// # Errors
-    ///
-    /// The [`Problem`] to answer with: 401 unless a live access token is there;
-    /// 403 when it is in a cookie and the request, made by a page of another
-    /// site, could change something.
-    pub async fn authenticate(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        peer: Option<IpAddr>,
-    ) -> Result<Authenticated, Problem> {
-        self.0.authenticate(method, headers, peer).await
-    }
-
-    /// The same, or `None` when the request has no access token at all, or only a
-    /// dead one in a cookie and changes nothing: a browser cannot help sending it.
-    ///
-    /// # Errors
-    ///
-    /// As for [`authenticate`](Self::authenticate).
-    pub async fn authenticate_optional(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        peer: Option<IpAddr>,
-    ) -> Result<Option<Authenticated>, Problem> {
-        self.0.authenticate_optional(method, headers, peer).await
-    }
-}
-
-impl<S: Store, C: Clock> From<&AuthApi<S, C>> for Authenticator {
-    fn from(api: &AuthApi<S, C>) -> Self {
-        Self(Arc::new(api.clone()))
-    }
-}
-
-#[async_trait::async_trait]
-trait Authenticate: Send + Sync {
-    async fn authenticate(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        peer: Option<IpAddr>,
-    ) -> Result<Authenticated, Problem>;
-
-    async fn authenticate_optional(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        peer: Option<IpAddr>,
-    ) -> Result<Option<Authenticated>, Problem>;
-}
-
-#[async_trait::async_trait]
-impl<S: Store, C: Clock> Authenticate for AuthApi<S, C> {
-    async fn authenticate(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        peer: Option<IpAddr>,
-    ) -> Result<Authenticated, Problem> {
-        AuthApi::authenticate(self, method, headers, peer).await
-    }
-
-    async fn authenticate_optional(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        peer: Option<IpAddr>,
-    ) -> Result<Option<Authenticated>, Problem> {
-        AuthApi::authenticate_optional(self, method, headers, peer).await
-    }
-}
-
-/// Reads and drops what a client sends that did not wait for the answer: a connection
-/// that is closed with data unread is reset, and the answer can be lost.
-async fn discard<B: http_body::Body>(body: B, longest: usize)
-where
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let mut body = pin!(Limited::new(body, longest));
-    let read = async { while let Some(Ok(_)) = body.frame().await {} };
-    let _ = timeout(DISCARD_FOR, read).await;
 }

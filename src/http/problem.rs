@@ -1,170 +1,148 @@
-//! Errors as answers: RFC 9457 problem details. The one place where an error
-//! of the service gets a status.
+//! Errors as answers: RFC 9457 problem details.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
+
+pub use super::problem_code::ProblemCode;
 
 use super::answer::respond;
 use crate::error::{AuthError, ErrorCode, Violation};
-use crate::named::named;
 use crate::proof::Method;
 use crate::secret::Ticket;
 
-/// Declares the codes: each with its name, its status, and its words for a person.
-macro_rules! problems {
-    ($($(#[$doc:meta])* $code:ident => $name:literal, $status:ident, $words:literal;)+) => {
-        named! {
-            /// The stable `code` of a problem.
-            #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-            #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-            #[cfg_attr(feature = "openapi", schemars(rename_all = "snake_case"))]
-            #[non_exhaustive]
-            pub enum ProblemCode {
-                $($(#[$doc])* $code => $name,)+
-            }
-        }
-
-        impl ProblemCode {
-            /// The status that it is sent with.
-            #[must_use]
-            pub const fn status(self) -> StatusCode {
-                match self {
-                    $(Self::$code => StatusCode::$status,)+
-                }
-            }
-
-            pub(super) const fn detail(self) -> &'static str {
-                match self {
-                    $(Self::$code => $words,)+
-                }
-            }
-        }
-    };
-}
-
-problems! {
-    /// 400: not JSON, a duplicate or unknown field, a wrong type.
-    MalformedRequest => "malformed_request", BAD_REQUEST,
-        "The request is malformed.";
-    /// 401: email and password do not belong together.
-    InvalidCredentials => "invalid_credentials", UNAUTHORIZED,
-        "The email address or the password is wrong.";
-    /// 401: no access or refresh token, or one that is not live.
-    InvalidToken => "invalid_token", UNAUTHORIZED,
-        "Log in to continue.";
-    /// 401: the link of a mail is not valid, or not any more.
-    InvalidLink => "invalid_link", UNAUTHORIZED,
-        "This link is no longer valid. Request a new one.";
-    /// 401: the link of a mail needs a live session of the account, or its
-    /// password.
-    ProofRequired => "proof_required", UNAUTHORIZED,
-        "Log in to this account first, or enter the password that it was registered with.";
-    /// 401: the password is right, and the sign-in continues with `POST /login/factor`.
-    SecondFactorRequired => "second_factor_required", UNAUTHORIZED,
-        "Enter the code of your second factor.";
-    /// 401: the code of a second factor is wrong.
-    InvalidCode => "invalid_code", UNAUTHORIZED,
-        "This code is wrong.";
-    /// 401: the ticket of a sign-in is not valid, or not any more.
-    InvalidFlow => "invalid_flow", UNAUTHORIZED,
-        "This sign-in has ended. Log in again.";
-    /// 403: the session's proofs do not suffice; `POST /reauthenticate` is the
-    /// way on.
-    RecentLoginRequired => "recent_login_required", FORBIDDEN,
-        "Prove your identity again to do this.";
-    /// 403: the permission is missing.
-    Forbidden => "forbidden", FORBIDDEN,
-        "You do not have permission to do this.";
-    /// 404: no such thing, or not the caller's.
-    NotFound => "not_found", NOT_FOUND,
-        "Not found.";
-    /// 405: the path has other methods, listed in `Allow`.
-    MethodNotAllowed => "method_not_allowed", METHOD_NOT_ALLOWED,
-        "This path does not support that method.";
-    /// 408: the body took too long.
-    RequestTimeout => "request_timeout", REQUEST_TIMEOUT,
-        "The request took too long. Try again.";
-    /// 409: another account has this email address.
-    EmailTaken => "email_taken", CONFLICT,
-        "There is already an account with this email address.";
-    /// 409: nobody would be left who may grant roles.
-    LastAdministrator => "last_administrator", CONFLICT,
-        "At least one active account must be able to grant roles.";
-    /// 409: nobody has confirmed the account's address.
-    NotVerified => "not_verified", CONFLICT,
-        "The address of this account is not confirmed yet.";
-    /// 409: the account is disabled.
-    AccountDisabled => "account_disabled", CONFLICT,
-        "This account is disabled. Enable it first.";
-    /// 413: the body is larger than accepted.
-    PayloadTooLarge => "payload_too_large", PAYLOAD_TOO_LARGE,
-        "The request is too large.";
-    /// 415: the body is not declared as JSON in UTF-8.
-    UnsupportedMediaType => "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE,
-        "Send application/json in UTF-8.";
-    /// 422: fields break rules, all listed in `errors`.
-    ValidationFailed => "validation_failed", UNPROCESSABLE_ENTITY,
-        "Some fields are not valid.";
-    /// 429: too many attempts; `Retry-After` says how long to wait.
-    RateLimited => "rate_limited", TOO_MANY_REQUESTS,
-        "Too many attempts. Wait a little and try again.";
-    /// 500: something failed within.
-    Internal => "internal", INTERNAL_SERVER_ERROR,
-        "Something went wrong. Try again later.";
-    /// 503: more work is waiting than can be done; `Retry-After` says how long
-    /// to wait.
-    Overloaded => "overloaded", SERVICE_UNAVAILABLE,
-        "The server is busy. Wait a little and try again.";
-    /// 503: something that is needed does not answer; `Retry-After` says how
-    /// long to wait.
-    Unavailable => "unavailable", SERVICE_UNAVAILABLE,
-        "This is not available right now. Wait a little and try again.";
-}
-
 /// An error as it is answered. It never carries the text of a failure within.
+///
+/// An application answers its own errors in the same form:
+///
+/// ```
+/// use admittance::http::Problem;
+/// use http::StatusCode;
+///
+/// fn no_such_exam() -> Problem {
+///     Problem::of(StatusCode::NOT_FOUND, "exam_not_found").detail("There is no such exam.")
+/// }
+///
+/// fn wrong_level() -> Problem {
+///     Problem::of(StatusCode::UNPROCESSABLE_ENTITY, "exam_invalid")
+///         .detail("Some fields are not valid.")
+///         .field("level", "unknown", "Choose a level from A1 to C2.")
+/// }
+/// # assert_eq!(no_such_exam().code(), "exam_not_found");
+/// # assert_eq!(wrong_level().status(), 422);
+/// ```
 #[derive(Clone, Debug)]
-pub struct Problem {
-    code: ProblemCode,
-    detail: Option<&'static str>,
-    errors: Vec<Violation>,
+pub struct Problem(Box<Content>);
+
+#[derive(Clone, Debug)]
+struct Content {
+    /// `None` for a code of the application's.
+    kind: Option<ProblemCode>,
+    status: StatusCode,
+    code: &'static str,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
     methods: Option<Vec<Method>>,
     pending: Option<(Ticket, u64)>,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: HeaderMap,
 }
 
 impl Problem {
     /// The problem `code`, with its usual text.
     #[must_use]
     pub fn new(code: ProblemCode) -> Self {
-        Self {
+        let kind = Some(code);
+        Self::with(kind, code.status(), code.as_str(), code.detail())
+    }
+
+    /// A problem of the application's, with the code `code`, such as `exam_not_found`, and the
+    /// status in words as its text. Choose a code that no [`ProblemCode`] has: clients
+    /// distinguish problems by it.
+    ///
+    /// `status` is from 400 to 599. A problem with another status is answered with 500.
+    #[must_use]
+    pub fn of(status: StatusCode, code: &'static str) -> Self {
+        let status = match status.is_client_error() || status.is_server_error() {
+            true => status,
+            false => {
+                tracing::error!(%status, code, "the status of a problem is no error");
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        };
+        let words = status.canonical_reason().unwrap_or_default();
+        Self::with(None, status, code, words)
+    }
+
+    fn with(
+        kind: Option<ProblemCode>,
+        status: StatusCode,
+        code: &'static str,
+        detail: &'static str,
+    ) -> Self {
+        Self(Box::new(Content {
+            kind,
+            status,
             code,
-            detail: None,
+            detail: Cow::Borrowed(detail),
             errors: Vec::new(),
             methods: None,
             pending: None,
-            headers: Vec::new(),
-        }
+            headers: HeaderMap::new(),
+        }))
     }
 
-    /// The code.
+    /// The code, as clients see it.
     #[must_use]
-    pub fn code(&self) -> ProblemCode {
-        self.code
+    pub fn code(&self) -> &'static str {
+        self.0.code
     }
 
-    /// Adds a sentence on what is wrong here, for a person. It must not hold anything
-    /// that the client has sent.
+    /// The code if it is one of this crate's; `None` for a problem of the application's.
     #[must_use]
-    pub fn detail(mut self, detail: &'static str) -> Self {
-        self.detail = Some(detail);
+    pub fn kind(&self) -> Option<ProblemCode> {
+        self.0.kind
+    }
+
+    /// The status that it is answered with.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// Replaces the text by a sentence on what is wrong here, for a person. It must not hold
+    /// anything that the client has sent.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.0.detail = detail.into();
         self
     }
 
-    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+    /// Adds a field that breaks a rule to the member `errors`: which field, which rule, for
+    /// programs, and a sentence that tells a person what to do. None of them may repeat the
+    /// input.
+    #[must_use]
+    pub fn field(
+        mut self,
+        field: impl Into<Cow<'static, str>>,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        self.0.errors.push(FieldError {
+            field: field.into(),
+            code: code.into(),
+            message: message.into(),
+        });
+        self
+    }
+
+    /// Adds a header to the answer. Several of one name are all sent. A header that every
+    /// problem has, such as `Cache-Control`, is replaced.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.append(name, value);
         self
     }
 
@@ -185,18 +163,40 @@ impl Problem {
     /// The answer.
     #[must_use]
     pub fn into_response(self) -> Response<Bytes> {
-        let status = self.code.status();
-        let detail = self.detail.unwrap_or(self.code.detail());
+        let content = *self.0;
         let body = ProblemBody {
-            methods: self.methods.as_deref(),
-            ticket: self.pending.as_ref().map(|(ticket, _)| ticket),
-            expires_in: self.pending.as_ref().map(|(_, seconds)| *seconds),
-            ..ProblemBody::new(self.code, detail, &self.errors)
+            methods: content.methods.as_deref(),
+            ticket: content.pending.as_ref().map(|(ticket, _)| ticket),
+            expires_in: content.pending.as_ref().map(|(_, seconds)| *seconds),
+            ..ProblemBody::new(
+                content.status,
+                content.code,
+                &content.detail,
+                &content.errors,
+            )
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
-        let mut response = respond(status, "application/problem+json", body);
-        response.headers_mut().extend(self.headers);
+        let mut response = respond(content.status, "application/problem+json", body);
+        response.headers_mut().extend(content.headers);
         response
+    }
+}
+
+/// A field that breaks a rule, of this crate's requests or of the application's.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct FieldError {
+    field: Cow<'static, str>,
+    code: Cow<'static, str>,
+    message: Cow<'static, str>,
+}
+
+impl From<&Violation> for FieldError {
+    fn from(violation: &Violation) -> Self {
+        Self {
+            field: violation.field.as_str().into(),
+            code: violation.code.as_str().into(),
+            message: violation.message.clone().into(),
+        }
     }
 }
 
@@ -219,7 +219,8 @@ pub(super) struct ProblemBody<'a> {
     detail: &'a str,
     /// All broken rules, field by field. Only with `validation_failed`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [Violation],
+    #[cfg_attr(feature = "openapi", schemars(with = "Vec<Violation>"))]
+    errors: &'a [FieldError],
     /// The methods by which the user can prove who they are. Only with
     /// `recent_login_required` and `second_factor_required`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -233,13 +234,17 @@ pub(super) struct ProblemBody<'a> {
 }
 
 impl<'a> ProblemBody<'a> {
-    pub(super) fn new(code: ProblemCode, detail: &'a str, errors: &'a [Violation]) -> Self {
-        let status = code.status();
+    pub(super) fn new(
+        status: StatusCode,
+        code: &'a str,
+        detail: &'a str,
+        errors: &'a [FieldError],
+    ) -> Self {
         Self {
             r#type: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
-            code: code.as_str(),
+            code,
             detail,
             errors,
             methods: None,
@@ -258,37 +263,32 @@ impl From<AuthError> for Problem {
             // Codes of the service have the same name here.
             code => code.as_str().parse().unwrap_or(ProblemCode::Internal),
         };
-        let problem = match code {
+        let mut problem = match code {
             ProblemCode::InvalidToken => Self::bad_token(),
             code if code.status() == StatusCode::UNAUTHORIZED => {
                 Self::new(code).header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
             code => Self::new(code),
         };
-        let problem = match wait {
-            Some(wait) => problem.header(header::RETRY_AFTER, whole_seconds(wait).into()),
-            None => problem,
-        };
+        if let Some(wait) = wait {
+            problem = problem.header(header::RETRY_AFTER, whole_seconds(wait).into());
+        }
         match error {
-            AuthError::RecentLoginRequired { methods } => Self {
-                methods: Some(methods),
-                ..problem
-            },
+            AuthError::RecentLoginRequired { methods } => problem.0.methods = Some(methods),
             AuthError::SecondFactorRequired {
                 ticket,
                 expires_in,
                 methods,
-            } => Self {
-                methods: Some(methods),
-                pending: Some((ticket, expires_in.as_secs())),
-                ..problem
-            },
-            AuthError::Validation(violations) => Self {
-                errors: violations.as_slice().to_vec(),
-                ..problem
-            },
-            _ => problem,
+            } => {
+                problem.0.methods = Some(methods);
+                problem.0.pending = Some((ticket, expires_in.as_secs()));
+            }
+            AuthError::Validation(violations) => {
+                problem.0.errors = violations.as_slice().iter().map(Into::into).collect();
+            }
+            _ => {}
         }
+        problem
     }
 }
 

@@ -2,7 +2,7 @@
 //! in cookies.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::config::HttpConfig;
@@ -11,9 +11,10 @@ use super::{CookieConfig, json, origin};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::service::Tokens;
 
-/// The request header by which a client asks for cookies: `cookie` is its only
-/// value. A page of another origin cannot send it without being asked first.
-pub(super) const SESSION_HEADER: &str = "admittance-session";
+/// The request header by which a client requests a session in cookies,
+/// `Admittance-Session: cookie`: it has no other value. A page of another origin
+/// cannot send it without a CORS preflight.
+pub const SESSION_HEADER: HeaderName = HeaderName::from_static("admittance-session");
 
 /// What is in cookies instead of in the body of an answer.
 pub(super) const IN_COOKIES: [&str; 3] = ["token", "token_type", "refresh_token"];
@@ -173,7 +174,7 @@ pub(super) fn asked(
     headers: &HeaderMap,
     config: &HttpConfig,
 ) -> Result<Transport, Problem> {
-    let mut values = headers.get_all(SESSION_HEADER).iter();
+    let mut values = headers.get_all(&SESSION_HEADER).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(Transport::Body),
         (Some(value), None) if value == "cookie" && config.cookies.is_some() => {
@@ -219,7 +220,12 @@ pub(super) fn closed(
     if let (Transport::Cookies, Some(cookies)) = (transport, &config.cookies) {
         let headers = response.headers_mut();
         cookies.forget(headers)?;
-        headers.insert("clear-site-data", CLEAR_SITE_DATA);
+        clear_site_data(headers);
     }
     Ok(response)
+}
+
+/// Has a browser forget what it keeps of the site besides the cookies.
+pub(super) fn clear_site_data(headers: &mut HeaderMap) {
+    headers.insert("clear-site-data", CLEAR_SITE_DATA);
 }

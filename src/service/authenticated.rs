@@ -140,4 +140,16 @@ impl Authenticated {
             Err(AuthError::Forbidden)
         }
     }
+
+    /// Denies unless the address of the account is verified.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::NotVerified`].
+    pub fn require_verified(&self) -> Result<(), AuthError> {
+        match self.user().is_verified {
+            true => Ok(()),
+            false => Err(AuthError::NotVerified),
+        }
+    }
 }

@@ -145,7 +145,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     /// Whether this service, or a clone of it, has made `auth`.
-    pub(super) fn has_made(&self, auth: &Authenticated) -> bool {
+    pub(crate) fn has_made(&self, auth: &Authenticated) -> bool {
         Arc::ptr_eq(&self.inner.config, &auth.config)
     }
 

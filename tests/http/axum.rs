@@ -1,12 +1,16 @@
 //! What only the axum router and its extractors have.
 
-use admittance::axum::{Authenticator, RequirePermission, RequiredPermission, router};
+use std::net::IpAddr;
+
+use admittance::axum::{
+    Authenticator, CurrentUser, Guard, RequirePermission, RequiredPermission, router,
+};
 use axum::Router;
-use axum::extract::FromRef;
+use axum::extract::{Extension, FromRef};
 use axum::routing::get;
 use serde_json::json;
 
-use crate::client::{Client, text};
+use crate::client::{Client, registration, text};
 use crate::request;
 use crate::transport::{App, Framework};
 
@@ -51,5 +55,56 @@ async fn the_routes_may_be_nested() {
     for path in ["/profile", "/auth", "/auth/", "/auth//profile"] {
         let asked = request::get(path).bearer(text(&ann, "token"));
         assert_eq!(app.send(&asked).await.status, 404, "{path}");
+    }
+}
+
+/// What an application's own server puts into the extensions of a request.
+#[derive(Clone)]
+struct Connected(IpAddr);
+
+#[tokio::test]
+async fn an_application_names_the_peer_of_a_request() {
+    let client = Client::new(Framework::Axum);
+    let api = client.api.clone().with_peer(|extensions| {
+        let connected = extensions.get::<Connected>();
+        connected.map(|Connected(ip)| *ip)
+    });
+    let auth = Authenticator::from(&api);
+    let who = async |user: CurrentUser| user.user().name.as_str().to_owned();
+    let app: Router = Router::new()
+        .route("/hello", get(who))
+        .with_state(auth.clone())
+        .merge(
+            Router::new()
+                .route("/guarded", get(async || "in"))
+                .route_layer(Guard::session(&auth)),
+        )
+        .merge(router(&api));
+    let named = App::from(
+        app.clone()
+            .layer(Extension(Connected([192, 0, 2, 9].into()))),
+    );
+    // Where the function says nothing, it is the peer that axum's server names.
+    let unnamed = App::from(app);
+    for (app, ip) in [(named, "192.0.2.9"), (unnamed, "192.0.2.7")] {
+        let email = format!("{ip}@example.org");
+        let ann = app
+            .send(&request::post("/register", registration(&email)))
+            .await;
+        let token = text(&ann.json, "token").to_owned();
+        let sessions = app.send(&request::get("/sessions").bearer(&token)).await;
+        assert_eq!(sessions.json["sessions"][0]["ip"], ip);
+        for path in ["/hello", "/guarded"] {
+            assert_eq!(
+                app.send(&request::get(path).bearer(&token)).await.status,
+                200
+            );
+            let event = client.bed.events.last();
+            assert_eq!(
+                event.ip.map(|ip| ip.to_string()).as_deref(),
+                Some(ip),
+                "{path}"
+            );
+        }
     }
 }

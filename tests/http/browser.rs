@@ -1,6 +1,6 @@
 //! A browser: it keeps cookies, and says where its requests come from.
 
-use admittance::http::{CookieConfig, HttpConfig};
+use admittance::http::{CookieConfig, HttpConfig, SESSION_HEADER};
 use admittance::mail::MailKind;
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ impl Browser {
             .header("Host", "exam.example")
             .header("Origin", OWN)
             .header("Sec-Fetch-Site", "same-origin")
-            .header("Admittance-Session", "cookie");
+            .header(SESSION_HEADER.as_str(), "cookie");
         if !self.jar.is_empty() {
             let cookies: Vec<_> = self.jar.iter().map(|(k, v)| format!("{k}={v}")).collect();
             request = request.header("Cookie", cookies.join("; "));

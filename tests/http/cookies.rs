@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use admittance::http::{CookieConfig, HttpConfig};
+use admittance::http::{CookieConfig, HttpConfig, SESSION_HEADER};
 use admittance::mail::MailKind;
 use serde_json::json;
 
@@ -215,7 +215,7 @@ async fn only_the_word_cookie_asks_for_cookies(framework: Framework) {
     for value in ["bearer", "Cookie", "", "cookie, cookie", "cookie;x"] {
         let body = registration(ANN);
         let request = browser.request("POST /register", Some(&body));
-        let request = request.with("Admittance-Session", value);
+        let request = request.with(SESSION_HEADER.as_str(), value);
         let answer = browser.client.send(request).await;
         assert_eq!(answer.code(), (400, "malformed_request"), "{value}");
     }
@@ -407,7 +407,7 @@ async fn a_link_works_although_the_session_in_the_browser_has_expired(framework:
     assert_eq!(refused.code(), (401, "invalid_token"));
     // A client that does not ask for cookies learns that the session has expired.
     let request = browser.request("POST /email/verify", Some(&proof));
-    let request = request.without("Admittance-Session");
+    let request = request.without(SESSION_HEADER.as_str());
     let refused = browser.client.send(request).await;
     assert_eq!(refused.code(), (401, "invalid_token"));
     let verified = browser.ask("POST /email/verify", proof).await;

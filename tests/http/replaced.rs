@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use admittance::config::RegistrationMode;
 use admittance::event::Operation;
-use admittance::http::CookieConfig;
+use admittance::http::{CookieConfig, SESSION_HEADER};
 use admittance::mail::MailKind;
 use serde_json::json;
 
@@ -177,7 +177,7 @@ async fn a_login_that_asks_for_tokens_takes_nobodys_place(framework: Framework) 
     browser.register(ANN).await;
     let login = json!({"email": ANN, "password": PASSWORD});
     let request = browser.request("POST /login", Some(&login));
-    let request = request.without("Admittance-Session");
+    let request = request.without(SESSION_HEADER.as_str());
     let opened = browser.client.send(request).await;
     assert_eq!(text(&opened.json, "token_type"), "Bearer");
     assert_eq!(browser.ask("GET /profile", None).await.status, 200);

@@ -1,5 +1,6 @@
 //! Requests, as they are written down.
 
+use admittance::http::SESSION_HEADER;
 use std::fmt;
 
 use http::header::CONTENT_LENGTH;
@@ -83,7 +84,7 @@ impl Request {
 
     /// Whether it comes from a client that keeps its session in cookies.
     pub(crate) fn has_cookies(&self) -> bool {
-        self.has("Cookie") || self.has("Admittance-Session")
+        self.has("Cookie") || self.has(SESSION_HEADER.as_str())
     }
 
     /// Whether it has a header `name`.

@@ -1,6 +1,6 @@
 //! Logins that a second factor completes.
 
-use admittance::http::{CookieConfig, HttpConfig};
+use admittance::http::{CookieConfig, HttpConfig, SESSION_HEADER};
 use admittance::store::MemoryStore;
 use serde_json::{Value, json};
 
@@ -118,7 +118,7 @@ async fn a_sign_in_in_a_browser_ends_with_cookies(framework: Framework) {
     let client = server(framework, http).await;
     let ask = async |path: &str, body: Value| {
         let request = post(path, body)
-            .header("Admittance-Session", "cookie")
+            .header(SESSION_HEADER.as_str(), "cookie")
             .header("Sec-Fetch-Site", "same-origin");
         client.send(request).await
     };

@@ -28,7 +28,7 @@ impl Room for VerifyEmail {
         {
             // The browser sent dead cookies by itself, and requests new ones.
             Err(problem)
-                if problem.code() == ProblemCode::InvalidToken
+                if problem.kind() == Some(ProblemCode::InvalidToken)
                     && to == Transport::Cookies
                     && !transport::has_authorization(call.headers()) =>
             {

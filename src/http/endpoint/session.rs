@@ -109,8 +109,8 @@ impl Room for Logout {
             }
             Err(problem) => problem,
         };
-        let (ProblemCode::InvalidToken, true) = (
-            refused.code(),
+        let (Some(ProblemCode::InvalidToken), true) = (
+            refused.kind(),
             transport::are_cookies_given_up(call.method(), call.headers(), call.config())?,
         ) else {
             return Err(refused);

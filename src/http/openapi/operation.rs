@@ -412,8 +412,7 @@ impl Description {
             let description = format!(
                 "{asks} Such a request must come from a page of this server or of an allowed origin."
             );
-            let header =
-                json!({ "name": SESSION_HEADER, "in": "header", "description": description });
+            let header = json!({ "name": SESSION_HEADER.as_str(), "in": "header", "description": description });
             self.parameters.push((only_cookie, header));
             self = self
                 .problem(ProblemCode::MalformedRequest)

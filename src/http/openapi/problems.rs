@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::examples;
 use super::schemas::{Components, put};
+use crate::error::Violation;
 use crate::http::ProblemCode;
-use crate::http::problem::ProblemBody;
+use crate::http::problem::{FieldError, ProblemBody};
 use crate::proof::Method;
 
 /// All problem codes for people, in Markdown.
@@ -72,14 +73,18 @@ impl Components {
     }
 }
 
+fn fields(violations: &[Violation]) -> Vec<FieldError> {
+    violations.iter().map(Into::into).collect()
+}
+
 fn example(code: ProblemCode) -> Value {
     let errors = match code {
-        ProblemCode::ValidationFailed => examples::violations(),
+        ProblemCode::ValidationFailed => fields(&examples::violations()),
         _ => Vec::new(),
     };
     let second = examples::second_factor().map(Method::SecondFactor);
     let ticket = examples::ticket();
-    let mut body = ProblemBody::new(code, code.detail(), &errors);
+    let mut body = ProblemBody::new(code.status(), code.as_str(), code.detail(), &errors);
     match code {
         ProblemCode::RecentLoginRequired => body.methods = Some(&[Method::Password]),
         ProblemCode::SecondFactorRequired => {

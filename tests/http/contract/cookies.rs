@@ -1,5 +1,6 @@
 //! Sessions in cookies: who may send them, and how.
 
+use admittance::http::SESSION_HEADER;
 use serde_json::json;
 
 use super::client::{Client, PASSWORD, credentials, registration};
@@ -93,7 +94,7 @@ fn every_page(client: &Client<'_>, session: &Session, own: &[&str]) {
                 };
             }
             // Nor may such a page open a session that is kept in cookies.
-            let open = of_page(post("/login", json!({}))).header("Admittance-Session", "cookie");
+            let open = of_page(post("/login", json!({}))).header(SESSION_HEADER.as_str(), "cookie");
             let reply = client.send(open);
             match is_own {
                 true => reply.problem(422, "validation_failed"),
@@ -146,7 +147,7 @@ fn every_endpoint(client: &Client<'_>, session: &Session) {
             client.send(dead).refused("invalid_token", CHALLENGE);
         }
         request = match is_opening {
-            true => request.header("Admittance-Session", "cookie"),
+            true => request.header(SESSION_HEADER.as_str(), "cookie"),
             false => request.header("Cookie", session.cookies()),
         };
         // An export is kept in the audit log.
@@ -283,14 +284,14 @@ pub(crate) fn kept_in_cookies(place: &Place<'_>) {
             .send(
                 Mode::Bearer
                     .opening(login())
-                    .header("Admittance-Session", value),
+                    .header(SESSION_HEADER.as_str(), value),
             )
             .problem(400, "malformed_request")
             .header("set-cookie", "");
     }
     let twice = login()
-        .header("Admittance-Session", "cookie")
-        .header("Admittance-Session", "cookie");
+        .header(SESSION_HEADER.as_str(), "cookie")
+        .header(SESSION_HEADER.as_str(), "cookie");
     client.send(twice).problem(400, "malformed_request");
     // A client that does not ask gets none, even if it sent some.
     for request in [login(), login().by(&ann.session)] {
@@ -329,7 +330,7 @@ pub(crate) fn kept_in_cookies(place: &Place<'_>) {
     // Without a body and without cookies there is nothing to go on with.
     for request in [
         Request::new("POST", "/refresh"),
-        Request::new("POST", "/refresh").header("Admittance-Session", "cookie"),
+        Request::new("POST", "/refresh").header(SESSION_HEADER.as_str(), "cookie"),
         Request::new("POST", "/refresh").header("Cookie", "a=b"),
     ] {
         client
@@ -342,7 +343,7 @@ pub(crate) fn kept_in_cookies(place: &Place<'_>) {
     let by_body = post("/refresh", body).by(&bob);
     for request in [
         by_body.clone(),
-        by_body.header("Admittance-Session", "cookie"),
+        by_body.header(SESSION_HEADER.as_str(), "cookie"),
     ] {
         client
             .send(request)

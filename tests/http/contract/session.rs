@@ -1,5 +1,6 @@
 //! What a client keeps of a session.
 
+use admittance::http::SESSION_HEADER;
 use serde_json::json;
 
 use crate::request::{Request, post};
@@ -39,7 +40,7 @@ impl Mode {
     pub(crate) fn opening(self, request: Request) -> Request {
         match self {
             Self::Bearer => request,
-            Self::Cookie => from_own_page(request).header("Admittance-Session", "cookie"),
+            Self::Cookie => from_own_page(request).header(SESSION_HEADER.as_str(), "cookie"),
         }
     }
 }

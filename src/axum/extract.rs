@@ -1,66 +1,16 @@
-//! axum 0.8: a router to merge or nest, and extractors for your own routes.
-//!
-//! ```
-//! use admittance::axum::{Authenticator, CurrentUser};
-//! use axum::{Router, routing::get};
-//!
-//! // Three lines protect a route: the extractor, the route, the state.
-//! async fn hello(user: CurrentUser) -> String {
-//!     format!("Hello, {}!", user.user().name.as_str())
-//! }
-//!
-//! fn app(auth: Authenticator) -> Router {
-//!     Router::new().route("/hello", get(hello)).with_state(auth)
-//! }
-//! ```
+//! Extractors for users.
 
 use std::marker::PhantomData;
-use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::time::Duration;
 
-use ::axum::Router;
-use ::axum::body::Body;
-use ::axum::extract::{ConnectInfo, FromRef, FromRequestParts, Request};
-use ::axum::response::{IntoResponse, Response};
-use ::axum::routing::any;
-use ::http::{Extensions, request::Parts};
+use ::axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
+use ::http::request::Parts;
 
+use super::peer;
 use crate::authz::Permission;
-use crate::clock::Clock;
-use crate::http::{AuthApi, Problem, ProblemCode, with_host};
+use crate::http::{Authenticator, CurrentUser, OptionalUser, Problem, ProblemCode, with_host};
 use crate::service::Authenticated;
-use crate::store::Store;
-
-pub use crate::http::{Authenticator, CurrentUser, OptionalUser};
-
-/// All endpoints of the contract, and those for administrators if
-/// [`HttpConfig::admin`](crate::http::HttpConfig::admin) says so, to be merged or nested into an application.
-///
-/// Serve the application with
-/// `into_make_service_with_connect_info::<SocketAddr>()`, so that limits and
-/// sessions know the clients' addresses; without it all clients count as one.
-pub fn router<S, C, St>(api: &AuthApi<S, C>) -> Router<St>
-where
-    S: Store,
-    C: Clock,
-    St: Clone + Send + Sync + 'static,
-{
-    api.routes().fold(Router::new(), |router, route| {
-        let api = api.clone();
-        let handler = move |request: Request| async move {
-            let peer = peer(request.extensions());
-            api.handle_body(request, peer).await.map(Body::from)
-        };
-        router.route(route.path, any(handler))
-    })
-}
-
-fn peer(extensions: &Extensions) -> Option<IpAddr> {
-    extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|ConnectInfo(address)| address.ip())
-}
 
 /// The router's state must be an [`Authenticator`] or give one by [`FromRef`].
 impl<St> FromRequestParts<St> for CurrentUser
@@ -71,12 +21,32 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
-        let peer = peer(&parts.extensions);
+        let auth = Authenticator::from_ref(state);
+        let peer = peer(auth.peer(&parts.extensions), &parts.extensions);
         let headers = with_host(&parts.headers, parts.uri.authority());
-        Authenticator::from_ref(state)
-            .authenticate(&parts.method, &headers, peer)
-            .await
-            .map(Self)
+        let (method, extensions) = (&parts.method, &mut parts.extensions);
+        let user = auth.authenticate_once(method, &headers, peer, extensions);
+        user.await.map(Self)
+    }
+}
+
+/// `Option<CurrentUser>` is `None` when the request has no token, as [`OptionalUser`] is: a
+/// token that is not live is still answered with 401, unless it is a cookie's and the request
+/// changes nothing.
+impl<St> OptionalFromRequestParts<St> for CurrentUser
+where
+    St: Send + Sync,
+    Authenticator: FromRef<St>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Option<Self>, Problem> {
+        let auth = Authenticator::from_ref(state);
+        let peer = peer(auth.peer(&parts.extensions), &parts.extensions);
+        let headers = with_host(&parts.headers, parts.uri.authority());
+        let (method, extensions) = (&parts.method, &mut parts.extensions);
+        let user = auth.authenticate_optional_once(method, &headers, peer, extensions);
+        Ok(user.await?.map(Self))
     }
 }
 
@@ -88,12 +58,8 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
-        let peer = peer(&parts.extensions);
-        let headers = with_host(&parts.headers, parts.uri.authority());
-        Authenticator::from_ref(state)
-            .authenticate_optional(&parts.method, &headers, peer)
-            .await
-            .map(|user| Self(user.map(CurrentUser)))
+        let user = <CurrentUser as OptionalFromRequestParts<St>>::from_request_parts(parts, state);
+        user.await.map(Self)
     }
 }
 
@@ -141,7 +107,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
-        let user = CurrentUser::from_request_parts(parts, state).await?;
+        let user = <CurrentUser as FromRequestParts<St>>::from_request_parts(parts, state).await?;
         let permission = Permission::new(P::NAME).map_err(|_| {
             tracing::error!(name = P::NAME, "a required permission has no valid name");
             Problem::new(ProblemCode::Forbidden)
@@ -184,14 +150,8 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
-        let user = CurrentUser::from_request_parts(parts, state).await?;
+        let user = <CurrentUser as FromRequestParts<St>>::from_request_parts(parts, state).await?;
         user.require_recent_login(Duration::from_secs(MINUTES.saturating_mul(60)))?;
         Ok(Self(user))
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        Problem::into_response(self).map(Body::from)
     }
 }

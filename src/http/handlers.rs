@@ -1,0 +1,79 @@
+//! What an application's own handlers do with sessions in cookies.
+
+use http::{HeaderMap, Method};
+
+use super::cookie::CookieError;
+use super::problem::Problem;
+use super::{AuthApi, CookieConfig, origin, transport};
+use crate::clock::Clock;
+use crate::service::Tokens;
+use crate::store::Store;
+
+impl<S: Store, C: Clock> AuthApi<S, C> {
+    /// Adds the cookies of the session `tokens` to the headers of an answer, as the endpoints
+    /// do: for a handler of the application's that opens a session, such as one that takes a
+    /// form. Do not put the tokens into the body as well.
+    ///
+    /// The handler first checks by [`require_own_page`](Self::require_own_page) that a page of
+    /// another site does not log its visitor in to somebody else's account.
+    ///
+    /// ```
+    /// use admittance::axum::Problem;
+    /// use admittance::http::AuthApi;
+    /// use admittance::{LoginRequest, RequestContext, store::Store};
+    /// use axum::Form;
+    /// use axum::extract::State;
+    /// use axum::http::{HeaderMap, Method};
+    /// use axum::response::{IntoResponse, Redirect};
+    ///
+    /// async fn sign_in<S: Store>(
+    ///     State(api): State<AuthApi<S>>,
+    ///     method: Method,
+    ///     headers: HeaderMap,
+    ///     Form(request): Form<LoginRequest>,
+    /// ) -> Result<impl IntoResponse, Problem> {
+    ///     api.require_own_page(&method, &headers)?;
+    ///     let here = RequestContext::default();
+    ///     let opened = api.service().login(request, &here).await?;
+    ///     let mut answer = HeaderMap::new();
+    ///     api.keep(&opened.tokens, &mut answer)?;
+    ///     Ok((answer, Redirect::to("/exams")))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError`]; then nothing is added.
+    pub fn keep(&self, tokens: &Tokens, headers: &mut HeaderMap) -> Result<(), CookieError> {
+        self.cookies()?.keep(tokens, headers)
+    }
+
+    /// Adds what has a browser forget its session to the headers of an answer, as
+    /// `POST /logout` does: expired cookies, and `Clear-Site-Data` (ASVS 14.3.1). It does not
+    /// end the session: [`AuthService::logout`](crate::AuthService::logout) does.
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError::Off`]; then nothing is added.
+    pub fn forget(&self, headers: &mut HeaderMap) -> Result<(), CookieError> {
+        self.cookies()?.forget(headers)?;
+        transport::clear_site_data(headers);
+        Ok(())
+    }
+
+    /// Refuses a request that may change something unless a page of this server or of
+    /// [`allowed_origins`](super::HttpConfig::allowed_origins) made it, as the endpoints do for
+    /// requests with cookies (ASVS 3.5.1). A request that does not tell where it comes from is
+    /// refused too.
+    ///
+    /// # Errors
+    ///
+    /// The [`Problem`] to answer with: 403 `forbidden`.
+    pub fn require_own_page(&self, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+        origin::require_own_page(method, headers, &self.config)
+    }
+
+    fn cookies(&self) -> Result<&CookieConfig, CookieError> {
+        self.config.cookies.as_ref().ok_or(CookieError::Off)
+    }
+}

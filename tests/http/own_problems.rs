@@ -1,0 +1,97 @@
+//! Errors of an application, in the form of the contract's.
+
+use admittance::error::AuthError;
+use admittance::http::{Problem, ProblemCode};
+use axum::Router;
+use axum::routing::get as on_get;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+use warp::Filter;
+
+use crate::request::get;
+use crate::transport::{App, Framework, each_framework};
+
+each_framework!(
+    a_handler_answers_with_a_problem_of_its_own,
+    a_handler_answers_with_an_error_of_the_service,
+);
+
+fn exam_full() -> Problem {
+    Problem::of(StatusCode::CONFLICT, "exam_full")
+        .detail(format!("All {} places are taken.", 12))
+        .field("place", "taken", "Choose another place.")
+        .field(
+            "level".to_owned(),
+            "unknown",
+            "Choose a level from A1 to C2.",
+        )
+        .header(header::RETRY_AFTER, HeaderValue::from_static("60"))
+        .header(header::LINK, HeaderValue::from_static("</a>"))
+        .header(header::LINK, HeaderValue::from_static("</b>"))
+        .header(header::CACHE_CONTROL, HeaderValue::from_static("private"))
+}
+
+async fn a_handler_answers_with_a_problem_of_its_own(framework: Framework) {
+    let app: App = match framework {
+        Framework::Axum => Router::new()
+            .route("/exam", on_get(async || exam_full()))
+            .into(),
+        Framework::Warp => App::warp(warp::path!("exam").map(exam_full)),
+    };
+    let answer = app.send(&get("/exam")).await;
+    assert_eq!(answer.status, 409);
+    assert_eq!(
+        answer.json,
+        json!({
+            "type": "about:blank",
+            "title": "Conflict",
+            "status": 409,
+            "code": "exam_full",
+            "detail": "All 12 places are taken.",
+            "errors": [
+                {"field": "place", "code": "taken", "message": "Choose another place."},
+                {"field": "level", "code": "unknown", "message": "Choose a level from A1 to C2."},
+            ],
+        })
+    );
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert_eq!(answer.header("retry-after"), "60");
+    assert_eq!(answer.header("link"), "</a> & </b>");
+    assert_eq!(answer.header("cache-control"), "private");
+}
+
+async fn a_handler_answers_with_an_error_of_the_service(framework: Framework) {
+    let fail = || Err::<&'static str, _>(AuthError::NotVerified);
+    let app: App = match framework {
+        Framework::Axum => Router::new()
+            .route("/exam", on_get(async move || fail()))
+            .into(),
+        Framework::Warp => App::warp(warp::path!("exam").map(fail)),
+    };
+    let answer = app.send(&get("/exam")).await;
+    assert_eq!(answer.code(), (409, "not_verified"));
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[test]
+fn a_problem_tells_its_code_and_whether_that_is_one_of_the_contract() {
+    let own = exam_full();
+    assert_eq!((own.code(), own.kind()), ("exam_full", None));
+    assert_eq!(own.status(), 409);
+    let ours = Problem::new(ProblemCode::NotFound);
+    assert_eq!(ours.code(), "not_found");
+    assert_eq!(ours.kind(), Some(ProblemCode::NotFound));
+    assert_eq!(ours.status(), 404);
+}
+
+#[test]
+fn a_problem_is_never_answered_as_a_success() {
+    for status in [StatusCode::OK, StatusCode::SEE_OTHER, StatusCode::CONTINUE] {
+        let problem = Problem::of(status, "exam_full");
+        assert_eq!(problem.status(), 500);
+        assert_eq!(problem.into_response().status(), 500);
+    }
+    let odd = StatusCode::from_u16(599).unwrap();
+    assert_eq!(Problem::of(odd, "exam_full").into_response().status(), 599);
+}
