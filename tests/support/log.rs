@@ -20,6 +20,21 @@ impl Write for Log {
 
 /// What `work` logs on this thread, at every level.
 pub async fn logged(work: impl Future<Output = ()>) -> String {
+    let (log, listening) = listen();
+    work.await;
+    drop(listening);
+    log.text()
+}
+
+/// What `work` logs on this thread, at every level.
+pub fn logged_by(work: impl FnOnce()) -> String {
+    let (log, listening) = listen();
+    work();
+    drop(listening);
+    log.text()
+}
+
+fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -27,8 +42,11 @@ pub async fn logged(work: impl Future<Output = ()>) -> String {
         .with_writer(move || writer.clone())
         .with_ansi(false)
         .finish();
-    let listening = tracing::subscriber::set_default(subscriber);
-    work.await;
-    drop(listening);
-    String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
 }
