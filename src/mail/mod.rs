@@ -6,6 +6,7 @@
 
 mod builtin;
 mod config;
+mod console;
 mod kind;
 mod outbox;
 #[cfg(feature = "smtp")]
@@ -22,6 +23,7 @@ use serde::Serialize;
 
 pub(crate) use config::link;
 pub use config::{MailConfig, MailPaths};
+pub use console::ConsoleMailer;
 pub use kind::{MailKind, MailPart};
 pub(crate) use outbox::{Outbox, Post};
 #[cfg(feature = "smtp")]
