@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-/// Everything that was logged.
+/// Everything that was logged. Clones share it.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -34,7 +34,8 @@ pub fn logged_by(work: impl FnOnce()) -> String {
     log.text()
 }
 
-fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
+/// Keeps what this thread logs, at every level, until the guard is dropped.
+pub fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -46,7 +47,7 @@ fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
 }
 
 impl Log {
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }

@@ -41,17 +41,20 @@ impl Patience {
         if self.until.is_some() && next > self.until {
             return false;
         }
+        self.log(cause);
+        sleep(self.wait).await;
+        self.wait = self.wait.saturating_mul(2).min(LONGEST_WAIT);
+        true
+    }
+
+    fn log(&mut self, cause: &(dyn std::error::Error + 'static)) {
         self.tries = self.tries.saturating_add(1);
-        let cause: &dyn std::error::Error = cause;
         tracing::warn!(
             error = cause,
             tries = self.tries,
             again_in_ms = u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX),
             "MongoDB is not available yet: the store will try again to start"
         );
-        sleep(self.wait).await;
-        self.wait = self.wait.saturating_mul(2).min(LONGEST_WAIT);
-        true
     }
 }
 
