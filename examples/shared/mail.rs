@@ -20,14 +20,14 @@ pub(crate) fn mailer(
     }
 }
 
-#[cfg(feature = "smtp")]
+#[cfg(any(feature = "smtp", feature = "smtp-aws-lc-rs"))]
 fn smtp(url: &str, from: &str) -> Result<Arc<dyn Mailer>, Box<dyn Error>> {
     use admittance::mail::{SmtpConfig, SmtpMailer};
 
     Ok(Arc::new(SmtpMailer::new(SmtpConfig::from_url(url, from)?)?))
 }
 
-#[cfg(not(feature = "smtp"))]
+#[cfg(not(any(feature = "smtp", feature = "smtp-aws-lc-rs")))]
 fn smtp(_: &str, _: &str) -> Result<Arc<dyn Mailer>, Box<dyn Error>> {
     Err("SMTP_URL needs the feature `smtp`".into())
 }

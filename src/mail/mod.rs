@@ -9,7 +9,7 @@ mod config;
 mod console;
 mod kind;
 mod outbox;
-#[cfg(feature = "smtp")]
+#[cfg(any(feature = "smtp", feature = "smtp-aws-lc-rs"))]
 mod smtp;
 mod template;
 mod text;
@@ -26,7 +26,7 @@ pub use config::{MailConfig, MailPaths};
 pub use console::ConsoleMailer;
 pub use kind::{MailKind, MailPart};
 pub(crate) use outbox::{Outbox, Post};
-#[cfg(feature = "smtp")]
+#[cfg(any(feature = "smtp", feature = "smtp-aws-lc-rs"))]
 pub use smtp::{SmtpConfig, SmtpCredentials, SmtpError, SmtpMailer, SmtpReply, SmtpTls};
 pub use template::TemplateError;
 pub use wording::MailTemplates;
