@@ -1,6 +1,7 @@
 //! Starting while the server is not up, or does not answer.
 
 use std::net::TcpListener;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use admittance::store::mongodb::{MongoConfig, MongoStore, StartError};
@@ -21,14 +22,17 @@ async fn a_store_that_starts_before_its_server_waits_and_logs_each_try() {
     config.wait_at_start = Duration::from_secs(3600);
     let (log, _listening) = listen();
     let uri = format!("mongodb://127.0.0.1:{port}/late");
-    let connect = MongoStore::connect(&uri, config);
-    let serve = async {
+    let mut connect = pin!(MongoStore::connect(&uri, config));
+    let two_tries = async {
         while !log.text().contains("tries=2") {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let start = tokio::task::spawn_blocking(move || Server::start(&folder, port));
-        start.await.unwrap()
     };
+    tokio::select! {
+        started = &mut connect => panic!("it did not wait: {started:?}"),
+        () = two_tries => {}
+    }
+    let serve = tokio::task::spawn_blocking(move || Server::start(&folder, port));
     let (store, server) = tokio::join!(connect, serve);
     let store = store.unwrap();
     let text = log.text();
@@ -38,7 +42,7 @@ async fn a_store_that_starts_before_its_server_waits_and_logs_each_try() {
         assert_eq!(lines.count(), 1, "{tries}:\n{text}");
     }
     drop(store.users(None, 1).await);
-    drop(server);
+    drop(server.unwrap());
 }
 
 #[tokio::test]
