@@ -1,8 +1,6 @@
 //! A program in which rustls has two providers of cryptography, as when this crate brings
 //! `ring` and the application `aws-lc-rs`. One test, since the default is one for the process.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::panic::catch_unwind;
 use std::time::Duration;
 
