@@ -162,7 +162,8 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
     /// The hashing threads, shared with other services of the process. Without it, the
     /// service starts threads of its own, each with the memory for one Argon2 run.
     ///
-    /// The settings in [`AuthConfig::hashing`](field@AuthConfig::hashing) must be those of the hasher, so that none is
+    /// The settings in [`AuthConfig::hashing`](field@AuthConfig::hashing) must be those of the
+    /// hasher, so that none is
     /// ignored. Only `pepper`, `previous_peppers`, `foreign` and the source of salts are
     /// each service's own, and must not be missing where the hasher has them.
     ///
