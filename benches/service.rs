@@ -156,6 +156,7 @@ fn access_token(number: u32, clock: &ManualClock) -> String {
         auth_time: Some(now),
         amr: vec![Method::Password],
         typ: TokenKind::Access,
+        custom: Default::default(),
     };
     keyring().sign(&claims).unwrap().expose_secret().to_owned()
 }

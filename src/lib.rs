@@ -44,6 +44,9 @@ pub mod user;
 #[cfg(feature = "warp")]
 pub mod warp;
 
+/// The attribute for implementations of this crate's asynchronous traits, such as
+/// [`Mailer`](mail::Mailer), of the crate `async-trait`.
+pub use async_trait::async_trait;
 pub use config::AuthConfig;
 pub use error::{AuthError, ConfigError};
 pub use named::UnknownName;

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use admittance::audit::AuditPolicy;
 use admittance::authz::{Permission, Role, RolePolicy};
@@ -25,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) metrics_addr: Option<String>,
     secret: SecretBytes,
     pub(crate) mongodb_uri: Option<String>,
+    pub(crate) database_wait: Duration,
     trusted_proxies: TrustedProxies,
     allowed_origins: AllowedOrigins,
     limits: LimitPolicy,
@@ -82,6 +84,7 @@ impl Settings {
             addr,
             secret: secret(variable("AUTH_SECRET")?)?,
             mongodb_uri: variable("MONGODB_URI")?,
+            database_wait: database_wait(variable("DATABASE_WAIT")?)?,
             trusted_proxies: parsed("TRUSTED_PROXIES")?,
             allowed_origins: parsed("ALLOWED_ORIGINS")?,
             limits,
@@ -174,6 +177,17 @@ fn parsed<T: FromStr<Err: Error>>(name: &str) -> Result<T, Box<dyn Error>> {
         .map_err(|error| format!("{name}: {error}").into())
 }
 
+/// For how long a database is waited for that is not up yet: a minute, unless it is said.
+fn database_wait(seconds: Option<String>) -> Result<Duration, Box<dyn Error>> {
+    let Some(seconds) = seconds else {
+        return Ok(Duration::from_secs(60));
+    };
+    let seconds = seconds
+        .parse()
+        .map_err(|_| "DATABASE_WAIT is not a number of seconds")?;
+    Ok(Duration::from_secs(seconds))
+}
+
 fn secret(text: Option<String>) -> Result<SecretBytes, Box<dyn Error>> {
     let Some(text) = text else {
         tracing::warn!(
@@ -188,8 +202,16 @@ fn secret(text: Option<String>) -> Result<SecretBytes, Box<dyn Error>> {
 
 /// The variables that require a feature, and whether it is built in.
 const BY_FEATURE: [(&str, &str, bool); 3] = [
-    ("MONGODB_URI", "mongodb", cfg!(feature = "mongodb")),
-    ("SMTP_URL", "smtp", cfg!(feature = "smtp")),
+    (
+        "MONGODB_URI",
+        "mongodb",
+        cfg!(any(feature = "mongodb", feature = "mongodb-aws-lc-rs")),
+    ),
+    (
+        "SMTP_URL",
+        "smtp",
+        cfg!(any(feature = "smtp", feature = "smtp-aws-lc-rs")),
+    ),
     (
         "METRICS_ADDR",
         "example-metrics",

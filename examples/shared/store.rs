@@ -2,24 +2,28 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use admittance::store::{MemoryStore, Store};
 
-/// The store for `MONGODB_URI`, and a description of it for people.
+/// The store for `MONGODB_URI`, and a description of it for people. A database that is not up
+/// yet is waited for during `wait`.
 pub(crate) async fn open(
     mongodb_uri: Option<&str>,
+    wait: Duration,
 ) -> Result<(Arc<dyn Store>, &'static str), Box<dyn Error>> {
     match mongodb_uri {
         None => Ok((measured(MemoryStore::new()), "in memory")),
-        Some(uri) => Ok((mongodb(uri).await?, "in MongoDB")),
+        Some(uri) => Ok((mongodb(uri, wait).await?, "in MongoDB")),
     }
 }
 
-#[cfg(feature = "mongodb")]
-async fn mongodb(uri: &str) -> Result<Arc<dyn Store>, Box<dyn Error>> {
+#[cfg(any(feature = "mongodb", feature = "mongodb-aws-lc-rs"))]
+async fn mongodb(uri: &str, wait: Duration) -> Result<Arc<dyn Store>, Box<dyn Error>> {
     use admittance::store::mongodb::{MongoConfig, MongoStore, StartError};
 
     let mut config = MongoConfig::default();
+    config.wait_at_start = wait;
     let store = match MongoStore::connect(uri, config.clone()).await {
         Err(StartError::NoDatabase) => {
             config.database = Some("admittance".to_owned());
@@ -30,8 +34,8 @@ async fn mongodb(uri: &str) -> Result<Arc<dyn Store>, Box<dyn Error>> {
     Ok(measured(store))
 }
 
-#[cfg(not(feature = "mongodb"))]
-async fn mongodb(_: &str) -> Result<Arc<dyn Store>, Box<dyn Error>> {
+#[cfg(not(any(feature = "mongodb", feature = "mongodb-aws-lc-rs")))]
+async fn mongodb(_: &str, _: Duration) -> Result<Arc<dyn Store>, Box<dyn Error>> {
     Err("MONGODB_URI needs the feature `mongodb`".into())
 }
 

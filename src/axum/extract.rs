@@ -9,7 +9,8 @@ use ::http::request::Parts;
 
 use super::peer;
 use crate::authz::Permission;
-use crate::http::{Authenticator, CurrentUser, OptionalUser, Problem, ProblemCode, with_host};
+use crate::error::AuthError;
+use crate::http::{Authenticator, CurrentUser, OptionalUser, Problem, with_host};
 use crate::service::Authenticated;
 
 /// The router's state must be an [`Authenticator`] or give one by [`FromRef`].
@@ -84,6 +85,8 @@ pub trait RequiredPermission: Send + Sync {
 ///     format!("Graded by {}", examiner.user().name.as_str())
 /// }
 /// ```
+///
+/// A test of the handler makes one by [`new`](Self::new).
 #[derive(Debug)]
 pub struct RequirePermission<P> {
     user: CurrentUser,
@@ -108,9 +111,21 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
         let user = <CurrentUser as FromRequestParts<St>>::from_request_parts(parts, state).await?;
+        Ok(Self::new(user)?)
+    }
+}
+
+impl<P: RequiredPermission> RequirePermission<P> {
+    /// Takes a user who has the permission, as for the test of a handler.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Forbidden`], also if [`NAME`](RequiredPermission::NAME) is not the name
+    /// of a permission.
+    pub fn new(user: CurrentUser) -> Result<Self, AuthError> {
         let permission = Permission::new(P::NAME).map_err(|_| {
             tracing::error!(name = P::NAME, "a required permission has no valid name");
-            Problem::new(ProblemCode::Forbidden)
+            AuthError::Forbidden
         })?;
         user.require_permission(&permission)?;
         Ok(Self {

@@ -6,9 +6,10 @@
 
 mod builtin;
 mod config;
+mod console;
 mod kind;
 mod outbox;
-#[cfg(feature = "smtp")]
+#[cfg(any(feature = "smtp", feature = "smtp-aws-lc-rs"))]
 mod smtp;
 mod template;
 mod text;
@@ -22,9 +23,10 @@ use serde::Serialize;
 
 pub(crate) use config::link;
 pub use config::{MailConfig, MailPaths};
+pub use console::ConsoleMailer;
 pub use kind::{MailKind, MailPart};
 pub(crate) use outbox::{Outbox, Post};
-#[cfg(feature = "smtp")]
+#[cfg(any(feature = "smtp", feature = "smtp-aws-lc-rs"))]
 pub use smtp::{SmtpConfig, SmtpCredentials, SmtpError, SmtpMailer, SmtpReply, SmtpTls};
 pub use template::TemplateError;
 pub use wording::MailTemplates;

@@ -51,6 +51,8 @@ pub(crate) struct Outbox {
 struct Pending {
     count: AtomicUsize,
     done: Notify,
+    /// Mails whose task was dropped before its end, since this was last logged.
+    lost: AtomicUsize,
 }
 
 /// One job that is under way, until it is dropped.
@@ -61,8 +63,46 @@ struct Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        self.pending.count.fetch_sub(1, Ordering::SeqCst);
-        self.pending.done.notify_waiters();
+        let pending = &self.pending;
+        if pending.count.fetch_sub(1, Ordering::SeqCst) == 1 {
+            let lost = pending.lost.swap(0, Ordering::SeqCst);
+            if lost > 0 {
+                tracing::error!(
+                    mails = lost,
+                    "mails were lost that waited to be sent: the runtime has ended; \
+                     wait for `AuthService::flush_mail` before that"
+                );
+            }
+        }
+        pending.done.notify_waiters();
+    }
+}
+
+/// A task that makes mails or sends one. The runtime drops it before its end when it shuts
+/// down.
+struct Task {
+    job: Arc<Job>,
+    has_ended: bool,
+}
+
+impl Task {
+    const fn begin(job: Arc<Job>) -> Self {
+        Self {
+            job,
+            has_ended: false,
+        }
+    }
+
+    fn end(mut self) {
+        self.has_ended = true;
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.job.pending.lost.fetch_add(1, Ordering::SeqCst);
+        }
     }
 }
 
@@ -285,23 +325,27 @@ impl Reserved {
             kind,
             user_id,
         } = self;
-        let begun = Arc::new(begun);
+        // Outside of the task, which may be dropped before it is polled.
+        let task = Task::begin(Arc::new(begun));
         let supervise = async move {
-            let posts = match contained::catching(job).await {
-                Ok(Ok(posts)) => posts,
-                Ok(Err(error)) => return outbox.drop_mail(kind, user_id, &error),
-                Err(panicked) => return outbox.drop_mail(kind, user_id, &panicked),
-            };
-            for post in posts {
-                let (outbox, begun) = (Arc::clone(&outbox), Arc::clone(&begun));
-                tokio::spawn(
-                    async move {
-                        outbox.deliver(post).await;
-                        drop(begun);
+            let task = task;
+            match contained::catching(job).await {
+                Ok(Ok(posts)) => {
+                    for post in posts {
+                        let sending = Task::begin(Arc::clone(&task.job));
+                        let outbox = Arc::clone(&outbox);
+                        let send = async move {
+                            let sending = sending;
+                            outbox.deliver(post).await;
+                            sending.end();
+                        };
+                        tokio::spawn(send.in_current_span());
                     }
-                    .in_current_span(),
-                );
+                }
+                Ok(Err(error)) => outbox.drop_mail(kind, user_id, &error),
+                Err(panicked) => outbox.drop_mail(kind, user_id, &panicked),
             }
+            task.end();
         };
         runtime.spawn(supervise.in_current_span());
     }

@@ -15,9 +15,9 @@ use crate::secret::SecretBytes;
 /// The cost of an Argon2id hash (RFC 9106 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Argon2Params {
-    m_kib: u32,
-    t: u32,
-    p: u32,
+    pub(super) m_kib: u32,
+    pub(super) t: u32,
+    pub(super) p: u32,
 }
 
 impl Argon2Params {
@@ -296,6 +296,54 @@ impl HashingConfig {
                 "hashing.accepted",
                 accepted.m_kib <= 4 << 20 && accepted.t <= 100 && accepted.p <= 256,
                 "is more than 4 GiB, 100 passes or 256 lanes",
+            ),
+        ])
+    }
+
+    /// Checks that a service with the settings `service` can use threads that were started
+    /// with these. What uses the machine must be equal. Keys and foreign scheme are the
+    /// service's, but must not be missing where these have them: hashes without the pepper
+    /// would go unnoticed.
+    pub(super) fn agrees_with(&self, service: &Self) -> Result<(), ConfigError> {
+        const DIFFERS: &str = "differs from that of the shared password hasher";
+        const MISSING: &str = "is missing: the shared password hasher has it";
+        ConfigError::require([
+            ("hashing.params", self.params == service.params, DIFFERS),
+            ("hashing.threads", self.threads == service.threads, DIFFERS),
+            (
+                "hashing.queue_len",
+                self.queue_len == service.queue_len,
+                DIFFERS,
+            ),
+            (
+                "hashing.queue_deadline",
+                self.queue_deadline == service.queue_deadline,
+                DIFFERS,
+            ),
+            (
+                "hashing.run_deadline",
+                self.run_deadline == service.run_deadline,
+                DIFFERS,
+            ),
+            (
+                "hashing.accepted",
+                self.accepted == service.accepted,
+                DIFFERS,
+            ),
+            (
+                "hashing.pepper",
+                self.pepper.is_none() || service.pepper.is_some(),
+                MISSING,
+            ),
+            (
+                "hashing.previous_peppers",
+                self.previous_peppers.is_empty() || !service.previous_peppers.is_empty(),
+                MISSING,
+            ),
+            (
+                "hashing.foreign",
+                self.foreign.is_none() || service.foreign.is_some(),
+                MISSING,
             ),
         ])
     }

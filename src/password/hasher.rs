@@ -28,11 +28,16 @@ use crate::user::PasswordHash;
 ///
 /// These methods are for applications that hash passwords themselves. In the
 /// service, callers take turns by network, and known devices have precedence.
+///
+/// A process with several services, such as one for each tenant, gives all of them clones
+/// of one hasher with
+/// [`AuthServiceBuilder::password_hasher`](crate::service::AuthServiceBuilder::password_hasher).
+/// Otherwise each service starts threads of its own, with the memory for them.
 #[derive(Clone)]
 pub struct PasswordHasher(Arc<Inner>);
 
 struct Inner {
-    pool: Pool,
+    pool: Arc<Pool>,
     config: Arc<HashingConfig>,
     random: Arc<dyn SecureRandom>,
 }
@@ -74,11 +79,32 @@ impl PasswordHasher {
     /// [`ConfigError::Threads`] when memory or threads are not to be had.
     pub fn new(config: HashingConfig, random: Arc<dyn SecureRandom>) -> Result<Self, ConfigError> {
         config.validate()?;
-        let pool = Pool::start(&config)?;
+        let pool = Arc::new(Pool::start(&config)?);
         #[cfg(debug_assertions)]
         super::probe::warn_if_slow(config.params);
         Ok(Self(Arc::new(Inner {
             pool,
+            config: Arc::new(config),
+            random,
+        })))
+    }
+
+    /// A hasher on the same threads for a service with the settings `config`, whose keys,
+    /// foreign scheme and source of salts are that service's.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] if `config` is not valid or contradicts the settings that
+    /// the threads were started with.
+    pub(crate) fn for_service(
+        &self,
+        config: HashingConfig,
+        random: Arc<dyn SecureRandom>,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        self.0.config.agrees_with(&config)?;
+        Ok(Self(Arc::new(Inner {
+            pool: Arc::clone(&self.0.pool),
             config: Arc::new(config),
             random,
         })))

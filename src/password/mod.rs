@@ -7,6 +7,8 @@
 mod admission;
 mod alarm;
 pub mod breach;
+#[cfg(feature = "test-util")]
+mod cheap;
 mod common;
 mod config;
 mod error;
@@ -28,6 +30,8 @@ mod walk;
 mod words;
 
 pub(crate) use admission::{Claim, Lane, Work};
+#[cfg(feature = "test-util")]
+pub(crate) use cheap::cheap_hash;
 pub use config::{AcceptedCost, Argon2Params, HashingConfig, Pepper};
 pub use error::HashError;
 pub use foreign::ForeignScheme;

@@ -38,6 +38,29 @@ pub struct Authenticated {
 }
 
 impl Authenticated {
+    /// What a handler gets after a check of `user` and `session` at `checked_at`, to test the
+    /// handler without a service. Roles grant what `config` says.
+    ///
+    /// No service has made it, so that every service refuses it with
+    /// [`AuthError::InvalidToken`], even if a program is built with this feature by accident.
+    /// Neither the session's lifetime nor the account's status is checked.
+    /// [`Person::authenticated`](crate::test_util::Person::authenticated) makes both records.
+    #[cfg(feature = "test-util")]
+    #[must_use]
+    pub fn for_test(
+        user: User,
+        session: Session,
+        config: &AuthConfig,
+        checked_at: Timestamp,
+    ) -> Self {
+        let user = Arc::new(user);
+        Self {
+            identity: Arc::new(Identity { user, session }),
+            checked_at,
+            config: Arc::new(config.clone()),
+        }
+    }
+
     /// The user.
     #[must_use]
     pub fn user(&self) -> &User {

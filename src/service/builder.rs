@@ -43,6 +43,7 @@ pub struct AuthServiceBuilder<S, C = SystemClock> {
     breach_check: Option<Arc<dyn BreachCheck>>,
     second_factor: Option<Arc<dyn SecondFactor>>,
     claims: Option<Arc<dyn ClaimsSource>>,
+    hasher: Option<PasswordHasher>,
 }
 
 impl<S, C: fmt::Debug> fmt::Debug for AuthServiceBuilder<S, C> {
@@ -70,6 +71,7 @@ impl<S: Store> AuthServiceBuilder<S> {
             breach_check: None,
             second_factor: None,
             claims: None,
+            hasher: None,
         }
     }
 }
@@ -106,6 +108,7 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
             breach_check: self.breach_check,
             second_factor: self.second_factor,
             claims: self.claims,
+            hasher: self.hasher,
         }
     }
 
@@ -180,11 +183,54 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
         self
     }
 
-    /// Checks everything and starts the hashing threads.
+    /// The hashing threads, shared with other services of the process. Without it, the
+    /// service starts threads of its own, each with the memory for one Argon2 run.
+    ///
+    /// The settings in [`AuthConfig::hashing`](field@AuthConfig::hashing) must be those of the
+    /// hasher, so that none is
+    /// ignored. Only `pepper`, `previous_peppers`, `foreign` and the source of salts are
+    /// each service's own, and must not be missing where the hasher has them.
+    ///
+    /// The services share one queue: its length and deadline are for all of them together.
+    /// Callers take turns by network and by known device, whichever service they call, so a
+    /// flood of one service slows the strangers of the others, and their known devices keep
+    /// their precedence. [`AuthService::hashing_stats`] counts the work of all of them.
+    ///
+    /// ```
+    /// # #[cfg(feature = "memory")]
+    /// # fn services() -> Result<(), admittance::ConfigError> {
+    /// use std::sync::Arc;
+    ///
+    /// use admittance::password::PasswordHasher;
+    /// use admittance::random::OsRandom;
+    /// use admittance::{AuthConfig, AuthService, Keyring, MemoryStore, SecretBytes};
+    ///
+    /// # let secret = |tenant: &str| SecretBytes::new(tenant.repeat(8).into_bytes());
+    /// let config = AuthConfig::new("Exam simulator");
+    /// let hasher = PasswordHasher::new(config.hashing.clone(), Arc::new(OsRandom))?;
+    /// for tenant in ["north-1", "south-2"] {
+    ///     let service = AuthService::builder(MemoryStore::new())
+    ///         .config(config.clone())
+    ///         .keyring(Keyring::from_secret(secret(tenant))?)
+    ///         .password_hasher(hasher.clone())
+    ///         .build()?;
+    ///     # let _ = service;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn password_hasher(mut self, hasher: PasswordHasher) -> Self {
+        self.hasher = Some(hasher);
+        self
+    }
+
+    /// Checks everything and starts the hashing threads, unless the service was given a
+    /// [`password_hasher`](Self::password_hasher).
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] names what is missing or not safe.
+    /// [`ConfigError`] names what is missing, not safe, or contradicts the password hasher.
     pub fn build(self) -> Result<AuthService<S, C>, ConfigError> {
         let missing = |setting| ConfigError::Invalid {
             setting,
@@ -231,7 +277,11 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
             let events = Arc::clone(&events);
             outbox = Some(Arc::new(Outbox::new(mail, mailer, time, events)?));
         }
-        let hasher = PasswordHasher::new(config.hashing(), Arc::clone(&self.random))?;
+        let (hashing, salts) = (config.hashing(), Arc::clone(&self.random));
+        let hasher = match self.hasher {
+            Some(shared) => shared.for_service(hashing, salts)?,
+            None => PasswordHasher::new(hashing, salts)?,
+        };
         let cache = match config.session.check {
             SessionCheck::EveryRequest => None,
             SessionCheck::Cached {

@@ -58,7 +58,7 @@ const FAILED_RETRY_AFTER: Duration = Duration::from_secs(10);
 /// #     async fn send_code(&self, _: &str) -> Result<(), Cause> { Ok(()) }
 /// #     async fn is_last_code(&self, _: &User, _: &str) -> Result<bool, Cause> { Ok(false) }
 /// # }
-/// #[async_trait::async_trait]
+/// #[admittance::async_trait]
 /// impl SecondFactor for Sms {
 ///     async fn methods(&self, user: &User) -> Result<Vec<MethodName>, Cause> {
 ///         Ok(match self.number_of(user).await? {

@@ -26,7 +26,7 @@ mod fresh;
 #[cfg(feature = "memory")]
 mod memory;
 mod methods;
-#[cfg(feature = "mongodb")]
+#[cfg(any(feature = "mongodb", feature = "mongodb-aws-lc-rs"))]
 pub mod mongodb;
 mod no_audit;
 pub mod prelude;

@@ -20,9 +20,11 @@ mod model;
 mod names;
 mod operations;
 mod proxy;
+mod runtimes;
 mod sample;
 mod service;
 mod start;
+mod waiting;
 
 mod conformance {
     //! What every store must do, by several stores on one database.

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-/// Everything that was logged.
+/// Everything that was logged. Clones share it.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -20,6 +20,22 @@ impl Write for Log {
 
 /// What `work` logs on this thread, at every level.
 pub async fn logged(work: impl Future<Output = ()>) -> String {
+    let (log, listening) = listen();
+    work.await;
+    drop(listening);
+    log.text()
+}
+
+/// What `work` logs on this thread, at every level.
+pub fn logged_by(work: impl FnOnce()) -> String {
+    let (log, listening) = listen();
+    work();
+    drop(listening);
+    log.text()
+}
+
+/// Keeps what this thread logs, at every level, until the guard is dropped.
+pub fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -27,8 +43,11 @@ pub async fn logged(work: impl Future<Output = ()>) -> String {
         .with_writer(move || writer.clone())
         .with_ansi(false)
         .finish();
-    let listening = tracing::subscriber::set_default(subscriber);
-    work.await;
-    drop(listening);
-    String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+impl Log {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
 }

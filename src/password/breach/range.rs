@@ -29,7 +29,7 @@ pub const MAX_RANGE_BYTES: usize = 1 << 20;
 ///
 /// struct Files(std::path::PathBuf);
 ///
-/// #[async_trait::async_trait]
+/// #[admittance::async_trait]
 /// impl RangeClient for Files {
 ///     async fn range(&self, prefix: &str) -> Result<String, Cause> {
 ///         Ok(tokio::fs::read_to_string(self.0.join(prefix)).await?)

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::error::{no_connection, too_many_waiting};
+use super::runtime::{Runtime, not_ended};
 use crate::store::StoreError;
 
 /// The shortest time that a command is sent with: the server takes a limit of
@@ -67,7 +68,7 @@ impl Line {
         }
     }
 
-    /// Runs `work` to its end in a task, and waits for it as long as the act
+    /// Runs `work` to its end in a task of `runtime`, and waits for it as long as the act
     /// has time. After that the task goes on, and whether the act happens is not
     /// known; but it sends nothing more.
     ///
@@ -75,11 +76,12 @@ impl Line {
     /// leaves the line, and nothing is sent.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        runtime: &Runtime,
         act: Act,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let permit = self.enter(act).await?;
-        let task = tokio::spawn(async move {
+        let task = runtime.spawn(async move {
             let outcome = work.await;
             // Not before: the connection is in use until the driver is done.
             drop(permit);
@@ -88,7 +90,7 @@ impl Line {
         match tokio::time::timeout_at(act.until, task).await {
             Err(_) => Err(StoreError::Timeout),
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(task)) => Err(StoreError::Other(Box::new(task))),
+            Ok(Err(task)) => Err(not_ended(task)),
         }
     }
 
@@ -110,7 +112,12 @@ impl Line {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use super::super::runtime::DriverRuntime;
     use super::*;
+
+    fn here() -> Runtime {
+        Runtime::with_client(&DriverRuntime::Current).unwrap()
+    }
 
     const LONG: Duration = Duration::from_secs(60);
 
@@ -128,7 +135,7 @@ mod tests {
                 let _ = freed.await;
                 Ok(())
             };
-            holder.run(Act::within(LONG), work).await
+            holder.run(&here(), Act::within(LONG), work).await
         });
         while line.connections.available_permits() > 0 {
             tokio::task::yield_now().await;
@@ -147,7 +154,7 @@ mod tests {
                     begun.fetch_add(1, Ordering::SeqCst);
                     Ok(())
                 };
-                line.run(Act::within(LONG), work).await
+                line.run(&here(), Act::within(LONG), work).await
             })
         };
         let gone: Vec<_> = (0..200).map(|_| act()).collect();
@@ -166,7 +173,9 @@ mod tests {
         let (line, _free) = busy(4096).await;
         let act = Act::within(Duration::from_secs(2));
         let begin = Instant::now();
-        let answer: Result<(), _> = line.run(act, async { panic!("it was begun") }).await;
+        let answer: Result<(), _> = line
+            .run(&here(), act, async { panic!("it was begun") })
+            .await;
         assert!(is_unavailable(&answer), "{answer:?}");
         assert_eq!(begin.elapsed().as_secs(), 2);
         assert!(matches!(act.left(), Err(StoreError::Timeout)));
@@ -177,9 +186,11 @@ mod tests {
         let (line, free) = busy(1).await;
         let waits = Arc::clone(&line);
         let waits =
-            tokio::spawn(async move { waits.run(Act::within(LONG), async { Ok(1) }).await });
+            tokio::spawn(
+                async move { waits.run(&here(), Act::within(LONG), async { Ok(1) }).await },
+            );
         tokio::task::yield_now().await;
-        let refused = line.run(Act::within(LONG), async { Ok(2) }).await;
+        let refused = line.run(&here(), Act::within(LONG), async { Ok(2) }).await;
         assert!(is_unavailable(&refused), "{refused:?}");
         drop(free);
         assert_eq!(waits.await.unwrap().unwrap(), 1);
@@ -194,12 +205,14 @@ mod tests {
             tokio::time::sleep(long).await;
             Ok(())
         };
-        let answer = line.run(Act::within(short), work).await;
+        let answer = line.run(&here(), Act::within(short), work).await;
         assert!(matches!(answer, Err(StoreError::Timeout)), "{answer:?}");
-        let answer = line.run(Act::within(short), async { Ok(()) }).await;
+        let answer = line
+            .run(&here(), Act::within(short), async { Ok(()) })
+            .await;
         assert!(is_unavailable(&answer), "{answer:?}");
         tokio::time::sleep(short).await;
-        line.run(Act::within(short), async { Ok(()) })
+        line.run(&here(), Act::within(short), async { Ok(()) })
             .await
             .unwrap();
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::kind::Kind;
+use super::runtime::DriverRuntime;
 use crate::error::ConfigError;
 
 /// How many connections a client has at most that
@@ -72,6 +73,14 @@ pub struct MongoConfig {
     /// login attempts are kept for five minutes at most. `None`: no TTL index is
     /// made, and nothing is removed.
     pub retention: Option<Duration>,
+    /// For how long the start is tried again while no server can be reached, as when a
+    /// database starts together with the application. Each failed try is one line in the log;
+    /// between two tries are 250 milliseconds, and then twice as long each time up to 5
+    /// seconds. No try begins after this time, and each has the time limits of
+    /// [`MongoStore::new`](super::MongoStore::new). At most an hour; default zero: one try.
+    pub wait_at_start: Duration,
+    /// The runtime that the driver runs on. Default [`DriverRuntime::Current`].
+    pub runtime: DriverRuntime,
     insecure: bool,
 }
 
@@ -111,6 +120,8 @@ impl MongoConfig {
             indexes: Indexes::Create,
             validators: Validators::Off,
             retention: Some(Duration::from_secs(24 * 3600)),
+            wait_at_start: Duration::ZERO,
+            runtime: DriverRuntime::Current,
             insecure: false,
         }
     }
@@ -122,7 +133,7 @@ impl MongoConfig {
         self
     }
 
-    /// Checks the deadline, the counts and the retention. The store does it when
+    /// Checks the times and the counts. The store does it when
     /// it starts.
     ///
     /// # Errors
@@ -156,6 +167,11 @@ impl MongoConfig {
                 "mongodb.retention",
                 self.retention.is_none_or(is_kept),
                 "is not between 5 minutes and 10 years",
+            ),
+            (
+                "mongodb.wait_at_start",
+                self.wait_at_start <= Duration::from_secs(3600),
+                "is more than an hour",
             ),
         ])
     }
@@ -212,7 +228,7 @@ mod tests {
     fn a_setting_that_is_not_safe_is_refused_by_name_unless_tests_ask_for_it() {
         const MS: Duration = Duration::from_millis(1);
         type Change = fn(&mut MongoConfig);
-        let bounds: [(&str, [Change; 2], [Change; 2]); 4] = [
+        let bounds: [(&str, [Change; 2], [Change; 2]); 5] = [
             (
                 "mongodb.deadline",
                 [|c| c.deadline = 99 * MS, |c| c.deadline = 60_001 * MS],
@@ -244,6 +260,17 @@ mod tests {
                     |c| c.retention = Some(Duration::MAX),
                 ],
                 [|c| c.retention = None, |c| c.retention = Some(300_000 * MS)],
+            ),
+            (
+                "mongodb.wait_at_start",
+                [
+                    |c| c.wait_at_start = 3_600_001 * MS,
+                    |c| c.wait_at_start = Duration::MAX,
+                ],
+                [
+                    |c| c.wait_at_start = Duration::ZERO,
+                    |c| c.wait_at_start = 3_600_000 * MS,
+                ],
             ),
         ];
         assert_eq!(MongoConfig::default().validate(), Ok(()));

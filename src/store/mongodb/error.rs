@@ -116,6 +116,16 @@ pub(super) fn no_connection() -> StoreError {
     }))
 }
 
+/// The error of an act whose runtime has ended.
+pub(super) fn runtime_ended() -> StoreError {
+    StoreError::Unavailable(Box::new(Fault {
+        what: "the Tokio runtime that the MongoDB driver runs on has ended; MongoConfig::runtime \
+               chooses another one"
+            .to_owned(),
+        code: None,
+    }))
+}
+
 /// The error of an act that others got in front of too often.
 pub(super) fn contended() -> StoreError {
     StoreError::Unavailable(Box::new(Fault {

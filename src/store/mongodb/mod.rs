@@ -12,7 +12,7 @@
 //! documents without a note is refused at start.
 //!
 //! The driver's futures must not be dropped before they are done. So each act
-//! runs in a task of its own that owns its data: a caller that gives up never
+//! runs in a task of its own, on the driver's runtime, that owns its data: a caller that gives up never
 //! cuts an act off. No more acts are begun than there are connections; the
 //! others wait in line, where a caller that gives up has sent nothing. The
 //! deadline covers both, and once it has passed the task sends nothing more.
@@ -30,7 +30,9 @@ mod json;
 mod kind;
 mod limit;
 mod note;
+mod patience;
 mod proofs;
+mod runtime;
 mod schema;
 mod session;
 mod start;
@@ -48,13 +50,17 @@ use ::mongodb::bson::Document;
 use act::{Act, Line};
 pub use adopt::OldNames;
 pub use config::{DEFAULT_CONNECTIONS, Indexes, MongoConfig, Validators};
+pub use runtime::DriverRuntime;
+use runtime::Runtime;
 pub use start_error::StartError;
 
 use super::StoreError;
 
 /// The store over MongoDB. A clone is another handle on the same store.
 ///
-/// It needs a Tokio runtime, whose tasks run the acts.
+/// The driver and the acts run on one Tokio runtime, that of [`MongoConfig::runtime`], and
+/// callers may be on any. By default it is the runtime on which the store is made: when that
+/// has ended, every act is [`StoreError::Unavailable`], with a cause that says so.
 #[derive(Clone, Debug)]
 pub struct MongoStore {
     inner: Arc<Inner>,
@@ -70,6 +76,7 @@ struct Inner {
     attempts: Collection<Document>,
     deadline: Duration,
     line: Line,
+    runtime: Runtime,
 }
 
 impl MongoStore {
@@ -81,6 +88,7 @@ impl MongoStore {
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let act = Act::within(self.inner.deadline);
-        self.inner.line.run(act, begin(act)).await
+        let inner = &self.inner;
+        inner.line.run(&inner.runtime, act, begin(act)).await
     }
 }

@@ -16,6 +16,8 @@ use super::act::Line;
 use super::claimed::Claimed;
 use super::config::{DEFAULT_CONNECTIONS, DEFAULT_SHARE, Indexes, MongoConfig, Validators};
 use super::note::Notes;
+use super::patience::Patience;
+use super::runtime::{Runtime, not_ended};
 use super::start_error::StartError;
 use super::{Inner, MongoStore, indexes, schema};
 use crate::store::StoreError;
@@ -27,17 +29,33 @@ impl MongoStore {
     /// What the connection string leaves open is set so that a server that
     /// cannot be reached is noticed within [`MongoConfig::deadline`], and so
     /// that there are as many connections as commands under way
-    /// ([`MongoConfig::max_connections`]).
+    /// ([`MongoConfig::max_connections`]). A server that is not up yet is waited for, if
+    /// [`MongoConfig::wait_at_start`] says so.
     ///
     /// # Errors
     ///
     /// [`StartError`] says what keeps the store from starting.
-    pub async fn connect(uri: &str, mut config: MongoConfig) -> Result<Self, StartError> {
+    pub async fn connect(uri: &str, config: MongoConfig) -> Result<Self, StartError> {
         config.validate()?;
+        let runtime = Runtime::new(&config.runtime)?;
+        let mut patience = Patience::of(config.wait_at_start);
+        loop {
+            match Self::try_to_connect(uri, config.clone(), &runtime).await {
+                Err(error) if patience.allows_another(&error).await => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_to_connect(
+        uri: &str,
+        mut config: MongoConfig,
+        runtime: &Runtime,
+    ) -> Result<Self, StartError> {
         let uri = uri.to_owned();
         let deadline = config.deadline;
         let (named, wanted) = (config.database.clone(), config.max_connections);
-        let (database, connections) = finish(deadline, async move {
+        let (database, connections) = finish(runtime, deadline, async move {
             let mut options = ClientOptions::parse(uri).await.map_err(unusable)?;
             options.server_selection_timeout.get_or_insert(deadline);
             options.connect_timeout.get_or_insert(deadline);
@@ -53,7 +71,7 @@ impl MongoStore {
         })
         .await?;
         config.max_connections = Some(connections);
-        Self::new(database, config).await
+        Self::try_to_start(database, config, runtime).await
     }
 
     /// Starts over a database of a client that the application has made.
@@ -75,11 +93,26 @@ impl MongoStore {
     /// weaker than majority, or the server did not answer in time.
     pub async fn new(database: Database, config: MongoConfig) -> Result<Self, StartError> {
         config.validate()?;
+        let runtime = Runtime::with_client(&config.runtime)?;
+        let mut patience = Patience::of(config.wait_at_start);
+        loop {
+            match Self::try_to_start(database.clone(), config.clone(), &runtime).await {
+                Err(error) if patience.allows_another(&error).await => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_to_start(
+        database: Database,
+        config: MongoConfig,
+        runtime: &Runtime,
+    ) -> Result<Self, StartError> {
         let write_concern = strong(database.write_concern(), config.deadline)?;
         match config.indexes {
             Indexes::Create => {
                 let work = make_indexes(database.clone(), config.clone());
-                finish(config.deadline, work).await?;
+                finish(runtime, config.deadline, work).await?;
             }
             Indexes::Verify => {}
         }
@@ -88,7 +121,7 @@ impl MongoStore {
             Notes::of(&place, &settings)?.verify().await?;
             indexes::verify(&place, &settings).await
         };
-        finish(config.deadline, verify).await?;
+        finish(runtime, config.deadline, verify).await?;
 
         let options = CollectionOptions::builder()
             .write_concern(write_concern)
@@ -110,6 +143,7 @@ impl MongoStore {
                 config.max_connections.unwrap_or(DEFAULT_SHARE),
                 config.max_waiting,
             ),
+            runtime: runtime.clone(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -159,20 +193,21 @@ fn connections(wanted: Option<u32>, pool: Option<u32>) -> u32 {
 /// The least time that a step of the start has: it sends more than one command.
 const STEP: Duration = Duration::from_secs(5);
 
-/// Runs the driver's work in a task, which goes on when the caller gives up or
+/// Runs the driver's work in a task of `runtime`, which goes on when the caller gives up or
 /// the time is over.
 async fn finish<T: Send + 'static>(
+    runtime: &Runtime,
     deadline: Duration,
     work: impl Future<Output = Result<T, StartError>> + Send + 'static,
 ) -> Result<T, StartError> {
-    match tokio::time::timeout(deadline.max(STEP), tokio::spawn(work)).await {
+    match tokio::time::timeout(deadline.max(STEP), runtime.spawn(work)).await {
         Ok(task) => done(task),
         Err(_) => Err(StoreError::Timeout.into()),
     }
 }
 
 pub(super) fn done<T>(task: Result<Result<T, StartError>, JoinError>) -> Result<T, StartError> {
-    task.unwrap_or_else(|task| Err(StoreError::Other(Box::new(task)).into()))
+    task.unwrap_or_else(|task| Err(not_ended(task).into()))
 }
 
 fn unusable(error: Error) -> StartError {
