@@ -40,6 +40,7 @@ fn tokens(criterion: &mut Criterion) {
         auth_time: Some(0),
         amr: vec![Method::Password],
         typ: TokenKind::Access,
+        custom: Default::default(),
     };
     let now = Timestamp::from_secs(0);
     let keys = [

@@ -271,7 +271,7 @@ impl Person {
     }
 
     /// Creates the account in `service`, as [`AuthService::create_user`] does: with an id of the
-    /// service's own, the initial roles, and a call of the registration hook. No mail is sent.
+    /// service's own, the initial roles, and the calls of the hooks. No mail is sent.
     ///
     /// # Errors
     ///
