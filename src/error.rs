@@ -363,14 +363,22 @@ struct PlainViolation<'a> {
     message: Cow<'a, str>,
 }
 
+impl Violation {
+    /// The field as it is named in answers, such as `email` or `extra.class`.
+    #[must_use]
+    pub fn path(&self) -> Cow<'static, str> {
+        let field = self.field.as_str();
+        match &self.within {
+            Some(within) => format!("{field}.{within}").into(),
+            None => field.into(),
+        }
+    }
+}
+
 impl Serialize for Violation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let field = self.field.as_str();
         PlainViolation {
-            field: match &self.within {
-                Some(within) => format!("{field}.{within}").into(),
-                None => field.into(),
-            },
+            field: self.path(),
             code: self.code,
             message: self.message.as_str().into(),
         }

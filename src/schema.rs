@@ -25,11 +25,12 @@ impl JsonSchema for FieldPath {
         Cow::Borrowed("FieldPath")
     }
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let field = generator.subschema_for::<Field>();
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A field of the request, or one of the application's own in `extra`.",
-            "anyOf": [field, { "type": "string", "pattern": "^extra\\." }],
+            "description": "A field of the request, or one of the application's own, as \
+                            `extra.<name>`. Later versions have more; `examples` lists those of this one.",
+            "type": "string",
+            "examples": Field::ALL,
         })
     }
 }
@@ -106,10 +107,12 @@ described! {
     Extra: {
         "description": "What a registration sent along for the application: at most 2 KiB.",
         "type": "object",
+        "additionalProperties": true,
     }
     Metadata: {
         "description": "What the application keeps of a user, and the user cannot write.",
         "type": "object",
+        "additionalProperties": true,
     }
     Role: {
         "description": "What a user is. Roles grant permissions.",
@@ -120,6 +123,7 @@ described! {
         "description": "An object of the application's own: at most 16 KiB, 32 levels deep. Keys \
                         have neither `$` nor `.`, integers have 64 bits, and no text has a NUL.",
         "type": "object",
+        "additionalProperties": true,
         "propertyNames": { "pattern": "^[^$.]+$" },
         "maxProperties": MAX_PREFERENCES_VALUES,
     }

@@ -193,7 +193,7 @@ pub(super) struct FieldError {
 impl From<&Violation> for FieldError {
     fn from(violation: &Violation) -> Self {
         Self {
-            field: violation.field.as_str().into(),
+            field: violation.path(),
             code: violation.code.as_str().into(),
             message: violation.message.clone().into(),
         }

@@ -20,7 +20,7 @@ pub struct PasswordStrengthRequest {
     /// The password so far.
     #[cfg_attr(
         feature = "openapi",
-        schemars(with = "String", extend("format" = "password", "optional" = true))
+        schemars(with = "String", extend("format" = "password"))
     )]
     pub password: Password,
     /// The address, if known: a password made of it is weak.

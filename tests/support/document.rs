@@ -192,17 +192,26 @@ impl Document {
             let name = operation["operationId"].as_str().unwrap();
             for (status, response) in operation["responses"].as_object().unwrap() {
                 let response = self.resolved(response);
-                let schema = &response["content"]["application/problem+json"]["schema"]["allOf"][1];
-                match schema["properties"]["code"]["enum"].as_array() {
+                match response["content"].get("application/problem+json") {
                     None => drop(found.insert((name.to_owned(), status.clone()))),
-                    Some(codes) => {
-                        let codes = codes.iter().map(|code| code.as_str().unwrap());
+                    Some(content) => {
+                        let codes = self.codes(&content["schema"]);
                         found.extend(codes.map(|code| (name.to_owned(), code.to_owned())));
                     }
                 }
             }
         }
         found
+    }
+
+    /// The codes of the problems that `schema` allows.
+    fn codes<'d>(&'d self, schema: &'d Value) -> impl Iterator<Item = &'d str> {
+        let only = std::slice::from_ref(schema);
+        let choices = schema["oneOf"].as_array().map_or(only, Vec::as_slice);
+        choices.iter().map(|choice| {
+            let code = &self.resolved(choice)["properties"]["code"]["enum"][0];
+            code.as_str().unwrap()
+        })
     }
 
     pub fn value(&self) -> &Value {

@@ -89,7 +89,9 @@ fn info(facts: &Facts<'_>, has_cookies: bool) -> Value {
     })
 }
 
-const CONVENTIONS: &str = "Bodies are JSON in UTF-8. A request with an unknown field, a duplicate field or a \
+const CONVENTIONS: &str = "This document describes this server as it is configured: whether it sends mail, how it \
+keeps sessions, whether it has an audit log, administration or second factors. Another server may have other \
+operations.\n\nBodies are JSON in UTF-8. A request with an unknown field, a duplicate field or a \
 value of the wrong type is rejected. Answers may get new fields: ignore those that you do not know. `HEAD` is \
 accepted wherever `GET` is.
 

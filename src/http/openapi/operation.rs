@@ -456,7 +456,9 @@ impl Answer {
         let mut headers = vec!["Cache-Control"];
         let mut bodies: Vec<_> = self.bodies.iter().collect();
         if components.has_cookies() {
-            bodies.extend(&self.in_cookies);
+            // Before what has fewer members, which a client would take it for.
+            let after = bodies.len().min(1);
+            bodies.splice(after..after, &self.in_cookies);
             match cookies {
                 Cookies::Removed | Cookies::Ended => {
                     headers.extend(["Set-Cookie", "Clear-Site-Data"])
@@ -523,11 +525,11 @@ fn page_size(_: &mut Components) -> Value {
 }
 
 fn only_cookie(_: &mut Components) -> Value {
-    json!({ "type": "string", "const": "cookie" })
+    json!({ "type": "string", "enum": ["cookie"] })
 }
 
 fn any_object(_: &mut Components) -> Value {
-    json!({ "type": "object" })
+    json!({ "type": "object", "additionalProperties": true })
 }
 
 fn written(value: &impl Serialize) -> Value {

@@ -1,5 +1,7 @@
 //! The problems of the document.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::examples;
@@ -35,6 +37,15 @@ impl Components {
         self.response(name, response)
     }
 
+    /// The reference to the schema of one problem, which has the members of that one only.
+    fn refer_problem(&mut self, code: ProblemCode) -> String {
+        self.refer::<ProblemBody<'_>>();
+        let name = format!("{}Problem", in_upper_case(code.as_str()));
+        let reference = format!("#/components/schemas/{name}");
+        self.problems.insert(name, code);
+        reference
+    }
+
     fn problem(
         &mut self,
         codes: &[ProblemCode],
@@ -42,11 +53,8 @@ impl Components {
         mut headers: Vec<&'static str>,
     ) -> Value {
         let status = codes.first().map(|code| code.status().as_u16());
-        let mut restricted =
-            json!({ "properties": { "code": { "enum": names }, "status": { "const": status } } });
         match status {
             Some(401) => headers.push("WWW-Authenticate"),
-            Some(422) => put(&mut restricted, "required", json!(["errors"])),
             Some(429 | 503) => headers.push("Retry-After"),
             _ => {}
         }
@@ -61,16 +69,67 @@ impl Components {
             .iter()
             .map(|code| (code.as_str().to_owned(), json!({ "value": example(*code) })))
             .collect();
-        let schema = self.refer::<ProblemBody<'_>>();
+        let references = codes.iter().map(|code| self.refer_problem(*code));
+        let references: Vec<_> = references.collect();
+        let schema = match references.as_slice() {
+            [only] => json!({ "$ref": only }),
+            several => {
+                let members = several.iter().map(|one| json!({ "$ref": one }));
+                let mapping = names.iter().map(|name| (*name).to_owned()).zip(several);
+                json!({
+                    "oneOf": members.collect::<Vec<_>>(),
+                    "discriminator": {
+                        "propertyName": "code",
+                        "mapping": mapping.collect::<BTreeMap<_, _>>(),
+                    },
+                })
+            }
+        };
         json!({
             "description": described.collect::<Vec<_>>().join("\n\n"),
             "headers": headers,
             "content": { "application/problem+json": {
-                "schema": { "allOf": [schema, restricted] },
+                "schema": schema,
                 "examples": examples,
             } },
         })
     }
+}
+
+/// The schema of `code`, made of that of all problems.
+pub(super) fn narrowed(mut schema: Value, code: ProblemCode) -> Value {
+    let has: &[&str] = match code {
+        ProblemCode::ValidationFailed => &["errors"],
+        ProblemCode::RecentLoginRequired => &["methods"],
+        ProblemCode::SecondFactorRequired => &["methods", "ticket", "expires_in"],
+        _ => &[],
+    };
+    let only = ["errors", "methods", "ticket", "expires_in"];
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.retain(|name, _| !only.contains(&name.as_str()) || has.contains(&name.as_str()));
+        let status = code.status().as_u16();
+        for (name, value) in [
+            ("code", json!({ "type": "string", "enum": [code.as_str()] })),
+            ("status", json!({ "type": "integer", "enum": [status] })),
+        ] {
+            properties.insert(name.to_owned(), value);
+        }
+    }
+    if let Some(Value::Array(required)) = schema.get_mut("required") {
+        required.extend(has.iter().map(|name| json!(name)));
+    }
+    put(&mut schema, "description", code.detail().into());
+    schema
+}
+
+/// `invalid_token` as `InvalidToken`.
+fn in_upper_case(name: &str) -> String {
+    let words = name.split('_').map(|word| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect::<String>()
+    });
+    words.collect()
 }
 
 fn fields(violations: &[Violation]) -> Vec<FieldError> {

@@ -7,9 +7,10 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
+use super::problems::narrowed;
 use super::wording::tidy;
-use crate::http::CookieConfig;
 use crate::http::transport::IN_COOKIES;
+use crate::http::{CookieConfig, ProblemCode};
 
 /// Gives the reference to a schema, which is added if it is not there yet.
 pub(super) type Refer = fn(&mut Components) -> Value;
@@ -17,6 +18,8 @@ pub(super) type Refer = fn(&mut Components) -> Value;
 pub(super) struct Components {
     cookies: Option<CookieConfig>,
     without_tokens: BTreeMap<String, String>,
+    /// Schemas of problems, by name.
+    pub(super) problems: BTreeMap<String, ProblemCode>,
     read: SchemaGenerator,
     written: SchemaGenerator,
     responses: Map<String, Value>,
@@ -32,6 +35,7 @@ impl Components {
         Self {
             cookies,
             without_tokens: BTreeMap::new(),
+            problems: BTreeMap::new(),
             read: settings.clone().for_deserialize().into_generator(),
             written: settings.for_serialize().into_generator(),
             responses: Map::new(),
@@ -82,7 +86,7 @@ impl Components {
             "WWW-Authenticate" => (
                 "How to authenticate (RFC 6750).",
                 true,
-                json!({ "type": "string", "pattern": "^Bearer" }),
+                json!({ "type": "string", "pattern": "^Bearer", "examples": ["Bearer"] }),
             ),
             "Set-Cookie" => (
                 "The cookies of the session, for clients that requested or sent cookies; without a \
@@ -98,7 +102,7 @@ impl Components {
             _ => (
                 "No answer may be kept.",
                 true,
-                json!({ "type": "string", "const": "no-store" }),
+                json!({ "type": "string", "enum": ["no-store"] }),
             ),
         };
         let header =
@@ -113,18 +117,49 @@ impl Components {
         schemas.values_mut().for_each(require_what_is_needed);
         let mut written = self.written.take_definitions(true);
         written.values_mut().for_each(leave_out_instead_of_null);
+        let problem = written.remove("Problem").unwrap_or_default();
+        written.remove("ProblemCode");
+        for (name, code) in self.problems {
+            written.insert(name, narrowed(problem.clone(), code));
+        }
         for (name, whole) in self.without_tokens {
             let schema = written.get(&whole).cloned().unwrap_or_default();
             written.insert(name, without_tokens(schema));
         }
         schemas.extend(written);
         schemas.values_mut().for_each(tidy);
+        for name in MAY_GROW {
+            schemas.get_mut(name).map(open);
+        }
         json!({
             "schemas": schemas,
             "responses": self.responses,
             "headers": self.headers,
             "securitySchemes": security_schemes(self.cookies.as_ref()),
         })
+    }
+}
+
+/// The lists of names that later versions add to.
+const MAY_GROW: [&str; 6] = [
+    "ErrorCode",
+    "MailKind",
+    "Notice",
+    "Operation",
+    "TokenPurpose",
+    "ViolationCode",
+];
+
+/// Makes a choice of names a text, so that clients read a name that they do not know.
+fn open(schema: &mut Value) {
+    let Some(members) = schema.as_object_mut() else {
+        return;
+    };
+    if let Some(names) = members.remove("enum") {
+        members.insert("examples".to_owned(), names);
+    }
+    if let Some(Value::String(text)) = members.get_mut("description") {
+        text.push_str("\n\nLater versions have more; `examples` lists those of this one.");
     }
 }
 

@@ -11,16 +11,34 @@ pub(super) fn tidy(schema: &mut Value) {
                 Some(format) if format.starts_with("uint") => drop(members.remove("format")),
                 // No registered name.
                 Some("ip") => {
+                    let may_be_null = members.get("type").is_some_and(Value::is_array);
                     members.remove("format");
-                    let either = json!([{ "format": "ipv4" }, { "format": "ipv6" }]);
-                    members.insert("anyOf".to_owned(), either);
+                    members.remove("type");
+                    let mut either = vec![
+                        json!({ "type": "string", "format": "ipv4" }),
+                        json!({ "type": "string", "format": "ipv6" }),
+                    ];
+                    either.extend(may_be_null.then(|| json!({ "type": "null" })));
+                    members.insert("anyOf".to_owned(), either.into());
                 }
+                // The server accepts addresses in any script (RFC 6531).
+                Some("email") => drop(members.insert("format".to_owned(), "idn-email".into())),
                 _ => {}
             }
             if let Some(Value::String(text)) = members.get_mut("description") {
                 *text = prose(text);
             }
             list_names(members);
+            // A choice of one, which more tools understand than a constant.
+            if let Some(only) = members.remove("const") {
+                let kind = if only.is_string() {
+                    "string"
+                } else {
+                    "integer"
+                };
+                members.insert("type".to_owned(), kind.into());
+                members.insert("enum".to_owned(), json!([only]));
+            }
             members.values_mut().for_each(tidy);
         }
         Value::Array(items) => items.iter_mut().for_each(tidy),
