@@ -175,7 +175,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         for hit in &hits {
             self.inner.used_up.forget(hit.key);
         }
-        if let Err(error) = self.inner.store.give_back(&hits, self.now()).await {
+        if let Err(error) = self.inner.store.give_back(&hits).await {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "an act that was counted was not given back");
         }

@@ -148,12 +148,14 @@ pub enum Fault {
     CountsAllUnderOneKey,
     CountsRefusedActs,
     KeepsFarTimes,
+    CountsByEachClock,
     CountsBudgetsOneByOne,
     KnowsLastBudgetOnly,
     TakesAnyNumberOfBudgets,
     GivesBackNothing,
     GivesBackEverything,
     GivesBackTwice,
+    ForgetsWhatWasGivenBack,
 
     WaitsInWholeSeconds,
     KnowsFirstStepOnly,
@@ -167,6 +169,7 @@ pub enum Fault {
     RemembersAttemptsForLonger,
     LockedAttemptsAreRemembered,
     KeepsFarLocks,
+    ShortensLocksOfClocksAhead,
 
     DropsActor,
     OverwritesEvents,
