@@ -161,7 +161,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 store::EmailChange::Gone => Ok(None),
             }
         };
-        let fits = |user: &User| link.account.is_of(user);
+        // The check of expiry was a while ago; what counts is when it happens.
+        let fits = |user: &User| link.account.is_of(user) && link.is_live(self.now());
         let changed = self.on_account(auth.shared_user(), fits, change).await?;
         changed.ok_or(AuthError::InvalidLink)?;
         // They are dead already: the account has another address.

@@ -213,7 +213,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let state = user.exact_state();
             Ok(self.inner.store.verify_email(&state).await?.then_some(()))
         };
-        let fits = |user: &User| link.account.is_of(user) && !user.is_verified;
+        // The check of expiry was a while ago; what counts is when it happens.
+        let fits = |user: &User| {
+            link.account.is_of(user) && !user.is_verified && link.is_live(self.now())
+        };
         let confirmed = self.on_account(user, fits, confirm).await?;
         confirmed.ok_or(AuthError::InvalidLink)?;
         // They are dead already: the account is verified.
@@ -274,6 +277,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let settled = self.settle(checked.map_err(wrong_proof)?, trail).await?;
 
         let now = self.now();
+        // The check of expiry was a while ago; what counts is when it happens.
+        if !link.is_live(now) {
+            return Err(AuthError::InvalidLink);
+        }
         let email = link.email.clone();
         let mut user = self.new_user(user_id, email, name, password_hash, context, now);
         user.is_verified = true;
@@ -418,7 +425,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let (state, which) = (user.exact_state(), Removal::Unverified);
             Ok(store.remove_user(&state, which).await?.then_some(()))
         };
-        let fits = |user: &User| link.account.is_of(user) && !user.is_verified;
+        let fits = |user: &User| {
+            link.account.is_of(user) && !user.is_verified && link.is_live(self.now())
+        };
         let user = store.user(link.account.id).await?;
         let user = user.ok_or(AuthError::InvalidLink)?;
         let removed = self.on_account(Arc::new(user), fits, remove).await?;
