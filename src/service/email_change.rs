@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::fields::{parse_new_email, typed_password};
+use super::fields::typed_password;
 use super::mailing::Asked;
 use super::operation::{By, Trail};
 use super::{Accepted, AuthService, Authenticated, LinkRequest, RequestContext};
@@ -62,7 +62,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let outbox = self.outbox()?;
         let user = auth.user();
         let mut violations = Violations::default();
-        let new = parse_new_email(&request.new_email, Field::NewEmail, &mut violations);
+        let new = self.parse_new_email(&request.new_email, Field::NewEmail, &mut violations);
         let current = typed_password(
             &request.current_password,
             Field::CurrentPassword,
