@@ -72,7 +72,10 @@ fn an_instance_that_is_behind_shares_the_budget_of_one_that_is_ahead() {
         state = next;
     }
     assert!((8..=10).contains(&allowed), "{allowed}");
-    assert_eq!(quota.decide(state, ms(stopped + 21_000)).1, Decision::Allowed);
+    assert_eq!(
+        quota.decide(state, ms(stopped + 21_000)).1,
+        Decision::Allowed
+    );
 }
 
 #[test]
@@ -118,10 +121,7 @@ const SKEW: i64 = 60_000;
 fn is_exact(quota: Quota, state: Option<Usage>, now: i64, retry_after: Duration) {
     let wait = i64::try_from(retry_after.as_millis()).unwrap();
     assert!(wait > 0);
-    assert_ne!(
-        quota.decide(state, ms(now + wait - 1)).1,
-        Decision::Allowed
-    );
+    assert_ne!(quota.decide(state, ms(now + wait - 1)).1, Decision::Allowed);
     assert_eq!(quota.decide(state, ms(now + wait)).1, Decision::Allowed);
 }
 

@@ -255,7 +255,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 /// Whether both are the same password: in the form in which they are hashed, since two
 /// devices, or two fields of a form, may write one character as different code points.
 fn are_alike(typed: &Password, confirmation: &Password) -> bool {
-    let (a, b) = (NormalizedPassword::new(typed), NormalizedPassword::new(confirmation));
+    let (a, b) = (
+        NormalizedPassword::new(typed),
+        NormalizedPassword::new(confirmation),
+    );
     match (a, b) {
         (Ok(a), Ok(b)) => same(a.expose_secret(), b.expose_secret()),
         (Err(PasswordTooLong), Err(PasswordTooLong)) => {

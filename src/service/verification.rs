@@ -214,9 +214,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             Ok(self.inner.store.verify_email(&state).await?.then_some(()))
         };
         // The check of expiry was a while ago; what counts is when it happens.
-        let fits = |user: &User| {
-            link.account.is_of(user) && !user.is_verified && link.is_live(self.now())
-        };
+        let fits =
+            |user: &User| link.account.is_of(user) && !user.is_verified && link.is_live(self.now());
         let confirmed = self.on_account(user, fits, confirm).await?;
         confirmed.ok_or(AuthError::InvalidLink)?;
         // They are dead already: the account is verified.
@@ -425,9 +424,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let (state, which) = (user.exact_state(), Removal::Unverified);
             Ok(store.remove_user(&state, which).await?.then_some(()))
         };
-        let fits = |user: &User| {
-            link.account.is_of(user) && !user.is_verified && link.is_live(self.now())
-        };
+        let fits =
+            |user: &User| link.account.is_of(user) && !user.is_verified && link.is_live(self.now());
         let user = store.user(link.account.id).await?;
         let user = user.ok_or(AuthError::InvalidLink)?;
         let removed = self.on_account(Arc::new(user), fits, remove).await?;

@@ -287,7 +287,10 @@ async fn asvs_6_2_8_a_password_is_confirmed_in_whichever_form_its_characters_are
         match bed.auth.register(request, &bed.here).await {
             Err(AuthError::Validation(violations)) => {
                 let mut found = violations.as_slice().iter();
-                assert!(found.any(|one| one.code == ViolationCode::Mismatch), "{typed}");
+                assert!(
+                    found.any(|one| one.code == ViolationCode::Mismatch),
+                    "{typed}"
+                );
             }
             other => panic!("{other:?}"),
         }
@@ -348,7 +351,10 @@ async fn a_change_of_password_that_was_overtaken_by_another_one_does_nothing() {
     let ann = bed.validate(&tokens).await.unwrap();
     store.watch(0);
     let changed = bed.change_password(&ann, PASSWORD, OTHER_PASSWORD).await;
-    let decisive = store.calm().iter().position(|name| *name == "replace_password");
+    let decisive = store
+        .calm()
+        .iter()
+        .position(|name| *name == "replace_password");
     let ann = bed.validate(&changed.unwrap().tokens).await.unwrap();
     store.hook(decisive.unwrap() + 1, move || {
         let other = Arc::clone(&other);
@@ -360,7 +366,10 @@ async fn a_change_of_password_that_was_overtaken_by_another_one_does_nothing() {
         }
     });
     let refused = bed.change_password(&ann, OTHER_PASSWORD, PASSWORD).await;
-    assert!(matches!(refused, Err(AuthError::InvalidCredentials)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(AuthError::InvalidCredentials)),
+        "{refused:?}"
+    );
     store.calm();
     assert!(bed.login(ANN, THIRD).await.is_ok());
     assert!(bed.login(ANN, PASSWORD).await.is_err());

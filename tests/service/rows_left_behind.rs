@@ -148,7 +148,7 @@ async fn made_meanwhile(bed: &Bed, email: &str) {
 
 #[tokio::test]
 async fn asvs_7_4_2_whatever_removes_an_account_takes_the_pending_registrations_of_its_address_along()
-{
+ {
     let bed = verify_first();
     // Nothing but the deletion looks at the registration that still waits.
     let waiting = pending(&bed, A).await;

@@ -212,7 +212,10 @@ impl Group<'_> {
         let budgets = self.hits.iter().map(|hit| {
             let kept = kept.and_then(|kept| kept.get(hit.key.to_string()));
             let usage = kept.map(usage).transpose();
-            Ok((hit.quota, usage.map_err(|wrong| record.corrupt(BUDGETS, wrong))?))
+            Ok((
+                hit.quota,
+                usage.map_err(|wrong| record.corrupt(BUDGETS, wrong))?,
+            ))
         });
         let budgets = budgets.collect::<Result<Vec<_>, StoreError>>()?;
         let (held, decision) = decide_all(&budgets, self.now);
@@ -231,13 +234,7 @@ impl Group<'_> {
 
     /// Brings a usage nearer that a clock that was turned back has left far away, or that a
     /// wider quota allowed, unless it was changed since it was read.
-    async fn hold(
-        &self,
-        hit: &Hit,
-        far: Usage,
-        held: Usage,
-        act: Act,
-    ) -> Result<(), StoreError> {
+    async fn hold(&self, hit: &Hit, far: Usage, held: Usage, act: Act) -> Result<(), StoreError> {
         let path = path_of(hit);
         let is_it = doc! {
             "_id": self.id.clone(),
