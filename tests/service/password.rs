@@ -331,8 +331,8 @@ async fn a_login_that_renews_the_hash_meanwhile_fails_no_change_of_password() {
         let changed = older.change_password(&ann, PASSWORD, OTHER_PASSWORD).await;
         let calls = store.calm();
         if call == 0 {
-            let is_it = |name: &&str| *name == "replace_password";
-            decisive = calls.iter().position(|name| is_it(name)).unwrap() + 1;
+            let is_it = |name: &&'static str| *name == "replace_password";
+            decisive = calls.iter().position(is_it).unwrap() + 1;
         }
         let changed = changed.unwrap_or_else(|error| panic!("{call} of {calls:?}: {error:?}"));
         assert!(older.validate(&changed.tokens).await.is_ok(), "{call}");
