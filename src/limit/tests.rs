@@ -95,7 +95,7 @@ fn an_act_needs_room_in_every_budget_and_a_refusal_uses_up_none() {
     assert_eq!((decision, &first[..]), (Decision::Allowed, &one[..]));
     let (kept, decision) = decide_all(&both(one[0], one[1]), ms(40));
     assert_eq!((decision, &kept[..]), (refused(60), &one[..]));
-    // Another narrow one, beside a wide one that is used up.
+    // Another narrow one, with a wide one that is used up.
     let full = Some(used(800, 800));
     let (kept, decision) = decide_all(&both(None, full), ms(0));
     assert_eq!((decision, kept), (refused(400), vec![None, full]));

@@ -477,25 +477,6 @@ async fn the_first_administrator_is_appointed_and_never_the_first_to_come() {
 }
 
 #[tokio::test]
-async fn a_disabled_account_is_not_appointed_administrator() {
-    // Without a mailer, so that nothing else refuses it.
-    let office = Office::new().await;
-    let (auth, here) = (office.auth(), &office.bed.here);
-    for (status, is_appointed) in [(UserStatus::Disabled, false), (UserStatus::Active, true)] {
-        let set = office.status(&office.ada, office.ann_id, status).await;
-        assert_eq!(set.unwrap().status, status);
-        let appointed = auth.appoint_administrator(ANN, &role("admin"), here).await;
-        match appointed {
-            Ok(view) => assert!(is_appointed && view.roles.contains(&role("admin"))),
-            Err(AuthError::AccountDisabled) => assert!(!is_appointed),
-            Err(other) => panic!("{other:?}"),
-        }
-        let roles = office.stored_roles(office.ann_id).await;
-        assert_eq!(!roles.is_empty(), is_appointed, "{roles:?}");
-    }
-}
-
-#[tokio::test]
 async fn with_a_mailer_roles_are_granted_to_confirmed_accounts_only() {
     let office = Office::mailing().await;
     let refused = office

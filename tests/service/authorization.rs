@@ -14,6 +14,7 @@ use admittance::test_util::{MockStore, UnavailableStore};
 use admittance::user::{User, UserStatus};
 use mockall::predicate::{always, eq};
 
+use crate::office::{ANN, Office, role};
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
 
 /// The tokens and the record of a new user, and a store that gives back the
@@ -474,5 +475,24 @@ async fn asvs_7_4_2_an_operation_looks_at_the_status_and_the_epoch_of_the_accoun
         let page = ListSessions::default();
         let refused = bed.auth.list_sessions(&ann, page, &bed.here).await;
         assert!(matches!(refused, Err(AuthError::InvalidToken)), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_account_is_not_appointed_administrator() {
+    // Without a mailer, so that nothing else refuses it.
+    let office = Office::new().await;
+    let (auth, here) = (office.auth(), &office.bed.here);
+    for (status, is_appointed) in [(UserStatus::Disabled, false), (UserStatus::Active, true)] {
+        let set = office.status(&office.ada, office.ann_id, status).await;
+        assert_eq!(set.unwrap().status, status);
+        let appointed = auth.appoint_administrator(ANN, &role("admin"), here).await;
+        match appointed {
+            Ok(view) => assert!(is_appointed && view.roles.contains(&role("admin"))),
+            Err(AuthError::AccountDisabled) => assert!(!is_appointed),
+            Err(other) => panic!("{other:?}"),
+        }
+        let roles = office.stored_roles(office.ann_id).await;
+        assert_eq!(!roles.is_empty(), is_appointed, "{roles:?}");
     }
 }
