@@ -18,7 +18,7 @@ struct Tables {
     users: BTreeMap<UserId, User>,
     sessions: BTreeMap<SessionId, Session>,
     tokens: BTreeMap<TokenDigest, OneTimeToken>,
-    limits: BTreeMap<LimitKey, Timestamp>,
+    limits: BTreeMap<LimitKey, Usage>,
     attempts: BTreeMap<LimitKey, Attempts>,
     events: BTreeMap<EventId, AuditRecord>,
 }
@@ -326,17 +326,18 @@ impl LimitStore for MapStore {
         let budgets = hits
             .iter()
             .map(|hit| (hit.quota, limits.get(&hit.key).copied()));
-        let (times, decision) = decide_all(&budgets.collect::<Vec<_>>(), now);
-        limits.extend(hits.iter().map(|hit| hit.key).zip(times));
+        let (usages, decision) = decide_all(&budgets.collect::<Vec<_>>(), now);
+        let kept = hits.iter().zip(usages);
+        limits.extend(kept.filter_map(|(hit, usage)| Some((hit.key, usage?))));
         Ok(decision)
     }
 
-    async fn give_back(&self, hits: &[Hit], now: Timestamp) -> Answer<()> {
+    async fn give_back(&self, hits: &[Hit]) -> Answer<()> {
         are_few(hits)?;
         let limits = &mut self.tables().limits;
         for hit in hits {
-            if let Some(full_at) = limits.get_mut(&hit.key).filter(|at| **at > now) {
-                *full_at = hit.quota.give_back(*full_at, now);
+            if let Some(usage) = limits.get_mut(&hit.key) {
+                *usage = hit.quota.give_back(*usage);
             }
         }
         Ok(())

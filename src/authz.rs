@@ -217,6 +217,34 @@ mod tests {
     }
 
     #[test]
+    fn each_of_several_roles_grants_what_it_grants() {
+        let role = |name: &str| Role::new(name).unwrap();
+        let permission = |name: &str| Permission::new(name).unwrap();
+        let (take, grade) = (permission("exam:take"), permission("exam:grade"));
+        let policy = RolePolicy::new()
+            .grant(role("a"), [take.clone()])
+            .grant(role("b"), [grade.clone()])
+            .grant(role("c"), [take.clone(), grade.clone()]);
+        let (a, b) = (role("a"), role("b"));
+        for roles in [[&a, &b], [&b, &a]] {
+            assert!(policy.allows(roles, &take) && policy.allows(roles, &grade));
+        }
+        // The same holds for roles that nothing is known of.
+        let unknown = role("unknown");
+        for roles in [[&unknown, &a], [&a, &unknown]] {
+            assert!(policy.allows(roles, &take) && !policy.allows(roles, &grade));
+        }
+        let set = |names: &[&str]| names.iter().map(|name| role(name)).collect();
+        let both: BTreeSet<_> = set(&["a", "b"]);
+        assert!(policy.covers(&both, &set(&["c"])));
+        assert!(policy.covers(&both, &set(&["b", "a"])));
+        assert!(!policy.covers(&set(&["a"]), &both) && !policy.covers(&set(&["b"]), &both));
+        assert!(!policy.covers(&set(&["a"]), &set(&["c"])));
+        let granting: Vec<_> = policy.granting(&grade).cloned().collect();
+        assert_eq!(granting, [role("b"), role("c")]);
+    }
+
+    #[test]
     fn a_role_covers_what_it_may_do_itself() {
         let role = |name| Role::new(name).unwrap();
         let grade = Permission::new("exam:grade").unwrap();

@@ -414,12 +414,14 @@ pub struct LimitPolicy {
     /// while it is typed. Default 60, and five more every second. They wait
     /// apart from logins.
     pub strength_by_address: Option<Quota>,
-    /// Mails of one purpose to one address that somebody asked for who need not
-    /// be its owner, whether there is such an account or not. Each purpose has
+    /// Mails of one purpose to one mailbox that somebody asked for who need not
+    /// be its owner, whether there is such an account or not. A mailbox is an address without
+    /// its tag: `ann+exam@example.org` counts as `ann@example.org`. Each purpose has
     /// a budget of its own, so that one that is used up means that such mails
     /// have come. Giving up an address that nobody has confirmed counts too, by
-    /// itself. By `VerifyFirst`, registrations of one address count for each
-    /// network by itself, and ten times as many for all networks together.
+    /// itself. Registrations of one mailbox count for each
+    /// network by itself, and ten times as many for all networks together; by `OpenSession`
+    /// an account beyond that is made without a mail, which its owner can ask for.
     /// Default 3, and one more every 5 minutes.
     pub mail_by_account: Option<Quota>,
     /// Mails that were asked for from one network, other than by registering.
@@ -428,6 +430,12 @@ pub struct LimitPolicy {
     /// Exports of one account, the one answer that grows with it. Default 5, and
     /// one more every 12 minutes.
     pub export_by_account: Option<Quota>,
+    /// Changes of the profile of one account, each of which writes up to 16 KiB. Default 60,
+    /// and one more every 2 seconds.
+    pub updates_by_account: Option<Quota>,
+    /// Pages of one account's own events, each of which reads up to 200 records.
+    /// Default 120, and one more every second.
+    pub events_by_account: Option<Quota>,
 }
 
 impl Default for LimitPolicy {
@@ -444,6 +452,8 @@ impl Default for LimitPolicy {
             mail_by_account: Some(Quota::new(3, Duration::from_secs(5 * 60))),
             mail_by_address: Some(Quota::new(20, Duration::from_secs(60))),
             export_by_account: Some(Quota::new(5, Duration::from_secs(12 * 60))),
+            updates_by_account: Some(Quota::new(60, Duration::from_secs(2))),
+            events_by_account: Some(Quota::new(120, Duration::from_secs(1))),
         }
     }
 }
@@ -493,6 +503,8 @@ impl LimitPolicy {
             mail_by_account: None,
             mail_by_address: None,
             export_by_account: None,
+            updates_by_account: None,
+            events_by_account: None,
         }
     }
 }

@@ -73,6 +73,17 @@ impl CanonicalEmail {
     pub fn from_store(text: String) -> Self {
         Self(text)
     }
+
+    /// The key without what follows a `+` before the `@` (RFC 5233): at most providers that
+    /// have such tags, the mailbox that all of them lead to. A local part that begins with `+`
+    /// stays. It is for counting mail only; an account is found by the whole key.
+    pub(crate) fn without_tag(&self) -> String {
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        match local.split_once('+') {
+            Some((mailbox, _)) if !mailbox.is_empty() => format!("{mailbox}@{domain}"),
+            _ => self.0.clone(),
+        }
+    }
 }
 
 impl fmt::Display for CanonicalEmail {
@@ -277,6 +288,21 @@ mod tests {
 
     fn key(address: &str) -> String {
         Email::parse(address).unwrap().canonical().to_string()
+    }
+
+    #[test]
+    fn a_mailbox_is_the_address_without_its_tag() {
+        for (address, mailbox) in [
+            ("ann@example.org", "ann@example.org"),
+            ("Ann+exam@Example.org", "ann@example.org"),
+            ("ann+a+b@example.org", "ann@example.org"),
+            ("ann-lee+@example.org", "ann-lee@example.org"),
+            ("+ann@example.org", "+ann@example.org"),
+            ("\u{e9}va+1@example.org", "\u{e9}va@example.org"),
+        ] {
+            let email = Email::parse(address).unwrap();
+            assert_eq!(email.canonical().without_tag(), mailbox, "{address}");
+        }
     }
 
     #[test]

@@ -147,6 +147,9 @@ named! {
         MailDropped => "mail_dropped",
         /// A mail was tried to be sent, and given up.
         MailGivenUp => "mail_given_up",
+        /// It was given up because of its address: the mail server refuses the recipient, or
+        /// takes no letters outside ASCII before the `@`.
+        MailAddressRefused => "mail_address_refused",
         /// A reset of the password has confirmed the address of an account that nobody
         /// had confirmed: its name and preferences may be those of a stranger, and
         /// have been cleared.

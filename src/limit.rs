@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::time::Timestamp;
+use crate::time::{CLOCK_SKEW, Timestamp};
 
 /// How many acts are allowed: `burst` at once, and one more every `period`.
 ///
 /// The rule is GCRA, the leaky bucket as a meter (ITU-T I.371): it allows
 /// exactly `burst` acts at once after a rest, and no more than
-/// `burst + t / period` in any time `t`.
+/// `burst + t / period` in any time `t`. If two clocks count, which differ by at most
+/// [`CLOCK_SKEW`], it allows at most another `burst`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     burst: u32,
@@ -59,40 +60,91 @@ impl Quota {
         Duration::from_millis(u64::from(self.period_ms) * u64::from(self.burst))
     }
 
-    /// Counts one act at `now`, given the time `full_at` when the budget would
-    /// be whole again (`None`: nothing was counted before). Returns the new
-    /// such time, and what is decided; a refused act is not counted.
+    /// Counts one act at `now` in a budget of which `usage` is kept (`None`: nothing
+    /// was counted before). Returns what to keep, and what is decided; a refused act
+    /// is not counted.
     ///
-    /// A `full_at` further away than one window, which only a clock that was
-    /// turned back leaves behind, is taken as one window away: nobody waits
-    /// longer than the quota says.
-    pub fn decide(&self, full_at: Option<Timestamp>, now: Timestamp) -> (Timestamp, Decision) {
-        let furthest = now.saturating_add(self.window());
-        let full_at = self.held(full_at, now);
-        let counted = full_at.saturating_add(self.period());
-        if counted <= furthest {
-            (counted, Decision::Allowed)
-        } else {
-            let retry_after = counted.saturating_since(furthest);
-            (full_at, Decision::Refused { retry_after })
+    /// Time that some act was counted at has passed for everybody. If `now` is
+    /// earlier, another instance's clock is ahead: nothing is regained until this
+    /// one has caught up. So two clocks that differ allow one burst more than the
+    /// quota at most, and lengthen a wait by no more than they differ. A time more
+    /// than [`CLOCK_SKEW`] ahead, which only a clock that was turned back leaves
+    /// behind, is taken as [`CLOCK_SKEW`] ahead.
+    pub fn decide(&self, usage: Option<Usage>, now: Timestamp) -> (Option<Usage>, Decision) {
+        let held = self.held(usage, now);
+        let counted = held.plus(self.period());
+        if counted.used <= self.window() {
+            return (Some(counted), Decision::Allowed);
+        }
+        // At the end of time, `full_at` stands still.
+        let until_full = held.full_at.saturating_since(now).max(held.used);
+        let retry_after = until_full
+            .saturating_add(self.period())
+            .saturating_sub(self.window());
+        let kept = usage.map(|usage| match held.full_at < usage.full_at {
+            true => held,
+            false => usage,
+        });
+        (kept, Decision::Refused { retry_after })
+    }
+
+    /// What is used at `now`, at most one window.
+    fn held(&self, usage: Option<Usage>, now: Timestamp) -> Usage {
+        let Some(usage) = usage else {
+            return Usage {
+                used: Duration::ZERO,
+                full_at: now,
+            };
+        };
+        let left = usage.full_at.saturating_since(now);
+        let used = usage.used.min(left).min(self.window());
+        let counted_at = usage.full_at.saturating_sub(usage.used);
+        let since = counted_at.max(now).min(now.saturating_add(CLOCK_SKEW));
+        Usage {
+            used,
+            full_at: since.saturating_add(used),
         }
     }
 
-    /// The time when the budget is whole again, held to one window.
-    fn held(&self, full_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
-        let furthest = now.saturating_add(self.window());
-        full_at.unwrap_or(now).max(now).min(furthest)
-    }
-
-    /// Takes one counted act back at `now`, given the time `full_at` when the
-    /// budget would be whole again. Returns the new such time: one period
-    /// earlier, and not before `now`.
+    /// Takes one counted act back from `usage`, which is never less than nothing.
     ///
-    /// It moves `full_at` by as much as counting the act did, so other acts may
+    /// It takes away as much as counting the act added, so other acts may
     /// be counted in between, in any order.
     #[must_use]
-    pub fn give_back(&self, full_at: Timestamp, now: Timestamp) -> Timestamp {
-        full_at.saturating_sub(self.period()).max(now)
+    pub fn give_back(&self, usage: Usage) -> Usage {
+        let act = self.period().min(usage.used);
+        Usage {
+            used: usage.used.saturating_sub(act),
+            full_at: usage.full_at.saturating_sub(act),
+        }
+    }
+}
+
+/// What is kept of a budget. It is whole at `full_at`, and before that no more than
+/// `used` is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// What was missing when the last act was counted: for each act the time in which it is
+    /// regained, in whole milliseconds.
+    pub used: Duration,
+    /// When the budget is whole again: `used` after the latest time that an act was
+    /// counted at.
+    pub full_at: Timestamp,
+}
+
+impl Usage {
+    /// Whether the budget is whole for every instance whose clock is at most
+    /// [`CLOCK_SKEW`] behind `now`: then the usage need not be kept.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.full_at.saturating_add(CLOCK_SKEW) <= now
+    }
+
+    fn plus(self, act: Duration) -> Self {
+        Self {
+            used: self.used.saturating_add(act),
+            full_at: self.full_at.saturating_add(act),
+        }
     }
 }
 
@@ -108,32 +160,31 @@ pub struct Hit {
 /// The most budgets that one act is counted in.
 pub const MAX_HITS: usize = 8;
 
-/// Counts one act at `now` in all of `budgets` together: for each, the quota and
-/// the time when it would be whole again. Returns the new such times, in the
-/// same order, and what is decided.
+/// Counts one act at `now` in all of `budgets` together: for each, the quota and what
+/// is kept of its usage. Returns what to keep, in the same order, and what is decided.
 ///
 /// The act is allowed if each of them has room, as [`Quota::decide`] says. A
 /// refusal uses up none of them and has the longest wait of those that refuse.
 /// Without budgets, the act is allowed.
 pub fn decide_all(
-    budgets: &[(Quota, Option<Timestamp>)],
+    budgets: &[(Quota, Option<Usage>)],
     now: Timestamp,
-) -> (Vec<Timestamp>, Decision) {
+) -> (Vec<Option<Usage>>, Decision) {
     let mut decision = Decision::Allowed;
-    let (counted, held): (Vec<_>, Vec<_>) = budgets
+    let (counted, uncounted): (Vec<_>, Vec<_>) = budgets
         .iter()
-        .map(|(quota, full_at)| {
-            let (next, own) = quota.decide(*full_at, now);
+        .map(|(quota, usage)| {
+            let (next, own) = quota.decide(*usage, now);
             decision = decision.and(own);
             match own {
-                Decision::Allowed => (next, quota.held(*full_at, now)),
+                Decision::Allowed => (next, *usage),
                 Decision::Refused { .. } => (next, next),
             }
         })
         .unzip();
     match decision {
         Decision::Allowed => (counted, decision),
-        Decision::Refused { .. } => (held, decision),
+        Decision::Refused { .. } => (uncounted, decision),
     }
 }
 
@@ -206,139 +257,4 @@ impl fmt::Debug for LimitKey {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn ms(millis: i64) -> Timestamp {
-        Timestamp::from_millis(millis)
-    }
-
-    #[test]
-    fn a_burst_then_one_a_period() {
-        let quota = Quota::new(3, Duration::from_millis(100));
-        let mut state = None;
-        for _ in 0..3 {
-            let (next, decision) = quota.decide(state, ms(1000));
-            assert_eq!(decision, Decision::Allowed);
-            state = Some(next);
-        }
-        let retry_after = Duration::from_millis(100);
-        assert_eq!(
-            quota.decide(state, ms(1000)).1,
-            Decision::Refused { retry_after }
-        );
-        assert_eq!(
-            quota.decide(state, ms(1099)).1,
-            Decision::Refused {
-                retry_after: Duration::from_millis(1)
-            }
-        );
-        assert_eq!(quota.decide(state, ms(1100)).1, Decision::Allowed);
-    }
-
-    #[test]
-    fn a_clock_turned_back_locks_nobody_out_for_longer_than_the_window() {
-        let quota = Quota::new(2, Duration::from_millis(100));
-        let (_, decision) = quota.decide(Some(ms(3_600_000)), ms(0));
-        assert_eq!(
-            decision,
-            Decision::Refused {
-                retry_after: Duration::from_millis(100)
-            }
-        );
-    }
-
-    #[test]
-    fn scope_and_subject_do_not_run_together() {
-        assert_ne!(LimitKey::new("ab", b"c"), LimitKey::new("a", b"bc"));
-    }
-
-    #[test]
-    fn an_act_needs_room_in_every_budget_and_a_refusal_uses_up_none() {
-        let (narrow, wide) = (
-            Quota::new(1, Duration::from_millis(100)),
-            Quota::new(2, Duration::from_millis(400)),
-        );
-        let refused = |millis| Decision::Refused {
-            retry_after: Duration::from_millis(millis),
-        };
-        let both = |a, b| [(narrow, a), (wide, b)];
-        let (first, decision) = decide_all(&both(None, None), ms(0));
-        assert_eq!(
-            (decision, first),
-            (Decision::Allowed, vec![ms(100), ms(400)])
-        );
-        let (kept, decision) = decide_all(&both(Some(ms(100)), Some(ms(400))), ms(40));
-        assert_eq!((decision, kept), (refused(60), vec![ms(100), ms(400)]));
-        // Another narrow one, beside a wide one that is used up.
-        let (kept, decision) = decide_all(&both(None, Some(ms(800))), ms(0));
-        assert_eq!((decision, kept), (refused(400), vec![ms(0), ms(800)]));
-        // Both refuse: the longest wait.
-        let (_, decision) = decide_all(&both(Some(ms(100)), Some(ms(800))), ms(0));
-        assert_eq!(decision, refused(400));
-        assert_eq!(decide_all(&[], ms(0)), (vec![], Decision::Allowed));
-    }
-
-    #[test]
-    fn what_is_given_back_is_one_act_and_never_more_than_was_counted() {
-        let quota = Quota::new(3, Duration::from_millis(100));
-        let (once, _) = quota.decide(None, ms(0));
-        let (twice, _) = quota.decide(Some(once), ms(50));
-        assert_eq!(quota.give_back(twice, ms(50)), once);
-        assert_eq!(quota.give_back(once, ms(50)), ms(50));
-        assert_eq!(quota.give_back(ms(20), ms(50)), ms(50));
-    }
-
-    proptest! {
-        #[test]
-        fn all_budgets_allow_what_each_allows(
-            budgets in prop::collection::vec((1u32..4, 1u32..500, -100i64..2000), 0..6)
-        ) {
-            let budgets: Vec<_> = budgets
-                .into_iter()
-                .map(|(burst, period, full_at)| {
-                    let quota = Quota::new(burst, Duration::from_millis(period.into()));
-                    (quota, Some(ms(full_at)))
-                })
-                .collect();
-            let (times, decision) = decide_all(&budgets, ms(0));
-            let each: Vec<_> = budgets.iter().map(|(quota, at)| quota.decide(*at, ms(0))).collect();
-            let all = each.iter().all(|(_, own)| *own == Decision::Allowed);
-            prop_assert_eq!(decision == Decision::Allowed, all);
-            for ((time, (next, own)), (quota, _)) in times.iter().zip(&each).zip(&budgets) {
-                let back = match own {
-                    Decision::Allowed if !all => quota.give_back(*next, ms(0)),
-                    _ => *next,
-                };
-                prop_assert_eq!(*time, back);
-            }
-        }
-
-        #[test]
-        fn never_more_than_the_quota_and_the_wait_is_exact(
-            burst in 1u32..6, period in 1u32..500, steps in prop::collection::vec(0i64..400, 1..60)
-        ) {
-            let quota = Quota::new(burst, Duration::from_millis(period.into()));
-            let (mut now, mut state, mut allowed) = (0, None, Vec::new());
-            for step in steps {
-                now += step;
-                let (next, decision) = quota.decide(state, ms(now));
-                state = Some(next);
-                match decision {
-                    Decision::Allowed => allowed.push(now),
-                    Decision::Refused { retry_after } => {
-                        let wait = i64::try_from(retry_after.as_millis()).unwrap();
-                        prop_assert!(wait > 0);
-                        prop_assert_ne!(quota.decide(state, ms(now + wait - 1)).1, Decision::Allowed);
-                        prop_assert_eq!(quota.decide(state, ms(now + wait)).1, Decision::Allowed);
-                    }
-                }
-                for (index, start) in allowed.iter().enumerate() {
-                    let budget = i64::from(burst) + (now - start) / i64::from(period);
-                    prop_assert!(i64::try_from(allowed.len() - index).unwrap() <= budget);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::error::ConfigError;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_SKEW, Timestamp};
 
 /// After so many failed attempts in a row, the next one has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,8 @@ pub struct LockoutStep {
 /// Every attempt is counted as failed before it is made, so that parallel ones
 /// cannot slip through together; a success takes the count back to nothing.
 /// No wait ever ends later than the longest one of the table after the last
-/// attempt that was let through, so nobody can lock an account for good.
+/// attempt that was let through, by the clock of the instance that let it through,
+/// so nobody can lock an account for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockoutPolicy {
     steps: Vec<LockoutStep>,
@@ -163,14 +164,16 @@ impl LockoutPolicy {
     /// Returns what to keep now, and what is decided; a locked attempt is not
     /// counted.
     ///
-    /// What a clock that was turned back has left in the future is taken as no
-    /// further away than the table says: nobody waits longer than that.
+    /// Another instance's clock may be ahead by up to [`CLOCK_SKEW`]. What is further in the
+    /// future than that and the table say, a clock that was turned back has left there, and it
+    /// is taken as no further away: nobody waits longer than that.
     pub fn attempt(&self, kept: Option<Attempts>, now: Timestamp) -> (Attempts, Attempt) {
         let furthest = |after: Duration| now.saturating_add(after);
+        let ahead = |after: Duration| furthest(after).saturating_add(CLOCK_SKEW);
         let kept = kept
             .map(|kept| Attempts {
-                open_at: kept.open_at.min(furthest(self.wait_after(kept.count))),
-                forgotten_at: kept.forgotten_at.min(furthest(self.forget_after)),
+                open_at: kept.open_at.min(ahead(self.wait_after(kept.count))),
+                forgotten_at: kept.forgotten_at.min(ahead(self.forget_after)),
                 ..kept
             })
             .filter(|kept| now < kept.forgotten_at);
@@ -297,7 +300,7 @@ mod tests {
                 kept = Some(next);
                 if let Attempt::Locked { retry_after } = attempt {
                     prop_assert!(retry_after > Duration::ZERO);
-                    prop_assert!(retry_after <= policy.wait_after(next.count));
+                    prop_assert!(retry_after <= policy.wait_after(next.count) + CLOCK_SKEW);
                     let open = i64::try_from(retry_after.as_secs()).unwrap() + now;
                     let late = policy.attempt(kept, secs(open)).1;
                     let early = policy.attempt(kept, secs(open - 1)).1;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::named::named;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_SKEW, Timestamp};
 
 /// A method of authentication, with its name in RFC 8176 if it has one.
 ///
@@ -239,14 +239,14 @@ impl Proofs {
     /// The proofs that are at most `max_age` older than `now`, except those that the
     /// application brings: this crate has not seen who was there.
     ///
-    /// After a clock was set back, a proof may be later than `now`. It counts as recent up to
-    /// `max_age` ahead.
+    /// A proof may be later than `now`, after a clock was set back or by the clock of another
+    /// instance. It counts as recent up to `max_age` ahead, and at least up to [`CLOCK_SKEW`].
     #[must_use]
     pub fn recent(&self, max_age: Duration, now: Timestamp) -> Self {
         let is_recent = |proof: &Proof| {
-            let age = now.saturating_since(proof.at);
-            let distance = age.max(proof.at.saturating_since(now));
-            distance <= max_age && !matches!(proof.method, Method::External(_))
+            now.saturating_since(proof.at) <= max_age
+                && proof.at.saturating_since(now) <= max_age.max(CLOCK_SKEW)
+                && !matches!(proof.method, Method::External(_))
         };
         self.iter().filter(is_recent).collect()
     }
@@ -303,6 +303,11 @@ mod tests {
             (161, false),
         ] {
             let recent = proofs.recent(minute, at(now));
+            assert_eq!(recent.newest().is_some(), is_recent, "{now}");
+        }
+        // An instance that is a minute behind takes a proof that another one has just taken.
+        for (now, is_recent) in [(39, false), (40, true), (110, true), (111, false)] {
+            let recent = proofs.recent(Duration::from_secs(10), at(now));
             assert_eq!(recent.newest().is_some(), is_recent, "{now}");
         }
     }

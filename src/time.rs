@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+/// How far apart the clocks of instances that share a store may be.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
 /// A UTC instant, in milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// Every store keeps milliseconds, so what is written is what is read back.

@@ -340,6 +340,21 @@ mod tests {
     }
 
     #[test]
+    fn asvs_1_3_11_each_character_that_breaks_or_turns_a_line_is_refused() {
+        let all = ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}');
+        let all = all.chain(['\u{2028}', '\u{2029}']);
+        let all = all.chain('\u{202a}'..='\u{202e}');
+        for letter in all.chain('\u{2066}'..='\u{2069}') {
+            let name = format!("a{letter}b");
+            assert_eq!(
+                DisplayName::parse(&name),
+                Err(NameError::Unsafe),
+                "{letter:?}"
+            );
+        }
+    }
+
+    #[test]
     fn an_imported_hash_is_one_that_every_store_keeps() {
         let longest = "x".repeat(MAX_PASSWORD_HASH_BYTES);
         for text in ["$2b$12$abc", "{SSHA}\u{e9}", &longest] {

@@ -16,6 +16,9 @@ pub struct SessionPolicy {
     pub absolute_timeout: Duration,
     /// How long a refresh token that was just used gets the same successor
     /// again; at most a minute. Default 10 seconds.
+    ///
+    /// It should be longer than the clocks of instances differ: to one that is ahead by more,
+    /// a client that repeats a refresh whose answer was lost presents an old token.
     pub refresh_grace: Duration,
     /// How long a session lasts whose login says that it is not to be
     /// remembered ([`LoginRequest::remember`]); where this is longer than the

@@ -35,6 +35,13 @@ pub struct MailConfig {
     /// milliseconds, and the last wait is at most a day. Default 2 seconds, so that a mail is given up after about 4 minutes of waiting
     /// besides what the attempts take.
     pub first_retry: Duration,
+    /// Whether an account can only have an address whose part before the `@` is ASCII, such as
+    /// for a mail server without SMTPUTF8 (RFC 6531): at registration, at a change of
+    /// address, and for accounts that administrators and the application create. Accounts that have
+    /// another address keep it. Default no: then the mail server must support SMTPUTF8, or such
+    /// an account gets no mail, with the notice `mail_address_refused` in the event. A domain
+    /// outside ASCII is sent as Punycode, which every mail server takes.
+    pub ascii_addresses_only: bool,
     /// Whether the owner of an account gets a mail when it is logged in to from
     /// a device that was not seen before (ASVS 6.3.5). Default yes. The event
     /// of such a login says so in any case.
@@ -85,6 +92,7 @@ impl MailConfig {
             attempts: 8,
             attempt_timeout: Duration::from_secs(30),
             first_retry: Duration::from_secs(2),
+            ascii_addresses_only: false,
             new_device: true,
         }
     }

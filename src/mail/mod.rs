@@ -92,6 +92,10 @@ pub enum MailError {
     /// It will never work: it is given up.
     #[error("the mail is refused")]
     Permanent(#[source] Cause),
+    /// It will never work with this address, which does not exist or has letters that the mail
+    /// server does not take: it is given up, and the event says so.
+    #[error("the address of the mail is refused")]
+    Address(#[source] Cause),
 }
 
 /// Sends mail. It may fail, hang or panic: the service bounds how long it

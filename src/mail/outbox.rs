@@ -129,6 +129,12 @@ impl Outbox {
         &self.links
     }
 
+    /// Whether mail can be sent to `email`, by the settings.
+    pub(crate) fn takes(&self, email: &Email) -> bool {
+        let local = email.as_str().rsplit_once('@').map(|(local, _)| local);
+        !self.config.ascii_addresses_only || local.is_some_and(str::is_ascii)
+    }
+
     /// Whether owners are told of logins from new devices.
     pub(crate) fn tells_of_new_devices(&self) -> bool {
         self.config.new_device
@@ -229,6 +235,7 @@ impl Outbox {
             }
         };
         let mut wait = self.config.first_retry;
+        let mut address = None;
         for attempt in 1..=self.config.attempts {
             match self.attempt(&mail).await {
                 Ok(()) => {
@@ -236,7 +243,9 @@ impl Outbox {
                     return;
                 }
                 Err(error) => {
-                    let is_final = matches!(error, MailError::Permanent(_));
+                    let is_about_address = matches!(error, MailError::Address(_));
+                    address = is_about_address.then_some(Notice::MailAddressRefused);
+                    let is_final = is_about_address || matches!(error, MailError::Permanent(_));
                     let error: &dyn Error = &error;
                     tracing::warn!(
                         mail = post.kind.as_str(),
@@ -254,7 +263,8 @@ impl Outbox {
                 wait = wait.saturating_mul(2);
             }
         }
-        self.report(post.kind, post.user_id, [Notice::MailGivenUp]);
+        let notices = address.into_iter().chain([Notice::MailGivenUp]);
+        self.report(post.kind, post.user_id, notices);
     }
 
     /// Makes one attempt, which has a time limit and may panic.

@@ -68,6 +68,21 @@ mod tests {
     }
 
     #[test]
+    fn asvs_16_4_1_nothing_that_turns_a_line_around_stays_in_it() {
+        // All that have the property Bidi_Control (Unicode, PropList).
+        let all = ['\u{61c}', '\u{200e}', '\u{200f}'].into_iter();
+        let all = all.chain('\u{202a}'..='\u{202e}');
+        for letter in all.chain('\u{2066}'..='\u{2069}') {
+            let text = format!("a{letter}b");
+            assert_eq!(one_line(&text, 200), "ab", "{letter:?}");
+        }
+        for letter in ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}') {
+            let shown = one_line(&format!("a{letter}b"), 200);
+            assert!(["ab", "a b"].contains(&shown.as_str()), "{letter:?}");
+        }
+    }
+
+    #[test]
     fn a_user_agent_stays_legible() {
         assert_eq!(
             without_links(

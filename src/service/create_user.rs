@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::fields::{parse_name, parse_new_email};
+use super::fields::parse_name;
 use super::operation::{By, Subject, Trail};
 use super::profile::refuse_object;
 use super::{AuthService, Authenticated, RequestContext, UserView};
@@ -181,7 +181,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// The user that `new` describes, created at `now`.
     fn created(&self, new: &NewUser, now: Timestamp) -> Result<User, AuthError> {
         let mut violations = Violations::default();
-        let email = parse_new_email(&new.email, Field::Email, &mut violations);
+        let email = self.parse_new_email(&new.email, Field::Email, &mut violations);
         let name = parse_name(&new.name, &mut violations);
         let preferences = Preferences::new(new.preferences.clone());
         let preferences = preferences.map_err(|error| {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::fields::{parse_new_email, typed_password};
+use super::fields::typed_password;
 use super::mailing::Asked;
 use super::operation::{By, Trail};
 use super::{Accepted, AuthService, Authenticated, LinkRequest, RequestContext};
@@ -62,7 +62,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let outbox = self.outbox()?;
         let user = auth.user();
         let mut violations = Violations::default();
-        let new = parse_new_email(&request.new_email, Field::NewEmail, &mut violations);
+        let new = self.parse_new_email(&request.new_email, Field::NewEmail, &mut violations);
         let current = typed_password(
             &request.current_password,
             Field::CurrentPassword,
@@ -161,7 +161,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 store::EmailChange::Gone => Ok(None),
             }
         };
-        let fits = |user: &User| link.account.is_of(user);
+        // The check of expiry was a while ago; what counts is when it happens.
+        let fits = |user: &User| link.account.is_of(user) && link.is_live(self.now());
         let before = self.expect_verification(auth.shared_user()).await?;
         let changed = self.on_account(before, fits, change).await?;
         let (before, ()) = changed.ok_or(AuthError::InvalidLink)?;

@@ -114,7 +114,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// # Errors
     ///
     /// [`AuthError::NoAuditLog`]; [`AuthError::Validation`] when the limit is
-    /// out of range; [`AuthError::Store`].
+    /// out of range; [`AuthError::RateLimited`]; [`AuthError::Store`].
     pub async fn list_events(
         &self,
         auth: &Authenticated,
@@ -122,6 +122,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         context: &RequestContext,
     ) -> Result<EventList, AuthError> {
         let list = async |auth: &Authenticated, _: &Trail| {
+            let quota = self.config().limits.events_by_account;
+            let user = auth.user().id.to_bytes();
+            self.limit_reads("events:account", &user, quota).await?;
             let (events, next) = self.events_of_user(auth.user().id, page).await?;
             Ok(EventList {
                 events: events.iter().map(EventView::from).collect(),

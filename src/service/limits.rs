@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::operation::Trail;
 use super::{AuthService, RequestContext};
 use crate::clock::Clock;
@@ -155,6 +157,28 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         counted.await.map(Counted::keep)
     }
 
+    /// Counts one act of an operation that only reads, against `subject`: to its end, even if
+    /// the caller's future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As for [`limit_network`](Self::limit_network).
+    pub(super) async fn limit_reads(
+        &self,
+        scope: &str,
+        subject: &[u8],
+        quota: Option<Quota>,
+    ) -> Result<(), AuthError> {
+        let Some(quota) = quota else {
+            return Ok(());
+        };
+        let (service, key) = (self.clone(), LimitKey::new(scope, subject));
+        let count = async move { service.count(vec![Hit { key, quota }]).await };
+        let counted = tokio::spawn(count.in_current_span()).await;
+        let counted = counted.map_err(|ended| AuthError::Internal(Box::new(ended)))?;
+        counted.map(Counted::keep)
+    }
+
     /// Counts one act under all of `hits`, or under none.
     pub(super) async fn count(&self, hits: Vec<Hit>) -> Result<Counted, AuthError> {
         if hits.is_empty() {
@@ -175,7 +199,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         for hit in &hits {
             self.inner.used_up.forget(hit.key);
         }
-        if let Err(error) = self.inner.store.give_back(&hits, self.now()).await {
+        if let Err(error) = self.inner.store.give_back(&hits).await {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "an act that was counted was not given back");
         }

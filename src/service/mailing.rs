@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::limits::by_network;
+use super::fields::parse_new_email;
+use super::limits::{Counted, by_network};
 use super::operation::Trail;
 use super::{AuthService, RequestContext};
 use crate::clock::Clock;
 use crate::email::{CanonicalEmail, Email};
-use crate::error::AuthError;
+use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Notice;
 use crate::id::UserId;
 use crate::limit::{Hit, LimitKey, Quota};
@@ -46,6 +47,24 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if let Some(outbox) = &self.inner.outbox {
             outbox.idle().await;
         }
+    }
+
+    /// The address that an account is to have: one that mail can be sent to.
+    pub(super) fn parse_new_email(
+        &self,
+        input: &str,
+        field: Field,
+        violations: &mut Violations,
+    ) -> Option<Email> {
+        let email = parse_new_email(input, field, violations)?;
+        let outbox = self.inner.outbox.as_ref();
+        if outbox.is_some_and(|outbox| !outbox.takes(&email)) {
+            let code = ViolationCode::InvalidCharacters;
+            let message = "No mail can be sent to this address. Use one with only the letters a to z, digits and common signs before the @.";
+            violations.push(field, code, message);
+            return None;
+        }
+        Some(email)
     }
 
     /// What sends mail.
@@ -309,7 +328,7 @@ impl Asked {
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Counts a requested mail against the caller's networks and against the
-    /// recipient's address, whether or not it is sent.
+    /// recipient's mailbox, whether or not it is sent.
     pub(super) async fn limit_mail(
         &self,
         asked: Asked,
@@ -323,7 +342,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.limit_mailbox(asked, to, trail).await
     }
 
-    /// Counts a mail against the address that it goes to.
+    /// Counts a mail against the mailbox that it goes to: the address without its tag, else
+    /// one mailbox would get a mail for each tag that somebody thinks of.
     pub(super) async fn limit_mailbox(
         &self,
         asked: Asked,
@@ -331,35 +351,37 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<(), AuthError> {
         let quota = self.config().limits.mail_by_account;
-        self.limit(asked.scope(), to.as_str().as_bytes(), quota, trail)
+        self.limit(asked.scope(), to.without_tag().as_bytes(), quota, trail)
             .await
     }
 
-    /// Counts a registration that is mailed to an address that need not be the
+    /// Counts a registration that is mailed to a mailbox that need not be the
     /// caller's: by networks first, so that a stranger does not keep its owner
     /// from registering, and then for all of them.
     pub(super) async fn limit_registration(
         &self,
         to: &CanonicalEmail,
-        trail: &Trail,
+        context: &RequestContext,
     ) -> Result<(), AuthError> {
-        let quota = self.config().limits.mail_by_account;
-        let network = trail.context().network();
-        if let Some(quota) = quota {
-            let hits = by_network("mail:registration:network", network, quota);
-            // Each address is counted separately.
-            let hits = hits.into_iter().map(|hit| Hit {
-                key: LimitKey::new(
-                    "mail:registration:network",
-                    &[&hit.key.to_bytes(), to.as_str().as_bytes()].concat(),
-                ),
-                ..hit
-            });
-            trail.unless_gone(self.count(hits.collect())).await?.keep();
-        }
-        let all = quota.map(|quota| Quota::new(quota.burst().saturating_mul(10), quota.period()));
-        self.limit("mail:registration", to.as_str().as_bytes(), all, trail)
-            .await
+        let Some(quota) = self.config().limits.mail_by_account else {
+            return Ok(());
+        };
+        let mailbox = to.without_tag();
+        let hits = by_network("mail:registration:network", context.network(), quota);
+        // Each mailbox is counted separately.
+        let hits = hits.into_iter().map(|hit| Hit {
+            key: LimitKey::new(
+                "mail:registration:network",
+                &[&hit.key.to_bytes(), mailbox.as_bytes()].concat(),
+            ),
+            ..hit
+        });
+        self.count(hits.collect()).await?.keep();
+        let all = Hit {
+            key: LimitKey::new("mail:registration", mailbox.as_bytes()),
+            quota: Quota::new(quota.burst().saturating_mul(10), quota.period()),
+        };
+        self.count(vec![all]).await.map(Counted::keep)
     }
 }
 
@@ -396,7 +418,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
         let quota = self.config().limits.mail_by_account;
         let hit = quota.map(|quota| Hit {
-            key: LimitKey::new(Asked::Notice.scope(), to.canonical().as_str().as_bytes()),
+            key: LimitKey::new(
+                Asked::Notice.scope(),
+                to.canonical().without_tag().as_bytes(),
+            ),
             quota,
         });
         match self.count(hit.into_iter().collect()).await {

@@ -1,5 +1,7 @@
 //! Setting a new password.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::attempt::hashing_failed;
@@ -16,6 +18,7 @@ use crate::password::{
 };
 use crate::secret::{Password, constant_time_eq};
 use crate::store::{EpochChange, Store};
+use crate::user::{User, UserStatus};
 
 /// Changes one's password.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -111,10 +114,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let hash = turn.hash(&new, trail.gone()).await;
         let hash = hash.map_err(|error| hashing_failed(error, trail))?;
         drop(turn);
-        // The password was correct, so the account has one.
-        let old = user.password_hash.as_ref();
-        let old = old.ok_or(AuthError::InvalidCredentials)?;
-
         // The session is stored under the epoch to come and means nothing
         // until the one write below raises the user's to it.
         let (now, context) = (self.now(), trail.context());
@@ -129,10 +128,20 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let unused = self.sessions_where(user.id, now, |one| one.auth_epoch >= epoch);
         let unused: Vec<_> = unused.await?.iter().map(|one| one.id).collect();
         self.open(&session).await?;
-        let replaced = store
-            .replace_password(user.id, old, &hash, EpochChange::Raise)
-            .await;
-        if !matches!(replaced, Ok(true)) {
+        let hash = &hash;
+        let replace = |user: Arc<User>| async move {
+            // The password was correct, so the account has one.
+            let old = user.password_hash.as_ref();
+            let old = old.ok_or(AuthError::InvalidCredentials)?;
+            let replaced = store.replace_password(user.id, old, hash, EpochChange::Raise);
+            Ok(replaced.await?.then_some(()))
+        };
+        // A login may have renewed the hash of the same password meanwhile. Another password
+        // would have raised the epoch.
+        let fits =
+            |now: &User| now.status == UserStatus::Active && now.auth_epoch == user.auth_epoch;
+        let replaced = self.on_account(Arc::clone(&shared), fits, replace).await;
+        if !matches!(replaced, Ok(Some(_))) {
             self.discard(&session).await;
             replaced?;
             return Err(AuthError::InvalidCredentials);
@@ -203,7 +212,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 ViolationCode::Required,
                 "Enter the password once more.",
             );
-        } else if !same(typed.expose_secret(), confirmation.expose_secret()) {
+        } else if !are_alike(typed, confirmation) {
             violations.push(
                 confirm,
                 ViolationCode::Mismatch,
@@ -240,6 +249,22 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         let mut turn = self.admit(Work::Scoring, lane, trail).await?;
         Ok(turn.run(work, trail.gone()).await?)
+    }
+}
+
+/// Whether both are the same password: in the form in which they are hashed, since two
+/// devices, or two fields of a form, may write one character as different code points.
+fn are_alike(typed: &Password, confirmation: &Password) -> bool {
+    let (a, b) = (
+        NormalizedPassword::new(typed),
+        NormalizedPassword::new(confirmation),
+    );
+    match (a, b) {
+        (Ok(a), Ok(b)) => same(a.expose_secret(), b.expose_secret()),
+        (Err(PasswordTooLong), Err(PasswordTooLong)) => {
+            same(typed.expose_secret(), confirmation.expose_secret())
+        }
+        _ => false,
     }
 }
 

@@ -51,8 +51,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::Validation`]; [`AuthError::InvalidToken`] when the account
-    /// is gone meanwhile; [`AuthError::Store`].
+    /// [`AuthError::Validation`]; [`AuthError::RateLimited`]; [`AuthError::InvalidToken`] when
+    /// the account is gone meanwhile; [`AuthError::Store`].
     pub async fn update_profile(
         &self,
         auth: &Authenticated,
@@ -60,6 +60,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         context: &RequestContext,
     ) -> Result<Profile, AuthError> {
         let update = async move |service: Self, auth: Authenticated, trail: Trail| {
+            let quota = service.config().limits.updates_by_account;
+            let user = auth.user().id.to_bytes();
+            service
+                .limit("update:account", &user, quota, &trail)
+                .await?;
             service.update(&auth, request, &trail).await
         };
         let (kind, by) = (Operation::UpdateProfile, By::owner(auth));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::attempt::hashing_failed;
 use super::door::Entry;
-use super::fields::{parse_name, parse_new_email};
+use super::fields::parse_name;
 use super::hooks::RegistrationAttempt;
 use super::mailing::{NewLink, pending_account};
 use super::operation::{Subject, Trail};
@@ -236,7 +236,16 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // After the hook, which may set the language of the mail.
         if let (Some(link), Some(outbox)) = (&link, &self.inner.outbox) {
             let post = self.link_mail(outbox, link, Some(&user));
-            outbox.post(post.kind, Some(user.id), async move { Ok(vec![post]) });
+            let (service, context) = (self.clone(), context.clone());
+            outbox.post(post.kind, Some(user.id), async move {
+                let counted = service.limit_registration(post.to.canonical(), &context);
+                match counted.await {
+                    Ok(()) => Ok(vec![post]),
+                    // The mailbox got as many for other accounts. Its owner can ask for another.
+                    Err(AuthError::RateLimited { .. }) => Ok(Vec::new()),
+                    Err(error) => Err(error),
+                }
+            });
         }
         Ok(RegisterResponse {
             user_id: user.id,
@@ -263,7 +272,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             password,
             extra,
         } = registration;
-        self.limit_registration(email.canonical(), trail).await?;
+        let counted = self.limit_registration(email.canonical(), trail.context());
+        trail.unless_gone(counted).await?;
         let password_hash = self.hash_for_visitor(&password, trail).await?;
         let owner = self.inner.store.user_by_email(email.canonical()).await?;
 
@@ -358,7 +368,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<Registration, AuthError> {
         let mut violations = Violations::default();
-        let email = parse_new_email(&request.email, Field::Email, &mut violations);
+        let email = self.parse_new_email(&request.email, Field::Email, &mut violations);
         let context = [request.email.as_str(), request.name.as_str()];
         let password = self
             .check_new_password(

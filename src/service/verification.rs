@@ -210,7 +210,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         user: Arc<User>,
         trail: &Trail,
     ) -> Result<Arc<User>, AuthError> {
-        let fits = |user: &User| link.account.is_of(user) && !user.is_verified;
+        // The check of expiry was a while ago; what counts is when it happens.
+        let fits =
+            |user: &User| link.account.is_of(user) && !user.is_verified && link.is_live(self.now());
         if !fits(&user) {
             return Err(AuthError::InvalidLink);
         }
@@ -284,6 +286,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let settled = self.settle(checked.map_err(wrong_proof)?, trail).await?;
 
         let now = self.now();
+        // The check of expiry was a while ago; what counts is when it happens.
+        if !link.is_live(now) {
+            return Err(AuthError::InvalidLink);
+        }
         let email = link.email.clone();
         let mut user = self.new_user(user_id, email, name, password_hash, context, now);
         user.is_verified = true;
@@ -429,7 +435,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let (state, which) = (user.exact_state(), Removal::Unverified);
             Ok(store.remove_user(&state, which).await?.then_some(()))
         };
-        let fits = |user: &User| link.account.is_of(user) && !user.is_verified;
+        let fits =
+            |user: &User| link.account.is_of(user) && !user.is_verified && link.is_live(self.now());
         let user = store.user(link.account.id).await?;
         let user = user.ok_or(AuthError::InvalidLink)?;
         if !fits(&user) {

@@ -48,7 +48,7 @@ macro_rules! __store_methods {
             }
             LimitStore {
                 hit_all(hits: [&[Hit]] all, now: [Timestamp] own) -> [Decision], nothing();
-                give_back(hits: [&[Hit]] all, now: [Timestamp] own) -> [()], nothing();
+                give_back(hits: [&[Hit]] all) -> [()], nothing();
                 attempt(key: [LimitKey] own, policy: [&LockoutPolicy] of, now: [Timestamp] own) -> [Attempt], nothing();
                 forgive(key: [LimitKey] own, until: [Timestamp] own) -> [()], nothing();
             }

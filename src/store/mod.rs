@@ -448,13 +448,14 @@ pub trait LimitStore: Send + Sync {
 
     /// Takes one act back under each of the keys, as
     /// [`Quota::give_back`](crate::limit::Quota::give_back) says. `hits` are the
-    /// ones that it was counted with. A budget that is whole stays so.
+    /// ones that it was counted with. A budget that is whole stays so, and what was
+    /// counted in it before goes on being remembered: it has the latest time.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails, or there are more than
     /// [`MAX_HITS`](crate::limit::MAX_HITS); the act may still count then.
-    async fn give_back(&self, hits: &[Hit], now: Timestamp) -> Result<(), StoreError>;
+    async fn give_back(&self, hits: &[Hit]) -> Result<(), StoreError>;
 
     /// Counts one attempt under `key` at `now`, as [`LockoutPolicy::attempt`]
     /// says, in one act. These keys are not those of

@@ -15,7 +15,7 @@ pub use crate::audit::{Append, AuditRecord};
 pub use crate::authz::Role;
 pub use crate::email::{CanonicalEmail, Email};
 pub use crate::id::{EventId, SessionId, UserId};
-pub use crate::limit::{Decision, Hit, LimitKey, Quota, decide_all};
+pub use crate::limit::{Decision, Hit, LimitKey, Quota, Usage, decide_all};
 pub use crate::lockout::{Attempt, Attempts, LockoutPolicy};
 pub use crate::session::{Rotation, RotationPolicy, Session};
 pub use crate::time::Timestamp;

@@ -14,13 +14,10 @@ use crate::id::{SessionId, UserId};
 use crate::named::named;
 use crate::proof::Method;
 use crate::secret::AccessToken;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_SKEW, Timestamp};
 
 /// Longest access token that is made or looked at, in bytes.
 pub const MAX_ACCESS_TOKEN_BYTES: usize = 4096;
-/// How far in the future an `iat` may be: what the clocks of two instances may
-/// differ by. It lengthens no token's life.
-const CLOCK_SKEW_SECONDS: i64 = 60;
 
 /// What an access token says. All of it is required, except `auth_time` and `amr`, and nothing
 /// else may be in it but [`CustomClaims`]: a restriction that is not understood, such as `nbf`,
@@ -180,10 +177,10 @@ impl Verifier {
             .ok()?
             .claims;
 
-        let now = now.as_secs();
-        let expired = i64::try_from(claims.exp).ok()? <= now;
-        let from_the_future =
-            i64::try_from(claims.iat).ok()? > now.saturating_add(CLOCK_SKEW_SECONDS);
+        let expired = i64::try_from(claims.exp).ok()? <= now.as_secs();
+        // The clock of the instance that made it may be ahead. That lengthens no token's life.
+        let latest = now.saturating_add(CLOCK_SKEW).as_secs();
+        let from_the_future = i64::try_from(claims.iat).ok()? > latest;
         if expired || from_the_future {
             return None;
         }

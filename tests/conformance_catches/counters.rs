@@ -9,6 +9,8 @@ pub(crate) const COUNTERS: &[(Fault, &str)] = &[
     (CountsAllUnderOneKey, "limit_keys_are_independent"),
     (CountsRefusedActs, "refused_acts_are_not_counted"),
     (KeepsFarTimes, "a_clock_turned_back_locks_nobody_out"),
+    (CountsByEachClock, "acts_by_two_clocks_equal_the_rule"),
+    (ForgetsWhatWasGivenBack, "acts_by_two_clocks_equal_the_rule"),
     (ReadsThenCounts, "parallel_acts_get_exactly_the_budget"),
     (WaitsInWholeSeconds, "an_attempt_equals_the_lockout_table"),
     (KnowsFirstStepOnly, "an_attempt_equals_the_lockout_table"),
@@ -33,6 +35,10 @@ pub(crate) const COUNTERS: &[(Fault, &str)] = &[
     (
         KeepsFarLocks,
         "a_clock_turned_back_locks_an_account_no_longer_than_the_table_says",
+    ),
+    (
+        ShortensLocksOfClocksAhead,
+        "a_clock_that_is_behind_shortens_no_lock",
     ),
     (
         ReadsThenCountsAttempts,

@@ -13,6 +13,7 @@
 
 mod audit;
 mod cancel;
+mod clean_up;
 mod clock;
 mod devices;
 mod door;

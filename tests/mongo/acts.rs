@@ -398,9 +398,9 @@ impl Act {
                 let hits = hits(&both(number));
                 format!("{:?}", store.hit_all(&hits, at(now)).await?)
             }
-            Self::GiveBack { key: number, now } => {
+            Self::GiveBack { key: number, .. } => {
                 let hits = hits(&both(number));
-                format!("{:?}", store.give_back(&hits, at(now)).await?)
+                format!("{:?}", store.give_back(&hits).await?)
             }
             Self::Attempt { key: number, now } => {
                 let policy = lockout();

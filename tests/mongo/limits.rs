@@ -25,7 +25,15 @@ async fn a_corrupt_limit_refuses() {
         Bson::from(doc! { &name: "soon" }),
         Bson::from(doc! { &name: Bson::Null }),
         Bson::from(doc! { &name: { "at": 1 } }),
+        Bson::from(doc! { &name: DateTime::from_millis(0) }),
         Bson::from(doc! { &name: [DateTime::from_millis(0)] }),
+        Bson::from(doc! { &name: [usage(1000, 0)] }),
+        Bson::from(doc! { &name: { "used": 1000_i64 } }),
+        Bson::from(doc! { &name: { "full_at": DateTime::from_millis(0) } }),
+        Bson::from(doc! { &name: usage(-1, 0) }),
+        Bson::from(doc! { &name: { "used": 0.5, "full_at": DateTime::from_millis(0) } }),
+        Bson::from(doc! { &name: { "used": [1_i64], "full_at": DateTime::from_millis(0) } }),
+        Bson::from(doc! { &name: { "used": 1_i64, "full_at": [DateTime::from_millis(0)] } }),
     ] {
         limits
             .update_one(id.clone(), doc! { "$set": { BUDGETS: budgets } })
@@ -35,7 +43,11 @@ async fn a_corrupt_limit_refuses() {
     }
 }
 
-const BUDGETS: &str = "budgets_full_at";
+const BUDGETS: &str = "budgets_used";
+
+fn usage(used: i64, full_at: i64) -> Document {
+    doc! { "used": used, "full_at": DateTime::from_millis(full_at) }
+}
 
 fn binary(bytes: &[u8]) -> Binary {
     Binary {
@@ -64,26 +76,35 @@ async fn kept_limit(database: &Database, number: u32) -> (BTreeMap<String, Bson>
 async fn the_budgets_of_a_group_share_one_record_while_in_use() {
     let (database, store) = prepared().await;
     let date = |seconds| Bson::DateTime(DateTime::from_millis(at(seconds).as_millis()));
-    let full_at = |numbers: &[(u32, u32)]| -> BTreeMap<String, Bson> {
-        let budget = |(number, seconds): &(u32, u32)| (hex(*number), date(*seconds));
-        numbers.iter().map(budget).collect()
-    };
     let period = u32::try_from(quota().period().as_secs()).unwrap();
+    // Each with how many acts are used, and when it is whole.
+    let usages = |budgets: &[(u32, i64, u32)]| -> BTreeMap<String, Bson> {
+        let budget = |(number, acts, seconds): &(u32, i64, u32)| {
+            let used = acts * i64::from(period) * 1000;
+            let usage = doc! { "used": used, "full_at": date(*seconds) };
+            (hex(*number), usage.into())
+        };
+        budgets.iter().map(budget).collect()
+    };
     for act in [
         Act::HitBoth { key: 30, now: 0 },
-        Act::HitBoth { key: 31, now: 1 },
+        Act::HitBoth { key: 31, now: 0 },
     ] {
         act.on(&store).await.unwrap();
     }
     let (budgets, end) = kept_limit(&database, 1015).await;
     assert_eq!(
         budgets,
-        full_at(&[(30, period), (31, 1 + period), (1015, 2 * period)])
+        usages(&[(30, 1, period), (31, 1, period), (1015, 2, 2 * period)])
     );
     assert_eq!(end, date(2 * period));
-    Act::GiveBack { key: 31, now: 1 }.on(&store).await.unwrap();
+    // The time at which the act was counted stays.
+    Act::GiveBack { key: 31, now: 0 }.on(&store).await.unwrap();
     let (budgets, end) = kept_limit(&database, 1015).await;
-    assert_eq!(budgets, full_at(&[(30, period), (1015, period)]));
+    assert_eq!(
+        budgets,
+        usages(&[(30, 1, period), (31, 0, 0), (1015, 1, period)])
+    );
     assert_eq!(end, date(2 * period), "an expiry may be late, not early");
     // A write within a minute leaves budgets that have recovered.
     let soon = 1 + period;
@@ -95,24 +116,46 @@ async fn the_budgets_of_a_group_share_one_record_while_in_use() {
     let (budgets, end) = kept_limit(&database, 1015).await;
     assert_eq!(
         budgets,
-        full_at(&[(30, period), (31, soon + period), (1015, soon + period)])
+        usages(&[
+            (30, 1, period),
+            (31, 1, soon + period),
+            (1015, 1, soon + period)
+        ])
     );
     assert_eq!(end, date(soon + period));
-    // A minute later a write removes budgets that have recovered.
-    let later = 60 + 10 * period;
-    Act::HitBoth {
-        key: 31,
-        now: later,
+    // A minute later a write removes budgets that have recovered for every clock.
+    for (later, stays) in [(59 + period, true), (60 + 10 * period, false)] {
+        let now = later;
+        Act::HitBoth { key: 31, now }.on(&store).await.unwrap();
+        let (mut budgets, end) = kept_limit(&database, 1015).await;
+        if stays {
+            assert!(budgets.remove(&hex(30)).is_some());
+        }
+        assert_eq!(
+            budgets,
+            usages(&[(31, 1, later + period), (1015, 1, later + period)])
+        );
+        assert_eq!(end, date(later + period));
     }
-    .on(&store)
-    .await
-    .unwrap();
-    let (budgets, end) = kept_limit(&database, 1015).await;
-    assert_eq!(
-        budgets,
-        full_at(&[(31, later + period), (1015, later + period)])
-    );
-    assert_eq!(end, date(later + period));
+}
+
+/// An instance of an earlier version counts by itself until it is upgraded, and then once a
+/// minute what it has left behind is removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_budgets_of_an_earlier_version_are_removed() {
+    let (database, store) = prepared().await;
+    let limits = database.collection::<Document>("admittance_rate_limits");
+    let id = doc! { "_id": binary(&key(1).to_bytes()) };
+    Act::Hit { key: 1, now: 0 }.on(&store).await.unwrap();
+    let earlier = doc! { hex(1): DateTime::from_millis(at(500).as_millis()) };
+    let set = doc! { "$set": { "budgets_full_at": earlier } };
+    limits.update_one(id.clone(), set).await.unwrap();
+    for (now, stays) in [(1, true), (600, false)] {
+        let hit = Act::Hit { key: 1, now };
+        assert_eq!(hit.on(&store).await.unwrap(), "Allowed");
+        let kept = limits.find_one(id.clone()).await.unwrap().unwrap();
+        assert_eq!(kept.contains_key("budgets_full_at"), stays);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

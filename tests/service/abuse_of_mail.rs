@@ -318,3 +318,94 @@ async fn what_a_squatter_called_the_account_is_not_in_the_mail_about_its_reset()
         assert!(!part.contains("evil.example"), "{part}");
     }
 }
+
+#[tokio::test]
+async fn asvs_2_4_1_one_mailbox_gets_no_more_mail_for_having_tags() {
+    for mode in [RegistrationMode::OpenSession, RegistrationMode::VerifyFirst] {
+        let mut config = config();
+        config.registration = mode;
+        let bed = Bed::mailing_with(config);
+        let (mut accounts, mut refused) = (Vec::new(), 0);
+        // Nearly as many as one network may register.
+        for number in 0..58 {
+            let tagged = format!("ann+{number}@example.org");
+            match bed.auth.register(registration(&tagged), &bed.here).await {
+                Ok(answer) => accounts.extend(answer.opened()),
+                Err(AuthError::RateLimited { .. }) => refused += 1,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(bed.mails().await.len(), 3, "{mode:?}");
+        // By `OpenSession` the accounts are made nevertheless.
+        match mode {
+            RegistrationMode::OpenSession => assert_eq!((accounts.len(), refused), (58, 0)),
+            _ => assert_eq!((accounts.len(), refused), (0, 55)),
+        }
+        // Another mailbox, and the same one from another network, are not touched.
+        for (address, here) in [("bob+1@example.org", &bed.here), (ANN, &network(1))] {
+            let _ = bed
+                .auth
+                .register(registration(address), here)
+                .await
+                .unwrap();
+            assert_eq!(bed.mails().await.len(), 1, "{mode:?}: {address}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn asvs_2_4_1_each_kind_of_mail_that_is_asked_for_is_counted_by_mailbox() {
+    let mut config = config();
+    config.limits.login_by_address = None;
+    let bed = Bed::mailing_with(config);
+    let addresses: Vec<String> = ["ann", "ann+1", "ANN+2", "ann+2+3"]
+        .into_iter()
+        .map(|local| format!("{local}@example.org"))
+        .collect();
+    for address in &addresses {
+        bed.register(address).await;
+    }
+    let eve = bed.register("eve@evil.example").await.tokens;
+    let eve = bed.validate(&eve).await.unwrap();
+    let _ = bed.mails().await;
+    let is_limited = |answer: &Result<(), AuthError>| match answer {
+        Ok(()) => false,
+        Err(AuthError::RateLimited { .. }) => true,
+        Err(other) => panic!("{other:?}"),
+    };
+    let mut answers = Vec::new();
+    for address in &addresses {
+        let (auth, here) = (&bed.auth, &bed.here);
+        let reset = auth.forgot_password(email(address), here).await.map(drop);
+        let again = auth.resend_verification(email(address), here).await;
+        let wanted = address.replace('@', "@other.");
+        let change = ask(&bed, &eve, &wanted, here).await;
+        answers.push([reset, again.map(drop), change].each_ref().map(is_limited));
+    }
+    let (room, none) = ([false; 3], [true; 3]);
+    assert_eq!(answers, [room, room, room, none]);
+    // Each account is still found by its whole address.
+    for address in &addresses {
+        assert!(bed.login(address, PASSWORD).await.is_ok(), "{address}");
+    }
+}
+
+/// Notices of accounts that nobody has confirmed, and the giving up of their addresses.
+#[tokio::test]
+async fn asvs_2_4_1_addresses_of_one_mailbox_are_given_up_and_told_of_within_one_budget() {
+    let bed = Bed::mailing();
+    let mut given_up = 0;
+    for number in 0..8 {
+        let tagged = format!("ann+{number}@example.org");
+        let tokens = bed.register(&tagged).await.tokens;
+        let session = bed.validate(&tokens).await.unwrap();
+        given_up += usize::from(
+            support::asks::delete(&bed, &session, PASSWORD)
+                .await
+                .is_ok(),
+        );
+    }
+    assert_eq!(given_up, 3);
+    // Three links, and three notices.
+    assert_eq!(bed.mails().await.len(), 6);
+}

@@ -2,11 +2,15 @@
 
 use admittance::email::Email;
 use admittance::error::{AuthError, Field, ViolationCode};
-use admittance::mail::MailKind;
-use admittance::service::{ChangeEmail, EmailRequest};
-use admittance::store::{InsertUser, UserStore};
+use admittance::event::{Notice, Operation};
+use admittance::mail::{Mail, MailError, MailKind, Mailer};
+use admittance::service::{ChangeEmail, CreateUser, EmailRequest, NewUser};
+use admittance::store::{InsertUser, MemoryStore, RoleChange, UserStore};
+use admittance::test_util::Mailbox;
+use async_trait::async_trait;
 
-use support::bed::{Bed, PASSWORD, registration};
+use crate::office::{role, settings};
+use support::bed::{Bed, PASSWORD, mail_config, registration};
 
 /// Local parts that an older version accepted: the Kelvin sign, fullwidth
 /// letters, and what a mail program takes for an option or a command.
@@ -105,4 +109,94 @@ async fn an_address_that_an_older_version_accepted_logs_in_and_is_mailed_to() {
         let mail = bed.mail(MailKind::ResetPassword).await;
         assert_eq!(mail.to.as_str(), given);
     }
+}
+
+/// A mail server without SMTPUTF8, and what it was given.
+#[derive(Clone, Default)]
+struct AsciiOnly(Mailbox);
+
+#[async_trait]
+impl Mailer for AsciiOnly {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        match mail
+            .to
+            .as_str()
+            .split('@')
+            .next()
+            .is_some_and(str::is_ascii)
+        {
+            true => self.0.send(mail).await,
+            false => Err(MailError::Address("no SMTPUTF8".into())),
+        }
+    }
+}
+
+fn with_ascii_mailer(ascii_addresses_only: bool) -> (Bed, Mailbox) {
+    let mailer = AsciiOnly::default();
+    let mailbox = mailer.0.clone();
+    let bed = Bed::built(MemoryStore::new(), settings(), |builder, _| {
+        let mut mail = mail_config();
+        mail.ascii_addresses_only = ascii_addresses_only;
+        builder.mail(mailer, mail)
+    });
+    (bed, mailbox)
+}
+
+#[tokio::test]
+async fn an_address_that_the_mail_server_cannot_take_is_refused_for_everybody_by_setting() {
+    let (bed, mailbox) = with_ascii_mailer(true);
+    let ada = bed.register("ada@example.org").await;
+    let grant = RoleChange {
+        grant: [role("admin")].into(),
+        ..RoleChange::default()
+    };
+    let made = bed.store.change_roles(ada.user_id, 0, &grant).await;
+    assert!(made.unwrap().is_some());
+    let ada = bed.validate(&ada.tokens).await.unwrap();
+    let (auth, here) = (&bed.auth, &bed.here);
+    let greek = "\u{3b5}\u{3cd}\u{3b1}@example.org";
+    for outside in [greek, "zo\u{eb}@example.org", "zoe\u{308}+1@example.org"] {
+        let registered = auth.register(registration(outside), here).await;
+        let expected = |field| (field, ViolationCode::InvalidCharacters);
+        assert_eq!(fault(registered), expected(Field::Email), "{outside}");
+        let request = ChangeEmail {
+            new_email: outside.into(),
+            current_password: PASSWORD.into(),
+        };
+        let changed = auth.change_email(&ada, request, here).await;
+        assert_eq!(fault(changed), expected(Field::NewEmail), "{outside}");
+        let made = auth.create_user(NewUser::new(outside, "Zoe"), here).await;
+        assert_eq!(fault(made), expected(Field::Email), "{outside}");
+        let request = CreateUser {
+            email: outside.into(),
+            name: "Zoe".into(),
+            ..CreateUser::default()
+        };
+        let made = auth.create_user_as(&ada, request, here).await;
+        assert_eq!(fault(made), expected(Field::Email), "{outside}");
+    }
+    // The domain is sent as Punycode.
+    bed.register("zoe@b\u{fc}cher.example").await;
+    auth.flush_mail().await;
+    assert_eq!(mailbox.take().len(), 2);
+    // An account that has such an address already keeps it.
+    let (earlier, _) = with_ascii_mailer(false);
+    let zoe = earlier.register(greek).await;
+    let user = earlier.store.user(zoe.user_id).await.unwrap().unwrap();
+    let inserted = bed.store.insert_user(&user).await.unwrap();
+    assert_eq!(inserted, InsertUser::Inserted);
+    assert!(bed.login(greek, PASSWORD).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_mail_that_is_given_up_because_of_its_address_says_so() {
+    let (bed, mailbox) = with_ascii_mailer(false);
+    let zoe = bed.register("zo\u{eb}@example.org").await;
+    bed.auth.flush_mail().await;
+    assert!(mailbox.take().is_empty());
+    let event = bed.events.last();
+    assert_eq!(event.operation, Operation::SendMail);
+    assert_eq!(event.user_id, Some(zoe.user_id));
+    let notices: Vec<_> = event.notices.iter().collect();
+    assert_eq!(notices, [Notice::MailGivenUp, Notice::MailAddressRefused]);
 }

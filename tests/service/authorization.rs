@@ -7,14 +7,15 @@ use admittance::authz::{Permission, Role, RolePolicy};
 use admittance::error::AuthError;
 use admittance::limit::{Decision, Quota};
 use admittance::lockout::Attempt;
-use admittance::service::{ListSessions, RequestContext, Tokens};
+use admittance::service::{ListSessions, RequestContext, Tokens, UpdateProfile};
 use admittance::session::{Rotation, Session};
 use admittance::store::{SessionStore, StoreError, UserStore};
 use admittance::test_util::{MockStore, UnavailableStore};
 use admittance::user::{User, UserStatus};
 use mockall::predicate::{always, eq};
 
-use support::bed::{Bed, PASSWORD, config};
+use crate::office::{ANN, Office, role};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
 
 /// The tokens and the record of a new user, and a store that gives back the
 /// user as `shared` has it.
@@ -317,7 +318,7 @@ async fn a_login_that_a_disabling_overtakes_gives_no_session() {
         .expect_insert_session()
         .returning(|_| Ok(Insert::Inserted));
     store.expect_forgive().returning(|_, _| Ok(()));
-    store.expect_give_back().returning(|_, _| Ok(()));
+    store.expect_give_back().returning(|_| Ok(()));
     store.expect_attempt().returning(|_, _, _| {
         Ok(Attempt::Allowed {
             count: 1,
@@ -435,4 +436,63 @@ async fn an_ended_session_is_not_listed() {
         .await
         .unwrap();
     assert!(list.sessions.is_empty());
+}
+
+#[tokio::test]
+async fn asvs_7_4_2_an_operation_looks_at_the_status_and_the_epoch_of_the_account_by_itself() {
+    // The session is still there: disabling an account does more than one thing, and each
+    // must do by itself.
+    type Change = fn(&mut User);
+    let changes: [(&str, Change); 2] = [
+        ("disabled", |user| user.status = UserStatus::Disabled),
+        ("a later epoch", |user| user.auth_epoch += 1),
+    ];
+    for (what, wrong) in changes {
+        let (tokens, record, store) = with_user_record().await;
+        let bed = Bed::over(Arc::new(store), config());
+        let ann = bed.validate(&tokens).await.unwrap();
+        assert!(bed.auth.recheck(&ann).await.is_ok());
+        change(&record, wrong);
+        let refused = [
+            bed.auth.recheck(&ann).await.map(drop),
+            bed.auth
+                .update_profile(&ann, UpdateProfile::default(), &bed.here)
+                .await
+                .map(drop),
+            bed.change_password(&ann, PASSWORD, OTHER_PASSWORD)
+                .await
+                .map(drop),
+            bed.auth.export_account(&ann, &bed.here).await.map(drop),
+        ];
+        for refused in refused {
+            assert!(
+                matches!(refused, Err(AuthError::InvalidToken)),
+                "{what}: {refused:?}"
+            );
+        }
+        // A read that comes later than a request lasts.
+        bed.clock.advance(Duration::from_secs(61));
+        let page = ListSessions::default();
+        let refused = bed.auth.list_sessions(&ann, page, &bed.here).await;
+        assert!(matches!(refused, Err(AuthError::InvalidToken)), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_account_is_not_appointed_administrator() {
+    // Without a mailer, so that nothing else refuses it.
+    let office = Office::new().await;
+    let (auth, here) = (office.auth(), &office.bed.here);
+    for (status, is_appointed) in [(UserStatus::Disabled, false), (UserStatus::Active, true)] {
+        let set = office.status(&office.ada, office.ann_id, status).await;
+        assert_eq!(set.unwrap().status, status);
+        let appointed = auth.appoint_administrator(ANN, &role("admin"), here).await;
+        match appointed {
+            Ok(view) => assert!(is_appointed && view.roles.contains(&role("admin"))),
+            Err(AuthError::AccountDisabled) => assert!(!is_appointed),
+            Err(other) => panic!("{other:?}"),
+        }
+        let roles = office.stored_roles(office.ann_id).await;
+        assert_eq!(!roles.is_empty(), is_appointed, "{roles:?}");
+    }
 }

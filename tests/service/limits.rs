@@ -5,6 +5,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admittance::audit::AuditPolicy;
 use admittance::error::AuthError;
 use admittance::limit::{Decision, Quota};
 use admittance::lockout::Attempt;
@@ -12,9 +13,11 @@ use admittance::mail::MailKind;
 use admittance::proof::{Method, MethodName};
 use admittance::secret::MailToken;
 use admittance::service::{
-    Authenticated, ChangeEmail, DeleteAccount, EmailRequest, LinkRequest, PasswordStrengthRequest,
-    ProveSecondFactor, Reauthenticate, ResetPassword, Tokens, VerifyEmail,
+    Authenticated, ChangeEmail, DeleteAccount, EmailRequest, LinkRequest, ListEvents,
+    PasswordStrengthRequest, ProveSecondFactor, Reauthenticate, ResetPassword, Tokens,
+    UpdateProfile, VerifyEmail,
 };
+use admittance::store::MemoryStore;
 use admittance::test_util::MockStore;
 
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
@@ -25,9 +28,8 @@ const NEW: &str = "new@example.org";
 const WAIT: Duration = Duration::from_secs(7);
 
 /// The operations that check a password, the token of a mail or a refresh
-/// token, that anybody may ask a mail by, that take a while or whose answer is
-/// long.
-const LIMITED: [&str; 17] = [
+/// token, that anybody may ask a mail by, that take a while, that write or read much.
+const LIMITED: [&str; 19] = [
     "change_email",
     "change_password",
     "confirm_email_change",
@@ -36,6 +38,7 @@ const LIMITED: [&str; 17] = [
     "disown_email",
     "export_account",
     "forgot_password",
+    "list_events",
     "login",
     "password_strength",
     "prove_second_factor",
@@ -43,6 +46,7 @@ const LIMITED: [&str; 17] = [
     "register",
     "resend_verification",
     "reset_password",
+    "update_profile",
     "verify_email",
     "verify_email with a session",
 ];
@@ -58,7 +62,7 @@ const PASSWORD_CHECKS: [&str; 5] = [
 
 /// The operations that check an access token at most, or a refresh token to end
 /// its session, which cannot be guessed and whose bearer is known.
-const BY_ACCESS_TOKEN: [&str; 20] = [
+const BY_ACCESS_TOKEN: [&str; 18] = [
     "create_user_as",
     "change_user_roles",
     "end_all_sessions",
@@ -66,7 +70,6 @@ const BY_ACCESS_TOKEN: [&str; 20] = [
     "end_user_session",
     "end_user_sessions",
     "find_user",
-    "list_events",
     "list_sessions",
     "list_user_sessions",
     "list_user_events",
@@ -76,7 +79,6 @@ const BY_ACCESS_TOKEN: [&str; 20] = [
     "recheck",
     "send_password_reset",
     "set_user_status",
-    "update_profile",
     "validate_token",
     "view_user",
 ];
@@ -188,6 +190,17 @@ async fn ask(
             .confirm_email_change(ann, link_request, here)
             .await
             .map(drop),
+        "list_events" => {
+            let page = ListEvents::default();
+            auth.list_events(ann, page, here).await.map(drop)
+        }
+        "update_profile" => {
+            let change = UpdateProfile {
+                name: Some("Ann Lee".into()),
+                preferences: None,
+            };
+            auth.update_profile(ann, change, here).await.map(drop)
+        }
         "export_account" => auth.export_account(ann, here).await.map(drop),
         "prove_second_factor" => {
             let sms = Method::SecondFactor(MethodName::new("sms").unwrap());
@@ -320,4 +333,54 @@ async fn refreshes_are_limited_by_network() {
     let next = bed.auth.refresh(request, &there).await.unwrap().tokens;
     bed.clock.advance(WAIT);
     assert!(bed.refresh(&next).await.is_ok());
+}
+
+#[tokio::test]
+async fn asvs_2_4_1_what_one_account_writes_and_reads_is_limited_for_all_its_sessions_together() {
+    let mut settings = config();
+    settings.limits.login_by_address = None;
+    let two = Some(Quota::new(2, WAIT));
+    settings.limits.updates_by_account = two;
+    settings.limits.events_by_account = two;
+    settings.limits.export_by_account = two;
+    let store = MemoryStore::new();
+    let bed = Bed::built(store.clone(), settings, |builder, _| {
+        builder.audit_log(store.clone(), AuditPolicy::default())
+    });
+    let mut sessions = vec![bed.register(ANN).await.tokens];
+    for _ in 0..2 {
+        sessions.push(bed.login(ANN, PASSWORD).await.unwrap().tokens);
+    }
+    let other = bed.register(NEW).await.tokens;
+    let other = bed.validate(&other).await.unwrap();
+    let rename = || UpdateProfile {
+        name: Some("Ann Lee".into()),
+        preferences: None,
+    };
+    let ask = async |who: &Authenticated| {
+        let here = &bed.here;
+        let page = ListEvents::default();
+        [
+            bed.auth.update_profile(who, rename(), here).await.map(drop),
+            bed.auth.list_events(who, page, here).await.map(drop),
+            bed.auth.export_account(who, here).await.map(drop),
+        ]
+    };
+    for (number, tokens) in sessions.iter().enumerate() {
+        let ann = bed.validate(tokens).await.unwrap();
+        for answer in ask(&ann).await {
+            let is_limited = matches!(answer, Err(AuthError::RateLimited { retry_after: WAIT }));
+            assert_eq!(is_limited, number == 2, "{number}: {answer:?}");
+            assert!(is_limited || answer.is_ok(), "{answer:?}");
+        }
+    }
+    // Nobody else's, and not for longer than said.
+    for answer in ask(&other).await {
+        assert!(answer.is_ok(), "{answer:?}");
+    }
+    bed.clock.advance(WAIT);
+    let ann = bed.validate(&sessions[0]).await.unwrap();
+    for answer in ask(&ann).await {
+        assert!(answer.is_ok(), "{answer:?}");
+    }
 }

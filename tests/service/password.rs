@@ -1,7 +1,17 @@
-use admittance::error::{AuthError, Field, ViolationCode};
-use admittance::service::{ChangePassword, ListSessions};
+use std::sync::Arc;
 
-use support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
+use admittance::config::LimitPolicy;
+use admittance::error::{AuthError, Field, ViolationCode};
+use admittance::mail::MailKind;
+use admittance::password::Argon2Params;
+use admittance::service::{ChangePassword, ListSessions, RegisterRequest, ResetPassword};
+use admittance::store::{MemoryStore, Store};
+
+use support::asks::forgot;
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+use support::faulty::FaultyStore;
+
+const ANN: &str = "ann@example.org";
 
 #[tokio::test]
 async fn asvs_7_4_3_and_ghsa_24_a_change_ends_every_old_credential_before_it_answers() {
@@ -208,4 +218,161 @@ async fn ghsa_46_a_change_counts_against_the_account_and_its_session() {
         );
         assert_eq!(bed.auth.hashing_stats().runs, runs + 2);
     }
+}
+
+#[tokio::test]
+async fn asvs_6_2_8_a_password_is_confirmed_in_whichever_form_its_characters_are_written() {
+    // One character, and the letter with an accent of its own.
+    let (composed, decomposed) = ("plum-Orbit-47-caf\u{e9}", "plum-Orbit-47-cafe\u{301}");
+    for (typed, confirmed) in [(composed, decomposed), (decomposed, composed)] {
+        let bed = Bed::mailing();
+        let request = RegisterRequest {
+            email: ANN.into(),
+            password: typed.into(),
+            confirm_password: confirmed.into(),
+            name: "Ann".into(),
+            ..RegisterRequest::default()
+        };
+        let _ = bed.auth.register(request, &bed.here).await.unwrap();
+        let tokens = bed.login(ANN, confirmed).await.unwrap().tokens;
+        let ann = bed.validate(&tokens).await.unwrap();
+        // The same password, however it is written.
+        let unchanged = bed.change_password(&ann, typed, confirmed).await;
+        match unchanged {
+            Err(AuthError::Validation(violations)) => {
+                let codes: Vec<_> = violations.as_slice().iter().map(|one| one.code).collect();
+                assert_eq!(codes, [ViolationCode::Unchanged]);
+            }
+            other => panic!("{other:?}"),
+        }
+        let request = ChangePassword {
+            current_password: confirmed.into(),
+            new_password: OTHER_PASSWORD.into(),
+            confirm_password: OTHER_PASSWORD.into(),
+        };
+        let changed = bed.auth.change_password(&ann, request, &bed.here).await;
+        let ann = bed.validate(&changed.unwrap().tokens).await.unwrap();
+        let request = ChangePassword {
+            current_password: OTHER_PASSWORD.into(),
+            new_password: typed.into(),
+            confirm_password: confirmed.into(),
+        };
+        bed.auth
+            .change_password(&ann, request, &bed.here)
+            .await
+            .unwrap();
+        forgot(&bed, ANN).await.unwrap();
+        let request = ResetPassword {
+            token: bed.mailed(MailKind::ResetPassword).await,
+            new_password: confirmed.into(),
+            confirm_password: typed.into(),
+        };
+        let _ = bed.auth.reset_password(request, &bed.here).await.unwrap();
+        assert!(bed.login(ANN, typed).await.is_ok());
+    }
+    // Other characters are others, also those that look alike, and so is what is too long.
+    let long = "x".repeat(200);
+    for (typed, confirmed) in [
+        (composed, "plum-Orbit-47-cafe"),
+        ("plum-Orbit-47-\u{fb01}n", "plum-Orbit-47-fin"),
+        (composed, &long),
+        (&long, composed),
+    ] {
+        let bed = Bed::new();
+        let request = RegisterRequest {
+            email: ANN.into(),
+            password: typed.into(),
+            confirm_password: confirmed.into(),
+            name: "Ann".into(),
+            ..RegisterRequest::default()
+        };
+        match bed.auth.register(request, &bed.here).await {
+            Err(AuthError::Validation(violations)) => {
+                let mut found = violations.as_slice().iter();
+                assert!(
+                    found.any(|one| one.code == ViolationCode::Mismatch),
+                    "{typed}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A service over `store` that makes hashes of `passes`.
+fn hashing<S: Store + Clone>(store: S, passes: u32) -> Bed<S> {
+    let mut settings = config();
+    settings.limits = LimitPolicy::off();
+    settings.hashing.params = Argon2Params::new(8, passes, 1).unwrap();
+    Bed::mailing_over(store, settings)
+}
+
+#[tokio::test]
+async fn a_login_that_renews_the_hash_meanwhile_fails_no_change_of_password() {
+    // Before each call of the store that the change makes, up to the one that decides.
+    let mut decisive = usize::MAX;
+    for call in 0.. {
+        if call > decisive {
+            return;
+        }
+        let store = FaultyStore::new(MemoryStore::new());
+        let older = hashing(store.clone(), 1);
+        let newer = Arc::new(hashing(store.inner().clone(), 2));
+        let tokens = older.register(ANN).await.tokens;
+        let ann = older.validate(&tokens).await.unwrap();
+        if call == 0 {
+            store.watch(0);
+        } else {
+            store.hook(call, move || {
+                let newer = Arc::clone(&newer);
+                async move {
+                    newer.login(ANN, PASSWORD).await.unwrap();
+                }
+            });
+        }
+        let changed = older.change_password(&ann, PASSWORD, OTHER_PASSWORD).await;
+        let calls = store.calm();
+        if call == 0 {
+            let is_it = |name: &&'static str| *name == "replace_password";
+            decisive = calls.iter().position(is_it).unwrap() + 1;
+        }
+        let changed = changed.unwrap_or_else(|error| panic!("{call} of {calls:?}: {error:?}"));
+        assert!(older.validate(&changed.tokens).await.is_ok(), "{call}");
+        assert!(older.login(ANN, OTHER_PASSWORD).await.is_ok(), "{call}");
+        assert!(older.login(ANN, PASSWORD).await.is_err(), "{call}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_password_that_was_overtaken_by_another_one_does_nothing() {
+    const THIRD: &str = "velvet?Harbour 18 sundial";
+    let store = FaultyStore::new(MemoryStore::new());
+    let bed = hashing(store.clone(), 1);
+    let other = Arc::new(hashing(store.inner().clone(), 1));
+    let tokens = bed.register(ANN).await.tokens;
+    let ann = bed.validate(&tokens).await.unwrap();
+    store.watch(0);
+    let changed = bed.change_password(&ann, PASSWORD, OTHER_PASSWORD).await;
+    let decisive = store
+        .calm()
+        .iter()
+        .position(|name| *name == "replace_password");
+    let ann = bed.validate(&changed.unwrap().tokens).await.unwrap();
+    store.hook(decisive.unwrap() + 1, move || {
+        let other = Arc::clone(&other);
+        async move {
+            let tokens = other.login(ANN, OTHER_PASSWORD).await.unwrap().tokens;
+            let ann = other.validate(&tokens).await.unwrap();
+            let changed = other.change_password(&ann, OTHER_PASSWORD, THIRD).await;
+            changed.unwrap();
+        }
+    });
+    let refused = bed.change_password(&ann, OTHER_PASSWORD, PASSWORD).await;
+    assert!(
+        matches!(refused, Err(AuthError::InvalidCredentials)),
+        "{refused:?}"
+    );
+    store.calm();
+    assert!(bed.login(ANN, THIRD).await.is_ok());
+    assert!(bed.login(ANN, PASSWORD).await.is_err());
 }

@@ -1,13 +1,16 @@
 //! Rows of links that are left behind, by a fault, a lost process or an order
 //! of events.
 
-use admittance::config::RegistrationMode;
+use std::time::Duration;
+
+use admittance::config::{RegistrationMode, UnverifiedExpiry};
 use admittance::mail::MailKind;
 use admittance::secret::MailToken;
 use admittance::service::{
-    Authenticated, ChangeEmail, DeleteAccount, LinkRequest, VerifyEmail, VerifyOutcome,
+    Authenticated, ChangeEmail, DeleteAccount, LinkRequest, NewUser, VerifyEmail, VerifyOutcome,
 };
 use admittance::store::TokenStore;
+use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
 
 use support::bed::{Bed, PASSWORD, config, registration};
@@ -15,6 +18,7 @@ use support::bed::{Bed, PASSWORD, config, registration};
 const A: &str = "a@example.org";
 const B: &str = "b@example.org";
 const C: &str = "c@example.org";
+const DAY: Duration = Duration::from_secs(86_400);
 
 fn verify_first() -> Bed {
     let mut config = config();
@@ -130,4 +134,71 @@ async fn ghsa_7_a_row_left_behind_is_dead_also_once_the_address_comes_back() {
         !confirm(&bed, &user, &to_c).await,
         "the link is alive again"
     );
+}
+
+/// An account of the address that a registration waits for, which the application has made.
+async fn made_meanwhile(bed: &Bed, email: &str) {
+    let mut new = NewUser::new(email, "Ann");
+    let donor = Bed::new();
+    let tokens = donor.register(email).await.tokens;
+    let ann = donor.validate(&tokens).await.unwrap();
+    new.password_hash.clone_from(&ann.user().password_hash);
+    bed.auth.create_user(new, &bed.here).await.unwrap();
+}
+
+#[tokio::test]
+async fn asvs_7_4_2_whatever_removes_an_account_takes_the_pending_registrations_of_its_address_along()
+ {
+    let bed = verify_first();
+    // Nothing but the deletion looks at the registration that still waits.
+    let waiting = pending(&bed, A).await;
+    made_meanwhile(&bed, A).await;
+    let tokens = bed.login(A, PASSWORD).await.unwrap().tokens;
+    let user = bed.validate(&tokens).await.unwrap();
+    delete(&bed, &user).await;
+    assert!(complete(&bed, &waiting).await.is_none(), "deleted");
+
+    let bed = verify_first();
+    let waiting = pending(&bed, A).await;
+    made_meanwhile(&bed, A).await;
+    support::asks::resend(&bed, A).await.unwrap();
+    let not_me = bed.mailed(MailKind::VerifyEmail).await;
+    support::asks::disown(&bed, &not_me).await.unwrap();
+    assert!(complete(&bed, &waiting).await.is_none(), "disowned");
+
+    let mut config = config();
+    config.registration = RegistrationMode::VerifyFirst;
+    config.limits = admittance::config::LimitPolicy::off();
+    // Registrations wait for longer than accounts that nobody uses.
+    config.links.verify_email_ttl = DAY * 7;
+    config.session.idle_timeout = DAY;
+    config.session.absolute_timeout = DAY;
+    config.unverified_expiry = Some(UnverifiedExpiry::new(DAY * 5, Timestamp::MIN));
+    let bed = Bed::mailing_with(config);
+    let waiting = pending(&bed, A).await;
+    made_meanwhile(&bed, A).await;
+    bed.login(A, PASSWORD).await.unwrap();
+    bed.clock.advance(DAY * 6);
+    let expired = bed.auth.expire_unverified(None, 10).await.unwrap();
+    assert_eq!(expired.removed, 1);
+    assert!(complete(&bed, &waiting).await.is_none(), "expired");
+}
+
+#[tokio::test]
+async fn a_change_of_address_takes_the_pending_registrations_of_both_addresses_along() {
+    let bed = verify_first();
+    let (of_old, of_new) = (pending(&bed, A).await, pending(&bed, B).await);
+    made_meanwhile(&bed, A).await;
+    let tokens = bed.login(A, PASSWORD).await.unwrap().tokens;
+    let user = bed.validate(&tokens).await.unwrap();
+    let change = asked(&bed, &user, B).await;
+    assert!(confirm(&bed, &user, &change).await);
+    // The old address is free, and its owner may be somebody else by now.
+    assert!(complete(&bed, &of_old).await.is_none());
+    let user = again(&bed, &user).await;
+    let away = asked(&bed, &user, C).await;
+    // Left behind: so it is the change that has removed it, and not the next one.
+    assert_eq!(bed.store.counts().registrations, 0);
+    assert!(confirm(&bed, &user, &away).await);
+    assert!(complete(&bed, &of_new).await.is_none());
 }

@@ -162,7 +162,7 @@ async fn a_login_whose_cap_could_not_be_kept_gives_no_session() {
     let hit = store.expect_hit_all();
     hit.returning(|_, _| Ok(Decision::Allowed));
     let given = store.expect_give_back();
-    given.returning(|_, _| Ok(()));
+    given.returning(|_| Ok(()));
     let found = store.expect_user_by_email();
     found.returning(move |_| Ok(Some(user.clone())));
     let inserted = store.expect_insert_session();

@@ -19,6 +19,7 @@ use admittance::clock::ManualClock;
 use admittance::email::Email;
 use admittance::mail::{Mail, MailError, MailKind, Mailer, SmtpConfig, SmtpError, SmtpMailer};
 use admittance::random::{RandomError, SecureRandom};
+use admittance::store::Cause;
 use serde_json::Value;
 use sink::Sink;
 
@@ -68,11 +69,25 @@ fn headers<'a>(mail: &'a Value, name: &str) -> Vec<&'a str> {
         .collect()
 }
 
+fn is_about_address(cause: &Cause) -> bool {
+    matches!(
+        cause.downcast_ref(),
+        Some(SmtpError::Recipient { .. } | SmtpError::NoSmtpUtf8 | SmtpError::Address)
+    )
+}
+
 /// Whether it may be tried again, and why it failed.
 fn failure(outcome: Result<(), MailError>) -> (bool, SmtpError) {
     let (again, cause) = match outcome.unwrap_err() {
         MailError::Temporary(cause) => (true, cause),
-        MailError::Permanent(cause) => (false, cause),
+        MailError::Permanent(cause) => {
+            assert!(!is_about_address(&cause), "{cause:?}");
+            (false, cause)
+        }
+        MailError::Address(cause) => {
+            assert!(is_about_address(&cause), "{cause:?}");
+            (false, cause)
+        }
         other => panic!("{other:?}"),
     };
     (again, *cause.downcast().unwrap())

@@ -1,7 +1,22 @@
 //! What is logged.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use tracing::Dispatch;
+
+/// A subscriber that listens to everything, for nobody, as long as the program runs.
+///
+/// As long as there is one subscriber alone, a place that logs asks that of the thread which
+/// comes there first whether it is ever interesting, and keeps the answer: a thread without
+/// one would silence it for all. With two, all of them are asked.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| {
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(std::io::sink)
+        .finish();
+    Dispatch::new(subscriber)
+});
 
 /// Everything that was logged. Clones share it.
 #[derive(Clone, Default)]
@@ -36,6 +51,7 @@ pub fn logged_by(work: impl FnOnce()) -> String {
 
 /// Keeps what this thread logs, at every level, until the guard is dropped.
 pub fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
+    LazyLock::force(&SECOND);
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()

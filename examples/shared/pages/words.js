@@ -117,6 +117,7 @@ const NOTICES = new Map(Object.entries({
   refresh_token_reused: "a copy of the session was used, so it was ended",
   mail_dropped: "not sent",
   mail_given_up: "not delivered",
+  mail_address_refused: "the mail server does not take the address",
 }));
 
 /** What there is to know besides, or `null`. */

@@ -117,7 +117,7 @@ impl Room for UpdateProfile {
             )
             .or_takes("name", json!({ "name": NAME }))
             .answers(200, "The profile as it is now.", &examples::profile())
-            .problem(ValidationFailed)
+            .problems(&[ValidationFailed, RateLimited])
     }
 }
 
@@ -238,7 +238,8 @@ impl Room for ListEvents {
             .description("Returns what was done and attempted with the account.")
             .for_user()
             .paged_by_event()
-            .answers(200, "The newest first.", &examples::events());
+            .answers(200, "The newest first.", &examples::events())
+            .problem(RateLimited);
         without_audit_log(operation, facts)
     }
 }

@@ -150,15 +150,11 @@ impl SmtpError {
 
 impl From<SmtpError> for MailError {
     fn from(error: SmtpError) -> Self {
-        let is_final = match &error {
-            SmtpError::Recipient { reply } | SmtpError::Message { reply } => reply.is_final(),
-            SmtpError::NoSmtpUtf8 | SmtpError::Address => true,
-            _ => false,
-        };
-        if is_final {
-            Self::Permanent(Box::new(error))
-        } else {
-            Self::Temporary(Box::new(error))
+        match &error {
+            SmtpError::Recipient { reply } if reply.is_final() => Self::Address(Box::new(error)),
+            SmtpError::NoSmtpUtf8 | SmtpError::Address => Self::Address(Box::new(error)),
+            SmtpError::Message { reply } if reply.is_final() => Self::Permanent(Box::new(error)),
+            _ => Self::Temporary(Box::new(error)),
         }
     }
 }

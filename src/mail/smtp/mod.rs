@@ -38,8 +38,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// of 400 to 499. So is what the operator has to put right, since the mails
 /// themselves are good: TLS, credentials, the sender. That is in the log as an
 /// error as well. [`MailError::Permanent`] is a reply from 500 on to the
-/// recipient or to the mail, and an address that the server cannot take. The
-/// cause is a [`SmtpError`].
+/// mail, [`MailError::Address`] one to the recipient, and an address that the server cannot
+/// take. The cause is a [`SmtpError`].
 #[derive(Clone)]
 pub struct SmtpMailer {
     config: SmtpConfig,

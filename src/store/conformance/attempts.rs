@@ -185,8 +185,8 @@ pub async fn attempts_are_forgotten_exactly_at_their_time(store: Arc<dyn Store>)
     }
 }
 
-/// A clock that is turned back makes nobody wait longer than the table says,
-/// and remembers nothing for longer.
+/// A clock that is turned back makes nobody wait longer than the table says and clocks
+/// may differ, and remembers nothing for longer.
 pub async fn a_clock_turned_back_locks_an_account_no_longer_than_the_table_says(
     store: Arc<dyn Store>,
 ) {
@@ -196,12 +196,29 @@ pub async fn a_clock_turned_back_locks_an_account_no_longer_than_the_table_says(
     }
     let what = "after the clock was turned back";
     let hour = 3_600_000;
-    assert_attempt(&*store, (1, &policy, -hour), locked(1000), what).await;
-    assert_attempt(&*store, (1, &policy, 400 - hour), locked(600), what).await;
-    assert_attempt(&*store, (1, &policy, 1000 - hour), allowed(3, 2000), what).await;
-    assert_attempt(&*store, (1, &policy, -2 * hour), locked(2000), what).await;
-    let forgotten = 5000 - 2 * hour;
+    assert_attempt(&*store, (1, &policy, -hour), locked(61_000), what).await;
+    assert_attempt(&*store, (1, &policy, 400 - hour), locked(60_600), what).await;
+    assert_attempt(&*store, (1, &policy, 61_000 - hour), allowed(3, 2000), what).await;
+    assert_attempt(&*store, (1, &policy, -2 * hour), locked(62_000), what).await;
+    let forgotten = 65_000 - 2 * hour;
     assert_attempt(&*store, (1, &policy, forgotten), allowed(1, 0), what).await;
+}
+
+/// Of two instances whose clocks differ by up to a minute, the one that is behind takes nothing
+/// from a lock that the other one has set, and lets the other's failures count as long.
+pub async fn a_clock_that_is_behind_shortens_no_lock(store: Arc<dyn Store>) {
+    let policy = policy(&[(2, 1000)], 5000);
+    for (number, behind) in [(1, 20_000_i64), (2, 60_000)] {
+        for expected in [allowed(1, 0), allowed(2, 1000)] {
+            assert_attempt(&*store, (number, &policy, 0), expected, "two failures").await;
+        }
+        let what = "at the instance that is behind";
+        let wait = 1000 + behind.unsigned_abs();
+        assert_attempt(&*store, (number, &policy, -behind), locked(wait), what).await;
+        let what = "at the instance that is ahead";
+        assert_attempt(&*store, (number, &policy, 999), locked(1), what).await;
+        assert_attempt(&*store, (number, &policy, 1000), allowed(3, 1000), what).await;
+    }
 }
 
 /// Many at once: exactly as many are let through as the table has room for

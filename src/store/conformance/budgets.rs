@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fixture::*;
-use crate::limit::{Decision, Hit, LimitKey, MAX_HITS, Quota, decide_all};
+use crate::limit::{Decision, Hit, LimitKey, MAX_HITS, Quota, Usage, decide_all};
 use crate::store::Store;
-use crate::time::Timestamp;
 
 fn hit(level: u32, number: u32, burst: u32, period_ms: u64) -> Hit {
     let subject = [level.to_be_bytes(), number.to_be_bytes()].concat();
@@ -40,7 +39,7 @@ pub async fn several_budgets_equal_the_rule(store: Arc<dyn Store>) {
         let draw = Draw::new(seed.into());
         let mut millis = 0;
         // Two narrow ones within each of two middle ones, within a wide one.
-        let mut model: [Option<Timestamp>; 7] = [None; 7];
+        let mut model: [Option<Usage>; 7] = [None; 7];
         for step in 0..100 {
             millis += [0, 0, 1, 5, 20, 60, 400][draw.below(7) as usize];
             let narrow = draw.below(4);
@@ -60,9 +59,9 @@ pub async fn several_budgets_equal_the_rule(store: Arc<dyn Store>) {
             if draw.below(5) == 0 {
                 for (hit, place) in hits.iter().zip(&places) {
                     let kept = &mut model[*place];
-                    *kept = kept.map(|full_at| hit.quota.give_back(full_at, now).max(now));
+                    *kept = kept.map(|usage| hit.quota.give_back(usage));
                 }
-                done(store.give_back(&hits, now).await);
+                done(store.give_back(&hits).await);
                 continue;
             }
             let budgets: Vec<_> = hits
@@ -70,9 +69,9 @@ pub async fn several_budgets_equal_the_rule(store: Arc<dyn Store>) {
                 .zip(&places)
                 .map(|(hit, place)| (hit.quota, model[*place]))
                 .collect();
-            let (times, expected) = decide_all(&budgets, now);
-            for (place, full_at) in places.iter().zip(times) {
-                model[*place] = Some(full_at);
+            let (usages, expected) = decide_all(&budgets, now);
+            for (place, usage) in places.iter().zip(usages) {
+                model[*place] = usage;
             }
             let what = format!("sequence {seed}, step {step}, budgets {budgets:?}");
             assert_decided(&*store, &hits, millis, expected, &what).await;
@@ -109,12 +108,12 @@ pub async fn a_refusal_uses_up_no_budget(store: Arc<dyn Store>) {
 /// error, and nothing is counted.
 pub async fn no_act_has_more_budgets_than_allowed(store: Arc<dyn Store>) {
     assert_decided(&*store, &[], 0, Decision::Allowed, "an act without budgets").await;
-    done(store.give_back(&[], NOW).await);
+    done(store.give_back(&[]).await);
     let most = u32::try_from(MAX_HITS).unwrap_or(0);
     let hits: Vec<Hit> = (0..=most).map(|level| hit(level, 1, 1, 1000)).collect();
     let answer = store.hit_all(&hits, NOW).await;
     assert!(answer.is_err(), "an act was counted in too many budgets");
-    let answer = store.give_back(&hits, NOW).await;
+    let answer = store.give_back(&hits).await;
     assert!(answer.is_err(), "an act was given back to too many budgets");
     let (_, allowed) = hits.split_at(1);
     let what = "an act in as many budgets as allowed";
@@ -129,12 +128,12 @@ pub async fn one_act_is_given_back_and_no_more(store: Arc<dyn Store>) {
     let [_, wide] = both;
     let other = [hit(0, 2, 2, 10_000), wide];
     // Nothing is there to be given back.
-    done(store.give_back(&both, NOW).await);
+    done(store.give_back(&both).await);
     for _ in 0..2 {
         assert_decided(&*store, &both, 0, Decision::Allowed, "a burst of two").await;
     }
     assert_decided(&*store, &both, 0, refused(10_000), "a third act").await;
-    done(store.give_back(&both, NOW).await);
+    done(store.give_back(&both).await);
     let what = "after one act was given back";
     assert_decided(&*store, &both, 0, Decision::Allowed, what).await;
     assert_decided(&*store, &both, 0, refused(10_000), what).await;
@@ -142,7 +141,7 @@ pub async fn one_act_is_given_back_and_no_more(store: Arc<dyn Store>) {
     assert_decided(&*store, &other, 0, refused(10_000), what).await;
     // As often as anybody likes: a budget is never more than whole.
     for _ in 0..9 {
-        done(store.give_back(&other, NOW).await);
+        done(store.give_back(&other).await);
     }
     let what = "after more was given back than was counted";
     for expected in [Decision::Allowed, Decision::Allowed, refused(10_000)] {

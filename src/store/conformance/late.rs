@@ -245,9 +245,14 @@ pub async fn a_late_refresh_ends_no_session(store: Arc<dyn Store>) {
         }
         let expected = done(store.session(session.id, at(80_000)).await);
         let late = done(store.rotate(session.id, 0, POLICY, sent).await);
-        assert_eq!(late, Rotation::Gone, "a late refresh");
+        let answer = match &expected {
+            // As if an instance had sent it that is behind: the same successor again.
+            Some(session) if refreshes == 1 => Rotation::Repeated(session.clone()),
+            Some(_) => Rotation::Gone,
+            None => panic!("a session has ended too early"),
+        };
+        assert_eq!(late, answer, "a late refresh");
         let found = done(store.session(session.id, at(80_000)).await);
-        assert!(expected.is_some(), "a session has ended too early");
         assert_eq!(
             found, expected,
             "a late refresh ended or changed the session"

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fixture::*;
-use crate::limit::{Decision, Hit, LimitKey, Quota};
+use crate::limit::{Decision, Hit, LimitKey, Quota, Usage};
 use crate::store::Store;
-use crate::time::Timestamp;
 
 fn key(number: u32) -> LimitKey {
     LimitKey::new("conformance", &number.to_be_bytes())
@@ -33,7 +32,7 @@ pub async fn a_limit_equals_the_quota_rule(store: Arc<dyn Store>) {
     ];
     for seed in 0..6 {
         let draw = Draw::new(seed.into());
-        let mut model: [Option<Timestamp>; 6] = [None; 6];
+        let mut model: [Option<Usage>; 6] = [None; 6];
         let mut millis = 0;
         for step in 0..250 {
             millis += [0, 0, 1, 1, 5, 20, 60, 400][draw.below(8) as usize];
@@ -42,8 +41,8 @@ pub async fn a_limit_equals_the_quota_rule(store: Arc<dyn Store>) {
                 5 => quotas[draw.below(5) as usize],
                 fixed => quotas[fixed as usize],
             };
-            let (full_at, expected) = quota.decide(model[subject as usize], at(millis));
-            model[subject as usize] = Some(full_at);
+            let (usage, expected) = quota.decide(model[subject as usize], at(millis));
+            model[subject as usize] = usage;
             let hits = one(key(seed * 10 + subject), quota);
             let got = store.hit_all(&hits, at(millis)).await;
             assert_eq!(
@@ -88,7 +87,8 @@ pub async fn refused_acts_are_not_counted(store: Arc<dyn Store>) {
     assert_eq!(decision, Decision::Allowed, "refused acts were counted");
 }
 
-/// A clock that is turned back makes nobody wait longer than the quota says.
+/// A clock that is turned back makes nobody wait longer than the quota says and
+/// clocks may differ.
 pub async fn a_clock_turned_back_locks_nobody_out(store: Arc<dyn Store>) {
     let quota = quota(2, 1000);
     for _ in 0..2 {
@@ -97,18 +97,48 @@ pub async fn a_clock_turned_back_locks_nobody_out(store: Arc<dyn Store>) {
     }
     let hour = 3_600_000;
     let decision = done(store.hit_all(&one(key(1), quota), at(-hour)).await);
-    let retry_after = Duration::from_secs(1);
+    let retry_after = Duration::from_secs(61);
     assert_eq!(
         decision,
         Decision::Refused { retry_after },
         "the wait after the clock was turned back"
     );
-    let decision = done(store.hit_all(&one(key(1), quota), at(1000 - hour)).await);
+    let decision = done(store.hit_all(&one(key(1), quota), at(61_000 - hour)).await);
     assert_eq!(
         decision,
         Decision::Allowed,
         "a clock that was turned back locks out for longer than the quota says"
     );
+}
+
+/// Whatever is counted and given back by two instances whose clocks differ, each store
+/// decides what [`Quota::decide`] says: it remembers the latest time at which an act was
+/// counted, also when the act was given back.
+pub async fn acts_by_two_clocks_equal_the_rule(store: Arc<dyn Store>) {
+    for (seed, ahead) in [(0, 500), (1, 20_000), (2, 55_000), (3, 60_000), (4, 61_500)] {
+        let draw = Draw::new(seed.into());
+        let quotas = [quota(1, 300), quota(3, 1000), quota(2, 40_000)];
+        let mut model: [Option<Usage>; 3] = [None; 3];
+        let mut millis = 0;
+        for step in 0..120 {
+            millis += [0, 0, 1, 100, 300, 1000, 20_000][draw.below(7) as usize];
+            let now = millis + [0, ahead][draw.below(2) as usize];
+            let subject = draw.below(3);
+            let (place, quota) = (subject as usize, quotas[subject as usize]);
+            let hits = one(key(seed * 10 + subject), quota);
+            let (usage, expected) = quota.decide(model[place], at(now));
+            model[place] = usage;
+            let decision = done(store.hit_all(&hits, at(now)).await);
+            assert_eq!(
+                decision, expected,
+                "clocks {ahead} ms apart, step {step}, key {subject}"
+            );
+            if decision == Decision::Allowed && draw.below(3) == 0 {
+                model[place] = model[place].map(|usage| quota.give_back(usage));
+                done(store.give_back(&hits).await);
+            }
+        }
+    }
 }
 
 /// Four times the budget at once: exactly the budget is allowed (ASVS 2.4.1,

@@ -284,6 +284,7 @@ macro_rules! __store_properties_and {
                 limit_keys_are_independent
                 refused_acts_are_not_counted
                 a_clock_turned_back_locks_nobody_out
+                acts_by_two_clocks_equal_the_rule
                 parallel_acts_get_exactly_the_budget
             }
             budgets {
@@ -301,6 +302,7 @@ macro_rules! __store_properties_and {
                 locked_attempts_are_not_counted
                 attempts_are_forgotten_exactly_at_their_time
                 a_clock_turned_back_locks_an_account_no_longer_than_the_table_says
+                a_clock_that_is_behind_shortens_no_lock
                 parallel_attempts_get_exactly_what_the_table_lets_through
             }
             late {

@@ -360,18 +360,18 @@ pub async fn the_widest_limits_equal_their_rules(store: Arc<dyn Store>) {
             key: key(number),
             quota,
         }];
-        let mut full_at = None;
+        let mut usage = None;
         for step in 0..8 {
-            let (next, expected) = quota.decide(full_at, NOW);
-            full_at = Some(next);
+            let (next, expected) = quota.decide(usage, NOW);
+            usage = next;
             let decision = done(store.hit_all(&hits, NOW).await);
             assert_eq!(decision, expected, "act {step} in the budget of {quota:?}");
             if step == 5 {
-                done(store.give_back(&hits, NOW).await);
-                full_at = full_at.map(|full_at| quota.give_back(full_at, NOW));
+                done(store.give_back(&hits).await);
+                usage = usage.map(|usage| quota.give_back(usage));
             }
         }
-        let (_, expected) = quota.decide(full_at, at(1_000));
+        let (_, expected) = quota.decide(usage, at(1_000));
         let decision = done(store.hit_all(&hits, at(1_000)).await);
         assert_eq!(decision == Decision::Allowed, expected == Decision::Allowed);
     }

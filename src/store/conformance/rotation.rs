@@ -46,6 +46,16 @@ pub async fn a_rotation_has_four_outcomes(store: Arc<dyn Store>) {
         Rotation::Repeated(second.clone()),
         "the token before it, at the end of the grace"
     );
+    assert_eq!(
+        done(store.rotate(first.id, 0, POLICY, at(-40_000)).await),
+        Rotation::Repeated(second.clone()),
+        "the token before it, at an instance that is a minute behind"
+    );
+    assert_eq!(
+        done(store.rotate(first.id, 0, POLICY, at(-40_001)).await),
+        Rotation::Gone,
+        "the token before it, at an instance that is further behind"
+    );
     assert_kept(&*store, &second, "a repetition changed the session").await;
     assert_eq!(
         done(store.rotate(first.id, 2, POLICY, at(30_000)).await),

@@ -22,7 +22,7 @@ pub struct MemoryCapacity {
     /// stored in the account. Beyond them the oldest is removed, whose link no longer works.
     /// Default: 100,000, about 1 kB each.
     pub registrations: usize,
-    /// Keys of rate limits that are not at their whole budget, and as many of
+    /// Keys of rate limits that were not at their whole budget a minute ago, and as many of
     /// accounts with attempts that failed; at least one of each.
     /// Default: 1,000,000, below 0.1 kB each.
     pub limits: usize,

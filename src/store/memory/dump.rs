@@ -22,7 +22,7 @@ impl MemoryStore {
         all.extend(
             limits
                 .all()
-                .map(|(key, full_at)| format!("limit {} {full_at}", hex(&key.to_bytes()))),
+                .map(|(key, usage)| format!("limit {} {usage:?}", hex(&key.to_bytes()))),
         );
         let attempts = self.attempts();
         all.extend(

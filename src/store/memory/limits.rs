@@ -1,7 +1,7 @@
 //! Rate limits in memory, bounded whatever comes.
 
 use super::expiring::{Entry, Expiring, STEP};
-use crate::limit::{Decision, Hit, LimitKey, decide_all};
+use crate::limit::{Decision, Hit, LimitKey, Usage, decide_all};
 use crate::time::Timestamp;
 
 /// How many entries compete for being evicted when the table is full.
@@ -9,7 +9,7 @@ const SAMPLE: usize = 16;
 
 pub(super) struct Limit {
     key: LimitKey,
-    full_at: Timestamp,
+    usage: Usage,
 }
 
 impl Entry for Limit {
@@ -21,7 +21,7 @@ impl Entry for Limit {
 
     /// A whole budget is the same as none that was ever touched.
     fn has_expired(&self, now: Timestamp) -> bool {
-        self.full_at <= now
+        self.usage.is_over(now)
     }
 }
 
@@ -44,8 +44,8 @@ impl Limits {
     }
 
     #[cfg(feature = "test-util")]
-    pub(super) fn all(&self) -> impl Iterator<Item = (LimitKey, Timestamp)> {
-        self.entries.all().map(|limit| (limit.key, limit.full_at))
+    pub(super) fn all(&self) -> impl Iterator<Item = (LimitKey, Usage)> {
+        self.entries.all().map(|limit| (limit.key, limit.usage))
     }
 
     pub(super) fn hit_all(&mut self, hits: &[Hit], now: Timestamp) -> Decision {
@@ -54,38 +54,35 @@ impl Limits {
             .iter()
             .map(|hit| {
                 let kept = self.entries.get(hit.key);
-                (hit.quota, kept.map(|limit| limit.full_at))
+                (hit.quota, kept.map(|limit| limit.usage))
             })
             .collect();
-        let (times, decision) = decide_all(&budgets, now);
-        for (hit, full_at) in hits.iter().zip(times) {
+        let (usages, decision) = decide_all(&budgets, now);
+        for (hit, usage) in hits.iter().zip(usages) {
             // Kept even when the act is refused: the rule may have brought a
             // time nearer that a clock turned back left far away.
-            self.keep(hit.key, full_at, now);
+            if let Some(usage) = usage {
+                self.keep(hit.key, usage);
+            }
         }
         decision
     }
 
-    fn keep(&mut self, key: LimitKey, full_at: Timestamp, now: Timestamp) {
+    fn keep(&mut self, key: LimitKey, usage: Usage) {
         if let Some(limit) = self.entries.get_mut(key) {
-            limit.full_at = full_at;
-            return;
-        }
-        if full_at <= now {
+            limit.usage = usage;
             return;
         }
         if self.len() >= self.capacity {
             self.make_room();
         }
-        self.entries.insert(Limit { key, full_at });
+        self.entries.insert(Limit { key, usage });
     }
 
-    pub(super) fn give_back(&mut self, hits: &[Hit], now: Timestamp) {
+    pub(super) fn give_back(&mut self, hits: &[Hit]) {
         for hit in hits {
-            if let Some(limit) = self.entries.get_mut(hit.key)
-                && limit.full_at > now
-            {
-                limit.full_at = hit.quota.give_back(limit.full_at, now);
+            if let Some(limit) = self.entries.get_mut(hit.key) {
+                limit.usage = hit.quota.give_back(limit.usage);
             }
         }
     }
@@ -105,7 +102,7 @@ impl Limits {
     /// than that one.
     fn make_room(&mut self) {
         let sample = self.entries.sample(SAMPLE);
-        let nearest = sample.min_by_key(|limit| limit.full_at);
+        let nearest = sample.min_by_key(|limit| limit.usage.full_at);
         if let Some(key) = nearest.map(Limit::key) {
             self.entries.remove(key);
         }

@@ -447,9 +447,9 @@ impl LimitStore for MemoryStore {
         Ok(self.limits().hit_all(hits, now))
     }
 
-    async fn give_back(&self, hits: &[Hit], now: Timestamp) -> Result<(), StoreError> {
+    async fn give_back(&self, hits: &[Hit]) -> Result<(), StoreError> {
         are_few(hits)?;
-        self.limits().give_back(hits, now);
+        self.limits().give_back(hits);
         Ok(())
     }
 

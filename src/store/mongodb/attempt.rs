@@ -9,7 +9,7 @@ use super::document::{Record, date};
 use super::error::{contended, is_duplicate, store_error};
 use crate::lockout::{Attempt, Attempts, LockoutPolicy};
 use crate::store::StoreError;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_SKEW, Timestamp};
 
 /// How often an attempt is made anew because the record came or went in
 /// between. Each time somebody else's first attempt or success was acknowledged.
@@ -54,21 +54,20 @@ fn readable(key: &Binary) -> Document {
 
 /// What [`LockoutPolicy::attempt`] does, for the server to do on a record that
 /// is there. The first stage holds what a clock that was turned back has left
-/// in the future to what the table says; the second decides, and the decision
+/// in the future to what the table and clocks that differ explain; the second decides, and the decision
 /// stays in the record, which is how it comes back together with the record as
 /// it is after the act; the third counts.
 fn counted(policy: &LockoutPolicy, now: Timestamp) -> Vec<Document> {
-    let branches: Vec<Document> = policy
-        .steps()
-        .iter()
-        .rev()
-        .map(|step| {
+    let opens = |now: Timestamp| {
+        let steps = policy.steps().iter().rev().map(|step| {
             let reached = doc! { "$gte": ["$count", i64::from(step.failures)] };
             doc! { "case": reached, "then": date(now.saturating_add(step.wait)) }
-        })
-        .collect();
-    let furthest_open = doc! { "$switch": { "branches": branches, "default": date(now) } };
-    let furthest_forgotten = date(now.saturating_add(policy.forget_after()));
+        });
+        let branches: Vec<Document> = steps.collect();
+        doc! { "$switch": { "branches": branches, "default": date(now) } }
+    };
+    let forgets = |now: Timestamp| date(now.saturating_add(policy.forget_after()));
+    let ahead = now.saturating_add(CLOCK_SKEW);
     let remembered = doc! { "$gt": ["$forgotten_at", date(now)] };
     let locked = doc! { "$and": [remembered.clone(), { "$gt": ["$open_at", date(now)] }] };
     let allowed = doc! { "$eq": ["$decision", "allowed"] };
@@ -76,14 +75,14 @@ fn counted(policy: &LockoutPolicy, now: Timestamp) -> Vec<Document> {
     let next = doc! { "$cond": [remembered, next, 1_i64] };
     vec![
         doc! { "$set": {
-            "open_at": { "$min": ["$open_at", furthest_open.clone()] },
-            "forgotten_at": { "$min": ["$forgotten_at", furthest_forgotten] },
+            "open_at": { "$min": ["$open_at", opens(ahead)] },
+            "forgotten_at": { "$min": ["$forgotten_at", forgets(ahead)] },
         } },
         doc! { "$set": { "decision": { "$cond": [locked, "locked", "allowed"] } } },
         doc! { "$set": { "count": { "$cond": [allowed.clone(), next, "$count"] } } },
         doc! { "$set": {
-            "open_at": { "$cond": [allowed.clone(), furthest_open, "$open_at"] },
-            "forgotten_at": { "$cond": [allowed.clone(), furthest_forgotten, "$forgotten_at"] },
+            "open_at": { "$cond": [allowed.clone(), opens(now), "$open_at"] },
+            "forgotten_at": { "$cond": [allowed.clone(), forgets(now), "$forgotten_at"] },
         } },
         doc! { "$set": { "last_at": { "$cond": [allowed, date(now), "$last_at"] } } },
     ]

@@ -146,7 +146,7 @@ fn limits() -> Document {
     let fields: &[Field] = &[("_id", &["binData"]), ("full_at", &["date"])];
     schema(
         fields,
-        &[("budgets_full_at", &["object"]), ("tidy_at", &["date"])],
+        &[("budgets_used", &["object"]), ("tidy_at", &["date"])],
     )
 }
 

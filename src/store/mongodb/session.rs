@@ -15,7 +15,7 @@ use crate::id::{SessionId, UserId};
 use crate::proof::Proof;
 use crate::session::{Rotation, RotationPolicy, Session, SessionLength};
 use crate::store::{Insert, SessionStore, StoreError};
-use crate::time::Timestamp;
+use crate::time::{CLOCK_SKEW, Timestamp};
 
 /// The length of a session that is marked as `is_short`.
 pub(super) fn length(is_short: bool) -> SessionLength {
@@ -129,9 +129,10 @@ async fn all_of(
 fn rotation(presented: i64, next: i64, policy: RotationPolicy, now: Timestamp) -> Vec<Document> {
     let idle_end = now.saturating_add(policy.idle_timeout);
     let short_end = now.saturating_add(policy.short_idle_timeout);
-    // On both sides: a clock that was turned back does not stretch the grace.
+    // On both sides: a clock that was turned back further than another instance's may be
+    // behind does not stretch the grace.
     let grace_begin = now.saturating_sub(policy.grace);
-    let grace_end = now.saturating_add(policy.grace);
+    let grace_end = now.saturating_add(policy.grace.max(CLOCK_SKEW));
     let typed = doc! { "$and": [
         { "$in": [{ "$type": "$refresh_counter" }, ["int", "long"]] },
         { "$eq": [{ "$type": "$last_seen_at" }, "date"] },

@@ -29,6 +29,8 @@ async fn each_endpoint_that_is_said_to_have_a_limit_has_one(framework: Framework
     settings.limits.mail_by_account = one;
     settings.limits.mail_by_address = one;
     settings.limits.export_by_account = one;
+    settings.limits.updates_by_account = one;
+    settings.limits.events_by_account = one;
     let store = server.bed.store.clone();
     let limited = Client::whole_over(framework, store, settings, everything());
     let login = json!({ "email": "ada@example.org", "password": "x" });
@@ -57,6 +59,10 @@ async fn each_endpoint_that_is_said_to_have_a_limit_has_one(framework: Framework
     limited
         .ask("GET /account/export", &token, Value::Null, "200")
         .await;
+    limited
+        .ask("GET /account/events", &token, Value::Null, "200")
+        .await;
+    limited.ask("PUT /profile", &token, json!({}), "200").await;
 
     for (method, path, operation) in operations(limited.document.value()) {
         let is_limited = operation["responses"].get("429").is_some();

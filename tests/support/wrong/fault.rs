@@ -152,12 +152,14 @@ pub enum Fault {
     CountsAllUnderOneKey,
     CountsRefusedActs,
     KeepsFarTimes,
+    CountsByEachClock,
     CountsBudgetsOneByOne,
     KnowsLastBudgetOnly,
     TakesAnyNumberOfBudgets,
     GivesBackNothing,
     GivesBackEverything,
     GivesBackTwice,
+    ForgetsWhatWasGivenBack,
 
     WaitsInWholeSeconds,
     KnowsFirstStepOnly,
@@ -171,6 +173,7 @@ pub enum Fault {
     RemembersAttemptsForLonger,
     LockedAttemptsAreRemembered,
     KeepsFarLocks,
+    ShortensLocksOfClocksAhead,
 
     DropsActor,
     OverwritesEvents,

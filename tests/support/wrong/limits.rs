@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use admittance::limit::{Decision, Hit, LimitKey, MAX_HITS, decide_all};
+use admittance::limit::{Decision, Hit, LimitKey, MAX_HITS, Usage, decide_all};
 use admittance::lockout::{Attempt, Attempts, LockoutPolicy};
 use admittance::store::{LimitStore, StoreError};
 use admittance::time::Timestamp;
@@ -38,23 +38,33 @@ impl WrongStore {
             budgets.collect::<Vec<_>>()
         };
         let write = |tables: &mut Tables, budgets: Vec<_>| {
-            let (times, decision) = decide_all(&budgets, now);
-            for ((hit, (quota, before)), full_at) in hits.iter().zip(budgets).zip(times) {
-                let mut full_at = full_at;
-                if decision != Decision::Allowed {
-                    match self.fault {
-                        CountsRefusedActs => full_at = full_at.saturating_add(quota.period()),
-                        KeepsFarTimes => full_at = before.unwrap_or(full_at),
-                        _ => {}
+            let (usages, decision) = decide_all(&budgets, now);
+            for ((hit, (quota, before)), usage) in hits.iter().zip(budgets).zip(usages) {
+                let Some(Usage {
+                    mut used,
+                    mut full_at,
+                }) = usage
+                else {
+                    continue;
+                };
+                match (self.fault, decision, before) {
+                    (CountsRefusedActs, Decision::Refused { .. }, _) => {
+                        used = used.saturating_add(quota.period());
+                        full_at = full_at.saturating_add(quota.period());
                     }
+                    (KeepsFarTimes, Decision::Refused { .. }, Some(before)) => {
+                        Usage { used, full_at } = before;
+                    }
+                    (WaitsAtMost25Days, ..) => {
+                        full_at = full_at.min(now.saturating_add(MOST_OF_31_BITS));
+                    }
+                    (CountsInWholeSeconds, ..) => full_at = Timestamp::from_secs(full_at.as_secs()),
+                    // Time that an instance ahead has counted at is regained again.
+                    (CountsByEachClock, ..) => used = full_at.saturating_since(now),
+                    _ => {}
                 }
-                if self.has(WaitsAtMost25Days) {
-                    full_at = full_at.min(now.saturating_add(MOST_OF_31_BITS));
-                }
-                if self.has(CountsInWholeSeconds) {
-                    full_at = Timestamp::from_secs(full_at.as_secs());
-                }
-                tables.limits.insert(self.limit_key(hit), full_at);
+                let usage = Usage { used, full_at };
+                tables.limits.insert(self.limit_key(hit), usage);
             }
             decision
         };
@@ -83,22 +93,28 @@ impl LimitStore for WrongStore {
         Ok(self.count(hits, now).await)
     }
 
-    async fn give_back(&self, hits: &[Hit], now: Timestamp) -> Result<(), StoreError> {
+    async fn give_back(&self, hits: &[Hit]) -> Result<(), StoreError> {
         self.few(hits)?;
         let mut tables = self.tables();
         for hit in hits {
-            if let Some(full_at) = tables.limits.get_mut(&hit.key) {
-                *full_at = match self.fault {
-                    GivesBackNothing => *full_at,
-                    GivesBackEverything => now,
-                    GivesBackTwice => {
-                        let once = hit.quota.give_back(*full_at, now);
-                        hit.quota.give_back(once, now)
-                    }
-                    _ if *full_at <= now => *full_at,
-                    _ => hit.quota.give_back(*full_at, now),
-                };
-            }
+            let Some(usage) = tables.limits.get(&hit.key).copied() else {
+                continue;
+            };
+            let once = hit.quota.give_back(usage);
+            let left = match self.fault {
+                GivesBackNothing => usage,
+                GivesBackEverything => Usage {
+                    used: Duration::ZERO,
+                    full_at: usage.full_at.saturating_sub(usage.used),
+                },
+                GivesBackTwice => hit.quota.give_back(once),
+                ForgetsWhatWasGivenBack if once.used.is_zero() => {
+                    tables.limits.remove(&hit.key);
+                    continue;
+                }
+                _ => once,
+            };
+            tables.limits.insert(hit.key, left);
         }
         Ok(())
     }
@@ -116,10 +132,24 @@ impl LimitStore for WrongStore {
         };
         let read = |tables: &Tables| tables.attempts.get(&key).copied();
         let write = |tables: &mut Tables, before: Option<Attempts>| {
+            let before = match before {
+                // What the table says is the longest, by the clock of each instance.
+                Some(kept) if self.has(ShortensLocksOfClocksAhead) => Some(Attempts {
+                    open_at: kept
+                        .open_at
+                        .min(now.saturating_add(policy.wait_after(kept.count))),
+                    ..kept
+                }),
+                _ => before,
+            };
             let (mut kept, attempt) = policy.attempt(before, now);
             match attempt {
                 Attempt::Allowed { .. } if self.has(AttemptsSpendLimits) => {
-                    tables.limits.insert(own, now.saturating_add(FAR));
+                    let usage = Usage {
+                        used: FAR,
+                        full_at: now.saturating_add(FAR),
+                    };
+                    tables.limits.insert(own, usage);
                 }
                 Attempt::Allowed { .. } if self.has(RemembersAttemptsForLonger) => {
                     kept.forgotten_at = kept.forgotten_at.saturating_add(MILLISECOND);

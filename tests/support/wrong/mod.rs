@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use admittance::audit::AuditRecord;
 use admittance::email::CanonicalEmail;
 use admittance::id::{EventId, SessionId, UserId};
-use admittance::limit::LimitKey;
+use admittance::limit::{LimitKey, Usage};
 use admittance::lockout::Attempts;
 use admittance::proof::{Method, Proof};
 use admittance::session::{Rotation, RotationPolicy, Session, SessionLength};
@@ -36,7 +36,7 @@ struct Tables {
     removed: HashMap<UserId, User>,
     sessions: HashMap<SessionId, Session>,
     tokens: HashMap<TokenDigest, OneTimeToken>,
-    limits: HashMap<LimitKey, Timestamp>,
+    limits: HashMap<LimitKey, Usage>,
     attempts: HashMap<LimitKey, Attempts>,
     events: HashMap<EventId, AuditRecord>,
 }
