@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::examples;
-use super::schemas::{Components, put};
+use super::schemas::Components;
 use crate::error::Violation;
 use crate::http::ProblemCode;
 use crate::http::problem::{FieldError, ProblemBody};
@@ -94,32 +94,6 @@ impl Components {
             } },
         })
     }
-}
-
-/// The schema of `code`, made of that of all problems.
-pub(super) fn narrowed(mut schema: Value, code: ProblemCode) -> Value {
-    let has: &[&str] = match code {
-        ProblemCode::ValidationFailed => &["errors"],
-        ProblemCode::RecentLoginRequired => &["methods"],
-        ProblemCode::SecondFactorRequired => &["methods", "ticket", "expires_in"],
-        _ => &[],
-    };
-    let only = ["errors", "methods", "ticket", "expires_in"];
-    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        properties.retain(|name, _| !only.contains(&name.as_str()) || has.contains(&name.as_str()));
-        let status = code.status().as_u16();
-        for (name, value) in [
-            ("code", json!({ "type": "string", "enum": [code.as_str()] })),
-            ("status", json!({ "type": "integer", "enum": [status] })),
-        ] {
-            properties.insert(name.to_owned(), value);
-        }
-    }
-    if let Some(Value::Array(required)) = schema.get_mut("required") {
-        required.extend(has.iter().map(|name| json!(name)));
-    }
-    put(&mut schema, "description", code.detail().into());
-    schema
 }
 
 /// `invalid_token` as `InvalidToken`.

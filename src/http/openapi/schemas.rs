@@ -7,7 +7,6 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use super::problems::narrowed;
 use super::wording::tidy;
 use crate::http::transport::IN_COOKIES;
 use crate::http::{CookieConfig, ProblemCode};
@@ -138,6 +137,32 @@ impl Components {
             "securitySchemes": security_schemes(self.cookies.as_ref()),
         })
     }
+}
+
+/// The schema of `code`, made of that of all problems.
+fn narrowed(mut schema: Value, code: ProblemCode) -> Value {
+    let has: &[&str] = match code {
+        ProblemCode::ValidationFailed => &["errors"],
+        ProblemCode::RecentLoginRequired => &["methods"],
+        ProblemCode::SecondFactorRequired => &["methods", "ticket", "expires_in"],
+        _ => &[],
+    };
+    let only = ["errors", "methods", "ticket", "expires_in"];
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.retain(|name, _| !only.contains(&name.as_str()) || has.contains(&name.as_str()));
+        let status = code.status().as_u16();
+        for (name, value) in [
+            ("code", json!({ "type": "string", "enum": [code.as_str()] })),
+            ("status", json!({ "type": "integer", "enum": [status] })),
+        ] {
+            properties.insert(name.to_owned(), value);
+        }
+    }
+    if let Some(Value::Array(required)) = schema.get_mut("required") {
+        required.extend(has.iter().map(|name| json!(name)));
+    }
+    put(&mut schema, "description", code.detail().into());
+    schema
 }
 
 /// The lists of names that later versions add to.
