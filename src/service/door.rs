@@ -142,16 +142,33 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::InvalidCredentials`] if the account is disabled;
-    /// [`AuthError::SecondFactorRequired`], with a ticket that is stored;
-    /// [`AuthError::RecentLoginRequired`] if the present session lacks the second factor;
-    /// [`AuthError::Unavailable`]; [`AuthError::Store`]; [`AuthError::Random`];
-    /// [`AuthError::Internal`].
+    /// Those of [`begin`](Self::begin) and [`issue`](Self::issue).
     pub(super) async fn enter(
         &self,
         entry: Entry<'_>,
         trail: &Trail,
     ) -> Result<(Session, Tokens), AuthError> {
+        let (user, at) = (entry.user, entry.at);
+        let session = self.begin(entry, trail).await?;
+        let tokens = self.issue(&session, user, at, trail).await?;
+        Ok((session, tokens))
+    }
+
+    /// Returns a session, which is not stored yet, where its tokens are
+    /// [issued](Self::issue) later: the account is about to change.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::InvalidCredentials`] if the account is disabled;
+    /// [`AuthError::SecondFactorRequired`], with a ticket that is stored;
+    /// [`AuthError::RecentLoginRequired`] if the present session lacks the second factor;
+    /// [`AuthError::Unavailable`]; [`AuthError::Store`]; [`AuthError::Random`];
+    /// [`AuthError::Internal`].
+    pub(super) async fn begin(
+        &self,
+        entry: Entry<'_>,
+        trail: &Trail,
+    ) -> Result<Session, AuthError> {
         let Entry {
             user,
             proofs,
@@ -174,7 +191,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let context = trail.context();
         let lifetime = self.config().session.lifetime(length);
         let absolute_expires_at = at.saturating_add(lifetime.absolute_timeout);
-        let session = Session {
+        Ok(Session {
             id: SessionId::generate(at, self.random())?,
             user_id: user.id,
             auth_epoch: epoch,
@@ -189,10 +206,23 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             refresh_counter: 0,
             ip: context.ip(),
             user_agent: context.user_agent().map(str::to_owned),
-        };
+        })
+    }
+
+    /// The tokens of `session`, with the claims that the application has for `user` now.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Unavailable`]; [`AuthError::Random`]; [`AuthError::Internal`].
+    pub(super) async fn issue(
+        &self,
+        session: &Session,
+        user: &User,
+        now: Timestamp,
+        trail: &Trail,
+    ) -> Result<Tokens, AuthError> {
         let claims = self.claims_of(user, trail).await?;
-        let tokens = self.tokens(&session, claims, at)?;
-        Ok((session, tokens))
+        self.tokens(session, claims, now)
     }
 
     /// The tokens of a stored session. The access token ends with the session

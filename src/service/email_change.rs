@@ -80,6 +80,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Err(AuthError::InvalidCredentials);
         };
         drop(self.check_own_password(auth, &current, trail).await?);
+        self.ask_to_change_email(user, &new, trail).await?;
         self.limit_mail(Asked::Change, new.canonical(), trail)
             .await?;
 

@@ -28,6 +28,7 @@ use crate::profile::Profile;
 /// | [`registered`](Self::registered) | the account exists | nothing | until it succeeds |
 /// | [`verified`](Self::verified) | the address is verified | nothing | until it succeeds |
 /// | [`taken_over`](Self::taken_over) | after a reset, see there | nothing | until it succeeds |
+/// | [`changing_email`](Self::changing_email) | before a change of the address | refused with [`Unavailable`] | for each request |
 /// | [`removing`](Self::removing) | before an account is removed | the account stays: [`Unavailable`] | for each attempt |
 /// | [`removed`](Self::removed) | the account does not exist any more | nothing | at most once |
 /// | [`exporting`](Self::exporting) | during an export | refused with [`Unavailable`] | for each request |
@@ -38,7 +39,13 @@ use crate::profile::Profile;
 /// account. The later calls of an account wait for the earlier ones.
 ///
 /// Remove the application's records in [`removing`](Self::removing): no account is removed
-/// unless that call has succeeded.
+/// unless that call has succeeded. An account can be without the application's record if
+/// `registered` has failed so far, or if its removal failed after `removing`: create a record
+/// where it is missing.
+///
+/// [`registering`](Self::registering) is not asked for accounts that the application creates,
+/// nor for a change of the address: a rule for addresses belongs in
+/// [`changing_email`](Self::changing_email) too.
 ///
 /// ```
 /// use admittance::error::{Cause, Field, ViolationCode};
@@ -50,10 +57,10 @@ use crate::profile::Profile;
 /// # impl School {
 /// #     async fn delete_answers(&self, _: &str) -> Result<(), Cause> { Ok(()) }
 /// # }
-/// #[async_trait::async_trait]
+/// #[admittance::async_trait]
 /// impl AccountHooks for School {
 ///     async fn registering(&self, attempt: &RegistrationAttempt) -> Result<(), HookError> {
-///         match attempt.email.ends_with("@school.example") {
+///         match attempt.email_canonical.ends_with("@school.example") {
 ///             true => Ok(()),
 ///             false => Err(HookError::refused(
 ///                 Field::Email,
@@ -93,18 +100,12 @@ pub trait AccountHooks: Send + Sync + 'static {
     /// registration sent along; it is empty for an account that was created otherwise, and if
     /// a stranger's account was taken over before this call had succeeded.
     ///
-    /// The preferences that it returns become those of the account, unless it has some.
-    ///
     /// # Errors
     ///
     /// The call is repeated.
-    async fn registered(
-        &self,
-        profile: &Profile,
-        extra: &Extra,
-    ) -> Result<Option<Map<String, Value>>, Cause> {
+    async fn registered(&self, profile: &Profile, extra: &Extra) -> Result<AccountData, Cause> {
         let _ = (profile, extra);
-        Ok(None)
+        Ok(AccountData::default())
     }
 
     /// Takes an account whose address is verified: by its link, by a reset of the password,
@@ -124,8 +125,6 @@ pub trait AccountHooks: Send + Sync + 'static {
     /// written. An application that keeps something of its own for the account, such as
     /// uploads, decides here what becomes of it.
     ///
-    /// The preferences that it returns become those of the account, unless it has some.
-    ///
     /// # Errors
     ///
     /// The call is repeated.
@@ -133,9 +132,20 @@ pub trait AccountHooks: Send + Sync + 'static {
         &self,
         profile: &Profile,
         before: &TakenOver,
-    ) -> Result<Option<Map<String, Value>>, Cause> {
+    ) -> Result<AccountData, Cause> {
         let _ = (profile, before);
-        Ok(None)
+        Ok(AccountData::default())
+    }
+
+    /// Decides on another address for an account, before a link is mailed to it. Accepts it
+    /// by default. The answer must not depend on whether the address has an account.
+    ///
+    /// # Errors
+    ///
+    /// [`HookError::Refused`] refuses the change, with [`Field::NewEmail`] for example.
+    async fn changing_email(&self, profile: &Profile, to: &NewAddress) -> Result<(), HookError> {
+        let _ = (profile, to);
+        Ok(())
     }
 
     /// Called before an account is removed: its owner deletes or disowns it, or it
@@ -190,6 +200,42 @@ pub struct RegistrationAttempt {
     pub extra: Extra,
     /// The client.
     pub context: RequestContext,
+}
+
+/// What a hook gives to an account. By default nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct AccountData {
+    /// Become the preferences of the account, unless it has some.
+    pub preferences: Option<Map<String, Value>>,
+    /// Is applied to the metadata of the account as a merge patch (RFC 7396).
+    pub metadata: Option<Map<String, Value>>,
+}
+
+impl AccountData {
+    /// Adds preferences.
+    #[must_use]
+    pub fn preferences(mut self, preferences: Map<String, Value>) -> Self {
+        self.preferences = Some(preferences);
+        self
+    }
+
+    /// Adds a patch of the metadata.
+    #[must_use]
+    pub fn metadata(mut self, patch: Map<String, Value>) -> Self {
+        self.metadata = Some(patch);
+        self
+    }
+}
+
+/// The address that an account is to have, for [`AccountHooks::changing_email`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NewAddress {
+    /// As it was given, trimmed.
+    pub email: String,
+    /// The form under which it is unique.
+    pub email_canonical: String,
 }
 
 /// Why a hook does not let an operation go on.

@@ -139,7 +139,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             Some(false) => SessionLength::Short,
             _ => SessionLength::Usual,
         };
-        let user = Arc::new(user);
+        let user = self.call_due_hooks(Arc::new(user), trail).await;
         let proof = correct.proof;
         let entry = Entry::sign_in(&user, proof, self.now()).of_length(length);
         if self.has_second_factors() {
@@ -163,7 +163,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// still as it was when the proofs were given is decided here.
     pub(super) async fn finish_login(
         &self,
-        user: &Arc<User>,
+        user: &User,
         session: Session,
         tokens: Tokens,
         trail: &Trail,
@@ -195,8 +195,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
         self.make_room(&session, context).await?;
         trail.session(session.id);
-        let user = self.call_due_hooks(Arc::clone(user), trail).await;
-        Ok(self.login_response(&user, tokens, "You are logged in."))
+        Ok(self.login_response(user, tokens, "You are logged in."))
     }
 
     fn would_refuse(&self, lane: Lane, trail: &Trail) -> bool {

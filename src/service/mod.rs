@@ -66,7 +66,7 @@ pub use expiry::ExpiredAccounts;
 pub use extra::RegistrationExtra;
 #[cfg(feature = "test-util")]
 pub use hooks::MockAccountHooks;
-pub use hooks::{AccountHooks, HookError, RegistrationAttempt};
+pub use hooks::{AccountData, AccountHooks, HookError, NewAddress, RegistrationAttempt};
 pub use login::{LoginRequest, LoginResponse};
 pub use open_session::OpenSession;
 pub use password::ChangePassword;

@@ -12,6 +12,7 @@ use crate::id::UserId;
 use crate::proof::{ExternalMethod, Method, Proof};
 use crate::session::SessionLength;
 use crate::store::Store;
+use crate::user::UserStatus;
 
 /// Requests a session for a proof that the application has checked, such as a SAML assertion
 /// or a smart card.
@@ -90,7 +91,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<LoginResponse, AuthError> {
         let user = trail.unless_gone(self.inner.store.user(user)).await?;
+        let user = user.filter(|user| user.status == UserStatus::Active);
         let user = Arc::new(user.ok_or(AuthError::InvalidCredentials)?);
+        let user = self.call_due_hooks(user, trail).await;
         let now = self.now();
         let proof = Proof {
             method: Method::External(request.method),

@@ -189,7 +189,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         );
         user.pending_hook = self.first_hook(registration.extra);
         let entry = Entry::first(&user, Proof::by_password(now), now);
-        let (session, tokens) = self.enter(entry, trail).await?;
+        let session = self.begin(entry, trail).await?;
         let link = match &self.inner.outbox {
             None => None,
             Some(_) => {
@@ -233,6 +233,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // The account is made, whether this succeeds or is reported as failed.
         let _ = self.end_replaced(context).await;
         let user = self.call_due_hooks(Arc::new(user), trail).await;
+        // With the claims that follow from the hooks.
+        let tokens = match self.issue(&session, &user, now, trail).await {
+            Ok(tokens) => tokens,
+            Err(error) => {
+                self.discard(&session).await;
+                return Err(error);
+            }
+        };
         // After the hook, which may set the language of the mail.
         if let (Some(link), Some(outbox)) = (&link, &self.inner.outbox) {
             let post = self.link_mail(outbox, link, Some(&user));

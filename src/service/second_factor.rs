@@ -219,6 +219,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let taken = store.take_token(digest, purpose, self.now()).await?;
         taken.ok_or(AuthError::InvalidFlow)?;
 
+        let user = self.call_due_hooks(user, trail).await;
         let now = self.now();
         let entry = Entry::sign_in(&user, pending.proofs.and(proof), now).of_length(pending.length);
         let (session, tokens) = self.enter(entry, trail).await?;

@@ -20,6 +20,7 @@ use crate::secret::RefreshToken;
 use crate::session::{Rotation, Session};
 use crate::store::{Insert, Store};
 use crate::token::CustomClaims;
+use crate::user::UserStatus;
 
 /// Requests new tokens.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -84,10 +85,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // The user is read first, so that the rotation is the last act of the
         // store: once it is done, nothing of the store's can spoil the answer.
         let user = trail.unless_gone(store.user(claims.user)).await?;
-        // Before the rotation too: if it fails, the token that was presented stays valid.
-        let custom = match &user {
-            Some(user) => self.claims_of(user, trail).await?,
-            None => CustomClaims::default(),
+        let user = user.filter(|user| user.status == UserStatus::Active);
+        // Before the rotation too: if they fail, the token that was presented stays valid.
+        let (user, custom) = match user {
+            Some(user) => {
+                let user = self.call_due_hooks(Arc::new(user), trail).await;
+                let claims = self.claims_of(&user, trail).await?;
+                (Some(user), claims)
+            }
+            None => (None, CustomClaims::default()),
         };
         let now = self.now();
         let rotation = store.rotate(
@@ -107,7 +113,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         match user {
             Some(user) if is_usable(&session, &user, now) => {
                 let tokens = self.tokens(&session, custom, now)?;
-                let user = self.call_due_hooks(Arc::new(user), trail).await;
                 Ok(self.login_response(&user, tokens, "Your session goes on."))
             }
             _ => {

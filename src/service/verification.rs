@@ -172,7 +172,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let (now, user) = (self.now(), Arc::new(user));
         let entry = Entry::sign_in(&user, settled.proof, now);
         drop(settled.turn);
-        let (session, tokens) = self.enter(entry, trail).await?;
+        let session = self.begin(entry, trail).await?;
         self.open(&session).await?;
         let user = match self.confirm(&link, Arc::clone(&user), trail).await {
             Ok(user) => self.call_due_hooks(user, trail).await,
@@ -186,9 +186,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if let Err(error) = self.end_oldest_sessions(&session).await {
             let error: &dyn std::error::Error = &error;
             tracing::error!(error, user_id = %user.id, "no session was opened");
-            return Ok(VerifyOutcome::Verified(Accepted::new(
-                "Your address is confirmed. Log in to go on.",
-            )));
+            return Ok(VerifyOutcome::Verified(Accepted::new(CONFIRMED)));
         }
         trail.session(session.id);
         let device = self.new_device(&user, context);
@@ -199,6 +197,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, user_id = %user.id, "a login was not recorded");
         }
+        let Ok(tokens) = self.issue(&session, &user, now, trail).await else {
+            self.discard(&session).await;
+            return Ok(VerifyOutcome::Verified(Accepted::new(CONFIRMED)));
+        };
         let opened = self.login_response(&user, tokens, OPENED);
         Ok(VerifyOutcome::Opened(opened))
     }
@@ -296,7 +298,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         user.pending_hook = self.first_hook(extra);
         let entry = Entry::first(&user, settled.proof, now);
         drop(settled.turn);
-        let (session, tokens) = self.enter(entry, trail).await?;
+        let session = self.begin(entry, trail).await?;
         self.open(&session).await?;
         let inserted = self.inner.store.insert_user(&user).await;
         if !matches!(inserted, Ok(InsertUser::Inserted)) {
@@ -311,6 +313,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             trail.notice(Notice::RowsLeftBehind);
         }
         let user = self.call_due_hooks(Arc::new(user), trail).await;
+        let tokens = match self.issue(&session, &user, now, trail).await {
+            Ok(tokens) => tokens,
+            Err(error) => {
+                self.discard(&session).await;
+                return Err(error);
+            }
+        };
         Ok(self.login_response(&user, tokens, OPENED))
     }
 
@@ -451,6 +460,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok(gone)
     }
 }
+
+const CONFIRMED: &str = "Your address is confirmed. Log in to go on.";
 
 /// The password that is to prove whose account it is. One that could never be
 /// right is a wrong proof like any other.

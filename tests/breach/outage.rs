@@ -11,10 +11,9 @@ use admittance::event::{Notice, Operation};
 use admittance::extra::Extra;
 use admittance::password::breach::{BreachCheck, BreachQuery, RangeCheck, RangeClient};
 use admittance::profile::Profile;
-use admittance::service::AccountHooks;
+use admittance::service::{AccountData, AccountHooks};
 use admittance::store::{Cause, MemoryStore};
 use async_trait::async_trait;
-use serde_json::{Map, Value};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -117,11 +116,7 @@ async fn a_password_that_was_not_compared_is_told_even_if_the_hook_fails_too() {
 
     #[async_trait]
     impl AccountHooks for Broken {
-        async fn registered(
-            &self,
-            _: &Profile,
-            _: &Extra,
-        ) -> Result<Option<Map<String, Value>>, Cause> {
+        async fn registered(&self, _: &Profile, _: &Extra) -> Result<AccountData, Cause> {
             Err("the hook was told to fail".into())
         }
     }

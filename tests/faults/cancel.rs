@@ -13,10 +13,9 @@ use admittance::error::ErrorCode;
 use admittance::event::Operation;
 use admittance::extra::Extra;
 use admittance::profile::Profile;
-use admittance::service::AccountHooks;
+use admittance::service::{AccountData, AccountHooks};
 use admittance::store::Cause;
 use async_trait::async_trait;
-use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use crate::scene::{OPS, Op, Scene};
@@ -47,13 +46,9 @@ struct CountingHook(Arc<AtomicUsize>);
 
 #[async_trait]
 impl AccountHooks for CountingHook {
-    async fn registered(
-        &self,
-        _: &Profile,
-        _: &Extra,
-    ) -> Result<Option<Map<String, Value>>, Cause> {
+    async fn registered(&self, _: &Profile, _: &Extra) -> Result<AccountData, Cause> {
         self.0.fetch_add(1, Ordering::SeqCst);
-        Ok(None)
+        Ok(AccountData::default())
     }
 }
 

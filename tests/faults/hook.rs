@@ -9,11 +9,11 @@ use admittance::config::AuthConfig;
 use admittance::event::{AuthEvent, Notice, Operation};
 use admittance::extra::Extra;
 use admittance::profile::Profile;
-use admittance::service::AccountHooks;
+use admittance::service::{AccountData, AccountHooks};
 use admittance::store::Cause;
 use admittance::user::User;
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
@@ -87,18 +87,14 @@ impl Hook {
 
 #[async_trait]
 impl AccountHooks for Hook {
-    async fn registered(
-        &self,
-        profile: &Profile,
-        _: &Extra,
-    ) -> Result<Option<Map<String, Value>>, Cause> {
+    async fn registered(&self, profile: &Profile, _: &Extra) -> Result<AccountData, Cause> {
         assert_eq!(profile.email, NEW);
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.running.fetch_add(1, Ordering::SeqCst);
         let _running = Running(Arc::clone(&self.running));
         self.gate.acquire().await?.forget();
         let given = match self.act {
-            Act::Leaves => return Ok(None),
+            Act::Leaves => return Ok(AccountData::default()),
             Act::Fails => return Err("the hook was told to fail".into()),
             Act::Hangs => std::future::pending().await,
             Act::Panics => panic!("the hook was told to panic"),
@@ -106,7 +102,7 @@ impl AccountHooks for Hook {
             Act::SeedsKeys => json!({"$set": {"roles": ["admin"]}}),
             Act::SeedsTooMuch => json!({"text": "x".repeat(20_000)}),
         };
-        Ok(given.as_object().cloned())
+        Ok(support::bed::given(&given))
     }
 }
 

@@ -11,11 +11,11 @@ use admittance::http::HttpConfig;
 use admittance::limit::Decision;
 use admittance::mail::MailKind;
 use admittance::profile::Profile;
-use admittance::service::AccountHooks;
+use admittance::service::{AccountData, AccountHooks};
 use admittance::store::{Cause, MemoryStore, StoreError};
 use admittance::test_util::MockStore;
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::browser::{Browser, REFRESH, TOKEN, with_cookies};
@@ -58,14 +58,10 @@ struct Waiting {
 
 #[async_trait]
 impl AccountHooks for Waiting {
-    async fn registered(
-        &self,
-        _: &Profile,
-        _: &Extra,
-    ) -> Result<Option<Map<String, Value>>, Cause> {
+    async fn registered(&self, _: &Profile, _: &Extra) -> Result<AccountData, Cause> {
         self.entered.notify_one();
         self.open.notified().await;
-        Ok(None)
+        Ok(AccountData::default())
     }
 }
 

@@ -10,7 +10,8 @@ use admittance::error::AuthError;
 use admittance::mail::MailKind;
 use admittance::secret::MailToken;
 use admittance::service::{
-    Authenticated, ChangeEmail, EmailRequest, RequestContext, ResetPassword, VerifyEmail,
+    AccountData, Authenticated, ChangeEmail, EmailRequest, RequestContext, ResetPassword,
+    VerifyEmail,
 };
 use admittance::store::{AuditStore, MemoryStore};
 use admittance::test_util::Mailbox;
@@ -282,8 +283,8 @@ impl admittance::service::AccountHooks for GermanHook {
         &self,
         _: &admittance::profile::Profile,
         _: &admittance::extra::Extra,
-    ) -> Result<Option<serde_json::Map<String, serde_json::Value>>, admittance::store::Cause> {
-        Ok(serde_json::json!({"language": "de"}).as_object().cloned())
+    ) -> Result<AccountData, admittance::store::Cause> {
+        Ok(support::bed::given(&serde_json::json!({"language": "de"})))
     }
 }
 

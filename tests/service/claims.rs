@@ -2,15 +2,22 @@
 
 use std::sync::{Arc, Mutex};
 
+use admittance::config::RegistrationMode;
 use admittance::error::{AuthError, Cause};
 use admittance::event::Notice;
-use admittance::service::{CLAIMS_TIMEOUT, ClaimsSource};
+use admittance::extra::Extra;
+use admittance::mail::MailKind;
+use admittance::profile::Profile;
+use admittance::service::{
+    AccountData, AccountHooks, CLAIMS_TIMEOUT, ClaimsSource, VerifyEmail, VerifyOutcome,
+};
 use admittance::store::MemoryStore;
 use admittance::user::User;
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use support::bed::{Bed, PASSWORD, config};
+use crate::hooks::{Student, stored, student};
+use support::bed::{Bed, PASSWORD, config, mail_config};
 
 const ANN: &str = "ann@example.org";
 
@@ -118,4 +125,64 @@ async fn the_longest_token_has_room_for_the_largest_claims() {
     source.act(Act::Gives(json!({ "x:": "x".repeat(1024 - room) })));
     let ann = with.register(ANN).await.tokens;
     assert!(ann.token.expose_secret().len() <= longest);
+}
+
+#[tokio::test]
+async fn a_hook_gives_metadata_that_is_merged_and_that_the_next_claims_have() {
+    struct Class;
+
+    #[async_trait]
+    impl AccountHooks for Class {
+        async fn registered(&self, _: &Profile, extra: &Extra) -> Result<AccountData, Cause> {
+            Ok(AccountData::default().metadata(extra.as_map().clone()))
+        }
+    }
+
+    #[async_trait]
+    impl ClaimsSource for Class {
+        async fn claims(&self, user: &User) -> Result<Map<String, Value>, Cause> {
+            let class = user.metadata.as_map().get("class").ok_or("no class yet")?;
+            Ok(Map::from_iter([("exam:class".to_owned(), class.clone())]))
+        }
+    }
+
+    for mode in [RegistrationMode::OpenSession, RegistrationMode::VerifyFirst] {
+        let mut settings = config();
+        settings.registration = mode;
+        let bed = Bed::built(MemoryStore::new(), settings, |builder, mailbox| {
+            let builder = builder
+                .mail(mailbox, mail_config())
+                .hooks(Class)
+                .claims(Class);
+            builder.registration_extra::<Student>()
+        });
+        let registered = bed.auth.register(student(ANN), &bed.here).await.unwrap();
+        let tokens = match registered.opened() {
+            Some(opened) => opened.tokens,
+            None => {
+                let request = VerifyEmail {
+                    token: bed.mailed(MailKind::CompleteRegistration).await,
+                    password: Some(PASSWORD.into()),
+                };
+                match bed.auth.verify_email(request, None, &bed.here).await {
+                    Ok(VerifyOutcome::Opened(opened)) => opened.tokens,
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        let claims = bed
+            .auth
+            .verify_offline(tokens.token.expose_secret())
+            .unwrap();
+        assert_eq!(
+            json!(claims.custom),
+            json!({ "exam:class": "7b" }),
+            "{mode:?}"
+        );
+        assert!(bed.validate(&tokens).await.is_ok());
+        assert_eq!(
+            json!(stored(&bed).await[0].metadata),
+            json!({ "class": "7b" })
+        );
+    }
 }

@@ -11,11 +11,10 @@ use admittance::event::Operation;
 use admittance::extra::Extra;
 use admittance::mail::MailKind;
 use admittance::profile::Profile;
-use admittance::service::{AccountHooks, AuthService, VerifyEmail};
+use admittance::service::{AccountData, AccountHooks, AuthService, VerifyEmail};
 use admittance::store::{Cause, MemoryStore, Removal, RoleChange, UserStore};
 use admittance::time::Timestamp;
 use async_trait::async_trait;
-use serde_json::{Map, Value};
 
 use support::bed::{Bed, PASSWORD, config, keyring, mail_config};
 
@@ -35,12 +34,8 @@ struct Removed(Arc<Mutex<Vec<String>>>);
 
 #[async_trait]
 impl AccountHooks for Removed {
-    async fn registered(
-        &self,
-        _: &Profile,
-        _: &Extra,
-    ) -> Result<Option<Map<String, Value>>, Cause> {
-        Ok(None)
+    async fn registered(&self, _: &Profile, _: &Extra) -> Result<AccountData, Cause> {
+        Ok(AccountData::default())
     }
 
     async fn removed(&self, profile: &Profile) -> Result<(), Cause> {

@@ -27,6 +27,7 @@ mod email_change;
 mod events;
 mod expiry;
 mod extra;
+mod hook_refusals;
 mod hooks;
 mod limits;
 mod lockout;

@@ -5,12 +5,12 @@ use admittance::event::{Notice, Operation};
 use admittance::extra::Extra;
 use admittance::mail::MailKind;
 use admittance::profile::Profile;
-use admittance::service::{AccountHooks, UpdateProfile, VerifyEmail, VerifyOutcome};
+use admittance::service::{AccountData, AccountHooks, UpdateProfile, VerifyEmail, VerifyOutcome};
 use admittance::store::{Cause, MemoryStore};
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use support::bed::{Bed, PASSWORD, config, mail_config, registration};
+use support::bed::{Bed, PASSWORD, config, given, mail_config, registration};
 
 const ANN: &str = "ann@example.org";
 
@@ -26,19 +26,15 @@ enum Hook {
 
 #[async_trait]
 impl AccountHooks for Hook {
-    async fn registered(
-        &self,
-        profile: &Profile,
-        _: &Extra,
-    ) -> Result<Option<Map<String, Value>>, Cause> {
+    async fn registered(&self, profile: &Profile, _: &Extra) -> Result<AccountData, Cause> {
         assert_eq!(profile.email, ANN);
         match self {
-            Self::Seeds => Ok(json!({"level": "B1"}).as_object().cloned()),
-            Self::Leaves => Ok(None),
+            Self::Seeds => Ok(given(&json!({"level": "B1"}))),
+            Self::Leaves => Ok(AccountData::default()),
             Self::Fails => Err("the hook was told to fail".into()),
             Self::Hangs => std::future::pending().await,
             Self::Panics => panic!("the hook was told to panic"),
-            Self::SeedsRubbish => Ok(json!({"$set": {"roles": ["admin"]}}).as_object().cloned()),
+            Self::SeedsRubbish => Ok(given(&json!({"$set": {"roles": ["admin"]}}))),
         }
     }
 }

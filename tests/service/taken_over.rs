@@ -10,14 +10,14 @@ use admittance::extra::Extra;
 use admittance::mail::MailKind;
 use admittance::profile::Profile;
 use admittance::service::{
-    AccountHooks, ChangeEmail, DeleteAccount, EmailRequest, RequestContext, ResetPassword, Tokens,
-    UpdateProfile, VerifyEmail,
+    AccountData, AccountHooks, ChangeEmail, DeleteAccount, EmailRequest, RequestContext,
+    ResetPassword, Tokens, UpdateProfile, VerifyEmail,
 };
 use admittance::store::{Cause, MemoryStore, UserStore};
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, given, mail_config, registration};
 
 const OWNER: &str = "owner@example.org";
 const NAME: &str = "Mallory of evil.example";
@@ -41,24 +41,20 @@ struct Hook {
 
 #[async_trait]
 impl AccountHooks for Hook {
-    async fn registered(
-        &self,
-        _: &Profile,
-        _: &Extra,
-    ) -> Result<Option<Map<String, Value>>, Cause> {
-        Ok(None)
+    async fn registered(&self, _: &Profile, _: &Extra) -> Result<AccountData, Cause> {
+        Ok(AccountData::default())
     }
 
     async fn taken_over(
         &self,
         profile: &Profile,
         before: &TakenOver,
-    ) -> Result<Option<Map<String, Value>>, Cause> {
+    ) -> Result<AccountData, Cause> {
         let told = (profile.clone(), before.clone());
         self.told.lock().unwrap().push(told);
         match self.act {
-            Act::Leaves => Ok(None),
-            Act::Seeds => Ok(json!({ "level": "A1" }).as_object().cloned()),
+            Act::Leaves => Ok(AccountData::default()),
+            Act::Seeds => Ok(given(&json!({ "level": "A1" }))),
             Act::Fails => Err("the hook was told to fail".into()),
             Act::Panics => panic!("the hook was told to panic"),
             Act::Hangs => std::future::pending().await,

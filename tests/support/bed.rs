@@ -13,8 +13,8 @@ use admittance::password::Argon2Params;
 use admittance::random::SeededRandom;
 use admittance::secret::{MailToken, SecretBytes};
 use admittance::service::{
-    AuthService, AuthServiceBuilder, Authenticated, ChangePassword, LoginRequest, LoginResponse,
-    RefreshRequest, RegisterRequest, RegisterResponse, RequestContext, Tokens,
+    AccountData, AuthService, AuthServiceBuilder, Authenticated, ChangePassword, LoginRequest,
+    LoginResponse, RefreshRequest, RegisterRequest, RegisterResponse, RequestContext, Tokens,
 };
 use admittance::store::{MemoryStore, Store};
 use admittance::test_util::Mailbox;
@@ -135,6 +135,12 @@ pub fn hash_of(user: &User) -> &PasswordHash {
 
 pub fn mail_config() -> MailConfig {
     MailConfig::new("https://exam.example")
+}
+
+/// What a hook gives: preferences.
+pub fn given(preferences: &serde_json::Value) -> AccountData {
+    let preferences = preferences.as_object().cloned().unwrap();
+    AccountData::default().preferences(preferences)
 }
 
 pub fn registration(email: &str) -> RegisterRequest {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{AccountHooks, HookError, RegistrationAttempt};
+use super::{AccountHooks, HookError, NewAddress, RegistrationAttempt};
 use crate::clock::Clock;
 use crate::contained;
+use crate::email::Email;
 use crate::error::{AuthError, Cause};
 use crate::event::Notice;
 use crate::profile::Profile;
@@ -34,6 +35,27 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.ask(trail, async move |hooks| hooks.registering(&attempt).await)
             .await
             .map(Option::unwrap_or_default)
+    }
+
+    /// Asks the application whether the account of `user` may have the address `to`.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Validation`] if it refuses; [`AuthError::Unavailable`] if it fails.
+    pub(in crate::service) async fn ask_to_change_email(
+        &self,
+        user: &User,
+        to: &Email,
+        trail: &Trail,
+    ) -> Result<(), AuthError> {
+        let profile = Profile::of(user, self.config());
+        let to = NewAddress {
+            email: to.as_str().to_owned(),
+            email_canonical: to.canonical().as_str().to_owned(),
+        };
+        let ask =
+            async move |hooks: Arc<dyn AccountHooks>| hooks.changing_email(&profile, &to).await;
+        self.ask(trail, ask).await.map(Option::unwrap_or_default)
     }
 
     /// Lets the application remove what it keeps of `user`, whose account is about to be

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
-use super::AccountHooks;
 use super::call::hook_failed;
+use super::{AccountData, AccountHooks};
 use crate::clock::Clock;
 use crate::contained::catching;
 use crate::error::{AuthError, Cause};
@@ -124,23 +122,30 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 }
                 HookKind::Verified => {
                     hooks.verified(&profile).await?;
-                    None
+                    AccountData::default()
                 }
             })
         };
-        let given: Option<Map<String, Value>> = self.call_hook(call).await?.flatten();
-        let given = given.map(Preferences::new).transpose()?;
+        let given: Option<AccountData> = self.call_hook(call).await?;
+        let AccountData {
+            preferences,
+            metadata,
+        } = given.unwrap_or_default();
+        let preferences = preferences.map(Preferences::new).transpose()?;
         let next = match kind {
             HookKind::Registered | HookKind::TakenOver => {
                 HookChange::Set(PendingHook::new(HookKind::Verified))
             }
             HookKind::Verified => HookChange::Remove,
         };
-        let (given, next) = (&given, &next);
+        let (preferences, metadata, next) = (&preferences, &metadata, &next);
         let update = |user: Arc<User>| async move {
             let is_free = user.preferences.as_map().is_empty();
+            let patch = metadata.clone();
+            let merged = patch.map(|patch| user.metadata.merged(patch)).transpose();
             let change = ProfileChange {
-                preferences: given.clone().filter(|_| is_free),
+                preferences: preferences.clone().filter(|_| is_free),
+                metadata: merged.map_err(|error| AuthError::Internal(error.into()))?,
                 pending_hook: next.clone(),
                 ..ProfileChange::default()
             };
