@@ -356,7 +356,7 @@ pub struct OnboardingPolicy {
     /// Keys of the preferences that a user should have. Those that are absent
     /// are listed in `missing`, as `preferences.<key>`. Default: none.
     pub required_preferences: Vec<String>,
-    /// How long the hook after a registration may take; 100 milliseconds to 60
+    /// How long each call of the application's hooks may take; 100 milliseconds to 60
     /// seconds. Default 5 seconds.
     pub hook_timeout: Duration,
 }

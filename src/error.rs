@@ -136,7 +136,7 @@ pub enum AuthError {
         retry_after: Duration,
     },
     /// Something outside that is needed does not answer: the source of breached
-    /// passwords. Nothing changed.
+    /// passwords, a hook, the source of claims or the second factor of the application.
     #[error("something that is needed is unavailable")]
     Unavailable {
         /// The wait after which another attempt makes sense.

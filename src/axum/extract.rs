@@ -1,5 +1,6 @@
 //! Extractors for users.
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::time::Duration;
@@ -9,9 +10,11 @@ use ::http::request::Parts;
 
 use super::peer;
 use crate::authz::Permission;
+use crate::clock::Clock;
 use crate::error::AuthError;
-use crate::http::{Authenticator, CurrentUser, OptionalUser, Problem, with_host};
-use crate::service::Authenticated;
+use crate::http::{AuthApi, Authenticator, CurrentUser, OptionalUser, Problem, with_host};
+use crate::service::{Authenticated, RequestContext};
+use crate::store::Store;
 
 /// The router's state must be an [`Authenticator`] or give one by [`FromRef`].
 impl<St> FromRequestParts<St> for CurrentUser
@@ -61,6 +64,33 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Problem> {
         let user = <CurrentUser as OptionalFromRequestParts<St>>::from_request_parts(parts, state);
         user.await.map(Self)
+    }
+}
+
+/// Where the request came from, for calls of the service in handlers of the application's.
+///
+/// See [`AuthApi::request_context`].
+#[derive(Clone, Debug)]
+pub struct ClientContext(pub RequestContext);
+
+impl<St> FromRequestParts<St> for ClientContext
+where
+    St: Send + Sync,
+    Authenticator: FromRef<St>,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, Infallible> {
+        let auth = Authenticator::from_ref(state);
+        let peer = peer(auth.peer(&parts.extensions), &parts.extensions);
+        Ok(Self(auth.request_context(&parts.headers, peer)))
+    }
+}
+
+/// A router whose state is an [`AuthApi`] has the extractors too.
+impl<S: Store, C: Clock> FromRef<AuthApi<S, C>> for Authenticator {
+    fn from_ref(api: &AuthApi<S, C>) -> Self {
+        Self::from(api)
     }
 }
 

@@ -181,7 +181,7 @@ use crate::http::AuthApi;
 use crate::store::Store;
 
 pub use crate::http::{Authenticator, CurrentUser, Guard, OptionalUser, Problem};
-pub use extract::{RecentLogin, RequirePermission, RequiredPermission};
+pub use extract::{ClientContext, RecentLogin, RequirePermission, RequiredPermission};
 pub use guard::Guarded;
 
 /// All endpoints of the contract, and those for administrators if

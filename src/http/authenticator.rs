@@ -12,7 +12,7 @@ use super::transport::{self, Credential, Transport};
 use super::{AuthApi, request};
 use crate::clock::Clock;
 use crate::secret::AccessToken;
-use crate::service::Authenticated;
+use crate::service::{Authenticated, RequestContext};
 use crate::store::Store;
 
 impl<S: Store, C: Clock> AuthApi<S, C> {
@@ -194,6 +194,12 @@ impl Authenticator {
     pub fn peer(&self, extensions: &Extensions) -> Option<IpAddr> {
         self.0.peer(extensions)
     }
+
+    /// Where a request came from, as [`AuthApi::request_context`] returns it.
+    #[must_use]
+    pub fn request_context(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> RequestContext {
+        self.0.request_context(headers, peer)
+    }
 }
 
 impl<S: Store, C: Clock> From<&AuthApi<S, C>> for Authenticator {
@@ -221,6 +227,8 @@ trait Authenticate: Send + Sync {
     ) -> Result<Option<Authenticated>, Problem>;
 
     fn peer(&self, extensions: &Extensions) -> Option<IpAddr>;
+
+    fn request_context(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> RequestContext;
 }
 
 #[async_trait::async_trait]
@@ -258,5 +266,9 @@ impl<S: Store, C: Clock> Authenticate for AuthApi<S, C> {
 
     fn peer(&self, extensions: &Extensions) -> Option<IpAddr> {
         AuthApi::peer(self, extensions)
+    }
+
+    fn request_context(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> RequestContext {
+        AuthApi::request_context(self, headers, peer)
     }
 }

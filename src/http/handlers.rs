@@ -1,15 +1,47 @@
 //! What an application's own handlers do with sessions in cookies.
 
+use std::net::IpAddr;
+
 use http::{HeaderMap, Method};
 
 use super::cookie::CookieError;
 use super::problem::Problem;
-use super::{AuthApi, CookieConfig, origin, transport};
+use super::{AuthApi, CookieConfig, origin, request, transport};
 use crate::clock::Clock;
-use crate::service::Tokens;
+use crate::service::{HeldSession, RequestContext, Tokens};
 use crate::store::Store;
 
 impl<S: Store, C: Clock> AuthApi<S, C> {
+    /// Where a request came from, as the endpoints see it, for the calls of a handler of the
+    /// application's: the client's address by
+    /// [`trusted_proxies`](super::HttpConfig::trusted_proxies), its `User-Agent`, and the session
+    /// in its cookies, which ends once the call has opened another one.
+    ///
+    /// Limits count by the address: a handler that passes
+    /// [`RequestContext::default`](crate::RequestContext) counts all its clients as one. In
+    /// axum the extractor [`ClientContext`](crate::axum::ClientContext) gives it.
+    #[must_use]
+    pub fn request_context(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> RequestContext {
+        let context = request::context(headers, peer, &self.config);
+        match self.held_in_cookies(headers) {
+            Some(session) => context.replacing(session),
+            None => context,
+        }
+    }
+
+    /// The session that the cookies of a request belong to, live or not.
+    pub(super) fn held_in_cookies(&self, headers: &HeaderMap) -> Option<HeldSession> {
+        let by_refresh_token = || {
+            let token = transport::held_refresh_token(headers, &self.config).ok()??;
+            self.service.session_of(&token).ok()
+        };
+        let by_access_token = || {
+            let token = transport::cookie_token(headers, &self.config).ok()??;
+            self.service.session_of_access_token(&token).ok()
+        };
+        by_refresh_token().or_else(by_access_token)
+    }
+
     /// Adds the cookies of the session `tokens` to the headers of an answer, as the endpoints
     /// do: for a handler of the application's that opens a session, such as one that takes a
     /// form. Do not put the tokens into the body as well.
@@ -18,9 +50,9 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
     /// another site does not log its visitor in to somebody else's account.
     ///
     /// ```
-    /// use admittance::axum::Problem;
+    /// use admittance::axum::{ClientContext, Problem};
     /// use admittance::http::AuthApi;
-    /// use admittance::{LoginRequest, RequestContext, store::Store};
+    /// use admittance::{LoginRequest, store::Store};
     /// use axum::Form;
     /// use axum::extract::State;
     /// use axum::http::{HeaderMap, Method};
@@ -30,10 +62,10 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
     ///     State(api): State<AuthApi<S>>,
     ///     method: Method,
     ///     headers: HeaderMap,
+    ///     ClientContext(here): ClientContext,
     ///     Form(request): Form<LoginRequest>,
     /// ) -> Result<impl IntoResponse, Problem> {
     ///     api.require_own_page(&method, &headers)?;
-    ///     let here = RequestContext::default();
     ///     let opened = api.service().login(request, &here).await?;
     ///     let mut answer = HeaderMap::new();
     ///     api.keep(&opened.tokens, &mut answer)?;

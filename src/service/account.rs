@@ -191,7 +191,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::Validation`]; [`AuthError::InvalidCredentials`];
+    /// [`AuthError::Validation`], also if
+    /// [`AccountHooks::removing`](super::AccountHooks::removing) refuses;
+    /// [`AuthError::Unavailable`] if it fails; [`AuthError::InvalidCredentials`];
     /// [`AuthError::LastAdministrator`], unless another one leaves at the same
     /// moment; [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
     /// [`AuthError::Store`]: the account may still be there, and deleting it

@@ -24,13 +24,16 @@ const FAILED_RETRY_AFTER: Duration = Duration::from_secs(10);
 /// Claims that the application adds to access tokens, for services that check tokens without
 /// the store: see [`Claims::custom`](crate::token::Claims::custom).
 ///
-/// It is asked whenever a session is opened or refreshed. A claim is as old as its token, so
+/// It is asked whenever a session is opened or refreshed, after the calls of
+/// [`AccountHooks`](super::AccountHooks) that are due. The name of a claim has a `:` or a `/`,
+/// see [`CustomClaims`]. A claim is as old as its token, so
 /// what must act at once is no claim: read it from the store. Tokens are not encrypted, and
 /// who holds one can read it.
 ///
 /// A call that fails, panics, takes longer than [`CLAIMS_TIMEOUT`] or returns claims that are
 /// not [accepted](CustomClaims::new) refuses the operation with [`AuthError::Unavailable`]:
-/// no token lacks a claim. The refresh token that was presented stays valid.
+/// no token lacks a claim. The refresh token that was presented stays valid; an account that
+/// was registered exists, and its owner logs in.
 ///
 /// ```
 /// use admittance::error::Cause;
@@ -40,7 +43,7 @@ const FAILED_RETRY_AFTER: Duration = Duration::from_secs(10);
 ///
 /// struct Class;
 ///
-/// #[async_trait::async_trait]
+/// #[admittance::async_trait]
 /// impl ClaimsSource for Class {
 ///     async fn claims(&self, user: &User) -> Result<Map<String, Value>, Cause> {
 ///         let class = user.metadata.as_map().get("class").cloned();

@@ -106,15 +106,11 @@ impl RequestContext {
     }
 
     /// Names the session that ends as soon as the request has opened another:
-    /// [`login`], [`register`] and [`verify_email`] heed it, other operations do
-    /// not. For a client that overwrites its tokens with the new ones, as a
+    /// every operation that opens a session by a sign-in heeds it. For a client that overwrites its tokens with the new ones, as a
     /// browser does with cookies. An event [`Logout`] says that it has ended. When it
     /// cannot be ended, a login fails. A registration or a confirmation, which is
     /// done by then, does not: the event `Logout` says that it was not ended.
     ///
-    /// [`login`]: super::AuthService::login
-    /// [`register`]: super::AuthService::register
-    /// [`verify_email`]: super::AuthService::verify_email
     /// [`Logout`]: crate::event::Operation::Logout
     #[must_use]
     pub fn replacing(mut self, session: HeldSession) -> Self {

@@ -3,8 +3,11 @@
 use std::net::IpAddr;
 
 use admittance::axum::{
-    Authenticator, CurrentUser, Guard, RequirePermission, RequiredPermission, router,
+    Authenticator, ClientContext, CurrentUser, Guard, RequirePermission, RequiredPermission, router,
 };
+use admittance::clock::ManualClock;
+use admittance::http::AuthApi;
+use admittance::store::MemoryStore;
 use axum::Router;
 use axum::extract::{Extension, FromRef};
 use axum::routing::get;
@@ -40,6 +43,26 @@ async fn asvs_8_2_1_a_permission_that_is_no_name_lets_nobody_in() {
     let app = App::from(app.with_state(State { auth }));
     let asked = request::get("/misnamed").bearer(text(&ann, "token"));
     assert_eq!(app.send(&asked).await.code(), (403, "forbidden"));
+}
+
+#[tokio::test]
+async fn a_router_whose_state_is_the_api_has_the_extractors() {
+    type Api = AuthApi<MemoryStore, ManualClock>;
+
+    async fn whoami(user: Option<CurrentUser>, ClientContext(here): ClientContext) -> String {
+        let name = user.map(|user| user.user().name.as_str().to_owned());
+        format!("{name:?} {:?}", here.user_agent())
+    }
+
+    let client = Client::new(Framework::Axum);
+    let ann = client.register("ann@example.org").await;
+    let app: Router<Api> = Router::new().route("/whoami", get(whoami));
+    let app = App::from(app.with_state(client.api.clone()));
+    let asked = request::get("/whoami").header("user-agent", "Firefox");
+    let nobody = app.send(&asked).await;
+    assert_eq!(nobody.text(), r#"None Some("Firefox")"#);
+    let asked = request::get("/whoami").bearer(text(&ann, "token"));
+    assert_eq!(app.send(&asked).await.text(), r#"Some("Ann") None"#);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use admittance::http::{AuthApi, CookieConfig, CookieError, HttpConfig, SESSION_HEADER};
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::json;
-use support::bed::{PASSWORD, config, login};
+use support::bed::{Bed, PASSWORD, config, login};
 
 use crate::answer::Answer;
 use crate::browser::{Browser, LISTED, OWN, REFRESH, TOKEN, with_cookies};
@@ -153,4 +153,38 @@ fn asvs_3_5_1_a_handler_takes_a_login_only_from_its_own_page() {
 #[test]
 fn the_header_that_requests_cookies_has_a_name() {
     assert_eq!(SESSION_HEADER, "admittance-session");
+}
+
+#[tokio::test]
+async fn the_context_of_a_request_has_the_client_behind_the_proxy_and_the_session_that_it_replaces()
+{
+    let mut http = with_cookies();
+    http.trusted_proxies = "10.0.0.0/8".parse().unwrap();
+    let client = Client::over(Framework::Axum, Bed::new(), http);
+    let (api, auth) = (&client.api, &client.bed.auth);
+    let ann = client.bed.register("ann@example.org").await;
+
+    let mut headers = HeaderMap::new();
+    headers.insert("x-forwarded-for", HeaderValue::from_static("203.0.113.7"));
+    headers.insert("user-agent", HeaderValue::from_static("Firefox"));
+    let here = api.request_context(&headers, Some([10, 0, 0, 1].into()));
+    assert_eq!(here.ip(), Some([203, 0, 113, 7].into()));
+    assert_eq!(here.user_agent(), Some("Firefox"));
+    // A stranger's header is not believed.
+    let there = api.request_context(&headers, Some([192, 0, 2, 9].into()));
+    assert_eq!(there.ip(), Some([192, 0, 2, 9].into()));
+
+    let mut answer = HeaderMap::new();
+    api.keep(&ann.tokens, &mut answer).unwrap();
+    let cookies = set_cookies(&as_answer(answer));
+    let cookies = cookies
+        .iter()
+        .map(|one| format!("{}={}", one.name, one.value));
+    let cookies = cookies.collect::<Vec<_>>().join("; ");
+    headers.insert("cookie", cookies.parse().unwrap());
+    let here = api.request_context(&headers, None);
+    auth.login(login("ann@example.org", PASSWORD), &here)
+        .await
+        .unwrap();
+    assert!(client.bed.validate(&ann.tokens).await.is_err());
 }

@@ -110,18 +110,9 @@ impl<'a, S: Store, C: Clock> Call<'a, S, C> {
     }
 
     fn opening(&self, to: Transport) -> RequestContext {
-        let (service, config, headers) = (self.service(), self.config(), self.headers());
-        let by_refresh_token = || {
-            let token = transport::held_refresh_token(headers, config).ok()??;
-            service.session_of(&token).ok()
-        };
-        let by_access_token = || {
-            let token = transport::cookie_token(headers, config).ok()??;
-            service.session_of_access_token(&token).ok()
-        };
         let replaces = match to {
             Transport::Body => None,
-            Transport::Cookies => by_refresh_token().or_else(by_access_token),
+            Transport::Cookies => self.api.held_in_cookies(self.headers()),
         };
         match replaces {
             Some(session) => self.context.clone().replacing(session),
