@@ -193,7 +193,10 @@ pub(super) struct FieldError {
 impl From<&Violation> for FieldError {
     fn from(violation: &Violation) -> Self {
         Self {
-            field: violation.field.as_str().into(),
+            field: match &violation.within {
+                Some(within) => format!("{}.{within}", violation.field.as_str()).into(),
+                None => violation.field.as_str().into(),
+            },
             code: violation.code.as_str().into(),
             message: violation.message.clone().into(),
         }

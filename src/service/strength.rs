@@ -20,14 +20,16 @@ pub struct PasswordStrengthRequest {
     /// The password so far.
     #[cfg_attr(
         feature = "openapi",
-        schemars(with = "String", extend("format" = "password", "optional" = true))
+        schemars(with = "String", extend("format" = "password"))
     )]
     pub password: Password,
     /// The address, if known: a password made of it is weak.
-    #[cfg_attr(feature = "openapi", schemars(extend("optional" = true)))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<String>"))]
+    #[serde(deserialize_with = "super::fields::optional")]
     pub email: String,
     /// The name, if known.
-    #[cfg_attr(feature = "openapi", schemars(extend("optional" = true)))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<String>"))]
+    #[serde(deserialize_with = "super::fields::optional")]
     pub name: String,
 }
 

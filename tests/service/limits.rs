@@ -58,7 +58,7 @@ const PASSWORD_CHECKS: [&str; 5] = [
 
 /// The operations that check an access token at most, or a refresh token to end
 /// its session, which cannot be guessed and whose bearer is known.
-const BY_ACCESS_TOKEN: [&str; 20] = [
+const BY_ACCESS_TOKEN: [&str; 21] = [
     "create_user_as",
     "change_user_roles",
     "end_all_sessions",
@@ -73,6 +73,7 @@ const BY_ACCESS_TOKEN: [&str; 20] = [
     "list_users",
     "logout",
     "logout_by_refresh_token",
+    "patch_profile",
     "recheck",
     "send_password_reset",
     "set_user_status",

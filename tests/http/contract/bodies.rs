@@ -50,8 +50,23 @@ fn with_bodies() -> impl Iterator<Item = (&'static Endpoint, Map<String, Value>)
     })
 }
 
+/// Whether the field may be absent, or `null`, which means the same.
+fn is_optional(endpoint: &Endpoint, name: &str) -> bool {
+    let of = |fields: &[&str]| fields.contains(&name);
+    match endpoint.path {
+        "/login" => of(&["remember"]),
+        "/refresh" => of(&["refresh_token"]),
+        "/profile" => of(&["name", "preferences"]),
+        "/reauthenticate" => of(&["current_password"]),
+        "/password/strength" => of(&["email", "name"]),
+        "/email/verify" => of(&["password"]),
+        "/admin/users/{id}/roles" => of(&["grant", "revoke"]),
+        _ => false,
+    }
+}
+
 /// Values of other types than `value`.
-fn mistyped(value: &Value) -> Vec<Value> {
+fn mistyped(value: &Value, is_optional: bool) -> Vec<Value> {
     let all = [
         json!(null),
         json!(1),
@@ -63,6 +78,7 @@ fn mistyped(value: &Value) -> Vec<Value> {
     ];
     let is_other = |other: &Value| std::mem::discriminant(other) != std::mem::discriminant(value);
     let mut others: Vec<_> = all.into_iter().filter(is_other).collect();
+    others.retain(|other| !is_optional || !other.is_null());
     if value.is_array() {
         others.extend([json!([1]), json!([["text"]]), json!([null])]);
     }
@@ -111,7 +127,7 @@ pub(crate) fn malformed(place: &Place<'_>) {
             for twice in [name, &escaped] {
                 refused(format!("{{\"{name}\": {value}, \"{twice}\": {value}}}").as_bytes());
             }
-            for other in mistyped(value) {
+            for other in mistyped(value, is_optional(endpoint, name)) {
                 let mut wrong = good.clone();
                 wrong.insert(name.clone(), other);
                 refused(Value::Object(wrong).to_string().as_bytes());

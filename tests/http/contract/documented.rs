@@ -63,6 +63,12 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         User,
         r#"{"name": "", "preferences": {}}"#,
     ),
+    endpoint(
+        "PATCH",
+        "/profile",
+        User,
+        r#"{"name": "", "preferences": {}}"#,
+    ),
     endpoint("POST", "/password/change", User, NEW_PASSWORD),
     endpoint(
         "POST",
@@ -182,7 +188,7 @@ fn asvs_6_3_4_the_readme_lists_every_endpoint() {
         .filter_map(|row| row.split(" | ").next())
         .flat_map(|cell| cell.split('`'))
         .filter(|name| {
-            ["GET /", "POST /", "PUT /", "DELETE /"]
+            ["GET /", "POST /", "PUT /", "PATCH /", "DELETE /"]
                 .iter()
                 .any(|method| name.starts_with(method))
         })
