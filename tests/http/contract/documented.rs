@@ -55,7 +55,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         r#"{"email": "", "password": "", "remember": true}"#,
     ),
     endpoint("POST", "/refresh", Anybody, r#"{"refresh_token": ""}"#),
-    endpoint("POST", "/logout", User, ""),
+    endpoint("POST", "/logout", User, r#"{"refresh_token": ""}"#),
     endpoint("GET", "/profile", User, ""),
     endpoint(
         "PUT",

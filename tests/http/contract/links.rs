@@ -170,6 +170,9 @@ pub(crate) fn change_of_address(place: &Place<'_>) {
         .refused("proof_required", "Bearer");
     client
         .send(confirm("").by(&ann.session))
+        .violates(&[("token", "required")]);
+    client
+        .send(confirm("x").by(&ann.session))
         .refused("invalid_link", "Bearer")
         .at("/detail", &json!(LINK_IS_DEAD));
     client
