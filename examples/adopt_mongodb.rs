@@ -14,10 +14,15 @@
 //!
 //! It can be run again at any time, after a crash too. See docs/mongodb.md.
 
-#![expect(clippy::print_stdout, reason = "it talks to a person at a terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it talks to a person at a terminal"
+)]
 
 use std::env;
 use std::error::Error;
+use std::process::ExitCode;
 
 use admittance::store::mongodb::{MongoConfig, MongoStore, OldNames};
 use mongodb::Client;
@@ -25,7 +30,17 @@ use mongodb::Client;
 const USAGE: &str = "MONGODB_URI=mongodb://HOST/DATABASE adopt_mongodb [without OLD_NAME...]";
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match adopt().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("The database is not adopted: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn adopt() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let mut old = OldNames::default();
     if let Some((first, without)) = arguments.split_first() {

@@ -10,7 +10,11 @@
 //! `passwords` one password a line; `-` for LIST is the standard input. See
 //! docs/breached-passwords.md.
 
-#![expect(clippy::print_stdout, reason = "it talks to a person at a terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it talks to a person at a terminal"
+)]
 
 use std::env;
 use std::error::Error;
@@ -18,6 +22,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter};
 use std::path::Path;
+use std::process::ExitCode;
 
 use admittance::password::NormalizedPassword;
 use admittance::password::breach::{BreachFilter, BreachFilterBuilder, BreachQuery};
@@ -26,7 +31,17 @@ use admittance::secret::Password;
 const USAGE: &str =
     "hashes LIST MIN_COUNT FILTER | passwords LIST FILTER | check FILTER < PASSWORDS";
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {

@@ -44,6 +44,8 @@ pub enum StoreError {
 
 /// The wait that is told when the store is full: rows expire, and operators act.
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(60);
+/// The wait that is told when the store is down: about as long as a change of primaries takes.
+const DOWN_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Why an operation of the service was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +109,9 @@ pub enum AuthError {
     /// There is no such thing, or it is not the caller's.
     #[error("there is no such thing")]
     NotFound,
+    /// The profile is not the one that the change was made for. Nothing changed.
+    #[error("the profile has changed meanwhile")]
+    PreconditionFailed,
     /// Nobody would be left who may grant roles. Nothing changed, or it was
     /// changed back.
     #[error("this is the last administrator")]
@@ -192,6 +197,8 @@ named! {
         /// See [`AuthError::NotFound`], [`AuthError::NoMailer`] and
         /// [`AuthError::NoAuditLog`].
         NotFound => "not_found",
+        /// See [`AuthError::PreconditionFailed`].
+        PreconditionFailed => "precondition_failed",
         /// See [`AuthError::LastAdministrator`].
         LastAdministrator => "last_administrator",
         /// See [`AuthError::NotVerified`].
@@ -202,12 +209,13 @@ named! {
         RateLimited => "rate_limited",
         /// See [`AuthError::Overloaded`].
         Overloaded => "overloaded",
-        /// See [`AuthError::Unavailable`].
+        /// See [`AuthError::Unavailable`]; also a store that is down, does not answer in time
+        /// or is full.
         Unavailable => "unavailable",
         /// See [`AuthError::Abandoned`].
         Abandoned => "abandoned",
-        /// Any failure within: [`AuthError::Store`], [`AuthError::Random`],
-        /// [`AuthError::Internal`].
+        /// Any other failure within: [`AuthError::Store`] for a corrupt record and for what the
+        /// store itself cannot name, [`AuthError::Random`], [`AuthError::Internal`].
         Internal => "internal",
     }
 }
@@ -234,12 +242,16 @@ impl AuthError {
             Self::RecentLoginRequired { .. } => ErrorCode::RecentLoginRequired,
             Self::Forbidden => ErrorCode::Forbidden,
             Self::NotFound | Self::NoMailer | Self::NoAuditLog => ErrorCode::NotFound,
+            Self::PreconditionFailed => ErrorCode::PreconditionFailed,
             Self::LastAdministrator => ErrorCode::LastAdministrator,
             Self::NotVerified => ErrorCode::NotVerified,
             Self::AccountDisabled => ErrorCode::AccountDisabled,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::Overloaded { .. } => ErrorCode::Overloaded,
-            Self::Unavailable { .. } | Self::Store(StoreError::Full) => ErrorCode::Unavailable,
+            Self::Unavailable { .. }
+            | Self::Store(StoreError::Unavailable(_) | StoreError::Timeout | StoreError::Full) => {
+                ErrorCode::Unavailable
+            }
             Self::Abandoned => ErrorCode::Abandoned,
             Self::Store(_) | Self::Random(_) | Self::Internal(_) => ErrorCode::Internal,
         }
@@ -253,6 +265,7 @@ impl AuthError {
             | Self::Overloaded { retry_after }
             | Self::Unavailable { retry_after } => Some(*retry_after),
             Self::Store(StoreError::Full) => Some(FULL_RETRY_AFTER),
+            Self::Store(StoreError::Unavailable(_) | StoreError::Timeout) => Some(DOWN_RETRY_AFTER),
             _ => None,
         }
     }
@@ -289,6 +302,8 @@ named! {
         Grant => "grant",
         /// `limit`
         Limit => "limit",
+        /// `token`, of a mailed link.
+        Token => "token",
         /// `ticket`
         Ticket => "ticket",
         /// `method`

@@ -1,15 +1,20 @@
 //! What users see of their own accounts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::authz::Role;
 use crate::config::{AuthConfig, OnboardingPolicy};
 use crate::id::UserId;
 use crate::preferences::{Metadata, Preferences};
 use crate::time::Timestamp;
-use crate::user::User;
+use crate::user::{DisplayName, User};
 
 /// What a user sees of their own account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +78,126 @@ impl Profile {
             preferences: user.preferences.clone(),
             metadata: (!published.is_empty()).then(|| user.metadata.only(published)),
             missing: config.onboarding.missing(user),
+        }
+    }
+
+    /// The tag of what a user can change: it is another one when the name or the preferences
+    /// are others, and the same whatever else changes, such as `last_login`.
+    #[must_use]
+    pub fn tag(&self) -> ProfileTag {
+        ProfileTag::new(&self.name, &self.preferences)
+    }
+}
+
+/// Distinguishes profiles by their name and preferences: those with equal tags have equal
+/// ones. Over HTTP it is the `ETag` of the profile (RFC 9110, §8.8.3), without its quotation
+/// marks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProfileTag(String);
+
+/// The text is not the tag of a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the tag of a profile")]
+pub struct ParseProfileTagError;
+
+impl ProfileTag {
+    /// How many bytes of the digest there are.
+    const BYTES: usize = 16;
+
+    pub(crate) fn of(name: &DisplayName, preferences: &Preferences) -> Self {
+        Self::new(name.as_str(), preferences)
+    }
+
+    fn new(name: &str, preferences: &Preferences) -> Self {
+        let mut digest = Sha256::new();
+        // The order of the members depends on how `serde_json` is built.
+        update(&mut digest, &Value::Object(preferences.as_map().clone()));
+        update(&mut digest, &Value::from(name));
+        let digest = digest.finalize();
+        let bytes = digest.get(..Self::BYTES).unwrap_or(&digest);
+        Self(Base64UrlUnpadded::encode_string(bytes))
+    }
+
+    /// The text of the tag: 22 ASCII letters, digits, `-` and `_`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProfileTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ProfileTag {
+    type Err = ParseProfileTagError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bytes = Base64UrlUnpadded::decode_vec(text).map_err(|_| ParseProfileTagError)?;
+        match bytes.len() == Self::BYTES {
+            true => Ok(Self(text.to_owned())),
+            false => Err(ParseProfileTagError),
+        }
+    }
+}
+
+/// Adds `value` to `digest`, with the members of objects in the order of their names.
+fn update(digest: &mut Sha256, value: &Value) {
+    match value {
+        Value::Object(object) => {
+            let members: BTreeMap<_, _> = object.iter().collect();
+            digest.update(format!("{{{}:", members.len()));
+            for (name, value) in members {
+                digest.update(format!("{}:{name}", name.len()));
+                update(digest, value);
+            }
+        }
+        Value::Array(items) => {
+            digest.update(format!("[{}:", items.len()));
+            items.iter().for_each(|item| update(digest, item));
+        }
+        Value::String(text) => digest.update(format!("\"{}:{text}", text.len())),
+        plain => digest.update(format!("{plain};")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn tag(name: &str, preferences: Value) -> ProfileTag {
+        let object = preferences.as_object().unwrap().clone();
+        ProfileTag::new(name, &Preferences::new(object).unwrap())
+    }
+
+    #[test]
+    fn the_tag_is_that_of_the_name_and_the_preferences() {
+        let all = [
+            tag("Ann", json!({})),
+            tag("Ann Lee", json!({})),
+            tag("Ann", json!({"a": 1})),
+            tag("Ann", json!({"a": "1"})),
+            tag("Ann", json!({"a": 1.0})),
+            tag("Ann", json!({"a": [1, 2]})),
+            tag("Ann", json!({"a": [[1], 2]})),
+            tag("Ann", json!({"a": {"b": 1}, "c": 2})),
+            tag("Ann", json!({"a": {"b": 1, "c": 2}})),
+            tag("Ann", json!({"a": null})),
+        ];
+        let distinct: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+        assert_eq!(
+            tag("Ann", json!({"a": 1, "b": 2})),
+            tag("Ann", json!({"b": 2, "a": 1}))
+        );
+        for tag in all {
+            assert_eq!(tag.as_str().parse(), Ok(tag.clone()));
+        }
+        for text in ["", "x", "*", "\"AAAAAAAAAAAAAAAAAAAAAA\""] {
+            assert_eq!(text.parse::<ProfileTag>(), Err(ParseProfileTagError));
         }
     }
 }

@@ -29,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) database_wait: Duration,
     trusted_proxies: TrustedProxies,
     allowed_origins: AllowedOrigins,
+    own_origins: AllowedOrigins,
     limits: LimitPolicy,
     registration: RegistrationMode,
     base_url: String,
@@ -73,8 +74,12 @@ impl Settings {
             )
             .into());
         }
+        let base_url = base_url.unwrap_or_else(|| format!("http://{addr}"));
+        let own_origins = AllowedOrigins::of_url(&base_url);
         Ok(Self {
-            base_url: base_url.unwrap_or_else(|| format!("http://{addr}")),
+            own_origins: own_origins
+                .map_err(|_| format!("BASE_URL={base_url} is not a URL with http or https"))?,
+            base_url,
             metrics_addr: variable("METRICS_ADDR")?,
             smtp_url: variable("SMTP_URL")?,
             mail_from: variable("MAIL_FROM")?.unwrap_or_else(|| DEFAULT_FROM.to_owned()),
@@ -152,6 +157,7 @@ impl Settings {
         config.trusted_proxies = self.trusted_proxies.clone();
         config.admin = self.admin.is_some();
         config.allowed_origins = self.allowed_origins.clone();
+        config.own_origins = self.own_origins.clone();
         config.cookies = Some(match self.base_url.starts_with("https:") {
             true => CookieConfig::new(),
             false => CookieConfig::insecure_for_localhost(),

@@ -4,9 +4,13 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::HeaderMap;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use super::forwarded;
+
+/// How many bits of an IPv4 address that is mapped into IPv6 are the same for all (RFC 4291,
+/// §2.5.5.2).
+const MAPPED_BITS: u8 = 96;
 
 /// The header in which trusted proxies name the client.
 ///
@@ -27,7 +31,9 @@ pub enum ForwardedHeader {
 
 /// The networks of the proxies whose [`ForwardedHeader`] is believed.
 ///
-/// Parsed from a comma-separated list such as `10.0.0.0/8, 2001:db8::7`.
+/// Parsed from a comma-separated list such as `10.0.0.0/8, 2001:db8::7`. A network of IPv4
+/// addresses that are mapped into IPv6, such as `::ffff:10.0.0.0/104`, is the network of these
+/// IPv4 addresses, as which they are compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -44,18 +50,31 @@ impl FromStr for TrustedProxies {
             .map(str::trim)
             .filter(|entry| !entry.is_empty())
             .map(|entry| {
-                entry
-                    .parse::<IpNet>()
-                    .or_else(|_| {
-                        entry
-                            .parse::<IpAddr>()
-                            .map(|ip| IpNet::from(ip.to_canonical()))
-                    })
-                    .map_err(|_| ParseProxiesError(entry.to_owned()))
+                let network = match entry.parse::<IpNet>() {
+                    Ok(network) => canonical(network),
+                    Err(_) => entry
+                        .parse()
+                        .ok()
+                        .map(|ip: IpAddr| ip.to_canonical().into()),
+                };
+                network.ok_or_else(|| ParseProxiesError(entry.to_owned()))
             })
             .collect::<Result<_, _>>()
             .map(Self)
     }
+}
+
+/// The network of which canonical addresses are; `None` for one that has some of the IPv4
+/// addresses that are mapped into IPv6, and others.
+fn canonical(network: IpNet) -> Option<IpNet> {
+    let IpNet::V6(mapped) = network else {
+        return Some(network);
+    };
+    let Some(address) = mapped.addr().to_ipv4_mapped() else {
+        return Some(network);
+    };
+    let length = mapped.prefix_len().checked_sub(MAPPED_BITS)?;
+    Ipv4Net::new(address, length).ok().map(IpNet::V4)
 }
 
 impl TrustedProxies {
@@ -345,8 +364,33 @@ mod tests {
     }
 
     #[test]
+    fn ghsa_43_a_network_of_mapped_addresses_is_the_one_of_ipv4() {
+        for trusted in [
+            "::ffff:127.0.0.0/104",
+            "::ffff:127.9.9.9/104",
+            "::ffff:7f00:1/128",
+        ] {
+            for peer in ["127.0.0.1", "::ffff:127.0.0.1"] {
+                let client = seen(trusted, peer, &["203.0.113.9"]);
+                assert_eq!(client, "203.0.113.9", "{trusted} {peer}");
+            }
+            let stranger = seen(trusted, "128.0.0.1", &["203.0.113.9"]);
+            assert_eq!(stranger, "128.0.0.1", "{trusted}");
+        }
+        let all = seen("::ffff:0:0/96", "192.0.2.1", &["203.0.113.9, 198.51.100.1"]);
+        assert_eq!(all, "192.0.2.1", "every address is a proxy's");
+    }
+
+    #[test]
     fn a_list_that_is_not_one_of_networks_is_refused() {
-        for text in ["10.0.0.0/33", "proxy.example", "10.0.0.0/8;10.1.1.1"] {
+        for text in [
+            "10.0.0.0/33",
+            "proxy.example",
+            "10.0.0.0/8;10.1.1.1",
+            // Some addresses of it are IPv4's, and no one could tell which are meant.
+            "::ffff:10.0.0.0/95",
+            "::ffff:10.0.0.0/0",
+        ] {
             assert!(text.parse::<TrustedProxies>().is_err(), "{text}");
         }
     }

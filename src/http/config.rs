@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::HeaderName;
+
 #[cfg(all(doc, feature = "openapi"))]
 use super::AuthApi;
 use super::allowed_origins::AllowedOrigins;
@@ -39,6 +41,16 @@ pub struct HttpConfig {
     pub cookies: Option<CookieConfig>,
     /// Origins of other pages that may use the API. Default: none.
     pub allowed_origins: AllowedOrigins,
+    /// Request headers that pages of [`allowed_origins`](Self::allowed_origins) may send
+    /// besides those of the API, such as `traceparent` of a tracing library: a browser asks
+    /// for them before it sends a request, and does not send it otherwise. Nothing else
+    /// depends on them. `*` is not accepted. Default: none.
+    pub allowed_headers: Vec<HeaderName>,
+    /// Origins at which browsers reach this server, besides that in `Host`: required behind a
+    /// proxy that rewrites `Host`, for browsers without Fetch Metadata. Their pages count as
+    /// the server's own. [`AllowedOrigins::of_url`] makes it from the address that mailed links
+    /// begin with. While cookies are `Secure`, only origins with `https` count. Default: none.
+    pub own_origins: AllowedOrigins,
     /// Enables `GET /openapi.json`, for everybody. Default: disabled;
     /// [`AuthApi::openapi`] returns the document in any case.
     #[cfg(feature = "openapi")]
@@ -55,6 +67,8 @@ impl Default for HttpConfig {
             admin: false,
             cookies: None,
             allowed_origins: AllowedOrigins::default(),
+            allowed_headers: Vec::new(),
+            own_origins: AllowedOrigins::default(),
             #[cfg(feature = "openapi")]
             openapi: false,
         }
@@ -62,8 +76,8 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
-    /// Checks that the limits bound a request and let one through: bodies of 1 KiB to
-    /// 16 MiB, and 1 s to 10 minutes for one.
+    /// Checks that the limits bound a request and let one through, bodies of 1 KiB to 16 MiB,
+    /// and 1 s to 10 minutes for one; and that allowed headers are named.
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         let invalid = |setting, problem: &str| ConfigError::Invalid {
             setting,
@@ -74,6 +88,9 @@ impl HttpConfig {
         }
         if !(Duration::from_secs(1)..=Duration::from_secs(600)).contains(&self.body_timeout) {
             return Err(invalid("http.body_timeout", "is not 1 s to 10 min"));
+        }
+        if self.allowed_headers.iter().any(|name| name == "*") {
+            return Err(invalid("http.allowed_headers", "has `*`, not a header"));
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::config::HttpConfig;
 use super::transport::SESSION_HEADER;
 
 /// What scripts may read besides the body.
-const EXPOSED: &str = "retry-after, www-authenticate";
+const EXPOSED: &str = "etag, retry-after, www-authenticate";
 /// For how long a browser keeps the answer to a preflight, in seconds.
 const MAX_AGE: &str = "600";
 
@@ -30,7 +30,11 @@ pub(super) fn preflight(
     }
     let mut response = respond(StatusCode::NO_CONTENT, "", Vec::new());
     let answer = response.headers_mut();
-    let accepted = format!("authorization, content-type, {SESSION_HEADER}");
+    let mut accepted = format!("authorization, content-type, if-match, {SESSION_HEADER}");
+    for name in &config.allowed_headers {
+        accepted.push_str(", ");
+        accepted.push_str(name.as_str());
+    }
     let accepted = HeaderValue::try_from(accepted).ok()?;
     let max_age = HeaderValue::from_static(MAX_AGE);
     answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods.clone());

@@ -5,6 +5,8 @@
 //! they are written: what `serde_json` makes of them depends on the features that
 //! other crates of the program give it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
@@ -12,6 +14,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
 use super::answer::respond;
+use super::members::{members_of, typed};
 use super::problem::{Problem, ProblemCode};
 use crate::json;
 
@@ -26,15 +29,15 @@ const RESERVED: &str = "$serde_json::private::";
 /// those of a request are smaller, and preferences have signed integers.
 const BEYOND: u64 = u64::MAX;
 
-/// Reads a request's body.
+/// Reads a request's body. A problem names the field that is wrong, if the field is one of
+/// `T`'s: nothing else that the client has sent is repeated.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let malformed = |detail| Problem::new(ProblemCode::MalformedRequest).detail(detail);
-    let value = document(body).map_err(|fault| malformed(fault.detail()))?;
-    if !value.is_object() {
-        return Err(malformed("The body is not a JSON object."));
-    }
-    serde_json::from_value(value)
-        .map_err(|_| malformed("The body has an unknown field, or a field of the wrong type."))
+    let value = document(body).map_err(|fault| malformed(fault.detail(members_of::<T>())))?;
+    let Value::Object(object) = value else {
+        return Err(malformed(Cow::Borrowed("The body is not a JSON object.")));
+    };
+    typed(object).map_err(|refusal| malformed(refusal.detail()))
 }
 
 pub(super) fn write(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
@@ -50,22 +53,27 @@ pub(super) fn answer(
 }
 
 /// What is wrong with a body.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Fault {
     Syntax,
-    Duplicate,
+    /// An object has this member twice.
+    Duplicate(String),
     Depth,
     Reserved,
 }
 
 impl Fault {
-    const fn detail(self) -> &'static str {
-        match self {
+    /// The sentence on it, for a body with the fields `known`.
+    fn detail(&self, known: &[&str]) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Syntax => "The body is not valid JSON.",
-            Self::Duplicate => "The body has an object with the same member twice.",
+            Self::Duplicate(name) if known.contains(&name.as_str()) => {
+                return format!("The body has the field `{name}` twice.").into();
+            }
+            Self::Duplicate(_) => "The body has an object with the same member twice.",
             Self::Depth => "The body is nested too deeply.",
             Self::Reserved => "The body has a member with a reserved name.",
-        }
+        })
     }
 }
 
@@ -114,9 +122,10 @@ impl<'t> Reader<'t> {
             }
             self.expect(":")?;
             let value = self.value(depth)?;
-            if object.insert(name, value).is_some() {
-                return Err(Fault::Duplicate);
+            if object.contains_key(&name) {
+                return Err(Fault::Duplicate(name));
             }
+            object.insert(name, value);
             if !self.takes(",") {
                 self.expect("}")?;
                 return Ok(object);
@@ -244,7 +253,7 @@ mod tests {
         let nested = |levels| format!("{{\"a\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
         for (body, fault) in [
             ("{", Fault::Syntax),
-            (r#"{"a":1,"a":1}"#, Fault::Duplicate),
+            (r#"{"a":1,"a":1}"#, Fault::Duplicate("a".to_owned())),
             (&nested(MAX_DEPTH), Fault::Depth),
             (
                 r#"{"a":{"$serde_json::private::Number":"2.5"}}"#,

@@ -24,10 +24,12 @@ mod forwarded;
 mod guard;
 mod handlers;
 mod json;
+mod members;
 mod next;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod origin;
+mod precondition;
 mod problem;
 mod problem_code;
 mod request;

@@ -12,10 +12,10 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Refuses a request that may change something, or that opens a WebSocket,
 /// unless a page of our own or of an allowed origin made it (ASVS 3.5.1): by
-/// `Origin` where that is listed, else by what the browser says of it
-/// (`Sec-Fetch-Site`), else by `Origin` against `Host`, for browsers that do not
-/// say it. A request that tells neither comes from no browser of these days, and
-/// is refused: other clients have tokens.
+/// `Origin` where that is listed, as another's or as our own, else by what the
+/// browser says of it (`Sec-Fetch-Site`), else by `Origin` against `Host`, for
+/// browsers that do not say it. A request that tells neither comes from no browser
+/// of these days, and is refused: other clients have tokens.
 pub(super) fn require_own_page(
     method: &Method,
     headers: &HeaderMap,
@@ -24,32 +24,72 @@ pub(super) fn require_own_page(
     if is_only_read(method, headers) {
         return Ok(());
     }
-    match is_own_page(headers, config)? {
-        Some(true) => Ok(()),
-        Some(false) | None => Err(foreign()),
+    match source(headers, config)? {
+        Source::Own => Ok(()),
+        foreign => Err(foreign.refused()),
     }
 }
 
 /// Refuses a request that a page of another host made, as far as the browser
 /// tells: for reads that the audit log records.
 pub(super) fn refuse_foreign_page(headers: &HeaderMap, config: &HttpConfig) -> Result<(), Problem> {
-    match is_own_page(headers, config)? {
-        Some(false) => Err(foreign()),
-        Some(true) | None => Ok(()),
+    match source(headers, config)? {
+        Source::Own | Source::Unknown => Ok(()),
+        foreign => Err(foreign.refused()),
     }
 }
 
-/// Whether a page of our own or of an allowed origin made the request; `None`
-/// when nothing says so.
-fn is_own_page(headers: &HeaderMap, config: &HttpConfig) -> Result<Option<bool>, Problem> {
+/// Where a request comes from.
+#[derive(Clone, Copy)]
+enum Source {
+    /// From a page of our own or of an allowed origin.
+    Own,
+    /// `Sec-Fetch-Site` shows another page.
+    ForeignSite,
+    /// `Origin` shows another page.
+    ForeignOrigin,
+    /// No header shows it.
+    Unknown,
+}
+
+impl Source {
+    /// The refusal of a request that does not come from a page of our own, with the header to
+    /// look at.
+    fn refused(self) -> Problem {
+        refused(match self {
+            Self::Own | Self::Unknown => {
+                "A request with cookies needs the header Origin or Sec-Fetch-Site, which browsers \
+                 send by themselves. Other clients send a token in the header Authorization."
+            }
+            Self::ForeignSite => {
+                "Cross-origin request refused: Sec-Fetch-Site is not `same-origin`, and Origin is \
+                 not an origin that this server allows."
+            }
+            Self::ForeignOrigin => {
+                "Cross-origin request refused: Origin is not that of Host, and not an origin that \
+                 this server allows."
+            }
+        })
+    }
+}
+
+fn source(headers: &HeaderMap, config: &HttpConfig) -> Result<Source, Problem> {
     let origin = single(headers, &header::ORIGIN)?;
-    if origin.is_some_and(|origin| config.allowed_origins.contains(origin)) {
-        return Ok(Some(true));
+    let is_listed = |origin: &str| {
+        let is_own = config.own_origins.contains(origin) && scheme_of(origin, config).is_some();
+        is_own || config.allowed_origins.contains(origin)
+    };
+    if origin.is_some_and(is_listed) {
+        return Ok(Source::Own);
     }
     Ok(match (single(headers, &SEC_FETCH_SITE)?, origin) {
-        (Some(site), _) => Some(matches!(site, "same-origin" | "none")),
-        (None, Some(origin)) => Some(is_of_host(origin, single(headers, &header::HOST)?, config)),
-        (None, None) => None,
+        (Some("same-origin" | "none"), _) => Source::Own,
+        (Some(_), _) => Source::ForeignSite,
+        (None, Some(origin)) => match is_of_host(origin, single(headers, &header::HOST)?, config) {
+            true => Source::Own,
+            false => Source::ForeignOrigin,
+        },
+        (None, None) => Source::Unknown,
     })
 }
 
@@ -84,29 +124,40 @@ fn is_websocket(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Whether `origin` is that of the host that the request was sent to. Its
-/// scheme must be one over which the cookies come.
+/// Whether `origin` is that of the host that the request was sent to.
 fn is_of_host(origin: &str, host: Option<&str>, config: &HttpConfig) -> bool {
-    let is_secure = config.cookies.as_ref().is_none_or(|one| one.is_secure());
-    let scheme = match origin.split_once("://") {
-        Some(("https", _)) => "https",
-        Some(("http", _)) if !is_secure => "http",
-        _ => return false,
+    let Some(scheme) = scheme_of(origin, config) else {
+        return false;
     };
     let own = host.and_then(|host| web_origin(&format!("{scheme}://{host}")));
     own.is_some_and(|own| own == origin)
 }
 
-/// The value of a header that is there at most once.
-fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Problem> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| foreign()),
-        (Some(_), Some(_)) => Err(foreign()),
+/// The scheme of `origin`, if it is one over which the cookies come.
+fn scheme_of(origin: &str, config: &HttpConfig) -> Option<&'static str> {
+    let is_secure = config.cookies.as_ref().is_none_or(|one| one.is_secure());
+    match origin.split_once("://") {
+        Some(("https", _)) => Some("https"),
+        Some(("http", _)) if !is_secure => Some("http"),
+        _ => None,
     }
 }
 
-fn foreign() -> Problem {
-    Problem::new(ProblemCode::Forbidden).detail("Cross-origin request refused.")
+/// The value of a header that is there at most once.
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Problem> {
+    let unfit = || {
+        refused(format!(
+            "The header {name} must be there at most once, in ASCII."
+        ))
+    };
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| unfit()),
+        (Some(_), Some(_)) => Err(unfit()),
+    }
+}
+
+fn refused(detail: impl Into<Cow<'static, str>>) -> Problem {
+    Problem::new(ProblemCode::Forbidden).detail(detail)
 }

@@ -91,6 +91,9 @@ problems! {
     /// 409: the account is disabled.
     AccountDisabled => "account_disabled", CONFLICT,
         "This account is disabled. Enable it first.";
+    /// 412: the profile is not one of those in `If-Match`.
+    PreconditionFailed => "precondition_failed", PRECONDITION_FAILED,
+        "This was changed elsewhere in the meantime. Load it again.";
     /// 413: the body is larger than accepted.
     PayloadTooLarge => "payload_too_large", PAYLOAD_TOO_LARGE,
         "The request is too large.";

@@ -40,9 +40,21 @@ pub(super) fn content_length(headers: &HeaderMap) -> Option<usize> {
     Some(length.unwrap_or(usize::MAX))
 }
 
+/// The type of a merge patch (RFC 7396, §4).
+pub(super) const MERGE_PATCH: &str = "application/merge-patch+json";
+
 /// Refuses a body that is not declared as JSON in UTF-8. A form or plain text,
 /// which a foreign page can send without asking, never gets through (ASVS 3.5.2).
 pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    require(&["application/json"], headers)
+}
+
+/// The same for a merge patch, which may be declared as such.
+pub(super) fn require_patch(headers: &HeaderMap) -> Result<(), Problem> {
+    require(&["application/json", MERGE_PATCH], headers)
+}
+
+fn require(types: &[&str], headers: &HeaderMap) -> Result<(), Problem> {
     let refused = || Problem::new(ProblemCode::UnsupportedMediaType);
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let value = values.next().ok_or_else(refused)?;
@@ -60,10 +72,10 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
         }
         None => parameter.trim().is_empty(),
     };
-    if essence.eq_ignore_ascii_case("application/json") && parts.all(is_utf8) {
-        Ok(())
-    } else {
-        Err(refused())
+    let is_it = |one: &&str| essence.eq_ignore_ascii_case(one);
+    match types.iter().any(is_it) && parts.all(is_utf8) {
+        true => Ok(()),
+        false => Err(refused()),
     }
 }
 

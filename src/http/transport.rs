@@ -21,7 +21,9 @@ pub(super) const IN_COOKIES: [&str; 3] = ["token", "token_type", "refresh_token"
 
 /// What a browser forgets with the session (ASVS 14.3.1). Not `"cookies"`, which
 /// would take those of all hosts of the domain along; ours are removed one by one.
-const CLEAR_SITE_DATA: HeaderValue = HeaderValue::from_static("\"cache\", \"storage\"");
+/// Nor `"cache"`, for which Chromium holds the answer back for seconds: no answer
+/// with the user's data is in it, since all have `no-store`.
+const CLEAR_SITE_DATA: HeaderValue = HeaderValue::from_static("\"storage\"");
 
 /// Where a client keeps the tokens of its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,26 +114,25 @@ pub(super) fn cookie_token(
     }
 }
 
-/// The refresh token in the cookies of a request that has no body. One that has
-/// neither and declares no body is that of a browser whose session is over.
-/// `None` where the body is what has to have it.
+/// Whether a request for new tokens has no body, as that of a browser whose session is in
+/// cookies. One that declares a type has a body, unless there are cookies.
+pub(super) fn says_nothing(headers: &HeaderMap, body: &[u8], config: &HttpConfig) -> bool {
+    let Some(cookies) = config.cookies.as_ref().filter(|_| body.is_empty()) else {
+        return false;
+    };
+    cookies.are_in(headers) || !headers.contains_key(header::CONTENT_TYPE)
+}
+
+/// The refresh token in the cookies of a request that has none in its body.
 pub(super) fn cookie_refresh_token(
     method: &Method,
     headers: &HeaderMap,
-    body: &[u8],
     config: &HttpConfig,
-) -> Result<Option<RefreshToken>, Problem> {
-    let Some(cookies) = config.cookies.as_ref().filter(|_| body.is_empty()) else {
-        return Ok(None);
-    };
-    match cookies.refresh_in(headers)? {
-        Some(token) => {
-            origin::require_own_page(method, headers, config)?;
-            Ok(Some(token))
-        }
-        None if headers.contains_key(header::CONTENT_TYPE) => Ok(None),
-        None => Err(Problem::no_token()),
-    }
+) -> Result<RefreshToken, Problem> {
+    let held = held_refresh_token(headers, config)?;
+    let held = held.ok_or_else(Problem::no_token)?;
+    origin::require_own_page(method, headers, config)?;
+    Ok(held)
 }
 
 /// Whether a client that logs out has cookies of ours to give up. The header

@@ -81,11 +81,9 @@ pub struct CreateUser {
     /// Names of roles, besides the initial ones. Each must be one that the application's
     /// [`RolePolicy`](crate::authz::RolePolicy) names.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<Vec<Role>>"))]
-    #[serde(deserialize_with = "super::fields::present")]
     pub roles: Option<Vec<String>>,
     /// What the application keeps of the user.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<Metadata>"))]
-    #[serde(deserialize_with = "super::fields::present")]
     pub metadata: Option<Map<String, Value>>,
 }
 

@@ -8,11 +8,11 @@ use crate::password::{NormalizedPassword, PasswordTooLong};
 use crate::secret::Password;
 use crate::user::{DisplayName, NameError};
 
-/// A field that may be absent but not `null`.
-pub(super) fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+/// A field that may be absent, or `null`, which means the same.
+pub(super) fn optional<'de, T: Deserialize<'de> + Default, D: serde::Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// The field error of a [`PasswordTooLong`].

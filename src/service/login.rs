@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::{CorrectPassword, Guess, Guesser, claim, is_known_device};
 use super::door::Entry;
-use super::fields::{parse_email, present, typed_password};
+use super::fields::{parse_email, typed_password};
 use super::operation::{Subject, Trail};
 use super::{AuthService, RequestContext, Tokens};
 use crate::clock::Clock;
@@ -34,7 +34,6 @@ pub struct LoginRequest {
     pub password: Password,
     /// `false` requests a session with the shorter lifetime, for a shared device; the default
     /// is the usual lifetime. Both are set in [`SessionPolicy`](crate::config::SessionPolicy).
-    #[serde(deserialize_with = "present")]
     pub remember: Option<bool>,
 }
 

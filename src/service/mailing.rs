@@ -226,13 +226,20 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok(())
     }
 
-    /// The record of a link, if it is good and was made for `purpose`.
+    /// The record of a link, if it is good and was made for `purpose`. A request without a
+    /// token is not one with a dead link.
     pub(super) async fn link_of(
         &self,
         token: &MailToken,
         purpose: TokenPurpose,
         trail: &Trail,
     ) -> Result<OneTimeToken, AuthError> {
+        if token.expose_secret().is_empty() {
+            let mut violations = Violations::default();
+            let message = "Open the link in the mail.";
+            violations.push(Field::Token, ViolationCode::Required, message);
+            violations.into_result()?;
+        }
         if token.purpose() != Some(purpose) {
             return Err(AuthError::InvalidLink);
         }

@@ -70,12 +70,12 @@ pub use hooks::{AccountData, AccountHooks, HookError, NewAddress, RegistrationAt
 pub use login::{LoginRequest, LoginResponse};
 pub use open_session::OpenSession;
 pub use password::ChangePassword;
-pub use profile::UpdateProfile;
+pub use profile::{PatchPreferences, PatchProfile, UpdateProfile};
 pub use reauthenticate::{ConfirmPassword, Reauthenticate};
 pub use recovery::ResetPassword;
 pub use register::{RegisterOutcome, RegisterRequest, RegisterResponse};
 pub use second_factor::{MAX_CODE_CHARS, ProveSecondFactor, SECOND_FACTOR_TIMEOUT, SecondFactor};
-pub use session::{LogoutResponse, RefreshRequest};
+pub use session::{LogoutRequest, LogoutResponse, RefreshRequest};
 pub use session_list::{ListSessions, SessionList, SessionView};
 pub use strength::{PasswordStrength, PasswordStrengthRequest};
 pub use verification::{EmailRequest, LinkRequest, VerifyEmail, VerifyOutcome};

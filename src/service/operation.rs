@@ -258,8 +258,14 @@ impl<S: Store, C: Clock> Report<S, C> {
             tracing::error!(operation = self.kind.as_str(), "the store is full");
             self.trail.notice(Notice::StoreFull);
         }
+        let is_down = matches!(
+            error,
+            Some(AuthError::Store(
+                StoreError::Unavailable(_) | StoreError::Timeout
+            ))
+        );
         if let Some(error) = error
-            && error.code() == ErrorCode::Internal
+            && (is_down || error.code() == ErrorCode::Internal)
         {
             let error: &dyn Error = error;
             tracing::error!(operation = self.kind.as_str(), error, "operation failed");

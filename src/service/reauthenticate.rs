@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::door::Entry;
-use super::fields::{present, typed_password};
+use super::fields::typed_password;
 use super::operation::{By, Trail};
 use super::{AuthService, Authenticated, LoginResponse, RequestContext};
 use crate::clock::Clock;
@@ -22,10 +22,10 @@ pub struct Reauthenticate {
     /// The method of the proof.
     pub method: Method,
     /// The password, with the method `pwd`.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
     pub current_password: Option<Password>,
     /// The code, with any other method.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
     pub code: Option<Code>,
 }
 

@@ -47,7 +47,6 @@ pub struct RegisterRequest {
     pub name: String,
     /// The application's own fields, if it has a [`RegistrationExtra`](super::RegistrationExtra).
     #[cfg_attr(feature = "openapi", schemars(with = "Option<Extra>"))]
-    #[serde(deserialize_with = "super::fields::present")]
     pub extra: Option<Map<String, Value>>,
 }
 

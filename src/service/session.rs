@@ -31,6 +31,15 @@ pub struct RefreshRequest {
     pub refresh_token: RefreshToken,
 }
 
+/// Names the session that ends, for a client whose access token has expired.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct LogoutRequest {
+    /// A refresh token of the session, also one that was replaced since.
+    pub refresh_token: Option<RefreshToken>,
+}
+
 /// The session has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]

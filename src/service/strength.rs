@@ -24,10 +24,12 @@ pub struct PasswordStrengthRequest {
     )]
     pub password: Password,
     /// The address, if known: a password made of it is weak.
-    #[cfg_attr(feature = "openapi", schemars(extend("optional" = true)))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<String>"))]
+    #[serde(deserialize_with = "super::fields::optional")]
     pub email: String,
     /// The name, if known.
-    #[cfg_attr(feature = "openapi", schemars(extend("optional" = true)))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<String>"))]
+    #[serde(deserialize_with = "super::fields::optional")]
     pub name: String,
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::account::GONE;
 use super::attempt::{Guess, Guesser};
 use super::door::Entry;
-use super::fields::{parse_email, present};
+use super::fields::parse_email;
 use super::limits::Counted;
 use super::mailing::{Asked, NewLink, pending_account};
 use super::operation::{By, Subject, Trail};
@@ -32,7 +32,6 @@ pub struct VerifyEmail {
     pub token: MailToken,
     /// The password from registration: it proves that the account is the caller's. Not
     /// required with a live session of that account.
-    #[serde(deserialize_with = "present")]
     pub password: Option<Password>,
 }
 

@@ -80,13 +80,7 @@ async fn ghsa_17_and_19_a_token_that_is_none_is_refused_everywhere(framework: Fr
         "/password/reset",
         "/email/change/confirm",
     ] {
-        for token in [
-            json!(""),
-            json!(" "),
-            json!("null"),
-            json!("undefined"),
-            json!("0"),
-        ] {
+        for token in [json!(" "), json!("null"), json!("undefined"), json!("0")] {
             let mut body = json!({"token": token});
             if path == "/password/reset" {
                 body["new_password"] = json!(OTHER_PASSWORD);
@@ -110,10 +104,12 @@ async fn ghsa_17_and_19_a_token_that_is_none_is_refused_everywhere(framework: Fr
                 .await;
             assert_eq!(answer.code(), (400, "malformed_request"), "{path} {body}");
         }
-        let absent = client
-            .send_as(text(&ann, "token"), &format!("POST {path}"), json!({}))
-            .await;
-        assert_eq!(absent.code(), (401, "invalid_link"), "{path}");
+        for absent in [json!({}), json!({"token": ""})] {
+            let answer = client
+                .send_as(text(&ann, "token"), &format!("POST {path}"), absent.clone())
+                .await;
+            assert_eq!(answer.code(), (422, "validation_failed"), "{path} {absent}");
+        }
     }
 }
 

@@ -52,10 +52,10 @@ async fn a_listed_page_may_send_and_read(framework: Framework) {
     for (name, value) in [
         ("access-control-allow-origin", APP),
         ("access-control-allow-credentials", "true"),
-        ("access-control-allow-methods", "GET, HEAD, PUT"),
+        ("access-control-allow-methods", "GET, HEAD, PUT, PATCH"),
         (
             "access-control-allow-headers",
-            "authorization, content-type, admittance-session",
+            "authorization, content-type, if-match, admittance-session",
         ),
         ("access-control-max-age", "600"),
         ("vary", "origin"),
@@ -76,7 +76,7 @@ async fn a_listed_page_may_send_and_read(framework: Framework) {
         assert_eq!(answer.header("access-control-allow-origin"), APP, "{line}");
         assert_eq!(
             answer.header("access-control-expose-headers"),
-            "retry-after, www-authenticate"
+            "etag, retry-after, www-authenticate"
         );
         assert_eq!(answer.header("vary"), "origin");
     }

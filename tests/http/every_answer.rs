@@ -114,6 +114,7 @@ impl Rules {
                 names.extend(self.cookies.map(|_| "access-control-allow-credentials"));
             }
         }
+        names.extend((answer.status == 200 && request.path() == "/profile").then_some("etag"));
         names.extend(match answer.status {
             401 => Some("www-authenticate"),
             405 => Some("allow"),

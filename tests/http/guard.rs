@@ -198,6 +198,6 @@ async fn asvs_16_5_3_a_guard_lets_nobody_in_while_the_store_is_down(framework: F
     for call in [1, 2] {
         store.inject(call, support::faulty::Fault::ErrorBefore);
         let refused = app.send(&get("/exams/7").bearer(text(&ann, "token"))).await;
-        assert_eq!(refused.code(), (500, "internal"), "{call}");
+        assert_eq!(refused.code(), (503, "unavailable"), "{call}");
     }
 }

@@ -31,6 +31,7 @@ mod cors;
 mod cors_layer;
 mod csrf;
 mod events;
+mod faults;
 mod guard;
 mod handlers;
 mod login_page;

@@ -14,8 +14,8 @@ use admittance::id::{SessionId, UserId};
 use admittance::secret::MailToken;
 use admittance::service::{
     Authenticated, ChangeEmail, ChangePassword, ChangeRoles, CreateUser, DeleteAccount, FindUser,
-    LinkRequest, ListEvents, ListSessions, ListUsers, Reauthenticate, SetStatus, UpdateProfile,
-    VerifyEmail,
+    LinkRequest, ListEvents, ListSessions, ListUsers, PatchProfile, Reauthenticate, SetStatus,
+    UpdateProfile, VerifyEmail,
 };
 use admittance::store::{MemoryStore, Store, UserStore};
 use admittance::test_util::MockStore;
@@ -41,7 +41,7 @@ const READING: [&str; 8] = [
 const LEAVING: &str = "logout";
 
 /// The operations that read the account again.
-const READING_AGAIN: [&str; 17] = [
+const READING_AGAIN: [&str; 18] = [
     "create_user_as",
     "change_email",
     "change_password",
@@ -54,6 +54,7 @@ const READING_AGAIN: [&str; 17] = [
     "end_user_session",
     "end_user_sessions",
     "export_account",
+    "patch_profile",
     "recheck",
     "send_password_reset",
     "set_user_status",
@@ -95,6 +96,13 @@ async fn ask<S: Store + Clone>(
                 preferences: None,
             };
             auth.update_profile(who, change, here).await.map(drop)
+        }
+        "patch_profile" => {
+            let change = PatchProfile {
+                name: Some("Another".into()),
+                ..PatchProfile::default()
+            };
+            auth.patch_profile(who, change, here).await.map(drop)
         }
         "change_password" => {
             let change = ChangePassword {

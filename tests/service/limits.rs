@@ -14,8 +14,8 @@ use admittance::proof::{Method, MethodName};
 use admittance::secret::MailToken;
 use admittance::service::{
     Authenticated, ChangeEmail, DeleteAccount, EmailRequest, LinkRequest, ListEvents,
-    PasswordStrengthRequest, ProveSecondFactor, Reauthenticate, ResetPassword, Tokens,
-    UpdateProfile, VerifyEmail,
+    PasswordStrengthRequest, PatchProfile, ProveSecondFactor, Reauthenticate, ResetPassword,
+    Tokens, UpdateProfile, VerifyEmail,
 };
 use admittance::store::MemoryStore;
 use admittance::test_util::MockStore;
@@ -29,7 +29,7 @@ const WAIT: Duration = Duration::from_secs(7);
 
 /// The operations that check a password, the token of a mail or a refresh
 /// token, that anybody may ask a mail by, that take a while, that write or read much.
-const LIMITED: [&str; 19] = [
+const LIMITED: [&str; 20] = [
     "change_email",
     "change_password",
     "confirm_email_change",
@@ -41,6 +41,7 @@ const LIMITED: [&str; 19] = [
     "list_events",
     "login",
     "password_strength",
+    "patch_profile",
     "prove_second_factor",
     "refresh",
     "register",
@@ -200,6 +201,13 @@ async fn ask(
                 preferences: None,
             };
             auth.update_profile(ann, change, here).await.map(drop)
+        }
+        "patch_profile" => {
+            let request = PatchProfile {
+                name: Some("Ann Lee".into()),
+                ..PatchProfile::default()
+            };
+            auth.patch_profile(ann, request, here).await.map(drop)
         }
         "export_account" => auth.export_account(ann, here).await.map(drop),
         "prove_second_factor" => {

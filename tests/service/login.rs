@@ -389,7 +389,7 @@ async fn asvs_16_5_2_a_limiter_that_cannot_be_reached_refuses() {
         "{refused:?}"
     );
     assert_eq!(broken.auth.hashing_stats().runs, 0);
-    assert_eq!(broken.events.last().refused, Some(ErrorCode::Internal));
+    assert_eq!(broken.events.last().refused, Some(ErrorCode::Unavailable));
 }
 
 async fn confirm(

@@ -15,14 +15,10 @@ export function bindProfile(profile, changed) {
   if (level.selectedIndex < 0) level.value = "";
 
   bind(form, async (values) => {
-    // Preferences are replaced as a whole: what others have set since, or what
-    // this page knows nothing of, stays.
-    const { preferences } = await call("GET", "/profile");
-    for (const key of ["level", "goal"]) {
-      if (values[key]) preferences[key] = values[key];
-      else delete preferences[key];
-    }
-    const saved = await call("PUT", "/profile", { name: values.name, preferences });
+    // A merge patch: what others set at the same time, or what this page knows
+    // nothing of, stays; `null` removes a preference.
+    const preferences = { level: values.level || null, goal: values.goal || null };
+    const saved = await call("PATCH", "/profile", { name: values.name, preferences });
     name.value = saved.name;
     changed(saved);
     find(".done", form).textContent = "Saved.";

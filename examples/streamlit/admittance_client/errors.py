@@ -60,6 +60,10 @@ class NotFound(AdmittanceError):
     """404: no such thing, or not the caller's."""
 
 
+class PreconditionFailed(AdmittanceError):
+    """412: what was to be changed has changed meanwhile."""
+
+
 class EmailTaken(AdmittanceError):
     """409: another account has this address."""
 
@@ -92,6 +96,7 @@ BY_CODE: dict[str, type[AdmittanceError]] = {
     "recent_login_required": RecentLoginRequired,
     "forbidden": Forbidden,
     "not_found": NotFound,
+    "precondition_failed": PreconditionFailed,
     "email_taken": EmailTaken,
     "last_administrator": Conflict,
     "not_verified": Conflict,

@@ -20,7 +20,7 @@ from .answers import (
     read_opened,
     read_page,
 )
-from .errors import InvalidLink, SessionEnded
+from .errors import SessionEnded
 
 if TYPE_CHECKING:
     from .server import Admittance
@@ -81,7 +81,7 @@ class Session:
                 return self.tokens
             try:
                 answer = self._server.call("POST", "/refresh", {"refresh_token": used.refresh})
-            except (SessionEnded, InvalidLink):
+            except SessionEnded:
                 self._tokens = None
                 return self.tokens
             # An answer that is lost raises `Unavailable` and leaves the old tokens: the server
@@ -110,11 +110,17 @@ class Session:
 
     def logout(self) -> None:
         """Ends the session. It is over also when the server says that it was before."""
-        try:
-            self.call("POST", "/logout")
-        except SessionEnded:
-            pass
-        self._end()
+        with self._renewing:
+            tokens = self._tokens
+            if tokens is None:
+                return
+            try:
+                # By the refresh token too: the access token may have run out.
+                body = {"refresh_token": tokens.refresh}
+                self._server.call("POST", "/logout", body, token=tokens.access)
+            except SessionEnded:
+                pass
+            self._end()
 
     def profile(self) -> Profile:
         """The own profile."""
@@ -130,6 +136,21 @@ class Session:
         if preferences is not None:
             body["preferences"] = dict(preferences)
         return read(Profile, self.call("PUT", "/profile", body))
+
+    def patch_profile(
+        self, *, name: str | None = None, preferences: Mapping[str, Any] | None = None
+    ) -> Profile:
+        """Changes the name, or those of the preferences that are given: `None` as a value removes
+        one, and all others stay, also those that are changed at the same time (RFC 7396).
+
+        Raises `ValidationFailed`.
+        """
+        body: dict[str, Any] = {}
+        if name is not None:
+            body["name"] = name
+        if preferences is not None:
+            body["preferences"] = dict(preferences)
+        return read(Profile, self.call("PATCH", "/profile", body))
 
     def change_password(
         self, current_password: str, new_password: str, confirm_password: str

@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from admittance_client import Session
+from admittance_client import AdmittanceError, Session
 
 #: How long a ticket is good, in seconds.
 TICKET_SECONDS = 60.0
@@ -56,9 +56,11 @@ class Logins:
         capacity: int = CAPACITY,
         of_user: int = CAPACITY_OF_USER,
         clock: Callable[[], float] = time.monotonic,
+        log_out: Callable[[list[Session]], None] | None = None,
     ) -> None:
         self._capacity, self._of_user = capacity, of_user
         self._clock, self._lock = clock, threading.Lock()
+        self._log_out = log_out or _log_out
         self._tickets: OrderedDict[str, _Entry] = OrderedDict()
         self._handles: OrderedDict[str, _Entry] = OrderedDict()
 
@@ -70,7 +72,9 @@ class Logins:
         ticket = secrets.token_urlsafe(32)
         with self._lock:
             entry = _Entry(session, user_id, remember, self._clock() + TICKET_SECONDS)
-            self._put(self._tickets, _digest(ticket), entry)
+            dropped = self._put(self._tickets, _digest(ticket), entry)
+            over = self._not_kept(dropped)
+        self._end_on_server(over)
         return ticket
 
     def is_waiting(self, ticket: str) -> bool:
@@ -88,13 +92,14 @@ class Logins:
             if entry is None:
                 return None
             del self._tickets[_digest(ticket)]
-            if replaces is not None:
-                self._handles.pop(_digest(replaces), None)
+            old = None if replaces is None else self._handles.pop(_digest(replaces), None)
             handle = secrets.token_urlsafe(32)
             until = self._clock() + IDLE_SECONDS
             fresh = _Entry(entry.session, entry.user_id, entry.remember, until)
-            self._put(self._handles, _digest(handle), fresh)
-            return Redeemed(handle, entry.remember)
+            dropped = self._put(self._handles, _digest(handle), fresh)
+            over = self._not_kept(dropped + ([] if old is None else [old]))
+        self._end_on_server(over)
+        return Redeemed(handle, entry.remember)
 
     def find(self, handle: str) -> Session | None:
         """The session of a browser."""
@@ -120,18 +125,48 @@ class Logins:
             return None
         return entry
 
-    def _put(self, kept: OrderedDict[str, _Entry], digest: str, entry: _Entry) -> None:
+    def _put(self, kept: OrderedDict[str, _Entry], digest: str, entry: _Entry) -> list[_Entry]:
+        """Keeps `entry`, and gives those that make room for it: those of the same user first."""
         # In the order in which they were used last.
         own = [d for d, other in kept.items() if other.user_id == entry.user_id]
-        for oldest in own[: max(0, len(own) + 1 - self._of_user)]:
-            del kept[oldest]
+        beyond = max(len(own) + 1 - self._of_user, len(kept) + 1 - self._capacity, 0)
+        dropped = [kept.pop(oldest) for oldest in own[:beyond]]
+        while len(kept) >= self._capacity:
+            dropped.append(kept.popitem(last=False)[1])
         kept[digest] = entry
-        while len(kept) > self._capacity:
-            kept.popitem(last=False)
+        return dropped
+
+    def _not_kept(self, dropped: list[_Entry]) -> list[Session]:
+        """The sessions of `dropped` that no other ticket or handle leads to."""
+        entries = [*self._tickets.values(), *self._handles.values()]
+        found: list[Session] = []
+        for session in (entry.session for entry in dropped if not entry.session.ended):
+            is_kept = any(entry.session is session for entry in entries)
+            if not is_kept and not any(session is other for other in found):
+                found.append(session)
+        return found
+
+    def _end_on_server(self, sessions: list[Session]) -> None:
+        if sessions:
+            self._log_out(sessions)
+
+
+def _log_out(sessions: list[Session]) -> None:
+    """Ends sessions that no browser can find any more, without a wait for the server."""
+
+    def end() -> None:
+        for session in sessions:
+            try:
+                session.logout()
+            except AdmittanceError:
+                # It ends by itself when it has been idle for long enough.
+                pass
+
+    threading.Thread(target=end, name="logout", daemon=True).start()
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 #: The logins of this process, which all of Streamlit's threads and the web routes share. What is

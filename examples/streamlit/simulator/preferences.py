@@ -31,6 +31,6 @@ class Preferences:
             else DEFAULT_PROMPTS,
         )
 
-    def into(self, kept: Mapping[str, Any]) -> dict[str, Any]:
-        """All preferences of the profile with these: others in it are somebody else's."""
-        return {**kept, "level": self.level, "prompts_per_session": self.prompts}
+    def patch(self) -> dict[str, Any]:
+        """The change of the profile's preferences to these: others in it are somebody else's."""
+        return {"level": self.level, "prompts_per_session": self.prompts}

@@ -31,7 +31,10 @@ def cookie_name() -> str:
 def is_own_page(request: Request) -> bool:
     """Whether a page of this app sent `request`, by what the browser says of it."""
     origin = request.headers.get("origin", "")
-    own = origin != "" and urlsplit(origin).netloc == request.headers.get("host")
+    try:
+        own = origin != "" and urlsplit(origin).netloc == request.headers.get("host")
+    except ValueError:
+        return False
     return own and request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
 
 
@@ -46,10 +49,13 @@ async def open_session(request: Request) -> Response:
             return Response(status_code=413)
     try:
         ticket = json.loads(raw)["ticket"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return Response(status_code=400)
+    # JSON can have half a character in a text.
+    if not isinstance(ticket, str) or not ticket.isascii():
         return Response(status_code=400)
     old = request.cookies.get(cookie_name())
-    redeemed = LOGINS.redeem(ticket, replaces=old) if isinstance(ticket, str) else None
+    redeemed = LOGINS.redeem(ticket, replaces=old)
     if redeemed is None:
         return Response(status_code=404)
     answer = Response(status_code=204, headers={"Cache-Control": "no-store"})

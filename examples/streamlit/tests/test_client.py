@@ -52,6 +52,8 @@ def test_an_account_lives_from_registration_to_deletion(server: ExampleServer) -
     profile = session.profile()
     assert (profile.email, profile.is_verified, profile.roles) == (email, True, ("student",))
     assert session.update_profile(preferences={"level": "C1"}).preferences == {"level": "C1"}
+    patched = session.patch_profile(preferences={"goal": 2, "level": None})
+    assert patched.preferences == {"goal": 2}
     assert session.update_profile(name="Ann Lee").name == "Ann Lee"
 
     session.reauthenticate(PASSWORD)
@@ -124,6 +126,7 @@ def test_a_link_needs_the_account_as_well_as_the_mailbox(server: ExampleServer) 
     session = server.client().session(opened.tokens)
     with refused_by(InvalidLink, "invalid_link"):
         session.verify_email(token)
+    assert session.tokens is opened.tokens, "no session is renewed for it"
     assert session.profile().is_verified
 
 

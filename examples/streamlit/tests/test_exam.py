@@ -333,6 +333,46 @@ def test_one_account_pushes_out_no_other_browser(server: ExampleServer) -> None:
     assert [logins.find(browser) is busy for browser in browsers] == [False] * 80 + [True] * 20
 
 
+def test_what_is_pushed_out_or_replaced_is_logged_out(server: ExampleServer) -> None:
+    ended: list[Session] = []
+
+    def log_out(sessions: list[Session]) -> None:
+        for session in sessions:
+            session.logout()
+        ended.extend(sessions)
+
+    logins = Logins(capacity=3, of_user=2, log_out=log_out)
+
+    def log_in(session: Session, user_id: str, replaces: str | None = None) -> str:
+        ticket = logins.ticket(session, user_id=user_id, remember=True)
+        redeemed = logins.redeem(ticket, replaces=replaces)
+        assert redeemed is not None
+        return redeemed.handle
+
+    ann, bob, *others = [server.student() for _ in range(6)]
+    ann_browser = log_in(ann, "ann")
+    bob_browser = log_in(bob, "bob")
+    # Two browsers with one session: it goes on in the other one.
+    log_in(bob, "bob")
+    log_in(bob, "bob", replaces=bob_browser)
+    assert ended == []
+    # Full: room is made within the same account, although Ann was idle for longer.
+    first = log_in(others[0], "bob")
+    log_in(others[1], "bob")
+    assert ended == [bob] and logins.find(ann_browser) is ann
+    # The session that a browser had before another login ends with it.
+    log_in(others[2], "bob", replaces=first)
+    assert ended == [bob, others[0]] and logins.find(first) is None
+    # An account that has nothing here pushes out the browser that was idle for longest.
+    logins.find(ann_browser)
+    log_in(others[3], "lee")
+    assert ended == [bob, others[0], others[1]]
+    for session in ended:
+        with pytest.raises(SessionEnded):
+            session.profile()
+    assert ann.profile()
+
+
 def test_logins_are_bounded_and_end(server: ExampleServer) -> None:
     now = 0.0
     logins = Logins(capacity=2, clock=lambda: now)

@@ -48,6 +48,7 @@ def test_only_the_apps_own_pages_may_touch_the_cookie(app: App) -> None:
         {},
         {"Origin": "null"},
         {"Origin": "https://elsewhere.example"},
+        {"Origin": "http://[x"},
         {**app.own, "Sec-Fetch-Site": "cross-site"},
         {**app.own, "Sec-Fetch-Site": "same-site"},
         {**app.own, "Origin": "https://elsewhere.example"},
@@ -58,8 +59,8 @@ def test_only_the_apps_own_pages_may_touch_the_cookie(app: App) -> None:
 
 
 def test_what_is_no_ticket_gets_no_cookie(app: App) -> None:
-    bodies = {b"": 400, b"[]": 400, b"{}": 400, b'{"ticket": 1}': 404, TICKET: 404}
-    bodies[b"x" * 1001] = 413
+    bodies = {b"": 400, b"[]": 400, b"{}": 400, b'{"ticket": 1}': 400, TICKET: 404}
+    bodies |= {b'{"ticket":"\\ud800"}': 400, b"[" * 1000: 400, b"\xff": 400, b"x" * 1001: 413}
     for body, status in bodies.items():
         answer = app.ask("POST", "/session", body, app.own)
         assert (answer.status, answer.getheader("Set-Cookie")) == (status, None), body

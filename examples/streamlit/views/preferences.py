@@ -18,10 +18,7 @@ def save() -> None:
     def action() -> None:
         state = st.session_state
         wanted = Preferences(state[FORM.key("level")], state[FORM.key("prompts")])
-        session = gate.user().session
-        # Other preferences may have changed since this page was shown.
-        kept = session.profile().preferences
-        session.update_profile(preferences=wanted.into(kept))
+        gate.user().session.patch_profile(preferences=wanted.patch())
         state["notice"] = "Your preferences are saved."
 
     FORM.attempt(action)

@@ -6,8 +6,9 @@ use super::{Answer, Call, Room, no_content, ok};
 use crate::clock::Clock;
 #[cfg(feature = "openapi")]
 use crate::http::openapi::parts::*;
-use crate::http::request;
-use crate::http::transport::{self};
+use crate::http::transport;
+use crate::http::{precondition, request};
+use crate::profile;
 use crate::service;
 use crate::store::Store;
 
@@ -75,7 +76,7 @@ impl Room for Profile {
 
     async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
         let auth = call.user().await?;
-        ok(StatusCode::OK, &call.service().profile(&auth)?)
+        tagged(&call.service().profile(&auth)?)
     }
 
     #[cfg(feature = "openapi")]
@@ -87,6 +88,7 @@ impl Room for Profile {
             )
             .for_user()
             .answers(200, "The profile.", &examples::profile())
+            .tagged()
     }
 }
 
@@ -99,12 +101,8 @@ impl Room for UpdateProfile {
 
     async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
         let auth = call.user().await?;
-        let change = call.read()?;
-        let answer = call
-            .service()
-            .update_profile(&auth, change, call.context())
-            .await?;
-        ok(StatusCode::OK, &answer)
+        let change: service::UpdateProfile = call.read()?;
+        patched(&call, &auth, change.into()).await
     }
 
     #[cfg(feature = "openapi")]
@@ -118,7 +116,59 @@ impl Room for UpdateProfile {
             .or_takes("name", json!({ "name": NAME }))
             .answers(200, "The profile as it is now.", &examples::profile())
             .problems(&[ValidationFailed, RateLimited])
+            .tagged()
+            .conditional()
     }
+}
+
+/// `PATCH /profile`
+pub(super) struct PatchProfile;
+
+impl Room for PatchProfile {
+    const METHOD: Method = Method::PATCH;
+    const PATH: &'static str = "/profile";
+
+    async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
+        let auth = call.user().await?;
+        patched(&call, &auth, call.read_patch()?).await
+    }
+
+    #[cfg(feature = "openapi")]
+    fn describe(_: &Facts<'_>) -> Description {
+        Description::new(Tag::Account, "Update parts of your profile")
+            .description(
+                "A merge patch (RFC 7396): members of the preferences that the patch does not name stay as \
+                 they are, and `null` removes one. It is applied in one act, so concurrent patches of different \
+                 members are all kept.",
+            )
+            .for_user()
+            .takes::<service::PatchProfile>(
+                json!({ "preferences": { "level": "C1", "reminders": null } }),
+            )
+            .or_takes("name", json!({ "name": NAME }))
+            .as_patch()
+            .answers(200, "The profile as it is now.", &examples::profile())
+            .problems(&[ValidationFailed, RateLimited])
+            .tagged()
+            .conditional()
+    }
+}
+
+async fn patched<S: Store, C: Clock>(
+    call: &Call<'_, S, C>,
+    auth: &service::Authenticated,
+    patch: service::PatchProfile,
+) -> Answer {
+    let patch = service::PatchProfile {
+        expected: precondition::expected(call.headers())?,
+        ..patch
+    };
+    let (service, context) = (call.service(), call.context());
+    tagged(&service.patch_profile(auth, patch, context).await?)
+}
+
+fn tagged(profile: &profile::Profile) -> Answer {
+    precondition::tag(&profile.tag(), ok(StatusCode::OK, profile)?)
 }
 
 /// `DELETE /account`

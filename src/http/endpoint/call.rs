@@ -70,6 +70,20 @@ impl<'a, S: Store, C: Clock> Call<'a, S, C> {
         json::read(self.body)
     }
 
+    /// Parses the body, which may be declared as a merge patch, as a `T`.
+    pub(super) fn read_patch<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        request::require_patch(self.headers())?;
+        json::read(self.body)
+    }
+
+    /// Parses the body as a `T`; one that is absent is the default.
+    pub(super) fn read_optional<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
+        match self.body.is_empty() {
+            true => Ok(T::default()),
+            false => self.read(),
+        }
+    }
+
     /// Parses the `index`-th path parameter as an id.
     ///
     /// # Errors

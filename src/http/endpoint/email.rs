@@ -69,7 +69,13 @@ impl Room for VerifyEmail {
                 &examples::logged_in("Your address is confirmed. You are logged in."),
             )
             .or_answers(&examples::accepted("Your address is confirmed."))
-            .problems(&[InvalidLink, ProofRequired, RateLimited, Overloaded]);
+            .problems(&[
+                ValidationFailed,
+                InvalidLink,
+                ProofRequired,
+                RateLimited,
+                Overloaded,
+            ]);
         with_second_factor(operation, facts)
     }
 }
@@ -137,7 +143,7 @@ impl Room for DisownEmail {
                 "The account is removed.",
                 &examples::accepted("The account has been removed. You need not do anything else."),
             )
-            .problems(&[InvalidLink, RateLimited]);
+            .problems(&[ValidationFailed, InvalidLink, RateLimited]);
         with_hooks(operation, facts)
     }
 }
@@ -218,6 +224,12 @@ impl Room for ConfirmEmailChange {
                 "The account has the new address.",
                 &examples::accepted("Your address has been changed."),
             )
-            .problems(&[InvalidLink, ProofRequired, EmailTaken, RateLimited])
+            .problems(&[
+                ValidationFailed,
+                InvalidLink,
+                ProofRequired,
+                EmailTaken,
+                RateLimited,
+            ])
     }
 }

@@ -98,6 +98,7 @@ rooms! {
     session::Refresh,
     account::Profile,
     account::UpdateProfile,
+    account::PatchProfile,
     password::ChangePassword,
     password::Reauthenticate,
     password::ConfirmPassword,

@@ -102,6 +102,7 @@ impl Room for Logout {
     const PATH: &'static str = "/logout";
 
     async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
+        let request: service::LogoutRequest = call.read_optional()?;
         let refused = match call.caller().await {
             Ok((auth, transport)) => {
                 let answer = call.service().logout(&auth, call.context()).await?;
@@ -109,37 +110,44 @@ impl Room for Logout {
             }
             Err(problem) => problem,
         };
-        let (Some(ProblemCode::InvalidToken), true) = (
-            refused.kind(),
-            transport::are_cookies_given_up(call.method(), call.headers(), call.config())?,
-        ) else {
+        if refused.kind() != Some(ProblemCode::InvalidToken) {
             return Err(refused);
+        }
+        // The access token expires first. What is left is the refresh token: of the body, and
+        // of the cookies, which a client that logs out loses whatever is in them.
+        let (headers, config) = (call.headers(), call.config());
+        let has_cookies = transport::are_cookies_given_up(call.method(), headers, config)?;
+        let in_cookies = || {
+            transport::held_refresh_token(headers, config)
+                .ok()
+                .flatten()
         };
-        // The access token's cookie expires first. A client that logs out then loses its
-        // cookies, whatever is in them.
+        let in_cookies = has_cookies.then(in_cookies).flatten();
         let mut answer = refused.into_response();
-        if let Ok(Some(refresh_token)) =
-            transport::held_refresh_token(call.headers(), call.config())
-        {
+        for refresh_token in request.refresh_token.into_iter().chain(in_cookies) {
             let request = service::RefreshRequest { refresh_token };
-            match call
-                .service()
-                .logout_by_refresh_token(request, call.context())
-                .await
-            {
+            let (service, context) = (call.service(), call.context());
+            match service.logout_by_refresh_token(request, context).await {
                 Ok(ended) => answer = ok(StatusCode::OK, &ended)?,
                 Err(AuthError::InvalidToken) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        transport::closed(Transport::Cookies, answer, call.config())
+        match has_cookies {
+            true => transport::closed(Transport::Cookies, answer, config),
+            false => Ok(answer),
+        }
     }
 
     #[cfg(feature = "openapi")]
     fn describe(_: &Facts<'_>) -> Description {
         Description::new(Tag::Session, "Log out")
-            .description("Ends the session and invalidates its tokens.")
+            .description(
+                "Ends the session and invalidates its tokens. When the access token has expired, send the \
+                 `refresh_token`: 401 means that neither is valid.",
+            )
             .for_user()
+            .may_take::<service::LogoutRequest>(json!({ "refresh_token": examples::refresh_token() }))
             .logs_out()
             .answers(200, "The session has ended.", &examples::logged_out())
     }
@@ -153,19 +161,19 @@ impl Room for Refresh {
     const PATH: &'static str = "/refresh";
 
     async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
-        let kept = transport::cookie_refresh_token(
-            call.method(),
-            call.headers(),
-            call.body(),
-            call.config(),
-        )?;
-        let (to, request) = match kept {
-            Some(refresh_token) => (
-                Transport::Cookies,
-                service::RefreshRequest { refresh_token },
-            ),
-            None => (Transport::Body, call.read()?),
+        let given = match transport::says_nothing(call.headers(), call.body(), call.config()) {
+            true => None,
+            false => call.read::<service::LogoutRequest>()?.refresh_token,
         };
+        let (to, refresh_token) = match given {
+            Some(given) => (Transport::Body, given),
+            None => {
+                let (method, headers, config) = (call.method(), call.headers(), call.config());
+                let kept = transport::cookie_refresh_token(method, headers, config)?;
+                (Transport::Cookies, kept)
+            }
+        };
+        let request = service::RefreshRequest { refresh_token };
         // Nothing is removed when it is refused: by now the browser may hold
         // the cookies of a newer session.
         let answer = call.service().refresh(request, call.context()).await?;

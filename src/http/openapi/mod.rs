@@ -47,7 +47,7 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
             let methods = route.methods.iter().map(|(method, endpoint)| {
                 let operation = endpoint.describe(&facts);
                 let (name, trace) = (format!("{endpoint:?}"), endpoint.leaves_trace());
-                let written = operation.written(&name, method, trace, &mut components);
+                let written = operation.written(&name, trace, &mut components);
                 (method.as_str().to_ascii_lowercase(), written)
             });
             let item = Value::Object(methods.collect());

@@ -1,6 +1,6 @@
 //! One operation of the document.
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -9,6 +9,7 @@ use super::schemas::{Components, Refer, put};
 use crate::authz::AdminPermission;
 use crate::config::AuthConfig;
 use crate::http::ProblemCode;
+use crate::http::request::MERGE_PATCH;
 use crate::http::transport::{IN_COOKIES, SESSION_HEADER};
 use crate::id::EventId;
 use crate::service::{DEFAULT_PAGE, MAX_PAGE};
@@ -95,10 +96,13 @@ enum Cookies {
 struct Body {
     refer: Refer,
     examples: Vec<(&'static str, Value)>,
+    types: &'static [&'static str],
+    is_optional: bool,
 }
 
 struct Answer {
     status: u16,
+    is_tagged: bool,
     description: &'static str,
     bodies: Vec<(Refer, Value)>,
     /// The body for a client that keeps its session in cookies.
@@ -246,9 +250,50 @@ impl Description {
         self.body = Some(Body {
             refer: Components::refer_request::<T>,
             examples: vec![("request", example)],
+            types: &["application/json"],
+            is_optional: false,
         });
         self.problem(ProblemCode::MalformedRequest)
             .problem(ProblemCode::UnsupportedMediaType)
+    }
+
+    /// The body that it takes if there is one, with an example.
+    pub(in crate::http) fn may_take<T: JsonSchema>(self, example: Value) -> Self {
+        let mut operation = self.takes::<T>(example);
+        if let Some(body) = &mut operation.body {
+            body.is_optional = true;
+        }
+        operation
+    }
+
+    /// The body may be declared as a merge patch.
+    pub(in crate::http) fn as_patch(mut self) -> Self {
+        if let Some(body) = &mut self.body {
+            body.types = &[MERGE_PATCH, "application/json"];
+        }
+        self
+    }
+
+    /// The answer that was added last has an `ETag`.
+    pub(in crate::http) fn tagged(mut self) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            answer.is_tagged = true;
+        }
+        self
+    }
+
+    /// Takes `If-Match`.
+    pub(in crate::http) fn conditional(mut self) -> Self {
+        let header = json!({
+            "name": "If-Match",
+            "in": "header",
+            "description": "The `ETag` of the profile that the change is made for, or a list of them. If the \
+                            profile has changed meanwhile, nothing is changed and the answer is 412.",
+            "example": "\"kN3bPzUqS0aWJ2vXy4cDfg\"",
+        });
+        self.parameters.push((any_text, header));
+        self.problem(ProblemCode::MalformedRequest)
+            .problem(ProblemCode::PreconditionFailed)
     }
 
     /// Another example of the body.
@@ -321,6 +366,7 @@ impl Description {
     ) -> Self {
         self.answers.push(Answer {
             status,
+            is_tagged: false,
             description,
             bodies,
             in_cookies: None,
@@ -347,12 +393,11 @@ impl Description {
     pub(super) fn written(
         mut self,
         name: &str,
-        method: &Method,
         leaves_trace: bool,
         components: &mut Components,
     ) -> Value {
         if components.has_cookies() {
-            self = self.with_cookies(method, leaves_trace);
+            self = self.with_cookies(leaves_trace);
         }
         let mut operation = Map::new();
         let mut add = |name: &str, value: Value| operation.insert(name.to_owned(), value);
@@ -369,14 +414,18 @@ impl Description {
             let parameters: Vec<_> = self.parameters.into_iter().map(with_schema).collect();
             add("parameters", parameters.into());
         }
-        let is_needed = !components.has_cookies() || self.cookies != Cookies::Refreshed;
+        let may_be_kept = components.has_cookies() && self.cookies == Cookies::Refreshed;
         if let Some(body) = self.body {
             let examples = body.examples.into_iter();
             let examples: Map<_, _> = examples
                 .map(|(name, value)| (name.to_owned(), json!({ "value": value })))
                 .collect();
             let content = json!({ "schema": (body.refer)(components), "examples": examples });
-            let content = json!({ "application/json": content });
+            let types = body.types.iter();
+            let content: Map<_, _> = types
+                .map(|name| ((*name).to_owned(), content.clone()))
+                .collect();
+            let is_needed = !may_be_kept && !body.is_optional;
             add(
                 "requestBody",
                 json!({ "required": is_needed, "content": content }),
@@ -399,7 +448,7 @@ impl Description {
     }
 
     /// What cookies add to it.
-    fn with_cookies(mut self, method: &Method, leaves_trace: bool) -> Self {
+    fn with_cookies(mut self, leaves_trace: bool) -> Self {
         if self.cookies == Cookies::Refreshed {
             self = self.problem(ProblemCode::Forbidden);
         }
@@ -425,10 +474,9 @@ impl Description {
                      other hosts.",
                 )
                 .problem(ProblemCode::Forbidden),
-            Access::AnyoneOrUser | Access::User if !method.is_safe() => {
-                self.problem(ProblemCode::Forbidden)
-            }
-            _ => self,
+            // Those that change nothing are refused when they open a WebSocket.
+            Access::AnyoneOrUser | Access::User => self.problem(ProblemCode::Forbidden),
+            Access::Anyone => self,
         }
     }
 
@@ -441,10 +489,13 @@ impl Description {
         if has_cookies && !ways.is_empty() {
             ways.push(json!({ "cookie": [] }));
         }
-        let by_refresh = json!({ "refreshCookie": [] });
+        let by_refresh = has_cookies.then(|| json!({ "refreshCookie": [] }));
+        // Without any of them the refresh token is in the body.
         match self.cookies {
-            Cookies::Refreshed if has_cookies => ways = vec![json!({}), by_refresh],
-            Cookies::Ended if has_cookies => ways.push(by_refresh),
+            Cookies::Refreshed if has_cookies => {
+                ways = by_refresh.into_iter().chain([json!({})]).collect();
+            }
+            Cookies::Ended => ways.extend(by_refresh.into_iter().chain([json!({})])),
             _ => {}
         }
         ways.into()
@@ -454,6 +505,7 @@ impl Description {
 impl Answer {
     fn written(&self, cookies: &Cookies, components: &mut Components) -> Value {
         let mut headers = vec!["Cache-Control"];
+        headers.extend(self.is_tagged.then_some("ETag"));
         let mut bodies: Vec<_> = self.bodies.iter().collect();
         if components.has_cookies() {
             // Before what has fewer members, which a client would take it for.
@@ -526,6 +578,10 @@ fn page_size(_: &mut Components) -> Value {
 
 fn only_cookie(_: &mut Components) -> Value {
     json!({ "type": "string", "enum": ["cookie"] })
+}
+
+fn any_text(_: &mut Components) -> Value {
+    json!({ "type": "string" })
 }
 
 fn any_object(_: &mut Components) -> Value {

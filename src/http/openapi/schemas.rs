@@ -93,6 +93,11 @@ impl Components {
                 false,
                 json!({ "type": "string" }),
             ),
+            "ETag" => (
+                "The tag of the name and the preferences, for `If-Match`.",
+                true,
+                json!({ "type": "string", "pattern": "^\"[0-9A-Za-z_-]{22}\"$" }),
+            ),
             "Clear-Site-Data" => (
                 "What a browser forgets with the session, where that was in cookies.",
                 false,
@@ -238,20 +243,17 @@ fn without_tokens(mut schema: Value) -> Value {
 
 /// Says of a request what one needs that has a chance. The types read one
 /// without any field, so that validation can name them all, and refuse it
-/// then. What is an `Option` may be absent but not null, a list that is absent
-/// is empty, and some fields are said to be optional; all else is needed.
+/// then. What may be null may be absent, which means the same; all else is needed.
 fn require_what_is_needed(schema: &mut Value) {
     let Some(Value::Object(properties)) = schema.get_mut("properties") else {
         return;
     };
     let mut required = Vec::new();
     for (name, property) in properties {
-        let mut is_optional = take_null(property) || property["type"] == "array";
         if let Some(property) = property.as_object_mut() {
             property.remove("default");
-            is_optional |= property.remove("optional").is_some();
         }
-        if !is_optional {
+        if !is_nullable(property) {
             required.push(name.clone());
         }
     }
@@ -271,6 +273,15 @@ fn leave_out_instead_of_null(schema: &mut Value) {
             take_null(property);
         }
     }
+}
+
+/// Returns `true` if `schema` allows `null`.
+fn is_nullable(schema: &Value) -> bool {
+    let kinds = schema["type"].as_array().into_iter().flatten();
+    let choices = schema["anyOf"].as_array().into_iter().flatten();
+    kinds
+        .chain(choices.map(|choice| &choice["type"]))
+        .any(|kind| kind == "null")
 }
 
 /// Takes `null` out of what `schema` allows, if it was there.

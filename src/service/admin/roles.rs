@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::id::UserId;
-use crate::service::fields::parse_email;
+use crate::service::fields::{optional, parse_email};
 use crate::service::operation::{By, Subject, Trail};
 use crate::service::{AuthService, Authenticated, RequestContext};
 use crate::store::{RoleChange, Store, StoreError};
@@ -34,10 +34,12 @@ pub struct SetStatus {
 pub struct ChangeRoles {
     /// Names of roles to add. Each must be one that the application's
     /// [`RolePolicy`](crate::authz::RolePolicy) names.
-    #[cfg_attr(feature = "openapi", schemars(with = "Vec<Role>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<Vec<Role>>"))]
+    #[serde(deserialize_with = "optional")]
     pub grant: Vec<String>,
     /// Names of roles to remove.
-    #[cfg_attr(feature = "openapi", schemars(with = "Vec<Role>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<Vec<Role>>"))]
+    #[serde(deserialize_with = "optional")]
     pub revoke: Vec<String>,
 }
 

@@ -150,6 +150,11 @@ fn every_endpoint(client: &Client<'_>, session: &Session) {
             true => request.header(SESSION_HEADER.as_str(), "cookie"),
             false => request.header("Cookie", session.cookies()),
         };
+        // A WebSocket may do anything later.
+        if endpoint.method == "GET" && !is_open {
+            let socket = request.clone().header("Upgrade", "websocket");
+            client.send(socket).problem(403, "forbidden");
+        }
         // An export is kept in the audit log.
         if endpoint.method != "GET" || endpoint.path == "/account/export" {
             client.send(request).problem(403, "forbidden");

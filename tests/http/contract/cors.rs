@@ -31,7 +31,7 @@ pub(crate) fn cors(place: &Place<'_>) {
             let exposed = if allowed.is_empty() {
                 ""
             } else {
-                "retry-after, www-authenticate"
+                "etag, retry-after, www-authenticate"
             };
             reply.header("access-control-expose-headers", exposed);
         }
@@ -61,7 +61,7 @@ pub(crate) fn cors(place: &Place<'_>) {
             )
             .header(
                 "access-control-allow-headers",
-                "authorization, content-type, admittance-session",
+                "authorization, content-type, if-match, admittance-session",
             )
             .header("access-control-max-age", "600")
             .header("vary", "origin")

@@ -55,10 +55,16 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         r#"{"email": "", "password": "", "remember": true}"#,
     ),
     endpoint("POST", "/refresh", Anybody, r#"{"refresh_token": ""}"#),
-    endpoint("POST", "/logout", User, ""),
+    endpoint("POST", "/logout", User, r#"{"refresh_token": ""}"#),
     endpoint("GET", "/profile", User, ""),
     endpoint(
         "PUT",
+        "/profile",
+        User,
+        r#"{"name": "", "preferences": {}}"#,
+    ),
+    endpoint(
+        "PATCH",
         "/profile",
         User,
         r#"{"name": "", "preferences": {}}"#,
@@ -182,7 +188,7 @@ fn asvs_6_3_4_the_readme_lists_every_endpoint() {
         .filter_map(|row| row.split(" | ").next())
         .flat_map(|cell| cell.split('`'))
         .filter(|name| {
-            ["GET /", "POST /", "PUT /", "DELETE /"]
+            ["GET /", "POST /", "PUT /", "PATCH /", "DELETE /"]
                 .iter()
                 .any(|method| name.starts_with(method))
         })

@@ -88,7 +88,10 @@ pub(crate) fn authorization(place: &Place<'_>) {
         client
             .send(request().bearer("x"))
             .refused("invalid_token", CHALLENGE);
-        // The token is checked before the body.
+        // The token is checked before the body, which at `/logout` may have it.
+        if endpoint.path == "/logout" {
+            continue;
+        }
         let unreadable = Request::new(endpoint.method, &path).text("text/plain", "{");
         client.send(unreadable).refused("invalid_token", "Bearer");
     }

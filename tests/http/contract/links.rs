@@ -79,7 +79,10 @@ pub(crate) fn verification(place: &Place<'_>) {
     resend("bob").violates(&[("email", "invalid_format")]);
     resend("").violates(&[("email", "required")]);
 
-    for none in ["", "x", "null", "adv_"] {
+    client
+        .send(verify(json!({ "token": "", "password": PASSWORD })))
+        .violates(&[("token", "required")]);
+    for none in ["x", "null", "adv_"] {
         for request in [
             verify(json!({ "token": none })),
             verify(json!({"token": none, "password": PASSWORD})).by(&session),
@@ -99,7 +102,7 @@ pub(crate) fn disown(place: &Place<'_>) {
     let mail = client.server.mail(&ann.email, "Confirm your email address");
     let link = mail.token("/email/disown");
     disown(&mail.token("/email/verify").replace("adv_", "adp_")).refused("invalid_link", "Bearer");
-    disown("").refused("invalid_link", "Bearer");
+    disown("").violates(&[("token", "required")]);
     client.is_live(&ann.session);
     // What a scanner of mails does with a link changes nothing (ASVS 3.5.3).
     for path in ["/email/disown", "/email/verify", "/password/reset"] {
@@ -167,6 +170,9 @@ pub(crate) fn change_of_address(place: &Place<'_>) {
         .refused("proof_required", "Bearer");
     client
         .send(confirm("").by(&ann.session))
+        .violates(&[("token", "required")]);
+    client
+        .send(confirm("x").by(&ann.session))
         .refused("invalid_link", "Bearer")
         .at("/detail", &json!(LINK_IS_DEAD));
     client

@@ -48,7 +48,7 @@ pub(crate) fn login(place: &Place<'_>) {
             false => reply.opens_a_short_session(200),
         });
     }
-    for remember in [json!(null), json!("yes"), json!(0)] {
+    for remember in [json!("yes"), json!(0)] {
         let mut body = credentials(&ann.email, PASSWORD);
         body.as_object_mut()
             .unwrap()

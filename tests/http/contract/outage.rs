@@ -16,6 +16,9 @@ use crate::request::{Request, get, post};
 use support::example::Example;
 use support::mongo;
 
+/// What is said while the database is away.
+const UNAVAILABLE: &str = "This is not available right now. Wait a little and try again.";
+
 /// What can be answered without the database.
 const ITS_OWN: [&str; 2] = ["/.well-known/jwks.json", "/openapi.json"];
 
@@ -74,11 +77,11 @@ fn while_it_is_gone(client: &Client<'_>, session: &Session, links: &Links) {
     for (connection, request) in waiting.iter_mut().zip(requests) {
         client
             .read(connection, request)
-            .problem(500, "internal")
+            .problem(503, "unavailable")
             .members("", &["code", "detail", "status", "title", "type"])
-            .at("/detail", &json!("Something went wrong. Try again later."))
+            .at("/detail", &json!(UNAVAILABLE))
             .header("www-authenticate", "")
-            .header("retry-after", "")
+            .header("retry-after", "5")
             // The client stays logged in.
             .header("set-cookie", "")
             .header("clear-site-data", "");
@@ -87,7 +90,7 @@ fn while_it_is_gone(client: &Client<'_>, session: &Session, links: &Links) {
     for path in ["/hello", "/exams"] {
         client
             .send_plain(get(path).by(session))
-            .problem(500, "internal");
+            .problem(503, "unavailable");
     }
     for path in ITS_OWN {
         client.send(get(path)).status(200);

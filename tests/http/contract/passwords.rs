@@ -147,8 +147,8 @@ pub(crate) fn reset(place: &Place<'_>) {
     forgot("").violates(&[("email", "required")]);
     forgot(&format!("{}, eve@example.net", ann.email)).violates(&[("email", "invalid_format")]);
 
+    reset("", OTHER_PASSWORD).violates(&[("token", "required")]);
     for none in [
-        "",
         "x",
         "null",
         "adp_",

@@ -16,7 +16,7 @@ const METHODS: [&str; 10] = [
 fn allowed(path: &str) -> Vec<&'static str> {
     let here = ENDPOINTS.iter().filter(|endpoint| endpoint.path == path);
     let methods: BTreeSet<_> = here.map(|endpoint| endpoint.method).collect();
-    let order = ["GET", "HEAD", "POST", "PUT", "DELETE"];
+    let order = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
     let is_there = |method: &&str| match *method {
         "HEAD" => methods.contains("GET"),
         other => methods.contains(other),

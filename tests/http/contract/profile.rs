@@ -1,10 +1,10 @@
-//! `GET /profile`, `PUT /profile`.
+//! `GET /profile`, `PUT /profile`, `PATCH /profile`.
 
 use serde_json::{Value, json};
 
 use super::reply::PROFILE;
 use super::scene::Place;
-use crate::request::{get, put};
+use crate::request::{Request, get, put};
 
 pub(crate) fn profile(place: &Place<'_>) {
     let client = place.client();
@@ -83,13 +83,48 @@ pub(crate) fn profile(place: &Place<'_>) {
         change(body).problem(400, "malformed_request");
     }
     for body in [
-        json!({"name": null}),
-        json!({"preferences": null}),
         json!({"preferences": []}),
         json!({"preferences": "x"}),
         json!({"name": ["x"]}),
     ] {
         change(body).problem(400, "malformed_request");
     }
+    // `null` is as if it were absent.
+    change(json!({"name": null, "preferences": null})).same_as(&last);
     show().same_as(&last);
+
+    let patch = |body: Value| {
+        let request = Request::new("PATCH", "/profile").json(&body);
+        client.send(request.by(&ann.session))
+    };
+    patch(json!({"preferences": {"theme": null, "level": "B2", "deep": {"a": null, "b": 1}}}))
+        .status(200)
+        .members("", &PROFILE)
+        .at("/preferences", &json!({"level": "B2", "deep": {"b": 1}}))
+        .at("/name", &json!("Ann"));
+    patch(json!({"name": null})).violates(&[("name", "required")]);
+    patch(json!({"preferences": {"a.b": 1}})).violates(&[("preferences", "invalid_characters")]);
+    patch(json!({"email": "x"})).problem(400, "malformed_request");
+
+    // ETag and If-Match (RFC 9110, §13.1.1).
+    let tag = show().answer().header("etag");
+    for request in [
+        put("/profile", json!({"name": "Eve"})),
+        Request::new("PATCH", "/profile").json(&json!({"name": "Eve"})),
+    ] {
+        let of = |tag: &str| request.clone().header("If-Match", tag).by(&ann.session);
+        client
+            .send(of("\"AAAAAAAAAAAAAAAAAAAAAA\""))
+            .problem(412, "precondition_failed");
+        client
+            .send(of(&format!("W/{tag}")))
+            .problem(412, "precondition_failed");
+        client.send(of("x")).problem(400, "malformed_request");
+    }
+    show().header("etag", &tag).at("/name", &json!("Ann"));
+    let renamed = put("/profile", json!({"name": "Ann"})).header("If-Match", &tag);
+    client
+        .send(renamed.by(&ann.session))
+        .status(200)
+        .header("etag", &tag);
 }

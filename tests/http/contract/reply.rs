@@ -288,7 +288,7 @@ impl<'s> Reply<'s> {
                     .check(cookies.iter().all(|cookie| cookie.value.is_empty()), || {
                         "the cookies are empty".to_owned()
                     })
-                    .header("clear-site-data", "\"cache\", \"storage\"")
+                    .header("clear-site-data", "\"storage\"")
             }
         }
     }

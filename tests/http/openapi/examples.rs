@@ -6,9 +6,10 @@ use admittance::profile::Profile;
 use admittance::service::{
     Accepted, AccountExport, ChangeEmail, ChangePassword, ChangeRoles, ConfirmPassword, CreateUser,
     DeleteAccount, EmailRequest, EventList, FindUser, LinkRequest, LoginRequest, LoginResponse,
-    LogoutResponse, PasswordStrength, PasswordStrengthRequest, ProveSecondFactor, Reauthenticate,
-    RefreshRequest, RegisterRequest, RegisterResponse, ResetPassword, SessionList, SetStatus,
-    UpdateProfile, UserEventList, UserList, UserView, VerifyEmail,
+    LogoutRequest, LogoutResponse, PasswordStrength, PasswordStrengthRequest, PatchProfile,
+    ProveSecondFactor, Reauthenticate, RefreshRequest, RegisterRequest, RegisterResponse,
+    ResetPassword, SessionList, SetStatus, UpdateProfile, UserEventList, UserList, UserView,
+    VerifyEmail,
 };
 use admittance::token::Jwks;
 use serde::Serialize;
@@ -38,6 +39,8 @@ fn reads(name: &str, value: &Value) -> bool {
         "ProveSecondFactor" => is::<ProveSecondFactor>(value),
         "CreateUser" => is::<CreateUser>(value),
         "RefreshRequest" => is::<RefreshRequest>(value),
+        "LogoutRequest" => is::<LogoutRequest>(value),
+        "PatchProfile" => is::<PatchProfile>(value),
         "UpdateProfile" => is::<UpdateProfile>(value),
         "ChangePassword" => is::<ChangePassword>(value),
         "Reauthenticate" => is::<Reauthenticate>(value),
