@@ -10,7 +10,7 @@ use crate::authz::AdminPermission;
 use crate::config::AuthConfig;
 use crate::http::ProblemCode;
 use crate::http::request::MERGE_PATCH;
-use crate::http::transport::{IN_COOKIES, SESSION_HEADER};
+use crate::http::transport::IN_COOKIES;
 use crate::id::EventId;
 use crate::service::{DEFAULT_PAGE, MAX_PAGE};
 
@@ -267,7 +267,7 @@ impl Description {
     }
 
     /// The body may be declared as a merge patch.
-    pub(in crate::http) fn as_patch(mut self) -> Self {
+    pub(in crate::http) fn in_merge_patch(mut self) -> Self {
         if let Some(body) = &mut self.body {
             body.types = &[MERGE_PATCH, "application/json"];
         }
@@ -461,7 +461,8 @@ impl Description {
             let description = format!(
                 "{asks} Such a request must come from a page of this server or of an allowed origin."
             );
-            let header = json!({ "name": SESSION_HEADER.as_str(), "in": "header", "description": description });
+            let header =
+                json!({ "name": "Admittance-Session", "in": "header", "description": description });
             self.parameters.push((only_cookie, header));
             self = self
                 .problem(ProblemCode::MalformedRequest)
