@@ -106,10 +106,12 @@ described! {
     Extra: {
         "description": "What a registration sent along for the application: at most 2 KiB.",
         "type": "object",
+        "additionalProperties": true,
     }
     Metadata: {
         "description": "What the application keeps of a user, and the user cannot write.",
         "type": "object",
+        "additionalProperties": true,
     }
     Role: {
         "description": "What a user is. Roles grant permissions.",
@@ -121,6 +123,7 @@ described! {
                         have neither `$` nor `.`, integers have 64 bits, and no text has a NUL.",
         "type": "object",
         "propertyNames": { "pattern": "^[^$.]+$" },
+        "additionalProperties": true,
         "maxProperties": MAX_PREFERENCES_VALUES,
     }
 }

@@ -30,6 +30,7 @@ impl Document {
 
     /// The document that a server showed.
     pub fn new(mut document: Value) -> Self {
+        close(&mut document);
         let schemas = document["components"]["schemas"].as_object_mut().unwrap();
         for (name, schema) in schemas {
             // What refers to a problem adds to it.
@@ -92,7 +93,8 @@ impl Document {
         let kept = validators.entry(schema.to_string()).or_insert_with(|| {
             let whole = json!({
                 "allOf": [schema],
-                "unevaluatedProperties": schema.get("allOf").is_none(),
+                // What refers to a problem names all of its members.
+                "unevaluatedProperties": !schema.to_string().contains("Problem"),
                 "components": self.value["components"],
             });
             let options = jsonschema::draft202012::options().should_validate_formats(true);
@@ -192,13 +194,15 @@ impl Document {
             let name = operation["operationId"].as_str().unwrap();
             for (status, response) in operation["responses"].as_object().unwrap() {
                 let response = self.resolved(response);
-                let schema = &response["content"]["application/problem+json"]["schema"]["allOf"][1];
-                match schema["properties"]["code"]["enum"].as_array() {
-                    None => drop(found.insert((name.to_owned(), status.clone()))),
-                    Some(codes) => {
-                        let codes = codes.iter().map(|code| code.as_str().unwrap());
-                        found.extend(codes.map(|code| (name.to_owned(), code.to_owned())));
-                    }
+                let schema = &response["content"]["application/problem+json"]["schema"];
+                let Some(problems) = schema["anyOf"].as_array() else {
+                    found.insert((name.to_owned(), status.clone()));
+                    continue;
+                };
+                for problem in problems {
+                    let restricted = &self.resolved(problem)["allOf"][1];
+                    let code = &restricted["properties"]["code"]["enum"][0];
+                    found.insert((name.to_owned(), code.as_str().unwrap().to_owned()));
                 }
             }
         }
@@ -207,5 +211,23 @@ impl Document {
 
     pub fn value(&self) -> &Value {
         &self.value
+    }
+}
+
+/// Takes out what the document leaves open for later versions: names that it does not list,
+/// and problems that it does not name.
+fn close(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if let Some(names) = members.remove("x-extensible-enum") {
+                members.insert("enum".to_owned(), names);
+            }
+            if let Some(Value::Array(choices)) = members.get_mut("anyOf") {
+                choices.retain(|choice| choice["$ref"] != "#/components/schemas/Problem");
+            }
+            members.values_mut().for_each(close);
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
     }
 }

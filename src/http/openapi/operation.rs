@@ -508,7 +508,10 @@ impl Answer {
         headers.extend(self.is_tagged.then_some("ETag"));
         let mut bodies: Vec<_> = self.bodies.iter().collect();
         if components.has_cookies() {
+            // Before those that have fewer members, which would match too.
+            let others = bodies.split_off(bodies.len().min(1));
             bodies.extend(&self.in_cookies);
+            bodies.extend(others);
             match cookies {
                 Cookies::Removed | Cookies::Ended => {
                     headers.extend(["Set-Cookie", "Clear-Site-Data"])
@@ -530,7 +533,8 @@ impl Answer {
             (schema, (name, json!({ "value": example })))
         };
         let (mut schemas, examples): (Vec<_>, Map<_, _>) = bodies.into_iter().map(named).unzip();
-        // Not `oneOf`: an answer may have more than its schema says.
+        // Not `oneOf`: an answer may have more than its schema says. The one with the fewest
+        // members is the last.
         let schema = match schemas.len() {
             0 => return response,
             1 => schemas.remove(0),
@@ -575,7 +579,7 @@ fn page_size(_: &mut Components) -> Value {
 }
 
 fn only_cookie(_: &mut Components) -> Value {
-    json!({ "type": "string", "const": "cookie" })
+    json!({ "type": "string", "enum": ["cookie"] })
 }
 
 fn any_text(_: &mut Components) -> Value {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::examples;
-use super::schemas::{Components, put};
+use super::schemas::Components;
 use crate::error::Violation;
 use crate::http::ProblemCode;
 use crate::http::problem::{FieldError, ProblemBody};
@@ -31,22 +31,13 @@ impl Components {
             name.push_str("-and-no-session");
             headers.extend(["Set-Cookie", "Clear-Site-Data"]);
         }
-        let response = self.problem(codes, &names, headers);
+        let response = self.problem(codes, headers);
         self.response(name, response)
     }
 
-    fn problem(
-        &mut self,
-        codes: &[ProblemCode],
-        names: &[&str],
-        mut headers: Vec<&'static str>,
-    ) -> Value {
-        let status = codes.first().map(|code| code.status().as_u16());
-        let mut restricted =
-            json!({ "properties": { "code": { "enum": names }, "status": { "const": status } } });
-        match status {
+    fn problem(&mut self, codes: &[ProblemCode], mut headers: Vec<&'static str>) -> Value {
+        match codes.first().map(|code| code.status().as_u16()) {
             Some(401) => headers.push("WWW-Authenticate"),
-            Some(422) => put(&mut restricted, "required", json!(["errors"])),
             Some(429 | 503) => headers.push("Retry-After"),
             _ => {}
         }
@@ -61,15 +52,41 @@ impl Components {
             .iter()
             .map(|code| (code.as_str().to_owned(), json!({ "value": example(*code) })))
             .collect();
-        let schema = self.refer::<ProblemBody<'_>>();
+        let mut schemas: Vec<_> = codes.iter().map(|code| self.named(*code)).collect();
+        // Later versions may have others.
+        schemas.push(self.refer::<ProblemBody<'_>>());
         json!({
             "description": described.collect::<Vec<_>>().join("\n\n"),
             "headers": headers,
             "content": { "application/problem+json": {
-                "schema": { "allOf": [schema, restricted] },
+                "schema": { "anyOf": schemas },
                 "examples": examples,
             } },
         })
+    }
+}
+
+impl Components {
+    /// The schema of the problem `code`, by its name.
+    fn named(&mut self, code: ProblemCode) -> Value {
+        let problem = self.refer::<ProblemBody<'_>>();
+        let mut required = vec!["code", "status"];
+        required.extend_from_slice(match code {
+            ProblemCode::ValidationFailed => &["errors"],
+            ProblemCode::RecentLoginRequired => &["methods"],
+            ProblemCode::SecondFactorRequired => &["methods", "ticket", "expires_in"],
+            _ => &[],
+        });
+        let restricted = json!({
+            "type": "object",
+            "properties": {
+                "code": { "type": "string", "enum": [code.as_str()] },
+                "status": { "type": "integer", "enum": [code.status().as_u16()] },
+            },
+            "required": required,
+        });
+        let schema = json!({ "description": code.detail(), "allOf": [problem, restricted] });
+        self.named_problem(format!("{code:?}Problem"), schema)
     }
 }
 

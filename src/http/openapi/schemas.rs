@@ -7,9 +7,20 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use super::wording::tidy;
+use super::wording::{open, tidy};
 use crate::http::CookieConfig;
 use crate::http::transport::IN_COOKIES;
+
+/// The lists of names to which later versions may add.
+const GROWING: [&str; 7] = [
+    "ErrorCode",
+    "Field",
+    "MailKind",
+    "Notice",
+    "Operation",
+    "ProblemCode",
+    "ViolationCode",
+];
 
 /// Gives the reference to a schema, which is added if it is not there yet.
 pub(super) type Refer = fn(&mut Components) -> Value;
@@ -19,6 +30,7 @@ pub(super) struct Components {
     without_tokens: BTreeMap<String, String>,
     read: SchemaGenerator,
     written: SchemaGenerator,
+    problems: Map<String, Value>,
     responses: Map<String, Value>,
     headers: Map<String, Value>,
 }
@@ -34,6 +46,7 @@ impl Components {
             without_tokens: BTreeMap::new(),
             read: settings.clone().for_deserialize().into_generator(),
             written: settings.for_serialize().into_generator(),
+            problems: Map::new(),
             responses: Map::new(),
             headers: Map::new(),
         }
@@ -71,6 +84,13 @@ impl Components {
         reference
     }
 
+    /// The reference to a problem, which is added under `name`.
+    pub(super) fn named_problem(&mut self, name: String, problem: Value) -> Value {
+        let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
+        self.problems.insert(name, problem);
+        reference
+    }
+
     /// The reference to one of the headers that answers have.
     pub(super) fn header(&mut self, name: &'static str) -> Value {
         let (description, is_always_there, schema) = match name {
@@ -103,11 +123,18 @@ impl Components {
             _ => (
                 "No answer may be kept.",
                 true,
-                json!({ "type": "string", "const": "no-store" }),
+                json!({ "type": "string", "enum": ["no-store"] }),
             ),
         };
-        let header =
+        let mut header =
             json!({ "description": description, "required": is_always_there, "schema": schema });
+        if name == "WWW-Authenticate" {
+            put(
+                &mut header,
+                "example",
+                "Bearer error=\"invalid_token\"".into(),
+            );
+        }
         self.headers.insert(name.to_owned(), header);
         json!({ "$ref": format!("#/components/headers/{name}") })
     }
@@ -123,7 +150,13 @@ impl Components {
             written.insert(name, without_tokens(schema));
         }
         schemas.extend(written);
-        schemas.values_mut().for_each(tidy);
+        schemas.extend(self.problems);
+        for (name, schema) in &mut schemas {
+            tidy(schema);
+            if GROWING.contains(&name.as_str()) {
+                open(schema);
+            }
+        }
         json!({
             "schemas": schemas,
             "responses": self.responses,

@@ -10,10 +10,10 @@ pub(super) fn tidy(schema: &mut Value) {
                 // Rust's own names, which say nothing beyond the limits.
                 Some(format) if format.starts_with("uint") => drop(members.remove("format")),
                 // No registered name.
-                Some("ip") => {
-                    members.remove("format");
-                    let either = json!([{ "format": "ipv4" }, { "format": "ipv6" }]);
-                    members.insert("anyOf".to_owned(), either);
+                Some("ip") => list_addresses(members),
+                // An address may have letters beyond ASCII (RFC 6531).
+                Some("email") => {
+                    members.insert("format".to_owned(), "idn-email".into());
                 }
                 _ => {}
             }
@@ -21,10 +21,56 @@ pub(super) fn tidy(schema: &mut Value) {
                 *text = prose(text);
             }
             list_names(members);
+            list_constant(members);
             members.values_mut().for_each(tidy);
         }
         Value::Array(items) => items.iter_mut().for_each(tidy),
         _ => {}
+    }
+}
+
+/// Replaces the format of addresses of both kinds by a choice whose branches each have a type.
+fn list_addresses(schema: &mut Map<String, Value>) {
+    schema.remove("format");
+    let kind = schema.remove("type").unwrap_or_default();
+    let mut branches = vec![
+        json!({ "type": "string", "format": "ipv4" }),
+        json!({ "type": "string", "format": "ipv6" }),
+    ];
+    let mut kinds = kind.as_array().into_iter().flatten();
+    if kinds.any(|kind| kind == "null") {
+        branches.push(json!({ "type": "null" }));
+    }
+    schema.insert("anyOf".to_owned(), branches.into());
+}
+
+/// Turns a constant text into a list of one name, which more tools understand.
+fn list_constant(schema: &mut Map<String, Value>) {
+    if let Some(Value::String(only)) = schema.get("const") {
+        let names = json!([only]);
+        schema.remove("const");
+        schema.insert("type".to_owned(), "string".into());
+        schema.insert("enum".to_owned(), names);
+    }
+}
+
+/// Makes of a list of names one to which later versions may add: the known names are in
+/// `x-extensible-enum`.
+pub(super) fn open(schema: &mut Value) {
+    let Some(schema) = schema.as_object_mut() else {
+        return;
+    };
+    let Some(names) = schema.remove("enum") else {
+        return;
+    };
+    schema.insert("x-extensible-enum".to_owned(), names);
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        let rest = text
+            .split_once('\n')
+            .map(|(first, rest)| (first.to_owned(), rest.to_owned()));
+        let (first, rest) = rest.unwrap_or((text.clone(), String::new()));
+        *text = format!("{first} Later versions may add values.\n{rest}");
+        text.truncate(text.trim_end().len());
     }
 }
 
@@ -115,8 +161,9 @@ mod tests {
         });
         assert_eq!(schema, tidied);
         let mut schema = json!({ "oneOf": [{ "const": "one" }, { "type": "null" }] });
-        let before = schema.clone();
         tidy(&mut schema);
-        assert_eq!(schema, before);
+        let tidied =
+            json!({ "oneOf": [{ "type": "string", "enum": ["one"] }, { "type": "null" }] });
+        assert_eq!(schema, tidied);
     }
 }
