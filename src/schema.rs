@@ -28,9 +28,9 @@ impl JsonSchema for FieldPath {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "description": "A field of the request, or one of the application's own, as \
-                            `extra.<name>`. Later versions have more; `examples` lists those of this one.",
+                            `extra.<name>`. Later versions may add values.",
             "type": "string",
-            "examples": Field::ALL,
+            "x-extensible-enum": Field::ALL,
         })
     }
 }

@@ -68,6 +68,7 @@ function kind(schema) {
     schema.format ?? choices?.map((choice) => choice.format).filter(Boolean).join(" or "),
     "const" in schema ? `always ${JSON.stringify(schema.const)}` : null,
     schema.enum ? `one of ${schema.enum.join(", ")}` : null,
+    schema["x-extensible-enum"] ? "a name from a list that may grow" : null,
     schema.pattern ? `pattern ${schema.pattern}` : null,
     limits(schema.minimum, schema.maximum, ""),
     limits(schema.minLength, schema.maxLength, " characters"),
@@ -111,7 +112,7 @@ function examples(content) {
 
 function body(content, isRequest) {
   return Object.entries(content ?? {}).flatMap(([type, one]) => [
-    element("p", {}, element("code", {}, type), " ", kind(one.schema.allOf?.[0] ?? one.schema)),
+    element("p", {}, element("code", {}, type), " ", kind(one.schema)),
     isRequest ? members(resolved(one.schema)) : null,
     ...examples(one),
   ]);

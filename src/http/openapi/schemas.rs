@@ -85,7 +85,7 @@ impl Components {
             "WWW-Authenticate" => (
                 "How to authenticate (RFC 6750).",
                 true,
-                json!({ "type": "string", "pattern": "^Bearer", "examples": ["Bearer"] }),
+                json!({ "type": "string", "pattern": "^Bearer"  }),
             ),
             "Set-Cookie" => (
                 "The cookies of the session, for clients that requested or sent cookies; without a \
@@ -109,8 +109,15 @@ impl Components {
                 json!({ "type": "string", "enum": ["no-store"] }),
             ),
         };
-        let header =
+        let mut header =
             json!({ "description": description, "required": is_always_there, "schema": schema });
+        if name == "WWW-Authenticate" {
+            put(
+                &mut header,
+                "example",
+                "Bearer error=\"invalid_token\"".into(),
+            );
+        }
         self.headers.insert(name.to_owned(), header);
         json!({ "$ref": format!("#/components/headers/{name}") })
     }
@@ -180,16 +187,20 @@ const MAY_GROW: [&str; 6] = [
     "ViolationCode",
 ];
 
-/// Makes a choice of names a text, so that clients read a name that they do not know.
+/// Makes a choice of names a text, so that clients read a name that they do not know. The
+/// known names are in `x-extensible-enum`.
 fn open(schema: &mut Value) {
     let Some(members) = schema.as_object_mut() else {
         return;
     };
     if let Some(names) = members.remove("enum") {
-        members.insert("examples".to_owned(), names);
+        members.insert("x-extensible-enum".to_owned(), names);
     }
     if let Some(Value::String(text)) = members.get_mut("description") {
-        text.push_str("\n\nLater versions have more; `examples` lists those of this one.");
+        let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+        *text = format!("{first} Later versions may add values.\n{rest}")
+            .trim_end()
+            .to_owned();
     }
 }
 

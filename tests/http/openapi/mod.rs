@@ -2,6 +2,7 @@
 
 mod answers;
 mod examples;
+mod generators;
 mod limits;
 mod page;
 mod routes;
