@@ -146,7 +146,7 @@ impl Room for PatchProfile {
                 json!({ "preferences": { "level": "C1", "reminders": null } }),
             )
             .or_takes("name", json!({ "name": NAME }))
-            .as_patch()
+            .merged()
             .answers(200, "The profile as it is now.", &examples::profile())
             .problem(ValidationFailed)
             .tagged()

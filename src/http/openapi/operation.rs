@@ -267,7 +267,7 @@ impl Description {
     }
 
     /// The body may be declared as a merge patch.
-    pub(in crate::http) fn as_patch(mut self) -> Self {
+    pub(in crate::http) fn merged(mut self) -> Self {
         if let Some(body) = &mut self.body {
             body.types = &[MERGE_PATCH, "application/json"];
         }
