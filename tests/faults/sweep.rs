@@ -125,7 +125,10 @@ pub(crate) async fn run(scene: Scene, op: Op, usual: &Usual, call: usize, fault:
     }
     // asvs_16_5_3: a store that fails is not taken for a store that says no.
     if let (Some(Err(error)), true) = (&outcome, failed) {
-        let is_told = error.code() == ErrorCode::Unavailable;
+        let is_told = match fault {
+            Fault::Panic => error.code() == ErrorCode::Internal,
+            _ => error.code() == ErrorCode::Unavailable,
+        };
         // It was refused before, and only what it left behind is not removed.
         let is_cleaning = matches!(usual.calls[call - 1], "end_session" | "remove_tokens");
         let cannot_help = is_cleaning && Err(error.code()) == usual.shape;

@@ -12,7 +12,7 @@ import pytest
 from example_server import PASSWORD, ExampleServer
 from person import Person, Tab
 
-from admittance_client import Session
+from admittance_client import Session, SessionEnded
 from simulator import gate
 from simulator.answers import Answers
 from simulator.logins import LOGINS, Logins
