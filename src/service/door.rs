@@ -154,8 +154,48 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok((session, tokens))
     }
 
-    /// Returns a session, which is not stored yet, where its tokens are
-    /// [issued](Self::issue) later: the account is about to change.
+    /// Returns a session and its tokens, neither of which is stored or handed out yet, for an
+    /// account that is about to change: its tokens get their claims
+    /// [later](Self::with_claims).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`begin`](Self::begin); [`AuthError::Random`]; [`AuthError::Internal`].
+    pub(super) async fn enter_early(
+        &self,
+        entry: Entry<'_>,
+        trail: &Trail,
+    ) -> Result<(Session, Tokens), AuthError> {
+        let at = entry.at;
+        let session = self.begin(entry, trail).await?;
+        let tokens = self.tokens(&session, CustomClaims::default(), at)?;
+        Ok((session, tokens))
+    }
+
+    /// The tokens of a session that was opened [early](Self::enter_early), with the claims that
+    /// the application has for `user` now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`issue`](Self::issue), if there is a source of claims. The session is removed.
+    pub(super) async fn with_claims(
+        &self,
+        tokens: Tokens,
+        session: &Session,
+        user: &User,
+        trail: &Trail,
+    ) -> Result<Tokens, AuthError> {
+        if self.inner.claims.is_none() {
+            return Ok(tokens);
+        }
+        let issued = self.issue(session, user, session.created_at, trail).await;
+        if issued.is_err() {
+            self.discard(session).await;
+        }
+        issued
+    }
+
+    /// Returns a session, which is not stored yet, if every gate lets `entry` pass.
     ///
     /// # Errors
     ///
@@ -164,11 +204,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// [`AuthError::RecentLoginRequired`] if the present session lacks the second factor;
     /// [`AuthError::Unavailable`]; [`AuthError::Store`]; [`AuthError::Random`];
     /// [`AuthError::Internal`].
-    pub(super) async fn begin(
-        &self,
-        entry: Entry<'_>,
-        trail: &Trail,
-    ) -> Result<Session, AuthError> {
+    async fn begin(&self, entry: Entry<'_>, trail: &Trail) -> Result<Session, AuthError> {
         let Entry {
             user,
             proofs,

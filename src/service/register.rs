@@ -188,7 +188,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         );
         user.pending_hook = self.first_hook(registration.extra);
         let entry = Entry::first(&user, Proof::by_password(now), now);
-        let session = self.begin(entry, trail).await?;
+        let (session, tokens) = self.enter_early(entry, trail).await?;
         let link = match &self.inner.outbox {
             None => None,
             Some(_) => {
@@ -233,13 +233,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let _ = self.end_replaced(context).await;
         let user = self.call_due_hooks(Arc::new(user), trail).await;
         // With the claims that follow from the hooks.
-        let tokens = match self.issue(&session, &user, now, trail).await {
-            Ok(tokens) => tokens,
-            Err(error) => {
-                self.discard(&session).await;
-                return Err(error);
-            }
-        };
+        let tokens = self.with_claims(tokens, &session, &user, trail).await?;
         // After the hook, which may set the language of the mail.
         if let (Some(link), Some(outbox)) = (&link, &self.inner.outbox) {
             let post = self.link_mail(outbox, link, Some(&user));

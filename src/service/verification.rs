@@ -171,7 +171,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let (now, user) = (self.now(), Arc::new(user));
         let entry = Entry::sign_in(&user, settled.proof, now);
         drop(settled.turn);
-        let session = self.begin(entry, trail).await?;
+        let (session, tokens) = self.enter_early(entry, trail).await?;
         self.open(&session).await?;
         let user = match self.confirm(&link, Arc::clone(&user), trail).await {
             Ok(user) => self.call_due_hooks(user, trail).await,
@@ -196,8 +196,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, user_id = %user.id, "a login was not recorded");
         }
-        let Ok(tokens) = self.issue(&session, &user, now, trail).await else {
-            self.discard(&session).await;
+        let Ok(tokens) = self.with_claims(tokens, &session, &user, trail).await else {
             return Ok(VerifyOutcome::Verified(Accepted::new(CONFIRMED)));
         };
         let opened = self.login_response(&user, tokens, OPENED);
@@ -297,7 +296,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         user.pending_hook = self.first_hook(extra);
         let entry = Entry::first(&user, settled.proof, now);
         drop(settled.turn);
-        let session = self.begin(entry, trail).await?;
+        let (session, tokens) = self.enter_early(entry, trail).await?;
         self.open(&session).await?;
         let inserted = self.inner.store.insert_user(&user).await;
         if !matches!(inserted, Ok(InsertUser::Inserted)) {
@@ -312,13 +311,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             trail.notice(Notice::RowsLeftBehind);
         }
         let user = self.call_due_hooks(Arc::new(user), trail).await;
-        let tokens = match self.issue(&session, &user, now, trail).await {
-            Ok(tokens) => tokens,
-            Err(error) => {
-                self.discard(&session).await;
-                return Err(error);
-            }
-        };
+        let tokens = self.with_claims(tokens, &session, &user, trail).await?;
         Ok(self.login_response(&user, tokens, OPENED))
     }
 

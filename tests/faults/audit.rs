@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use admittance::audit::{AuditClass, AuditPolicy, AuditRecord};
 use admittance::clock::Clock;
+use admittance::config::LimitPolicy;
 use admittance::event::{AuthEvent, Notice, Operation};
 use admittance::id::{EventId, UserId};
 use admittance::service::UpdateProfile;
@@ -176,7 +177,9 @@ fn the_store_of_a_log_may_be_shared() {
 async fn one_account_does_not_push_the_events_of_others_out_of_the_queue() {
     let store = MemoryStore::new();
     let log = FaultyStore::new(store.clone());
-    let bed = Bed::built(store, config(), |builder, _| {
+    let mut settings = config();
+    settings.limits = LimitPolicy::off();
+    let bed = Bed::built(store, settings, |builder, _| {
         builder.audit_log(log.clone(), AuditPolicy::default())
     });
     let mallory = bed.register("mallory@example.org").await.tokens;

@@ -174,7 +174,6 @@ async fn asvs_16_5_3_a_store_that_fails_under_the_hook_changes_no_answer() {
         let updates = (1..).zip(&calls);
         let updates = updates.filter(|(_, call)| **call == "update_profile");
         let updates: Vec<usize> = updates.map(|(position, _)| position).collect();
-        assert_eq!(updates.last(), Some(&calls.len()));
         assert_eq!(updates.len(), if op == Op::Complete { 2 } else { 1 });
         let faults = updates
             .iter()
