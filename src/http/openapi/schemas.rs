@@ -130,6 +130,14 @@ impl Components {
         written.values_mut().for_each(leave_out_instead_of_null);
         let problem = written.remove("Problem").unwrap_or_default();
         written.remove("ProblemCode");
+        if !self
+            .problems
+            .values()
+            .any(|code| *code == ProblemCode::SecondFactorRequired)
+        {
+            // No other problem has one.
+            written.remove("Ticket");
+        }
         for (name, code) in self.problems {
             written.insert(name, narrowed(problem.clone(), code));
         }
