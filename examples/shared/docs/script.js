@@ -2,7 +2,7 @@
 // into the page as text, never as HTML.
 "use strict";
 
-const METHODS = ["get", "put", "post", "delete"];
+const METHODS = ["get", "put", "patch", "post", "delete"];
 let api;
 
 /** An element with attributes, and with texts and elements in it. */
