@@ -20,8 +20,8 @@ use admittance::{AuthConfig, AuthService, Keyring, MemoryStore, SecretBytes};
 
 const SERVICES: usize = 50;
 
-/// Says which of the two a child process measures: a process that has shared once would show
-/// memory of before.
+/// Selects what a child process measures. Each measurement has a process of its own, because
+/// freed memory stays resident.
 const MODE: &str = "ADMITTANCE_TENANTS";
 
 fn main() {

@@ -121,18 +121,21 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         page: ListEvents,
         context: &RequestContext,
     ) -> Result<EventList, AuthError> {
-        let list = async |auth: &Authenticated, _: &Trail| {
-            let quota = self.config().limits.events_by_account;
-            let user = auth.user().id.to_bytes();
-            self.limit_reads("events:account", &user, quota).await?;
-            let (events, next) = self.events_of_user(auth.user().id, page).await?;
+        let list = async move |service: Self, auth: Authenticated, trail: Trail| {
+            let (user, quota) = (auth.user().id, service.config().limits.events_by_account);
+            let subject = user.to_bytes();
+            service
+                .limit("events:account", &subject, quota, &trail)
+                .await?;
+            let page = service.events_of_user(user, page);
+            let (events, next) = trail.unless_gone(page).await?;
             Ok(EventList {
                 events: events.iter().map(EventView::from).collect(),
                 next,
             })
         };
         let (kind, by) = (Operation::ListEvents, By::owner(auth));
-        self.reading_by(kind, by, context, list).await
+        self.acting(kind, by, context, list).await
     }
 
     /// One page of the events of `user`, and what to ask the next one for, if

@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tracing::Instrument;
-
 use super::operation::Trail;
 use super::{AuthService, RequestContext};
 use crate::clock::Clock;
@@ -155,28 +153,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let hits = quota.map(|quota| vec![Hit { key, quota }]);
         let counted = trail.unless_gone(self.count(hits.unwrap_or_default()));
         counted.await.map(Counted::keep)
-    }
-
-    /// Counts one act of an operation that only reads, against `subject`: to its end, even if
-    /// the caller's future is dropped.
-    ///
-    /// # Errors
-    ///
-    /// As for [`limit_network`](Self::limit_network).
-    pub(super) async fn limit_reads(
-        &self,
-        scope: &str,
-        subject: &[u8],
-        quota: Option<Quota>,
-    ) -> Result<(), AuthError> {
-        let Some(quota) = quota else {
-            return Ok(());
-        };
-        let (service, key) = (self.clone(), LimitKey::new(scope, subject));
-        let count = async move { service.count(vec![Hit { key, quota }]).await };
-        let counted = tokio::spawn(count.in_current_span()).await;
-        let counted = counted.map_err(|ended| AuthError::Internal(Box::new(ended)))?;
-        counted.map(Counted::keep)
     }
 
     /// Counts one act under all of `hits`, or under none.

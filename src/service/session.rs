@@ -27,7 +27,9 @@ use crate::user::UserStatus;
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RefreshRequest {
-    /// The most recent refresh token.
+    /// The most recent refresh token. Over HTTP it is absent where the browser keeps it.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<RefreshToken>"))]
+    #[serde(deserialize_with = "super::fields::optional")]
     pub refresh_token: RefreshToken,
 }
 

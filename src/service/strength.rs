@@ -15,7 +15,7 @@ use crate::store::Store;
 /// Requests the strength of a password that is being typed.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct PasswordStrengthRequest {
     /// The password so far.
     #[cfg_attr(
@@ -25,11 +25,11 @@ pub struct PasswordStrengthRequest {
     pub password: Password,
     /// The address, if known: a password made of it is weak.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<String>"))]
-    #[serde(deserialize_with = "super::fields::optional")]
+    #[serde(default, deserialize_with = "super::fields::optional")]
     pub email: String,
     /// The name, if known.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<String>"))]
-    #[serde(deserialize_with = "super::fields::optional")]
+    #[serde(default, deserialize_with = "super::fields::optional")]
     pub name: String,
 }
 

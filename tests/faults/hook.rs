@@ -175,6 +175,9 @@ async fn asvs_16_5_3_a_store_that_fails_under_the_hook_changes_no_answer() {
         let updates = updates.filter(|(_, call)| **call == "update_profile");
         let updates: Vec<usize> = updates.map(|(position, _)| position).collect();
         assert_eq!(updates.len(), if op == Op::Complete { 2 } else { 1 });
+        // They are the last writes to the account: a mail is only counted after them.
+        let after = updates.last().map_or(&[][..], |last| &calls[*last..]);
+        assert!(after.iter().all(|call| *call == "hit_all"), "{after:?}");
         let faults = updates
             .iter()
             .flat_map(|at| FAULTS.map(|fault| (*at, fault)));

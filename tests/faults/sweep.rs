@@ -44,11 +44,6 @@ pub(crate) async fn usual_on(op: Op, truth: Truth) -> Usual {
     let mails = scene.mails().await;
     let foreground = scene.bed.store.foreground();
     let calls = scene.bed.store.calm();
-    // It is counted in a task of its own, and read in that of the caller.
-    let foreground = match op {
-        Op::ListEvents => calls.len(),
-        _ => foreground,
-    };
     let shape = shape(&answer);
     let event = reported(&scene, op, before).pop();
     // Without a fault there is room.

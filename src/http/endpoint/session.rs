@@ -163,6 +163,7 @@ impl Room for Refresh {
     async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
         let given = match transport::says_nothing(call.headers(), call.body(), call.config()) {
             true => None,
+            // As an option: an empty token is a wrong one, an absent one is not.
             false => call.read::<service::LogoutRequest>()?.refresh_token,
         };
         let (to, refresh_token) = match given {

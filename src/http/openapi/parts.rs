@@ -53,7 +53,7 @@ pub(in crate::http) fn with_hooks(operation: Description, facts: &Facts<'_>) -> 
         .problem(ValidationFailed)
 }
 
-/// Says whether registrations have fields of the application's own.
+/// Describes `extra`, the application's own fields of a registration.
 pub(in crate::http) fn extra_fields(operation: Description, facts: &Facts<'_>) -> Description {
     operation.description(match facts.takes_extra {
         true => "`extra` has the fields of this server's own; errors name them as `extra.<name>`.",

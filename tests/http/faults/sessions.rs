@@ -20,6 +20,7 @@ each_framework!(
     the_body_of_a_logout_is_checked_before_anything_ends,
     a_request_without_the_token_of_its_link_is_told_so,
     an_optional_field_may_be_null_everywhere,
+    a_required_field_may_be_absent_nowhere,
 );
 
 const ANN: &str = "ann@example.org";
@@ -136,6 +137,35 @@ async fn a_request_without_the_token_of_its_link_is_told_so(framework: Framework
             );
         }
     }
+}
+
+/// What the document requires, the server requires too.
+async fn a_required_field_may_be_absent_nowhere(framework: Framework) {
+    let mut http = HttpConfig::default();
+    http.admin = true;
+    let client = Client::whole(framework, settings(), http);
+    let ada = client.register("ada@example.org").await;
+    client.give(&ada, "admin").await;
+    let mut absent = 0;
+    for (path, methods) in client.document.value()["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let content = &operation["requestBody"]["content"]["application/json"];
+            let schema = client.document.resolved(&content["schema"]);
+            let example = &content["examples"]["request"]["value"];
+            for name in schema["required"].as_array().into_iter().flatten() {
+                let name = name.as_str().unwrap();
+                absent += 1;
+                let mut body = example.clone();
+                body.as_object_mut().unwrap().remove(name);
+                let path = path.replace("{id}", text(&ada, "user_id"));
+                let request = Request::new(&method.to_ascii_uppercase(), &path).json(&body);
+                let answer = client.send(request.bearer(text(&ada, "token"))).await;
+                let is_refused = (400..500).contains(&answer.status);
+                assert!(is_refused, "{method} {path} without {name}: {answer}");
+            }
+        }
+    }
+    assert!(absent > 20, "{absent}");
 }
 
 /// As some clients write a field that is not set, pydantic for one.
