@@ -1,4 +1,4 @@
-//! What a registration sends along for the application.
+//! The application's own fields of a registration, as a value.
 
 use std::fmt;
 
@@ -13,11 +13,10 @@ use crate::preferences::{Preferences, PreferencesError};
 /// The largest size, in bytes of compact JSON.
 pub const MAX_EXTRA_BYTES: usize = 2048;
 
-/// A JSON object that a registration sends along for the application: the member `extra`, as
-/// the application's [`RegistrationExtra`](crate::service::RegistrationExtra) has accepted it.
-/// Empty if there is none.
+/// The member `extra` of a registration: a JSON object that the application's
+/// [`RegistrationExtra`](crate::service::RegistrationExtra) has accepted. Empty by default.
 ///
-/// It has at most 2 KiB, and the bounds of [`Preferences`]. `Debug` does not show it.
+/// It has at most 2 KiB, and the bounds of [`Preferences`]. Redacted in `Debug`.
 #[derive(Clone, Default, PartialEq)]
 pub struct Extra(Map<String, Value>);
 
@@ -60,7 +59,7 @@ impl Extra {
         &self.0
     }
 
-    /// Whether there is nothing in it.
+    /// Returns `true` if the object has no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -70,8 +69,8 @@ impl Extra {
     ///
     /// # Errors
     ///
-    /// The error of serde. An object that was accepted as a `T` is one, unless the type has
-    /// changed since: a registration may wait for its link for days.
+    /// The error of serde. It occurs if the type has changed since the object was accepted: a
+    /// registration may wait for its link for days.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Cause> {
         Ok(T::deserialize(Value::Object(self.0.clone()))?)
     }

@@ -105,7 +105,7 @@ described! {
         "pattern": "^[a-z0-9_-]{1,24}$",
     }
     Extra: {
-        "description": "What a registration sent along for the application: at most 2 KiB.",
+        "description": "The application's own fields of a registration: at most 2 KiB.",
         "type": "object",
         "additionalProperties": true,
     }

@@ -119,13 +119,11 @@ impl fmt::Debug for Authenticator {
 }
 
 impl Authenticator {
-    /// The user behind the request with this method and these headers.
+    /// As [`AuthApi::authenticate`].
     ///
     /// # Errors
     ///
-    /// The [`Problem`] to answer with: 401 unless a live access token is there;
-    /// 403 when it is in a cookie and the request, made by a page of another
-    /// site, could change something.
+    /// The [`Problem`] to answer with.
     pub async fn authenticate(
         &self,
         method: &Method,
@@ -136,12 +134,11 @@ impl Authenticator {
         self.authenticate_once(method, headers, peer, nothing).await
     }
 
-    /// The same, or `None` when the request has no access token at all, or only a
-    /// dead one in a cookie and changes nothing: a browser cannot help sending it.
+    /// As [`AuthApi::authenticate_optional`].
     ///
     /// # Errors
     ///
-    /// As for [`authenticate`](Self::authenticate).
+    /// The [`Problem`] to answer with.
     pub async fn authenticate_optional(
         &self,
         method: &Method,

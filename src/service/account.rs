@@ -60,10 +60,11 @@ pub struct AccountExport {
     /// The user's recorded events, the newest first; absent without an audit log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<EventView>>,
-    /// What the registration sent along, until the application has taken it; absent then.
+    /// The application's own fields of the registration, while its hook has not yet taken
+    /// them; otherwise absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extra: Option<Map<String, Value>>,
-    /// What the application itself keeps of the user, by
+    /// The application's own data about the user, from
     /// [`AccountHooks::exporting`](super::AccountHooks::exporting); absent if it adds nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application: Option<Map<String, Value>>,

@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 use crate::user::User;
 
 /// The proof that a live access token was presented: only
-/// [`AuthService::validate_token`] and [`AuthService::recheck`] make one. It
+/// [`AuthService::validate_token`] and [`AuthService::recheck`] make one that a service accepts. It
 /// holds the user and the session as they were at that moment, or by
 /// [`SessionCheck::Cached`] a stated time before, and does not follow what
 /// happens to them later. A minute later the service reads both again, for reads

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::AuthService;
+use super::application::unavailable;
 use super::operation::Trail;
 use crate::clock::Clock;
 use crate::contained;
 use crate::error::{AuthError, Cause};
-use crate::event::Notice;
 use crate::store::Store;
 use crate::token::CustomClaims;
 use crate::user::User;
@@ -18,17 +18,14 @@ use crate::user::User;
 /// The time that a [`ClaimsSource`] has for each call.
 pub const CLAIMS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The `Retry-After` while the source fails.
-const FAILED_RETRY_AFTER: Duration = Duration::from_secs(10);
-
 /// Claims that the application adds to access tokens, for services that check tokens without
 /// the store: see [`Claims::custom`](crate::token::Claims::custom).
 ///
-/// It is asked whenever a session is opened or refreshed, after the calls of
+/// The source is called whenever a session is opened or refreshed, after the calls of
 /// [`AccountHooks`](super::AccountHooks) that are due. The name of a claim has a `:` or a `/`,
-/// see [`CustomClaims`]. A claim is as old as its token, so
-/// what must act at once is no claim: read it from the store. Tokens are not encrypted, and
-/// who holds one can read it.
+/// see [`CustomClaims`]. A claim is as old as its token:
+/// read what must take effect at once from the store instead. Tokens are not encrypted, and
+/// anyone who holds one can read it.
 ///
 /// A call that fails, panics, takes longer than [`CLAIMS_TIMEOUT`] or returns claims that are
 /// not [accepted](CustomClaims::new) refuses the operation with [`AuthError::Unavailable`]:
@@ -81,13 +78,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let answer = contained::call(CLAIMS_TIMEOUT, call).await;
         let claims = answer.map_err(Cause::from).flatten();
         let claims = claims.and_then(|claims| Ok(CustomClaims::new(claims)?));
-        claims.map_err(|error| {
-            let error: &dyn std::error::Error = &*error;
-            tracing::error!(error, "the source of claims failed");
-            trail.notice(Notice::HookFailed);
-            AuthError::Unavailable {
-                retry_after: FAILED_RETRY_AFTER,
-            }
-        })
+        claims.map_err(|error| unavailable("the source of claims", &error, trail))
     }
 }

@@ -11,11 +11,11 @@ use crate::error::{Field, ViolationCode, Violations};
 use crate::extra::{Extra, ExtraError};
 use crate::store::Store;
 
-/// The application's own fields of a registration: the type of the member `extra`.
+/// The type of the member `extra` of a registration: the application's own fields.
 ///
 /// A registration without `extra` is read as one with an empty object, so required fields
-/// make `extra` required. What the type does not name is refused or dropped, as its
-/// `Deserialize` says. The object, as the type serializes it, goes to
+/// make `extra` required. The type's `Deserialize` decides whether unknown members are refused
+/// or dropped. The object, as the type serializes it, goes to
 /// [`AccountHooks::registering`](super::AccountHooks::registering), and to
 /// [`AccountHooks::registered`](super::AccountHooks::registered) once the account exists;
 /// until then it is stored. It is no place for secrets.
@@ -44,7 +44,7 @@ pub trait RegistrationExtra: Serialize + DeserializeOwned + Send + Sync + 'stati
     /// Adds a violation for each field that breaks a rule, by
     /// [`Violations::push_extra`]. Adds none by default.
     ///
-    /// It is called before anything is looked up or hashed, and must not block.
+    /// Called before anything is looked up or hashed. It must not block.
     fn validate(&self, violations: &mut Violations) {
         let _ = violations;
     }

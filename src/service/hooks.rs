@@ -1,4 +1,4 @@
-//! Where the application takes part in the life of an account.
+//! The application's hooks into the lifecycle of an account.
 
 mod call;
 mod due;
@@ -14,29 +14,30 @@ use crate::event::TakenOver;
 use crate::extra::Extra;
 use crate::profile::Profile;
 
-/// The application's part in the life of an account: its own rules at registration, and its
-/// own records, which are created, exported and removed with the account.
+/// Hooks into the lifecycle of an account: for an application that has its own rules at
+/// registration, or its own records that are created, exported and removed with the account.
 ///
-/// Each call may take [`hook_timeout`](crate::config::OnboardingPolicy::hook_timeout). One
-/// that fails, panics or takes longer is logged, and shows in the event of the operation as
-/// [`Notice::HookFailed`](crate::event::Notice::HookFailed). What it changes, and whether the
-/// call is repeated:
+/// A call fails if it returns an error, panics, or takes longer than
+/// [`hook_timeout`](crate::config::OnboardingPolicy::hook_timeout). The failure is logged, and
+/// the event of the operation has the notice
+/// [`HookFailed`](crate::event::Notice::HookFailed). The table shows what else happens then,
+/// and how often a call is made:
 ///
-/// | call | when | if it fails | made |
+/// | call | when | after a failure | made |
 /// |---|---|---|---|
-/// | [`registering`](Self::registering) | before a registration | refused with [`Unavailable`] | for each request |
-/// | [`registered`](Self::registered) | the account exists | nothing | until it succeeds |
-/// | [`verified`](Self::verified) | the address is verified | nothing | until it succeeds |
-/// | [`taken_over`](Self::taken_over) | after a reset, see there | nothing | until it succeeds |
-/// | [`changing_email`](Self::changing_email) | before a change of the address | refused with [`Unavailable`] | for each request |
-/// | [`removing`](Self::removing) | before an account is removed | the account stays: [`Unavailable`] | for each attempt |
-/// | [`removed`](Self::removed) | the account does not exist any more | nothing | at most once |
-/// | [`exporting`](Self::exporting) | during an export | refused with [`Unavailable`] | for each request |
+/// | [`registering`](Self::registering) | before a registration | it is refused with [`Unavailable`] | once a request |
+/// | [`registered`](Self::registered) | the account has been created | the operation succeeds | until it succeeds |
+/// | [`verified`](Self::verified) | the address has been verified | the operation succeeds | until it succeeds |
+/// | [`taken_over`](Self::taken_over) | after a reset, see below | the operation succeeds | until it succeeds |
+/// | [`changing_email`](Self::changing_email) | before a change of the address | it is refused with [`Unavailable`] | once a request |
+/// | [`removing`](Self::removing) | before an account is removed | the account stays: [`Unavailable`] | once an attempt |
+/// | [`removed`](Self::removed) | the account has been removed | the account stays removed | at most once |
+/// | [`exporting`](Self::exporting) | during an export | it is refused with [`Unavailable`] | once a request |
 ///
-/// A call that is made until it succeeds is stored with the account before it is made. It is
-/// repeated when the owner logs in or refreshes a session: **at least once**, even if the
-/// server dies, and in the order of the table. Make such calls idempotent, by the id of the
-/// account. The later calls of an account wait for the earlier ones.
+/// A call that is made until it succeeds is stored with the account first, and repeated when
+/// the owner logs in or refreshes a session. It is made **at least once**, even if the server
+/// dies, and in the order of the table: later calls wait for earlier ones. Make such calls
+/// idempotent, keyed by the id of the account.
 ///
 /// Remove the application's records in [`removing`](Self::removing): no account is removed
 /// unless that call has succeeded. An account can be without the application's record if
@@ -81,12 +82,13 @@ use crate::profile::Profile;
 #[cfg_attr(feature = "test-util", mockall::automock)]
 #[async_trait]
 pub trait AccountHooks: Send + Sync + 'static {
-    /// Decides on a registration that breaks no rule of this crate, before anything of it is
-    /// hashed or stored. Accepts it by default. Accounts that
-    /// [`create_user`](super::AuthService::create_user) creates are not asked for.
+    /// Called for a valid registration, before the password is hashed and anything is stored.
+    /// Accepts it by default. Not called for accounts that
+    /// [`create_user`](super::AuthService::create_user) creates.
     ///
     /// With [`RegistrationMode::VerifyFirst`](crate::config::RegistrationMode::VerifyFirst)
-    /// the answer must not depend on whether the address has an account: it would tell.
+    /// the result must not depend on whether the address has an account, because the client
+    /// sees it.
     ///
     /// # Errors
     ///
@@ -96,9 +98,9 @@ pub trait AccountHooks: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Takes a new account, before the registration is answered. `extra` is what the
-    /// registration sent along; it is empty for an account that was created otherwise, and if
-    /// a stranger's account was taken over before this call had succeeded.
+    /// Called for a new account, before the registration is answered. `extra` has the fields
+    /// of the registration. It is empty for an account that was created in another way, and
+    /// for one that its owner took over from a stranger before this call had succeeded.
     ///
     /// # Errors
     ///
@@ -108,8 +110,8 @@ pub trait AccountHooks: Send + Sync + 'static {
         Ok(AccountData::default())
     }
 
-    /// Takes an account whose address is verified: by its link, by a reset of the password,
-    /// by a change of the address, or from the beginning.
+    /// Called when the address of an account has been verified: by its link, by a reset of
+    /// the password, by a change of the address, or when the account was created verified.
     ///
     /// # Errors
     ///
@@ -119,11 +121,10 @@ pub trait AccountHooks: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Takes an account whose address nobody had confirmed, and which the owner of the
-    /// mailbox has taken over by a reset of the password. `profile` is the account as it is
-    /// now; `before` is the name and the preferences that it had, which a stranger may have
-    /// written. An application that keeps something of its own for the account, such as
-    /// uploads, decides here what becomes of it.
+    /// Called when the owner of a mailbox has taken over an unverified account by a reset of
+    /// the password. `profile` is the account as it is now; `before` has the name and the
+    /// preferences that it had, which a stranger may have written. This is the place to
+    /// remove what a stranger may have left in the application's own records.
     ///
     /// # Errors
     ///
@@ -137,8 +138,8 @@ pub trait AccountHooks: Send + Sync + 'static {
         Ok(AccountData::default())
     }
 
-    /// Decides on another address for an account, before a link is mailed to it. Accepts it
-    /// by default. The answer must not depend on whether the address has an account.
+    /// Called before a link is mailed to the address that an account is to have. Accepts it
+    /// by default. The result must not depend on whether the address has an account.
     ///
     /// # Errors
     ///
@@ -148,23 +149,23 @@ pub trait AccountHooks: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Called before an account is removed: its owner deletes or disowns it, or it
-    /// [expires](super::AuthService::expire_unverified). The place to remove what the
-    /// application keeps of it.
+    /// Called before an account is removed because its owner deletes or disowns it, or
+    /// because it [expires](super::AuthService::expire_unverified). This is the place to
+    /// remove the application's own records of it.
     ///
-    /// The account still exists afterwards if its removal then fails, or something else
-    /// changes the account at the same moment. The call is repeated with the next attempt.
+    /// If the removal then fails, or the account changes at the same moment, the account
+    /// still exists. The next attempt makes the call again.
     ///
     /// # Errors
     ///
-    /// The account stays. [`HookError::Refused`] is the answer to its owner, for example
-    /// with [`Field::Account`].
+    /// The account stays. The owner gets the errors of [`HookError::Refused`], for example
+    /// one of [`Field::Account`].
     async fn removing(&self, profile: &Profile) -> Result<(), HookError> {
         let _ = profile;
         Ok(())
     }
 
-    /// Takes an account that does not exist any more.
+    /// Called when an account has been removed.
     ///
     /// # Errors
     ///
@@ -174,19 +175,19 @@ pub trait AccountHooks: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Returns what the application keeps of the account, for the
-    /// [`application`](super::AccountExport::application) of its export.
+    /// Returns the application's own data about the user, for
+    /// [`AccountExport::application`](super::AccountExport::application).
     ///
     /// # Errors
     ///
-    /// The export is refused: one that lacks something must not look complete.
+    /// The export is refused, since an incomplete one would look complete.
     async fn exporting(&self, profile: &Profile) -> Result<Option<Map<String, Value>>, Cause> {
         let _ = profile;
         Ok(None)
     }
 }
 
-/// A registration that breaks no rule of this crate, for [`AccountHooks::registering`].
+/// A valid registration, for [`AccountHooks::registering`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RegistrationAttempt {
@@ -196,19 +197,19 @@ pub struct RegistrationAttempt {
     pub email_canonical: String,
     /// The name, normalised.
     pub name: String,
-    /// What the registration sends along; empty if nothing.
+    /// The application's own fields; empty if there are none.
     pub extra: Extra,
     /// The client.
     pub context: RequestContext,
 }
 
-/// What a hook gives to an account. By default nothing.
+/// What a hook sets in an account. By default nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct AccountData {
-    /// Become the preferences of the account, unless it has some.
+    /// Preferences, which are set unless the account has some.
     pub preferences: Option<Map<String, Value>>,
-    /// Is applied to the metadata of the account as a merge patch (RFC 7396).
+    /// A merge patch (RFC 7396) of the metadata.
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -238,14 +239,14 @@ pub struct NewAddress {
     pub email_canonical: String,
 }
 
-/// Why a hook does not let an operation go on.
+/// Why a hook stops an operation.
 ///
 /// Any error converts into [`Failed`](Self::Failed) by `?`.
 #[derive(Debug)]
 pub enum HookError {
-    /// The application refuses it, for these reasons. Without a reason it counts as failed.
+    /// The application refuses it, for these reasons. An empty list counts as a failure.
     Refused(Violations),
-    /// The application cannot decide. It is logged, and not told to the client.
+    /// The application cannot decide. The cause is logged, and not sent to the client.
     Failed(Cause),
 }
 

@@ -9,6 +9,7 @@
 mod accepted;
 mod account;
 mod admin;
+mod application;
 mod attempt;
 mod audit_log;
 mod authenticated;

@@ -130,9 +130,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// [`AuthError::Validation`] with every broken rule;
     /// [`AuthError::EmailTaken`], by `OpenSession` only;
     /// [`AuthError::RateLimited`]; [`AuthError::Overloaded`];
-    /// [`AuthError::Unavailable`];
-    /// [`AuthError::Store`], after which the account may or may not be there
-    /// (registering again tells).
+    /// [`AuthError::Unavailable`], if the application's hook or the source of breached
+    /// passwords fails; if its source of claims does, the account has been created;
+    /// [`AuthError::Store`], after which the account may have been created (registering
+    /// again tells).
     pub async fn register(
         &self,
         request: RegisterRequest,

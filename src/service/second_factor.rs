@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Deserialize;
 
+use super::application::unavailable;
 use super::attempt::factor_key;
 use super::door::Entry;
 use super::operation::{Subject, Trail};
@@ -13,7 +14,7 @@ use super::{AuthService, Authenticated, LoginResponse, RequestContext};
 use crate::clock::Clock;
 use crate::contained;
 use crate::error::{AuthError, Cause, Field, ViolationCode, Violations};
-use crate::event::{Notice, Operation};
+use crate::event::Operation;
 use crate::proof::{Method, MethodName, Proof, Proofs};
 use crate::secret::{Code, Ticket};
 use crate::session::SessionLength;
@@ -30,9 +31,6 @@ pub const SECOND_FACTOR_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a sign-in waits for its second factor.
 const TICKET_TTL: Duration = Duration::from_secs(600);
-
-/// The `Retry-After` while the application's second factor fails.
-const FAILED_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// Second factors that the application checks, such as codes that it sends by SMS.
 ///
@@ -425,14 +423,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let factor = self.inner.second_factor.clone();
         let call = ask(factor.ok_or(AuthError::NotFound)?);
         let answer = contained::call(SECOND_FACTOR_TIMEOUT, call).await;
-        answer.map_err(Cause::from).flatten().map_err(|error| {
-            let error: &dyn std::error::Error = &*error;
-            tracing::error!(error, "the second factor failed");
-            trail.notice(Notice::HookFailed);
-            AuthError::Unavailable {
-                retry_after: FAILED_RETRY_AFTER,
-            }
-        })
+        let answer = answer.map_err(Cause::from).flatten();
+        answer.map_err(|error| unavailable("the second factor", &error, trail))
     }
 }
 

@@ -138,7 +138,7 @@ pub struct PendingRegistration {
     pub name: DisplayName,
     /// The hash of the password that was typed at registration.
     pub password_hash: PasswordHash,
-    /// What the registration sends along for the application.
+    /// The application's own fields of the registration.
     pub extra: Extra,
 }
 

@@ -1,4 +1,4 @@
-//! What the application has still to be told of an account.
+//! The next hook call that is due for an account.
 
 use std::fmt;
 
@@ -45,7 +45,7 @@ impl PendingHook {
     }
 }
 
-/// What a registration sent along may be confidential: it is not shown.
+/// Does not show `data`, which may have confidential fields of a registration.
 impl fmt::Debug for PendingHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PendingHook")

@@ -11,7 +11,7 @@ use admittance::store::MemoryStore;
 use admittance::time::Timestamp;
 use serde_json::json;
 
-use crate::hooks::{Act, delete, failed, school, school_over, stored, student};
+use crate::hooks::{Act, delete, failed, registered, school, school_over, stored, student};
 use support::bed::{OTHER_PASSWORD, PASSWORD, config};
 
 const ANN: &str = "ann@example.org";
@@ -70,11 +70,7 @@ async fn an_account_stays_until_the_application_has_removed_what_it_keeps() {
         Act::Refuses(Field::Account),
     ] {
         let (bed, school) = school();
-        let answer = bed.auth.register(student(ANN), &bed.here).await.unwrap();
-        let ann = bed
-            .validate(&answer.opened().unwrap().tokens)
-            .await
-            .unwrap();
+        let ann = registered(&bed).await;
         school.act("removing", act);
         school.calls();
         let refused = bed.auth.delete_account(&ann, delete(), &bed.here).await;
@@ -144,11 +140,7 @@ async fn an_account_that_the_application_keeps_does_not_keep_others_from_expirin
 #[tokio::test]
 async fn an_export_that_would_lack_something_is_refused() {
     let (bed, school) = school();
-    let answer = bed.auth.register(student(ANN), &bed.here).await.unwrap();
-    let ann = bed
-        .validate(&answer.opened().unwrap().tokens)
-        .await
-        .unwrap();
+    let ann = registered(&bed).await;
     for act in [Act::Fails, Act::Panics, Act::Hangs] {
         school.act("exporting", act);
         let refused = bed.auth.export_account(&ann, &bed.here).await;
@@ -161,9 +153,7 @@ async fn an_export_that_would_lack_something_is_refused() {
 #[tokio::test]
 async fn a_rule_for_addresses_holds_for_a_change_too() {
     let (bed, school) = school();
-    let answer = bed.auth.register(student(ANN), &bed.here).await.unwrap();
-    let ann = answer.opened().unwrap().tokens;
-    let ann = bed.validate(&ann).await.unwrap();
+    let ann = registered(&bed).await;
     let change = |to: &str| ChangeEmail {
         new_email: to.into(),
         current_password: PASSWORD.into(),

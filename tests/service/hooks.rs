@@ -11,8 +11,8 @@ use admittance::extra::Extra;
 use admittance::mail::MailKind;
 use admittance::profile::Profile;
 use admittance::service::{
-    AccountData, AccountHooks, ChangeEmail, DeleteAccount, EmailRequest, HookError, LinkRequest,
-    NewAddress, NewUser, RegisterRequest, RegistrationAttempt, RegistrationExtra, ResetPassword,
+    AccountData, AccountHooks, Authenticated, ChangeEmail, DeleteAccount, EmailRequest, HookError,
+    LinkRequest, NewAddress, NewUser, RegisterRequest, RegistrationAttempt, RegistrationExtra,
     UpdateProfile, VerifyEmail, VerifyOutcome,
 };
 use admittance::store::{Cause, MemoryStore, UserStore};
@@ -206,15 +206,11 @@ async fn verify(bed: &Bed, kind: MailKind) {
     assert!(matches!(verified, Ok(VerifyOutcome::Opened(_))));
 }
 
-async fn reset(bed: &Bed) {
-    let request = EmailRequest { email: ANN.into() };
-    bed.auth.forgot_password(request, &bed.here).await.unwrap();
-    let request = ResetPassword {
-        token: bed.mailed(MailKind::ResetPassword).await,
-        new_password: OTHER_PASSWORD.into(),
-        confirm_password: OTHER_PASSWORD.into(),
-    };
-    bed.auth.reset_password(request, &bed.here).await.unwrap();
+/// A student who has just registered.
+pub(crate) async fn registered(bed: &Bed) -> Authenticated {
+    let answer = bed.auth.register(student(ANN), &bed.here).await.unwrap();
+    let tokens = answer.opened().unwrap().tokens;
+    bed.validate(&tokens).await.unwrap()
 }
 
 pub(crate) fn failed(bed: &Bed, operation: Operation) -> bool {
@@ -320,11 +316,7 @@ async fn a_repeated_call_does_not_replace_the_preferences_that_the_user_has_by_t
     let (bed, school) = school();
     school.0.lock().unwrap().gives = Some(json!({ "level": "A1" }));
     school.act("registered", Act::Fails);
-    let answer = bed.auth.register(student(ANN), &bed.here).await.unwrap();
-    let ann = bed
-        .validate(&answer.opened().unwrap().tokens)
-        .await
-        .unwrap();
+    let ann = registered(&bed).await;
     let own = json!({ "level": "C2" });
     let change = UpdateProfile {
         name: None,
@@ -342,11 +334,7 @@ async fn a_repeated_call_does_not_replace_the_preferences_that_the_user_has_by_t
 #[tokio::test]
 async fn a_take_over_is_told_until_the_application_has_taken_it() {
     let (bed, school) = school();
-    let answer = bed.auth.register(student(ANN), &bed.here).await.unwrap();
-    let squatter = bed
-        .validate(&answer.opened().unwrap().tokens)
-        .await
-        .unwrap();
+    let squatter = registered(&bed).await;
     let change = UpdateProfile {
         name: Some("Mallory".into()),
         preferences: json!({ "note": "mine" }).as_object().cloned(),
@@ -355,7 +343,7 @@ async fn a_take_over_is_told_until_the_application_has_taken_it() {
     assert!(changed.is_ok());
     school.calls();
     school.act("taken_over", Act::Fails);
-    reset(&bed).await;
+    bed.reset_password(ANN, OTHER_PASSWORD).await;
     let told = r#"taken_over ann Mallory {"note":"mine"}"#;
     assert_eq!(school.calls(), [told]);
     bed.login(ANN, OTHER_PASSWORD).await.unwrap();
@@ -374,7 +362,7 @@ async fn ghsa_1_what_a_stranger_sent_along_is_not_handed_over_for_the_owner() {
     let _ = bed.auth.register(student(ANN), &bed.here).await.unwrap();
     school.recover();
     school.calls();
-    reset(&bed).await;
+    bed.reset_password(ANN, OTHER_PASSWORD).await;
     let anew = ["registered ann@example.org {}", "verified ann@example.org"];
     assert_eq!(school.calls(), anew);
 }
@@ -390,7 +378,7 @@ async fn an_account_that_is_older_than_the_hooks_is_told_of_when_it_is_verified(
     bed.login(ANN, PASSWORD).await.unwrap();
     assert!(school.calls().is_empty());
     school.act("verified", Act::Fails);
-    reset(&bed).await;
+    bed.reset_password(ANN, OTHER_PASSWORD).await;
     let request = EmailRequest {
         email: "ben@example.org".into(),
     };
@@ -412,11 +400,7 @@ async fn an_account_that_is_older_than_the_hooks_is_told_of_when_it_is_verified(
 #[tokio::test]
 async fn a_change_of_address_verifies_too() {
     let (bed, school) = school();
-    let answer = bed.auth.register(student(ANN), &bed.here).await.unwrap();
-    let ann = bed
-        .validate(&answer.opened().unwrap().tokens)
-        .await
-        .unwrap();
+    let ann = registered(&bed).await;
     let change = ChangeEmail {
         new_email: "ann.lee@example.org".into(),
         current_password: PASSWORD.into(),
@@ -439,7 +423,7 @@ async fn an_account_that_is_created_for_somebody_is_taken_without_being_asked_fo
     let new = NewUser::new(ANN, "Ann");
     bed.auth.create_user(new, &bed.here).await.unwrap();
     assert_eq!(school.calls(), ["registered ann@example.org {}"]);
-    reset(&bed).await;
+    bed.reset_password(ANN, OTHER_PASSWORD).await;
     assert_eq!(school.calls(), ["verified ann@example.org"]);
     let mut new = NewUser::new("ben@example.org", "Ben");
     new.is_verified = true;

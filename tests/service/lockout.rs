@@ -192,14 +192,7 @@ async fn a_reset_forgets_what_strangers_have_done() {
     let bed = Bed::mailing();
     bed.register(ANN).await;
     fail_until(&bed, 20).await;
-    let request = EmailRequest { email: ANN.into() };
-    bed.auth.forgot_password(request, &bed.here).await.unwrap();
-    let request = ResetPassword {
-        token: bed.mailed(MailKind::ResetPassword).await,
-        new_password: OTHER_PASSWORD.into(),
-        confirm_password: OTHER_PASSWORD.into(),
-    };
-    bed.auth.reset_password(request, &bed.here).await.unwrap();
+    bed.reset_password(ANN, OTHER_PASSWORD).await;
     // On a device that nobody knows any more, or yet.
     let elsewhere = login(ANN, OTHER_PASSWORD);
     let opened = bed.auth.login(elsewhere, &stranger(202)).await;

@@ -8,7 +8,7 @@ use admittance::service::{ChangePassword, ListSessions, RegisterRequest, ResetPa
 use admittance::store::{MemoryStore, Store};
 
 use support::asks::forgot;
-use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
 use support::faulty::FaultyStore;
 
 const ANN: &str = "ann@example.org";
@@ -227,11 +227,9 @@ async fn asvs_6_2_8_a_password_is_confirmed_in_whichever_form_its_characters_are
     for (typed, confirmed) in [(composed, decomposed), (decomposed, composed)] {
         let bed = Bed::mailing();
         let request = RegisterRequest {
-            email: ANN.into(),
             password: typed.into(),
             confirm_password: confirmed.into(),
-            name: "Ann".into(),
-            ..RegisterRequest::default()
+            ..registration(ANN)
         };
         let _ = bed.auth.register(request, &bed.here).await.unwrap();
         let tokens = bed.login(ANN, confirmed).await.unwrap().tokens;
@@ -280,11 +278,9 @@ async fn asvs_6_2_8_a_password_is_confirmed_in_whichever_form_its_characters_are
     ] {
         let bed = Bed::new();
         let request = RegisterRequest {
-            email: ANN.into(),
             password: typed.into(),
             confirm_password: confirmed.into(),
-            name: "Ann".into(),
-            ..RegisterRequest::default()
+            ..registration(ANN)
         };
         match bed.auth.register(request, &bed.here).await {
             Err(AuthError::Validation(violations)) => {

@@ -10,8 +10,8 @@ use admittance::extra::Extra;
 use admittance::mail::MailKind;
 use admittance::profile::Profile;
 use admittance::service::{
-    AccountData, AccountHooks, ChangeEmail, DeleteAccount, EmailRequest, RequestContext,
-    ResetPassword, Tokens, UpdateProfile, VerifyEmail,
+    AccountData, AccountHooks, ChangeEmail, DeleteAccount, EmailRequest, RequestContext, Tokens,
+    UpdateProfile, VerifyEmail,
 };
 use admittance::store::{Cause, MemoryStore, UserStore};
 use async_trait::async_trait;
@@ -96,19 +96,6 @@ async fn squat(bed: &Bed) -> Tokens {
     tokens
 }
 
-async fn reset(bed: &Bed) {
-    let request = EmailRequest {
-        email: OWNER.into(),
-    };
-    bed.auth.forgot_password(request, &bed.here).await.unwrap();
-    let request = ResetPassword {
-        token: bed.mailed(MailKind::ResetPassword).await,
-        new_password: OTHER_PASSWORD.into(),
-        confirm_password: OTHER_PASSWORD.into(),
-    };
-    bed.auth.reset_password(request, &bed.here).await.unwrap();
-}
-
 fn of_reset(bed: &Bed) -> AuthEvent {
     let events = bed.events.all();
     let is_reset = |event: &AuthEvent| event.operation == Operation::ResetPassword;
@@ -124,7 +111,7 @@ async fn profile(bed: &Bed) -> Profile {
 async fn ghsa_1_a_reset_takes_over_an_unconfirmed_account_without_what_was_written_in_it() {
     let (bed, told) = hooked(Act::Leaves);
     squat(&bed).await;
-    reset(&bed).await;
+    bed.reset_password(OWNER, OTHER_PASSWORD).await;
     let event = of_reset(&bed);
     assert_eq!(event.refused, None);
     assert!(event.notices.contains(Notice::AccountTakenOver));
@@ -150,7 +137,7 @@ async fn ghsa_1_a_reset_takes_over_an_unconfirmed_account_without_what_was_writt
 async fn ghsa_1_what_a_squatter_called_the_account_is_in_no_later_mail() {
     let (bed, _) = hooked(Act::Leaves);
     let squatter = squat(&bed).await;
-    reset(&bed).await;
+    bed.reset_password(OWNER, OTHER_PASSWORD).await;
     let elsewhere = RequestContext::from_ip([203, 0, 113, 9].into()).with_user_agent("Firefox");
     let (auth, here) = (&bed.auth, &bed.here);
     let login = support::bed::login(OWNER, OTHER_PASSWORD);
@@ -213,7 +200,7 @@ async fn what_the_hook_gives_becomes_the_preferences_and_what_it_fails_with_chan
     ] {
         let (bed, told) = hooked(act);
         squat(&bed).await;
-        reset(&bed).await;
+        bed.reset_password(OWNER, OTHER_PASSWORD).await;
         assert_eq!(told.lock().unwrap().len(), 1, "{act:?}");
         let event = of_reset(&bed);
         assert_eq!(event.refused, None, "{act:?}");
@@ -237,7 +224,7 @@ async fn a_reset_of_a_confirmed_account_leaves_name_and_preferences() {
     drop(verified.await.unwrap());
     // The first reset after that, and another one.
     for _ in 0..2 {
-        reset(&bed).await;
+        bed.reset_password(OWNER, OTHER_PASSWORD).await;
         let event = of_reset(&bed);
         assert!(!event.notices.contains(Notice::AccountTakenOver));
         assert_eq!(event.taken_over, None);
@@ -268,7 +255,7 @@ async fn ghsa_1_a_squatter_who_writes_at_the_same_moment_leaves_nothing() {
             }
             0
         });
-        reset(&bed).await;
+        bed.reset_password(OWNER, OTHER_PASSWORD).await;
         writing.await.unwrap();
         let email = admittance::email::Email::parse(OWNER).unwrap();
         let user = bed.store.user_by_email(email.canonical()).await.unwrap();

@@ -13,8 +13,9 @@ use admittance::password::Argon2Params;
 use admittance::random::SeededRandom;
 use admittance::secret::{MailToken, SecretBytes};
 use admittance::service::{
-    AccountData, AuthService, AuthServiceBuilder, Authenticated, ChangePassword, LoginRequest,
-    LoginResponse, RefreshRequest, RegisterRequest, RegisterResponse, RequestContext, Tokens,
+    AccountData, AuthService, AuthServiceBuilder, Authenticated, ChangePassword, EmailRequest,
+    LoginRequest, LoginResponse, RefreshRequest, RegisterRequest, RegisterResponse, RequestContext,
+    ResetPassword, Tokens,
 };
 use admittance::store::{MemoryStore, Store};
 use admittance::test_util::Mailbox;
@@ -211,6 +212,23 @@ impl<S: Store + Clone> Bed<S> {
         self.auth
             .validate_token(tokens.token.expose_secret(), &self.here)
             .await
+    }
+
+    /// Sets the password of the account by a mailed link.
+    pub async fn reset_password(&self, email: &str, new: &str) {
+        let request = EmailRequest {
+            email: email.into(),
+        };
+        self.auth
+            .forgot_password(request, &self.here)
+            .await
+            .unwrap();
+        let request = ResetPassword {
+            token: self.mailed(MailKind::ResetPassword).await,
+            new_password: new.into(),
+            confirm_password: new.into(),
+        };
+        self.auth.reset_password(request, &self.here).await.unwrap();
     }
 
     pub async fn change_password(

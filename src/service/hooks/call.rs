@@ -1,8 +1,6 @@
 //! Calls of the hooks that an operation waits for.
 
-use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -10,16 +8,16 @@ use super::{AccountHooks, HookError, NewAddress, RegistrationAttempt};
 use crate::clock::Clock;
 use crate::contained;
 use crate::email::Email;
-use crate::error::{AuthError, Cause};
-use crate::event::Notice;
+use crate::error::AuthError;
 use crate::profile::Profile;
 use crate::service::AuthService;
+use crate::service::application::{report_failure, unavailable};
 use crate::service::operation::Trail;
 use crate::store::Store;
 use crate::user::User;
 
-/// The `Retry-After` while the application's hooks fail.
-const FAILED_RETRY_AFTER: Duration = Duration::from_secs(10);
+/// What the log calls them.
+pub(super) const HOOK: &str = "a hook of the application";
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Asks the application whether an account may be registered.
@@ -98,7 +96,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let profile = Profile::of(user, self.config());
         let removed = self.call_hook(async move |hooks| hooks.removed(&profile).await);
         if let Err(error) = removed.await {
-            hook_failed(&error, trail);
+            report_failure(HOOK, &error, trail);
         }
     }
 
@@ -121,10 +119,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             Err(HookError::Refused(_)) => "it refused without a reason".into(),
             Err(HookError::Failed(cause)) => cause,
         };
-        hook_failed(&failed, trail);
-        Err(AuthError::Unavailable {
-            retry_after: FAILED_RETRY_AFTER,
-        })
+        Err(unavailable(HOOK, &failed, trail))
     }
 
     /// Makes a call of the hooks, which may fail, panic or hang. `None` without hooks.
@@ -143,11 +138,4 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let limit = self.config().onboarding.hook_timeout;
         contained::call(limit, call(hooks)).await?.map(Some)
     }
-}
-
-/// Logs that a hook failed, and puts it into the event of the operation.
-pub(super) fn hook_failed(error: &Cause, trail: &Trail) {
-    let error: &dyn Error = &**error;
-    tracing::error!(error, "a hook of the application failed");
-    trail.notice(Notice::HookFailed);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::call::hook_failed;
+use super::call::HOOK;
 use super::{AccountData, AccountHooks};
 use crate::clock::Clock;
 use crate::contained::catching;
@@ -12,6 +12,7 @@ use crate::extra::Extra;
 use crate::preferences::Preferences;
 use crate::profile::Profile;
 use crate::service::AuthService;
+use crate::service::application::report_failure;
 use crate::service::operation::Trail;
 use crate::store::{HookChange, ProfileChange, Store};
 use crate::user::{HookKind, PendingHook, User};
@@ -98,7 +99,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             match called.map_err(Cause::from).flatten() {
                 Ok(changed) => user = changed,
                 Err(error) => {
-                    hook_failed(&error, trail);
+                    report_failure(HOOK, &error, trail);
                     return user;
                 }
             }
