@@ -159,8 +159,10 @@ async fn costs_of_every_operation(
         preferences: None,
     };
     auth.update_profile(&ann, change, here).await.unwrap();
-    // The user and the session at once, then the act: as all that changes something.
-    takes("update_profile", 3, 2);
+    // The user and the session at once, the account's limit, then the act.
+    takes("update_profile", 4, 3);
+    auth.export_account(&ann, here).await.unwrap();
+    takes("export_account", 5, 3);
     auth.list_sessions(&ann, ListSessions::default(), here)
         .await
         .unwrap();
