@@ -1,18 +1,14 @@
-//! A complete store over maps, as a start for your own: `cargo run --example custom_store`.
+//! A whole store over maps, as a start for your own: `cargo run --example custom_store`.
 //!
-//! Each method is one act under one lock. The functions on `User`, `Session`, `Quota` and so
-//! on define what an act does to a record. A store over a database does the same in one
-//! statement. `tests/custom_store.rs` runs the conformance suite on it.
+//! Each method is one act under one lock, and applies the rules that `User`, `Session`, `Quota`
+//! and so on have for it. `tests/custom_store.rs` runs the conformance suite on it.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use admittance::store::prelude::*;
 use admittance::{AuthConfig, AuthService, Keyring, RegisterRequest, RequestContext, SecretBytes};
+use tokio::sync::Mutex;
 
-/// The tables.
 #[derive(Debug, Default)]
 struct Tables {
     users: BTreeMap<UserId, User>,
@@ -29,41 +25,17 @@ pub(crate) struct MapStore(Mutex<Tables>);
 
 type Answer<T> = Result<T, StoreError>;
 
-impl MapStore {
-    fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Applies `act` to the user, and returns the user if it changed.
-    fn change(
-        &self,
-        id: UserId,
-        act: impl FnOnce(&mut User) -> Result<bool, CounterExhausted>,
-    ) -> Answer<Option<User>> {
-        let mut tables = self.tables();
-        let Some(user) = tables.users.get_mut(&id) else {
-            return Ok(None);
-        };
-        Ok(act(user)?.then(|| user.clone()))
-    }
-}
-
-impl Tables {
-    fn user_by_email(&self, email: &CanonicalEmail) -> Option<&User> {
-        let mut users = self.users.values();
-        users.find(|user| user.email.canonical() == email)
-    }
+fn by_email<'t>(users: &'t BTreeMap<UserId, User>, email: &CanonicalEmail) -> Option<&'t User> {
+    users.values().find(|user| user.email.canonical() == email)
 }
 
 /// Inserts a row, unless its key is taken.
 fn insert<K: Ord, V: Clone>(rows: &mut BTreeMap<K, V>, key: K, row: &V) -> Insert {
-    match rows.entry(key) {
-        Entry::Occupied(_) => Insert::Taken,
-        Entry::Vacant(place) => {
-            place.insert(row.clone());
-            Insert::Inserted
-        }
+    if rows.contains_key(&key) {
+        return Insert::Taken;
     }
+    rows.insert(key, row.clone());
+    Insert::Inserted
 }
 
 /// Removes the rows for which `is_meant` returns `true`, and returns their number.
@@ -76,111 +48,45 @@ fn remove<K: Ord, V>(rows: &mut BTreeMap<K, V>, is_meant: impl Fn(&V) -> bool) -
 #[async_trait]
 impl UserStore for MapStore {
     async fn insert_user(&self, user: &User) -> Answer<InsertUser> {
-        let mut tables = self.tables();
-        if tables.user_by_email(user.email.canonical()).is_some() {
+        let mut tables = self.0.lock().await;
+        if by_email(&tables.users, user.email.canonical()).is_some() {
             return Ok(InsertUser::EmailTaken);
         }
-        Ok(match insert(&mut tables.users, user.id, user) {
-            Insert::Inserted => InsertUser::Inserted,
-            Insert::Taken => InsertUser::IdTaken,
-        })
+        Ok(insert(&mut tables.users, user.id, user).into())
     }
 
     async fn user(&self, id: UserId) -> Answer<Option<User>> {
-        Ok(self.tables().users.get(&id).cloned())
+        Ok(self.0.lock().await.users.get(&id).cloned())
     }
 
     async fn user_by_email(&self, email: &CanonicalEmail) -> Answer<Option<User>> {
-        Ok(self.tables().user_by_email(email).cloned())
+        Ok(by_email(&self.0.lock().await.users, email).cloned())
     }
 
-    async fn record_login(
-        &self,
-        id: UserId,
-        epoch: u64,
-        new_device: Option<DeviceDigest>,
-        now: Timestamp,
-    ) -> Answer<bool> {
-        let recorded = self.change(id, |user| Ok(user.record_login(epoch, new_device, now)))?;
-        Ok(recorded.is_some())
-    }
-
-    async fn replace_password(
-        &self,
-        id: UserId,
-        expected: &PasswordHash,
-        new: &PasswordHash,
-        epoch: EpochChange,
-    ) -> Answer<bool> {
-        let replaced = self.change(id, |user| user.replace_password(expected, new, epoch))?;
-        Ok(replaced.is_some())
-    }
-
-    async fn update_profile(
-        &self,
-        id: UserId,
-        version: u64,
-        change: &ProfileChange,
-    ) -> Answer<Option<User>> {
-        self.change(id, |user| user.update_profile(version, change))
-    }
-
-    async fn verify_email(&self, account: &AccountState) -> Answer<bool> {
-        let verified = self.change(account.id, |user| user.verify_email(account))?;
-        Ok(verified.is_some())
+    async fn change_user(&self, id: UserId, change: &UserChange) -> Answer<Option<User>> {
+        let mut tables = self.0.lock().await;
+        let Some(user) = tables.users.get_mut(&id) else {
+            return Ok(None);
+        };
+        Ok(user.change(change)?.then(|| user.clone()))
     }
 
     async fn change_email(&self, account: &AccountState, to: &Email) -> Answer<EmailChange> {
-        let mut tables = self.tables();
-        let owner = tables.user_by_email(to.canonical()).map(|user| user.id);
-        let is_taken = owner.is_some_and(|owner| owner != account.id);
-        let user = tables.users.get_mut(&account.id);
-        match user.filter(|user| account.is_of(user)) {
+        let mut tables = self.0.lock().await;
+        let owner = by_email(&tables.users, to.canonical()).map(|user| user.id);
+        match tables.users.get_mut(&account.id) {
+            Some(user) => Ok(user.change_email(account, to, owner)?),
             None => Ok(EmailChange::Gone),
-            Some(_) if is_taken => Ok(EmailChange::EmailTaken),
-            Some(user) => {
-                user.change_email(account, to)?;
-                Ok(EmailChange::Changed)
-            }
         }
-    }
-
-    async fn reset_password(
-        &self,
-        account: &AccountState,
-        new: &PasswordHash,
-        device: DeviceDigest,
-        change: &ProfileChange,
-    ) -> Answer<bool> {
-        let reset = |user: &mut User| user.reset_password(account, new, device, change);
-        Ok(self.change(account.id, reset)?.is_some())
     }
 
     async fn remove_user(&self, account: &AccountState, which: Removal) -> Answer<bool> {
         let is_meant = |user: &User| user.may_be_removed(account, which);
-        Ok(remove(&mut self.tables().users, is_meant) > 0)
-    }
-
-    async fn set_status(
-        &self,
-        id: UserId,
-        version: u64,
-        status: UserStatus,
-    ) -> Answer<Option<User>> {
-        self.change(id, |user| user.set_status(version, status))
-    }
-
-    async fn change_roles(
-        &self,
-        id: UserId,
-        version: u64,
-        change: &RoleChange,
-    ) -> Answer<Option<User>> {
-        self.change(id, |user| user.change_roles(version, change))
+        Ok(remove(&mut self.0.lock().await.users, is_meant) > 0)
     }
 
     async fn users(&self, after: Option<UserId>, limit: usize) -> Answer<Vec<User>> {
-        let tables = self.tables();
+        let tables = self.0.lock().await;
         let users = tables.users.values();
         let users = users.filter(|user| after.is_none_or(|after| user.id > after));
         Ok(users.take(limit).cloned().collect())
@@ -188,21 +94,20 @@ impl UserStore for MapStore {
 
     async fn has_other(&self, role: &Role, except: UserId) -> Answer<bool> {
         let is_other = |user: &User| user.id != except && user.is_active_with(role);
-        Ok(self.tables().users.values().any(is_other))
+        Ok(self.0.lock().await.users.values().any(is_other))
     }
 }
 
 #[async_trait]
 impl SessionStore for MapStore {
     async fn insert_session(&self, session: &Session) -> Answer<Insert> {
-        let sessions = &mut self.tables().sessions;
+        let sessions = &mut self.0.lock().await.sessions;
         Ok(insert(sessions, session.id, session))
     }
 
     async fn session(&self, id: SessionId, now: Timestamp) -> Answer<Option<Session>> {
-        let tables = self.tables();
-        let session = tables.sessions.get(&id);
-        Ok(session.filter(|session| session.is_live(now)).cloned())
+        let session = self.0.lock().await.sessions.get(&id).cloned();
+        Ok(session.filter(|session| session.is_live(now)))
     }
 
     async fn sessions_of(
@@ -212,7 +117,7 @@ impl SessionStore for MapStore {
         limit: usize,
         now: Timestamp,
     ) -> Answer<Vec<Session>> {
-        let tables = self.tables();
+        let tables = self.0.lock().await;
         let live = |one: &&Session| one.user_id == user && one.is_live(now);
         let live = tables.sessions.values().rev().filter(live);
         let below = live.filter(|one| after.is_none_or(|after| one.id < after));
@@ -226,11 +131,9 @@ impl SessionStore for MapStore {
         policy: RotationPolicy,
         now: Timestamp,
     ) -> Answer<Rotation> {
-        let sessions = &mut self.tables().sessions;
-        let Some(session) = sessions.get(&id).cloned() else {
-            return Ok(Rotation::Gone);
-        };
-        let rotation = session.rotate(presented, policy, now);
+        let sessions = &mut self.0.lock().await.sessions;
+        let session = sessions.get(&id).cloned();
+        let rotation = session.map_or(Rotation::Gone, |one| one.rotate(presented, policy, now));
         match &rotation {
             Rotation::Rotated(next) => drop(sessions.insert(id, next.clone())),
             Rotation::Reused(_) => drop(sessions.remove(&id)),
@@ -239,18 +142,14 @@ impl SessionStore for MapStore {
         Ok(rotation)
     }
 
-    async fn end_session(&self, user: UserId, id: SessionId) -> Answer<bool> {
-        Ok(self.end_sessions(user, &[id]).await? > 0)
-    }
-
     async fn end_sessions(&self, user: UserId, ids: &[SessionId]) -> Answer<u64> {
         let is_meant = |session: &Session| session.user_id == user && ids.contains(&session.id);
-        Ok(remove(&mut self.tables().sessions, is_meant))
+        Ok(remove(&mut self.0.lock().await.sessions, is_meant))
     }
 
     async fn end_dead_sessions(&self, user: UserId, epoch: u64) -> Answer<u64> {
         let is_dead = |session: &Session| session.user_id == user && session.auth_epoch < epoch;
-        Ok(remove(&mut self.tables().sessions, is_dead))
+        Ok(remove(&mut self.0.lock().await.sessions, is_dead))
     }
 
     async fn end_oldest_sessions(
@@ -260,7 +159,7 @@ impl SessionStore for MapStore {
         keep: u32,
         now: Timestamp,
     ) -> Answer<u64> {
-        let sessions = &mut self.tables().sessions;
+        let sessions = &mut self.0.lock().await.sessions;
         let own = sessions.values().filter(|one| one.user_id == user);
         let oldest = Session::oldest(own, epoch, keep, now);
         Ok(remove(sessions, |one| oldest.contains(&one.id)))
@@ -270,7 +169,7 @@ impl SessionStore for MapStore {
 #[async_trait]
 impl TokenStore for MapStore {
     async fn insert_token(&self, token: &OneTimeToken) -> Answer<Insert> {
-        Ok(insert(&mut self.tables().tokens, token.digest, token))
+        Ok(insert(&mut self.0.lock().await.tokens, token.digest, token))
     }
 
     async fn token(
@@ -279,9 +178,8 @@ impl TokenStore for MapStore {
         purpose: TokenPurpose,
         now: Timestamp,
     ) -> Answer<Option<OneTimeToken>> {
-        let tables = self.tables();
-        let token = tables.tokens.get(&digest);
-        Ok(token.filter(|token| token.is_for(purpose, now)).cloned())
+        let token = self.0.lock().await.tokens.get(&digest).cloned();
+        Ok(token.filter(|token| token.is_for(purpose, now)))
     }
 
     async fn take_token(
@@ -290,17 +188,17 @@ impl TokenStore for MapStore {
         purpose: TokenPurpose,
         now: Timestamp,
     ) -> Answer<Option<OneTimeToken>> {
-        match self.tables().tokens.entry(digest) {
-            Entry::Occupied(token) if token.get().is_for(purpose, now) => Ok(Some(token.remove())),
-            _ => Ok(None),
-        }
+        let tokens = &mut self.0.lock().await.tokens;
+        let token = tokens.get(&digest);
+        let is_found = token.is_some_and(|token| token.is_for(purpose, now));
+        Ok(is_found.then(|| tokens.remove(&digest)).flatten())
     }
 
     async fn tokens_of(&self, user: UserId, now: Timestamp) -> Answer<Vec<OneTimeToken>> {
-        let tables = self.tables();
+        let tables = self.0.lock().await;
         let is_listed = |token: &&OneTimeToken| token.account.id == user && token.is_live(now);
         let mut tokens: Vec<_> = tables.tokens.values().filter(is_listed).cloned().collect();
-        tokens.sort_by_key(|token| Reverse(token.created_at));
+        tokens.sort_by(|a, b| b.created_at.cmp(&a.created_at));
         Ok(tokens)
     }
 
@@ -310,11 +208,8 @@ impl TokenStore for MapStore {
         purpose: Option<TokenPurpose>,
         made_until: Timestamp,
     ) -> Answer<u64> {
-        let is_meant = |token: &OneTimeToken| {
-            let is_of_purpose = purpose.is_none_or(|purpose| token.purpose == purpose);
-            token.account.id == user && is_of_purpose && token.created_at <= made_until
-        };
-        Ok(remove(&mut self.tables().tokens, is_meant))
+        let is_meant = |token: &OneTimeToken| token.is_of(user, purpose, made_until);
+        Ok(remove(&mut self.0.lock().await.tokens, is_meant))
     }
 }
 
@@ -322,11 +217,9 @@ impl TokenStore for MapStore {
 impl LimitStore for MapStore {
     async fn hit_all(&self, hits: &[Hit], now: Timestamp) -> Answer<Decision> {
         are_few(hits)?;
-        let limits = &mut self.tables().limits;
-        let budgets = hits
-            .iter()
-            .map(|hit| (hit.quota, limits.get(&hit.key).copied()));
-        let (usages, decision) = decide_all(&budgets.collect::<Vec<_>>(), now);
+        let limits = &mut self.0.lock().await.limits;
+        let budget = |hit: &Hit| (hit.quota, limits.get(&hit.key).copied());
+        let (usages, decision) = decide_all(&hits.iter().map(budget).collect::<Vec<_>>(), now);
         let kept = hits.iter().zip(usages);
         limits.extend(kept.filter_map(|(hit, usage)| Some((hit.key, usage?))));
         Ok(decision)
@@ -334,29 +227,23 @@ impl LimitStore for MapStore {
 
     async fn give_back(&self, hits: &[Hit]) -> Answer<()> {
         are_few(hits)?;
-        let limits = &mut self.tables().limits;
+        let limits = &mut self.0.lock().await.limits;
         for hit in hits {
-            if let Some(usage) = limits.get_mut(&hit.key) {
-                *usage = hit.quota.give_back(*usage);
-            }
+            let usage = limits.entry(hit.key);
+            usage.and_modify(|usage| *usage = hit.quota.give_back(*usage));
         }
         Ok(())
     }
 
-    async fn attempt(
-        &self,
-        key: LimitKey,
-        policy: &LockoutPolicy,
-        now: Timestamp,
-    ) -> Answer<Attempt> {
-        let attempts = &mut self.tables().attempts;
-        let (kept, attempt) = policy.attempt(attempts.get(&key).copied(), now);
+    async fn attempt(&self, key: LimitKey, by: &LockoutPolicy, now: Timestamp) -> Answer<Attempt> {
+        let attempts = &mut self.0.lock().await.attempts;
+        let (kept, attempt) = by.attempt(attempts.get(&key).copied(), now);
         attempts.insert(key, kept);
         Ok(attempt)
     }
 
     async fn forgive(&self, key: LimitKey, until: Timestamp) -> Answer<()> {
-        let attempts = &mut self.tables().attempts;
+        let attempts = &mut self.0.lock().await.attempts;
         attempts.retain(|one, kept| *one != key || !kept.are_forgiven(until));
         Ok(())
     }
@@ -365,7 +252,7 @@ impl LimitStore for MapStore {
 #[async_trait]
 impl AuditStore for MapStore {
     async fn append_event(&self, record: &AuditRecord, keep: usize) -> Answer<Insert> {
-        let events = &mut self.tables().events;
+        let events = &mut self.0.lock().await.events;
         match record.append(events.values(), keep) {
             Append::Taken => return Ok(Insert::Taken),
             Append::Counted(counted) => drop(events.insert(counted.id, *counted)),
@@ -384,7 +271,7 @@ impl AuditStore for MapStore {
         limit: usize,
         now: Timestamp,
     ) -> Answer<Vec<AuditRecord>> {
-        let tables = self.tables();
+        let tables = self.0.lock().await;
         let live = |one: &&AuditRecord| one.user_id == user && one.is_live(now);
         let live = tables.events.values().rev().filter(live);
         let below = live.filter(|one| before.is_none_or(|before| one.id < before));
@@ -392,28 +279,22 @@ impl AuditStore for MapStore {
     }
 
     async fn remove_events(&self, user: UserId) -> Answer<u64> {
-        Ok(remove(&mut self.tables().events, |one| one.user_id == user))
+        let events = &mut self.0.lock().await.events;
+        Ok(remove(events, |one| one.user_id == user))
     }
 }
 
 /// Registers a user.
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().init();
     let secret = SecretBytes::from_base64("bm90IGEgc2VjcmV0LCBvbmx5IGZvciB0aGlzIGV4YW1wbGU=")?;
     let auth = AuthService::builder(MapStore::default())
         .config(AuthConfig::new("Exam simulator"))
         .keyring(Keyring::from_secret(secret)?)
         .build()?;
-    let request = RegisterRequest {
-        email: "ann@example.org".into(),
-        password: "plum-Orbit-47-lantern".into(),
-        confirm_password: "plum-Orbit-47-lantern".into(),
-        name: "Ann".into(),
-        ..RegisterRequest::default()
-    };
+    let ann = RegisterRequest::new("ann@example.org", "plum-Orbit-47-lantern", "Ann");
     let here = RequestContext::from_ip([127, 0, 0, 1].into());
-    let registered = auth.register(request, &here).await?;
-    tracing_subscriber::fmt().init();
-    tracing::info!(?registered, "registered");
+    tracing::info!(registered = ?auth.register(ann, &here).await?);
     Ok(())
 }

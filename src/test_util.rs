@@ -99,7 +99,7 @@ use crate::store::{
 };
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use crate::user::{AccountState, DeviceDigest, PasswordHash, User, UserStatus};
+use crate::user::{AccountState, DeviceDigest, PasswordHash, User, UserChange, UserStatus};
 
 /// A store that is down: every call is answered [`StoreError::Unavailable`].
 #[derive(Clone, Copy, Debug, Default)]

@@ -11,7 +11,9 @@ use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 pub use acts::CounterExhausted;
-pub use change::{EpochChange, HookChange, ProfileChange, Removal, RoleChange};
+pub use change::{
+    EmailChange, EpochChange, HookChange, ProfileChange, Removal, RoleChange, UserChange,
+};
 pub use pending_hook::{HookKind, PendingHook};
 
 use crate::authz::Role;

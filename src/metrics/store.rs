@@ -18,7 +18,7 @@ use crate::store::{
 };
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use crate::user::{AccountState, DeviceDigest, PasswordHash, User, UserStatus};
+use crate::user::{AccountState, DeviceDigest, PasswordHash, User, UserChange, UserStatus};
 
 /// Any store, with the time and outcome of each act in [`STORE_SECONDS`].
 ///

@@ -50,6 +50,31 @@ pub struct RegisterRequest {
     pub extra: Option<Map<String, Value>>,
 }
 
+impl RegisterRequest {
+    /// A request with the password repeated, and without extra fields.
+    ///
+    /// ```
+    /// use admittance::RegisterRequest;
+    ///
+    /// let request = RegisterRequest::new("ann@example.org", "plum-Orbit-47-lantern", "Ann");
+    /// assert_eq!(request.name, "Ann");
+    /// ```
+    pub fn new(
+        email: impl Into<String>,
+        password: impl Into<Password>,
+        name: impl Into<String>,
+    ) -> Self {
+        let password = password.into();
+        Self {
+            email: email.into(),
+            password: password.clone(),
+            confirm_password: password,
+            name: name.into(),
+            extra: None,
+        }
+    }
+}
+
 /// An account that was created, and its first session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]

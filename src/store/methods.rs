@@ -17,6 +17,8 @@ macro_rules! __store_methods {
                 insert_user(user: [&User] of) -> [InsertUser], user(user.id);
                 user(id: [UserId] own) -> [Option<User>], nothing();
                 user_by_email(email: [&CanonicalEmail] of) -> [Option<User>], nothing();
+                change_user(id: [UserId] own, change: [&UserChange] of) -> [Option<User>], user(id);
+                update_user(id: [UserId] own, change: [&UserChange] of) -> [bool], user(id);
                 record_login(id: [UserId] own, epoch: [u64] own, new_device: [Option<DeviceDigest>] own, now: [Timestamp] own) -> [bool], user(id);
                 replace_password(id: [UserId] own, expected: [&PasswordHash] of, new: [&PasswordHash] of, epoch: [EpochChange] own) -> [bool], user(id);
                 update_profile(id: [UserId] own, version: [u64] own, change: [&ProfileChange] of) -> [Option<User>], user(id);

@@ -11,8 +11,8 @@
 //! record that it would undo. What the service decides on a user whom it has
 //! read is written under that user's [`version`](User::version).
 //!
-//! There are no default methods, so an implementation that forgets one
-//! does not compile. What can be expected to happen (an email that is taken, a
+//! Seven methods of [`UserStore`] are provided: each passes a [`UserChange`] to
+//! [`change_user`](UserStore::change_user). What can be expected to happen (an email that is taken, a
 //! token that was used) is a value; [`StoreError`] is for what went wrong.
 //!
 //! To write your own store, begin with `examples/custom_store.rs`, a whole store over maps,
@@ -45,7 +45,9 @@ use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, CounterExhausted, DeviceDigest, PasswordHash, User, UserStatus};
 
 pub use crate::error::{Cause, StoreError};
-pub use crate::user::{EpochChange, HookChange, ProfileChange, Removal, RoleChange};
+pub use crate::user::{
+    EmailChange, EpochChange, HookChange, ProfileChange, Removal, RoleChange, UserChange,
+};
 pub(crate) use fresh::{FreshStore, Identity, SessionCache};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryCapacity, MemoryCounts, MemoryStore};
@@ -80,16 +82,14 @@ pub enum Insert {
     Taken,
 }
 
-/// What became of a user's address that was to be changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum EmailChange {
-    /// It is the new one, and it is verified.
-    Changed,
-    /// Another user has the new address. Nothing changed.
-    EmailTaken,
-    /// The account is no longer in the state that was asked for. Nothing changed.
-    Gone,
+/// What became of a user whose address is free.
+impl From<Insert> for InsertUser {
+    fn from(insert: Insert) -> Self {
+        match insert {
+            Insert::Inserted => Self::Inserted,
+            Insert::Taken => Self::IdTaken,
+        }
+    }
 }
 
 /// Users.
@@ -117,6 +117,30 @@ pub trait UserStore: Send + Sync {
     /// [`StoreError`] when the store fails or the record is corrupt.
     async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError>;
 
+    /// Makes `change` if its condition holds, as [`User::change`] does, in one act. Returns
+    /// the user as it is then; `None` when no user has this id or the condition does not
+    /// hold, and then nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails, or a counter cannot be raised
+    /// ([`CounterExhausted`]).
+    async fn change_user(
+        &self,
+        id: UserId,
+        change: &UserChange,
+    ) -> Result<Option<User>, StoreError>;
+
+    /// Makes `change` as [`change_user`](UserStore::change_user) does, and returns whether it
+    /// did. Override it where an answer without the user is cheaper.
+    ///
+    /// # Errors
+    ///
+    /// As for [`change_user`](UserStore::change_user).
+    async fn update_user(&self, id: UserId, change: &UserChange) -> Result<bool, StoreError> {
+        Ok(self.change_user(id, change).await?.is_some())
+    }
+
     /// Sets `last_login` to `now`, unless it is later already, if the user is
     /// active and `auth_epoch` is `epoch`. Returns `false` if the password
     /// changed or the account was disabled meanwhile. In the same act adds
@@ -134,7 +158,14 @@ pub trait UserStore: Send + Sync {
         epoch: u64,
         new_device: Option<DeviceDigest>,
         now: Timestamp,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, StoreError> {
+        let change = UserChange::RecordLogin {
+            epoch,
+            new_device,
+            now,
+        };
+        self.update_user(id, &change).await
+    }
 
     /// Replaces the password hash if it is still `expected`. In the same act,
     /// [`EpochChange::Raise`] raises `auth_epoch` and `version` by one. Returns whether
@@ -149,7 +180,15 @@ pub trait UserStore: Send + Sync {
         expected: &PasswordHash,
         new: &PasswordHash,
         epoch: EpochChange,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, StoreError> {
+        let (expected, new) = (expected.clone(), new.clone());
+        let change = UserChange::ReplacePassword {
+            expected,
+            new,
+            epoch,
+        };
+        self.update_user(id, &change).await
+    }
 
     /// Changes the profile, raises `version` by one and returns the user as it
     /// is then; `None` when no user has this id and version. Nothing changes but
@@ -163,7 +202,11 @@ pub trait UserStore: Send + Sync {
         id: UserId,
         version: u64,
         change: &ProfileChange,
-    ) -> Result<Option<User>, StoreError>;
+    ) -> Result<Option<User>, StoreError> {
+        let change = change.clone();
+        let change = UserChange::UpdateProfile { version, change };
+        self.change_user(id, &change).await
+    }
 
     /// Marks the address of `account` as verified and raises `version` by one,
     /// if the account is in that state and active, and was not verified. Returns
@@ -172,7 +215,10 @@ pub trait UserStore: Send + Sync {
     /// # Errors
     ///
     /// [`StoreError`] when the store fails.
-    async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError>;
+    async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
+        let change = UserChange::VerifyEmail(account.clone());
+        self.update_user(account.id, &change).await
+    }
 
     /// Gives the user the address `to`, verified, and raises `link_epoch` and
     /// `version` by one, if the account is in the state `account` and active,
@@ -202,7 +248,15 @@ pub trait UserStore: Send + Sync {
         new: &PasswordHash,
         device: DeviceDigest,
         change: &ProfileChange,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, StoreError> {
+        let change = UserChange::ResetPassword {
+            account: account.clone(),
+            new: new.clone(),
+            device,
+            change: change.clone(),
+        };
+        self.update_user(account.id, &change).await
+    }
 
     /// Removes the user if the account is in the state `account` and active,
     /// and is one that `which` allows. Returns whether it did. Its address can be
@@ -229,7 +283,10 @@ pub trait UserStore: Send + Sync {
         id: UserId,
         version: u64,
         status: UserStatus,
-    ) -> Result<Option<User>, StoreError>;
+    ) -> Result<Option<User>, StoreError> {
+        self.change_user(id, &UserChange::SetStatus { version, status })
+            .await
+    }
 
     /// Adds and takes away roles, raises `version` by one and returns the user
     /// as it is then, all in one act; `None` when no user has this id and
@@ -244,7 +301,11 @@ pub trait UserStore: Send + Sync {
         id: UserId,
         version: u64,
         change: &RoleChange,
-    ) -> Result<Option<User>, StoreError>;
+    ) -> Result<Option<User>, StoreError> {
+        let change = change.clone();
+        let change = UserChange::ChangeRoles { version, change };
+        self.change_user(id, &change).await
+    }
 
     /// Up to `limit` users in the order of their ids, beginning after `after`.
     ///
@@ -315,7 +376,9 @@ pub trait SessionStore: Send + Sync {
     /// # Errors
     ///
     /// [`StoreError`] when the store fails; then it must not be reported as done.
-    async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
+    async fn end_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+        Ok(self.end_sessions(user, &[id]).await? > 0)
+    }
 
     /// Ends those of the sessions `ids` that are `user`'s, and returns how many
     /// there were; a store may count or leave out those that had expired. No

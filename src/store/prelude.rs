@@ -9,7 +9,7 @@ pub use async_trait::async_trait;
 
 pub use super::{
     AuditStore, EmailChange, EpochChange, Insert, InsertUser, LimitStore, ProfileChange, Removal,
-    RoleChange, SessionStore, StoreError, TokenStore, UserStore, are_few,
+    RoleChange, SessionStore, StoreError, TokenStore, UserChange, UserStore, are_few,
 };
 pub use crate::audit::{Append, AuditRecord};
 pub use crate::authz::Role;

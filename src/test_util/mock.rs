@@ -21,7 +21,7 @@ use crate::store::{
 };
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use crate::user::{AccountState, DeviceDigest, PasswordHash, User, UserStatus};
+use crate::user::{AccountState, DeviceDigest, PasswordHash, User, UserChange, UserStatus};
 
 macro_rules! mocked {
     ($($trait:ident { $($method:ident($($name:ident: [$($type:tt)*] $kind:ident),*) -> [$($answer:tt)*], $touches:ident($($what:expr)?);)* })*) => {

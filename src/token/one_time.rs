@@ -163,6 +163,20 @@ impl OneTimeToken {
     pub fn is_for(&self, purpose: TokenPurpose, now: Timestamp) -> bool {
         self.purpose == purpose && self.is_live(now)
     }
+
+    /// Whether it is about the account of `user`, was made at `made_until` or before, and is
+    /// of `purpose`, if one is given.
+    #[must_use]
+    pub fn is_of(
+        &self,
+        user: UserId,
+        purpose: Option<TokenPurpose>,
+        made_until: Timestamp,
+    ) -> bool {
+        self.account.id == user
+            && self.created_at <= made_until
+            && purpose.is_none_or(|purpose| self.purpose == purpose)
+    }
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@
 //! decides in its database holds to them by the conformance suite.
 
 use super::{
-    AccountState, DeviceDigest, EpochChange, HookChange, MAX_DEVICES, PasswordHash, ProfileChange,
-    Removal, RoleChange, User, UserStatus,
+    AccountState, DeviceDigest, EmailChange, EpochChange, HookChange, MAX_DEVICES, PasswordHash,
+    ProfileChange, Removal, RoleChange, User, UserChange, UserStatus,
 };
 use crate::email::Email;
+use crate::id::UserId;
 use crate::time::Timestamp;
 
 /// An epoch or a version cannot be raised, so the act would leave old sessions, links
@@ -22,6 +23,37 @@ fn raised(counter: u64) -> Result<u64, CounterExhausted> {
 }
 
 impl User {
+    /// Makes the change if its condition holds. Returns `false`, and changes nothing, if it
+    /// does not.
+    ///
+    /// # Errors
+    ///
+    /// [`CounterExhausted`]; nothing changes.
+    pub fn change(&mut self, change: &UserChange) -> Result<bool, CounterExhausted> {
+        match change {
+            UserChange::RecordLogin {
+                epoch,
+                new_device,
+                now,
+            } => Ok(self.record_login(*epoch, *new_device, *now)),
+            UserChange::ReplacePassword {
+                expected,
+                new,
+                epoch,
+            } => self.replace_password(expected, new, *epoch),
+            UserChange::UpdateProfile { version, change } => self.update_profile(*version, change),
+            UserChange::VerifyEmail(account) => self.verify_email(account),
+            UserChange::ResetPassword {
+                account,
+                new,
+                device,
+                change,
+            } => self.reset_password(account, new, *device, change),
+            UserChange::SetStatus { version, status } => self.set_status(*version, *status),
+            UserChange::ChangeRoles { version, change } => self.change_roles(*version, change),
+        }
+    }
+
     /// Records a login at `now`, if the user is active and the `auth_epoch` is
     /// `epoch`: `last_login` goes forward, never back. `new_device` becomes the last of
     /// the devices, of which the last [`MAX_DEVICES`] stay.
@@ -102,7 +134,8 @@ impl User {
     }
 
     /// Sets the address to `to`, verified, and raises `link_epoch` and `version`, if the
-    /// user is in the state `account`. The store makes sure that no other user has `to`.
+    /// user is in the state `account` and `owner`, who has the address `to` already, is
+    /// nobody or this user. The store finds the owner in the same act.
     ///
     /// # Errors
     ///
@@ -111,15 +144,19 @@ impl User {
         &mut self,
         account: &AccountState,
         to: &Email,
-    ) -> Result<bool, CounterExhausted> {
+        owner: Option<UserId>,
+    ) -> Result<EmailChange, CounterExhausted> {
         if !account.is_of(self) {
-            return Ok(false);
+            return Ok(EmailChange::Gone);
+        }
+        if owner.is_some_and(|owner| owner != self.id) {
+            return Ok(EmailChange::EmailTaken);
         }
         let (link_epoch, version) = (raised(self.link_epoch)?, raised(self.version)?);
         (self.link_epoch, self.version) = (link_epoch, version);
         self.email.clone_from(to);
         self.is_verified = true;
-        Ok(true)
+        Ok(EmailChange::Changed)
     }
 
     /// Replaces the password hash, raises both epochs and `version`, marks the address as

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{DisplayName, PendingHook};
+use super::{AccountState, DeviceDigest, DisplayName, PasswordHash, PendingHook, UserStatus};
 use crate::authz::Role;
 use crate::preferences::{Metadata, Preferences};
 use crate::time::Timestamp;
@@ -14,6 +14,18 @@ pub enum EpochChange {
     Keep,
     /// `auth_epoch` goes up by one: every session and token made before is dead.
     Raise,
+}
+
+/// What became of a user's address that was to be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum EmailChange {
+    /// It is the new one, and it is verified.
+    Changed,
+    /// Another user has the new address. Nothing changed.
+    EmailTaken,
+    /// The account is no longer in the state that was asked for. Nothing changed.
+    Gone,
 }
 
 /// Which users may be removed.
@@ -59,4 +71,65 @@ pub struct RoleChange {
     pub grant: BTreeSet<Role>,
     /// Roles that the user does not have afterwards.
     pub revoke: BTreeSet<Role>,
+}
+
+/// A change of one user, with its condition. [`User::change`](super::User::change) makes it;
+/// the methods of [`UserStore`](crate::store::UserStore) with the same names explain each.
+#[derive(Clone, Debug)]
+pub enum UserChange {
+    /// [`UserStore::record_login`](crate::store::UserStore::record_login)
+    RecordLogin {
+        /// The `auth_epoch` that the user has.
+        epoch: u64,
+        /// The device to add, if there is one.
+        new_device: Option<DeviceDigest>,
+        /// The time of the login.
+        now: Timestamp,
+    },
+    /// [`UserStore::replace_password`](crate::store::UserStore::replace_password)
+    ReplacePassword {
+        /// The hash that the user has.
+        expected: PasswordHash,
+        /// The new one.
+        new: PasswordHash,
+        /// Whether earlier sessions end.
+        epoch: EpochChange,
+    },
+    /// [`UserStore::update_profile`](crate::store::UserStore::update_profile)
+    UpdateProfile {
+        /// The `version` that the user has.
+        version: u64,
+        /// The changes.
+        change: ProfileChange,
+    },
+    /// [`UserStore::verify_email`](crate::store::UserStore::verify_email)
+    VerifyEmail(
+        /// The state that the account is in.
+        AccountState,
+    ),
+    /// [`UserStore::reset_password`](crate::store::UserStore::reset_password)
+    ResetPassword {
+        /// The state that the account is in.
+        account: AccountState,
+        /// The new hash.
+        new: PasswordHash,
+        /// The only device afterwards.
+        device: DeviceDigest,
+        /// What else changes.
+        change: ProfileChange,
+    },
+    /// [`UserStore::set_status`](crate::store::UserStore::set_status)
+    SetStatus {
+        /// The `version` that the user has.
+        version: u64,
+        /// The new status.
+        status: UserStatus,
+    },
+    /// [`UserStore::change_roles`](crate::store::UserStore::change_roles)
+    ChangeRoles {
+        /// The `version` that the user has.
+        version: u64,
+        /// The roles to grant and to revoke.
+        change: RoleChange,
+    },
 }

@@ -16,7 +16,7 @@ use admittance::store::{
 };
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use admittance::user::{AccountState, DeviceDigest, PasswordHash, User, UserStatus};
+use admittance::user::{AccountState, DeviceDigest, PasswordHash, User, UserChange, UserStatus};
 use async_trait::async_trait;
 use tokio::task::{Id, yield_now};
 

@@ -18,7 +18,7 @@ use crate::store::{
 };
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use crate::user::{AccountState, DeviceDigest, PasswordHash, User, UserStatus};
+use crate::user::{AccountState, DeviceDigest, PasswordHash, User, UserChange, UserStatus};
 
 /// Several handles of one store, as a store whose acts go to one handle after the other.
 ///

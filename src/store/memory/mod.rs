@@ -21,8 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use async_trait::async_trait;
 
 use super::{
-    EmailChange, EpochChange, Insert, InsertUser, LimitStore, ProfileChange, Removal, RoleChange,
-    StoreError, TokenStore, UserStore, are_few,
+    EmailChange, Insert, InsertUser, LimitStore, Removal, StoreError, TokenStore, UserStore,
+    are_few,
 };
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
@@ -32,7 +32,7 @@ use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::Session;
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};
-use crate::user::{AccountState, DeviceDigest, PasswordHash, User, UserStatus};
+use crate::user::{AccountState, User, UserChange};
 use attempts::AttemptTable;
 pub use capacity::{MemoryCapacity, MemoryCounts};
 use events::Events;
@@ -279,42 +279,18 @@ impl UserStore for MemoryStore {
         Ok(self.read_users().by_email(email).cloned())
     }
 
-    async fn record_login(
+    async fn change_user(
         &self,
         id: UserId,
-        epoch: u64,
-        new_device: Option<DeviceDigest>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let mut users = self.write_users();
-        let user = users.get_mut(id);
-        Ok(user.is_some_and(|user| user.record_login(epoch, new_device, now)))
-    }
-
-    async fn replace_password(
-        &self,
-        id: UserId,
-        expected: &PasswordHash,
-        new: &PasswordHash,
-        epoch: EpochChange,
-    ) -> Result<bool, StoreError> {
-        self.write_users()
-            .change(id, |user| user.replace_password(expected, new, epoch))
-    }
-
-    async fn update_profile(
-        &self,
-        id: UserId,
-        version: u64,
-        change: &ProfileChange,
+        change: &UserChange,
     ) -> Result<Option<User>, StoreError> {
-        self.write_users()
-            .changed(id, |user| user.update_profile(version, change))
+        let mut users = self.write_users();
+        let is_changed = users.change(id, change)?;
+        Ok(users.get(id).filter(|_| is_changed).cloned())
     }
 
-    async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
-        self.write_users()
-            .change(account.id, |user| user.verify_email(account))
+    async fn update_user(&self, id: UserId, change: &UserChange) -> Result<bool, StoreError> {
+        self.write_users().change(id, change)
     }
 
     async fn change_email(
@@ -323,18 +299,6 @@ impl UserStore for MemoryStore {
         to: &Email,
     ) -> Result<EmailChange, StoreError> {
         self.write_users().change_email(account, to)
-    }
-
-    async fn reset_password(
-        &self,
-        account: &AccountState,
-        new: &PasswordHash,
-        device: DeviceDigest,
-        change: &ProfileChange,
-    ) -> Result<bool, StoreError> {
-        self.write_users().change(account.id, |user| {
-            user.reset_password(account, new, device, change)
-        })
     }
 
     async fn remove_user(
@@ -349,25 +313,6 @@ impl UserStore for MemoryStore {
             users.remove(account.id);
         }
         Ok(is_removed)
-    }
-
-    async fn set_status(
-        &self,
-        id: UserId,
-        version: u64,
-        status: UserStatus,
-    ) -> Result<Option<User>, StoreError> {
-        self.write_users()
-            .changed(id, |user| user.set_status(version, status))
-    }
-
-    async fn change_roles(
-        &self,
-        id: UserId,
-        version: u64,
-        change: &RoleChange,
-    ) -> Result<Option<User>, StoreError> {
-        self.write_users().change_roles(id, version, change)
     }
 
     async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
@@ -393,8 +338,8 @@ impl TokenStore for MemoryStore {
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError> {
         let tokens = self.tokens_for(purpose);
-        let good = |token: &&OneTimeToken| token.purpose == purpose && token.is_live(now);
-        Ok(tokens.get(digest.to_bytes()).filter(good).cloned())
+        let token = tokens.get(digest.to_bytes());
+        Ok(token.filter(|token| token.is_for(purpose, now)).cloned())
     }
 
     async fn take_token(
@@ -405,8 +350,8 @@ impl TokenStore for MemoryStore {
     ) -> Result<Option<OneTimeToken>, StoreError> {
         let mut tokens = self.tokens_for(purpose);
         let key = digest.to_bytes();
-        let good = |token: &OneTimeToken| token.purpose == purpose && token.is_live(now);
-        Ok(match tokens.get(key).is_some_and(good) {
+        let is_found = |token: &OneTimeToken| token.is_for(purpose, now);
+        Ok(match tokens.get(key).is_some_and(is_found) {
             true => tokens.remove(key),
             false => None,
         })
@@ -432,9 +377,7 @@ impl TokenStore for MemoryStore {
         purpose: Option<TokenPurpose>,
         made_until: Timestamp,
     ) -> Result<u64, StoreError> {
-        let is_meant = |token: &OneTimeToken| {
-            token.created_at <= made_until && purpose.is_none_or(|purpose| token.purpose == purpose)
-        };
+        let is_meant = |token: &OneTimeToken| token.is_of(user, purpose, made_until);
         let removed = self.tokens().remove_of(user, is_meant);
         Ok(removed + self.registrations().remove_of(user, is_meant))
     }

@@ -8,7 +8,7 @@ use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
 use crate::store::{EmailChange, InsertUser, RoleChange, StoreError};
-use crate::user::{AccountState, CounterExhausted, User, UserStatus};
+use crate::user::{AccountState, User, UserChange, UserStatus};
 
 /// All change together: a canonical email, an id, a holder of a role is there
 /// exactly when its user is.
@@ -70,28 +70,14 @@ impl Users {
         self.get(*self.by_email.get(email)?)
     }
 
-    /// The user, to be changed in all but id, email and roles.
-    pub(super) fn get_mut(&mut self, id: UserId) -> Option<&mut User> {
-        self.by_id.get_mut(&id)
-    }
-
-    /// Does `act` to the user, if there is one, and returns what it returns.
-    pub(super) fn change(
-        &mut self,
-        id: UserId,
-        act: impl FnOnce(&mut User) -> Result<bool, CounterExhausted>,
-    ) -> Result<bool, StoreError> {
-        Ok(self.get_mut(id).map_or(Ok(false), act)?)
-    }
-
-    /// The same, and returns the user afterwards; `None` if nothing was done.
-    pub(super) fn changed(
-        &mut self,
-        id: UserId,
-        act: impl FnOnce(&mut User) -> Result<bool, CounterExhausted>,
-    ) -> Result<Option<User>, StoreError> {
-        let is_done = self.change(id, act)?;
-        Ok(self.get(id).filter(|_| is_done).cloned())
+    /// Makes the change, and returns whether its condition held.
+    pub(super) fn change(&mut self, id: UserId, change: &UserChange) -> Result<bool, StoreError> {
+        let user = self.by_id.get_mut(&id);
+        let is_changed = user.map_or(Ok(false), |user| user.change(change))?;
+        if is_changed && let UserChange::ChangeRoles { change, .. } = change {
+            self.index_roles(id, change);
+        }
+        Ok(is_changed)
     }
 
     pub(super) fn change_email(
@@ -100,19 +86,15 @@ impl Users {
         to: &Email,
     ) -> Result<EmailChange, StoreError> {
         let owner = self.by_email.get(to.canonical()).copied();
-        if owner.is_some_and(|owner| owner != account.id) {
-            let is_there = self.get(account.id).is_some_and(|user| account.is_of(user));
-            return Ok(match is_there {
-                true => EmailChange::EmailTaken,
-                false => EmailChange::Gone,
-            });
-        }
-        if !self.change(account.id, |user| user.change_email(account, to))? {
+        let Some(user) = self.by_id.get_mut(&account.id) else {
             return Ok(EmailChange::Gone);
+        };
+        let change = user.change_email(account, to, owner)?;
+        if change == EmailChange::Changed {
+            self.by_email.remove(&account.email);
+            self.by_email.insert(to.canonical().clone(), account.id);
         }
-        self.by_email.remove(&account.email);
-        self.by_email.insert(to.canonical().clone(), account.id);
-        Ok(EmailChange::Changed)
+        Ok(change)
     }
 
     pub(super) fn remove(&mut self, id: UserId) {
@@ -127,16 +109,7 @@ impl Users {
         }
     }
 
-    pub(super) fn change_roles(
-        &mut self,
-        id: UserId,
-        version: u64,
-        change: &RoleChange,
-    ) -> Result<Option<User>, StoreError> {
-        let user = self.changed(id, |user| user.change_roles(version, change))?;
-        if user.is_none() {
-            return Ok(None);
-        }
+    fn index_roles(&mut self, id: UserId, change: &RoleChange) {
         for role in &change.grant {
             let holders = self.by_role.entry(role.clone()).or_default();
             holders.insert(id);
@@ -144,7 +117,6 @@ impl Users {
         for role in &change.revoke {
             self.forget_role(role, id);
         }
-        Ok(user)
     }
 
     fn forget_role(&mut self, role: &Role, id: UserId) {

@@ -21,6 +21,7 @@ mod act;
 mod adopt;
 mod attempt;
 mod audit;
+mod change;
 mod claimed;
 mod config;
 mod document;

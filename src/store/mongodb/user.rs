@@ -7,68 +7,19 @@ use ::mongodb::options::{ReturnDocument, UpdateModifications};
 use async_trait::async_trait;
 
 use super::MongoStore;
-use super::document::{Record, SCHEMA, batch, binary, bytes, date, object_id, optional_date};
+use super::change::{self, by_id, device_binary, hook_document, in_state};
+use super::document::{Record, SCHEMA, batch, bytes, date, object_id, optional_date};
 use super::error::{is_duplicate, out_of_range, store_error};
 use super::json;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
 use crate::preferences::{Metadata, Preferences};
-use crate::store::{
-    EmailChange, EpochChange, HookChange, InsertUser, ProfileChange, Removal, RoleChange,
-    StoreError, UserStore,
-};
-use crate::time::Timestamp;
+use crate::store::{EmailChange, InsertUser, Removal, StoreError, UserStore};
 use crate::user::{
-    AccountState, DeviceDigest, DisplayName, MAX_DEVICES, PasswordHash, PendingHook, User,
+    AccountState, DeviceDigest, DisplayName, PasswordHash, PendingHook, User, UserChange,
     UserStatus,
 };
-
-/// What a `$slice` has to say to leave the last [`MAX_DEVICES`] in a list.
-const LAST_DEVICES: i32 = -20;
-const _: () = assert!(LAST_DEVICES.unsigned_abs() as usize == MAX_DEVICES);
-
-fn by_id(id: UserId) -> Document {
-    doc! { "_id": object_id(id.to_bytes()) }
-}
-
-/// Matches a user of this version. A user without the field has version 0.
-fn of_version(version: i64) -> Bson {
-    match version {
-        0 => doc! { "$in": [0_i64, Bson::Null] }.into(),
-        version => version.into(),
-    }
-}
-
-/// What fits one user of this version, and the version after it; `None` when
-/// there can be no such user.
-fn by_version(id: UserId, version: u64) -> Option<(Document, i64)> {
-    let version = i64::try_from(version).ok()?;
-    let next = version.checked_add(1)?;
-    let mut filter = by_id(id);
-    filter.insert("version", of_version(version));
-    Some((filter, next))
-}
-
-/// What fits one user, as long as the account is in this state and active;
-/// `None` when there can be no such user.
-fn in_state(account: &AccountState) -> Option<Document> {
-    let mut filter = by_id(account.id);
-    filter.insert("email_canonical", account.email.as_str());
-    if let Some(epoch) = account.auth_epoch {
-        filter.insert("auth_epoch", i64::try_from(epoch).ok()?);
-    }
-    filter.insert("link_epoch", i64::try_from(account.link_epoch).ok()?);
-    if let Some(version) = account.version {
-        filter.insert("version", of_version(i64::try_from(version).ok()?));
-    }
-    filter.insert("status", UserStatus::Active.as_str());
-    Some(filter)
-}
-
-fn device_binary(device: &DeviceDigest) -> Bson {
-    binary(&device.to_bytes()).into()
-}
 
 fn to_document(user: &User) -> Result<Document, StoreError> {
     let epoch = i64::try_from(user.auth_epoch).map_err(|_| out_of_range("auth_epoch"))?;
@@ -174,10 +125,9 @@ impl MongoStore {
     async fn change_and_read(
         &self,
         filter: Document,
-        change: impl Into<UpdateModifications>,
+        change: UpdateModifications,
     ) -> Result<Option<User>, StoreError> {
         let users = self.inner.users.clone();
-        let change = change.into();
         self.run(|act| async move {
             let changed = users
                 .find_one_and_update(filter, change)
@@ -186,17 +136,6 @@ impl MongoStore {
                 .await
                 .map_err(store_error)?;
             changed.as_ref().map(from_document).transpose()
-        })
-        .await
-    }
-
-    /// Changes one user; whether there was one that the filter fits.
-    async fn change_user(&self, filter: Document, change: Document) -> Result<bool, StoreError> {
-        let users = self.inner.users.clone();
-        self.run(|act| async move {
-            act.may_send()?;
-            let result = users.update_one(filter, change).await;
-            Ok(result.map_err(store_error)?.matched_count == 1)
         })
         .await
     }
@@ -234,70 +173,28 @@ impl UserStore for MongoStore {
             .await
     }
 
-    async fn record_login(
+    async fn change_user(
         &self,
         id: UserId,
-        epoch: u64,
-        new_device: Option<DeviceDigest>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let Ok(epoch) = i64::try_from(epoch) else {
-            return Ok(false);
-        };
-        let mut filter = by_id(id);
-        filter.insert("status", UserStatus::Active.as_str());
-        filter.insert("auth_epoch", epoch);
-        let mut change = doc! { "$max": { "last_login": date(now) } };
-        if let Some(device) = new_device {
-            let last = vec![device_binary(&device)];
-            change.insert(
-                "$push",
-                doc! { "devices": { "$each": last, "$slice": LAST_DEVICES } },
-            );
-        }
-        self.change_user(filter, change).await
-    }
-
-    async fn replace_password(
-        &self,
-        id: UserId,
-        expected: &PasswordHash,
-        new: &PasswordHash,
-        epoch: EpochChange,
-    ) -> Result<bool, StoreError> {
-        let mut filter = by_id(id);
-        filter.insert("password_hash", expected.expose_secret());
-        let mut change = doc! { "$set": { "password_hash": new.expose_secret() } };
-        match epoch {
-            EpochChange::Keep => {}
-            EpochChange::Raise => {
-                change.insert("$inc", doc! { "auth_epoch": 1_i64, "version": 1_i64 });
-            }
-        }
-        self.change_user(filter, change).await
-    }
-
-    async fn update_profile(
-        &self,
-        id: UserId,
-        version: u64,
-        change: &ProfileChange,
+        change: &UserChange,
     ) -> Result<Option<User>, StoreError> {
-        let Some((filter, next)) = by_version(id, version) else {
-            return Ok(None);
-        };
-        let mut set = doc! { "version": next };
-        set.extend(profile_of(change));
-        self.change_and_read(filter, doc! { "$set": set }).await
+        match change::command(id, change) {
+            Some((filter, update)) => self.change_and_read(filter, update).await,
+            None => Ok(None),
+        }
     }
 
-    async fn verify_email(&self, account: &AccountState) -> Result<bool, StoreError> {
-        let Some(mut filter) = in_state(account) else {
+    async fn update_user(&self, id: UserId, change: &UserChange) -> Result<bool, StoreError> {
+        let Some((filter, update)) = change::command(id, change) else {
             return Ok(false);
         };
-        filter.insert("is_verified", false);
-        let change = doc! { "$set": { "is_verified": true }, "$inc": { "version": 1_i64 } };
-        self.change_user(filter, change).await
+        let users = self.inner.users.clone();
+        self.run(|act| async move {
+            act.may_send()?;
+            let result = users.update_one(filter, update).await;
+            Ok(result.map_err(store_error)?.matched_count == 1)
+        })
+        .await
     }
 
     async fn change_email(
@@ -329,29 +226,6 @@ impl UserStore for MongoStore {
         .await
     }
 
-    async fn reset_password(
-        &self,
-        account: &AccountState,
-        new: &PasswordHash,
-        device: DeviceDigest,
-        change: &ProfileChange,
-    ) -> Result<bool, StoreError> {
-        let Some(filter) = in_state(account) else {
-            return Ok(false);
-        };
-        let mut set = doc! {
-            "password_hash": new.expose_secret(),
-            "is_verified": true,
-            "devices": [device_binary(&device)],
-        };
-        set.extend(profile_of(change));
-        let change = doc! {
-            "$set": set,
-            "$inc": { "auth_epoch": 1_i64, "link_epoch": 1_i64, "version": 1_i64 },
-        };
-        self.change_user(filter, change).await
-    }
-
     async fn remove_user(
         &self,
         account: &AccountState,
@@ -377,52 +251,6 @@ impl UserStore for MongoStore {
             Ok(result.deleted_count == 1)
         })
         .await
-    }
-
-    async fn set_status(
-        &self,
-        id: UserId,
-        version: u64,
-        status: UserStatus,
-    ) -> Result<Option<User>, StoreError> {
-        let Some((mut filter, next)) = by_version(id, version) else {
-            return Ok(None);
-        };
-        // One that cannot be read is not written over.
-        let known = UserStatus::ALL.map(UserStatus::as_str);
-        filter.insert("status", doc! { "$in": known.to_vec() });
-        let mut set = doc! { "status": status.as_str(), "version": next };
-        if status == UserStatus::Disabled {
-            // Only from active, so that the epochs go up once.
-            let was_active = doc! { "$eq": ["$status", UserStatus::Active.as_str()] };
-            for field in ["auth_epoch", "link_epoch"] {
-                let name = format!("${field}");
-                let raised = doc! { "$add": [&name, 1_i64] };
-                set.insert(field, doc! { "$cond": [was_active.clone(), raised, name] });
-            }
-        }
-        self.change_and_read(filter, vec![doc! { "$set": set }])
-            .await
-    }
-
-    async fn change_roles(
-        &self,
-        id: UserId,
-        version: u64,
-        change: &RoleChange,
-    ) -> Result<Option<User>, StoreError> {
-        let Some((mut filter, next)) = by_version(id, version) else {
-            return Ok(None);
-        };
-        // A role begins with a letter, so none of them is taken for a field.
-        let names = |roles: &BTreeSet<Role>| -> Vec<Bson> {
-            roles.iter().map(|role| role.as_str().into()).collect()
-        };
-        let granted = doc! { "$setUnion": ["$roles", names(&change.grant)] };
-        let left = doc! { "$setDifference": [granted, names(&change.revoke)] };
-        filter.insert("roles", doc! { "$type": "array" });
-        let pipeline = vec![doc! { "$set": { "roles": left, "version": next } }];
-        self.change_and_read(filter, pipeline).await
     }
 
     async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
@@ -469,34 +297,6 @@ impl UserStore for MongoStore {
         })
         .await
     }
-}
-
-/// The fields of a user that `change` sets.
-fn profile_of(change: &ProfileChange) -> Document {
-    let mut set = Document::new();
-    if let Some(name) = &change.name {
-        set.insert("name", name.as_str());
-    }
-    if let Some(preferences) = &change.preferences {
-        set.insert("preferences", json::to_document(preferences.as_map()));
-    }
-    if let Some(metadata) = &change.metadata {
-        set.insert("metadata", json::to_document(metadata.as_map()));
-    }
-    match &change.pending_hook {
-        HookChange::Keep => {}
-        HookChange::Remove => {
-            set.insert("pending_hook", Bson::Null);
-        }
-        HookChange::Set(hook) => {
-            set.insert("pending_hook", hook_document(hook));
-        }
-    }
-    set
-}
-
-fn hook_document(hook: &PendingHook) -> Document {
-    doc! { "kind": hook.kind.as_str(), "data": json::to_document(&hook.data) }
 }
 
 fn pending_hook(record: &Record<'_>, document: &Document) -> Result<PendingHook, StoreError> {

@@ -6,7 +6,7 @@ use admittance::id::UserId;
 use admittance::preferences::Preferences;
 use admittance::store::{
     EmailChange, EpochChange, HookChange, InsertUser, ProfileChange, Removal, RoleChange,
-    StoreError, UserStore,
+    StoreError, UserChange, UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::user::{
@@ -180,6 +180,13 @@ impl UserStore for WrongStore {
         let tables = self.tables();
         let mut users = tables.users.values();
         Ok(users.find(|user| self.same_email(user, email)).cloned())
+    }
+
+    /// Each change is a method of its own below.
+    async fn change_user(&self, _: UserId, _: &UserChange) -> Result<Option<User>, StoreError> {
+        Err(StoreError::Other(
+            "each change is a method of its own".into(),
+        ))
     }
 
     async fn record_login(

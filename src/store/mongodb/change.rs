@@ -1,0 +1,195 @@
+//! A change of a user, as one command.
+
+use std::collections::BTreeSet;
+
+use ::mongodb::bson::{Bson, Document, doc};
+use ::mongodb::options::UpdateModifications;
+
+use super::document::{binary, date, object_id};
+use super::json;
+use crate::authz::Role;
+use crate::id::UserId;
+use crate::store::{EpochChange, HookChange, ProfileChange, RoleChange, UserChange};
+use crate::user::{AccountState, DeviceDigest, MAX_DEVICES, PendingHook, UserStatus};
+
+/// What a `$slice` has to say to leave the last [`MAX_DEVICES`] in a list.
+const LAST_DEVICES: i32 = -20;
+const _: () = assert!(LAST_DEVICES.unsigned_abs() as usize == MAX_DEVICES);
+
+pub(super) fn by_id(id: UserId) -> Document {
+    doc! { "_id": object_id(id.to_bytes()) }
+}
+
+/// Matches a user of this version. A user without the field has version 0.
+fn of_version(version: i64) -> Bson {
+    match version {
+        0 => doc! { "$in": [0_i64, Bson::Null] }.into(),
+        version => version.into(),
+    }
+}
+
+/// What fits one user of this version, and the version after it; `None` when
+/// there can be no such user.
+fn by_version(id: UserId, version: u64) -> Option<(Document, i64)> {
+    let version = i64::try_from(version).ok()?;
+    let next = version.checked_add(1)?;
+    let mut filter = by_id(id);
+    filter.insert("version", of_version(version));
+    Some((filter, next))
+}
+
+/// What fits one user, as long as the account is in this state and active;
+/// `None` when there can be no such user.
+pub(super) fn in_state(account: &AccountState) -> Option<Document> {
+    let mut filter = by_id(account.id);
+    filter.insert("email_canonical", account.email.as_str());
+    if let Some(epoch) = account.auth_epoch {
+        filter.insert("auth_epoch", i64::try_from(epoch).ok()?);
+    }
+    filter.insert("link_epoch", i64::try_from(account.link_epoch).ok()?);
+    if let Some(version) = account.version {
+        filter.insert("version", of_version(i64::try_from(version).ok()?));
+    }
+    filter.insert("status", UserStatus::Active.as_str());
+    Some(filter)
+}
+
+pub(super) fn device_binary(device: &DeviceDigest) -> Bson {
+    binary(&device.to_bytes()).into()
+}
+
+/// The filter that holds the condition of `change`, and what to do to the user that fits it.
+/// `None` when no user can fit it.
+pub(super) fn command(id: UserId, change: &UserChange) -> Option<(Document, UpdateModifications)> {
+    let (filter, update) = match change {
+        UserChange::RecordLogin {
+            epoch,
+            new_device,
+            now,
+        } => {
+            let mut filter = by_id(id);
+            filter.insert("status", UserStatus::Active.as_str());
+            filter.insert("auth_epoch", i64::try_from(*epoch).ok()?);
+            let mut update = doc! { "$max": { "last_login": date(*now) } };
+            if let Some(device) = new_device {
+                let last = vec![device_binary(device)];
+                let devices = doc! { "$each": last, "$slice": LAST_DEVICES };
+                update.insert("$push", doc! { "devices": devices });
+            }
+            (filter, update)
+        }
+        UserChange::ReplacePassword {
+            expected,
+            new,
+            epoch,
+        } => {
+            let mut filter = by_id(id);
+            filter.insert("password_hash", expected.expose_secret());
+            let mut update = doc! { "$set": { "password_hash": new.expose_secret() } };
+            match epoch {
+                EpochChange::Keep => {}
+                EpochChange::Raise => {
+                    update.insert("$inc", doc! { "auth_epoch": 1_i64, "version": 1_i64 });
+                }
+            }
+            (filter, update)
+        }
+        UserChange::UpdateProfile { version, change } => {
+            let (filter, next) = by_version(id, *version)?;
+            let mut set = doc! { "version": next };
+            set.extend(profile_of(change));
+            (filter, doc! { "$set": set })
+        }
+        UserChange::VerifyEmail(account) => {
+            let mut filter = in_state(account)?;
+            filter.insert("is_verified", false);
+            let update = doc! { "$set": { "is_verified": true }, "$inc": { "version": 1_i64 } };
+            (filter, update)
+        }
+        UserChange::ResetPassword {
+            account,
+            new,
+            device,
+            change,
+        } => {
+            let mut set = doc! {
+                "password_hash": new.expose_secret(),
+                "is_verified": true,
+                "devices": [device_binary(device)],
+            };
+            set.extend(profile_of(change));
+            let raised = doc! { "auth_epoch": 1_i64, "link_epoch": 1_i64, "version": 1_i64 };
+            (in_state(account)?, doc! { "$set": set, "$inc": raised })
+        }
+        UserChange::SetStatus { version, status } => return status_command(id, *version, *status),
+        UserChange::ChangeRoles { version, change } => return roles_command(id, *version, change),
+    };
+    Some((filter, update.into()))
+}
+
+fn status_command(
+    id: UserId,
+    version: u64,
+    status: UserStatus,
+) -> Option<(Document, UpdateModifications)> {
+    let (mut filter, next) = by_version(id, version)?;
+    // One that cannot be read is not written over.
+    let known = UserStatus::ALL.map(UserStatus::as_str);
+    filter.insert("status", doc! { "$in": known.to_vec() });
+    let mut set = doc! { "status": status.as_str(), "version": next };
+    if status == UserStatus::Disabled {
+        // Only from active, so that the epochs go up once.
+        let was_active = doc! { "$eq": ["$status", UserStatus::Active.as_str()] };
+        for field in ["auth_epoch", "link_epoch"] {
+            let name = format!("${field}");
+            let raised = doc! { "$add": [&name, 1_i64] };
+            set.insert(field, doc! { "$cond": [was_active.clone(), raised, name] });
+        }
+    }
+    Some((filter, vec![doc! { "$set": set }].into()))
+}
+
+fn roles_command(
+    id: UserId,
+    version: u64,
+    change: &RoleChange,
+) -> Option<(Document, UpdateModifications)> {
+    let (mut filter, next) = by_version(id, version)?;
+    // A role begins with a letter, so none of them is taken for a field.
+    let names = |roles: &BTreeSet<Role>| -> Vec<Bson> {
+        roles.iter().map(|role| role.as_str().into()).collect()
+    };
+    let granted = doc! { "$setUnion": ["$roles", names(&change.grant)] };
+    let left = doc! { "$setDifference": [granted, names(&change.revoke)] };
+    filter.insert("roles", doc! { "$type": "array" });
+    let set = doc! { "$set": { "roles": left, "version": next } };
+    Some((filter, vec![set].into()))
+}
+
+/// The fields of a user that `change` sets.
+fn profile_of(change: &ProfileChange) -> Document {
+    let mut set = Document::new();
+    if let Some(name) = &change.name {
+        set.insert("name", name.as_str());
+    }
+    if let Some(preferences) = &change.preferences {
+        set.insert("preferences", json::to_document(preferences.as_map()));
+    }
+    if let Some(metadata) = &change.metadata {
+        set.insert("metadata", json::to_document(metadata.as_map()));
+    }
+    match &change.pending_hook {
+        HookChange::Keep => {}
+        HookChange::Remove => {
+            set.insert("pending_hook", Bson::Null);
+        }
+        HookChange::Set(hook) => {
+            set.insert("pending_hook", hook_document(hook));
+        }
+    }
+    set
+}
+
+pub(super) fn hook_document(hook: &PendingHook) -> Document {
+    doc! { "kind": hook.kind.as_str(), "data": json::to_document(&hook.data) }
+}
