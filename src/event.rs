@@ -72,6 +72,8 @@ named! {
         ExportAccount => "export_account",
         /// Deleting one's account.
         DeleteAccount => "delete_account",
+        /// Removing an account, by the application's own code.
+        RemoveUser => "remove_user",
         /// Removing an account that nobody has confirmed or used.
         ExpireAccount => "expire_account",
         /// Listing the recorded events of one's account.

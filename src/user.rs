@@ -146,8 +146,12 @@ impl AccountState {
     /// Whether `user` is still in this state, and may be used.
     #[must_use]
     pub fn is_of(&self, user: &User) -> bool {
-        user.status == UserStatus::Active
-            && user.id == self.id
+        user.status == UserStatus::Active && self.is_of_any_status(user)
+    }
+
+    /// Whether `user` is still in this state, active or disabled.
+    fn is_of_any_status(&self, user: &User) -> bool {
+        user.id == self.id
             && user.email.canonical() == &self.email
             && self.auth_epoch.is_none_or(|epoch| epoch == user.auth_epoch)
             && user.link_epoch == self.link_epoch

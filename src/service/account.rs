@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::fields::typed_password;
 use super::mailing::Asked;
-use super::operation::{By, Trail};
+use super::operation::{By, Subject, Trail};
 use super::validate::is_usable;
 use super::{AuthService, Authenticated, EventView, RequestContext, SessionView};
 use crate::clock::Clock;
@@ -231,24 +231,76 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.is_not_the_last(user).await?;
         self.limit_release(user, trail).await?;
 
-        self.ask_to_remove(user, trail).await?;
+        // Not if the password or the address was changed, or the account disabled
+        // or deleted, since the token was checked.
         let checked = user.state();
+        let fits = |user: &User| checked.is_of(user);
+        let user = auth.shared_user();
+        let removed = self.remove(user, Removal::Any, fits, trail).await?;
+        removed.ok_or(AuthError::InvalidToken)
+    }
+
+    /// Removes the account, if `fits` holds for it, and what is stored of it. `None` if it
+    /// does not, or the account is gone.
+    async fn remove(
+        &self,
+        user: Arc<User>,
+        which: Removal,
+        fits: impl Fn(&User) -> bool + Send + Sync,
+        trail: &Trail,
+    ) -> Result<Option<()>, AuthError> {
+        self.ask_to_remove(&user, trail).await?;
         let remove = |user: Arc<User>| async move {
             self.is_not_the_last(&user).await?;
-            let (state, which) = (user.exact_state(), Removal::Any);
+            let state = user.exact_state();
             let removed = self.inner.store.remove_user(&state, which).await?;
             Ok(removed.then_some(()))
         };
-        let fits = |user: &User| checked.is_of(user);
-        // Not if the password or the address was changed, or the account disabled
-        // or deleted, since the token was checked.
-        let removed = self.on_account(auth.shared_user(), fits, remove).await?;
-        removed.ok_or(AuthError::InvalidToken)?;
+        let Some((user, ())) = self.on_account(user, fits, remove).await? else {
+            return Ok(None);
+        };
         self.sweep_up(user.id, GONE, trail).await;
         self.remove_pending(&user.email, trail).await;
-        self.tell_removed(user, trail).await;
-        self.notify(MailKind::AccountDeleted, user, &user.email, trail.context());
-        Ok(())
+        self.tell_removed(&user, trail).await;
+        self.notify(
+            MailKind::AccountDeleted,
+            &user,
+            &user.email,
+            trail.context(),
+        );
+        Ok(Some(()))
+    }
+
+    /// Removes the account of `user` and everything that is stored of it, as
+    /// [`delete_account`](Self::delete_account) does, without a password and whatever the
+    /// account's status.
+    ///
+    /// It is for the application's own code: accounts that have no password, requests for
+    /// erasure, clean-up. The hooks are called, and the owner gets a mail. Calls need no
+    /// permission and are not counted against any limit.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::NotFound`]; [`AuthError::LastAdministrator`];
+    /// [`AuthError::Validation`] if
+    /// [`AccountHooks::removing`](super::AccountHooks::removing) refuses;
+    /// [`AuthError::Unavailable`] if it fails; [`AuthError::Store`]: the account may still
+    /// exist, and removing it again tells.
+    pub async fn remove_user(
+        &self,
+        user: UserId,
+        context: &RequestContext,
+    ) -> Result<(), AuthError> {
+        let remove = async move |service: Self, trail: Trail| {
+            let user = trail.unless_gone(service.inner.store.user(user)).await?;
+            let user = Arc::new(user.ok_or(AuthError::NotFound)?);
+            service.is_not_the_last(&user).await?;
+            let which = Removal::AnyStatus;
+            let removed = service.remove(user, which, |_| true, &trail).await?;
+            removed.ok_or(AuthError::NotFound)
+        };
+        let (kind, subject) = (Operation::RemoveUser, Subject::account(user));
+        self.operation(kind, subject, context, remove).await
     }
 
     /// Counts the giving up of an address that nobody has confirmed, with a

@@ -189,7 +189,10 @@ impl AuditLog {
         let is_deletion = event.refused.is_none()
             && matches!(
                 event.operation,
-                Operation::DeleteAccount | Operation::DisownEmail | Operation::ExpireAccount
+                Operation::DeleteAccount
+                    | Operation::RemoveUser
+                    | Operation::DisownEmail
+                    | Operation::ExpireAccount
             );
         let act = if is_deletion && self.policy.on_deletion == OnDeletion::Remove {
             queue.removed.push_back(user);

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::fields::parse_name;
 use super::operation::{By, Subject, Trail};
+use super::password::NewPassword;
 use super::profile::refuse_object;
 use super::{AuthService, Authenticated, RequestContext, UserView};
 use crate::authz::{AdminPermission, Role};
@@ -17,7 +18,9 @@ use crate::event::Operation;
 use crate::extra::Extra;
 use crate::id::UserId;
 use crate::mail::MailKind;
+use crate::password::Lane;
 use crate::preferences::{Metadata, Preferences};
+use crate::secret::Password;
 use crate::store::{InsertUser, Store};
 use crate::time::Timestamp;
 use crate::token::TokenPurpose;
@@ -25,8 +28,8 @@ use crate::user::{PasswordHash, User, UserStatus};
 
 /// An account to create for somebody: seeded, imported, or by an administrator.
 ///
-/// Without a password hash, the owner sets the first password by the mailed link, which also
-/// confirms the address. An account with a password hash whose address is not verified may
+/// Without a password, the owner sets the first one by the mailed link, which also
+/// confirms the address. An account with a password whose address is not verified may
 /// have been set up by a stranger: a reset by mail clears its name and preferences.
 /// [`AccountHooks::registered`](super::AccountHooks::registered) is called for each account.
 #[derive(Clone, Debug)]
@@ -42,13 +45,15 @@ pub struct NewUser {
     pub preferences: Map<String, Value>,
     /// What the application keeps of the user.
     pub metadata: Map<String, Value>,
-    /// A password hash of another system, in a scheme that the service can check, as by
+    /// A password, checked as at a registration; the service hashes it.
+    pub password: Option<Password>,
+    /// Instead of it, a password hash of another system, in a scheme that the service can check, as by
     /// [`PasswordHash::import`].
     pub password_hash: Option<PasswordHash>,
     /// `true` if the application knows that the address is the owner's.
     pub is_verified: bool,
     /// `true` to mail a link that sets the first password, if there is a mailer and no
-    /// password hash.
+    /// password.
     pub invite: bool,
 }
 
@@ -61,6 +66,7 @@ impl NewUser {
             roles: BTreeSet::new(),
             preferences: Map::new(),
             metadata: Map::new(),
+            password: None,
             password_hash: None,
             is_verified: false,
             invite: true,
@@ -98,7 +104,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::Validation`]; [`AuthError::EmailTaken`]; [`AuthError::Store`], after
+    /// [`AuthError::Validation`]; [`AuthError::EmailTaken`]; with a password also
+    /// [`AuthError::Overloaded`] and what a
+    /// [`BreachCheck`](crate::password::BreachCheck) fails with; [`AuthError::Store`], after
     /// which the account may have been created without a mail: if another call answers
     /// `EmailTaken`, the owner asks for a link as for a forgotten password.
     pub async fn create_user(
@@ -154,7 +162,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
     async fn create(&self, new: NewUser, trail: &Trail) -> Result<UserView, AuthError> {
         let now = self.now();
-        let user = self.created(&new, now)?;
+        let user = self.created(&new, now, trail).await?;
         let inserted = self.inner.store.insert_user(&user).await?;
         match inserted {
             InsertUser::Inserted => trail.about(Some(user.id)),
@@ -162,7 +170,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             InsertUser::IdTaken => return Err(AuthError::id_taken()),
         }
         let user = self.call_due_hooks(Arc::new(user), trail).await;
-        if let (true, None, Some(outbox)) = (new.invite, &new.password_hash, &self.inner.outbox)
+        if let (true, None, Some(outbox)) = (new.invite, &user.password_hash, &self.inner.outbox)
             && let Some(place) = outbox.reserve(MailKind::Invitation, Some(user.id))
         {
             // Not in the background: the caller is told if it fails.
@@ -177,7 +185,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     /// The user that `new` describes, created at `now`.
-    fn created(&self, new: &NewUser, now: Timestamp) -> Result<User, AuthError> {
+    async fn created(
+        &self,
+        new: &NewUser,
+        now: Timestamp,
+        trail: &Trail,
+    ) -> Result<User, AuthError> {
         let mut violations = Violations::default();
         let email = self.parse_new_email(&new.email, Field::Email, &mut violations);
         let name = parse_name(&new.name, &mut violations);
@@ -193,13 +206,36 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let message = "A password hash has 1 to 1,024 bytes and no control characters.";
             violations.push(Field::Password, ViolationCode::InvalidFormat, message);
         });
+        if new.password.is_some() && new.password_hash.is_some() {
+            let message = "Give a password or a password hash.";
+            violations.push(Field::Password, ViolationCode::InvalidFormat, message);
+        }
+        let password = match &new.password {
+            Some(typed) => {
+                let own_words = [new.email.as_str(), new.name.as_str()];
+                let typed = NewPassword {
+                    typed,
+                    confirmation: typed,
+                    field: Field::Password,
+                    own_words: &own_words,
+                    lane: Lane::Host,
+                };
+                self.check_new_password(typed, &mut violations, trail)
+                    .await?
+            }
+            None => None,
+        };
         violations.into_result()?;
-        let (Some(email), Some(name), Ok(preferences), Ok(metadata), Ok(password_hash)) =
+        let (Some(email), Some(name), Ok(preferences), Ok(metadata), Ok(imported)) =
             (email, name, preferences, metadata, hash)
         else {
             return Err(AuthError::Internal(
                 "a field was refused without a reason".into(),
             ));
+        };
+        let password_hash = match &password {
+            Some(password) => Some(self.hash_in(Lane::Host, password, trail).await?),
+            None => imported,
         };
         let initial = self.config().roles.initial_roles();
         Ok(User {

@@ -27,6 +27,7 @@ mod fields;
 mod hooks;
 mod limits;
 mod login;
+mod lookup;
 mod mailing;
 mod metadata;
 mod open_session;

@@ -18,7 +18,7 @@ use crate::password::{
 };
 use crate::secret::{Password, constant_time_eq};
 use crate::store::{EpochChange, Store};
-use crate::user::{User, UserStatus};
+use crate::user::{PasswordHash, User, UserStatus};
 
 /// Changes one's password.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -229,6 +229,18 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Ok(None);
         }
         Ok(accepted)
+    }
+
+    /// Hashes a new password, in the caller's `lane`.
+    pub(super) async fn hash_in(
+        &self,
+        lane: Lane,
+        password: &NormalizedPassword,
+        trail: &Trail,
+    ) -> Result<PasswordHash, AuthError> {
+        let mut turn = self.admit(Work::Hashing, lane, trail).await?;
+        let hash = turn.hash(password, trail.gone()).await;
+        hash.map_err(|error| hashing_failed(error, trail))
     }
 
     /// Scores `password` on a hashing thread, in the caller's `lane`.

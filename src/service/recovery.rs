@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 #[cfg(doc)]
 use super::AccountHooks;
-use super::attempt::hashing_failed;
 use super::mailing::Asked;
 use super::operation::{Subject, Trail};
 use super::password::NewPassword;
@@ -15,7 +14,7 @@ use crate::clock::Clock;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation, TakenOver};
 use crate::mail::{MailKind, Outbox, Post};
-use crate::password::{Lane, Work};
+use crate::password::Lane;
 use crate::preferences::Preferences;
 use crate::secret::{MailToken, Password};
 use crate::store::{ProfileChange, Store};
@@ -145,11 +144,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             .await?;
         violations.into_result()?;
         let new = new.ok_or(AuthError::InvalidLink)?;
-        let hash = {
-            let mut turn = self.admit(Work::Hashing, lane, trail).await?;
-            turn.hash(&new, trail.gone()).await
-        };
-        let hash = hash.map_err(|error| hashing_failed(error, trail))?;
+        let hash = self.hash_in(lane, &new, trail).await?;
 
         // Known from now on, so that strangers cannot keep the owner out.
         let context = trail.context();

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::attempt::hashing_failed;
 use super::door::Entry;
 use super::fields::parse_name;
 use super::hooks::RegistrationAttempt;
@@ -21,7 +20,7 @@ use crate::event::Operation;
 use crate::extra::Extra;
 use crate::id::UserId;
 use crate::mail::{MailKind, Post};
-use crate::password::{Lane, NormalizedPassword, Work};
+use crate::password::{Lane, NormalizedPassword};
 use crate::preferences::{Metadata, Preferences};
 use crate::proof::Proof;
 use crate::secret::Password;
@@ -201,7 +200,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<RegisterResponse, AuthError> {
         let context = trail.context();
-        let password_hash = self.hash_for_visitor(&registration.password, trail).await?;
+        let password_hash = self
+            .hash_in(Lane::Stranger, &registration.password, trail)
+            .await?;
         let now = self.now();
         let id = UserId::generate(now, self.random())?;
         let mut user = self.new_user(
@@ -301,7 +302,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         } = registration;
         let counted = self.limit_registration(email.canonical(), trail.context());
         trail.unless_gone(counted).await?;
-        let password_hash = self.hash_for_visitor(&password, trail).await?;
+        let password_hash = self.hash_in(Lane::Stranger, &password, trail).await?;
         let owner = self.inner.store.user_by_email(email.canonical()).await?;
 
         let answer =
@@ -336,17 +337,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// Hashes a new password of a client that is not logged in.
-    async fn hash_for_visitor(
-        &self,
-        password: &NormalizedPassword,
-        trail: &Trail,
-    ) -> Result<PasswordHash, AuthError> {
-        let mut turn = self.admit(Work::Hashing, Lane::Stranger, trail).await?;
-        let hash = turn.hash(password, trail.gone()).await;
-        hash.map_err(|error| hashing_failed(error, trail))
-    }
-
     /// Tells the owner of an account that somebody tried to register its
     /// address: at the address of the account, never the one that was typed
     /// (CVE-2019-19844).

@@ -258,8 +258,8 @@ pub trait UserStore: Send + Sync {
         self.update_user(account.id, &change).await
     }
 
-    /// Removes the user if the account is in the state `account` and active,
-    /// and is one that `which` allows. Returns whether it did. Its address can be
+    /// Removes the user if the account is in the state `account` and active, unless
+    /// `which` is [`Removal::AnyStatus`], and is one that `which` allows. Returns whether it did. Its address can be
     /// registered again at once.
     ///
     /// # Errors

@@ -191,6 +191,7 @@ impl User {
     #[must_use]
     pub fn may_be_removed(&self, account: &AccountState, which: Removal) -> bool {
         let is_allowed = match which {
+            Removal::AnyStatus => return account.is_of_any_status(self),
             Removal::Any => true,
             Removal::Unverified => !self.is_verified,
             Removal::UnverifiedSince(login) => !self.is_verified && self.last_login == login,

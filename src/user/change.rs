@@ -31,8 +31,10 @@ pub enum EmailChange {
 /// Which users may be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// Any.
+    /// Any that is active.
     Any,
+    /// Any, whatever its status.
+    AnyStatus,
     /// One whose address nobody has confirmed.
     Unverified,
     /// One whose address nobody has confirmed, and whose last login is this one.

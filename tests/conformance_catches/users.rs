@@ -185,6 +185,14 @@ pub(crate) const USERS: &[(Fault, &str)] = &[
         "a_verified_user_is_removed_only_if_any_may_be",
     ),
     (
+        RemovesAnyState,
+        "a_disabled_user_is_removed_only_if_the_status_does_not_matter",
+    ),
+    (
+        RefusesToRemoveDisabled,
+        "a_disabled_user_is_removed_only_if_the_status_does_not_matter",
+    ),
+    (
         RemovesUsed,
         "a_user_is_removed_as_unused_only_if_the_last_login_is_the_expected_one",
     ),

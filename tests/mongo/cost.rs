@@ -394,6 +394,10 @@ async fn every_filter_is_an_index_scan() {
             state: State::of(3),
             which: Removal::Any,
         },
+        Act::RemoveUser {
+            state: State::of(3),
+            which: Removal::AnyStatus,
+        },
         Act::Users {
             after: None,
             limit: 2,

@@ -101,7 +101,11 @@ fn acts() -> impl Strategy<Value = Act> {
         (state.clone(), 0..3_u32).prop_map(|(state, to)| Act::ResetPassword { state, to }),
         (
             state,
-            prop_oneof![Just(Removal::Any), Just(Removal::Unverified)]
+            prop_oneof![
+                Just(Removal::Any),
+                Just(Removal::AnyStatus),
+                Just(Removal::Unverified)
+            ]
         )
             .prop_map(|(state, which)| Act::RemoveUser { state, which }),
     ];

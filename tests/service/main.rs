@@ -44,6 +44,7 @@ mod password;
 mod profile;
 mod recovery;
 mod registration;
+mod remove_user;
 mod room;
 mod rows_left_behind;
 mod second_factor;

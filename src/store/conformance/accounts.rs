@@ -351,6 +351,32 @@ pub async fn a_verified_user_is_removed_only_if_any_may_be(store: Arc<dyn Store>
     assert_no_user(&*store, &verified, "a removed user").await;
 }
 
+/// A disabled user is removed only if the status does not matter, and only in the state that
+/// was read.
+pub async fn a_disabled_user_is_removed_only_if_the_status_does_not_matter(store: Arc<dyn Store>) {
+    insert_user(&*store, &user(1)).await;
+    let disabled = store.set_status(user_id(1), 0, UserStatus::Disabled).await;
+    let Some(disabled) = done(disabled) else {
+        panic!("a user was not disabled");
+    };
+    let state = disabled.exact_state();
+    assert!(
+        !done(store.remove_user(&state, Removal::Any).await),
+        "a disabled user was removed as an active one"
+    );
+    let earlier = user(1).exact_state();
+    assert!(
+        !done(store.remove_user(&earlier, Removal::AnyStatus).await),
+        "a user was removed in another state than the one that was read"
+    );
+    assert_stored(&*store, &disabled, "a refused removal changed a user").await;
+    assert!(
+        done(store.remove_user(&state, Removal::AnyStatus).await),
+        "a disabled user could not be removed"
+    );
+    assert_no_user(&*store, &disabled, "a removed user").await;
+}
+
 /// A login since the account was read keeps a user from being removed as unused,
 /// as does a confirmation.
 pub async fn a_user_is_removed_as_unused_only_if_the_last_login_is_the_expected_one(

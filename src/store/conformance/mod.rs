@@ -216,6 +216,7 @@ macro_rules! __store_properties_and {
                 an_act_by_the_mailbox_is_done_in_any_epoch_of_sessions
                 a_user_is_removed_only_in_the_state_asked_for
                 a_verified_user_is_removed_only_if_any_may_be
+                a_disabled_user_is_removed_only_if_the_status_does_not_matter
                 a_user_is_removed_as_unused_only_if_the_last_login_is_the_expected_one
                 the_address_of_a_removed_user_is_free_at_once
             }

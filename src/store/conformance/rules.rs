@@ -152,6 +152,7 @@ pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
             Removal::Unverified,
             Removal::UnverifiedSince(user.last_login),
             Removal::Any,
+            Removal::AnyStatus,
         ] {
             let state = user.exact_state();
             let is_there = done(store.user(user.id).await).is_some();

@@ -236,6 +236,9 @@ impl UserStore for MongoStore {
         };
         match which {
             Removal::Any => {}
+            Removal::AnyStatus => {
+                filter.remove("status");
+            }
             Removal::Unverified => {
                 filter.insert("is_verified", false);
             }

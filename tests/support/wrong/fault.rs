@@ -65,6 +65,8 @@ pub enum Fault {
     ResetKeepsDevices,
     ResetKeepsProfile,
     RemovesVerified,
+    RemovesAnyState,
+    RefusesToRemoveDisabled,
     RemovesUsed,
     RemovesNobody,
     KeepsEmailOfRemovedUser,

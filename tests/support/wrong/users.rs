@@ -403,8 +403,16 @@ impl UserStore for WrongStore {
         which: Removal,
     ) -> Result<bool, StoreError> {
         let check = |tables: &Tables| {
-            let user = self.in_state(tables, account)?;
-            let any = which == Removal::Any || self.has(RemovesVerified);
+            let user = match which {
+                Removal::AnyStatus if self.has(RemovesAnyState) => tables.users.get(&account.id)?,
+                Removal::AnyStatus if !self.has(RefusesToRemoveDisabled) => {
+                    let user = tables.users.get(&account.id);
+                    user.filter(|user| user.may_be_removed(account, which))?
+                }
+                _ => self.in_state(tables, account)?,
+            };
+            let any = matches!(which, Removal::Any | Removal::AnyStatus);
+            let any = any || self.has(RemovesVerified);
             let used = match which {
                 Removal::UnverifiedSince(login) => user.last_login != login,
                 _ => false,
