@@ -198,7 +198,7 @@ impl TokenStore for MapStore {
         let tables = self.0.lock().await;
         let is_listed = |token: &&OneTimeToken| token.account.id == user && token.is_live(now);
         let mut tokens: Vec<_> = tables.tokens.values().filter(is_listed).cloned().collect();
-        tokens.sort_by(|a, b| b.created_at.cmp(&a.created_at));
+        tokens.sort_by_key(|token| std::cmp::Reverse(token.created_at));
         Ok(tokens)
     }
 

@@ -159,6 +159,26 @@
 //! }
 //! ```
 //!
+//! A handler that takes `Result<Json<_>, JsonRejection>` answers a wrong body in this form too,
+//! by `?`:
+//!
+//! ```
+//! use admittance::http::Problem;
+//! use axum::Json;
+//! use axum::extract::rejection::JsonRejection;
+//! use serde::Deserialize;
+//!
+//! #[derive(Deserialize)]
+//! struct Answer {
+//!     text: String,
+//! }
+//!
+//! async fn answer(body: Result<Json<Answer>, JsonRejection>) -> Result<String, Problem> {
+//!     let Json(answer) = body?;
+//!     Ok(format!("{} characters", answer.text.chars().count()))
+//! }
+//! ```
+//!
 //! [`AuthError`]: crate::error::AuthError
 //! [`HttpConfig::allowed_origins`]: crate::http::HttpConfig::allowed_origins
 //! [`HttpConfig::max_body_bytes`]: crate::http::HttpConfig::max_body_bytes

@@ -1,10 +1,12 @@
 //! Errors as answers of handlers.
 
 use ::axum::body::Body;
+use ::axum::extract::rejection::{JsonRejection, QueryRejection};
 use ::axum::response::{IntoResponse, Response};
+use ::http::StatusCode;
 
 use crate::error::AuthError;
-use crate::http::{Problem, Refusal};
+use crate::http::{Problem, ProblemCode, Refusal};
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -23,5 +25,32 @@ impl IntoResponse for Refusal {
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
         IntoResponse::into_response(Problem::from(self))
+    }
+}
+
+/// The problem of a body that [`axum::Json`](::axum::Json) refuses: as the endpoints of the
+/// contract answer such a body. Nothing that the client has sent is repeated.
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        let detail = match rejection {
+            JsonRejection::JsonSyntaxError(_) => "The body is not valid JSON.",
+            JsonRejection::JsonDataError(_) => "A field of the body is missing, unknown or wrong.",
+            JsonRejection::MissingJsonContentType(_) => {
+                return Self::new(ProblemCode::UnsupportedMediaType);
+            }
+            other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                return Self::new(ProblemCode::PayloadTooLarge);
+            }
+            _ => "The request's body broke off.",
+        };
+        Self::new(ProblemCode::MalformedRequest).detail(detail)
+    }
+}
+
+/// The problem of a query string that [`Query`](::axum::extract::Query) refuses.
+impl From<QueryRejection> for Problem {
+    fn from(_: QueryRejection) -> Self {
+        Self::new(ProblemCode::MalformedRequest)
+            .detail("A parameter of the query is missing, unknown or wrong.")
     }
 }

@@ -2,13 +2,15 @@
 
 use admittance::error::AuthError;
 use admittance::http::{Problem, ProblemCode};
-use axum::Router;
-use axum::routing::get as on_get;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Query};
+use axum::routing::{get as on_get, post as on_post};
+use axum::{Json, Router};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use warp::Filter;
 
-use crate::request::get;
+use crate::request::{Request, get};
 use crate::transport::{App, Framework, each_framework};
 
 each_framework!(
@@ -72,6 +74,45 @@ async fn a_handler_answers_with_an_error_of_the_service(framework: Framework) {
     let answer = app.send(&get("/exam")).await;
     assert_eq!(answer.code(), (409, "not_verified"));
     assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+/// axum's own extractor refuses a body; what the client has sent is not repeated.
+#[tokio::test]
+async fn a_body_that_axum_refuses_is_answered_as_by_the_contract() {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        level: u8,
+    }
+    async fn save(body: Result<Json<Answer>, JsonRejection>) -> Result<String, Problem> {
+        let Json(answer) = body?;
+        Ok(answer.level.to_string())
+    }
+    async fn find(query: Result<Query<Answer>, QueryRejection>) -> Result<String, Problem> {
+        let Query(answer) = query?;
+        Ok(answer.level.to_string())
+    }
+    let app: App = Router::new()
+        .route("/exam", on_post(save).get(find))
+        .layer(DefaultBodyLimit::max(64))
+        .into();
+    let save = |body: &str| Request::new("POST", "/exam").text("application/json", body);
+    let long = format!(r#"{{"level":"{}"}}"#, "x".repeat(64));
+    for (body, code) in [
+        (r#"{"level":"hunter2"#, (400, "malformed_request")),
+        (r#"{"level":"hunter2"}"#, (400, "malformed_request")),
+        ("{}", (400, "malformed_request")),
+        (&long, (413, "payload_too_large")),
+    ] {
+        let answer = app.send(&save(body)).await;
+        assert_eq!(answer.code(), code, "{body}");
+        assert!(!answer.json.to_string().contains("hunter2"), "{body}");
+    }
+    let untyped = save(r#"{"level":1}"#).without("Content-Type");
+    let answer = app.send(&untyped).await;
+    assert_eq!(answer.code(), (415, "unsupported_media_type"));
+    let answer = app.send(&get("/exam?level=hunter2")).await;
+    assert_eq!(answer.code(), (400, "malformed_request"));
+    assert!(!answer.json.to_string().contains("hunter2"));
 }
 
 #[test]
