@@ -2,8 +2,8 @@
 
 A test is named after the requirements that it proves: asvs_6_2_8_…, ghsa_15_….
 With --check it fails when the table is out of date, when a requirement that is
-not marked as open has no test, or when a test names a requirement that is not
-listed.
+not marked as open has no test, when a test names a requirement that is not
+listed, or when a test that docs/faults.md names does not exist.
 """
 
 import pathlib
@@ -41,6 +41,20 @@ def tests():
     return named
 
 
+def missing_faults():
+    """The tests that the last column of docs/faults.md names and that do not exist."""
+    exist = set()
+    for folder in ("src", "tests", "examples"):
+        for path in pathlib.Path(folder).rglob("*.??*"):
+            if path.suffix in (".rs", ".py"):
+                text = path.read_text(encoding="utf-8")
+                exist.update(re.findall(r"(?:fn|def) (\w+)", text))
+    page = pathlib.Path("docs/faults.md").read_text(encoding="utf-8")
+    rows = [line.rstrip(" |").split("|")[-1] for line in page.splitlines() if line[:2] == "| "]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    return [f"docs/faults.md: there is no test {name}" for name in named if name not in exist]
+
+
 def table(rows, named):
     lines = ["| line | requirement | shown by |", "|---|---|---|"]
     for requirement, text, still in rows:
@@ -59,6 +73,7 @@ def main():
     problems = [
         f"{row[0]} {row[1]}: no test" for row in rows if not row[2] and row[0] not in named
     ] + [f"{one} is not listed: {named[one][0][0]}" for one in sorted(set(named) - listed)]
+    problems += missing_faults()
 
     page = pathlib.Path("SECURITY.md")
     text = page.read_text(encoding="utf-8")
