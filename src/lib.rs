@@ -1,3 +1,14 @@
+//! [breached-passwords]: crate::guide::breached_passwords
+//! [cookies]: crate::http::HttpConfig::cookies
+//! [custom_store]: https://docs.rs/crate/admittance/latest/source/examples/custom_store.rs
+//! [faults]: crate::guide::faults
+//! [floods]: crate::guide::performance#floods
+//! [mongodb]: crate::guide::mongodb
+//! [operations]: crate::guide::operations
+//! [performance]: crate::guide::performance
+//! [scoreboard]: crate::guide::security#scoreboard
+//! [security]: crate::guide::security
+//! [streamlit]: https://docs.rs/crate/admittance/latest/source/examples/streamlit/README.md
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -12,6 +23,8 @@ pub mod email;
 pub mod error;
 pub mod event;
 pub mod extra;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod id;

@@ -23,8 +23,3 @@ pub(crate) use recording::*;
 pub(crate) use silent::*;
 #[cfg(feature = "metrics")]
 pub use store::{MeteredStore, STORE_METHODS};
-
-/// The code of the page is compiled.
-#[cfg(all(doctest, feature = "metrics"))]
-#[doc = include_str!("../docs/operations.md")]
-struct Operations;

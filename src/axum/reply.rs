@@ -28,7 +28,7 @@ impl IntoResponse for AuthError {
     }
 }
 
-/// The problem of a body that [`axum::Json`](::axum::Json) refuses: as the endpoints of the
+/// The problem of a body that axum's `Json` refuses: as the endpoints of the
 /// contract answer such a body. Nothing that the client has sent is repeated.
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
@@ -47,7 +47,7 @@ impl From<JsonRejection> for Problem {
     }
 }
 
-/// The problem of a query string that [`Query`](::axum::extract::Query) refuses.
+/// The problem of a query string that axum's `Query` refuses.
 impl From<QueryRejection> for Problem {
     fn from(_: QueryRejection) -> Self {
         Self::new(ProblemCode::MalformedRequest)

@@ -106,7 +106,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// [`AuthError::Validation`]; [`AuthError::EmailTaken`]; with a password also
     /// [`AuthError::Overloaded`] and what a
-    /// [`BreachCheck`](crate::password::BreachCheck) fails with; [`AuthError::Store`], after
+    /// [`BreachCheck`](crate::password::breach::BreachCheck) fails with; [`AuthError::Store`], after
     /// which the account may have been created without a mail: if another call answers
     /// `EmailTaken`, the owner asks for a link as for a forgotten password.
     pub async fn create_user(
