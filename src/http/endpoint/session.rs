@@ -1,6 +1,7 @@
 //! Login, refresh, logout and sessions.
 
 use http::{Method, StatusCode};
+use serde::Deserialize;
 
 use super::{Answer, Call, Room, no_content, ok};
 use crate::clock::Clock;
@@ -10,6 +11,7 @@ use crate::http::openapi::parts::*;
 use crate::http::problem::ProblemCode;
 use crate::http::request;
 use crate::http::transport::{self, Transport};
+use crate::secret::RefreshToken;
 use crate::service;
 use crate::store::Store;
 
@@ -156,6 +158,13 @@ impl Room for Logout {
 /// `POST /refresh`
 pub(super) struct Refresh;
 
+/// The body of `POST /refresh`, in which the token may be absent. An empty token is a wrong one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Held {
+    refresh_token: Option<RefreshToken>,
+}
+
 impl Room for Refresh {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/refresh";
@@ -163,8 +172,7 @@ impl Room for Refresh {
     async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
         let given = match transport::says_nothing(call.headers(), call.body(), call.config()) {
             true => None,
-            // As an option: an empty token is a wrong one, an absent one is not.
-            false => call.read::<service::LogoutRequest>()?.refresh_token,
+            false => call.read::<Held>()?.refresh_token,
         };
         let (to, refresh_token) = match given {
             Some(given) => (Transport::Body, given),
