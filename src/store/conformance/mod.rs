@@ -27,6 +27,8 @@
 //!
 //! A runner of your own goes through [`PROPERTIES`], or calls the functions; [`Handles`]
 //! makes one store of several handles. The races need a runtime with several threads.
+//! A store whose act has a window between its read and its write fails them most of the time,
+//! not each time: one run that passes does not show that an act is atomic.
 //!
 //! The present is the year 2100 and no row ends before it, so a database that removes
 //! expired rows by its own clock does not interfere. Which values a store must be able to
