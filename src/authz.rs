@@ -141,6 +141,24 @@ impl RolePolicy {
     }
 
     /// Lets `role` do all that an administrator may: each [`AdminPermission`].
+    ///
+    /// Nobody manages an account that may do more than they may. So let `role` also do what
+    /// the roles that it manages may do; the service warns at start of a role that no
+    /// administrator can manage.
+    ///
+    /// ```
+    /// use admittance::authz::{ParseNameError, Permission, Role, RolePolicy};
+    ///
+    /// # fn policy() -> Result<RolePolicy, ParseNameError> {
+    /// let teach = Permission::new("exam:grade")?;
+    /// let policy = RolePolicy::new()
+    ///     .grant(Role::new("teacher")?, [teach.clone()])
+    ///     .grant(Role::new("head")?, [teach])
+    ///     .administrator(Role::new("head")?);
+    /// # Ok(policy)
+    /// # }
+    /// # assert!(policy().is_ok());
+    /// ```
     #[must_use]
     pub fn administrator(self, role: Role) -> Self {
         self.grant(role, AdminPermission::ALL.map(Permission::from))
@@ -185,6 +203,23 @@ impl RolePolicy {
             .filter_map(|role| self.grants.get(role))
             .flatten()
             .all(|permission| self.allows(roles, permission))
+    }
+
+    /// The roles that no role of an administrator covers, if there are administrators.
+    pub(crate) fn out_of_reach(&self) -> Vec<&Role> {
+        let change_roles = AdminPermission::ChangeRoles.into();
+        let administrators: Vec<&Role> = self.granting(&change_roles).collect();
+        let covers = |one: &Role, other: &Role| {
+            self.covers(
+                &BTreeSet::from([one.clone()]),
+                &BTreeSet::from([other.clone()]),
+            )
+        };
+        let is_out_of_reach = |role: &&Role| !administrators.iter().any(|one| covers(one, role));
+        match administrators.is_empty() {
+            true => Vec::new(),
+            false => self.grants.keys().filter(is_out_of_reach).collect(),
+        }
     }
 
     /// The roles that grant `permission`.
@@ -242,6 +277,17 @@ mod tests {
         assert!(!policy.covers(&set(&["a"]), &set(&["c"])));
         let granting: Vec<_> = policy.granting(&grade).cloned().collect();
         assert_eq!(granting, [role("b"), role("c")]);
+    }
+
+    #[test]
+    fn a_role_that_no_administrator_covers_is_out_of_reach() {
+        let grade = || [Permission::new("exam:grade").unwrap()];
+        let [admin, teacher] = ["admin", "teacher"].map(|name| Role::new(name).unwrap());
+        let policy = RolePolicy::new().grant(teacher.clone(), grade());
+        assert!(policy.out_of_reach().is_empty(), "nobody administers");
+        let policy = policy.administrator(admin.clone());
+        assert_eq!(policy.out_of_reach(), [&teacher]);
+        assert!(policy.grant(admin, grade()).out_of_reach().is_empty());
     }
 
     #[test]

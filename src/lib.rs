@@ -32,6 +32,7 @@ mod json;
 pub mod limit;
 pub mod lockout;
 pub mod mail;
+mod members;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 #[cfg(not(feature = "metrics"))]

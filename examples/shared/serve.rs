@@ -201,7 +201,7 @@ where
     if !is_clear {
         let problem = Problem::new(ProblemCode::MalformedRequest)
             .detail("The request must have exactly one Host header.");
-        let mut response = problem.into_response().map(Full::new).map(Either::Right);
+        let mut response = problem.into_http().map(Full::new).map(Either::Right);
         let close = http::HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
         return Ok(response);

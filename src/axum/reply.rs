@@ -10,13 +10,13 @@ use crate::http::{Problem, ProblemCode, Refusal};
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        Self::into_response(self).map(Body::from)
+        self.into_http().map(Body::from)
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        Self::into_response(self).map(Body::from)
+        self.into_http().map(Body::from)
     }
 }
 
@@ -24,7 +24,7 @@ impl IntoResponse for Refusal {
 /// `Result<_, AuthError>`.
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
-        IntoResponse::into_response(Problem::from(self))
+        Problem::from(self).into_response()
     }
 }
 

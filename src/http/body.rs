@@ -62,7 +62,7 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
             Ok(body) => return self.handle(Request::from_parts(parts, body), peer).await,
             Err(problem) => problem,
         };
-        let mut response = problem.into_response();
+        let mut response = problem.into_http();
         // HTTP/2 closes the stream by itself, and knows no such header.
         if is_announced && parts.version <= Version::HTTP_11 {
             let close = HeaderValue::from_static("close");

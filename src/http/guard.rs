@@ -230,11 +230,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The answer.
+    /// The answer, of the crate `http`. A handler of axum or warp returns the value itself.
     #[must_use]
-    pub fn into_response(self) -> Response<Bytes> {
+    pub fn into_http(self) -> Response<Bytes> {
         match self {
-            Self::Problem(problem) => problem.into_response(),
+            Self::Problem(problem) => problem.into_http(),
             Self::LoginPage(location) => {
                 let mut response = respond(StatusCode::SEE_OTHER, "", Bytes::new());
                 response.headers_mut().insert(header::LOCATION, location);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::cookie::CookieError;
 use super::problem::Problem;
@@ -42,34 +42,58 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
         by_refresh_token().or_else(by_access_token)
     }
 
-    /// Adds the cookies of the session `tokens` to the headers of an answer, as the endpoints
-    /// do: for a handler of the application's that opens a session, such as one that takes a
-    /// form. Do not put the tokens into the body as well.
+    /// Adds the cookies of the session `tokens` to the headers of an answer, and
+    /// `Cache-Control: no-store`, as the endpoints do: for a handler of the application's that
+    /// opens a session, such as one that takes a form. Do not put the tokens into the body as
+    /// well.
     ///
     /// The handler first checks by [`require_own_page`](Self::require_own_page) that a page of
     /// another site does not log its visitor in to somebody else's account.
     ///
     /// ```
     /// use admittance::axum::{ClientContext, Problem};
-    /// use admittance::http::AuthApi;
+    /// use admittance::http::{AuthApi, safe_next};
     /// use admittance::{LoginRequest, store::Store};
     /// use axum::Form;
     /// use axum::extract::State;
     /// use axum::http::{HeaderMap, Method};
-    /// use axum::response::{IntoResponse, Redirect};
+    /// use axum::response::{Html, IntoResponse, Redirect, Response};
+    /// use serde::Deserialize;
+    ///
+    /// // What a browser sends of a form: a box that is not ticked is absent.
+    /// #[derive(Deserialize)]
+    /// struct SignIn {
+    ///     email: String,
+    ///     password: String,
+    ///     remember: Option<String>,
+    ///     next: Option<String>,
+    /// }
     ///
     /// async fn sign_in<S: Store>(
     ///     State(api): State<AuthApi<S>>,
     ///     method: Method,
     ///     headers: HeaderMap,
     ///     ClientContext(here): ClientContext,
-    ///     Form(request): Form<LoginRequest>,
-    /// ) -> Result<impl IntoResponse, Problem> {
+    ///     Form(form): Form<SignIn>,
+    /// ) -> Result<Response, Problem> {
     ///     api.require_own_page(&method, &headers)?;
-    ///     let opened = api.service().login(request, &here).await?;
+    ///     let request = LoginRequest {
+    ///         email: form.email,
+    ///         password: form.password.into(),
+    ///         remember: Some(form.remember.is_some()),
+    ///     };
+    ///     let opened = match api.service().login(request, &here).await {
+    ///         Ok(opened) => opened,
+    ///         Err(error) => {
+    ///             let problem = Problem::from(error);
+    ///             let page = Html(format!("<p>{}</p> <form>…</form>", problem.message()));
+    ///             return Ok((problem.status(), page).into_response());
+    ///         }
+    ///     };
     ///     let mut answer = HeaderMap::new();
     ///     api.keep(&opened.tokens, &mut answer)?;
-    ///     Ok((answer, Redirect::to("/exams")))
+    ///     let next = form.next.as_deref().and_then(safe_next).unwrap_or("/");
+    ///     Ok((answer, Redirect::to(next)).into_response())
     /// }
     /// ```
     ///
@@ -77,7 +101,9 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
     ///
     /// [`CookieError`]; then nothing is added.
     pub fn keep(&self, tokens: &Tokens, headers: &mut HeaderMap) -> Result<(), CookieError> {
-        self.cookies()?.keep(tokens, headers)
+        self.cookies()?.keep(tokens, headers)?;
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(())
     }
 
     /// Adds what has a browser forget its session to the headers of an answer, as

@@ -14,9 +14,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
 use super::answer::respond;
-use super::members::{members_of, typed};
 use super::problem::{Problem, ProblemCode};
 use crate::json;
+use crate::members::{members_of, typed};
 
 /// Deepest nesting of a body.
 const MAX_DEPTH: usize = 128;

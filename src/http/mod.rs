@@ -24,7 +24,6 @@ mod forwarded;
 mod guard;
 mod handlers;
 mod json;
-mod members;
 mod next;
 #[cfg(feature = "openapi")]
 mod openapi;
@@ -239,7 +238,7 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
             _ => Err(Problem::new(ProblemCode::MalformedRequest)
                 .detail("The request has more than one Host header.")),
         };
-        let mut response = answered.unwrap_or_else(Problem::into_response);
+        let mut response = answered.unwrap_or_else(Problem::into_http);
         if is_head {
             // What GET would say (RFC 9110 §8.6): a framework may take the
             // missing body's.

@@ -112,6 +112,12 @@ impl Problem {
         self.0.status
     }
 
+    /// The sentence for a person, without HTML.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.detail
+    }
+
     /// Replaces the text by a sentence on what is wrong here, for a person. It must not hold
     /// anything that the client has sent.
     #[must_use]
@@ -160,9 +166,9 @@ impl Problem {
         )
     }
 
-    /// The answer.
+    /// The answer, of the crate `http`. A handler of axum or warp returns the value itself.
     #[must_use]
-    pub fn into_response(self) -> Response<Bytes> {
+    pub fn into_http(self) -> Response<Bytes> {
         let content = *self.0;
         let body = ProblemBody {
             methods: content.methods.as_deref(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::fields::typed_password;
+use super::hooks::RemovalReason;
 use super::mailing::Asked;
 use super::operation::{By, Subject, Trail};
 use super::validate::is_usable;
@@ -236,7 +237,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let checked = user.state();
         let fits = |user: &User| checked.is_of(user);
         let user = auth.shared_user();
-        let removed = self.remove(user, Removal::Any, fits, trail).await?;
+        let reason = RemovalReason::Deleted;
+        let removed = self.remove(user, reason, fits, trail).await?;
         removed.ok_or(AuthError::InvalidToken)
     }
 
@@ -245,11 +247,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     async fn remove(
         &self,
         user: Arc<User>,
-        which: Removal,
+        reason: RemovalReason,
         fits: impl Fn(&User) -> bool + Send + Sync,
         trail: &Trail,
     ) -> Result<Option<()>, AuthError> {
-        self.ask_to_remove(&user, trail).await?;
+        let which = match reason {
+            RemovalReason::RemovedByApplication => Removal::AnyStatus,
+            _ => Removal::Any,
+        };
+        self.ask_to_remove(&user, reason, trail).await?;
         let remove = |user: Arc<User>| async move {
             self.is_not_the_last(&user).await?;
             let state = user.exact_state();
@@ -295,8 +301,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let user = trail.unless_gone(service.inner.store.user(user)).await?;
             let user = Arc::new(user.ok_or(AuthError::NotFound)?);
             service.is_not_the_last(&user).await?;
-            let which = Removal::AnyStatus;
-            let removed = service.remove(user, which, |_| true, &trail).await?;
+            let reason = RemovalReason::RemovedByApplication;
+            let removed = service.remove(user, reason, |_| true, &trail).await?;
             removed.ok_or(AuthError::NotFound)
         };
         let (kind, subject) = (Operation::RemoveUser, Subject::account(user));

@@ -243,6 +243,12 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
         let config = self.config.ok_or_else(|| missing("config"))?;
         let keyring = self.keyring.ok_or_else(|| missing("keyring"))?;
         config.validate()?;
+        for role in config.roles.out_of_reach() {
+            tracing::warn!(
+                %role,
+                "no administrator may manage accounts with this role: it permits more than any of them"
+            );
+        }
         if config.unverified_expiry.is_some() && self.mail.is_none() {
             return Err(needed("unverified_expiry"));
         }

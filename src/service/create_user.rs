@@ -39,7 +39,8 @@ pub struct NewUser {
     pub email: String,
     /// The name.
     pub name: String,
-    /// The roles, besides the initial ones of the [`RolePolicy`](crate::authz::RolePolicy).
+    /// The roles, besides the initial ones. Each must be one that the
+    /// [`RolePolicy`](crate::authz::RolePolicy) names.
     pub roles: BTreeSet<Role>,
     /// The user's preferences.
     pub preferences: Map<String, Value>,
@@ -58,7 +59,8 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    /// An account of `email` with the initial roles. Its owner is mailed a link.
+    /// An account of `email` with the initial roles. Unless it gets a password, its owner is
+    /// mailed a link that sets one.
     pub fn new(email: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             email: email.into(),
@@ -94,12 +96,13 @@ pub struct CreateUser {
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// Creates an account without a registration, and mails its owner a link that sets the
-    /// first password. The link is valid as long as one that confirms an address; after that,
+    /// Creates an account without a registration. Unless it has a password, its owner is mailed
+    /// a link that sets the first one, if [`invite`](NewUser::invite) is `true`. The link is valid as long as one that confirms an address; after that,
     /// the owner asks for another one as for a forgotten password.
     ///
     /// This is a call of the application's own code, which nobody reaches over the network:
-    /// it needs no permission, and is not counted against any limit. The account is created
+    /// it needs no permission, and is not counted against any limit.
+    /// [`AccountHooks::registering`](super::AccountHooks::registering) is not asked. The account is created
     /// by one act; a mail that is lost is asked for again.
     ///
     /// # Errors
@@ -206,6 +209,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let message = "A password hash has 1 to 1,024 bytes and no control characters.";
             violations.push(Field::Password, ViolationCode::InvalidFormat, message);
         });
+        let names: Vec<String> = new.roles.iter().map(ToString::to_string).collect();
+        self.known_roles(&names, Field::Roles, &mut violations);
         if new.password.is_some() && new.password_hash.is_some() {
             let message = "Give a password or a password hash.";
             violations.push(Field::Password, ViolationCode::InvalidFormat, message);

@@ -1,6 +1,7 @@
 //! Removing accounts that nobody has confirmed and nobody uses.
 
 use super::account::GONE;
+use super::hooks::RemovalReason;
 use super::operation::{Subject, Trail};
 use super::{AuthService, RequestContext};
 use crate::clock::Clock;
@@ -128,7 +129,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let expire = async move |service: Self, trail: Trail| {
             let which = Removal::UnverifiedSince(user.last_login);
             let store = &service.inner.store;
-            service.ask_to_remove(&user, &trail).await?;
+            service
+                .ask_to_remove(&user, RemovalReason::Expired, &trail)
+                .await?;
             if !store.remove_user(&user.exact_state(), which).await? {
                 trail.unchanged();
                 return Ok(false);

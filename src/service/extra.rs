@@ -9,13 +9,15 @@ use super::profile::refuse_object;
 use crate::clock::Clock;
 use crate::error::{Field, ViolationCode, Violations};
 use crate::extra::{Extra, ExtraError};
+use crate::members::{Refusal, typed};
 use crate::store::Store;
 
 /// The type of the member `extra` of a registration: the application's own fields.
 ///
 /// A registration without `extra` is read as one with an empty object, so required fields
-/// make `extra` required. The type's `Deserialize` decides whether unknown members are refused
-/// or dropped. The object, as the type serializes it, goes to
+/// make `extra` required. The type's `Deserialize` decides whether a field may be `null`, and
+/// whether unknown members are refused or dropped. A member that it refuses is named, as
+/// `extra.class`. The object, as the type serializes it, goes to
 /// [`AccountHooks::registering`](super::AccountHooks::registering), and to
 /// [`AccountHooks::registered`](super::AccountHooks::registered) once the account exists;
 /// until then it is stored. It is no place for secrets.
@@ -25,9 +27,8 @@ use crate::store::Store;
 /// use admittance::service::RegistrationExtra;
 /// use serde::{Deserialize, Serialize};
 ///
-/// #[derive(Serialize, Deserialize)]
+/// #[derive(Default, Serialize, Deserialize)]
 /// #[serde(deny_unknown_fields, default)]
-/// # #[derive(Default)]
 /// struct Student {
 ///     class: String,
 /// }
@@ -57,18 +58,17 @@ pub(super) fn parse_as<T: RegistrationExtra>(
     object: Map<String, Value>,
     violations: &mut Violations,
 ) -> Option<Extra> {
-    let mut refuse = |code, message: &str| {
-        violations.push(Field::Extra, code, message);
-        None
-    };
     // Bounds the work of the application's type.
     if let Err(error) = Extra::new(object.clone()) {
         refuse_extra(error, violations);
         return None;
     }
-    let Ok(extra) = T::deserialize(Value::Object(object)) else {
-        const FORM: &str = "The extra fields do not have the form that this server requires.";
-        return refuse(ViolationCode::InvalidFormat, FORM);
+    let extra = match read::<T>(object) {
+        Ok(extra) => extra,
+        Err(refusal) => {
+            refusal.name(violations);
+            return None;
+        }
     };
     let before = violations.as_slice().len();
     extra.validate(violations);
@@ -83,6 +83,47 @@ pub(super) fn parse_as<T: RegistrationExtra>(
     accepted
         .map_err(|error| refuse_extra(error, violations))
         .ok()
+}
+
+/// Reads the object as the type does. A refusal names the field, if the type is a struct.
+fn read<T: DeserializeOwned>(mut object: Map<String, Value>) -> Result<T, Refusal> {
+    if let Ok(read) = T::deserialize(Value::Object(object.clone())) {
+        return Ok(read);
+    }
+    match typed::<T>(object.clone()) {
+        Err(Refusal::Unknown(known)) => {
+            object.retain(|name, _| known.contains(&name.as_str()));
+            let refused = typed::<T>(object).err();
+            Err(refused.unwrap_or(Refusal::Unknown(known)))
+        }
+        Err(refusal) => Err(refusal),
+        Ok(_) => Err(Refusal::Other),
+    }
+}
+
+impl Refusal {
+    /// Adds the violation of a field of `extra`, or of all of it.
+    fn name(&self, violations: &mut Violations) {
+        let code = ViolationCode::InvalidFormat;
+        match self {
+            Self::Missing(field) => {
+                let message = "This field is required.";
+                violations.push_extra(*field, ViolationCode::Required, message);
+            }
+            Self::Value(field) => {
+                violations.push_extra(*field, code, "The value has the wrong type or form.");
+            }
+            Self::Unknown(known) => {
+                let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+                let message = format!("The extra fields are: {}.", names.join(", "));
+                violations.push(Field::Extra, ViolationCode::Unknown, message);
+            }
+            Self::Other => {
+                let message = "The extra fields do not have the form that this server requires.";
+                violations.push(Field::Extra, code, message);
+            }
+        }
+    }
 }
 
 fn refuse_extra(error: ExtraError, violations: &mut Violations) {

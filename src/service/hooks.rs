@@ -51,7 +51,7 @@ use crate::profile::Profile;
 /// ```
 /// use admittance::error::{Cause, Field, ViolationCode};
 /// use admittance::profile::Profile;
-/// use admittance::service::{AccountHooks, HookError, RegistrationAttempt};
+/// use admittance::service::{AccountHooks, HookError, RegistrationAttempt, RemovalReason};
 ///
 /// struct School;
 ///
@@ -71,7 +71,7 @@ use crate::profile::Profile;
 ///         }
 ///     }
 ///
-///     async fn removing(&self, profile: &Profile) -> Result<(), HookError> {
+///     async fn removing(&self, profile: &Profile, _: RemovalReason) -> Result<(), HookError> {
 ///         let id = profile.user_id.to_string();
 ///         self.delete_answers(&id).await.map_err(HookError::failed)
 ///     }
@@ -102,6 +102,10 @@ pub trait AccountHooks: Send + Sync + 'static {
     /// of the registration. It is empty for an account that was created in another way, and
     /// for one that its owner took over from a stranger before this call had succeeded.
     ///
+    /// The fields may be a stranger's until the address is verified. What is stored of them,
+    /// such as metadata that this call returns, is for
+    /// [`taken_over`](Self::taken_over) to reset.
+    ///
     /// # Errors
     ///
     /// The call is repeated.
@@ -124,7 +128,8 @@ pub trait AccountHooks: Send + Sync + 'static {
     /// Called when the owner of a mailbox has taken over an unverified account by a reset of
     /// the password. `profile` is the account as it is now; `before` has the name and the
     /// preferences that it had, which a stranger may have written. This is the place to
-    /// remove what a stranger may have left in the application's own records.
+    /// remove what a stranger may have left in the application's own records, and in the
+    /// metadata: name and preferences are cleared, but the metadata stays as it is.
     ///
     /// # Errors
     ///
@@ -149,9 +154,9 @@ pub trait AccountHooks: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Called before an account is removed because its owner deletes or disowns it, or
-    /// because it [expires](super::AuthService::expire_unverified). This is the place to
-    /// remove the application's own records of it.
+    /// Called before an account is removed, for any [`RemovalReason`]. This is the place to
+    /// remove the application's own records of it. Refuse only where the owner asks: a person
+    /// who disowns an account is not the one who has used it.
     ///
     /// If the removal then fails, or the account changes at the same moment, the account
     /// still exists. The next attempt makes the call again.
@@ -160,8 +165,8 @@ pub trait AccountHooks: Send + Sync + 'static {
     ///
     /// The account stays. The owner gets the errors of [`HookError::Refused`], for example
     /// one of [`Field::Account`].
-    async fn removing(&self, profile: &Profile) -> Result<(), HookError> {
-        let _ = profile;
+    async fn removing(&self, profile: &Profile, reason: RemovalReason) -> Result<(), HookError> {
+        let _ = (profile, reason);
         Ok(())
     }
 
@@ -201,6 +206,21 @@ pub struct RegistrationAttempt {
     pub extra: Extra,
     /// The client.
     pub context: RequestContext,
+}
+
+/// Why an account is to be removed, for [`AccountHooks::removing`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RemovalReason {
+    /// Its owner deletes it, with the password.
+    Deleted,
+    /// The owner of its mailbox says, by a mailed link, that the account is not theirs.
+    Disowned,
+    /// Nobody has verified or used it for as long as
+    /// [`UnverifiedExpiry`](crate::config::UnverifiedExpiry) says.
+    Expired,
+    /// The application calls [`remove_user`](super::AuthService::remove_user).
+    RemovedByApplication,
 }
 
 /// What a hook sets in an account. By default nothing.

@@ -68,7 +68,9 @@ pub use expiry::ExpiredAccounts;
 pub use extra::RegistrationExtra;
 #[cfg(feature = "test-util")]
 pub use hooks::MockAccountHooks;
-pub use hooks::{AccountData, AccountHooks, HookError, NewAddress, RegistrationAttempt};
+pub use hooks::{
+    AccountData, AccountHooks, HookError, NewAddress, RegistrationAttempt, RemovalReason,
+};
 pub use login::{LoginRequest, LoginResponse};
 pub use open_session::OpenSession;
 pub use password::ChangePassword;

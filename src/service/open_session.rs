@@ -23,16 +23,28 @@ pub struct OpenSession {
     pub method: ExternalMethod,
     /// The lifetime. By default the usual one.
     pub length: SessionLength,
+    /// `true` to open a session also of an account whose address is not verified. By default
+    /// `false`.
+    pub accepts_unverified: bool,
 }
 
 impl OpenSession {
-    /// A session of the usual lifetime.
+    /// A session of the usual lifetime, of a verified account.
     #[must_use]
     pub fn new(method: ExternalMethod) -> Self {
         Self {
             method,
             length: SessionLength::Usual,
+            accepts_unverified: false,
         }
+    }
+
+    /// Accepts an account whose address is not verified: where the application knows by other
+    /// means than the address that the account is this person's.
+    #[must_use]
+    pub fn accept_unverified(mut self) -> Self {
+        self.accepts_unverified = true;
+        self
     }
 }
 
@@ -41,7 +53,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// The application answers for the proof: that it is fresh, is used once, and is about
     /// this account. Equal addresses are no proof: anyone can register an address that is not
-    /// theirs, so link an account only in a session of it or after its password.
+    /// theirs, so an account whose address is not verified is refused. Where an identity
+    /// provider is the authority for its addresses, as a school is for those of its pupils,
+    /// [remove](Self::remove_user) such an account, and [create](Self::create_user) one that
+    /// is verified in its place.
     ///
     /// All else is as after a login: a disabled account is refused, a second factor is
     /// demanded, a new device is told to the owner, the oldest sessions beyond the cap end.
@@ -68,7 +83,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::InvalidCredentials`] if the account is not active or does not exist;
+    /// [`AuthError::NotFound`]; [`AuthError::AccountDisabled`]; [`AuthError::NotVerified`];
     /// [`AuthError::SecondFactorRequired`], with a ticket for
     /// [`prove_second_factor`](Self::prove_second_factor); [`AuthError::Unavailable`];
     /// [`AuthError::Store`].
@@ -91,8 +106,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<LoginResponse, AuthError> {
         let user = trail.unless_gone(self.inner.store.user(user)).await?;
-        let user = user.filter(|user| user.status == UserStatus::Active);
-        let user = Arc::new(user.ok_or(AuthError::InvalidCredentials)?);
+        let user = Arc::new(user.ok_or(AuthError::NotFound)?);
+        if user.status != UserStatus::Active {
+            return Err(AuthError::AccountDisabled);
+        }
+        if !user.is_verified && !request.accepts_unverified {
+            return Err(AuthError::NotVerified);
+        }
         let user = self.call_due_hooks(user, trail).await;
         let now = self.now();
         let proof = Proof {

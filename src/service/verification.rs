@@ -8,6 +8,7 @@ use super::account::GONE;
 use super::attempt::{Guess, Guesser};
 use super::door::Entry;
 use super::fields::parse_email;
+use super::hooks::RemovalReason;
 use super::limits::Counted;
 use super::mailing::{Asked, NewLink, pending_account};
 use super::operation::{By, Subject, Trail};
@@ -443,7 +444,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if !fits(&user) {
             return Err(AuthError::InvalidLink);
         }
-        self.ask_to_remove(&user, trail).await?;
+        self.ask_to_remove(&user, RemovalReason::Disowned, trail)
+            .await?;
         let removed = self.on_account(Arc::new(user), fits, remove).await?;
         let (user, ()) = removed.ok_or(AuthError::InvalidLink)?;
         self.sweep_up(user.id, GONE, trail).await;

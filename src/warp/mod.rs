@@ -144,7 +144,7 @@ where
             async move {
                 match request(path, query, method, headers, body) {
                     Ok(request) => api.handle_body(request, peer).await,
-                    Err(problem) => problem.into_response(),
+                    Err(problem) => problem.into_http(),
                 }
             }
         })

@@ -46,21 +46,21 @@ impl From<Refusal> for Rejection {
 /// The answer to a rejection by a filter for users.
 fn answer(rejection: &Rejection) -> Option<Response<Bytes>> {
     if let Some(SentToLogin(refusal)) = rejection.find() {
-        return Some(refusal.clone().into_response());
+        return Some(refusal.clone().into_http());
     }
     let Rejected(problem) = rejection.find()?;
-    Some(problem.clone().into_response())
+    Some(problem.clone().into_http())
 }
 
 impl Reply for Problem {
     fn into_response(self) -> ::warp::reply::Response {
-        Self::into_response(self).map(Into::into)
+        self.into_http().map(Into::into)
     }
 }
 
 impl Reply for Refusal {
     fn into_response(self) -> ::warp::reply::Response {
-        Self::into_response(self).map(Into::into)
+        self.into_http().map(Into::into)
     }
 }
 
@@ -93,7 +93,7 @@ pub async fn recover(rejection: Rejection) -> Result<Response<Bytes>, Rejection>
 ///
 /// None.
 pub async fn recover_all(rejection: Rejection) -> Result<Response<Bytes>, Infallible> {
-    let problem = || Problem::new(code(&rejection)).into_response();
+    let problem = || Problem::new(code(&rejection)).into_http();
     Ok(answer(&rejection).unwrap_or_else(problem))
 }
 

@@ -4,7 +4,9 @@ use admittance::error::{Field, ViolationCode, Violations};
 use admittance::http::HttpConfig;
 use admittance::mail::MailKind;
 use admittance::profile::Profile;
-use admittance::service::{AccountHooks, HookError, RegistrationAttempt, RegistrationExtra};
+use admittance::service::{
+    AccountHooks, HookError, RegistrationAttempt, RegistrationExtra, RemovalReason,
+};
 use admittance::store::MemoryStore;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -49,7 +51,7 @@ impl AccountHooks for School {
         }
     }
 
-    async fn removing(&self, _: &Profile) -> Result<(), HookError> {
+    async fn removing(&self, _: &Profile, _: RemovalReason) -> Result<(), HookError> {
         let message = "Hand in your exam first.";
         Err(HookError::refused(
             Field::Account,

@@ -131,8 +131,8 @@ fn a_problem_is_never_answered_as_a_success() {
     for status in [StatusCode::OK, StatusCode::SEE_OTHER, StatusCode::CONTINUE] {
         let problem = Problem::of(status, "exam_full");
         assert_eq!(problem.status(), 500);
-        assert_eq!(problem.into_response().status(), 500);
+        assert_eq!(problem.into_http().status(), 500);
     }
     let odd = StatusCode::from_u16(599).unwrap();
-    assert_eq!(Problem::of(odd, "exam_full").into_response().status(), 599);
+    assert_eq!(Problem::of(odd, "exam_full").into_http().status(), 599);
 }

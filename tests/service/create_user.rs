@@ -66,6 +66,20 @@ async fn set_password(bed: &Bed, kind: MailKind) {
 }
 
 #[tokio::test]
+async fn a_role_that_the_policy_does_not_name_is_refused() {
+    let bed = Bed::with(settings());
+    let mut new = NewUser::new(ANN, "Ann");
+    new.roles = BTreeSet::from([role("examiner"), role("exmainer")]);
+    let Err(AuthError::Validation(violations)) = create(&bed, new).await else {
+        panic!("the role was accepted");
+    };
+    let errors = json!(violations);
+    assert_eq!(errors[0]["field"], "roles");
+    assert_eq!(errors[0]["code"], "unknown");
+    assert_eq!(bed.store.counts().users, 0);
+}
+
+#[tokio::test]
 async fn an_account_is_created_and_its_owner_sets_the_first_password() {
     let bed = Bed::mailing_with(settings());
     let mut new = NewUser::new(ANN, "Ann");

@@ -45,9 +45,9 @@ async fn extra_fields_are_refused_where_the_application_has_none() {
 async fn every_violation_of_the_extra_fields_is_named_with_the_others() {
     let (bed, school) = school_over(MemoryStore::new(), config());
     for (extra, field, code) in [
-        (None, "extra", "invalid_format"),
-        (Some(json!({})), "extra", "invalid_format"),
-        (Some(json!({ "class": 7 })), "extra", "invalid_format"),
+        (None, "extra.class", "required"),
+        (Some(json!({})), "extra.class", "required"),
+        (Some(json!({ "class": 7 })), "extra.class", "invalid_format"),
         (Some(json!({ "class": "" })), "extra.class", "required"),
         (Some(json!({ "$set": 1 })), "extra", "invalid_characters"),
         (
@@ -63,6 +63,11 @@ async fn every_violation_of_the_extra_fields_is_named_with_the_others() {
         (
             Some(json!({ "class": "7b", "n": u64::MAX })),
             "extra",
+            "invalid_format",
+        ),
+        (
+            Some(json!({ "class": 7, "n": 1 })),
+            "extra.class",
             "invalid_format",
         ),
     ] {
@@ -116,6 +121,46 @@ async fn extra_may_be_absent_if_the_type_allows_an_empty_object() {
         .register(student("ben@example.org"), &bed.here)
         .await
         .unwrap();
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Strict {
+    class: String,
+    year: u8,
+}
+
+impl RegistrationExtra for Strict {}
+
+#[tokio::test]
+async fn a_member_that_the_type_refuses_is_named_also_beside_unknown_ones() {
+    let bed = Bed::built(MemoryStore::new(), config(), |builder, mailbox| {
+        let builder = builder
+            .mail(mailbox, mail_config())
+            .hooks(School::default());
+        builder.registration_extra::<Strict>()
+    });
+    for (extra, field, code) in [
+        (json!({ "class": "7b" }), "extra.year", "required"),
+        (
+            json!({ "class": "7b", "year": 300 }),
+            "extra.year",
+            "invalid_format",
+        ),
+        (
+            json!({ "class": null, "year": 7, "n": 1 }),
+            "extra.class",
+            "invalid_format",
+        ),
+        (
+            json!({ "class": "7b", "year": 7, "n": 1 }),
+            "extra",
+            "unknown",
+        ),
+    ] {
+        let found = refused(&bed, with(extra.clone())).await;
+        assert_eq!(found, [[field, code]], "{extra}");
+    }
 }
 
 #[tokio::test]

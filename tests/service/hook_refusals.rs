@@ -83,7 +83,7 @@ async fn an_account_stays_until_the_application_has_removed_what_it_keeps() {
             }
             (_, refused) => panic!("{act:?}: {refused:?}"),
         }
-        assert_eq!(school.calls(), ["removing ann@example.org"]);
+        assert_eq!(school.calls(), ["removing ann@example.org Deleted"]);
         assert!(bed.login(ANN, PASSWORD).await.is_ok(), "{act:?}");
         // A wrong password does not get as far.
         let wrong = DeleteAccount {
@@ -109,7 +109,10 @@ async fn an_account_stays_until_the_application_has_removed_what_it_keeps() {
         school.calls();
         school.recover();
         bed.auth.disown_email(link, &bed.here).await.unwrap();
-        let gone = ["removing ann@example.org", "removed ann@example.org"];
+        let gone = [
+            "removing ann@example.org Disowned",
+            "removed ann@example.org",
+        ];
         assert_eq!(school.calls(), gone, "{act:?}");
         assert!(stored(&bed).await.is_empty());
     }
@@ -130,6 +133,16 @@ async fn an_account_that_the_application_keeps_does_not_keep_others_from_expirin
         school.act("removing", act);
         let expired = bed.auth.expire_unverified(None, 100).await.unwrap();
         assert_eq!((expired.removed, expired.kept), (0, 2), "{act:?}");
+        let asked = school.calls();
+        let asked: Vec<_> = asked
+            .iter()
+            .filter(|call| call.starts_with("removing"))
+            .collect();
+        assert_eq!(asked.len(), 2);
+        assert!(
+            asked.iter().all(|call| call.ends_with("Expired")),
+            "{asked:?}"
+        );
         assert_eq!(stored(&bed).await.len(), 2);
         school.recover();
         let expired = bed.auth.expire_unverified(None, 100).await.unwrap();

@@ -13,7 +13,7 @@ use admittance::profile::Profile;
 use admittance::service::{
     AccountData, AccountHooks, Authenticated, ChangeEmail, DeleteAccount, EmailRequest, HookError,
     LinkRequest, NewAddress, NewUser, RegisterRequest, RegistrationAttempt, RegistrationExtra,
-    UpdateProfile, VerifyEmail, VerifyOutcome,
+    RemovalReason, UpdateProfile, VerifyEmail, VerifyOutcome,
 };
 use admittance::store::{Cause, MemoryStore, UserStore};
 use admittance::user::User;
@@ -135,8 +135,9 @@ impl AccountHooks for School {
         self.call("changing_email", words).await
     }
 
-    async fn removing(&self, profile: &Profile) -> Result<(), HookError> {
-        self.call("removing", &profile.email).await
+    async fn removing(&self, profile: &Profile, reason: RemovalReason) -> Result<(), HookError> {
+        let words = format!("{} {reason:?}", profile.email);
+        self.call("removing", words).await
     }
 
     async fn removed(&self, profile: &Profile) -> Result<(), Cause> {
@@ -245,7 +246,10 @@ async fn the_hooks_are_called_through_the_life_of_an_account() {
         .delete_account(&ann, delete(), &bed.here)
         .await
         .unwrap();
-    let gone = ["removing Ann@Example.org", "removed Ann@Example.org"];
+    let gone = [
+        "removing Ann@Example.org Deleted",
+        "removed Ann@Example.org",
+    ];
     assert_eq!(school.calls(), gone);
 }
 

@@ -16,8 +16,9 @@ use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
 
 const ANN: &str = "ann@example.org";
 
+/// For accounts whose address is not verified too, as those of most tests here.
 fn saml() -> OpenSession {
-    OpenSession::new(ExternalMethod::new("x-saml").unwrap())
+    OpenSession::new(ExternalMethod::new("x-saml").unwrap()).accept_unverified()
 }
 
 async fn open(bed: &Bed, user: UserId) -> Result<LoginResponse, AuthError> {
@@ -88,13 +89,38 @@ async fn an_account_that_may_not_be_used_is_refused() {
     let version = bed.store.user(ann).await.unwrap().unwrap().version;
     let disabled = bed.store.set_status(ann, version, UserStatus::Disabled);
     assert!(disabled.await.unwrap().is_some());
-    for user in [ann, UserId::from_bytes([9; 12])] {
-        let refused = open(&bed, user).await;
-        assert!(
-            matches!(refused, Err(AuthError::InvalidCredentials)),
-            "{refused:?}"
-        );
-    }
+    let refused = open(&bed, ann).await;
+    assert!(
+        matches!(refused, Err(AuthError::AccountDisabled)),
+        "{refused:?}"
+    );
+    let refused = open(&bed, UserId::from_bytes([9; 12])).await;
+    assert!(matches!(refused, Err(AuthError::NotFound)), "{refused:?}");
+}
+
+/// A stranger registers the address of somebody who then comes by the identity provider.
+#[tokio::test]
+async fn ghsa_1_an_account_that_a_stranger_may_have_registered_is_not_opened_for_its_address() {
+    let bed = Bed::mailing();
+    bed.register(ANN).await;
+    let found = bed.auth.user_by_email(ANN).await.unwrap().unwrap();
+    let usual = OpenSession::new(saml().method);
+    let refused = bed.auth.open_session(found.user_id, usual, &bed.here).await;
+    assert!(
+        matches!(refused, Err(AuthError::NotVerified)),
+        "{refused:?}"
+    );
+    // As the documentation says where the provider is the authority for the address.
+    bed.auth
+        .remove_user(found.user_id, &bed.here)
+        .await
+        .unwrap();
+    let mut new = NewUser::new(ANN, "Ann");
+    new.is_verified = true;
+    let ann = bed.auth.create_user(new, &bed.here).await.unwrap().user_id;
+    let opened = bed.auth.open_session(ann, usual, &bed.here).await.unwrap();
+    assert_eq!(bed.validate(&opened.tokens).await.unwrap().user().id, ann);
+    assert!(bed.login(ANN, PASSWORD).await.is_err());
 }
 
 #[tokio::test]

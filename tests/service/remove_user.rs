@@ -91,12 +91,18 @@ async fn the_hooks_are_asked_and_told_of_a_removal() {
             (Act::Fails, Err(AuthError::Unavailable { .. })) => {}
             (_, refused) => panic!("{act:?}: {refused:?}"),
         }
-        assert_eq!(school.calls(), ["removing ann@example.org"]);
+        assert_eq!(
+            school.calls(),
+            ["removing ann@example.org RemovedByApplication"]
+        );
         assert!(bed.login(ANN, PASSWORD).await.is_ok(), "{act:?}");
         school.recover();
         school.calls();
         bed.auth.remove_user(ann, &bed.here).await.unwrap();
-        let calls = ["removing ann@example.org", "removed ann@example.org"];
+        let calls = [
+            "removing ann@example.org RemovedByApplication",
+            "removed ann@example.org",
+        ];
         assert_eq!(school.calls(), calls);
     }
 }

@@ -125,7 +125,7 @@ impl Room for Logout {
                 .flatten()
         };
         let in_cookies = has_cookies.then(in_cookies).flatten();
-        let mut answer = refused.into_response();
+        let mut answer = refused.into_http();
         for refresh_token in request.refresh_token.into_iter().chain(in_cookies) {
             let request = service::RefreshRequest { refresh_token };
             let (service, context) = (call.service(), call.context());

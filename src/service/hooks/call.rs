@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{AccountHooks, HookError, NewAddress, RegistrationAttempt};
+use super::{AccountHooks, HookError, NewAddress, RegistrationAttempt, RemovalReason};
 use crate::clock::Clock;
 use crate::contained;
 use crate::email::Email;
@@ -65,10 +65,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     pub(in crate::service) async fn ask_to_remove(
         &self,
         user: &User,
+        reason: RemovalReason,
         trail: &Trail,
     ) -> Result<(), AuthError> {
         let profile = Profile::of(user, self.config());
-        self.ask(trail, async move |hooks| hooks.removing(&profile).await)
+        let removing =
+            async move |hooks: Arc<dyn AccountHooks>| hooks.removing(&profile, reason).await;
+        self.ask(trail, removing)
             .await
             .map(Option::unwrap_or_default)
     }

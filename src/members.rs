@@ -11,7 +11,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value, map};
 
 /// Reads `object` as a `T`.
-pub(super) fn typed<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Refusal> {
+pub(crate) fn typed<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Refusal> {
     let mut known: &[&str] = &[];
     let object = Object {
         members: object,
@@ -21,7 +21,7 @@ pub(super) fn typed<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T
 }
 
 /// The names of the members that a `T` has; none if it takes any.
-pub(super) fn members_of<T: DeserializeOwned>() -> &'static [&'static str] {
+pub(crate) fn members_of<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut known: &[&str] = &[];
     let nothing = Object {
         members: Map::new(),
@@ -34,7 +34,7 @@ pub(super) fn members_of<T: DeserializeOwned>() -> &'static [&'static str] {
 
 /// Why an object is not what it is read as.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// It has a member with another name than these.
     Unknown(&'static [&'static str]),
     /// The value of this member is not of its type.
@@ -46,7 +46,7 @@ pub(super) enum Refusal {
 
 impl Refusal {
     /// The sentence on it. It repeats nothing but the names of known members.
-    pub(super) fn detail(&self) -> Cow<'static, str> {
+    pub(crate) fn detail(&self) -> Cow<'static, str> {
         match self {
             Self::Unknown(known) => {
                 let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
