@@ -21,6 +21,7 @@ pub(crate) fn typed<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T
 }
 
 /// The names of the members that a `T` has; none if it takes any.
+#[cfg(feature = "http")]
 pub(crate) fn members_of<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut known: &[&str] = &[];
     let nothing = Object {
