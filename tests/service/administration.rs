@@ -299,6 +299,22 @@ async fn asvs_7_4_2_and_ghsa_24_disabling_ends_everything_before_it_answers_and_
 }
 
 #[tokio::test]
+async fn asvs_16_2_1_the_event_tells_whether_a_status_has_changed() {
+    let office = Office::new().await;
+    for (status, unchanged) in [
+        (UserStatus::Active, true),
+        (UserStatus::Disabled, false),
+        (UserStatus::Disabled, true),
+        (UserStatus::Active, false),
+    ] {
+        let set = office.status(&office.ada, office.ann_id, status).await;
+        assert_eq!(set.unwrap().status, status);
+        let event = office.bed.events.all().pop().unwrap();
+        assert_eq!(event.unchanged, unchanged, "{status:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_disabled_account_looks_like_none_at_login_and_gets_no_mail() {
     let office = Office::mailing().await;
     let _ = office.bed.mails().await;

@@ -199,6 +199,47 @@ async fn asvs_16_5_2_a_store_that_lies_opens_nothing() {
     assert_eq!(bed.auth.hashing_stats().runs, 0);
 }
 
+/// A store that answers with the right session and user once, and with others from then on.
+#[tokio::test]
+async fn asvs_16_5_2_a_proof_is_not_renewed_by_another_session_or_user() {
+    let (tokens, _, store) = with_user_record().await;
+    let ann = Bed::over(Arc::new(store), config());
+    let ann = ann.validate(&tokens).await.unwrap();
+    let (session, user) = (ann.session().clone(), ann.user().clone());
+    let mut other_session = session.clone();
+    other_session.id = admittance::id::SessionId::from_bytes([9; 12]);
+    let mut other_user = user.clone();
+    other_user.id = admittance::id::UserId::from_bytes([9; 12]);
+    let mut of_other_user = session.clone();
+    of_other_user.user_id = other_user.id;
+    for (later_session, later_user) in [(other_session, user.clone()), (of_other_user, other_user)]
+    {
+        let (session, user) = (session.clone(), user.clone());
+        let mut store = MockStore::new();
+        store
+            .expect_session()
+            .times(1)
+            .returning(move |_, _| Ok(Some(session.clone())));
+        store
+            .expect_user()
+            .times(1)
+            .returning(move |_| Ok(Some(user.clone())));
+        store
+            .expect_session()
+            .returning(move |_, _| Ok(Some(later_session.clone())));
+        store
+            .expect_user()
+            .returning(move |_| Ok(Some(later_user.clone())));
+        let bed = Bed::over(Arc::new(store), config());
+        let ann = bed.validate(&tokens).await.unwrap();
+        let refused = bed.auth.recheck(&ann).await;
+        assert!(
+            matches!(refused, Err(AuthError::InvalidToken)),
+            "{refused:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn asvs_16_5_2_a_store_that_is_down_refuses_everything_and_says_so() {
     let (tokens, _, _) = with_user_record().await;

@@ -347,6 +347,29 @@ async fn refreshes_are_limited_by_network() {
 }
 
 #[tokio::test]
+async fn correct_passwords_of_a_network_are_those_of_clients_that_are_not_logged_in() {
+    let mut settings = config();
+    settings.limits.success_by_address = Some(Quota::new(2, WAIT));
+    let bed = Bed::with(settings);
+    let mut tokens = bed.register(ANN).await.tokens;
+    // A whole class proves its passwords in its sessions, and takes nobody's place.
+    for _ in 0..4 {
+        let ann = bed.validate(&tokens).await.unwrap();
+        let request = Reauthenticate::by_password(PASSWORD);
+        let proved = bed.auth.reauthenticate(&ann, request, &bed.here).await;
+        tokens = proved.unwrap().tokens;
+    }
+    for _ in 0..2 {
+        bed.login(ANN, PASSWORD).await.unwrap();
+    }
+    let refused = bed.login(ANN, PASSWORD).await;
+    assert!(
+        matches!(refused, Err(AuthError::RateLimited { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
 async fn asvs_2_4_1_what_one_account_writes_and_reads_is_limited_for_all_its_sessions_together() {
     let mut settings = config();
     settings.limits.login_by_address = None;

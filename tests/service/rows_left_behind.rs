@@ -1,15 +1,19 @@
 //! Rows of links that are left behind, by a fault, a lost process or an order
 //! of events.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use admittance::config::{RegistrationMode, UnverifiedExpiry};
+use admittance::event::{Notice, Operation};
+use admittance::limit::Decision;
 use admittance::mail::MailKind;
 use admittance::secret::MailToken;
 use admittance::service::{
     Authenticated, ChangeEmail, DeleteAccount, LinkRequest, NewUser, VerifyEmail, VerifyOutcome,
 };
-use admittance::store::TokenStore;
+use admittance::store::{StoreError, TokenStore};
+use admittance::test_util::MockStore;
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
 
@@ -106,6 +110,48 @@ async fn asvs_7_4_2_a_deletion_takes_the_pending_registration_of_its_address_alo
         (0, 0, false),
         "(users, tokens, came back)"
     );
+}
+
+/// One of the two removals of rows fails, or none.
+#[tokio::test]
+async fn rows_that_a_deletion_leaves_behind_are_told_of() {
+    for failing in [None, Some("end_dead_sessions"), Some("remove_tokens")] {
+        let donor = Bed::mailing();
+        let tokens = donor.register(A).await.tokens;
+        let user = donor.validate(&tokens).await.unwrap().user().clone();
+        let (found, session) = (
+            user.clone(),
+            donor.validate(&tokens).await.unwrap().session().clone(),
+        );
+        let mut store = MockStore::new();
+        store
+            .expect_session()
+            .returning(move |_, _| Ok(Some(session.clone())));
+        store
+            .expect_user()
+            .returning(move |_| Ok(Some(found.clone())));
+        store
+            .expect_hit_all()
+            .returning(|_, _| Ok(Decision::Allowed));
+        store.expect_give_back().returning(|_| Ok(()));
+        store.expect_remove_user().returning(|_, _| Ok(true));
+        let down = move |name| match failing == Some(name) {
+            true => Err(StoreError::Unavailable("it is down".into())),
+            false => Ok(1),
+        };
+        store
+            .expect_end_dead_sessions()
+            .returning(move |_, _| down("end_dead_sessions"));
+        store
+            .expect_remove_tokens()
+            .returning(move |_, _, _| down("remove_tokens"));
+        let bed = Bed::over(Arc::new(store), config());
+        bed.auth.remove_user(user.id, &bed.here).await.unwrap();
+        let event = bed.events.all().pop().unwrap();
+        assert_eq!(event.operation, Operation::RemoveUser);
+        let told = event.notices.contains(Notice::RowsLeftBehind);
+        assert_eq!(told, failing.is_some(), "{failing:?}");
+    }
 }
 
 #[tokio::test]

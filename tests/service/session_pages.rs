@@ -45,6 +45,47 @@ async fn page(
     bed.auth.list_sessions(ann, page, &bed.here).await.unwrap()
 }
 
+/// A store that begins a page with the last session of the page before.
+#[tokio::test]
+async fn a_session_that_a_store_repeats_is_on_one_page() {
+    let donor = Bed::new();
+    let ann = with_sessions(&donor, 2).await;
+    let repeated = another(&ann, 1);
+    let last = repeated.id;
+    let (session, user) = (ann.session().clone(), ann.user().clone());
+    let tokens = donor.login(ANN, PASSWORD).await.unwrap().tokens;
+    let held = donor.validate(&tokens).await.unwrap().session().clone();
+    let mut store = admittance::test_util::MockStore::new();
+    store
+        .expect_session()
+        .returning(move |_, _| Ok(Some(held.clone())));
+    store
+        .expect_user()
+        .returning(move |_| Ok(Some(user.clone())));
+    store.expect_sessions_of().returning(move |_, _, _, _| {
+        Ok(vec![
+            repeated.clone(),
+            Session {
+                id: SessionId::from_bytes([0; 12]),
+                ..session.clone()
+            },
+        ])
+    });
+    let bed = Bed::over(std::sync::Arc::new(store), support::bed::config());
+    let ann = bed.validate(&tokens).await.unwrap();
+    let request = ListSessions {
+        after: Some(last),
+        limit: Some(1),
+    };
+    let page = bed
+        .auth
+        .list_sessions(&ann, request, &bed.here)
+        .await
+        .unwrap();
+    assert_eq!(page.sessions.len(), 1);
+    assert_ne!(page.sessions[0].session_id, last);
+}
+
 #[tokio::test]
 async fn thirty_thousand_sessions_are_no_longer_an_answer_than_fifty() {
     let office = Office::new().await;
