@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use admittance::authz::{AdminPermission, Permission};
+use admittance::clock::Clock;
 use admittance::error::{AuthError, ErrorCode, Field, ViolationCode};
 use admittance::event::Operation;
 use admittance::id::SessionId;
@@ -12,7 +13,7 @@ use admittance::service::{
     Authenticated, ChangeRoles, DeleteAccount, EmailRequest, FindUser, ListEvents, ListSessions,
     ListUsers, SetStatus, UpdateProfile, UserView, VerifyEmail,
 };
-use admittance::store::{MemoryStore, UserStore};
+use admittance::store::{MemoryStore, SessionStore, UserStore};
 use admittance::user::UserStatus;
 
 use crate::office::{ADMIN, ANN, NOBODY, Office, role, settings};
@@ -311,6 +312,11 @@ async fn asvs_16_2_1_the_event_tells_whether_a_status_has_changed() {
         assert_eq!(set.unwrap().status, status);
         let event = office.bed.events.all().pop().unwrap();
         assert_eq!(event.unchanged, unchanged, "{status:?}");
+        // The rows of dead sessions go with the disabling.
+        let now = office.bed.clock.now();
+        let rows = office.bed.store.sessions_of(office.ann_id, None, 10, now);
+        let is_left = !rows.await.unwrap().is_empty();
+        assert_eq!(is_left, (status, unchanged) == (UserStatus::Active, true));
     }
 }
 
