@@ -56,8 +56,10 @@ def enter() -> Access | None:
             state["notice"] = ENDED
         state["session"] = session
     state["asked"] = True
-    state["access"] = None
+    # A button that is pressed right after a field was left cuts a run off, and its callback comes
+    # before the next one: it must find the access of the run before, not half of this one.
     if session is None:
+        state["access"] = None
         return None
     try:
         state["profile"] = session.profile()
@@ -69,6 +71,7 @@ def enter() -> Access | None:
         if "profile" in state:
             state["access"] = Access(session, state["profile"], live=False)
         else:
+            state["access"] = None
             st.error(state.pop("trouble"))
             st.button("Try again")
             st.stop()

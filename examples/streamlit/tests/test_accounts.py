@@ -11,7 +11,7 @@ from person import Person, Tab
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Markdown
 
-from admittance_client import Session, SessionEnded
+from admittance_client import Profile, Session, SessionEnded
 from simulator import gate
 
 
@@ -313,3 +313,20 @@ def test_preferences_are_kept_on_the_server_beside_those_of_others(
     kept = session.profile().preferences
     assert kept == {"colour": "blue", "level": "C2", "prompts_per_session": 3}
     assert person.tab().app.radio(key="exam.level").value == "C2"
+
+
+def test_a_button_that_cuts_a_run_off_finds_who_is_logged_in(
+    person: Person, ann: tuple[str, Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab = person.tab()
+    asked: list[object] = []
+    profile = Session.profile
+
+    def asking(session: Session) -> Profile:
+        # A callback that runs now, because this run is cut off, sees the same.
+        asked.append(gate.current())
+        return profile(session)
+
+    monkeypatch.setattr(Session, "profile", asking)
+    tab.again()
+    assert asked and None not in asked
