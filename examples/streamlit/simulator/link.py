@@ -11,11 +11,15 @@ from .forms import Form
 class LinkForm(Form):
     """A form that needs the token of a mailed link."""
 
-    def link_field(self) -> None:
-        """Shows the field, unless the page was opened by the link itself."""
+    def take_link(self) -> None:
+        """Takes the token out of the address bar. Before the form: in one, the browser would keep
+        the token until the form is sent."""
         opened_with = browser.link_token(self.name)
         if opened_with is not None:
             st.session_state[self.key("opened_with")] = opened_with
+
+    def link_field(self) -> None:
+        """Shows the field, unless the page was opened by the link itself."""
         if self.key("opened_with") not in st.session_state:
             self.text("Link or token from the mail", "token", autocomplete="off")
 

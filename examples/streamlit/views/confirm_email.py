@@ -22,9 +22,11 @@ def confirm() -> None:
 
 
 st.title("Confirm the new address")
-FORM.show_trouble()
-FORM.link_field()
+FORM.take_link()
 if gate.current() is None:
     st.info("Log in to your account in another tab, then open the link again.")
 else:
-    st.button("Confirm", type="primary", on_click=confirm)
+    with st.form("confirm-email"):
+        FORM.show_trouble()
+        FORM.link_field()
+        st.form_submit_button("Confirm", type="primary", on_click=confirm)

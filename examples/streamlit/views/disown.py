@@ -22,6 +22,8 @@ def disown() -> None:
 
 st.title("This was not me")
 st.write("Somebody registered your address. Remove that account here; nothing else happens.")
-FORM.show_trouble()
-FORM.link_field()
-st.button("Remove the account", type="primary", on_click=disown)
+FORM.take_link()
+with st.form("disown"):
+    FORM.show_trouble()
+    FORM.link_field()
+    st.form_submit_button("Remove the account", type="primary", on_click=disown)

@@ -25,9 +25,11 @@ def reset() -> None:
 
 
 st.title("New password")
-FORM.show_trouble()
-FORM.link_field()
-FORM.password("New password", "new_password", new=True)
-FORM.password("New password, once more", "confirm_password", new=True)
-st.button("Set the new password", type="primary", on_click=reset)
+FORM.take_link()
+with st.form("reset"):
+    FORM.show_trouble()
+    FORM.link_field()
+    FORM.password("New password", "new_password", new=True)
+    FORM.password("New password, once more", "confirm_password", new=True)
+    st.form_submit_button("Set the new password", type="primary", on_click=reset)
 st.page_link("views/login.py", label="Log in")

@@ -48,13 +48,15 @@ access = gate.current()
 if access is not None and access.profile.is_verified:
     st.success("Your address is confirmed.")
     st.stop()
-FORM.show_trouble()
-FORM.link_field()
-if access is None:
-    FORM.password("The password that you registered with", "password")
-st.button("Confirm", type="primary", on_click=verify)
-with st.expander("No mail has come?"):
+FORM.take_link()
+with st.form("verify"):
+    FORM.show_trouble()
+    FORM.link_field()
+    if access is None:
+        FORM.password("The password that you registered with", "password")
+    st.form_submit_button("Confirm", type="primary", on_click=verify)
+with st.expander("No mail has come?"), st.form("resend", border=False):
     RESEND.show_trouble()
     if access is None:
         RESEND.text("Email address", "email", autocomplete="username")
-    st.button("Send it again", on_click=resend)
+    st.form_submit_button("Send it again", on_click=resend)
