@@ -25,7 +25,7 @@ import {
 } from "./browser/world.mjs";
 
 const OTHER_PASSWORD = "quartz!Meadow 93 ferry";
-const ENDED = "Your session has ended";
+const ENDED = "You are not logged in any more.";
 const ANSWER =
   "Last summer we wanted to go to Lyon by train, but there was a strike. We waited for three " +
   "hours, and in the end we took a bus. Next time I would look at the news before I leave.";
@@ -50,21 +50,47 @@ async function register(page, name, email, broken = false) {
   await type(page, "Password", PASSWORD);
   await type(page, "Password, once more", PASSWORD);
   await press(page, "Register");
-  await shows(page, "Your account has been created.");
+  await shows(page, "Your account is made.");
   await cookieOf(page);
+}
+
+/** On a phone the heading is in the first fifth of the screen. Every page says whose it is. */
+async function beginsHigh(page, account) {
+  const { width, height } = page.viewportSize();
+  const line = page.locator(".st-key-account").getByText(account);
+  await line.waitFor();
+  if (width > 640) return;
+  const title = await page.locator("h1").first().boundingBox();
+  assert.ok(title.y + title.height < height / 5, `the heading ends at ${title.y + title.height}`);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(wide <= width, `the page is ${wide} wide`);
 }
 
 /** Opens the link of a mail, whose token leaves the address bar before anything is asked. */
 async function open(page, link, path) {
   await page.goto(link);
   await eventually(() => page.url() === `${app}${path}`, "an address without the token");
-  await field(page, "Link or token from the mail").waitFor({ state: "detached" });
+  await field(page, "Link from the mail").waitFor({ state: "detached" });
+}
+
+/** Somebody who is logged in opens links of `theirs`: each says so, and none is used. */
+async function openOthers(page, mine, theirs) {
+  await page.goto(`${app}/forgot`);
+  for (const [path, to] of [["/email/verify", "/verify"], ["/email/disown", "/disown"]]) {
+    await open(page, await mailed(theirs, path), to);
+    await shows(page, `You are logged in as ${mine}`);
+    await shows(page, "another account");
+  }
+  await press(page, "Log out and go on with the link");
+  await shows(page, "You are logged out.");
+  await page.getByRole("button", { name: "Remove the account" }).waitFor();
+  assert.equal(page.url(), `${app}/disown`);
 }
 
 async function confirm(page, email) {
   await open(page, await mailed(email, "/email/verify"), "/verify");
   await press(page, "Confirm");
-  await shows(page, "Your address is confirmed.");
+  await shows(page, /Your address .* is confirmed\./);
 }
 
 async function logIn(page, email, password = PASSWORD) {
@@ -108,6 +134,37 @@ async function logOut(page) {
   await shows(page, "You are logged out.");
 }
 
+/** The time runs out while a recording runs and the field is never left: all of it is handed in. */
+async function outOfTime() {
+  const context = await person(PHONE);
+  const page = await context.newPage();
+  await register(page, "Tim", "tim@example.org");
+  await page.goto(app);
+  await choose(page, "Level", "A1");
+  await choose(page, "Prompts", "1");
+  await shows(page, "your answer is handed in by itself");
+  await startExam(page);
+  await press(page, "Record");
+  await page.getByRole("button", { name: "Stop recording" }).first().waitFor();
+  await focus(page, field(page, "Or type what you say"));
+  let count = 0;
+  const isOver = () => page.getByText("The time is up.").isVisible();
+  while (!(await isOver())) {
+    count += 1;
+    await page.keyboard.type(`${count} `);
+    await pause(200);
+  }
+  await shows(page, "The time was up: your answer is handed in.");
+  await go(page, "My answers");
+  const shown = page.locator("details").getByText("1 2 3 ");
+  const words = (await shown.first().textContent()).trim().split(" ").map(Number);
+  // Each word once and in order: what was kept meanwhile was never drawn over what was typed.
+  assert.deepEqual(words, words.map((_, index) => index + 1));
+  assert.ok(words.length >= count - 1, `${words.length} of ${count} words`);
+  await page.locator("details audio").waitFor({ state: "attached" });
+  await context.close();
+}
+
 /** What a student does with the account, on a screen of any size. */
 async function student(settings, name, email) {
   const context = await person(settings);
@@ -118,12 +175,17 @@ async function student(settings, name, email) {
   await open(page, await mailed(email, "/email/verify"), "/verify");
   await type(page, "The password that you registered with", PASSWORD);
   await press(page, "Confirm");
-  await shows(page, "Your address is confirmed.");
+  await shows(page, "Your address is confirmed, and you are logged in.");
   await cookieOf(page);
   await takeExam(page);
   await page.reload();
   await go(page, "My answers");
   await shows(page, "1 of 1 answers");
+  for (const path of ["history", "preferences", "devices", "account", ""]) {
+    await page.goto(`${app}/${path}`);
+    await page.locator("h1").first().waitFor();
+    await beginsHigh(page, name);
+  }
   await go(page, "Account");
   await page.getByRole("tab", { name: "Address" }).waitFor();
   await focus(page, page.getByRole("tab", { name: "Name" }));
@@ -135,9 +197,14 @@ async function student(settings, name, email) {
   await press(page, "Send a link there");
   await open(page, await mailed(`new-${email}`, "/email/change/confirm"), "/confirm-email");
   await press(page, "Confirm");
-  await shows(page, "Your address has been changed.");
+  await shows(page, "Your new address is confirmed.");
   await logOut(page);
 
+  for (const path of ["login", "register", "verify", "reset", "disown"]) {
+    await page.goto(`${app}/${path}`);
+    await page.locator("h1").first().waitFor();
+    await beginsHigh(page, "Not logged in");
+  }
   await page.goto(`${app}/forgot`);
   await type(page, "Email address", `new-${email}`);
   await press(page, "Send me a link");
@@ -179,14 +246,21 @@ async function classroom() {
   await takeExam(first);
   await first.reload();
   await shows(first, "Logged in as");
+  assert.ok((await cookieOf(first)).expires > 0, "a cookie that outlives the browser");
   console.log("registered, confirmed by the mailed link, took an exam, reloaded");
 
   const eve = await person();
   const desk = await eve.newPage();
   await register(desk, "Eve", "eve@example.org");
+  await register(await (await person()).newPage(), "Zoe", "zoe@example.org");
   await desk.goto(`${app}/grading`);
   await shows(desk, "Your account may not grade.");
   await confirm(desk, "eve@example.org");
+  await openOthers(desk, "Eve", "zoe@example.org");
+  await desk.goto(app);
+  await logIn(desk, "eve@example.org");
+  await shows(desk, "Start the exam");
+  await cookieOf(desk);
   await appoint("eve@example.org");
   await grade(desk);
   await go(first, "My answers");
@@ -237,7 +311,7 @@ async function classroom() {
   authServer.child.kill("SIGKILL");
   await eventually(async () => !(await answers(auth)), "the account server gone");
   await press(second, "Hand in the answer");
-  await shows(second, "The account server cannot be reached.");
+  await shows(second, "The server for accounts does not answer.");
   assert.equal(await field(second, "Or type what you say").inputValue(), ANSWER);
   assert.ok(await second.getByRole("button", { name: "Try again" }).isVisible());
   await picture(second, "server-down");
@@ -245,10 +319,14 @@ async function classroom() {
 }
 
 await run(async () => {
+  const late = outOfTime();
+  late.catch(() => {});
   await student(DESKTOP, "Dan", "dan@example.org");
   console.log("an account from its registration to a new password, at 1280 px");
   await student(PHONE, "Pam", "pam@example.org");
   console.log("the same on a phone, at 375 px");
+  await late;
+  console.log("when the time was up, what was typed and spoken was handed in");
   await classroom();
   const leaked = requested.filter((url) => /eyJ|ad[rvnpe]_/.test(new URL(url).href.split("#")[0]));
   assert.deepEqual(leaked, []);
