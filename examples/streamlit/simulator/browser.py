@@ -57,6 +57,29 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 """
 
+# A second after the last key in the password field `label`, with the fields it is judged by.
+_TYPED = """
+export default function ({ data, setTriggerValue }) {
+  const value = (label) => document.querySelector(`input[aria-label='${label}']`)?.value ?? "";
+  let timer;
+  const typed = (event) => {
+    if (event.target.getAttribute?.("aria-label") !== data.label) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const password = value(data.label);
+      const besides = { email: value("Email address"), name: value("Name") };
+      if (password) setTriggerValue("typed", { password, ...besides });
+    }, 1000);
+  };
+  document.addEventListener("input", typed);
+  return () => {
+    clearTimeout(timer);
+    document.removeEventListener("input", typed);
+  };
+}
+"""
+
+_typed = st.components.v2.component("exam_typed_password", js=_TYPED)
 _keep = st.components.v2.component("exam_answer_keeper", js=_KEEP)
 _exchange = st.components.v2.component("exam_session_cookie", js=_EXCHANGE)
 _fragment = st.components.v2.component("exam_link_token", js=_FRAGMENT)
@@ -111,3 +134,12 @@ def keep_answer(fields: str, *, key: str, is_over: bool) -> bool | None:
     data = {"fields": fields, "over": is_over}
     over = _keep(data=data, key=key, on_over_change=lambda: None, height=1).over
     return bool(over.get("recording")) if isinstance(over, dict) else None
+
+
+def typed_password(label: str, *, key: str) -> dict[str, str] | None:
+    """The `password` that was typed into the field `label`, with the `email` and the `name` beside
+    it, in the one run after its typing paused."""
+    typed = _typed(data={"label": label}, key=key, on_typed_change=lambda: None, height=1).typed
+    if not isinstance(typed, dict):
+        return None
+    return {name: str(typed.get(name) or "") for name in ("password", "email", "name")}

@@ -36,6 +36,8 @@ async function register(page, name, email, broken = false) {
     await type(page, "Name", name);
     await type(page, "Email address", "ann@");
     await type(page, "Password", "password1");
+    // Before anything is sent, and without a word being lost.
+    await shows(page, /This is a very common password|This password is easy to guess/);
     await type(page, "Password, once more", "password");
     await press(page, "Register");
     await shows(page, "The two passwords differ.");
@@ -43,7 +45,7 @@ async function register(page, name, email, broken = false) {
     assert.equal(await field(page, "Password").inputValue(), "password1");
     // The address in the message is an example and no link.
     assert.equal(await page.locator("a[href^='mailto:']").count(), 0);
-    await picture(page, "register");
+    if (page.viewportSize().width > 640) await picture(page, "register");
   }
   await type(page, "Name", name);
   await type(page, "Email address", email);
@@ -86,6 +88,12 @@ async function openOthers(page, mine, theirs) {
   await page.getByRole("button", { name: "Remove the account" }).waitFor();
   assert.equal(page.url(), `${app}/disown`);
 }
+
+const noCookie = (page) =>
+  eventually(
+    async () => !(await page.context().cookies(app)).some((c) => c.name === "exam_session"),
+    "the cookie gone",
+  );
 
 async function confirm(page, email) {
   await open(page, await mailed(email, "/email/verify"), "/verify");
@@ -132,6 +140,7 @@ async function logOut(page) {
   await focus(page, button);
   await page.keyboard.press("Enter");
   await shows(page, "You are logged out.");
+  await noCookie(page);
 }
 
 /** The time runs out while a recording runs and the field is never left: all of it is handed in. */
@@ -296,10 +305,7 @@ async function classroom() {
   await shows(second, ENDED);
   await shows(second, "Email address");
   await picture(second, "ended");
-  await eventually(
-    async () => !(await ann.cookies(app)).some((c) => c.name === "exam_session"),
-    "the cookie gone",
-  );
+  await noCookie(second);
   console.log("a logout in one tab ended the other");
 
   await logIn(second, "ann@example.org");

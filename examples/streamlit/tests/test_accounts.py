@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Markdown
 
 from admittance_client import Profile, Session, SessionEnded
-from simulator import gate
+from simulator import browser, gate
 
 
 def eventually(check: Callable[[], bool]) -> bool:
@@ -99,6 +99,17 @@ def test_a_wrong_password_is_told_and_the_address_stays(
     assert "The email address or the password is wrong." in tab.words
     assert tab.title == "Log in" and tab.value("login.email") == email
     assert log_in(tab, email).title == "Take an exam"
+
+
+def test_a_password_is_judged_while_it_is_typed(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab = person.tab().open("register")
+    typed = {"password": "password1", "email": "ann@example.org", "name": "Ann"}
+    monkeypatch.setattr(browser, "typed_password", lambda label, key: typed)
+    assert "This password is easy to guess." in tab.again().words
+    typed["password"] = PASSWORD
+    assert "This is a very good password." in tab.again().words
 
 
 def test_too_many_attempts_say_how_long_to_wait(server: ExampleServer, person: Person) -> None:

@@ -144,6 +144,24 @@ def test_a_recording_that_was_running_is_waited_for(
     assert [a.has_recording for a in Answers(data).of_user(session.profile().user_id)] == [True]
 
 
+def test_an_answer_waits_for_a_student_who_logs_in_again(
+    server: ExampleServer, person: Person, data: Path
+) -> None:
+    email, opened = server.register()
+    session = server.client().session(opened.tokens)
+    person.has(session)
+    tab = begin(person.tab())
+    tab.app.text_area[0].input("Mine.")
+    session.logout()
+    assert tab.again().title == "Log in"
+    run = tab.app.session_state["run"]
+    run.begin("over")
+    run.since -= SEND_SECONDS + 1
+    tab.type(login__email=email, login__password=PASSWORD).press("Log in")
+    assert tab.title == "Done"
+    assert [a.transcript for a in Answers(data).of_user(opened.user_id)] == ["Mine."]
+
+
 def test_an_answer_waits_for_a_server_that_comes_back(
     server: ExampleServer, person: Person, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from simulator.answers import Answers
 from simulator.forms import Form
 from simulator.happened import sentence
 from simulator.settings import settings
+from simulator.strength import advise
 from simulator.text import plain, when
 from simulator.user_agent import device
 
@@ -129,8 +130,11 @@ with password, st.form("change-password"):
     PASSWORD.show_trouble()
     PASSWORD.password("Your present password", "current_password")
     PASSWORD.password("New password", "new_password", new=True)
+    advice = st.empty()
     PASSWORD.password("New password, once more", "confirm_password", new=True)
     st.form_submit_button("Change", type="primary", on_click=change_password)
+with password:
+    advise(advice, "New password")
 with events:
     if gate.user().live:
         gate.show(show_events)

@@ -8,6 +8,7 @@ from admittance_client import Accepted
 from simulator import gate
 from simulator.forms import Form
 from simulator.login_form import ask_to_stay, wants_to_stay
+from simulator.strength import advise
 
 FORM = Form(
     "register",
@@ -54,7 +55,9 @@ with st.form("register"):
     FORM.text("Email address", "email", autocomplete="username")
     hint = "A few uncommon words make a good password. Any character is allowed."
     FORM.password("Password", "password", new=True, hint=hint)
+    advice = st.empty()
     FORM.password("Password, once more", "confirm_password", new=True)
     ask_to_stay(FORM)
     st.form_submit_button("Register", type="primary", on_click=register)
+advise(advice, "Password")
 st.page_link("views/login.py", label="Already registered? Log in")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from simulator import gate
 from simulator.link import LinkForm
+from simulator.strength import advise
 
 FORM = LinkForm(
     "reset",
@@ -44,7 +45,9 @@ else:
         FORM.show_trouble()
         FORM.link_field()
         FORM.password("New password", "new_password", new=True)
+        advice = st.empty()
         FORM.password("New password, once more", "confirm_password", new=True)
         st.form_submit_button("Set the new password", type="primary", on_click=reset)
+    advise(advice, "New password")
     st.page_link("views/login.py", label="Log in")
     st.page_link("views/forgot.py", label="Ask for another link")

@@ -142,7 +142,6 @@ export async function run(journey) {
     failed = error;
     const pages = browser.contexts().flatMap((context) => context.pages());
     for (const page of pages) {
-      if (process.env.SHOT) await page.screenshot({ path: `${process.env.SHOT}/fail.png` });
       console.error(`-- ${page.url()}\n${await page.innerText("body").catch(() => "?")}`);
     }
     const said = appServer.said.split("\n").filter((line) => !/ "(GET|HEAD) /.test(line));
