@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a client keeps of a session. Anybody who has it is logged in: keep it on the server's side.
+    """What a client keeps of a session. With it anybody is logged in: keep it on the server's side.
 
     `expires_in` is how long `access` was good when it was answered, in seconds.
     """

@@ -51,7 +51,7 @@ def change_email() -> None:
         gate.user().session.change_email(EMAIL.value("new_email"), EMAIL.value("current_password"))
         st.session_state["notice"] = (
             "If no other account has the new address, a mail with a link is on its way there. Your"
-            " address changes when you open the link."
+            " address changes when you open the link and confirm it."
         )
         EMAIL.clear("current_password")
 

@@ -39,7 +39,7 @@ def grade(answer_id: str) -> None:
         state["notice"] = (
             "The grade is saved."
             if is_there
-            else "The student has deleted this answer. Nothing was saved."
+            else "This answer is not there any more. Nothing was saved."
         )
 
     FORM.attempt(action)
