@@ -6,13 +6,19 @@ import streamlit as st
 
 from simulator import gate
 from simulator.login_form import show_login
+from simulator.style import set_style
+from simulator.web import MAIL_LINKS
 
 EXAM, LOGIN = "views/exam.py", "views/login.py"
+LINKED = {path.removeprefix("/") for path in MAIL_LINKS.values()}
 
 
 def main() -> None:
     """Finds out who is there, and shows the page that they asked for."""
     st.set_page_config(page_title="Speaking exam", page_icon=":material/record_voice_over:")
+    set_style()
+    with st.container(key="unseen"):
+        gate.take_link()
     access = gate.enter()
     roles = access.profile.roles if access else ()
     # What is offered goes by the profile; what may be done is asked at the page itself.
@@ -40,6 +46,9 @@ def main() -> None:
             "views/verify.py", "Confirm your address", "mark_email_read", "verify", False
         )
     page = st.navigation([*private, *public])
+    wanted = gate.led_to()
+    if wanted in LINKED and page.url_path != wanted:
+        st.switch_page(next(other for other in public if other.url_path == wanted))
     if access is not None:
         with st.sidebar:
             st.caption("Logged in as")
@@ -47,6 +56,10 @@ def main() -> None:
             st.button("Log out", icon=":material/logout:", on_click=gate.log_out)
     if access is not None and page in public[:3]:
         st.switch_page(EXAM)
+    with st.container(key="unseen-cookie"):
+        gate.move_cookie()
+    with st.container(key="account"):
+        gate.show_account()
     gate.show_notices()
     if access is None and page in private:
         show_login()

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a client keeps of a session. Whoever has it is logged in: keep it on the server's side.
+    """What a client keeps of a session. With it anybody is logged in: keep it on the server's side.
 
     `expires_in` is how long `access` was good when it was answered, in seconds.
     """
@@ -54,7 +54,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a user sees of the own account."""
+    """What users see of their own account."""
 
     user_id: str
     email: str
@@ -81,10 +81,12 @@ class SessionInfo:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that was done or tried with an account. `refused` is why it was not done."""
+    """Something that was done or tried with an account, `count` times in a row. `refused` is why it
+    was not done, `notice` what there is to know besides."""
 
     event_id: str
     at: datetime
+    count: int
     operation: str
     refused: str | None
     notice: str | None

@@ -37,7 +37,7 @@ class Session:
     def __init__(self, server: Admittance, tokens: Tokens) -> None:
         self._server = server
         self._tokens: Tokens | None = tokens
-        # Held by whoever replaces the tokens, from before the request until the answer is kept.
+        # Held while the tokens are replaced, from before the request until the answer is kept.
         self._renewing = threading.RLock()
 
     def __repr__(self) -> str:
@@ -123,7 +123,7 @@ class Session:
             self._end()
 
     def profile(self) -> Profile:
-        """The own profile."""
+        """The user's profile."""
         return read(Profile, self.call("GET", "/profile"))
 
     def update_profile(
@@ -168,7 +168,7 @@ class Session:
         return self._replace("/reauthenticate", body)
 
     def verify_email(self, token: str) -> Accepted:
-        """Confirms the own address by a mailed link. Raises `InvalidLink`, `ProofRequired`."""
+        """Confirms the user's address by a mailed link. Raises `InvalidLink`, `ProofRequired`."""
         return read(Accepted, self.call("POST", "/email/verify", {"token": token}))
 
     def change_email(self, new_email: str, current_password: str) -> Accepted:

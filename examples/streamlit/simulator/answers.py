@@ -99,12 +99,12 @@ class Answers:
         if not transcript.strip() and not recording:
             raise ValueError("Record your answer, or type what you said.")
         if len(transcript) > MAX_TRANSCRIPT:
-            raise ValueError(f"The text is longer than {MAX_TRANSCRIPT} characters.")
+            raise ValueError(f"Your text is longer than {MAX_TRANSCRIPT} characters. Shorten it.")
         if recording is not None:
             if len(recording) > MAX_RECORDING:
-                raise ValueError("The recording is too long.")
+                raise ValueError("Your recording is too long. Record a shorter one.")
             if recording[:4] != b"RIFF" or recording[8:12] != b"WAVE":
-                raise ValueError("The recording is not a WAV file.")
+                raise ValueError("Your recording cannot be read. Record it again, or type.")
         answer_id = secrets.token_hex(16)
         if recording is not None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL

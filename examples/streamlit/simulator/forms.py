@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
-from admittance_client import AdmittanceError, EmailTaken, SessionEnded, ValidationFailed
+from admittance_client import AdmittanceError, SessionEnded, ValidationFailed
 
 from . import gate
 from .text import plain, reason
+
+
+class Wrong(Exception):
+    """What the app itself finds wrong with a field: the words for the person."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field, self.message = field, message
 
 
 @dataclass(slots=True)
@@ -21,10 +29,21 @@ class _Problems:
 
 
 class Form:
-    """The form `name`. Its fields are named as the account server names them."""
+    """The form `name`. Its fields are named as the account server names them.
 
-    def __init__(self, name: str) -> None:
+    `words` are what the page says of an error, by its code; `beside` is the field beside which the
+    error is shown, by its code. Other errors are shown above the fields.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        words: Mapping[str, str] | None = None,
+        beside: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
+        self._words, self._beside = words or {}, beside or {}
 
     def key(self, field: str) -> str:
         """The key of a field in `st.session_state`."""
@@ -45,21 +64,25 @@ class Form:
         return kept if isinstance(kept, _Problems) else _Problems()
 
     def attempt(self, action: Callable[[], None]) -> bool:
-        """Runs `action` and keeps why it was refused. Whether it was done."""
+        """Runs `action` and keeps why it was refused. Returns whether it was done."""
         problems = _Problems()
         try:
             action()
         except ValidationFailed as error:
             for broken in error.errors:
                 problems.by_field.setdefault(broken.field, []).append(broken.message)
-            problems.general = reason(error)
-        except EmailTaken as error:
-            problems.by_field["new_email"] = problems.by_field["email"] = [reason(error)]
+            problems.general = reason(error, self._words)
+        except Wrong as wrong:
+            problems.by_field[wrong.field] = [wrong.message]
         except SessionEnded:
             gate.leave(gate.ENDED)
             return False
         except AdmittanceError as error:
-            problems.general = reason(error)
+            words, beside = reason(error, self._words), self._beside.get(error.code)
+            if beside is None:
+                problems.general = words
+            else:
+                problems.by_field[beside] = [words]
         else:
             st.session_state.pop(f"{self.name}!", None)
             return True
@@ -67,7 +90,7 @@ class Form:
         return False
 
     def show_trouble(self) -> None:
-        """What is wrong with the whole of it."""
+        """Shows what is wrong with the whole of the form."""
         access = gate.current()
         if access is not None and not access.live:
             return  # It has been said at the top of the page.
@@ -75,7 +98,7 @@ class Form:
             st.error(plain(general))
 
     def show_errors(self, field: str, hint: str = "") -> None:
-        """What is wrong with one field, or what to know of it."""
+        """Shows what is wrong with one field, or else `hint`."""
         messages = self._problems.by_field.get(field, [])
         for message in messages:
             st.markdown(f":red[{plain(message)}]")

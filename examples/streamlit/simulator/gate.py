@@ -6,7 +6,7 @@ What is in `st.session_state` belongs to one tab, and is emptied when another pe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -23,10 +23,10 @@ from admittance_client import (
 from . import browser
 from .logins import LOGINS
 from .settings import settings
-from .text import reason
+from .text import plain, reason
 
-ENDED = "Your session has ended: you logged out elsewhere, or it was ended. Log in to go on."
-DOWN = "The account server cannot be reached. What you typed is still here."
+ENDED = "You are not logged in any more. Log in to go on."
+DOWN = "The server for accounts does not answer. What you typed is still here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,10 @@ def enter() -> Access | None:
             state["notice"] = ENDED
         state["session"] = session
     state["asked"] = True
-    state["access"] = None
+    # A button that is pressed right after a field was left cuts a run off, and its callback comes
+    # before the next one: it must find the access of the run before, not half of this one.
     if session is None:
+        state["access"] = None
         return None
     try:
         state["profile"] = session.profile()
@@ -65,12 +67,12 @@ def enter() -> Access | None:
     except SessionEnded:
         leave(ENDED)
     except AdmittanceError as error:
-        state["trouble"] = DOWN if isinstance(error, Unavailable) else reason(error)
+        state["down"] = DOWN if isinstance(error, Unavailable) else reason(error)
         if "profile" in state:
             state["access"] = Access(session, state["profile"], live=False)
         else:
-            st.error(state.pop("trouble"))
-            st.button("Try again")
+            state["access"] = None
+            _show_down()
             st.stop()
     return current()
 
@@ -97,21 +99,37 @@ def live_user() -> Access:
     return access
 
 
-def log_in(opened: Opened, *, remember: bool = True) -> None:
-    """Makes this tab, and after a reload this browser, the new session's."""
+def open_account(opened: Opened, password: str, *, remember: bool) -> None:
+    """Logs in with the session that was opened by registering or confirming. The server opens a
+    long one for both; where the browser is not to stay logged in, a short one takes its place."""
+    if not remember:
+        try:
+            short = server().login(opened.email, password, remember=False)
+            server().session(opened.tokens).logout()
+        except AdmittanceError:
+            pass  # The cookie ends with the browser in any case.
+        else:
+            opened = replace(short, message=opened.message)
+    log_in(opened, remember=remember)
+
+
+def log_in(opened: Opened, *, remember: bool) -> None:
+    """Makes this tab, and after a reload this browser, the new session's. `remember` is whether the
+    browser stays logged in when it is closed."""
     state = st.session_state
     run = state.get("run")
     _forget_all()
-    # Whoever was thrown out during an exam goes on with it; nobody else does.
+    # A student who was logged out during an exam goes on with it; nobody else does.
     if run is not None and run.user_id == opened.user_id:
+        run.tried_at = None
         state["run"] = run
     session = server().session(opened.tokens)
     state["session"], state["asked"] = session, True
     state["ticket"] = LOGINS.ticket(session, user_id=opened.user_id, remember=remember)
 
 
-def log_out() -> None:
-    """Ends the session, in every tab that has it."""
+def log_out(go_on: bool = False) -> None:
+    """Ends the session, in every tab that has it; to `go_on` keeps the mailed link."""
     access = current()
     if access is None:
         return
@@ -122,10 +140,13 @@ def log_out() -> None:
         return
     leave("You are logged out.")
     st.session_state.pop("run", None)
+    if not go_on:
+        drop_link()
 
 
 def leave(notice: str) -> None:
-    """Forgets the session in this process and this tab; a run of an exam waits for its owner."""
+    """Forgets the session in this process and this tab; a run of an exam waits for its owner, and
+    a mailed link is kept."""
     state = st.session_state
     session: Session | None = state.get("session")
     if session is not None:
@@ -139,7 +160,39 @@ def leave(notice: str) -> None:
 
 def _forget_all() -> None:
     for key in list(st.session_state):
-        del st.session_state[key]
+        if key != "link":
+            del st.session_state[key]
+
+
+def take_link() -> None:
+    """Keeps the mailed link that opened this page. Called first in a run, so that no token stays in
+    the address bar, no matter who is logged in and whether the server answers."""
+    if opened := browser.opened_link():
+        keep_link(*opened)
+        st.session_state["led_to"] = opened[0]
+
+
+def led_to() -> str | None:
+    """The page that the link leads to, once after it was opened. The browser tells of the link
+    before it knows the pages, and then runs the script for the first of them."""
+    page: str | None = st.session_state.pop("led_to", None)
+    return page
+
+
+def keep_link(page: str, token: str) -> None:
+    """Keeps a mailed link for the page that it leads to."""
+    st.session_state["link"] = page, token
+
+
+def kept_link(page: str) -> str:
+    """The token of the link to `page`; empty when there is none."""
+    kept_for, token = st.session_state.get("link") or ("", "")
+    return token if kept_for == page else ""
+
+
+def drop_link() -> None:
+    """Forgets the mailed link."""
+    st.session_state.pop("link", None)
 
 
 def show(page: Callable[[], None]) -> None:
@@ -154,8 +207,8 @@ def show(page: Callable[[], None]) -> None:
         st.button("Try again")
 
 
-def show_notices() -> None:
-    """Shows what has happened, and moves the cookie."""
+def move_cookie() -> None:
+    """Has the browser take or give back the cookie, after a login or a logout."""
     state = st.session_state
     ticket = state.get("ticket")
     if ticket is not None:
@@ -165,8 +218,29 @@ def show_notices() -> None:
             del state["ticket"]
     elif state.pop("drop_cookie", False):
         browser.drop_cookie()
+
+
+def show_account() -> None:
+    """Says whose account this page is for."""
+    access = current()
+    if access is None:
+        st.caption(":material/person_off: Not logged in")
+    else:
+        name, email = plain(access.profile.name), plain(access.profile.email)
+        st.caption(f":material/person: **{name}** · {email}")
+
+
+def show_notices() -> None:
+    """Shows what has happened."""
+    state = st.session_state
     if notice := state.pop("notice", None):
-        st.info(notice)
+        st.info(plain(notice))
     if trouble := state.pop("trouble", None):
-        st.error(trouble)
-        st.button("Try again")
+        st.error(plain(trouble))
+    if "down" in state:
+        _show_down()
+
+
+def _show_down() -> None:
+    st.error(plain(st.session_state.pop("down")))
+    st.button("Try again")

@@ -170,5 +170,5 @@ def _digest(text: str) -> str:
 
 
 #: The logins of this process, which all of Streamlit's threads and the web routes share. What is
-#: in it is only found by whoever has a ticket or a handle.
+#: in it is only found with a ticket or a handle.
 LOGINS = Logins()

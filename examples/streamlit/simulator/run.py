@@ -8,6 +8,13 @@ from dataclasses import dataclass, field
 
 from .prompts import Prompt, of_level
 
+#: How long the browser has to send what was typed once the time is up, in seconds.
+SEND_SECONDS = 5.0
+#: How long it has to send a recording that was running, in seconds.
+SEND_RECORDING_SECONDS = 30.0
+#: How long to wait before an answer that could not be handed in is tried again, in seconds.
+RETRY_SECONDS = 10.0
+
 
 @dataclass(slots=True)
 class Run:
@@ -16,12 +23,16 @@ class Run:
     user_id: str
     prompts: tuple[Prompt, ...]
     index: int = 0
-    #: `ready`, `prepare` or `speak`
+    #: `ready`, `prepare`, `speak`, or `over` from when the time is up until it is handed in
     phase: str = "ready"
     #: when the phase began, by the monotonic clock
     since: float = 0.0
     #: what was typed so far, in case the page is left and comes back
     draft: str = ""
+    #: what the browser said when the time was up: whether a recording was running
+    was_recording: bool | None = None
+    #: when handing in by itself was tried last, by the monotonic clock
+    tried_at: float | None = None
     run_id: str = field(default_factory=lambda: secrets.token_hex(4))
 
     @property
@@ -40,14 +51,33 @@ class Run:
     def left(self) -> int:
         """The whole seconds that the phase has left; 0 when it is over."""
         prompt = self.prompt
-        if prompt is None or self.phase == "ready":
+        if prompt is None or self.phase not in ("prepare", "speak"):
             return 0
         total = prompt.preparation if self.phase == "prepare" else prompt.speaking
         return max(0, -int(-(total - self.passed()) // 1))
 
+    def spoken(self) -> int:
+        """The whole seconds that were spoken, at most the speaking time."""
+        prompt = self.prompt
+        if prompt is None:
+            return 0
+        return prompt.speaking if self.phase == "over" else min(int(self.passed()), prompt.speaking)
+
+    def is_due(self, *, has_recording: bool) -> bool:
+        """Whether to hand in now by itself: the time is up, and all that was said and typed is here
+        or does not come. Again after a while if that failed."""
+        if self.phase != "over":
+            return False
+        if self.tried_at is not None:
+            return time.monotonic() - self.tried_at > RETRY_SECONDS
+        if self.was_recording is None:
+            return self.passed() > SEND_SECONDS
+        return has_recording or not self.was_recording or self.passed() > SEND_RECORDING_SECONDS
+
     def next(self) -> None:
         """Goes on to the next prompt."""
         self.index, self.phase, self.draft = self.index + 1, "ready", ""
+        self.was_recording, self.tried_at = None, None
 
 
 def start(user_id: str, level: str, count: int) -> Run:

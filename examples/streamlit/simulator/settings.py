@@ -9,11 +9,13 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the account server is, where answers are kept, and where browsers find this app."""
+    """Where the account server is, where answers are kept, where browsers find this app, and
+    whether people share the machines that they use it on."""
 
     auth_url: str
     data: Path
     public_url: str
+    shared_machines: bool
 
     @property
     def is_https(self) -> bool:
@@ -28,4 +30,5 @@ def settings() -> Settings:
         auth_url=os.environ.get("ADMITTANCE_URL") or "http://127.0.0.1:3000",
         data=Path(os.environ.get("EXAM_DATA") or here / "data"),
         public_url=os.environ.get("PUBLIC_URL") or "http://localhost:8501",
+        shared_machines=os.environ.get("SHARED_MACHINES") == "1",
     )

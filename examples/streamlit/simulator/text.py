@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from admittance_client import AdmittanceError, RateLimited, Unavailable
+
+#: What a person is told of an error, by its code. A page that knows more has words of its own.
+WORDS: Mapping[str, str] = {
+    "validation_failed": "Look at the fields with a message in red.",
+    "invalid_credentials": "The email address or the password is wrong.",
+    "invalid_link": "This link does not work any more: it was used before, or it is too old.",
+    "proof_required": "This link needs the password of the account that it was sent for.",
+    "second_factor_required": "Your account asks for a code after the password. This site cannot"
+    " take the code yet.",
+    "recent_login_required": "Log out and log in again, then you can do this.",
+    "forbidden": "Your account may not do this.",
+    "not_found": "This is not there any more.",
+    "email_taken": "There is already an account with this email address.",
+    "precondition_failed": "This was changed in another tab. Load the page again.",
+    "payload_too_large": "This is too long.",
+}
+
+#: For everything else that was refused.
+REFUSED = "This did not work. Load the page again and try once more."
 
 
 def plain(text: str) -> str:
@@ -33,11 +53,14 @@ def wait(seconds: int) -> str:
     return "a moment"
 
 
-def reason(error: AdmittanceError) -> str:
-    """What a person is told of an error."""
+def reason(error: AdmittanceError, words: Mapping[str, str] | None = None) -> str:
+    """What a person is told of an error; `words` are those of the page, by code."""
     if isinstance(error, RateLimited):
         return f"Too many attempts. Try again in {wait(error.retry_after)}."
     if isinstance(error, Unavailable):
-        then = f" in {wait(error.retry_after)}" if error.retry_after else " in a moment"
-        return f"The account server cannot be reached. Nothing is lost: try again{then}."
-    return error.message
+        then = f"in {wait(error.retry_after)}" if error.retry_after else "in a moment"
+        return (
+            "The server for accounts does not answer. What you typed is still here:"
+            f" try again {then}."
+        )
+    return (words or {}).get(error.code) or WORDS.get(error.code) or REFUSED

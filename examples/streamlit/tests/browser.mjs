@@ -1,213 +1,249 @@
-// The app in a real Chromium, once through: register, confirm, take an exam, reload, two tabs,
-// logout, the account server killed. `SCREENSHOTS=folder` also writes pictures there.
+// The app in a real Chromium, by keyboard alone: register, confirm, take an exam, reload, reset the
+// password, two tabs, logout, the account server killed; what a student does also on a phone.
+// `SCREENSHOTS=folder` also writes pictures there.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
-const require = createRequire(`${process.env.BROWSER_MODULES}/package.json`);
-const { chromium } = require("playwright-core");
+import { choose, field, focus, go, picture, press, shows, type } from "./browser/keyboard.mjs";
+import {
+  DESKTOP,
+  PASSWORD,
+  PHONE,
+  answers,
+  app,
+  appServer,
+  appoint,
+  auth,
+  authServer,
+  cookieOf,
+  eventually,
+  mailed,
+  pause,
+  person,
+  requested,
+  run,
+} from "./browser/world.mjs";
 
-const PASSWORD = "plum-Orbit-47-lantern";
-const ADMIN = "admin@example.org";
-const ENDED = "Your session has ended";
+const OTHER_PASSWORD = "quartz!Meadow 93 ferry";
+const ENDED = "You are not logged in any more.";
 const ANSWER =
   "Last summer we wanted to go to Lyon by train, but there was a strike. We waited for three " +
   "hours, and in the end we took a bus. Next time I would look at the news before I leave.";
 
-const freePort = () =>
-  new Promise((found) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => found(port));
-    });
-  });
-
-const pause = (milliseconds) => new Promise((go) => setTimeout(go, milliseconds));
-
-/** Waits until `check` gives something. */
-async function eventually(check, what) {
-  for (let turn = 0; turn < 600; turn += 1) {
-    const found = await check();
-    if (found) return found;
-    await pause(100);
-  }
-  throw new Error(`never: ${what}`);
-}
-
-/** A process, whose output is kept. */
-function start(command, args, cwd, environment) {
-  const child = spawn(command, args, { cwd, env: { ...process.env, ...environment } });
-  const process_ = { child, said: "" };
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (piece) => (process_.said += piece));
-  }
-  return process_;
-}
-
-const answers = async (url) => fetch(url).then(() => true, () => false);
-
-const data = mkdtempSync(join(tmpdir(), "exam-"));
-const [authPort, appPort] = [await freePort(), await freePort()];
-const app = `http://localhost:${appPort}`;
-const auth = `http://127.0.0.1:${authPort}`;
-const authServer = start(process.env.EXAMPLE, [], data, {
-  ADDR: `127.0.0.1:${authPort}`,
-  BASE_URL: app,
-  TRUSTED_PROXIES: "127.0.0.1/32",
-  ADMIN,
-});
-const appServer = start(
-  process.env.PYTHON,
-  ["-m", "streamlit", "run", "app.py", "--server.port", `${appPort}`],
-  process.env.APP,
-  { ADMITTANCE_URL: auth, EXAM_DATA: data, PUBLIC_URL: app, PYTHONDONTWRITEBYTECODE: "1" },
-);
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-    // Whatever wants to leave the machine finds nothing.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-  ],
-});
-const requested = [];
-
-async function person(viewport = { width: 1280, height: 800 }, settings = {}) {
-  const context = await browser.newContext({ viewport, locale: "en-GB", ...settings });
-  context.setDefaultTimeout(60_000);
-  context.on("request", (request) => requested.push(request.url()));
-  return context;
-}
-
-const shows = (page, text) => page.getByText(text).first().waitFor();
-const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
-const go = (page, name) => page.getByRole("link", { name, exact: true }).first().click();
-const fill = (page, label, text) => page.getByLabel(label, { exact: true }).fill(text);
-
-async function picture(page, name) {
-  if (!process.env.SCREENSHOTS) return;
-  await page.mouse.move(0, 0);
-  await pause(1500);
-  await page.screenshot({ path: join(process.env.SCREENSHOTS, `streamlit-${name}.png`) });
-}
-
-/** The newest link that was mailed to an address, as soon as it is there. */
-function mailed(to, path) {
-  return eventually(() => {
-    const mails = authServer.said.split("-".repeat(72)).filter((m) => m.includes(`To: ${to}\n`));
-    const links = mails.join("").match(new RegExp(`${app}${path}#token=[\\w-]+`, "g"));
-    return links?.at(-1);
-  }, `a mail to ${to}`);
-}
-
 async function register(page, name, email, broken = false) {
   await page.goto(`${app}/register`);
   if (broken) {
-    await fill(page, "Name", name);
-    await fill(page, "Email address", "ann@");
-    await fill(page, "Password", "password1");
-    await fill(page, "Password, once more", "password");
+    await type(page, "Name", name);
+    await type(page, "Email address", "ann@");
+    await type(page, "Password", "password1");
+    // Before anything is sent, and without a word being lost.
+    await shows(page, /This is a very common password|This password is easy to guess/);
+    await type(page, "Password, once more", "password");
     await press(page, "Register");
     await shows(page, "The two passwords differ.");
-    assert.equal(await page.getByLabel("Email address", { exact: true }).inputValue(), "ann@");
-    assert.equal(await page.getByLabel("Password", { exact: true }).inputValue(), "password1");
+    assert.equal(await field(page, "Email address").inputValue(), "ann@");
+    assert.equal(await field(page, "Password").inputValue(), "password1");
     // The address in the message is an example and no link.
     assert.equal(await page.locator("a[href^='mailto:']").count(), 0);
-    await picture(page, "register");
+    if (page.viewportSize().width > 640) await picture(page, "register");
   }
-  await fill(page, "Name", name);
-  await fill(page, "Email address", email);
-  await fill(page, "Password", PASSWORD);
-  await fill(page, "Password, once more", PASSWORD);
+  await type(page, "Name", name);
+  await type(page, "Email address", email);
+  await type(page, "Password", PASSWORD);
+  await type(page, "Password, once more", PASSWORD);
   await press(page, "Register");
-  await shows(page, "Your account has been created.");
+  await shows(page, "Your account is made.");
   await cookieOf(page);
 }
 
-const cookieOf = (page) =>
+/** On a phone the heading is in the first fifth of the screen. Every page says whose it is. */
+async function beginsHigh(page, account) {
+  const { width, height } = page.viewportSize();
+  const line = page.locator(".st-key-account").getByText(account);
+  await line.waitFor();
+  if (width > 640) return;
+  const title = await page.locator("h1").first().boundingBox();
+  assert.ok(title.y + title.height < height / 5, `the heading ends at ${title.y + title.height}`);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(wide <= width, `the page is ${wide} wide`);
+}
+
+/** Opens the link of a mail, whose token leaves the address bar before anything is asked. */
+async function open(page, link, path) {
+  await page.goto(link);
+  await eventually(() => page.url() === `${app}${path}`, "an address without the token");
+  await field(page, "Link from the mail").waitFor({ state: "detached" });
+}
+
+/** Somebody who is logged in opens links of `theirs`: each says so, and none is used. */
+async function openOthers(page, mine, theirs) {
+  await page.goto(`${app}/forgot`);
+  for (const [path, to] of [["/email/verify", "/verify"], ["/email/disown", "/disown"]]) {
+    await open(page, await mailed(theirs, path), to);
+    await shows(page, `You are logged in as ${mine}`);
+    await shows(page, "another account");
+  }
+  await press(page, "Log out and go on with the link");
+  await shows(page, "You are logged out.");
+  await page.getByRole("button", { name: "Remove the account" }).waitFor();
+  assert.equal(page.url(), `${app}/disown`);
+}
+
+const noCookie = (page) =>
   eventually(
-    async () => (await page.context().cookies(app)).find((c) => c.name === "exam_session"),
-    "the cookie",
+    async () => !(await page.context().cookies(app)).some((c) => c.name === "exam_session"),
+    "the cookie gone",
   );
 
 async function confirm(page, email) {
-  await page.goto(await mailed(email, "/email/verify"));
-  await shows(page, "Confirm your address");
-  // The token has left the address bar before anything was asked.
-  await eventually(() => page.url() === `${app}/verify`, "an address without the token");
-  await page.getByLabel("Link or token from the mail").waitFor({ state: "detached" });
+  await open(page, await mailed(email, "/email/verify"), "/verify");
   await press(page, "Confirm");
-  await shows(page, "Your address is confirmed.");
+  await shows(page, /Your address .* is confirmed\./);
 }
 
-async function takeExam(page) {
-  await page.goto(app);
-  await page.getByRole("radiogroup", { name: "Prompts" }).getByText("1", { exact: true }).click();
-  await picture(page, "start");
+async function logIn(page, email, password = PASSWORD) {
+  await type(page, "Email address", email);
+  await type(page, "Password", password);
+  await press(page, "Log in");
+}
+
+async function startExam(page) {
   await press(page, "Start the exam");
   await press(page, "Begin");
   await shows(page, "Preparation:");
   await press(page, "I am ready to speak");
   await shows(page, "Speaking time:");
+}
+
+async function takeExam(page) {
+  await page.goto(app);
+  await choose(page, "Prompts", "1");
+  await picture(page, "start");
+  await startExam(page);
   const time = () => page.getByText("Speaking time:").first().textContent();
   const first = await time();
   await eventually(async () => (await time()) !== first, "a clock that runs");
-  const field = page.getByLabel("Or type what you say");
-  await field.fill(ANSWER);
+  await type(page, "Or type what you say", ANSWER);
   await picture(page, "exam");
   await press(page, "Hand in the answer");
   await shows(page, "Your answers are handed in.");
 }
 
+async function logOut(page) {
+  const sidebar = page.getByTestId("stSidebar");
+  const button = sidebar.getByRole("button", { name: "Log out" });
+  const opener = page.getByTestId("stExpandSidebarButton");
+  if (await opener.isVisible()) {
+    await focus(page, opener);
+    await page.keyboard.press("Enter");
+  }
+  await focus(page, button);
+  await page.keyboard.press("Enter");
+  await shows(page, "You are logged out.");
+  await noCookie(page);
+}
+
+/** The time runs out while a recording runs and the field is never left: all of it is handed in. */
+async function outOfTime() {
+  const context = await person(PHONE);
+  const page = await context.newPage();
+  await register(page, "Tim", "tim@example.org");
+  await page.goto(app);
+  await choose(page, "Level", "A1");
+  await choose(page, "Prompts", "1");
+  await shows(page, "your answer is handed in by itself");
+  await startExam(page);
+  await press(page, "Record");
+  await page.getByRole("button", { name: "Stop recording" }).first().waitFor();
+  await focus(page, field(page, "Or type what you say"));
+  let count = 0;
+  const isOver = () => page.getByText("The time is up.").isVisible();
+  while (!(await isOver())) {
+    count += 1;
+    await page.keyboard.type(`${count} `);
+    await pause(200);
+  }
+  await shows(page, "The time was up: your answer is handed in.");
+  await go(page, "My answers");
+  const shown = page.locator("details").getByText("1 2 3 ");
+  const words = (await shown.first().textContent()).trim().split(" ").map(Number);
+  // Each word once and in order: what was kept meanwhile was never drawn over what was typed.
+  assert.deepEqual(words, words.map((_, index) => index + 1));
+  assert.ok(words.length >= count - 1, `${words.length} of ${count} words`);
+  await page.locator("details audio").waitFor({ state: "attached" });
+  await context.close();
+}
+
+/** What a student does with the account, on a screen of any size. */
+async function student(settings, name, email) {
+  const context = await person(settings);
+  const page = await context.newPage();
+  await register(page, name, email, true);
+  await logOut(page);
+  // Without a session the link asks for the password.
+  await open(page, await mailed(email, "/email/verify"), "/verify");
+  await type(page, "The password that you registered with", PASSWORD);
+  await press(page, "Confirm");
+  await shows(page, "Your address is confirmed, and you are logged in.");
+  await cookieOf(page);
+  await takeExam(page);
+  await page.reload();
+  await go(page, "My answers");
+  await shows(page, "1 of 1 answers");
+  for (const path of ["history", "preferences", "devices", "account", ""]) {
+    await page.goto(`${app}/${path}`);
+    await page.locator("h1").first().waitFor();
+    await beginsHigh(page, name);
+  }
+  await go(page, "Account");
+  await page.getByRole("tab", { name: "Address" }).waitFor();
+  await focus(page, page.getByRole("tab", { name: "Name" }));
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Enter");
+  await type(page, "New email address", `new-${email}`);
+  const form = page.getByTestId("stForm").filter({ hasText: "Send a link there" });
+  await type(page, "Your password", PASSWORD, form);
+  await press(page, "Send a link there");
+  await open(page, await mailed(`new-${email}`, "/email/change/confirm"), "/confirm-email");
+  await press(page, "Confirm");
+  await shows(page, "Your new address is confirmed.");
+  await logOut(page);
+
+  for (const path of ["login", "register", "verify", "reset", "disown"]) {
+    await page.goto(`${app}/${path}`);
+    await page.locator("h1").first().waitFor();
+    await beginsHigh(page, "Not logged in");
+  }
+  await page.goto(`${app}/forgot`);
+  await type(page, "Email address", `new-${email}`);
+  await press(page, "Send me a link");
+  await open(page, await mailed(`new-${email}`, "/password/reset"), "/reset");
+  await type(page, "New password", OTHER_PASSWORD);
+  await type(page, "New password, once more", OTHER_PASSWORD);
+  await press(page, "Set the new password");
+  await shows(page, "Log in with");
+  await go(page, "Log in");
+  await logIn(page, `new-${email}`, OTHER_PASSWORD);
+  await shows(page, "Start the exam");
+  await context.close();
+}
+
 async function grade(page) {
   await page.goto(`${app}/grading`);
-  await shows(page, ANSWER.slice(0, 40));
-  await fill(page, "Comment for the student", "A clear story with good linking words.");
+  const answer = page.locator("details").filter({ hasText: "Ann Lee" });
+  await focus(page, answer.locator("summary"));
+  await page.keyboard.press("Enter");
+  await shows(answer, ANSWER.slice(0, 40));
+  await type(page, "Comment for the student", "A clear story with good linking words.", answer);
   await picture(page, "grading");
-  await press(page, "Save the grade");
+  await press(page, "Save the grade", answer);
   await shows(page, "The grade is saved.");
 }
 
-/** Over the contract itself: only an administrator makes an examiner. */
-async function appoint(email) {
-  const call = async (method, path, body, token) => {
-    const answer = await fetch(auth + path, {
-      method,
-      headers: {
-        "Content-Type": "application/json",
-        ...(token && { Authorization: `Bearer ${token}` }),
-      },
-      body: body && JSON.stringify(body),
-    });
-    return answer.json();
-  };
-  const account = { email: ADMIN, password: PASSWORD, confirm_password: PASSWORD, name: "Boss" };
-  const { token } = await call("POST", "/register", account);
-  const link = await mailed(ADMIN, "/email/verify");
-  await call("POST", "/email/verify", { token: link.split("#token=")[1] }, token);
-  await eventually(
-    async () => (await call("GET", "/profile", undefined, token)).roles?.includes("admin"),
-    "an administrator",
-  );
-  const user = await call("POST", "/admin/users/find", { email }, token);
-  await call("POST", `/admin/users/${user.user_id}/roles`, { grant: ["examiner"], revoke: [] }, token);
-}
-
-async function journey() {
-  await eventually(() => answers(auth), "the account server");
-  await eventually(() => answers(app), "the app");
+async function classroom() {
   const ann = await person();
   const first = await ann.newPage();
-  await register(first, "Ann Lee", "ann@example.org", true);
+  await register(first, "Ann Lee", "ann@example.org");
   await confirm(first, "ann@example.org");
 
   const cookie = await cookieOf(first);
@@ -219,14 +255,21 @@ async function journey() {
   await takeExam(first);
   await first.reload();
   await shows(first, "Logged in as");
+  assert.ok((await cookieOf(first)).expires > 0, "a cookie that outlives the browser");
   console.log("registered, confirmed by the mailed link, took an exam, reloaded");
 
   const eve = await person();
   const desk = await eve.newPage();
   await register(desk, "Eve", "eve@example.org");
+  await register(await (await person()).newPage(), "Zoe", "zoe@example.org");
   await desk.goto(`${app}/grading`);
   await shows(desk, "Your account may not grade.");
   await confirm(desk, "eve@example.org");
+  await openOthers(desk, "Eve", "zoe@example.org");
+  await desk.goto(app);
+  await logIn(desk, "eve@example.org");
+  await shows(desk, "Start the exam");
+  await cookieOf(desk);
   await appoint("eve@example.org");
   await grade(desk);
   await go(first, "My answers");
@@ -234,24 +277,16 @@ async function journey() {
   await picture(first, "history");
   console.log("an examiner graded, and the student reads it");
 
-  const phone = await person(
-    { width: 390, height: 844 },
-    { userAgent: "Mozilla/5.0 (Linux; Android 15) Chrome/131.0.0.0 Mobile Safari/537.36" },
-  );
+  const phone = await person(PHONE);
   const small = await phone.newPage();
   await small.goto(app);
-  await fill(small, "Email address", "ann@example.org");
-  await fill(small, "Password", PASSWORD);
-  await press(small, "Log in");
-  await press(small, "Start the exam");
-  await press(small, "Begin");
-  await press(small, "I am ready to speak");
-  await shows(small, "Speaking time:");
-  await small.getByLabel("Or type what you say").fill("Last weekend I visited my sister.");
+  await logIn(small, "ann@example.org");
+  await startExam(small);
+  await type(small, "Or type what you say", "Last weekend I visited my sister.");
   await picture(small, "phone");
-  await small.getByRole("button", { name: "Record" }).first().click();
+  await press(small, "Record");
   await pause(2000);
-  await small.getByRole("button", { name: "Stop recording" }).first().click();
+  await press(small, "Stop recording");
   await small.getByRole("button", { name: "Play" }).first().waitFor();
   await press(small, "Hand in the answer");
   await shows(small, /Prompt 2 of 2|handed in/);
@@ -265,58 +300,42 @@ async function journey() {
   const second = await ann.newPage();
   await second.goto(`${app}/history`);
   await shows(second, "2 of 2 answers");
-  await first.getByTestId("stSidebar").getByRole("button", { name: "Log out" }).click();
-  await shows(first, "You are logged out.");
-  await second.getByLabel("Words in the answer or comment").fill("Lyon");
-  await second.keyboard.press("Enter");
+  await logOut(first);
+  await type(second, "Words in the answer or comment", "Lyon");
   await shows(second, ENDED);
   await shows(second, "Email address");
   await picture(second, "ended");
-  await eventually(
-    async () => !(await ann.cookies(app)).some((c) => c.name === "exam_session"),
-    "the cookie gone",
-  );
+  await noCookie(second);
   console.log("a logout in one tab ended the other");
 
-  await fill(second, "Email address", "ann@example.org");
-  await fill(second, "Password", PASSWORD);
-  await press(second, "Log in");
+  await logIn(second, "ann@example.org");
   await shows(second, "2 of 2 answers");
   await cookieOf(second);
   await go(second, "Take an exam");
-  await press(second, "Start the exam");
-  await press(second, "Begin");
-  await press(second, "I am ready to speak");
-  await second.getByLabel("Or type what you say").fill(ANSWER);
+  await startExam(second);
+  await type(second, "Or type what you say", ANSWER);
   authServer.child.kill("SIGKILL");
   await eventually(async () => !(await answers(auth)), "the account server gone");
   await press(second, "Hand in the answer");
-  await shows(second, "The account server cannot be reached.");
-  assert.equal(await second.getByLabel("Or type what you say").inputValue(), ANSWER);
+  await shows(second, "The server for accounts does not answer.");
+  assert.equal(await field(second, "Or type what you say").inputValue(), ANSWER);
   assert.ok(await second.getByRole("button", { name: "Try again" }).isVisible());
   await picture(second, "server-down");
   console.log("with the account server killed, the answer is still there");
+}
 
+await run(async () => {
+  const late = outOfTime();
+  late.catch(() => {});
+  await student(DESKTOP, "Dan", "dan@example.org");
+  console.log("an account from its registration to a new password, at 1280 px");
+  await student(PHONE, "Pam", "pam@example.org");
+  console.log("the same on a phone, at 375 px");
+  await late;
+  console.log("when the time was up, what was typed and spoken was handed in");
+  await classroom();
   const leaked = requested.filter((url) => /eyJ|ad[rvnpe]_/.test(new URL(url).href.split("#")[0]));
   assert.deepEqual(leaked, []);
-  assert.doesNotMatch(appServer.said, /eyJ|ad[rvnpe]_|plum-Orbit|Traceback/);
+  assert.doesNotMatch(appServer.said, /eyJ|ad[rvnpe]_|plum-Orbit|quartz!Meadow|Traceback/);
   console.log("no token in any address or in the app's log");
-}
-
-let failed;
-try {
-  await journey();
-} catch (error) {
-  failed = error;
-  const pages = browser.contexts().flatMap((context) => context.pages());
-  for (const page of pages) {
-    console.error(`-- ${page.url()}\n${await page.innerText("body").catch(() => "?")}`);
-  }
-  console.error(appServer.said.split("\n").filter((line) => !/ "(GET|HEAD) /.test(line)).join("\n"));
-} finally {
-  await browser.close();
-  authServer.child.kill("SIGKILL");
-  appServer.child.kill("SIGKILL");
-  rmSync(data, { recursive: true, force: true });
-}
-if (failed) throw failed;
+});

@@ -53,4 +53,7 @@ def person(
     # Every test calls from an address of its own, as every person does.
     caller = server.client_caller()
     monkeypatch.setattr(browser, "caller", lambda: caller)
-    return Person(jar)
+    # What the browser takes out of the address bar, told in one run.
+    links: list[tuple[str, str]] = []
+    monkeypatch.setattr(browser, "opened_link", lambda: links.pop() if links else None)
+    return Person(jar, links)

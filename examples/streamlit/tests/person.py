@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from streamlit.testing.v1 import AppTest
 
 from admittance_client import Session
 from simulator.logins import LOGINS
-from simulator.web import cookie_name
+from simulator.web import MAIL_LINKS, cookie_name
 
 APP = Path(__file__).resolve().parent.parent
 
@@ -60,7 +61,8 @@ class Tab:
     def words(self) -> str:
         """All that is said on the page."""
         at = self.app
-        groups = (at.title, at.error, at.info, at.success, at.markdown, at.caption, at.text)
+        alerts = (at.error, at.warning, at.info, at.success)
+        groups = (at.title, *alerts, at.markdown, at.caption, at.text)
         said = [str(element.value) for group in groups for element in group]
         said += [expander.label for expander in at.expander]
         return "\n".join(said).replace("\\", "").replace("\u2060", "")
@@ -73,11 +75,18 @@ class Tab:
 class Person:
     """A person with one browser, whose cookies are in `jar`."""
 
-    def __init__(self, jar: dict[str, str]) -> None:
-        self._jar = jar
+    def __init__(self, jar: dict[str, str], links: list[tuple[str, str]]) -> None:
+        self._jar, self.links = jar, links
 
     def tab(self) -> Tab:
         """Opens a tab, or reloads one: Streamlit knows no difference."""
+        return Tab()
+
+    def opens(self, link: str) -> Tab:
+        """Opens a mailed link in a new tab."""
+        path, token = urlsplit(link).path, link.split("#token=")[1]
+        page = MAIL_LINKS[path].removeprefix("/")
+        self.links.append((page, token))
         return Tab()
 
     def has(self, session: Session) -> None:

@@ -12,11 +12,14 @@ import pytest
 from example_server import PASSWORD, ExampleServer
 from person import Person, Tab
 
-from admittance_client import Session, SessionEnded
+from streamlit.testing.v1.element_tree import Markdown
+
+from admittance_client import Profile, Session, SessionEnded, Unavailable
 from simulator import gate
 from simulator.answers import Answers
 from simulator.logins import LOGINS, Logins
 from simulator.prompts import LEVELS, PROMPTS, of_level
+from simulator.run import RETRY_SECONDS, SEND_SECONDS
 from simulator.text import plain
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(28)
@@ -81,6 +84,103 @@ def test_an_empty_answer_is_not_handed_in(server: ExampleServer, person: Person)
     tab = begin(person.tab())
     assert "Record your answer, or type what you said." in answer(tab, "  ").words
     assert "Prompt 1 of 1" in tab.words
+    # Beside the field, and with nothing to press that does nothing.
+    assert not tab.app.error and "Try again" not in tab.buttons
+    fields = [e for e in tab.app.main if e.type in ("text_area", "markdown", "button")]
+    below = fields[[element.type for element in fields].index("text_area") + 1]
+    assert isinstance(below, Markdown) and "Record your answer" in below.value
+
+
+def test_the_rule_for_the_end_of_the_time_is_told_before_the_exam(
+    server: ExampleServer, person: Person
+) -> None:
+    person.has(server.student())
+    words = person.tab().open("exam").words
+    assert "your answer is handed in by itself" in words and "even if it is still running" in words
+
+
+def time_is_up(tab: Tab, *, since: float = SEND_SECONDS + 1) -> Tab:
+    """The speaking time ends, and the browser says nothing of it for `since` seconds."""
+    run = tab.app.session_state["run"]
+    run.since -= run.prompt.speaking
+    tab.again()
+    if run.phase == "over":
+        run.since -= since
+        tab.again()
+    return tab
+
+
+def test_what_is_typed_is_handed_in_when_the_time_is_up(
+    server: ExampleServer, person: Person, data: Path
+) -> None:
+    session = server.student()
+    person.has(session)
+    tab = begin(person.tab(), "B1", 2)
+    tab.app.text_area[0].input("Half a sentence")
+    time_is_up(tab)
+    assert "The time was up: your answer is handed in." in tab.words
+    assert "Prompt 2 of 2" in tab.words
+    kept = Answers(data).of_user(session.profile().user_id)
+    assert [(a.transcript, a.seconds) for a in kept] == [("Half a sentence", 90)]
+    # With nothing to hand in, the exam goes on.
+    tab.press("Begin").press("I am ready to speak")
+    assert time_is_up(tab).title == "Done"
+    assert "there was no answer to hand in" in tab.words
+    assert len(Answers(data).of_user(session.profile().user_id)) == 1
+
+
+def test_a_recording_that_was_running_is_waited_for(
+    server: ExampleServer, person: Person, data: Path
+) -> None:
+    session = server.student()
+    person.has(session)
+    tab = begin(person.tab())
+    run = tab.app.session_state["run"]
+    run.was_recording = True
+    time_is_up(tab)
+    assert "Prompt 1 of 1" in tab.words and not Answers(data).of_user(run.user_id)
+    tab.app.audio_input[0].set_value(("a.wav", WAV, "audio/wav"))
+    assert tab.again().title == "Done"
+    assert [a.has_recording for a in Answers(data).of_user(session.profile().user_id)] == [True]
+
+
+def test_an_answer_waits_for_a_student_who_logs_in_again(
+    server: ExampleServer, person: Person, data: Path
+) -> None:
+    email, opened = server.register()
+    session = server.client().session(opened.tokens)
+    person.has(session)
+    tab = begin(person.tab())
+    tab.app.text_area[0].input("Mine.")
+    session.logout()
+    assert tab.again().title == "Log in"
+    run = tab.app.session_state["run"]
+    run.begin("over")
+    run.since -= SEND_SECONDS + 1
+    tab.type(login__email=email, login__password=PASSWORD).press("Log in")
+    assert tab.title == "Done"
+    assert [a.transcript for a in Answers(data).of_user(opened.user_id)] == ["Mine."]
+
+
+def test_an_answer_waits_for_a_server_that_comes_back(
+    server: ExampleServer, person: Person, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = server.student()
+    person.has(session)
+    tab = begin(person.tab())
+    tab.app.text_area[0].input("A long answer.")
+
+    def down(_: Session) -> Profile:
+        raise Unavailable("The server cannot be reached.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "profile", down)
+        time_is_up(tab)
+        assert gate.DOWN in tab.words and tab.app.text_area[0].value == "A long answer."
+    run = tab.app.session_state["run"]
+    run.tried_at -= RETRY_SECONDS + 1
+    assert tab.again().title == "Done"
+    assert len(Answers(data).of_user(session.profile().user_id)) == 1
 
 
 def test_preparation_leads_to_speaking_and_the_clock_counts(
@@ -112,7 +212,7 @@ def test_an_answer_is_kept_in_the_tab_while_the_server_is_down(
     tab = begin(person.tab())
     own_server.stop()
     answer(tab, "A long answer.")
-    assert "The account server cannot be reached." in tab.words and "Try again" in tab.buttons
+    assert gate.DOWN in tab.words and "Try again" in tab.buttons
     assert tab.app.text_area[0].value == "A long answer."
     assert not list(data.glob("answers.sqlite3"))
 
@@ -205,7 +305,7 @@ def test_an_examiner_whose_role_was_taken_away_cannot_save(
     user_id = examiner.profile().user_id
     server.administrator().change_roles(user_id, revoke=["examiner"])
     tab.press("Save the grade")
-    assert "You do not have permission to do this." in tab.words and "An answer" not in tab.words
+    assert "You may not grade any more." in tab.words and "An answer" not in tab.words
     waiting = Answers(data).for_grading(graded=False)
     assert [answer.answer_id for answer in waiting] == [answer_id]
 
@@ -285,7 +385,7 @@ def test_a_deleted_account_leaves_no_answers(
     assert export["answers"][0]["transcript"] == "To be forgotten"
     assert "refresh_token" not in json.dumps(export)
     tab.type(delete__current_password="wrong").press("Delete my account")
-    assert "the password is wrong" in tab.words
+    assert "This is not your password." in tab.words
     tab.type(delete__current_password=PASSWORD).press("Delete my account")
     assert tab.title == "Log in" and "deleted" in tab.words
     left = sqlite3.connect(data / "answers.sqlite3").execute("SELECT transcript FROM answers")

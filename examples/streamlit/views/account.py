@@ -10,11 +10,28 @@ import streamlit as st
 from simulator import gate
 from simulator.answers import Answers
 from simulator.forms import Form
+from simulator.happened import sentence
 from simulator.settings import settings
+from simulator.strength import advise
 from simulator.text import plain, when
+from simulator.user_agent import device
 
-NAME, EMAIL, PASSWORD = Form("name"), Form("change-email"), Form("change-password")
-DATA = Form("delete")
+NAME = Form("name")
+NOT_YOURS = {"invalid_credentials": "This is not your password."}
+BESIDE = {"invalid_credentials": "current_password", "email_taken": "new_email"}
+EMAIL = Form(
+    "change-email",
+    words={**NOT_YOURS, "email_taken": "Another account has this address."},
+    beside=BESIDE,
+)
+PASSWORD = Form(
+    "change-password",
+    words={"invalid_credentials": "This is not your present password."},
+    beside=BESIDE,
+)
+DELETE = Form("delete", words=NOT_YOURS, beside=BESIDE)
+DATA = Form("export")
+ROLES = {"admin": "administrator"}
 
 
 def rename() -> None:
@@ -31,10 +48,11 @@ def change_email() -> None:
     """Has a link mailed to the new address."""
 
     def action() -> None:
-        answer = gate.user().session.change_email(
-            EMAIL.value("new_email"), EMAIL.value("current_password")
+        gate.user().session.change_email(EMAIL.value("new_email"), EMAIL.value("current_password"))
+        st.session_state["notice"] = (
+            "If no other account has the new address, a mail with a link is on its way there. Your"
+            " address changes when you open the link and confirm it."
         )
-        st.session_state["notice"] = answer.message
         EMAIL.clear("current_password")
 
     EMAIL.attempt(action)
@@ -45,8 +63,10 @@ def change_password() -> None:
 
     def action() -> None:
         fields = ("current_password", "new_password", "confirm_password")
-        answer = gate.user().session.change_password(*(PASSWORD.value(f) for f in fields))
-        st.session_state["notice"] = answer.message
+        gate.user().session.change_password(*(PASSWORD.value(f) for f in fields))
+        st.session_state["notice"] = (
+            "Your password is changed. Your other devices are logged out."
+        )
         PASSWORD.clear(*fields)
 
     PASSWORD.attempt(action)
@@ -57,21 +77,21 @@ def delete() -> None:
 
     def action() -> None:
         access = gate.user()
-        access.session.delete_account(DATA.value("current_password"))
+        access.session.delete_account(DELETE.value("current_password"))
         Answers(settings().data).delete_user(access.profile.user_id)
         gate.leave("Your account and your answers are deleted.")
         st.session_state.pop("run", None)
 
-    DATA.attempt(action)
+    DELETE.attempt(action)
 
 
 def show_events() -> None:
     """Lists what was done and tried lately."""
     for event in gate.live_user().session.events(limit=20).items:
-        what = event.operation.replace("_", " ")
-        outcome = f":red[refused: {plain(event.refused)}]" if event.refused else "done"
-        whom = " by an administrator" if event.by_other else ""
-        st.markdown(f"{when(event.at)} · **{plain(what)}** · {outcome}{whom}")
+        times = f" {event.count} times." if event.count > 1 else ""
+        st.markdown(f"{plain(sentence(event))}{times}")
+        by = f" · {plain(device(event.user_agent))}" if event.user_agent else ""
+        st.caption(f"{when(event.at)}{by}")
 
 
 def prepare_export() -> None:
@@ -90,9 +110,8 @@ def prepare_export() -> None:
 st.title("Account")
 profile = gate.user().profile
 confirmed = "confirmed" if profile.is_verified else "not confirmed yet"
-st.markdown(
-    f"{plain(profile.email)} · {confirmed} · {plain(', '.join(profile.roles) or 'no role')}"
-)
+roles = "".join(f" · {plain(ROLES.get(role, role))}" for role in profile.roles)
+st.markdown(f"{plain(profile.email)} · {confirmed}{roles}")
 name, email, password, events, data = st.tabs(
     ["Name", "Address", "Password", "What happened", "Your data"]
 )
@@ -109,19 +128,23 @@ with email:
     st.page_link("views/confirm_email.py", label="I have the link")
 with password, st.form("change-password"):
     PASSWORD.show_trouble()
-    PASSWORD.password("Your password", "current_password")
+    PASSWORD.password("Your present password", "current_password")
     PASSWORD.password("New password", "new_password", new=True)
+    advice = st.empty()
     PASSWORD.password("New password, once more", "confirm_password", new=True)
     st.form_submit_button("Change", type="primary", on_click=change_password)
+with password:
+    advise(advice, "New password")
 with events:
     if gate.user().live:
         gate.show(show_events)
 with data:
+    DATA.show_trouble()
     st.button("Put my data together", on_click=prepare_export)
     if export := st.session_state.get("export"):
         st.download_button("Download", export, "account.json", "application/json")
     with st.form("delete"):
-        DATA.show_trouble()
+        DELETE.show_trouble()
         st.write("Delete the account with all answers. This cannot be undone.")
-        DATA.password("Your password", "current_password")
+        DELETE.password("Your password", "current_password")
         st.form_submit_button("Delete my account", on_click=delete)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 
-from simulator import gate
+from simulator import browser, gate
 from simulator.answers import MAX_TRANSCRIPT, Answers
-from simulator.forms import Form
+from simulator.forms import Form, Wrong
 from simulator.preferences import MAX_PROMPTS, Preferences
 from simulator.prompts import DESCRIPTORS, LEVELS, Prompt
 from simulator.run import Run, start
 from simulator.settings import settings
 
 FORM = Form("exam")
+RULE = (
+    "When the speaking time is up, your answer is handed in by itself: what you have typed, and"
+    " your recording, even if it is still running. Keep this page open until then. If you close it"
+    " or load it again, the answer that you are giving is lost."
+)
 
 
 def begin() -> None:
@@ -38,37 +45,60 @@ def hand_in(run: Run, prompt: Prompt, key: str) -> None:
     def action() -> None:
         state = st.session_state
         profile = gate.user().session.profile()
-        recorded = state.get(f"{key}.audio")
+        recorded, text = state.get(f"{key}.audio"), state.get(f"{key}.text", run.draft)
+        if run.phase == "over" and recorded is None and not text.strip():
+            state["notice"] = "The time was up, and there was no answer to hand in."
+            run.next()
+            return
         try:
             Answers(settings().data).add(
                 user_id=profile.user_id,
                 student=profile.name,
                 prompt_id=prompt.prompt_id,
                 level=prompt.level,
-                transcript=state.get(f"{key}.text") or "",
+                transcript=text,
                 recording=recorded.getvalue() if recorded is not None else None,
-                seconds=int(run.passed()),
+                seconds=run.spoken(),
             )
         except ValueError as wrong:
-            state["trouble"] = str(wrong)
-            return
+            raise Wrong("answer", str(wrong)) from None
+        if run.phase == "over":
+            state["notice"] = "The time was up: your answer is handed in."
         run.next()
 
     FORM.attempt(action)
 
 
-@st.fragment(run_every=1.0)
-def clock(run: Run) -> None:
-    """Counts down. Only this part of the page is drawn again each second."""
-    left = run.left()
-    if left == 0 and run.phase == "prepare":
-        run.begin("speak")
+def has_recording(key: str) -> bool:
+    """Whether the browser has sent a recording."""
+    return st.session_state.get(f"{key}.audio") is not None
+
+
+def hand_in_by_itself(run: Run, prompt: Prompt, key: str) -> None:
+    """Hands in once the time is up and everything is here."""
+    if run.is_due(has_recording=has_recording(key)):
+        run.tried_at = time.monotonic()
+        hand_in(run, prompt, key)
         st.rerun()
-    total = run.prompts[run.index].preparation if run.phase == "prepare" else None
-    total = total or run.prompts[run.index].speaking
+
+
+@st.fragment(run_every=1.0)
+def clock(run: Run, key: str) -> None:
+    """Counts down. Only this part of the page is drawn again each second."""
+    prompt, left = run.prompt, run.left()
+    if prompt is None:
+        return
+    if run.phase == "over":
+        if run.is_due(has_recording=has_recording(key)):
+            st.rerun()
+        st.progress(0.0, text="The time is up. Your answer is being handed in.")
+        return
+    if left == 0:
+        run.begin("speak" if run.phase == "prepare" else "over")
+        st.rerun()
+    total = prompt.preparation if run.phase == "prepare" else prompt.speaking
     name = "Preparation" if run.phase == "prepare" else "Speaking time"
-    words = f"{name}: {left // 60}:{left % 60:02} left" if left else "Time is up: hand it in now."
-    st.progress(left / total, text=words)
+    st.progress(left / total, text=f"{name}: {left // 60}:{left % 60:02} left")
 
 
 def show_start(preferences: Preferences) -> None:
@@ -80,11 +110,15 @@ def show_start(preferences: Preferences) -> None:
     st.info(DESCRIPTORS[level], icon=":material/flag:")
     counts = range(1, MAX_PROMPTS + 1)
     st.radio("Prompts", counts, preferences.prompts - 1, key=FORM.key("prompts"), horizontal=True)
+    st.write(RULE)
     st.button("Start the exam", type="primary", on_click=begin, disabled=not gate.user().live)
 
 
 def show_prompt(run: Run, prompt: Prompt) -> None:
     """One prompt, in the phase that it is in."""
+    key = f"answer-{run.run_id}-{run.index}"
+    if run.phase == "over":
+        hand_in_by_itself(run, prompt, key)
     st.caption(f"Prompt {run.index + 1} of {len(run.prompts)} · {prompt.level} · {prompt.kind}")
     st.header(prompt.title)
     st.markdown(f"##### {prompt.task}")
@@ -93,29 +127,40 @@ def show_prompt(run: Run, prompt: Prompt) -> None:
         st.write(f"{prompt.preparation} seconds to prepare, {prompt.speaking} to speak.")
         st.button("Begin", type="primary", on_click=run.begin, args=("prepare",))
     elif run.phase == "prepare":
-        clock(run)
+        clock(run, key)
         st.write("Think about what to say. Take notes on paper, as in the exam.")
         st.button("I am ready to speak", type="primary", on_click=run.begin, args=("speak",))
     else:
-        clock(run)
-        show_answer(run, prompt)
+        clock(run, key)
+        show_answer(run, key)
+        st.button("Hand in the answer", type="primary", on_click=hand_in, args=(run, prompt, key))
     st.button("Leave the exam", on_click=stop, type="tertiary")
 
 
-def show_answer(run: Run, prompt: Prompt) -> None:
-    """Where the answer is recorded or typed."""
-    key = f"answer-{run.run_id}-{run.index}"
-    st.audio_input("Record your answer", key=f"{key}.audio")
-    st.text_area(
-        "Or type what you say",
-        run.draft,
-        key=f"{key}.text",
-        height=160,
-        max_chars=MAX_TRANSCRIPT,
-        on_change=keep_draft,
-        args=(run, key),
-    )
-    st.button("Hand in the answer", type="primary", on_click=hand_in, args=(run, prompt, key))
+@st.fragment
+def show_answer(run: Run, key: str) -> None:
+    """Where the answer is recorded or typed. What is typed is kept every two seconds, and only this
+    part of the page is drawn again for it."""
+    # Not as the default of the field, which would be drawn anew with each that differs.
+    st.session_state.setdefault(f"{key}.text", run.draft)
+    with st.container(key="answer"):
+        st.audio_input("Record your answer", key=f"{key}.audio")
+        st.text_area(
+            "Or type what you say",
+            key=f"{key}.text",
+            height=160,
+            max_chars=MAX_TRANSCRIPT,
+            on_change=keep_draft,
+            args=(run, key),
+        )
+        FORM.show_errors("answer")
+    with st.container(key="unseen-keeper"):
+        is_over = run.phase == "over"
+        was_recording = browser.keep_answer("answer", key=f"keep-{key}", is_over=is_over)
+    if was_recording is not None:
+        run.was_recording = was_recording
+        if run.is_due(has_recording=has_recording(key)):
+            st.rerun()
 
 
 access = gate.user()

@@ -14,7 +14,10 @@ def ask() -> None:
     """Has the link mailed."""
 
     def action() -> None:
-        st.session_state["notice"] = gate.server().forgot_password(FORM.value("email")).message
+        gate.server().forgot_password(FORM.value("email"))
+        st.session_state["notice"] = (
+            "If there is an account with this address, a mail with a link is on its way."
+        )
 
     FORM.attempt(action)
 

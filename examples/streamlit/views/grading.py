@@ -13,7 +13,7 @@ from simulator.prompts import DESCRIPTORS, LEVELS
 from simulator.settings import settings
 from simulator.show import show_answer, title
 
-FORM = Form("grading")
+FORM = Form("grading", words={"forbidden": "You may not grade any more. Nothing was saved."})
 WAITING, GRADED = "Not graded", "Graded"
 
 
@@ -36,7 +36,11 @@ def grade(answer_id: str) -> None:
             examiner_id=examiner_id,
             examiner=examiner,
         )
-        state["notice"] = "The grade is saved." if is_there else "The answer is gone."
+        state["notice"] = (
+            "The grade is saved."
+            if is_there
+            else "This answer is not there any more. Nothing was saved."
+        )
 
     FORM.attempt(action)
 

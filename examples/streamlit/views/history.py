@@ -40,7 +40,7 @@ st.title("My answers")
 answers = Answers(settings().data)
 mine = answers.of_user(access.profile.user_id)
 if not mine:
-    st.info("Nothing here yet.")
+    st.info("You have not handed in an answer yet.")
     st.page_link("views/exam.py", label="Take an exam", icon=":material/mic:")
     st.stop()
 left, right = st.columns(2)

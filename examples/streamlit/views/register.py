@@ -7,12 +7,23 @@ import streamlit as st
 from admittance_client import Accepted
 from simulator import gate
 from simulator.forms import Form
+from simulator.login_form import ask_to_stay, wants_to_stay
+from simulator.strength import advise
 
-FORM = Form("register")
+FORM = Form(
+    "register",
+    words={
+        "email_taken": "There is already an account with this email address. Log in, or ask for a"
+        " new password."
+    },
+    beside={"email_taken": "email"},
+)
 
 
 def register() -> None:
     """Makes the account, and logs in where the server does not want the address confirmed first."""
+
+    remember = wants_to_stay(FORM)
 
     def action() -> None:
         answer = gate.server().register(
@@ -22,12 +33,16 @@ def register() -> None:
             name=FORM.value("name"),
         )
         if isinstance(answer, Accepted):
-            st.session_state["notice"] = answer.message
+            st.session_state["notice"] = (
+                "Look into your mailbox: if this address has no account yet, a mail with a link"
+                " is on its way. Open the link to finish."
+            )
             FORM.clear("password", "confirm_password")
         else:
-            gate.log_in(answer)
+            gate.open_account(answer, FORM.value("password"), remember=remember)
             st.session_state["notice"] = (
-                f"{answer.message} We have sent a link to your address: open it to confirm it."
+                "Your account is made. A mail with a link is on its way: open the link to confirm"
+                " your address."
             )
 
     FORM.attempt(action)
@@ -40,6 +55,9 @@ with st.form("register"):
     FORM.text("Email address", "email", autocomplete="username")
     hint = "A few uncommon words make a good password. Any character is allowed."
     FORM.password("Password", "password", new=True, hint=hint)
+    advice = st.empty()
     FORM.password("Password, once more", "confirm_password", new=True)
+    ask_to_stay(FORM)
     st.form_submit_button("Register", type="primary", on_click=register)
+advise(advice, "Password")
 st.page_link("views/login.py", label="Already registered? Log in")

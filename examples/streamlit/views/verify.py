@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import streamlit as st
 
-from admittance_client import Accepted, Opened
+from admittance_client import Accepted, InvalidLink, Opened, ProofRequired
 from simulator import gate
-from simulator.forms import Form
+from simulator.forms import Form, Wrong
 from simulator.link import LinkForm
+from simulator.login_form import ask_to_stay, wants_to_stay
+from simulator.text import plain
 
-FORM = LinkForm("verify")
+FORM = LinkForm(
+    "verify",
+    words={
+        "invalid_link": "This link does not work any more: it was used before, or it is too old."
+        " You can ask for another one below.",
+        "proof_required": "This is not the password that the account was registered with.",
+    },
+    beside={"proof_required": "password"},
+)
 RESEND = Form("resend")
 
 
@@ -19,15 +29,24 @@ def verify() -> None:
     def action() -> None:
         access = gate.current()
         answer: Accepted | Opened
-        if access is not None:
-            answer = access.session.verify_email(FORM.token())
-        else:
-            answer = gate.server().verify_email(FORM.token(), FORM.value("password") or None)
-        if isinstance(answer, Opened):
-            gate.log_in(answer)
+        if access is None:
+            password, remember = FORM.value("password"), wants_to_stay(FORM)
+            if not password:
+                raise Wrong("password", "Enter the password that you registered with.")
+            answer = gate.server().verify_email(FORM.token(), password)
+            FORM.used_up()
+            if isinstance(answer, Opened):
+                gate.open_account(answer, password, remember=remember)
+                st.session_state["notice"] = "Your address is confirmed, and you are logged in."
+            else:
+                st.session_state["notice"] = "Your address is confirmed. Log in to go on."
+            return
+        try:
+            access.session.verify_email(FORM.token())
+        except ProofRequired:
+            FORM.belongs_elsewhere()
         else:
             FORM.used_up()
-        st.session_state["notice"] = answer.message
 
     FORM.attempt(action)
 
@@ -38,23 +57,53 @@ def resend() -> None:
     def action() -> None:
         access = gate.current()
         email = access.profile.email if access else RESEND.value("email")
-        st.session_state["notice"] = gate.server().resend_verification(email).message
+        gate.server().resend_verification(email)
+        st.session_state["notice"] = (
+            "If this address still has to be confirmed, a mail with a new link is on its way."
+        )
 
     RESEND.attempt(action)
 
 
+def find_out() -> None:
+    """Asks about the link that somebody opened whose own address is confirmed: a live one is of
+    another account, and stays as it is."""
+    try:
+        gate.live_user().session.verify_email(FORM.token())
+    except ProofRequired:
+        FORM.belongs_elsewhere()
+    except InvalidLink:
+        FORM.used_up()
+        st.info("This link does not work any more: it was used before, or it is too old.")
+
+
+def show_form() -> None:
+    """Where the address is confirmed."""
+    access = gate.current()
+    if access is not None:
+        st.write(f"This confirms that {plain(access.profile.email)} is your address.")
+    with st.form("verify"):
+        FORM.show_trouble()
+        FORM.link_field()
+        if access is None:
+            FORM.password("The password that you registered with", "password")
+            ask_to_stay(FORM)
+        st.form_submit_button("Confirm", type="primary", on_click=verify)
+    with st.expander("No mail has come?"), st.form("resend", border=False):
+        RESEND.show_trouble()
+        if access is None:
+            RESEND.text("Email address", "email", autocomplete="username")
+        st.form_submit_button("Send it again", on_click=resend)
+
+
 st.title("Confirm your address")
 access = gate.current()
-if access is not None and access.profile.is_verified:
-    st.success("Your address is confirmed.")
-    st.stop()
-FORM.show_trouble()
-FORM.link_field()
-if access is None:
-    FORM.password("The password that you registered with", "password")
-st.button("Confirm", type="primary", on_click=verify)
-with st.expander("No mail has come?"):
-    RESEND.show_trouble()
-    if access is None:
-        RESEND.text("Email address", "email", autocomplete="username")
-    st.button("Send it again", on_click=resend)
+is_confirmed = access is not None and access.profile.is_verified
+if is_confirmed and FORM.opened and not FORM.is_elsewhere:
+    gate.show(find_out)
+if FORM.is_elsewhere and access is not None:
+    FORM.show_way_out("This link confirms the address of another account.")
+elif not is_confirmed:
+    show_form()
+elif access is not None and access.live and not FORM.opened:
+    st.success(f"Your address {plain(access.profile.email)} is confirmed.")
