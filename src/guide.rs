@@ -14,6 +14,9 @@ pub mod breached_passwords {}
 #[doc = include_str!("../docs/mongodb.md")]
 pub mod mongodb {}
 
+#[doc = include_str!("../docs/mutants.md")]
+pub mod mutants {}
+
 /// [audit-log]: crate::service::AuthServiceBuilder::audit_log
 /// [backups]: crate::guide::mongodb#backups-and-what-a-dump-reveals
 /// [dashboard]: https://docs.rs/crate/admittance/latest/source/docs/dashboard.json

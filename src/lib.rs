@@ -4,6 +4,7 @@
 //! [faults]: crate::guide::faults
 //! [floods]: crate::guide::performance#floods
 //! [mongodb]: crate::guide::mongodb
+//! [mutants]: crate::guide::mutants
 //! [operations]: crate::guide::operations
 //! [performance]: crate::guide::performance
 //! [scoreboard]: crate::guide::security#scoreboard
