@@ -142,9 +142,9 @@ impl RolePolicy {
 
     /// Lets `role` do all that an administrator may: each [`AdminPermission`].
     ///
-    /// Nobody manages an account that may do more than they may. So let `role` also do what
-    /// the roles that it manages may do; the service warns at start of a role that no
-    /// administrator can manage.
+    /// An administrator can manage only accounts whose permissions they hold. Grant `role` the
+    /// permissions of the roles that it manages; the service warns at start of a role whose
+    /// permissions no such role has.
     ///
     /// ```
     /// use admittance::authz::{ParseNameError, Permission, Role, RolePolicy};
@@ -205,7 +205,8 @@ impl RolePolicy {
             .all(|permission| self.allows(roles, permission))
     }
 
-    /// The roles that no role of an administrator covers, if there are administrators.
+    /// Returns the roles that no administrator role covers by itself. Empty without
+    /// administrator roles.
     pub(crate) fn out_of_reach(&self) -> Vec<&Role> {
         let change_roles = AdminPermission::ChangeRoles.into();
         let administrators: Vec<&Role> = self.granting(&change_roles).collect();

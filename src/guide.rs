@@ -1,9 +1,10 @@
 //! The pages of `docs/`, for reading beside the reference.
 //!
-//! The first definition of a link counts, so those below lead the links of a page to the pages
-//! here. Decisions and screenshots are in the repository only.
+//! The first definition of a link counts, so the definitions below redirect links to pages of
+//! this reference. Decisions and pictures are in the repository only. The pages on MongoDB and on
+//! operation need the features `mongodb` and `metrics`.
 
-/// [cookies]: crate::http::HttpConfig::cookies
+/// [cookies]: https://docs.rs/admittance/latest/admittance/http/struct.HttpConfig.html#structfield.cookies
 #[doc = include_str!("../docs/faults.md")]
 pub mod faults {}
 
@@ -11,7 +12,10 @@ pub mod faults {}
 #[doc = include_str!("../docs/breached-passwords.md")]
 pub mod breached_passwords {}
 
-#[doc = include_str!("../docs/mongodb.md")]
+#[cfg_attr(
+    any(feature = "mongodb", feature = "mongodb-aws-lc-rs"),
+    doc = include_str!("../docs/mongodb.md")
+)]
 pub mod mongodb {}
 
 #[doc = include_str!("../docs/mutants.md")]
@@ -23,7 +27,7 @@ pub mod mutants {}
 /// [many-services]: crate::guide::performance#many-services
 /// [mongodb]: crate::guide::mongodb
 /// [who-hashes-next]: crate::guide::performance#floods
-#[doc = include_str!("../docs/operations.md")]
+#[cfg_attr(feature = "metrics", doc = include_str!("../docs/operations.md"))]
 pub mod operations {}
 
 /// [mongodb]: crate::guide::mongodb

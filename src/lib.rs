@@ -1,5 +1,5 @@
 //! [breached-passwords]: crate::guide::breached_passwords
-//! [cookies]: crate::http::HttpConfig::cookies
+//! [cookies]: https://docs.rs/admittance/latest/admittance/http/struct.HttpConfig.html#structfield.cookies
 //! [custom_store]: https://docs.rs/crate/admittance/latest/source/examples/custom_store.rs
 //! [faults]: crate::guide::faults
 //! [floods]: crate::guide::performance#floods
@@ -9,7 +9,6 @@
 //! [performance]: crate::guide::performance
 //! [scoreboard]: crate::guide::security#scoreboard
 //! [security]: crate::guide::security
-//! [streamlit]: https://docs.rs/crate/admittance/latest/source/examples/streamlit/README.md
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

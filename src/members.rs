@@ -1,4 +1,4 @@
-//! The members of a request's body, read into its type, with words on the one that is wrong.
+//! The members of a request's body, read into its type, naming the one that is invalid.
 
 use std::borrow::Cow;
 use std::fmt;

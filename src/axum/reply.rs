@@ -41,7 +41,7 @@ impl From<JsonRejection> for Problem {
             other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 return Self::new(ProblemCode::PayloadTooLarge);
             }
-            _ => "The request's body broke off.",
+            _ => "The request body is incomplete.",
         };
         Self::new(ProblemCode::MalformedRequest).detail(detail)
     }

@@ -230,7 +230,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The answer, of the crate `http`. A handler of axum or warp returns the value itself.
+    /// Converts into an `http::Response`. Handlers of axum and warp can return the value itself.
     #[must_use]
     pub fn into_http(self) -> Response<Bytes> {
         match self {

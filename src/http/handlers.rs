@@ -85,6 +85,7 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
     ///     let opened = match api.service().login(request, &here).await {
     ///         Ok(opened) => opened,
     ///         Err(error) => {
+    ///             // Its message has nothing that the client has sent, and no HTML.
     ///             let problem = Problem::from(error);
     ///             let page = Html(format!("<p>{}</p> <form>…</form>", problem.message()));
     ///             return Ok((problem.status(), page).into_response());

@@ -112,7 +112,7 @@ impl Problem {
         self.0.status
     }
 
-    /// The sentence for a person, without HTML.
+    /// Returns the message for people: plain text, not escaped.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.detail
@@ -166,7 +166,7 @@ impl Problem {
         )
     }
 
-    /// The answer, of the crate `http`. A handler of axum or warp returns the value itself.
+    /// Converts into an `http::Response`. Handlers of axum and warp can return the value itself.
     #[must_use]
     pub fn into_http(self) -> Response<Bytes> {
         let content = *self.0;

@@ -90,7 +90,7 @@ problems! {
         "The address of this account is not confirmed yet.";
     /// 409: the account is disabled.
     AccountDisabled => "account_disabled", CONFLICT,
-        "This account is disabled. Enable it first.";
+        "This account is disabled.";
     /// 412: the profile is not one of those in `If-Match`.
     PreconditionFailed => "precondition_failed", PRECONDITION_FAILED,
         "This was changed elsewhere in the meantime. Load it again.";

@@ -268,12 +268,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.sweep_up(user.id, GONE, trail).await;
         self.remove_pending(&user.email, trail).await;
         self.tell_removed(&user, trail).await;
-        self.notify(
-            MailKind::AccountDeleted,
-            &user,
-            &user.email,
-            trail.context(),
-        );
+        if reason == RemovalReason::Deleted {
+            let (kind, context) = (MailKind::AccountDeleted, trail.context());
+            self.notify(kind, &user, &user.email, context);
+        }
         Ok(Some(()))
     }
 
@@ -281,29 +279,60 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// [`delete_account`](Self::delete_account) does, without a password and whatever the
     /// account's status.
     ///
-    /// It is for the application's own code: accounts that have no password, requests for
-    /// erasure, clean-up. The hooks are called, and the owner gets a mail. Calls need no
-    /// permission and are not counted against any limit.
+    /// Intended for the application's own code: accounts that have no password, requests for
+    /// erasure, clean-up. The hooks are called. The owner gets no mail: the application knows
+    /// why it removes the account. Calls need no permission and are not rate limited.
     ///
     /// # Errors
     ///
-    /// [`AuthError::NotFound`]; [`AuthError::LastAdministrator`];
-    /// [`AuthError::Validation`] if
+    /// [`AuthError::NotFound`]; [`AuthError::LastAdministrator`], unless another one leaves at
+    /// the same moment; [`AuthError::Validation`] if
     /// [`AccountHooks::removing`](super::AccountHooks::removing) refuses;
     /// [`AuthError::Unavailable`] if it fails; [`AuthError::Store`]: the account may still
-    /// exist, and removing it again tells.
+    /// exist; call again to find out.
     pub async fn remove_user(
         &self,
         user: UserId,
         context: &RequestContext,
     ) -> Result<(), AuthError> {
+        self.remove_if(user, |_| true, context).await
+    }
+
+    /// Removes the account of `user` as [`remove_user`](Self::remove_user) does, unless its
+    /// address is verified: for an address that somebody else may have registered.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::PreconditionFailed`] if the address is verified, also if that happens
+    /// meanwhile; otherwise as [`remove_user`](Self::remove_user).
+    pub async fn remove_unverified_user(
+        &self,
+        user: UserId,
+        context: &RequestContext,
+    ) -> Result<(), AuthError> {
+        self.remove_if(user, |user| !user.is_verified, context)
+            .await
+    }
+
+    async fn remove_if(
+        &self,
+        user: UserId,
+        fits: fn(&User) -> bool,
+        context: &RequestContext,
+    ) -> Result<(), AuthError> {
         let remove = async move |service: Self, trail: Trail| {
             let user = trail.unless_gone(service.inner.store.user(user)).await?;
-            let user = Arc::new(user.ok_or(AuthError::NotFound)?);
+            let Some(user) = user.map(Arc::new) else {
+                trail.about(None);
+                return Err(AuthError::NotFound);
+            };
+            if !fits(&user) {
+                return Err(AuthError::PreconditionFailed);
+            }
             service.is_not_the_last(&user).await?;
             let reason = RemovalReason::RemovedByApplication;
-            let removed = service.remove(user, reason, |_| true, &trail).await?;
-            removed.ok_or(AuthError::NotFound)
+            let removed = service.remove(user, reason, fits, &trail).await?;
+            removed.ok_or(AuthError::PreconditionFailed)
         };
         let (kind, subject) = (Operation::RemoveUser, Subject::account(user));
         self.operation(kind, subject, context, remove).await

@@ -246,7 +246,7 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
         for role in config.roles.out_of_reach() {
             tracing::warn!(
                 %role,
-                "no administrator may manage accounts with this role: it permits more than any of them"
+                "no administrator role has all permissions of this role: its accounts can be managed only by someone with several roles"
             );
         }
         if config.unverified_expiry.is_some() && self.mail.is_none() {

@@ -48,7 +48,7 @@ pub struct NewUser {
     pub metadata: Map<String, Value>,
     /// A password, checked as at a registration; the service hashes it.
     pub password: Option<Password>,
-    /// Instead of it, a password hash of another system, in a scheme that the service can check, as by
+    /// A password hash from another system, in place of `password`. See
     /// [`PasswordHash::import`].
     pub password_hash: Option<PasswordHash>,
     /// `true` if the application knows that the address is the owner's.
@@ -220,7 +220,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 let own_words = [new.email.as_str(), new.name.as_str()];
                 let typed = NewPassword {
                     typed,
-                    confirmation: typed,
+                    confirmation: None,
                     field: Field::Password,
                     own_words: &own_words,
                     lane: Lane::Host,

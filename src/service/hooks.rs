@@ -103,8 +103,8 @@ pub trait AccountHooks: Send + Sync + 'static {
     /// for one that its owner took over from a stranger before this call had succeeded.
     ///
     /// The fields may be a stranger's until the address is verified. What is stored of them,
-    /// such as metadata that this call returns, is for
-    /// [`taken_over`](Self::taken_over) to reset.
+    /// such as metadata that this call returns, must be reset by
+    /// [`taken_over`](Self::taken_over).
     ///
     /// # Errors
     ///
@@ -155,8 +155,9 @@ pub trait AccountHooks: Send + Sync + 'static {
     }
 
     /// Called before an account is removed, for any [`RemovalReason`]. This is the place to
-    /// remove the application's own records of it. Refuse only where the owner asks: a person
-    /// who disowns an account is not the one who has used it.
+    /// remove the application's own records of it. Refuse only
+    /// [`Deleted`](RemovalReason::Deleted): the owner of a mailbox who disowns an account has
+    /// never used it.
     ///
     /// If the removal then fails, or the account changes at the same moment, the account
     /// still exists. The next attempt makes the call again.
@@ -214,12 +215,13 @@ pub struct RegistrationAttempt {
 pub enum RemovalReason {
     /// Its owner deletes it, with the password.
     Deleted,
-    /// The owner of its mailbox says, by a mailed link, that the account is not theirs.
+    /// The owner of the mailbox disowns it through a mailed link.
     Disowned,
     /// Nobody has verified or used it for as long as
     /// [`UnverifiedExpiry`](crate::config::UnverifiedExpiry) says.
     Expired,
-    /// The application calls [`remove_user`](super::AuthService::remove_user).
+    /// The application calls [`remove_user`](super::AuthService::remove_user) or
+    /// [`remove_unverified_user`](super::AuthService::remove_unverified_user).
     RemovedByApplication,
 }
 

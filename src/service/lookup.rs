@@ -8,9 +8,9 @@ use crate::id::UserId;
 use crate::store::Store;
 
 impl<S: Store, C: Clock> AuthService<S, C> {
-    /// The account with this id; `None` if there is none.
+    /// Returns the account with this id, or `None` if it does not exist.
     ///
-    /// It is for the application's own code: it needs no permission, counts against no limit
+    /// Intended for the application's own code: it needs no permission, is not rate limited
     /// and reports no event. An administrator's request goes to
     /// [`view_user`](Self::view_user).
     ///
@@ -22,8 +22,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok(user.as_ref().map(UserView::from))
     }
 
-    /// The account with this address, in any spelling; `None` if there is none, or the text
-    /// is no address. Otherwise as [`user`](Self::user).
+    /// Returns the account with this address, in any spelling, or `None` if it does not exist
+    /// or the text is no address. Otherwise as [`user`](Self::user).
     ///
     /// An equal address alone is no proof of identity: `is_verified` tells whether the owner
     /// of the mailbox has confirmed the account.

@@ -39,8 +39,8 @@ impl OpenSession {
         }
     }
 
-    /// Accepts an account whose address is not verified: where the application knows by other
-    /// means than the address that the account is this person's.
+    /// Accepts an account whose address is not verified. Use it when the application
+    /// identifies the owner by something other than the address.
     #[must_use]
     pub fn accept_unverified(mut self) -> Self {
         self.accepts_unverified = true;
@@ -53,13 +53,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// The application answers for the proof: that it is fresh, is used once, and is about
     /// this account. Equal addresses are no proof: anyone can register an address that is not
-    /// theirs, so an account whose address is not verified is refused. Where an identity
-    /// provider is the authority for its addresses, as a school is for those of its pupils,
-    /// [remove](Self::remove_user) such an account, and [create](Self::create_user) one that
-    /// is verified in its place.
+    /// theirs, so an account whose address is not verified is refused, unless the service has
+    /// no mailer and no address can be verified. Where an identity provider is the authority
+    /// for its addresses, as a school is for those of its pupils,
+    /// [remove such an account](Self::remove_unverified_user), and
+    /// [create](Self::create_user) one that is verified in its place.
     ///
-    /// All else is as after a login: a disabled account is refused, a second factor is
-    /// demanded, a new device is told to the owner, the oldest sessions beyond the cap end.
+    /// Otherwise it behaves like a login: a disabled account is refused, a second factor is
+    /// required, the owner is notified of a new device, the oldest sessions beyond the cap end.
     /// The proof never counts as recent: what requires a
     /// [recent login](super::Authenticated::require_recent_login) requires the password or a
     /// second factor. The lockout after wrong passwords does not apply, and calls are not
@@ -84,6 +85,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// # Errors
     ///
     /// [`AuthError::NotFound`]; [`AuthError::AccountDisabled`]; [`AuthError::NotVerified`];
+    /// [`AuthError::InvalidCredentials`] if the account changes meanwhile;
     /// [`AuthError::SecondFactorRequired`], with a ticket for
     /// [`prove_second_factor`](Self::prove_second_factor); [`AuthError::Unavailable`];
     /// [`AuthError::Store`].
@@ -106,12 +108,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<LoginResponse, AuthError> {
         let user = trail.unless_gone(self.inner.store.user(user)).await?;
-        let user = Arc::new(user.ok_or(AuthError::NotFound)?);
+        let Some(user) = user.map(Arc::new) else {
+            trail.about(None);
+            return Err(AuthError::NotFound);
+        };
         if user.status != UserStatus::Active {
             return Err(AuthError::AccountDisabled);
         }
-        if !user.is_verified && !request.accepts_unverified {
-            return Err(AuthError::NotVerified);
+        if !request.accepts_unverified {
+            self.can_be_trusted(&user)?;
         }
         let user = self.call_due_hooks(user, trail).await;
         let now = self.now();

@@ -82,7 +82,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             .check_new_password(
                 NewPassword {
                     typed: &request.new_password,
-                    confirmation: &request.confirm_password,
+                    confirmation: Some(&request.confirm_password),
                     field: Field::NewPassword,
                     own_words: &own_words,
                     lane,
@@ -164,7 +164,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 /// A password that is to be set.
 pub(super) struct NewPassword<'a> {
     pub(super) typed: &'a Password,
-    pub(super) confirmation: &'a Password,
+    /// The password, repeated, if a person has typed it.
+    pub(super) confirmation: Option<&'a Password>,
     /// The field of the request that it comes from.
     pub(super) field: Field,
     /// Words of the account, which a password must not rely on.
@@ -206,13 +207,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
         };
         let confirm = Field::ConfirmPassword;
-        if confirmation.expose_secret().is_empty() {
+        if confirmation.is_some_and(|repeated| repeated.expose_secret().is_empty()) {
             violations.push(
                 confirm,
                 ViolationCode::Required,
                 "Enter the password once more.",
             );
-        } else if !are_alike(typed, confirmation) {
+        } else if confirmation.is_some_and(|repeated| !are_alike(typed, repeated)) {
             violations.push(
                 confirm,
                 ViolationCode::Mismatch,

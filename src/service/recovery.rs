@@ -133,7 +133,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             .check_new_password(
                 NewPassword {
                     typed: &request.new_password,
-                    confirmation: &request.confirm_password,
+                    confirmation: Some(&request.confirm_password),
                     field: Field::NewPassword,
                     own_words: &own_words,
                     lane,

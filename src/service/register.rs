@@ -391,7 +391,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             .check_new_password(
                 NewPassword {
                     typed: &request.password,
-                    confirmation: &request.confirm_password,
+                    confirmation: Some(&request.confirm_password),
                     field: Field::Password,
                     own_words: &context,
                     lane: Lane::Stranger,

@@ -11,8 +11,9 @@
 //! record that it would undo. What the service decides on a user whom it has
 //! read is written under that user's [`version`](User::version).
 //!
-//! Seven methods of [`UserStore`] are provided: each passes a [`UserChange`] to
-//! [`change_user`](UserStore::change_user). What can be expected to happen (an email that is taken, a
+//! Eight methods of [`UserStore`] are provided by [`change_user`](UserStore::change_user),
+//! to which each passes a [`UserChange`]; [`end_session`](SessionStore::end_session) is
+//! provided too. What can be expected to happen (an email that is taken, a
 //! token that was used) is a value; [`StoreError`] is for what went wrong.
 //!
 //! To write your own store, begin with `examples/custom_store.rs`, a whole store over maps,
@@ -82,7 +83,7 @@ pub enum Insert {
     Taken,
 }
 
-/// What became of a user whose address is free.
+/// Converts the outcome of inserting a user whose address is free.
 impl From<Insert> for InsertUser {
     fn from(insert: Insert) -> Self {
         match insert {
@@ -132,7 +133,7 @@ pub trait UserStore: Send + Sync {
     ) -> Result<Option<User>, StoreError>;
 
     /// Makes `change` as [`change_user`](UserStore::change_user) does, and returns whether it
-    /// did. Override it where an answer without the user is cheaper.
+    /// did. Override this method if not returning the user is cheaper.
     ///
     /// # Errors
     ///
@@ -258,8 +259,8 @@ pub trait UserStore: Send + Sync {
         self.update_user(account.id, &change).await
     }
 
-    /// Removes the user if the account is in the state `account` and active, unless
-    /// `which` is [`Removal::AnyStatus`], and is one that `which` allows. Returns whether it did. Its address can be
+    /// Removes the user if the account is in the state `account` and is one that `which`
+    /// allows. It must be active, unless `which` is [`Removal::AnyStatus`]. Returns whether it did. Its address can be
     /// registered again at once.
     ///
     /// # Errors

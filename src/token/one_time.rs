@@ -164,8 +164,8 @@ impl OneTimeToken {
         self.purpose == purpose && self.is_live(now)
     }
 
-    /// Whether it is about the account of `user`, was made at `made_until` or before, and is
-    /// of `purpose`, if one is given.
+    /// Returns `true` if the token belongs to `user`, was created no later than `made_until`,
+    /// and is for `purpose`, if one is given.
     #[must_use]
     pub fn is_of(
         &self,

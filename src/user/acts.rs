@@ -134,8 +134,9 @@ impl User {
     }
 
     /// Sets the address to `to`, verified, and raises `link_epoch` and `version`, if the
-    /// user is in the state `account` and `owner`, who has the address `to` already, is
-    /// nobody or this user. The store finds the owner in the same act.
+    /// user is in the state `account`. `owner` is the user that has the address `to`, if any;
+    /// another user than this one is [`EmailChange::EmailTaken`]. The store finds the owner in
+    /// the same act.
     ///
     /// # Errors
     ///

@@ -31,13 +31,13 @@ pub enum EmailChange {
 /// Which users may be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// Any that is active.
+    /// An active user.
     Any,
-    /// Any, whatever its status.
+    /// A user in any status.
     AnyStatus,
-    /// One whose address nobody has confirmed.
+    /// An active user whose address is not verified.
     Unverified,
-    /// One whose address nobody has confirmed, and whose last login is this one.
+    /// An active user whose address is not verified, and whose last login is this one.
     UnverifiedSince(Option<Timestamp>),
 }
 

@@ -185,6 +185,10 @@ pub(crate) const USERS: &[(Fault, &str)] = &[
         "a_verified_user_is_removed_only_if_any_may_be",
     ),
     (
+        ChangesUserOfTheState,
+        "a_change_is_made_of_the_user_that_is_named",
+    ),
+    (
         RemovesAnyState,
         "a_disabled_user_is_removed_only_if_the_status_does_not_matter",
     ),

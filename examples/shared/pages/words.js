@@ -76,6 +76,7 @@ const OPERATIONS = new Map(Object.entries({
   confirm_email_change: "New address confirmed",
   export_account: "Data downloaded",
   delete_account: "Deletion of the account",
+  remove_user: "Removal of the account by the application",
   list_events: "Activity looked at",
   validate_token: "Request without a valid session",
   disable_user: "Account disabled",

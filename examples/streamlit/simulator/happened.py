@@ -44,6 +44,7 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
     "change_email": ("A change of the email address was asked for", "The address was not changed"),
     "confirm_email_change": ("The new email address was confirmed", "The address was not changed"),
     "export_account": ("Your data was put together", "Your data was not put together"),
+    "remove_user": ("The account was removed", "The account was not removed"),
     "delete_account": ("The account was deleted", "The account was not deleted"),
     "list_events": ("This list was looked at", "This list was not shown"),
     "view_user": ("The account was looked at", "The account was not shown"),

@@ -282,7 +282,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
     /// Refuses an account that a stranger may have made with somebody else's
     /// address, where that can be told: without a mailer nobody can confirm one.
-    fn can_be_trusted(&self, user: &User) -> Result<(), AuthError> {
+    pub(in crate::service) fn can_be_trusted(&self, user: &User) -> Result<(), AuthError> {
         match user.is_verified || self.inner.outbox.is_none() {
             true => Ok(()),
             false => Err(AuthError::NotVerified),

@@ -9,7 +9,7 @@ use crate::preferences::Preferences;
 use crate::store::{
     EmailChange, EpochChange, HookChange, InsertUser, ProfileChange, Removal, Store,
 };
-use crate::user::{AccountState, DisplayName, PasswordHash, User, UserStatus};
+use crate::user::{AccountState, DisplayName, PasswordHash, User, UserChange, UserStatus};
 
 #[derive(Clone, Copy)]
 enum Act {
@@ -375,6 +375,56 @@ pub async fn a_disabled_user_is_removed_only_if_the_status_does_not_matter(store
         "a disabled user could not be removed"
     );
     assert_no_user(&*store, &disabled, "a removed user").await;
+}
+
+/// `change_user` and `update_user` make each kind of change of the named user alone, and not of
+/// the one whose state a change has.
+pub async fn a_change_is_made_of_the_user_that_is_named(store: Arc<dyn Store>) {
+    let (mut one, other) = (user(1), user(2));
+    insert_user(&*store, &one).await;
+    insert_user(&*store, &other).await;
+    let of = |user: &User| {
+        let account = user.exact_state();
+        let reset = UserChange::ResetPassword {
+            account: account.clone(),
+            new: PasswordHash::new("reset"),
+            device: device(1),
+            change: ProfileChange::default(),
+        };
+        [UserChange::VerifyEmail(account), reset]
+    };
+    for change in of(&other) {
+        let changed = done(store.change_user(one.id, &change).await);
+        assert!(changed.is_none(), "a change of another user is answered");
+        let changed = done(store.update_user(one.id, &change).await);
+        assert!(!changed, "a change of another user is made");
+    }
+    assert_stored(&*store, &one, "a change of another user").await;
+    assert_stored(&*store, &other, "a change under the id of another user").await;
+    for change in [
+        UserChange::RecordLogin {
+            epoch: 0,
+            new_device: Some(device(2)),
+            now: at(1),
+        },
+        UserChange::SetStatus {
+            version: 0,
+            status: UserStatus::Active,
+        },
+    ] {
+        let is_made = one.change(&change);
+        assert_eq!(is_made, Ok(true), "the suite's own change");
+        let changed = done(store.change_user(one.id, &change).await);
+        assert_user(changed.as_ref(), &one, "the answer of a change");
+    }
+    let [change, _] = of(&one);
+    let is_made = one.change(&change);
+    assert_eq!(
+        done(store.update_user(one.id, &change).await),
+        is_made == Ok(true),
+        "what is answered of a change"
+    );
+    assert_stored(&*store, &one, "after changes").await;
 }
 
 /// A login since the account was read keeps a user from being removed as unused,

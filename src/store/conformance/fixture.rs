@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::iter::repeat;
+use std::iter::repeat_n;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,6 +47,9 @@ pub(super) const RACES: [(u32, u32); 2] = [(16, 8), (64, 3)];
 /// for less than a microsecond, and needs many rounds until another racer gets in between; one
 /// over a network has used up the time by then.
 const MORE_ROUNDS: Duration = Duration::from_millis(200);
+
+/// The greatest number of these rounds, which bounds the rows that a store has to hold.
+const MOST_ROUNDS: usize = 500;
 
 /// `millis` milliseconds after [`NOW`].
 pub(super) fn at(millis: i64) -> Timestamp {
@@ -492,7 +495,7 @@ pub(super) fn rounds() -> impl Iterator<Item = (u32, u32)> {
     RACES
         .into_iter()
         .flat_map(|(racers, rounds)| (0..rounds).map(move |_| racers))
-        .chain(repeat(RACES[0].0).take_while(is_time_left))
+        .chain(repeat_n(RACES[0].0, MOST_ROUNDS).take_while(is_time_left))
         .zip(1..)
 }
 

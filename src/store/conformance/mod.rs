@@ -27,8 +27,8 @@
 //!
 //! A runner of your own goes through [`PROPERTIES`], or calls the functions; [`Handles`]
 //! makes one store of several handles. The races need a runtime with several threads.
-//! A store whose act has a window between its read and its write fails them most of the time,
-//! not each time: one run that passes does not show that an act is atomic.
+//! A store whose act has a window between its read and its write usually fails them. A single
+//! passing run does not prove atomicity.
 //!
 //! The present is the year 2100 and no row ends before it, so a database that removes
 //! expired rows by its own clock does not interfere. Which values a store must be able to
@@ -219,6 +219,7 @@ macro_rules! __store_properties_and {
                 a_user_is_removed_only_in_the_state_asked_for
                 a_verified_user_is_removed_only_if_any_may_be
                 a_disabled_user_is_removed_only_if_the_status_does_not_matter
+                a_change_is_made_of_the_user_that_is_named
                 a_user_is_removed_as_unused_only_if_the_last_login_is_the_expected_one
                 the_address_of_a_removed_user_is_free_at_once
             }

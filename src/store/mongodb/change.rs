@@ -58,6 +58,10 @@ pub(super) fn device_binary(device: &DeviceDigest) -> Bson {
     binary(&device.to_bytes()).into()
 }
 
+fn in_state_of(id: UserId, account: &AccountState) -> Option<Document> {
+    in_state(account).filter(|_| account.id == id)
+}
+
 /// The filter that holds the condition of `change`, and what to do to the user that fits it.
 /// `None` when no user can fit it.
 pub(super) fn command(id: UserId, change: &UserChange) -> Option<(Document, UpdateModifications)> {
@@ -101,7 +105,7 @@ pub(super) fn command(id: UserId, change: &UserChange) -> Option<(Document, Upda
             (filter, doc! { "$set": set })
         }
         UserChange::VerifyEmail(account) => {
-            let mut filter = in_state(account)?;
+            let mut filter = in_state_of(id, account)?;
             filter.insert("is_verified", false);
             let update = doc! { "$set": { "is_verified": true }, "$inc": { "version": 1_i64 } };
             (filter, update)
@@ -119,7 +123,8 @@ pub(super) fn command(id: UserId, change: &UserChange) -> Option<(Document, Upda
             };
             set.extend(profile_of(change));
             let raised = doc! { "auth_epoch": 1_i64, "link_epoch": 1_i64, "version": 1_i64 };
-            (in_state(account)?, doc! { "$set": set, "$inc": raised })
+            let filter = in_state_of(id, account)?;
+            (filter, doc! { "$set": set, "$inc": raised })
         }
         UserChange::SetStatus { version, status } => return status_command(id, *version, *status),
         UserChange::ChangeRoles { version, change } => return roles_command(id, *version, change),

@@ -66,6 +66,7 @@ pub enum Fault {
     ResetKeepsProfile,
     RemovesVerified,
     RemovesAnyState,
+    ChangesUserOfTheState,
     RefusesToRemoveDisabled,
     RemovesUsed,
     RemovesNobody,

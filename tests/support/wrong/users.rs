@@ -183,10 +183,46 @@ impl UserStore for WrongStore {
     }
 
     /// Each change is a method of its own below.
-    async fn change_user(&self, _: UserId, _: &UserChange) -> Result<Option<User>, StoreError> {
-        Err(StoreError::Other(
-            "each change is a method of its own".into(),
-        ))
+    async fn change_user(
+        &self,
+        id: UserId,
+        change: &UserChange,
+    ) -> Result<Option<User>, StoreError> {
+        let is_of = |account: &AccountState| account.id == id || self.has(ChangesUserOfTheState);
+        let is_changed = match change {
+            UserChange::RecordLogin {
+                epoch,
+                new_device,
+                now,
+            } => self.record_login(id, *epoch, *new_device, *now).await?,
+            UserChange::ReplacePassword {
+                expected,
+                new,
+                epoch,
+            } => self.replace_password(id, expected, new, *epoch).await?,
+            UserChange::VerifyEmail(account) => {
+                is_of(account) && self.verify_email(account).await?
+            }
+            UserChange::ResetPassword {
+                account,
+                new,
+                device,
+                change,
+            } => is_of(account) && self.reset_password(account, new, *device, change).await?,
+            UserChange::UpdateProfile { version, change } => {
+                return self.update_profile(id, *version, change).await;
+            }
+            UserChange::SetStatus { version, status } => {
+                return self.set_status(id, *version, *status).await;
+            }
+            UserChange::ChangeRoles { version, change } => {
+                return self.change_roles(id, *version, change).await;
+            }
+        };
+        match is_changed {
+            true => self.user(id).await,
+            false => Ok(None),
+        }
     }
 
     async fn record_login(
