@@ -16,6 +16,10 @@ pub mod breached_passwords {}
     any(feature = "mongodb", feature = "mongodb-aws-lc-rs"),
     doc = include_str!("../docs/mongodb.md")
 )]
+#[cfg_attr(
+    not(any(feature = "mongodb", feature = "mongodb-aws-lc-rs")),
+    doc = "The page needs the feature `mongodb`."
+)]
 pub mod mongodb {}
 
 #[doc = include_str!("../docs/mutants.md")]
@@ -28,6 +32,10 @@ pub mod mutants {}
 /// [mongodb]: crate::guide::mongodb
 /// [who-hashes-next]: crate::guide::performance#floods
 #[cfg_attr(feature = "metrics", doc = include_str!("../docs/operations.md"))]
+#[cfg_attr(
+    not(feature = "metrics"),
+    doc = "The page needs the feature `metrics`."
+)]
 pub mod operations {}
 
 /// [mongodb]: crate::guide::mongodb

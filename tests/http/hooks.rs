@@ -95,7 +95,7 @@ async fn a_registration_has_fields_of_the_application_with_errors_of_their_own(
     for extra in [json!({}), json!({ "class": 7 })] {
         let refused = client.post("/register", registration("Ann", extra)).await;
         assert_eq!(refused.code(), (422, "validation_failed"));
-        assert_eq!(refused.json["errors"][0]["field"], "extra");
+        assert_eq!(refused.json["errors"][0]["field"], "extra.class");
     }
     let malformed = client
         .post("/register", registration("Ann", json!([1])))

@@ -423,7 +423,7 @@ async fn every_filter_is_an_index_scan() {
         act.on(&store).await.unwrap();
     }
     let filters: Vec<_> = commands.take().iter().filter_map(filter).collect();
-    assert_eq!(filters.len(), 50, "{filters:?}");
+    assert_eq!(filters.len(), 51, "{filters:?}");
     for (collection, filter, order) in filters {
         let mut plan = plan(&database, &collection, filter.clone(), order.clone()).await;
         if plan.stand_in && filter.len() > 1 {
