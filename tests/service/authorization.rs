@@ -16,6 +16,7 @@ use mockall::predicate::{always, eq};
 
 use crate::office::{ANN, Office, role};
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+use support::mocks::{store_of, store_of_both};
 
 /// The tokens and the record of a new user, and a store that gives back the
 /// user as `shared` has it.
@@ -138,31 +139,16 @@ async fn asvs_16_5_2_a_store_that_lies_opens_nothing() {
     let ann = bed.validate(&tokens).await.unwrap();
     let mut ended = ann.session().clone();
     ended.expires_at = admittance::clock::Clock::now(&bed.clock);
-    let user = ann.user().clone();
-    let mut store = MockStore::new();
-    store
-        .expect_session()
-        .returning(move |_, _| Ok(Some(ended.clone())));
-    store
-        .expect_user()
-        .returning(move |_| Ok(Some(user.clone())));
-    let bed = Bed::over(Arc::new(store), config());
+    let bed = Bed::over(Arc::new(store_of(&ended, ann.user())), config());
     assert!(matches!(
         bed.validate(&tokens).await,
         Err(AuthError::InvalidToken)
     ));
 
     // Another session of the same user.
-    let (mut session, user) = (ann.session().clone(), ann.user().clone());
+    let mut session = ann.session().clone();
     session.id = admittance::id::SessionId::from_bytes([9; 12]);
-    let mut store = MockStore::new();
-    store
-        .expect_session()
-        .returning(move |_, _| Ok(Some(session.clone())));
-    store
-        .expect_user()
-        .returning(move |_| Ok(Some(user.clone())));
-    let bed = Bed::over(Arc::new(store), config());
+    let bed = Bed::over(Arc::new(store_of(&session, ann.user())), config());
     assert!(matches!(
         bed.validate(&tokens).await,
         Err(AuthError::InvalidToken)
@@ -172,20 +158,13 @@ async fn asvs_16_5_2_a_store_that_lies_opens_nothing() {
     let (mut session, mut user) = (ann.session().clone(), ann.user().clone());
     user.id = admittance::id::UserId::from_bytes([9; 12]);
     session.user_id = user.id;
-    let stranger = user.clone();
-    let mut store = MockStore::new();
-    store
-        .expect_session()
-        .returning(move |_, _| Ok(Some(session.clone())));
-    store
-        .expect_user()
-        .returning(move |_| Ok(Some(user.clone())));
+    let mut store = store_of(&session, &user);
     store
         .expect_hit_all()
         .returning(|_, _| Ok(Decision::Allowed));
     store
         .expect_user_by_email()
-        .returning(move |_| Ok(Some(stranger.clone())));
+        .returning(move |_| Ok(Some(user.clone())));
     let bed = Bed::over(Arc::new(store), config());
     assert!(matches!(
         bed.validate(&tokens).await,
@@ -199,39 +178,27 @@ async fn asvs_16_5_2_a_store_that_lies_opens_nothing() {
     assert_eq!(bed.auth.hashing_stats().runs, 0);
 }
 
-/// A store that answers with the right session and user once, and with others from then on.
+/// The store returns the right session and user at first, and others later.
 #[tokio::test]
 async fn asvs_16_5_2_a_proof_is_not_renewed_by_another_session_or_user() {
     let (tokens, _, store) = with_user_record().await;
-    let ann = Bed::over(Arc::new(store), config());
-    let ann = ann.validate(&tokens).await.unwrap();
-    let (session, user) = (ann.session().clone(), ann.user().clone());
-    let mut other_session = session.clone();
+    let bed = Bed::over(Arc::new(store), config());
+    let ann = bed.validate(&tokens).await.unwrap();
+    let mut other_session = ann.session().clone();
     other_session.id = admittance::id::SessionId::from_bytes([9; 12]);
-    let mut other_user = user.clone();
+    let mut other_user = ann.user().clone();
     other_user.id = admittance::id::UserId::from_bytes([9; 12]);
-    let mut of_other_user = session.clone();
+    let mut of_other_user = ann.session().clone();
     of_other_user.user_id = other_user.id;
-    for (later_session, later_user) in [(other_session, user.clone()), (of_other_user, other_user)]
-    {
-        let (session, user) = (session.clone(), user.clone());
-        let mut store = MockStore::new();
-        store
-            .expect_session()
-            .times(1)
-            .returning(move |_, _| Ok(Some(session.clone())));
-        store
-            .expect_user()
-            .times(1)
-            .returning(move |_| Ok(Some(user.clone())));
-        store
-            .expect_session()
-            .returning(move |_, _| Ok(Some(later_session.clone())));
-        store
-            .expect_user()
-            .returning(move |_| Ok(Some(later_user.clone())));
-        let bed = Bed::over(Arc::new(store), config());
+    let right = (ann.session().clone(), ann.user().clone());
+    for wrong in [
+        (other_session, ann.user().clone()),
+        (of_other_user, other_user),
+    ] {
+        let both = Arc::new(Mutex::new(right.clone()));
+        let bed = Bed::over(Arc::new(store_of_both(&both)), config());
         let ann = bed.validate(&tokens).await.unwrap();
+        *both.lock().unwrap() = wrong;
         let refused = bed.auth.recheck(&ann).await;
         assert!(
             matches!(refused, Err(AuthError::InvalidToken)),

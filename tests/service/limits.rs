@@ -21,6 +21,7 @@ use admittance::store::MemoryStore;
 use admittance::test_util::MockStore;
 
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
+use support::mocks::store_of;
 use support::second_factor::Cards;
 
 const ANN: &str = "ann@example.org";
@@ -116,14 +117,7 @@ async fn held() -> Held {
     let link = donor.mailed(MailKind::VerifyEmail).await;
     let ann = donor.validate(&tokens).await.unwrap();
     let (user, session) = (ann.user().clone(), ann.session().clone());
-    let mut store = MockStore::new();
-    let found = user.clone();
-    store
-        .expect_session()
-        .returning(move |_, _| Ok(Some(session.clone())));
-    store
-        .expect_user()
-        .returning(move |_| Ok(Some(found.clone())));
+    let mut store = store_of(&session, &user);
     store
         .expect_user_by_email()
         .returning(move |_| Ok(Some(user.clone())));
@@ -353,7 +347,7 @@ async fn correct_passwords_of_a_network_are_those_of_clients_that_are_not_logged
     settings.limits.success_by_address = Some(Quota::new(2, WAIT));
     let bed = Bed::with(settings);
     let mut tokens = bed.register(ANN).await.tokens;
-    // A whole class proves its passwords in its sessions, and takes nobody's place.
+    // Passwords that are proved within a session are not counted for the network.
     for _ in 0..4 {
         let ann = bed.validate(&tokens).await.unwrap();
         let request = Reauthenticate::by_password(PASSWORD);

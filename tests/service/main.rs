@@ -23,6 +23,7 @@ mod besieged;
 mod claims;
 mod create_user;
 mod crowds;
+mod disabling;
 mod email_change;
 mod events;
 mod expiry;

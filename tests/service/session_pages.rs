@@ -9,6 +9,7 @@ use admittance::store::{Insert, SessionStore};
 
 use crate::office::{ANN, Office};
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
+use support::mocks::store_of;
 
 /// A session like the caller's, with an id that stands in the order of `number`.
 fn another(ann: &Authenticated, number: u32) -> Session {
@@ -52,16 +53,10 @@ async fn a_session_that_a_store_repeats_is_on_one_page() {
     let ann = with_sessions(&donor, 2).await;
     let repeated = another(&ann, 1);
     let last = repeated.id;
-    let (session, user) = (ann.session().clone(), ann.user().clone());
+    let session = ann.session().clone();
     let tokens = donor.login(ANN, PASSWORD).await.unwrap().tokens;
-    let held = donor.validate(&tokens).await.unwrap().session().clone();
-    let mut store = admittance::test_util::MockStore::new();
-    store
-        .expect_session()
-        .returning(move |_, _| Ok(Some(held.clone())));
-    store
-        .expect_user()
-        .returning(move |_| Ok(Some(user.clone())));
+    let held = donor.validate(&tokens).await.unwrap();
+    let mut store = store_of(held.session(), held.user());
     store.expect_sessions_of().returning(move |_, _, _, _| {
         Ok(vec![
             repeated.clone(),

@@ -26,6 +26,7 @@ pub mod hunt;
 pub mod lanes;
 pub mod log;
 pub mod mails;
+pub mod mocks;
 pub mod mongo;
 pub mod python;
 pub mod second_factor;

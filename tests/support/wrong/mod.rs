@@ -1,5 +1,6 @@
 //! A simple store, right in everything but the one [`Fault`] it is given.
 
+mod accounts;
 mod events;
 mod fault;
 mod limits;
