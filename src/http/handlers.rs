@@ -19,7 +19,7 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
     ///
     /// Limits count by the address: a handler that passes
     /// [`RequestContext::default`](crate::RequestContext) counts all its clients as one. In
-    /// axum the extractor [`ClientContext`](crate::axum::ClientContext) gives it.
+    /// axum the extractor `axum::ClientContext` gives it.
     #[must_use]
     pub fn request_context(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> RequestContext {
         let context = request::context(headers, peer, &self.config);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::admin::refuse_role;
 use super::fields::parse_name;
 use super::operation::{By, Subject, Trail};
 use super::password::NewPassword;
@@ -97,21 +98,21 @@ pub struct CreateUser {
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Creates an account without a registration. Unless it has a password, its owner is mailed
-    /// a link that sets the first one, if [`invite`](NewUser::invite) is `true`. The link is valid as long as one that confirms an address; after that,
-    /// the owner asks for another one as for a forgotten password.
+    /// a link that sets the first one, if [`invite`](NewUser::invite) is `true`. The link expires
+    /// like one that confirms an address; the owner then requests another one as for a
+    /// forgotten password.
     ///
-    /// This is a call of the application's own code, which nobody reaches over the network:
-    /// it needs no permission, and is not counted against any limit.
-    /// [`AccountHooks::registering`](super::AccountHooks::registering) is not asked. The account is created
-    /// by one act; a mail that is lost is asked for again.
+    /// Intended for the application's own code: it needs no permission and is not rate limited.
+    /// [`AccountHooks::registering`](super::AccountHooks::registering) is not called. The
+    /// account is created by one act. If the mail is lost, the owner requests another link.
     ///
     /// # Errors
     ///
     /// [`AuthError::Validation`]; [`AuthError::EmailTaken`]; with a password also
-    /// [`AuthError::Overloaded`] and what a
-    /// [`BreachCheck`](crate::password::breach::BreachCheck) fails with; [`AuthError::Store`], after
-    /// which the account may have been created without a mail: if another call answers
-    /// `EmailTaken`, the owner asks for a link as for a forgotten password.
+    /// [`AuthError::Overloaded`] and the errors of a
+    /// [`BreachCheck`](crate::password::breach::BreachCheck); [`AuthError::Store`]: the account
+    /// may have been created without a mail. If another call then returns `EmailTaken`, the
+    /// owner requests a link as for a forgotten password.
     pub async fn create_user(
         &self,
         user: NewUser,
@@ -209,8 +210,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let message = "A password hash has 1 to 1,024 bytes and no control characters.";
             violations.push(Field::Password, ViolationCode::InvalidFormat, message);
         });
-        let names: Vec<String> = new.roles.iter().map(ToString::to_string).collect();
-        self.known_roles(&names, Field::Roles, &mut violations);
+        for role in &new.roles {
+            if !self.config().roles.knows(role) {
+                refuse_role(Field::Roles, &mut violations);
+            }
+        }
         if new.password.is_some() && new.password_hash.is_some() {
             let message = "Give a password or a password hash.";
             violations.push(Field::Password, ViolationCode::InvalidFormat, message);

@@ -16,8 +16,10 @@ use crate::store::Store;
 ///
 /// A registration without `extra` is read as one with an empty object, so required fields
 /// make `extra` required. The type's `Deserialize` decides whether a field may be `null`, and
-/// whether unknown members are refused or dropped. A member that it refuses is named, as
-/// `extra.class`. The object, as the type serializes it, goes to
+/// whether unknown members are refused or dropped. A refused member of a struct is named, as
+/// `extra.class`; a member of a nested or flattened type may be named without its path.
+///
+/// The object, as the type serializes it, goes to
 /// [`AccountHooks::registering`](super::AccountHooks::registering), and to
 /// [`AccountHooks::registered`](super::AccountHooks::registered) once the account exists;
 /// until then it is stored. It is no place for secrets.
@@ -115,7 +117,10 @@ impl Refusal {
             }
             Self::Unknown(known) => {
                 let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-                let message = format!("The extra fields are: {}.", names.join(", "));
+                let message = match names.is_empty() {
+                    true => "There are no extra fields.".to_owned(),
+                    false => format!("The extra fields are: {}.", names.join(", ")),
+                };
                 violations.push(Field::Extra, ViolationCode::Unknown, message);
             }
             Self::Other => {

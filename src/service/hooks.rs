@@ -159,8 +159,8 @@ pub trait AccountHooks: Send + Sync + 'static {
     /// [`Deleted`](RemovalReason::Deleted): the owner of a mailbox who disowns an account has
     /// never used it.
     ///
-    /// If the removal then fails, or the account changes at the same moment, the account
-    /// still exists. The next attempt makes the call again.
+    /// If the removal then fails, the account still exists, and the next attempt makes the call
+    /// again. A change of the account between the call and the removal does not repeat the call.
     ///
     /// # Errors
     ///

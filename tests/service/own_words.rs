@@ -52,7 +52,7 @@ fn is_weak<T>(answer: Result<T, AuthError>) -> bool {
 }
 
 #[tokio::test]
-async fn asvs_6_2_11_each_of_the_own_words_makes_a_password_weak_wherever_one_is_set() {
+async fn asvs_6_2_11_each_own_word_makes_a_password_weak_wherever_one_is_set() {
     for (person, (email, name, service)) in PEOPLE.into_iter().enumerate() {
         let expected = person > 0;
         let bed = bed(service);

@@ -24,6 +24,7 @@ use crate::store::Store;
 use crate::time::Timestamp;
 use crate::user::{User, UserStatus};
 pub use access::{UserEventList, UserEventView};
+pub(super) use roles::refuse_role;
 pub use roles::{ChangeRoles, SetStatus};
 
 /// The maximum number of users, sessions or events on one page.

@@ -427,12 +427,14 @@ fn parse_roles(
     for name in names {
         match Role::new(name).ok().filter(&is_allowed) {
             Some(role) => drop(roles.insert(role)),
-            None => violations.push(
-                field,
-                ViolationCode::Unknown,
-                "There is no role of this name.",
-            ),
+            None => refuse_role(field, violations),
         }
     }
     roles
+}
+
+/// Adds the violation of a role that the policy does not name.
+pub(in crate::service) fn refuse_role(field: Field, violations: &mut Violations) {
+    let message = "There is no role of this name.";
+    violations.push(field, ViolationCode::Unknown, message);
 }
