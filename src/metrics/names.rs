@@ -39,6 +39,10 @@ pub const EVENTS_PENDING: &str = "admittance_events_pending";
 /// Measured by [`MeteredStore`](super::MeteredStore).
 pub const STORE_SECONDS: &str = "admittance_store_seconds";
 
+/// Tries of an act of a SQL store that were made again because others were in the way
+/// (counter): a deadlock, a serialization failure, a locked file.
+pub const STORE_CONTENDED: &str = "admittance_store_contended_total";
+
 /// What kind of metric it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -66,7 +70,7 @@ pub struct Metric {
 }
 
 /// Every metric there is.
-pub const ALL: [Metric; 13] = [
+pub const ALL: [Metric; 14] = [
     Metric {
         name: OPERATIONS,
         kind: Kind::Counter,
@@ -144,6 +148,12 @@ pub const ALL: [Metric; 13] = [
         kind: Kind::Histogram,
         labels: &["method", "outcome"],
         description: "How long acts of the store took.",
+    },
+    Metric {
+        name: STORE_CONTENDED,
+        kind: Kind::Counter,
+        labels: &[],
+        description: "Tries of acts that were made again because others were in the way.",
     },
 ];
 

@@ -126,3 +126,12 @@ pub(crate) fn hashing_ran() {
 pub(crate) fn hashing_overloaded() {
     record(|| counter!(HASHING_OVERLOADS).increment(1));
 }
+
+#[cfg(any(
+    feature = "postgres",
+    feature = "postgres-aws-lc-rs",
+    feature = "sqlite"
+))]
+pub(crate) fn store_contended() {
+    record(|| counter!(STORE_CONTENDED).increment(1));
+}

@@ -43,3 +43,10 @@ pub(crate) const fn hashing_took(_: Duration) {}
 pub(crate) const fn hashing_ran() {}
 
 pub(crate) const fn hashing_overloaded() {}
+
+#[cfg(any(
+    feature = "postgres",
+    feature = "postgres-aws-lc-rs",
+    feature = "sqlite"
+))]
+pub(crate) const fn store_contended() {}

@@ -21,6 +21,14 @@
 //!
 #![doc = include_str!("contract.md")]
 
+#[cfg(any(
+    feature = "mongodb",
+    feature = "mongodb-aws-lc-rs",
+    feature = "postgres",
+    feature = "postgres-aws-lc-rs",
+    feature = "sqlite"
+))]
+mod client;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod fresh;
@@ -31,6 +39,12 @@ mod methods;
 pub mod mongodb;
 mod no_audit;
 pub mod prelude;
+#[cfg(any(
+    feature = "postgres",
+    feature = "postgres-aws-lc-rs",
+    feature = "sqlite"
+))]
+pub mod sql;
 mod user_store;
 
 use async_trait::async_trait;

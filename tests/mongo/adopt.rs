@@ -9,12 +9,12 @@ use mongodb::Database;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ClientOptions;
 
-use crate::acts::Act;
 use crate::fail_point::FailPoint;
 use crate::methods::{PREPARED, prepare};
 use crate::names::{Contents, OLD, contents, database_of, deleting, indexes};
 use crate::proxy::Proxy;
 use crate::sample::user_id;
+use support::acts::Act;
 use support::commands::Commands;
 use support::{example, mongo};
 

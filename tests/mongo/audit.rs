@@ -5,9 +5,9 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::ElementType;
 use mongodb::bson::{Bson, Document, doc};
 
-use crate::acts::Act;
 use crate::documents::{assert_corrupt, prepared};
 use crate::sample::*;
+use support::acts::Act;
 
 fn raw_event(number: u32) -> Document {
     doc! { "_id": ObjectId::from_bytes(event_id(number).to_bytes()) }

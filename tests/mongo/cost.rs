@@ -6,9 +6,9 @@ use admittance::user::UserStatus;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Database};
 
-use crate::acts::{Act, State};
 use crate::methods::{every_method, prepare};
 use crate::sample::{event, event_id};
+use support::acts::{Act, State};
 use support::commands::{Commands, Sent};
 use support::mongo;
 

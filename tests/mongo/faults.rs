@@ -9,9 +9,9 @@ use admittance::user::UserStatus;
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
 
-use crate::acts::{Act, State};
 use crate::fail_point::FailPoint;
 use crate::methods::{every_method, prepare};
+use support::acts::{Act, State};
 use support::mongo;
 
 use crate::sample;

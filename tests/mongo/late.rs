@@ -15,9 +15,9 @@ use admittance::user::UserStatus;
 use mongodb::Client;
 use tokio::task::JoinHandle;
 
-use crate::acts::Act;
 use crate::proxy::Proxy;
 use crate::sample::at;
+use support::acts::Act;
 use support::bed::{self, Bed, PASSWORD};
 use support::commands::Commands;
 use support::mongo;

@@ -6,9 +6,9 @@ use mongodb::Database;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 
-use crate::acts::Act;
 use crate::documents::{assert_corrupt, prepared};
 use crate::sample::*;
+use support::acts::Act;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_corrupt_limit_refuses() {

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod account;
-mod acts;
 mod adopt;
 mod audit;
 mod cost;
@@ -16,7 +15,6 @@ mod faults;
 mod late;
 mod limits;
 mod methods;
-mod model;
 mod names;
 mod operations;
 mod proxy;

@@ -3,8 +3,8 @@
 use admittance::store::{Removal, Store};
 use admittance::user::UserStatus;
 
-use crate::acts::{Act, State};
 use crate::sample::*;
+use support::acts::{Act, State};
 
 /// The users that [`prepare`] inserts: the first, and one for each call that
 /// ends the state in which it is made.

@@ -303,7 +303,7 @@ async fn many_instances_that_start_and_write_at_once_refuse_nobody() {
                 let options = options.clone();
                 tokio::spawn(async move {
                     let store = mongo::store_over(options).await;
-                    let act = crate::acts::Act::InsertUser {
+                    let act = support::acts::Act::InsertUser {
                         number,
                         email: number,
                     };

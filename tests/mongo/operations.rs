@@ -5,9 +5,9 @@ use admittance::user::UserStatus;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 
-use crate::acts::Act;
 use crate::documents::{assert_corrupt, prepared, raw_user};
 use crate::sample::*;
+use support::acts::Act;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_programs_can_read_attempts() {

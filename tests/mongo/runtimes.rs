@@ -70,7 +70,8 @@ fn a_store_whose_runtime_has_ended_says_so_at_once() {
     };
     let text = cause.to_string();
     assert!(
-        text.contains("runtime") && text.contains("MongoConfig::runtime"),
+        text.contains("runtime that the database driver runs on has ended")
+            && text.contains("the setting `runtime`"),
         "{text}"
     );
 }

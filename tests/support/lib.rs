@@ -15,6 +15,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub mod acts;
 pub mod asks;
 pub mod bed;
 pub mod commands;
@@ -27,9 +28,13 @@ pub mod lanes;
 pub mod log;
 pub mod mails;
 pub mod mocks;
+pub mod model;
 pub mod mongo;
+pub mod postgres;
 pub mod python;
+pub mod sample;
 pub mod second_factor;
+pub mod sqlite;
 pub mod wrong;
 
 /// The root of the repository.

@@ -4,11 +4,11 @@ use ::mongodb::Collection;
 use ::mongodb::bson::{Binary, Document, doc};
 use ::mongodb::options::ReturnDocument;
 
-use super::act::Act;
 use super::document::{Record, date};
 use super::error::{contended, is_duplicate, store_error};
 use crate::lockout::{Attempt, Attempts, LockoutPolicy};
 use crate::store::StoreError;
+use crate::store::client::Act;
 use crate::time::{CLOCK_SKEW, Timestamp};
 
 /// How often an attempt is made anew because the record came or went in

@@ -8,12 +8,12 @@ use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ParseError, StrDeserializer};
 
 use super::MongoStore;
-use super::act::Act;
 use super::document::{Record, SCHEMA, batch, date, object_id};
 use super::error::{is_duplicate, out_of_range, store_error};
 use crate::audit::{AuditClass, AuditRecord};
 use crate::event::{Notice, Notices};
 use crate::id::{EventId, SessionId, UserId};
+use crate::store::client::Act;
 use crate::store::{AuditStore, Insert, StoreError};
 use crate::time::Timestamp;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::kind::Kind;
-use super::runtime::DriverRuntime;
 use crate::error::ConfigError;
+use crate::store::client::DriverRuntime;
 
 /// How many connections a client has at most that
 /// [`MongoStore::connect`](super::MongoStore::connect) makes, where neither the

@@ -1,11 +1,11 @@
 //! From the driver's errors to [`StoreError`].
 
-use std::fmt;
 use std::io;
 
 use ::mongodb::error::{Error, ErrorKind, RETRYABLE_WRITE_ERROR, WriteFailure};
 
 use crate::store::StoreError;
+use crate::store::client::Fault;
 
 const DUPLICATE_KEY: i32 = 11_000;
 /// `MaxTimeMSExpired`, `WriteConcernFailed` (after `wtimeout`), `ExceededTimeLimit`.
@@ -19,41 +19,22 @@ const UNAVAILABLE: [i32; 12] = [
 /// `NotPrimaryOrSecondary`, of the same list.
 const RECOVERING: i32 = 13_436;
 
-/// What the driver reported, as far as it can go into a log: a server's own
-/// words may quote a document, and with it an email or a password's hash, so
-/// of those only the code is kept.
-#[derive(Debug)]
-struct Fault {
-    what: String,
-    code: Option<(i32, String)>,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
-        match &self.code {
-            Some((code, name)) => write!(f, ": {code} {name}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for Fault {}
-
 /// `OutOfDiskSpace`.
 const FULL: i32 = 14_031;
 
 /// The error of a failed act.
 pub(super) fn store_error(error: Error) -> StoreError {
-    let fault = Box::new(fault(&error));
-    let code = fault.code.as_ref().map(|(code, _)| *code);
+    let (what, reported) = reported(&error);
+    let code = reported.as_ref().map(|(code, _)| *code);
+    let fault = match reported {
+        Some((code, name)) => Fault::new(what).with_code(format!("{code} {name}")),
+        None => Fault::new(what),
+    };
     match (&*error.kind, code) {
         (ErrorKind::Io(cause), _) if cause.kind() == io::ErrorKind::TimedOut => StoreError::Timeout,
         (_, Some(FULL)) => StoreError::Full,
         (_, Some(code)) if TIMED_OUT.contains(&code) => StoreError::Timeout,
-        (_, Some(code)) if code == RECOVERING || UNAVAILABLE.contains(&code) => {
-            StoreError::Unavailable(fault)
-        }
+        (_, Some(code)) if code == RECOVERING || UNAVAILABLE.contains(&code) => fault.unavailable(),
         (
             ErrorKind::Io(_)
             | ErrorKind::ServerSelection { .. }
@@ -63,14 +44,15 @@ pub(super) fn store_error(error: Error) -> StoreError {
             | ErrorKind::Shutdown
             | ErrorKind::Write(WriteFailure::WriteConcernError(_)),
             _,
-        ) => StoreError::Unavailable(fault),
-        _ if error.contains_label(RETRYABLE_WRITE_ERROR) => StoreError::Unavailable(fault),
-        _ => StoreError::Other(fault),
+        ) => fault.unavailable(),
+        _ if error.contains_label(RETRYABLE_WRITE_ERROR) => fault.unavailable(),
+        _ => fault.other(),
     }
 }
 
-fn fault(error: &Error) -> Fault {
-    let (what, code) = match &*error.kind {
+/// What the driver reported: what failed, and the server's code and its name.
+fn reported(error: &Error) -> (String, Option<(i32, String)>) {
+    match &*error.kind {
         ErrorKind::Command(error) => (
             "the command failed".to_owned(),
             Some((error.code, error.code_name.clone())),
@@ -96,55 +78,22 @@ fn fault(error: &Error) -> Fault {
         ),
         ErrorKind::InvalidArgument { .. } => ("an argument was not accepted".to_owned(), None),
         _ => ("the driver failed".to_owned(), None),
-    };
-    Fault { what, code }
-}
-
-/// The error of an act that was not begun because too many wait already.
-pub(super) fn too_many_waiting() -> StoreError {
-    StoreError::Unavailable(Box::new(Fault {
-        what: "too many acts wait for a connection".to_owned(),
-        code: None,
-    }))
-}
-
-/// The error of an act that was not begun because no connection was free in time.
-pub(super) fn no_connection() -> StoreError {
-    StoreError::Unavailable(Box::new(Fault {
-        what: "no connection was free in time".to_owned(),
-        code: None,
-    }))
-}
-
-/// The error of an act whose runtime has ended.
-pub(super) fn runtime_ended() -> StoreError {
-    StoreError::Unavailable(Box::new(Fault {
-        what: "the Tokio runtime that the MongoDB driver runs on has ended; MongoConfig::runtime \
-               chooses another one"
-            .to_owned(),
-        code: None,
-    }))
+    }
 }
 
 /// The error of an act that others got in front of too often.
 pub(super) fn contended() -> StoreError {
-    StoreError::Unavailable(Box::new(Fault {
-        what: "others changed the record each time".to_owned(),
-        code: None,
-    }))
+    Fault::new("others changed the record each time").unavailable()
 }
 
 /// The error of a value that BSON has no place for.
 pub(super) fn out_of_range(field: &'static str) -> StoreError {
-    StoreError::Other(Box::new(Fault {
-        what: format!("`{field}` is outside the signed 64-bit range"),
-        code: None,
-    }))
+    Fault::new(format!("`{field}` is outside the signed 64-bit range")).other()
 }
 
 /// The server's code for what went wrong.
 pub(super) fn code(error: &Error) -> Option<i32> {
-    fault(error).code.map(|(code, _)| code)
+    reported(error).1.map(|(code, _)| code)
 }
 
 /// Whether a unique index refused the write. It comes as a write error, and

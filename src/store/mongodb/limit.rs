@@ -9,12 +9,12 @@ use ::mongodb::Collection;
 use ::mongodb::bson::{Binary, Bson, Document, doc};
 use async_trait::async_trait;
 
-use super::act::Act;
 use super::document::{Record, binary, date};
 use super::error::{contended, is_duplicate, store_error};
 use super::{MongoStore, attempt};
 use crate::limit::{Decision, Hit, LimitKey, Usage, decide_all};
 use crate::lockout::{Attempt, LockoutPolicy};
+use crate::store::client::Act;
 use crate::store::{LimitStore, StoreError, are_few};
 use crate::time::{CLOCK_SKEW, Timestamp};
 

@@ -17,7 +17,6 @@
 //! others wait in line, where a caller that gives up has sent nothing. The
 //! deadline covers both, and once it has passed the task sends nothing more.
 
-mod act;
 mod adopt;
 mod attempt;
 mod audit;
@@ -31,9 +30,7 @@ mod json;
 mod kind;
 mod limit;
 mod note;
-mod patience;
 mod proofs;
-mod runtime;
 mod schema;
 mod session;
 mod start;
@@ -48,14 +45,13 @@ use std::time::Duration;
 use ::mongodb::Collection;
 use ::mongodb::bson::Document;
 
-use act::{Act, Line};
 pub use adopt::OldNames;
 pub use config::{DEFAULT_CONNECTIONS, Indexes, MongoConfig, Validators};
-pub use runtime::DriverRuntime;
-use runtime::Runtime;
 pub use start_error::StartError;
 
 use super::StoreError;
+pub use super::client::DriverRuntime;
+use super::client::{Act, Line, Runtime};
 
 /// The store over MongoDB. A clone is another handle on the same store.
 ///

@@ -7,13 +7,13 @@ use ::mongodb::options::ReturnDocument;
 use async_trait::async_trait;
 
 use super::MongoStore;
-use super::act::Act;
 use super::document::{Record, SCHEMA, batch, date, object_id};
 use super::error::{is_duplicate, out_of_range, store_error};
 use super::proofs;
 use crate::id::{SessionId, UserId};
 use crate::proof::Proof;
 use crate::session::{Rotation, RotationPolicy, Session, SessionLength};
+use crate::store::client::Act;
 use crate::store::{Insert, SessionStore, StoreError};
 use crate::time::{CLOCK_SKEW, Timestamp};
 

@@ -12,15 +12,13 @@ use ::mongodb::options::{
 use ::mongodb::{Client, Collection, Database};
 use tokio::task::JoinError;
 
-use super::act::Line;
 use super::claimed::Claimed;
 use super::config::{DEFAULT_CONNECTIONS, DEFAULT_SHARE, Indexes, MongoConfig, Validators};
 use super::note::Notes;
-use super::patience::Patience;
-use super::runtime::{Runtime, not_ended};
 use super::start_error::StartError;
 use super::{Inner, MongoStore, indexes, schema};
 use crate::store::StoreError;
+use crate::store::client::{Line, NoRuntime, Patience, Runtime, not_ended};
 
 impl MongoStore {
     /// Connects to the servers that `uri` names and starts as
@@ -37,11 +35,11 @@ impl MongoStore {
     /// [`StartError`] says what keeps the store from starting.
     pub async fn connect(uri: &str, config: MongoConfig) -> Result<Self, StartError> {
         config.validate()?;
-        let runtime = Runtime::new(&config.runtime)?;
+        let runtime = Runtime::new(&config.runtime).map_err(no_runtime)?;
         let mut patience = Patience::of(config.wait_at_start);
         loop {
             match Self::try_to_connect(uri, config.clone(), &runtime).await {
-                Err(error) if patience.allows_another(&error).await => {}
+                Err(error) if patience.allows_another(error.of_store()).await => {}
                 outcome => return outcome,
             }
         }
@@ -93,11 +91,11 @@ impl MongoStore {
     /// weaker than majority, or the server did not answer in time.
     pub async fn new(database: Database, config: MongoConfig) -> Result<Self, StartError> {
         config.validate()?;
-        let runtime = Runtime::with_client(&config.runtime)?;
+        let runtime = Runtime::with_client(&config.runtime).map_err(no_runtime)?;
         let mut patience = Patience::of(config.wait_at_start);
         loop {
             match Self::try_to_start(database.clone(), config.clone(), &runtime).await {
-                Err(error) if patience.allows_another(&error).await => {}
+                Err(error) if patience.allows_another(error.of_store()).await => {}
                 outcome => return outcome,
             }
         }
@@ -181,6 +179,10 @@ pub(super) async fn prepare(claimed: Claimed<'_>) -> Result<(), StartError> {
         Validators::Off => {}
     }
     indexes::ensure(claimed).await
+}
+
+fn no_runtime(error: NoRuntime) -> StartError {
+    error.into_error("mongodb.runtime")
 }
 
 /// How many commands may be under way at once, if `wanted` and the connection

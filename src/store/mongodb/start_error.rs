@@ -104,6 +104,14 @@ impl StartError {
         Self::Store(store_error(error))
     }
 
+    /// The error of the store, if that is what it is.
+    pub(super) fn of_store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// What it means that the index could not be created.
     pub(super) fn index(collection: &str, index: &'static str, error: Error) -> Self {
         /// `IndexOptionsConflict` and `IndexKeySpecsConflict`.

@@ -11,8 +11,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
-use super::error::runtime_ended;
-use super::start_error::StartError;
+use super::Fault;
 use crate::error::ConfigError;
 use crate::store::StoreError;
 
@@ -26,20 +25,20 @@ pub enum DriverRuntime {
     #[default]
     Current,
     /// The runtime of this handle, as for [`Current`](Self::Current).
-    /// [`MongoStore::new`](super::MongoStore::new) needs it to be the one that the client was
+    /// A store over a client of the application's needs it to be the one that the client was
     /// made on.
     Of(Handle),
     /// A thread of the store's own, which ends with the last handle on the store: for a store
     /// that outlives runtimes, such as a `static` that several `#[tokio::test]` share. One
     /// thread serves all acts, so a busy server is better off with one of the others. Only
-    /// [`MongoStore::connect`](super::MongoStore::connect) accepts it, since a client of the
-    /// application's is on a runtime already.
+    /// a store that makes its own client accepts it: one of the application's is on a runtime
+    /// already.
     OwnThread,
 }
 
 /// Where the acts of a store run.
 #[derive(Clone, Debug)]
-pub(super) struct Runtime {
+pub(in crate::store) struct Runtime {
     handle: Handle,
     thread: Option<Arc<OwnThread>>,
 }
@@ -52,7 +51,7 @@ struct OwnThread {
 
 impl Runtime {
     /// The runtime that `choice` names, for a client that is to be made.
-    pub(super) fn new(choice: &DriverRuntime) -> Result<Self, StartError> {
+    pub(in crate::store) fn new(choice: &DriverRuntime) -> Result<Self, NoRuntime> {
         match choice {
             DriverRuntime::OwnThread => Self::on_own_thread(),
             _ => Self::with_client(choice),
@@ -60,18 +59,15 @@ impl Runtime {
     }
 
     /// The runtime that `choice` names, for a client that has been made.
-    pub(super) fn with_client(choice: &DriverRuntime) -> Result<Self, StartError> {
-        let refused = |problem: &str| ConfigError::Invalid {
-            setting: "mongodb.runtime",
-            problem: problem.to_owned(),
-        };
+    pub(in crate::store) fn with_client(choice: &DriverRuntime) -> Result<Self, NoRuntime> {
         let handle = match choice {
-            DriverRuntime::Current => Handle::try_current()
-                .map_err(|_| refused("is `Current`, and the caller is not on a Tokio runtime"))?,
+            DriverRuntime::Current => Handle::try_current().map_err(|_| {
+                NoRuntime::Refused("is `Current`, and the caller is not on a Tokio runtime")
+            })?,
             DriverRuntime::Of(handle) => handle.clone(),
             DriverRuntime::OwnThread => {
                 let problem = "is `OwnThread`, and the client was made on another runtime";
-                return Err(refused(problem).into());
+                return Err(NoRuntime::Refused(problem));
             }
         };
         Ok(Self {
@@ -80,16 +76,15 @@ impl Runtime {
         })
     }
 
-    fn on_own_thread() -> Result<Self, StartError> {
-        let failed = |error| StoreError::Other(Box::<std::io::Error>::new(error));
+    fn on_own_thread() -> Result<Self, NoRuntime> {
         let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(failed)?;
+        let runtime = runtime.map_err(NoRuntime::Failed)?;
         let handle = runtime.handle().clone();
         let (ends_when_dropped, ended) = oneshot::channel::<()>();
         thread::Builder::new()
-            .name("admittance-mongodb".to_owned())
+            .name("admittance-store".to_owned())
             .spawn(move || drop(runtime.block_on(ended)))
-            .map_err(failed)?;
+            .map_err(NoRuntime::Failed)?;
         Ok(Self {
             handle,
             thread: Some(Arc::new(OwnThread {
@@ -99,7 +94,7 @@ impl Runtime {
     }
 
     /// Runs `work` to its end in a task of this runtime, which is kept until then.
-    pub(super) fn spawn<T: Send + 'static>(
+    pub(in crate::store) fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
@@ -112,11 +107,40 @@ impl Runtime {
     }
 }
 
+/// Why a store has no runtime.
+#[derive(Debug)]
+pub(in crate::store) enum NoRuntime {
+    /// The choice cannot be followed, for this reason.
+    Refused(&'static str),
+    /// The thread could not be started.
+    Failed(std::io::Error),
+}
+
+impl NoRuntime {
+    /// The error of a start, where the choice is the setting `setting`.
+    pub(in crate::store) fn into_error<E>(self, setting: &'static str) -> E
+    where
+        E: From<ConfigError> + From<StoreError>,
+    {
+        match self {
+            Self::Refused(problem) => {
+                let problem = problem.to_owned();
+                ConfigError::Invalid { setting, problem }.into()
+            }
+            Self::Failed(error) => StoreError::Other(error.into()).into(),
+        }
+    }
+}
+
 /// The error of work whose task did not end.
-pub(super) fn not_ended(task: JoinError) -> StoreError {
+pub(in crate::store) fn not_ended(task: JoinError) -> StoreError {
     match task.is_cancelled() {
         // No task of the store is ever aborted.
-        true => runtime_ended(),
+        true => Fault::new(
+            "the Tokio runtime that the database driver runs on has ended; the setting `runtime` \
+             of the store's configuration chooses another one",
+        )
+        .unavailable(),
         false => StoreError::Other(Box::new(task)),
     }
 }

@@ -1,8 +1,9 @@
-//! The same random acts on the memory store and on this one, answer by answer.
+//! The same random acts on several stores, answer by answer.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use admittance::store::{MemoryStore, Removal};
+use admittance::store::{Removal, Store};
 use admittance::token::TokenPurpose;
 use admittance::user::UserStatus;
 use proptest::prelude::*;
@@ -10,7 +11,6 @@ use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
 
 use crate::acts::{Act, State};
-use crate::sample;
 
 /// Acts on few users and sessions, so that they meet each other. Sessions and
 /// tokens are all made at second 0 and end within 150 s; the acts upon them go
@@ -242,25 +242,33 @@ fn depends_on_garbage(act: &Act) -> bool {
     )
 }
 
-#[test]
-fn both_stores_give_the_same_answers() {
+/// Does random sequences of acts on several stores at once, and compares each answer with
+/// that of the first one. `fresh` gives the stores of a sequence.
+///
+/// # Panics
+///
+/// Where an answer differs: with the shortest sequence that was found.
+pub fn give_the_same_answers(cases: u32, fresh: impl AsyncFn() -> Vec<Arc<dyn Store>>) {
     let time = prop_oneof![Just(Time::Jumps), Just(Time::Flows)];
     let sequences = (time, prop::collection::vec((acts(), 0..9_u32), 1..60));
     let runtime = Runtime::new().unwrap();
     let config = Config {
-        cases: 48,
+        cases,
         failure_persistence: None,
         ..Config::default()
     };
     let result = TestRunner::new(config).run(&sequences, |(time, acts)| {
         let acts = settle(time, acts);
         runtime.block_on(async {
-            let (memory, mongo) = (MemoryStore::new(), sample::fresh().await);
+            let stores = fresh().await;
+            let (first, others) = stores.split_first().unwrap();
             for act in beginning().into_iter().chain(acts) {
-                let expected = act.on(&memory).await.unwrap();
-                let answer = act.on(&mongo).await.unwrap();
-                if time == Time::Jumps || !depends_on_garbage(&act) {
-                    prop_assert_eq!(answer, expected, "{:?}", act);
+                let expected = act.on(first).await.unwrap();
+                for (number, other) in others.iter().enumerate() {
+                    let answer = act.on(other).await.unwrap();
+                    if time == Time::Jumps || !depends_on_garbage(&act) {
+                        prop_assert_eq!(&answer, &expected, "{:?} on store {}", act, number + 1);
+                    }
                 }
             }
             Ok(())

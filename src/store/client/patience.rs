@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::start_error::StartError;
 use crate::store::StoreError;
 
 /// The wait before the second try; it doubles each time.
@@ -13,7 +12,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Tries of one start.
-pub(super) struct Patience {
+pub(in crate::store) struct Patience {
     until: Option<Instant>,
     tries: u32,
     wait: Duration,
@@ -21,7 +20,7 @@ pub(super) struct Patience {
 
 impl Patience {
     /// Tries that begin within `time` from now; the first one always does.
-    pub(super) fn of(time: Duration) -> Self {
+    pub(in crate::store) fn of(time: Duration) -> Self {
         Self {
             until: Instant::now().checked_add(time),
             tries: 0,
@@ -29,11 +28,10 @@ impl Patience {
         }
     }
 
-    /// Logs a try that failed by `error`, and waits for the next one. Returns `false` without
+    /// Logs a try that failed by this error of the store, and waits for the next one. Returns `false` without
     /// waiting if another try is of no use or would begin too late.
-    pub(super) async fn allows_another(&mut self, error: &StartError) -> bool {
-        let StartError::Store(cause @ (StoreError::Unavailable(_) | StoreError::Timeout)) = error
-        else {
+    pub(in crate::store) async fn allows_another(&mut self, error: Option<&StoreError>) -> bool {
+        let Some(cause @ (StoreError::Unavailable(_) | StoreError::Timeout)) = error else {
             return false;
         };
         // A time too long to represent has no end.
@@ -53,7 +51,7 @@ impl Patience {
             error = cause,
             tries = self.tries,
             again_in_ms = u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX),
-            "MongoDB is not available yet: the store will try again to start"
+            "the database is not available yet: the store will try again to start"
         );
     }
 }
@@ -62,8 +60,8 @@ impl Patience {
 mod tests {
     use super::*;
 
-    fn unavailable() -> StartError {
-        StoreError::Unavailable("it is down".into()).into()
+    fn unavailable() -> StoreError {
+        StoreError::Unavailable("it is down".into())
     }
 
     #[tokio::test(start_paused = true)]
@@ -72,7 +70,7 @@ mod tests {
         let mut patience = Patience::of(Duration::from_secs(60));
         let mut waits = Vec::new();
         let mut before = begin;
-        while patience.allows_another(&unavailable()).await {
+        while patience.allows_another(Some(&unavailable())).await {
             waits.push((Instant::now() - before).as_millis());
             before = Instant::now();
         }
@@ -86,21 +84,16 @@ mod tests {
     async fn without_time_there_is_one_try() {
         let begin = Instant::now();
         let mut patience = Patience::of(Duration::ZERO);
-        assert!(!patience.allows_another(&unavailable()).await);
+        assert!(!patience.allows_another(Some(&unavailable())).await);
         assert_eq!(begin.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_waiting_does_not_mend_is_not_waited_for() {
         let mut patience = Patience::of(Duration::MAX);
-        for error in [
-            StartError::InvalidUri,
-            StartError::NoDatabase,
-            StartError::WeakWriteConcern,
-            StoreError::Full.into(),
-        ] {
-            assert!(!patience.allows_another(&error).await, "{error}");
+        for error in [None, Some(&StoreError::Full)] {
+            assert!(!patience.allows_another(error).await, "{error:?}");
         }
-        assert!(patience.allows_another(&StoreError::Timeout.into()).await);
+        assert!(patience.allows_another(Some(&StoreError::Timeout)).await);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::error::{no_connection, too_many_waiting};
+use super::Fault;
 use super::runtime::{Runtime, not_ended};
 use crate::store::StoreError;
 
@@ -17,13 +17,13 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The time that one act has, waiting for a connection included.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Act {
+pub(in crate::store) struct Act {
     until: Instant,
 }
 
 impl Act {
     /// An act that begins now.
-    pub(super) fn within(deadline: Duration) -> Self {
+    pub(in crate::store) fn within(deadline: Duration) -> Self {
         let now = Instant::now();
         Self {
             // A deadline too long to represent is a year.
@@ -38,7 +38,7 @@ impl Act {
     /// # Errors
     ///
     /// [`StoreError::Timeout`] once there is none: then nothing more is sent.
-    pub(super) fn left(self) -> Result<Duration, StoreError> {
+    pub(in crate::store) fn left(self) -> Result<Duration, StoreError> {
         match self.until.saturating_duration_since(Instant::now()) {
             left if left < SHORTEST => Err(StoreError::Timeout),
             left => Ok(left),
@@ -46,21 +46,21 @@ impl Act {
     }
 
     /// Checks that there is time left, for a command that takes no time limit.
-    pub(super) fn may_send(self) -> Result<(), StoreError> {
+    pub(in crate::store) fn may_send(self) -> Result<(), StoreError> {
         self.left().map(drop)
     }
 }
 
 /// The line in front of the connections.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(in crate::store) struct Line {
     connections: Arc<Semaphore>,
     waiting: Semaphore,
 }
 
 impl Line {
     /// A line for so many commands at once, and so many callers who wait.
-    pub(super) fn new(connections: u32, waiting: usize) -> Self {
+    pub(in crate::store) fn new(connections: u32, waiting: usize) -> Self {
         let connections = usize::try_from(connections).unwrap_or(usize::MAX);
         Self {
             connections: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
@@ -74,7 +74,7 @@ impl Line {
     ///
     /// Until the act has a connection it is not begun: a caller that goes away
     /// leaves the line, and nothing is sent.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(in crate::store) async fn run<T: Send + 'static>(
         &self,
         runtime: &Runtime,
         act: Act,
@@ -99,11 +99,14 @@ impl Line {
         if let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() {
             return Ok(permit);
         }
-        let _place = self.waiting.try_acquire().map_err(|_| too_many_waiting())?;
+        let _place = self
+            .waiting
+            .try_acquire()
+            .map_err(|_| Fault::new("too many acts wait for a connection").unavailable())?;
         let permit = Arc::clone(&self.connections).acquire_owned();
         match tokio::time::timeout_at(act.until, permit).await {
             Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(no_connection()),
+            Ok(Err(_)) | Err(_) => Err(Fault::new("no connection was free in time").unavailable()),
         }
     }
 }

@@ -8,12 +8,12 @@ use admittance::token::{OneTimeToken, TokenPurpose};
 use admittance::user::{AccountState, DisplayName, User, UserStatus};
 use serde_json::json;
 
+use crate::bed::hash_of;
 use crate::sample::*;
-use support::bed::hash_of;
 
 /// One act. Numbers name users, sessions, tokens and keys; times are seconds.
 #[derive(Clone, Debug)]
-pub(crate) enum Act {
+pub enum Act {
     InsertUser {
         number: u32,
         email: u32,
@@ -161,17 +161,17 @@ pub(crate) enum Act {
 
 /// The state of a user whose email has the number `email`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct State {
-    pub(crate) user: u32,
-    pub(crate) email: u32,
-    pub(crate) epoch: u64,
-    pub(crate) links: u64,
-    pub(crate) version: Option<u64>,
+pub struct State {
+    pub user: u32,
+    pub email: u32,
+    pub epoch: u64,
+    pub links: u64,
+    pub version: Option<u64>,
 }
 
 impl State {
     /// That of a user who was just inserted with the own email.
-    pub(crate) fn of(user: u32) -> Self {
+    pub fn of(user: u32) -> Self {
         Self {
             user,
             email: user,
@@ -218,7 +218,7 @@ fn shown(user: Option<User>) -> String {
 
 impl Act {
     /// Does it, and says what the store answered, to the last field.
-    pub(crate) async fn on(&self, store: &(impl Store + ?Sized)) -> Result<String, StoreError> {
+    pub async fn on(&self, store: &(impl Store + ?Sized)) -> Result<String, StoreError> {
         Ok(match self.clone() {
             Self::InsertUser { number, email } => {
                 let user = user_with(number, &format!("Canary{email}@Example.org"));

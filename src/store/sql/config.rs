@@ -1,0 +1,209 @@
+//! Settings of the stores.
+
+use std::time::Duration;
+
+use super::names::PREFIX;
+use crate::error::ConfigError;
+use crate::store::client::DriverRuntime;
+
+/// How many connections the store uses at most, unless
+/// [`SqlConfig::max_connections`] says it.
+pub const DEFAULT_CONNECTIONS: u32 = 10;
+
+/// How the stores use their database.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SqlConfig {
+    /// What the name of each table, index and function begins with: 1 to 32 of `a-z 0-9 _`,
+    /// the first a letter. Default `admittance_`.
+    pub prefix: String,
+    /// The schema of the tables, for PostgreSQL; it must exist. 1 to 63 of `a-z 0-9 _`, the
+    /// first a letter or `_`. Default `None`: the first schema of the connection's
+    /// `search_path`.
+    pub schema: Option<String>,
+    /// What is done about the tables when the store starts.
+    pub migrations: Migrations,
+    /// For how long a caller waits for one act: for a connection, for locks and for the
+    /// server together. Once it has passed, the act sends no further statement. 100
+    /// milliseconds to 60 seconds; default 5 seconds.
+    pub deadline: Duration,
+    /// How many acts may be under way at once, those included whose caller has given up. It
+    /// must not exceed the size of a pool of the application's. For SQLite it is the number
+    /// of readers; there is one writer. 1 to 10,000; default [`DEFAULT_CONNECTIONS`].
+    pub max_connections: u32,
+    /// How many callers may wait for a connection. More are refused as unavailable at once.
+    /// At most 1,000,000; default 4,096.
+    pub max_waiting: usize,
+    /// For how long the start is tried again while the server cannot be reached. Each failed
+    /// try is one line in the log; between two tries are 250 milliseconds, and then twice as
+    /// long each time up to 5 seconds. At most an hour; default zero: one try.
+    pub wait_at_start: Duration,
+    /// Whether statements are prepared on the server and used again, for PostgreSQL. Set it to
+    /// `false` behind a pooler that does not support them in transaction mode, such as
+    /// PgBouncer before 1.21. Default `true`.
+    pub prepared_statements: bool,
+    /// The runtime that the driver runs on. Default [`DriverRuntime::Current`].
+    pub runtime: DriverRuntime,
+    insecure: bool,
+}
+
+impl Default for SqlConfig {
+    fn default() -> Self {
+        Self {
+            prefix: PREFIX.to_owned(),
+            schema: None,
+            migrations: Migrations::Apply,
+            deadline: Duration::from_secs(5),
+            max_connections: DEFAULT_CONNECTIONS,
+            max_waiting: 4096,
+            wait_at_start: Duration::ZERO,
+            prepared_statements: true,
+            runtime: DriverRuntime::Current,
+            insecure: false,
+        }
+    }
+}
+
+/// What is done about the tables when the store starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Migrations {
+    /// Those that are missing are applied, each in a transaction of its own, by one of
+    /// the instances that start at once.
+    Apply,
+    /// Nothing is written. The store does not start unless all are applied: for an
+    /// application whose role may not create tables, or that applies the files in
+    /// `src/store/sql/migrations` by a tool of its own.
+    Verify,
+}
+
+impl SqlConfig {
+    /// Allows deadlines, counts and times of any size. For tests only.
+    #[must_use]
+    pub fn insecure_for_tests(mut self) -> Self {
+        self.insecure = true;
+        self
+    }
+
+    /// Checks the names, the times and the counts. The store does it when it starts.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] names the first setting that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let named = |text: &str, most: usize, first: fn(u8) -> bool| {
+            let is_name = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+            text.len() <= most
+                && text.bytes().next().is_some_and(first)
+                && text.bytes().all(is_name)
+        };
+        let schema = self.schema.as_deref();
+        ConfigError::require([
+            (
+                "sql.prefix",
+                named(&self.prefix, 32, |byte| byte.is_ascii_lowercase()),
+                "is not 1 to 32 of a-z, 0-9 and _, the first a letter",
+            ),
+            (
+                "sql.schema",
+                schema.is_none_or(|schema| named(schema, 63, |byte| !byte.is_ascii_digit())),
+                "is not 1 to 63 of a-z, 0-9 and _, the first not a digit",
+            ),
+        ])?;
+        if self.insecure {
+            return Ok(());
+        }
+        let deadline = Duration::from_millis(100)..=Duration::from_secs(60);
+        ConfigError::require([
+            (
+                "sql.deadline",
+                deadline.contains(&self.deadline),
+                "is not between 100 milliseconds and 60 seconds",
+            ),
+            (
+                "sql.max_connections",
+                (1..=10_000).contains(&self.max_connections),
+                "is not between 1 and 10,000",
+            ),
+            (
+                "sql.max_waiting",
+                self.max_waiting <= 1_000_000,
+                "is more than 1,000,000",
+            ),
+            (
+                "sql.wait_at_start",
+                self.wait_at_start <= Duration::from_secs(3600),
+                "is more than an hour",
+            ),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_that_is_not_safe_is_refused_by_name() {
+        const MS: Duration = Duration::from_millis(1);
+        type Change = fn(&mut SqlConfig);
+        let cases: [(&str, Change, Change); 9] = [
+            (
+                "sql.prefix",
+                |c| c.prefix = String::new(),
+                |c| c.prefix = "a".to_owned(),
+            ),
+            (
+                "sql.prefix",
+                |c| c.prefix = "a b".to_owned(),
+                |c| c.prefix = "exam_2".to_owned(),
+            ),
+            (
+                "sql.prefix",
+                |c| c.prefix = "a".repeat(33),
+                |c| c.prefix = "a".repeat(32),
+            ),
+            (
+                "sql.schema",
+                |c| c.schema = Some("x;--".to_owned()),
+                |c| c.schema = Some("_a".to_owned()),
+            ),
+            (
+                "sql.schema",
+                |c| c.schema = Some("1a".to_owned()),
+                |c| c.schema = None,
+            ),
+            (
+                "sql.deadline",
+                |c| c.deadline = 99 * MS,
+                |c| c.deadline = 100 * MS,
+            ),
+            (
+                "sql.max_connections",
+                |c| c.max_connections = 0,
+                |c| c.max_connections = 1,
+            ),
+            (
+                "sql.max_waiting",
+                |c| c.max_waiting = 1_000_001,
+                |c| c.max_waiting = 1_000_000,
+            ),
+            (
+                "sql.wait_at_start",
+                |c| c.wait_at_start = Duration::MAX,
+                |c| c.wait_at_start = 3_600_000 * MS,
+            ),
+        ];
+        assert_eq!(SqlConfig::default().validate(), Ok(()));
+        for (name, refused, accepted) in cases {
+            let mut config = SqlConfig::default();
+            refused(&mut config);
+            match config.validate() {
+                Err(ConfigError::Invalid { setting, .. }) => assert_eq!(setting, name),
+                other => panic!("{name}: {other:?}"),
+            }
+            let mut config = SqlConfig::default();
+            accepted(&mut config);
+            assert_eq!(config.validate(), Ok(()), "{name}");
+        }
+    }
+}

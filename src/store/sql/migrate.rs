@@ -1,0 +1,237 @@
+//! Migrations: the tables of this version, made or checked at start.
+//!
+//! The table of notes has the version. It is read first, without a lock; migrations that are
+//! missing are applied in one transaction under a lock, so that of several instances one does
+//! it and the others find it done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::{Migrations, SqlConfig};
+use super::names::{Dialect, Names, TABLES};
+use super::record::Record;
+use super::start_error::StartError;
+use super::statement::{Driver, Failure, Row, Statement, Transaction};
+use crate::store::StoreError;
+use crate::store::client::{Act, Fault, Runtime, not_ended};
+
+/// The migrations of each dialect, in order.
+fn scripts(dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+        Dialect::Postgres => &[include_str!("migrations/postgres/0001_accounts.sql")],
+        #[cfg(feature = "sqlite")]
+        Dialect::Sqlite => &[include_str!("migrations/sqlite/0001_accounts.sql")],
+    }
+}
+
+/// The least time that the check has: it sends several statements.
+const CHECK: Duration = Duration::from_secs(5);
+/// The time that migrations have, waiting for another instance included.
+const APPLY: Duration = Duration::from_secs(3600);
+
+/// Checks the server and the tables, and applies what is missing if the configuration says
+/// so. It goes on when the caller gives up.
+pub(super) async fn run(
+    runtime: &Runtime,
+    driver: &Arc<dyn Driver>,
+    config: &SqlConfig,
+) -> Result<(), StartError> {
+    let (driver, config) = (Arc::clone(driver), config.clone());
+    let work = runtime.spawn(async move { check_or_apply(&*driver, &config).await });
+    work.await
+        .unwrap_or_else(|task| Err(not_ended(task).into()))
+}
+
+async fn check_or_apply(driver: &dyn Driver, config: &SqlConfig) -> Result<(), StartError> {
+    let check = Act::within(config.deadline.max(CHECK));
+    let names = driver.names();
+    let needed = u32::try_from(scripts(names.dialect).len()).unwrap_or(u32::MAX);
+    match names.dialect {
+        #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+        Dialect::Postgres => super::postgres::check(driver, check).await?,
+        // A reader cannot make the file.
+        #[cfg(feature = "sqlite")]
+        Dialect::Sqlite => drop(
+            driver
+                .write(&Statement::new("SELECT 1 AS one"), check)
+                .await,
+        ),
+    }
+    let found = version(&mut Reader { driver, act: check }).await?;
+    if found < needed {
+        if config.migrations == Migrations::Verify {
+            return Err(StartError::MissingMigrations { found, needed });
+        }
+        apply(driver, Act::within(APPLY)).await?;
+    }
+    require_index(&mut Reader { driver, act: check }).await
+}
+
+/// Something that runs statements: a transaction, or reads by themselves.
+trait Runs {
+    fn names(&self) -> Names;
+
+    async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StartError>;
+}
+
+struct Reader<'d> {
+    driver: &'d dyn Driver,
+    act: Act,
+}
+
+impl Runs for Reader<'_> {
+    fn names(&self) -> Names {
+        self.driver.names().clone()
+    }
+
+    async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StartError> {
+        let rows = self.driver.read(&statement, self.act).await;
+        Ok(rows.map_err(StoreError::from)?)
+    }
+}
+
+struct Locked<'d> {
+    driver: &'d dyn Driver,
+    transaction: Box<dyn Transaction + 'd>,
+}
+
+impl Runs for Locked<'_> {
+    fn names(&self) -> Names {
+        self.driver.names().clone()
+    }
+
+    async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StartError> {
+        let rows = self.transaction.run(&statement).await;
+        Ok(rows.map_err(StoreError::from)?)
+    }
+}
+
+/// Whether a table or an index exists.
+async fn exists(runs: &mut impl Runs, name: &str) -> Result<bool, StartError> {
+    let names = runs.names();
+    let (text, name) = match names.dialect {
+        #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+        Dialect::Postgres => (
+            "SELECT CAST(to_regclass($1) AS text) AS name WHERE to_regclass($1) IS NOT NULL",
+            names.table(name),
+        ),
+        #[cfg(feature = "sqlite")]
+        Dialect::Sqlite => (
+            "SELECT name FROM sqlite_master WHERE name = $1",
+            names.table(name),
+        ),
+    };
+    Ok(!runs.rows(Statement::new(text).with(name)).await?.is_empty())
+}
+
+/// The version of the tables; 0 if there are none.
+async fn version(runs: &mut impl Runs) -> Result<u32, StartError> {
+    let names = runs.names();
+    if !exists(runs, "meta").await? {
+        for table in TABLES {
+            if exists(runs, table).await? {
+                let table = names.table(table);
+                return Err(StartError::ForeignTable { table });
+            }
+        }
+        return Ok(0);
+    }
+    let foreign = StartError::ForeignTable {
+        table: names.table("meta"),
+    };
+    let note = Statement::new("SELECT value FROM {meta} WHERE key = 'schema'");
+    let rows = match runs.rows(note).await {
+        Ok(rows) => rows,
+        // It has other columns.
+        Err(StartError::Store(StoreError::Other(_))) => return Err(foreign),
+        Err(error) => return Err(error),
+    };
+    let Some(row) = rows.first() else {
+        return Err(foreign);
+    };
+    let found = Record::new("note", row).text("value")?.parse();
+    let found: u32 = found.map_err(|_| foreign)?;
+    let known = u32::try_from(scripts(names.dialect).len()).unwrap_or(u32::MAX);
+    match found > known {
+        true => Err(StartError::NewerSchema { found, known }),
+        false => Ok(found),
+    }
+}
+
+/// Applies what is missing, in one transaction.
+async fn apply(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
+    let transaction = driver.begin(act).await.map_err(StoreError::from)?;
+    let mut locked = Locked {
+        driver,
+        transaction,
+    };
+    match apply_locked(&mut locked).await {
+        Ok(()) => Ok(locked
+            .transaction
+            .commit()
+            .await
+            .map_err(StoreError::from)?),
+        Err(error) => {
+            locked.transaction.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+async fn apply_locked(locked: &mut Locked<'_>) -> Result<(), StartError> {
+    let names = locked.driver.names().clone();
+    match names.dialect {
+        #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+        Dialect::Postgres => {
+            // Two stores with one prefix in two schemas wait for each other, which does no harm.
+            let lock = Statement::new(
+                "SELECT CAST(pg_advisory_xact_lock(hashtextextended($1, 0)) AS text) AS locked",
+            );
+            locked.rows(lock.with(names.prefix.as_str())).await?;
+            if let Some(schema) = &names.schema {
+                locked
+                    .script(&format!("SET LOCAL search_path TO {schema}"))
+                    .await?;
+            }
+        }
+        // Nobody else writes.
+        #[cfg(feature = "sqlite")]
+        Dialect::Sqlite => {}
+    }
+    let found = usize::try_from(version(locked).await?).unwrap_or(usize::MAX);
+    let scripts = scripts(names.dialect);
+    for script in scripts.iter().skip(found) {
+        locked.script(&names.migration(script)).await?;
+    }
+    let note = Statement::new(
+        "INSERT INTO {meta} (key, value) VALUES ('schema', $1) \
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    );
+    locked.rows(note.with(scripts.len().to_string())).await?;
+    Ok(())
+}
+
+impl Locked<'_> {
+    async fn script(&mut self, text: &str) -> Result<(), StartError> {
+        self.transaction
+            .script(text)
+            .await
+            .map_err(|failure| match failure {
+                Failure::Duplicate => Fault::new("the tables were made meanwhile")
+                    .unavailable()
+                    .into(),
+                other => StoreError::from(other).into(),
+            })
+    }
+}
+
+/// Checks that the index exists that keeps an address with one user.
+async fn require_index(runs: &mut impl Runs) -> Result<(), StartError> {
+    match exists(runs, "users_email").await? {
+        true => Ok(()),
+        false => Err(StartError::MissingIndex {
+            index: runs.names().table("users_email"),
+        }),
+    }
+}

@@ -1,0 +1,116 @@
+//! The names of the tables, and what differs between the dialects.
+
+use super::config::SqlConfig;
+
+/// The default prefix of all names: the migrations are written with it.
+pub(super) const PREFIX: &str = "admittance_";
+
+/// The tables, without their prefix.
+pub(super) const TABLES: [&str; 8] = [
+    "meta",
+    "users",
+    "user_roles",
+    "sessions",
+    "tokens",
+    "limits",
+    "attempts",
+    "audit_log",
+];
+
+/// What is written otherwise in PostgreSQL than in SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+    Postgres,
+    #[cfg(feature = "sqlite")]
+    Sqlite,
+}
+
+impl Dialect {
+    /// What stands for the name in braces; `None` if it is the name of a table.
+    fn word(self, name: &str) -> Option<&'static str> {
+        Some(match (self, name) {
+            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+            (Self::Postgres, "least") => "LEAST",
+            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+            (Self::Postgres, "greatest") => "GREATEST",
+            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+            (Self::Postgres, "last_characters") => "right",
+            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+            (Self::Postgres, "minus") => "",
+            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+            (Self::Postgres, "json") => "json",
+            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+            (Self::Postgres, "locked") => "FOR UPDATE",
+            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+            (Self::Postgres, "free") => "FOR UPDATE SKIP LOCKED",
+            #[cfg(feature = "sqlite")]
+            (Self::Sqlite, "least") => "min",
+            #[cfg(feature = "sqlite")]
+            (Self::Sqlite, "greatest") => "max",
+            #[cfg(feature = "sqlite")]
+            (Self::Sqlite, "last_characters") => "substr",
+            #[cfg(feature = "sqlite")]
+            (Self::Sqlite, "minus") => "-",
+            #[cfg(feature = "sqlite")]
+            (Self::Sqlite, "json") => "text",
+            // One writer at a time: nothing can be locked by another one.
+            #[cfg(feature = "sqlite")]
+            (Self::Sqlite, "locked" | "free") => "",
+            #[cfg(feature = "sqlite")]
+            (Self::Sqlite, "durable") => "TRUE",
+            _ => return None,
+        })
+    }
+}
+
+/// The names of the tables of one store.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    pub(super) dialect: Dialect,
+    pub(super) schema: Option<String>,
+    pub(super) prefix: String,
+}
+
+impl Names {
+    pub(super) fn new(dialect: Dialect, config: &SqlConfig) -> Self {
+        Self {
+            dialect,
+            schema: config.schema.clone(),
+            prefix: config.prefix.clone(),
+        }
+    }
+
+    /// The table, with its prefix and schema, as a statement names it. Neither needs to be
+    /// quoted: [`SqlConfig::validate`] allows letters, digits and underscores.
+    pub(super) fn table(&self, name: &str) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}.{}{name}", self.prefix),
+            None => format!("{}{name}", self.prefix),
+        }
+    }
+
+    /// The text of a statement for this store: each name in braces stands for a table, or for
+    /// a word of the dialect. `durable` is for the condition of a write.
+    pub(super) fn expand(&self, text: &str, durable: &str) -> String {
+        let mut expanded = String::with_capacity(text.len() + 256);
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            expanded.push_str(before);
+            let (name, after) = after.split_once('}').unwrap_or((after, ""));
+            match self.dialect.word(name) {
+                Some(word) => expanded.push_str(word),
+                None if name == "durable" => expanded.push_str(durable),
+                None => expanded.push_str(&self.table(name)),
+            }
+            rest = after;
+        }
+        expanded.push_str(rest);
+        expanded
+    }
+
+    /// A migration for this store: it is written with the default prefix.
+    pub(super) fn migration(&self, text: &str) -> String {
+        text.replace(PREFIX, &self.prefix)
+    }
+}

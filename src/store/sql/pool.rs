@@ -1,0 +1,255 @@
+//! A driver over a pool of connections, for either dialect.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, Column, Database, Pool, Row as _};
+
+use super::names::Names;
+use super::statement::{Driver, Failure, Row, Statement, Transaction, Value};
+use crate::store::StoreError;
+use crate::store::client::{Act, Fault};
+
+/// What differs between the dialects in the use of a connection.
+#[async_trait]
+pub(super) trait Connections: Database {
+    /// Runs a statement with its values.
+    async fn fetch(
+        connection: &mut Self::Connection,
+        text: String,
+        values: &[Value],
+        is_prepared: bool,
+    ) -> Result<Vec<Self::Row>, sqlx::Error>;
+
+    /// Runs any number of statements that have no values.
+    async fn script(connection: &mut Self::Connection, text: String) -> Result<(), sqlx::Error>;
+
+    /// The value of a column.
+    fn value(row: &Self::Row, column: usize) -> Result<Value, sqlx::Error>;
+
+    /// What a failure means.
+    fn failure(error: sqlx::Error) -> Failure;
+
+    /// The condition of a statement that writes, and the value that it takes as the last one.
+    fn durable(number: usize, left: Duration) -> Option<(String, Value)>;
+
+    /// What begins a transaction that writes.
+    fn begin(left: Duration) -> String;
+}
+
+/// For how much longer than the time that an act has an answer is waited for, which the
+/// server's own limits should give: a connection without an answer is closed then.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// A driver that reads by one pool and writes by another, which may be the same.
+pub(super) struct Pooled<D: Database> {
+    pub(super) readers: Pool<D>,
+    pub(super) writers: Pool<D>,
+    pub(super) names: Names,
+    /// Whether the server keeps prepared statements.
+    pub(super) is_prepared: bool,
+}
+
+impl<D: Database> fmt::Debug for Pooled<D> {
+    /// Without the options of the connections, which have a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pooled")
+            .field("names", &self.names)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection in use. It goes back to its pool unless it is broken.
+struct InUse<'d, D: Connections> {
+    /// `None` once it is closed.
+    connection: Option<PoolConnection<D>>,
+    is_in_transaction: bool,
+    driver: &'d Pooled<D>,
+    act: Act,
+}
+
+impl<D: Connections> InUse<'_, D> {
+    /// Waits for `work` with the connection. One that does not answer in time, or that
+    /// failed, is closed.
+    async fn with<T, F>(&mut self, work: F) -> Result<T, Failure>
+    where
+        F: AsyncFnOnce(&mut D::Connection) -> Result<T, sqlx::Error>,
+    {
+        let left = self.act.left()?;
+        let Some(connection) = &mut self.connection else {
+            return Err(Fault::new("the connection was closed").unavailable().into());
+        };
+        let answer = tokio::time::timeout(left.saturating_add(GRACE), work(connection)).await;
+        let error = match answer {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                self.close();
+                return Err(StoreError::Timeout.into());
+            }
+        };
+        if !matches!(error, sqlx::Error::Database(_)) {
+            self.close();
+        }
+        Err(D::failure(error))
+    }
+
+    async fn fetch(&mut self, text: String, values: &[Value]) -> Result<Vec<Row>, Failure> {
+        let is_prepared = self.driver.is_prepared;
+        let work = async |connection: &mut D::Connection| {
+            D::fetch(connection, text, values, is_prepared).await
+        };
+        let rows = self.with(work).await?;
+        rows_of::<D>(&rows).map_err(D::failure)
+    }
+
+    async fn script(&mut self, text: String) -> Result<(), Failure> {
+        self.with(async |connection: &mut D::Connection| D::script(connection, text).await)
+            .await
+    }
+
+    /// Closes the connection, which ends its transaction.
+    fn close(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(connection.detach());
+        }
+    }
+}
+
+/// A transaction that was neither committed nor rolled back does not go back to the pool.
+impl<D: Connections> Drop for InUse<'_, D> {
+    fn drop(&mut self) {
+        if self.is_in_transaction {
+            self.close();
+        }
+    }
+}
+
+fn rows_of<D: Connections>(rows: &[D::Row]) -> Result<Vec<Row>, sqlx::Error> {
+    let Some(first) = rows.first() else {
+        return Ok(Vec::new());
+    };
+    let columns: Arc<[String]> = first
+        .columns()
+        .iter()
+        .map(|column| column.name().to_owned())
+        .collect();
+    let row = |row: &D::Row| {
+        let values = (0..columns.len())
+            .map(|column| D::value(row, column))
+            .collect::<Result<_, _>>()?;
+        let columns = Arc::clone(&columns);
+        Ok(Row { columns, values })
+    };
+    rows.iter().map(row).collect()
+}
+
+impl<D: Connections> Pooled<D> {
+    async fn connect<'d>(&'d self, pool: &Pool<D>, act: Act) -> Result<InUse<'d, D>, Failure> {
+        let connection = match tokio::time::timeout(act.left()?, pool.acquire()).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => return Err(D::failure(error)),
+            Err(_) => {
+                return Err(Fault::new("no connection was free in time")
+                    .unavailable()
+                    .into());
+            }
+        };
+        Ok(InUse {
+            connection: Some(connection),
+            is_in_transaction: false,
+            driver: self,
+            act,
+        })
+    }
+}
+
+#[async_trait]
+impl<D: Connections> Driver for Pooled<D> {
+    async fn read(&self, statement: &Statement, act: Act) -> Result<Vec<Row>, Failure> {
+        let mut connection = self.connect(&self.readers, act).await?;
+        let text = self.names.expand(&statement.text, "TRUE");
+        connection.fetch(text, &statement.values).await
+    }
+
+    async fn write(&self, statement: &Statement, act: Act) -> Result<Vec<Row>, Failure> {
+        let mut connection = self.connect(&self.writers, act).await?;
+        let Some((durable, value)) = D::durable(statement.values.len() + 1, act.left()?) else {
+            let text = self.names.expand(&statement.text, "TRUE");
+            return connection.fetch(text, &statement.values).await;
+        };
+        let text = self.names.expand(&statement.text, &durable);
+        let values: Vec<Value> = statement.values.iter().cloned().chain([value]).collect();
+        connection.fetch(text, &values).await
+    }
+
+    async fn begin<'d>(&'d self, act: Act) -> Result<Box<dyn Transaction + 'd>, Failure> {
+        let mut connection = self.connect(&self.writers, act).await?;
+        // Before it is known: a connection in which it is not is closed all the more.
+        connection.is_in_transaction = true;
+        if let Err(failure) = connection.script(D::begin(act.left()?)).await {
+            Box::new(connection).rollback().await;
+            return Err(failure);
+        }
+        Ok(Box::new(connection))
+    }
+
+    fn names(&self) -> &Names {
+        &self.names
+    }
+}
+
+#[async_trait]
+impl<D: Connections> Transaction for InUse<'_, D> {
+    async fn run(&mut self, statement: &Statement) -> Result<Vec<Row>, Failure> {
+        let text = self.driver.names.expand(&statement.text, "TRUE");
+        self.fetch(text, &statement.values).await
+    }
+
+    async fn script(&mut self, text: &str) -> Result<(), Failure> {
+        InUse::script(self, text.to_owned()).await
+    }
+
+    async fn commit(mut self: Box<Self>) -> Result<(), Failure> {
+        InUse::script(&mut self, "COMMIT".to_owned()).await?;
+        self.is_in_transaction = false;
+        Ok(())
+    }
+
+    async fn rollback(mut self: Box<Self>) {
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        let rollback = D::script(connection, "ROLLBACK".to_owned());
+        if let Ok(Ok(())) = tokio::time::timeout(GRACE, rollback).await {
+            self.is_in_transaction = false;
+        }
+    }
+}
+
+/// Binds the values to a statement and fetches its rows: the same for both dialects, whose
+/// types differ.
+macro_rules! fetch {
+    ($database:ty, $connection:expr, $text:expr, $values:expr, $is_prepared:expr) => {{
+        let mut query =
+            sqlx::query::<$database>(sqlx::AssertSqlSafe($text)).persistent($is_prepared);
+        for value in $values {
+            query = match value {
+                Value::Int(number) => query.bind(*number),
+                Value::Bool(flag) => query.bind(*flag),
+                Value::Text(text) => query.bind(text.clone()),
+                Value::Bytes(bytes) => query.bind(bytes.clone()),
+            };
+        }
+        query.fetch_all($connection).await
+    }};
+}
+pub(super) use fetch;
+
+/// Text that this crate has made: names of tables are checked, and values are never in it.
+pub(super) fn safe(text: String) -> AssertSqlSafe<String> {
+    AssertSqlSafe(text)
+}

@@ -1,0 +1,233 @@
+//! [`PostgresStore`].
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
+use sqlx::{Executor, Postgres, Row as _, TypeInfo, ValueRef};
+
+use super::config::SqlConfig;
+use super::migrate;
+use super::names::{Dialect, Names};
+use super::pool::{Connections, Pooled, fetch, safe};
+use super::record::Record;
+use super::start_error::StartError;
+use super::statement::{Driver, Failure, Statement, Value};
+use super::store::SqlStore;
+use crate::store::StoreError;
+use crate::store::client::{Act, Fault, Line, Patience, Runtime};
+
+/// The store over PostgreSQL 12 or later. A clone is another handle on the same store.
+///
+/// Each act is one statement or one short transaction, at the isolation level READ COMMITTED;
+/// `docs/postgres.md` has them all.
+#[derive(Clone, Debug)]
+pub struct PostgresStore {
+    pub(super) store: SqlStore,
+}
+
+/// The time after which a connection is tested before it is used again.
+const IDLE: Duration = Duration::from_secs(1);
+
+impl PostgresStore {
+    /// Connects to the server that `url` names, by a pool of
+    /// [`SqlConfig::max_connections`] connections, and starts as [`PostgresStore::new`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] says what keeps the store from starting.
+    pub async fn connect(url: &str, config: SqlConfig) -> Result<Self, StartError> {
+        config.validate()?;
+        let options = PgConnectOptions::from_str(url).map_err(|_| StartError::InvalidUrl)?;
+        let options = match options.get_application_name() {
+            Some(_) => options,
+            None => options.application_name("admittance"),
+        };
+        let runtime = Runtime::new(&config.runtime).map_err(super::no_runtime)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(config.max_connections)
+            .acquire_timeout(config.deadline)
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > IDLE {
+                        sqlx::Connection::ping(connection).await?;
+                    }
+                    Ok(true)
+                })
+            });
+        let pool = runtime
+            .spawn(async move { pool.connect_lazy_with(options) })
+            .await;
+        let pool = pool.map_err(crate::store::client::not_ended)?;
+        Self::start(pool, config, runtime).await
+    }
+
+    /// Starts over a pool of the application's, which must be on the runtime of
+    /// [`SqlConfig::runtime`].
+    ///
+    /// The tables are made or checked, as [`SqlConfig::migrations`] says. The server must be
+    /// a primary, with the encoding UTF8.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] says what keeps the store from starting.
+    pub async fn new(pool: PgPool, config: SqlConfig) -> Result<Self, StartError> {
+        config.validate()?;
+        let runtime = Runtime::with_client(&config.runtime);
+        let runtime = runtime.map_err(super::no_runtime)?;
+        Self::start(pool, config, runtime).await
+    }
+
+    async fn start(pool: PgPool, config: SqlConfig, runtime: Runtime) -> Result<Self, StartError> {
+        let driver: Arc<dyn Driver> = Arc::new(Pooled {
+            readers: pool.clone(),
+            writers: pool,
+            names: Names::new(Dialect::Postgres, &config),
+            is_prepared: config.prepared_statements,
+        });
+        let mut patience = Patience::of(config.wait_at_start);
+        loop {
+            match migrate::run(&runtime, &driver, &config).await {
+                Ok(()) => break,
+                Err(error) if patience.allows_another(error.of_store()).await => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let line = Arc::new(Line::new(config.max_connections, config.max_waiting));
+        let lines = [Arc::clone(&line), line];
+        Ok(Self {
+            store: SqlStore::new(driver, config.deadline, lines, runtime),
+        })
+    }
+}
+
+/// Checks that the server keeps what it acknowledges, and every character.
+pub(super) async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
+    let statement = Statement::new(
+        "SELECT pg_is_in_recovery() AS is_replica, current_setting('server_encoding') AS encoding, \
+         current_setting('fsync') = 'on' AS is_synced",
+    );
+    let rows = driver
+        .read(&statement, act)
+        .await
+        .map_err(StoreError::from)?;
+    let row = rows
+        .first()
+        .ok_or_else(|| Fault::new("the server gave no answer").other())?;
+    let record = Record::new("server", row);
+    if record.flag("is_replica")? {
+        return Err(StartError::Replica);
+    }
+    if record.text("encoding")? != "UTF8" {
+        return Err(StartError::Encoding);
+    }
+    match record.flag("is_synced")? {
+        true => Ok(()),
+        false => Err(StartError::NotDurable),
+    }
+}
+
+#[async_trait]
+impl Connections for Postgres {
+    async fn fetch(
+        connection: &mut PgConnection,
+        text: String,
+        values: &[Value],
+        is_prepared: bool,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        fetch!(Postgres, connection, text, values, is_prepared)
+    }
+
+    async fn script(connection: &mut PgConnection, text: String) -> Result<(), sqlx::Error> {
+        connection
+            .execute(sqlx::raw_sql(safe(text)))
+            .await
+            .map(drop)
+    }
+
+    fn value(row: &PgRow, column: usize) -> Result<Value, sqlx::Error> {
+        let kind = row.try_get_raw(column)?.type_info().name().to_owned();
+        Ok(match kind.as_str() {
+            "BOOL" => Value::Bool(row.try_get(column)?),
+            "INT8" => Value::Int(row.try_get(column)?),
+            "INT4" => Value::Int(row.try_get::<Option<i32>, _>(column)?.map(i64::from)),
+            "BYTEA" => Value::Bytes(row.try_get(column)?),
+            // `json` is sent as it is written.
+            _ => Value::Text(row.try_get_unchecked(column)?),
+        })
+    }
+
+    fn failure(error: sqlx::Error) -> Failure {
+        failure(error)
+    }
+
+    /// The settings last as long as the statement's own transaction: the wait for locks ends
+    /// with the act, and the commit is durable whatever the role's default is.
+    fn durable(number: usize, left: Duration) -> Option<(String, Value)> {
+        let condition = format!(
+            "(SELECT {DURABLE} IS NOT NULL AND set_config('lock_timeout', ${number}, true) \
+             IS NOT NULL)"
+        );
+        Some((condition, left.as_millis().max(1).to_string().into()))
+    }
+
+    fn begin(left: Duration) -> String {
+        let left = left.as_millis().max(1);
+        format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+             SET LOCAL lock_timeout = {left}; SET LOCAL statement_timeout = {left}; \
+             SELECT {DURABLE}"
+        )
+    }
+}
+
+/// Makes the commit of this transaction durable; where standbys have to apply it as well,
+/// that stays so.
+const DURABLE: &str = "set_config('synchronous_commit', \
+    CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' \
+    ELSE 'on' END, true)";
+
+/// What the server's codes mean (PostgreSQL, Appendix A).
+fn failure(error: sqlx::Error) -> Failure {
+    let code = match &error {
+        sqlx::Error::Database(database) => database.code().unwrap_or_default().into_owned(),
+        sqlx::Error::PoolTimedOut => {
+            return Fault::new("no connection was free in time")
+                .unavailable()
+                .into();
+        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Protocol(_) => {
+            return Fault::new("the connection failed").unavailable().into();
+        }
+        _ => return Fault::new("the driver failed").other().into(),
+    };
+    let fault = Fault::new("the statement failed").with_code(code.clone());
+    match code.as_str() {
+        // serialization_failure, deadlock_detected
+        "40001" | "40P01" => Failure::Contended(Box::new(fault)),
+        // unique_violation
+        "23505" => Failure::Duplicate,
+        // lock_not_available, query_canceled
+        "55P03" | "57014" => StoreError::Timeout.into(),
+        // disk_full
+        "53100" => StoreError::Full.into(),
+        // read_only_sql_transaction: it has become a replica
+        "25006" => fault.unavailable().into(),
+        // Connection exceptions, authorization, no such database, insufficient resources,
+        // operator intervention, system errors
+        _ if ["08", "28", "3D", "53", "57", "58"]
+            .iter()
+            .any(|class| code.starts_with(class)) =>
+        {
+            fault.unavailable().into()
+        }
+        _ => fault.other().into(),
+    }
+}

@@ -1,0 +1,188 @@
+//! [`SqliteStore`].
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteRow, SqliteSynchronous,
+};
+use sqlx::{Executor, Row as _, Sqlite, TypeInfo, ValueRef};
+
+use super::config::SqlConfig;
+use super::migrate;
+use super::names::{Dialect, Names};
+use super::pool::{Connections, Pooled, fetch, safe};
+use super::start_error::StartError;
+use super::statement::{Driver, Failure, Value};
+use super::store::SqlStore;
+use crate::error::ConfigError;
+use crate::store::StoreError;
+use crate::store::client::{Fault, Line, Runtime};
+
+/// The store in one SQLite file, for one machine: any number of processes may use it. A clone
+/// is another handle on the same store.
+///
+/// The file is in WAL mode, with `synchronous = FULL`: what is acknowledged survives a loss of
+/// power. One connection writes and several read. `docs/sqlite.md` has the statements.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    pub(super) store: SqlStore,
+}
+
+/// For how long SQLite itself waits for another process that writes; an act that has time left
+/// tries again.
+const BUSY: Duration = Duration::from_millis(50);
+
+impl SqliteStore {
+    /// Opens the file that `url` names, such as `sqlite:accounts.db`, and makes it if it does
+    /// not exist. The tables are made or checked, as [`SqlConfig::migrations`] says.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] says what keeps the store from starting.
+    pub async fn open(url: &str, config: SqlConfig) -> Result<Self, StartError> {
+        let options = SqliteConnectOptions::from_str(url).map_err(|_| StartError::InvalidUrl)?;
+        Self::start(options.create_if_missing(true), config).await
+    }
+
+    /// Opens the file of a pool of the application's, by connections of its own: their
+    /// settings decide whether what is acknowledged is durable.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub async fn new(pool: &SqlitePool, config: SqlConfig) -> Result<Self, StartError> {
+        let options = SqliteConnectOptions::clone(&pool.connect_options());
+        Self::start(options, config).await
+    }
+
+    async fn start(options: SqliteConnectOptions, config: SqlConfig) -> Result<Self, StartError> {
+        config.validate()?;
+        if config.schema.is_some() {
+            let problem = "is set, and SQLite has no schemas".to_owned();
+            let setting = "sql.schema";
+            return Err(ConfigError::Invalid { setting, problem }.into());
+        }
+        let file = options.get_filename();
+        if file.as_os_str().is_empty() || file.to_string_lossy().contains(":memory:") {
+            return Err(StartError::InMemory);
+        }
+        let options = options
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY);
+        let runtime = Runtime::new(&config.runtime).map_err(super::no_runtime)?;
+        let (most, deadline) = (config.max_connections, config.deadline);
+        let pools = runtime.spawn(async move {
+            let pool = |most| {
+                SqlitePoolOptions::new()
+                    .max_connections(most)
+                    .acquire_timeout(deadline)
+                    .test_before_acquire(false)
+                    .idle_timeout(None)
+                    .max_lifetime(None)
+            };
+            // The writer is the first one: it makes the file, in WAL mode.
+            let writers = pool(1).connect_lazy_with(options.clone());
+            (
+                pool(most).connect_lazy_with(options.read_only(true)),
+                writers,
+            )
+        });
+        let (readers, writers) = pools.await.map_err(crate::store::client::not_ended)?;
+        let driver: Arc<dyn Driver> = Arc::new(Pooled {
+            readers,
+            writers,
+            names: Names::new(Dialect::Sqlite, &config),
+            is_prepared: true,
+        });
+        migrate::run(&runtime, &driver, &config).await?;
+        let lines = [config.max_connections, 1];
+        let lines = lines.map(|most| Arc::new(Line::new(most, config.max_waiting)));
+        Ok(Self {
+            store: SqlStore::new(driver, config.deadline, lines, runtime),
+        })
+    }
+}
+
+#[async_trait]
+impl Connections for Sqlite {
+    async fn fetch(
+        connection: &mut SqliteConnection,
+        text: String,
+        values: &[Value],
+        is_prepared: bool,
+    ) -> Result<Vec<SqliteRow>, sqlx::Error> {
+        fetch!(Sqlite, connection, text, values, is_prepared)
+    }
+
+    async fn script(connection: &mut SqliteConnection, text: String) -> Result<(), sqlx::Error> {
+        connection
+            .execute(sqlx::raw_sql(safe(text)))
+            .await
+            .map(drop)
+    }
+
+    fn value(row: &SqliteRow, column: usize) -> Result<Value, sqlx::Error> {
+        let kind = row.try_get_raw(column)?.type_info().name().to_owned();
+        let declared = || {
+            sqlx::Column::type_info(row.column(column))
+                .name()
+                .to_owned()
+        };
+        // A NULL has no type of its own; its column has.
+        let kind = if kind == "NULL" { declared() } else { kind };
+        Ok(match kind.as_str() {
+            "INTEGER" => Value::Int(row.try_get_unchecked(column)?),
+            "BOOLEAN" => Value::Bool(row.try_get_unchecked(column)?),
+            "BLOB" => Value::Bytes(row.try_get_unchecked(column)?),
+            _ => Value::Text(row.try_get_unchecked(column)?),
+        })
+    }
+
+    fn failure(error: sqlx::Error) -> Failure {
+        failure(error)
+    }
+
+    /// Each commit is durable by the connection's settings.
+    fn durable(_: usize, _: Duration) -> Option<(String, Value)> {
+        None
+    }
+
+    fn begin(_: Duration) -> String {
+        "BEGIN IMMEDIATE".to_owned()
+    }
+}
+
+/// What the codes mean (SQLite, "Result and Error Codes"): the lower byte is the primary one.
+fn failure(error: sqlx::Error) -> Failure {
+    let code = match &error {
+        sqlx::Error::Database(database) => database.code().unwrap_or_default().into_owned(),
+        sqlx::Error::PoolTimedOut => {
+            return Fault::new("no connection was free in time")
+                .unavailable()
+                .into();
+        }
+        sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            return Fault::new("the file cannot be used").unavailable().into();
+        }
+        _ => return Fault::new("the driver failed").other().into(),
+    };
+    let fault = Fault::new("the statement failed").with_code(format!("SQLite {code}"));
+    let primary = code.parse().map(|code: u32| code & 0xff);
+    match (code.as_str(), primary) {
+        // SQLITE_CONSTRAINT_UNIQUE, SQLITE_CONSTRAINT_PRIMARYKEY
+        ("2067" | "1555", _) => Failure::Duplicate,
+        // SQLITE_BUSY, SQLITE_LOCKED
+        (_, Ok(5 | 6)) => Failure::Contended(Box::new(fault)),
+        // SQLITE_FULL
+        (_, Ok(13)) => StoreError::Full.into(),
+        // SQLITE_PERM, SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN
+        (_, Ok(3 | 8 | 10 | 14)) => fault.unavailable().into(),
+        _ => fault.other().into(),
+    }
+}

@@ -1,0 +1,72 @@
+//! What keeps a store from starting.
+
+use crate::error::ConfigError;
+use crate::store::StoreError;
+
+/// Why the store does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The URL cannot be used. What is wrong with it is not said, since it may hold a
+    /// password.
+    #[error("the URL of the database is not valid")]
+    InvalidUrl,
+    /// The URL names a SQLite database in memory, of which each connection has its own.
+    /// [`MemoryStore`](crate::store::MemoryStore) keeps accounts in memory.
+    #[error("a SQLite database in memory cannot be used: name a file")]
+    InMemory,
+    /// The server is a replica, which takes no writes.
+    #[error("the server is a replica: the store needs the primary")]
+    Replica,
+    /// The encoding of the database is not UTF8.
+    #[error("the encoding of the database is not UTF8")]
+    Encoding,
+    /// The server runs with `fsync = off`, and can lose what it has acknowledged.
+    #[error("the server runs with fsync = off")]
+    NotDurable,
+    /// A table has a name of this store's, and no note says that this store made it.
+    #[error("the table {table} exists, and this store did not make it")]
+    ForeignTable {
+        /// The table.
+        table: String,
+    },
+    /// Migrations are missing, and [`Migrations::Verify`](super::Migrations::Verify) applies
+    /// none.
+    #[error("the tables have version {found}, and this version of the store needs {needed}")]
+    MissingMigrations {
+        /// The version of the tables; 0 if there are none.
+        found: u32,
+        /// The version that is needed.
+        needed: u32,
+    },
+    /// A later version of this store has changed the tables.
+    #[error("the tables have version {found}, and this version of the store knows {known} at most")]
+    NewerSchema {
+        /// The version of the tables.
+        found: u32,
+        /// The latest version that is known here.
+        known: u32,
+    },
+    /// The unique index on addresses does not exist.
+    #[error("the index {index} is missing")]
+    MissingIndex {
+        /// The index.
+        index: String,
+    },
+    /// A setting is out of its range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl StartError {
+    /// The error of the store, if that is what it is.
+    pub(super) fn of_store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Statements, their values, and the two things that a driver does with them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::names::Names;
+use crate::store::client::Act;
+use crate::store::{Cause, StoreError};
+use crate::time::Timestamp;
+
+/// A value that a statement carries, or that a row has. Each type has its own NULL, since
+/// PostgreSQL wants to know the type of one.
+#[derive(Clone, PartialEq)]
+pub(super) enum Value {
+    Int(Option<i64>),
+    Bool(Option<bool>),
+    Text(Option<String>),
+    Bytes(Option<Vec<u8>>),
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(Some(number))
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(at: Timestamp) -> Self {
+        Self::Int(Some(at.as_millis()))
+    }
+}
+
+impl From<Option<Timestamp>> for Value {
+    fn from(at: Option<Timestamp>) -> Self {
+        Self::Int(at.map(Timestamp::as_millis))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Bool(Some(flag))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl From<Option<String>> for Value {
+    fn from(text: Option<String>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&[u8]> for Value {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Bytes(Some(bytes.to_vec()))
+    }
+}
+
+/// One statement with its values: `$1` is the first.
+///
+/// The text is written once for both dialects. What differs between them, and the names of
+/// tables, stand in braces, and are filled in by [`Names::expand`].
+pub(super) struct Statement {
+    pub(super) text: Cow<'static, str>,
+    pub(super) values: Vec<Value>,
+}
+
+impl Statement {
+    pub(super) fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            text: text.into(),
+            values: Vec::new(),
+        }
+    }
+
+    /// The statement with one value more.
+    pub(super) fn with(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Adds a value, and returns the number that the text calls it by.
+    pub(super) fn add(&mut self, value: impl Into<Value>) -> usize {
+        self.values.push(value.into());
+        self.values.len()
+    }
+}
+
+/// One row of an answer.
+#[derive(Clone)]
+pub(super) struct Row {
+    pub(super) columns: Arc<[String]>,
+    pub(super) values: Vec<Value>,
+}
+
+/// Why a statement failed.
+pub(super) enum Failure {
+    /// Others were in the way: a deadlock, a serialization failure, a locked database. Nothing
+    /// was changed, and the act may be made again.
+    Contended(Cause),
+    /// A unique index refused the write.
+    Duplicate,
+    /// Anything else.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Contended(cause) => Self::Unavailable(cause),
+            Failure::Duplicate => Self::Other("a unique index refused the write".into()),
+            Failure::Store(error) => error,
+        }
+    }
+}
+
+/// A database of one dialect.
+#[async_trait]
+pub(super) trait Driver: std::fmt::Debug + Send + Sync {
+    /// Reads what is committed, in one statement.
+    async fn read(&self, statement: &Statement, act: Act) -> Result<Vec<Row>, Failure>;
+
+    /// Writes in one statement, whose answer means that it is durable. It carries the
+    /// condition `{durable}`.
+    async fn write(&self, statement: &Statement, act: Act) -> Result<Vec<Row>, Failure>;
+
+    /// Begins a transaction that writes. It is rolled back when it is dropped.
+    async fn begin<'d>(&'d self, act: Act) -> Result<Box<dyn Transaction + 'd>, Failure>;
+
+    /// The names of the tables, in the dialect of the database.
+    fn names(&self) -> &Names;
+}
+
+/// A transaction whose commit is durable.
+#[async_trait]
+pub(super) trait Transaction: Send {
+    async fn run(&mut self, statement: &Statement) -> Result<Vec<Row>, Failure>;
+
+    /// Runs any number of statements that have no values and no words in braces.
+    async fn script(&mut self, text: &str) -> Result<(), Failure>;
+
+    async fn commit(self: Box<Self>) -> Result<(), Failure>;
+
+    async fn rollback(self: Box<Self>);
+}
+
+/// An act that takes several statements, in one transaction. It is made anew when others were
+/// in the way.
+#[async_trait]
+pub(super) trait Work: Send + Sync + 'static {
+    type Answer: Send + 'static;
+
+    async fn run(&self, transaction: &mut dyn Transaction) -> Result<Self::Answer, Failure>;
+}

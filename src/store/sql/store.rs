@@ -1,0 +1,184 @@
+//! The store that both dialects share: how an act runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::names::Dialect;
+use super::statement::{Driver, Failure, Row, Statement, Work};
+use crate::metrics;
+use crate::store::client::{Act, Fault, Line, Runtime};
+use crate::store::{Insert, StoreError};
+
+/// A store over a database of either dialect. A clone is another handle on it.
+#[derive(Clone, Debug)]
+pub(super) struct SqlStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    driver: Arc<dyn Driver>,
+    deadline: Duration,
+    readers: Arc<Line>,
+    writers: Arc<Line>,
+    runtime: Runtime,
+}
+
+impl SqlStore {
+    /// A store over `driver`, whose acts of each kind wait in a line for a connection. The
+    /// lines may be one.
+    pub(super) fn new(
+        driver: Arc<dyn Driver>,
+        deadline: Duration,
+        [readers, writers]: [Arc<Line>; 2],
+        runtime: Runtime,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                driver,
+                deadline,
+                readers,
+                writers,
+                runtime,
+            }),
+        }
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.inner.driver.names().dialect
+    }
+
+    /// Runs a statement that reads.
+    pub(super) async fn read(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        let (inner, act) = (&self.inner, Act::within(self.inner.deadline));
+        let driver = Arc::clone(&inner.driver);
+        let work = async move {
+            let mut retries = Retries::of(act);
+            loop {
+                match driver.read(&statement, act).await {
+                    Err(Failure::Contended(cause)) => retries.wait(cause).await?,
+                    outcome => return Ok(outcome?),
+                }
+            }
+        };
+        inner.readers.run(&inner.runtime, act, work).await
+    }
+
+    /// Runs a statement that writes.
+    pub(super) async fn write(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        let (inner, act) = (&self.inner, Act::within(self.inner.deadline));
+        let driver = Arc::clone(&inner.driver);
+        let work = async move {
+            let mut retries = Retries::of(act);
+            loop {
+                match driver.write(&statement, act).await {
+                    Err(Failure::Contended(cause)) => retries.wait(cause).await?,
+                    outcome => return Ok(outcome?),
+                }
+            }
+        };
+        inner.writers.run(&inner.runtime, act, work).await
+    }
+
+    /// Runs `work` in one transaction.
+    pub(super) async fn transact<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
+        Ok(self.try_to_transact(work).await?)
+    }
+
+    /// The same, where a unique index may refuse what it writes.
+    pub(super) async fn try_to_transact<W: Work>(&self, work: W) -> Result<W::Answer, Failure> {
+        let (inner, act) = (&self.inner, Act::within(self.inner.deadline));
+        let driver = Arc::clone(&inner.driver);
+        let work = async move {
+            let mut retries = Retries::of(act);
+            loop {
+                match once(&*driver, &work, act).await {
+                    Err(Failure::Contended(cause)) => retries.wait(cause).await?,
+                    outcome => return Ok(outcome),
+                }
+            }
+        };
+        inner.writers.run(&inner.runtime, act, work).await?
+    }
+
+    /// Runs a statement that inserts one row, unless its key is taken.
+    pub(super) async fn insert(&self, statement: Statement) -> Result<Insert, StoreError> {
+        Ok(match self.write(statement).await?.is_empty() {
+            true => Insert::Taken,
+            false => Insert::Inserted,
+        })
+    }
+
+    /// The first row that a statement reads.
+    pub(super) async fn read_one<T>(
+        &self,
+        statement: Statement,
+        read: impl Fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        self.read(statement).await?.first().map(read).transpose()
+    }
+
+    /// All rows that a statement reads.
+    pub(super) async fn read_all<T>(
+        &self,
+        statement: Statement,
+        read: impl Fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.read(statement).await?.iter().map(read).collect()
+    }
+}
+
+/// One try of a transaction.
+async fn once<W: Work>(driver: &dyn Driver, work: &W, act: Act) -> Result<W::Answer, Failure> {
+    let mut transaction = driver.begin(act).await?;
+    match work.run(&mut *transaction).await {
+        Ok(answer) => {
+            transaction.commit().await?;
+            Ok(answer)
+        }
+        Err(failure) => {
+            transaction.rollback().await;
+            Err(failure)
+        }
+    }
+}
+
+/// Tries of one act that others are in the way of.
+struct Retries {
+    act: Act,
+    wait: Duration,
+}
+
+impl Retries {
+    const FIRST_WAIT: Duration = Duration::from_millis(1);
+    const LONGEST_WAIT: Duration = Duration::from_millis(50);
+
+    const fn of(act: Act) -> Self {
+        Self {
+            act,
+            wait: Self::FIRST_WAIT,
+        }
+    }
+
+    /// Waits for the next try, if there is time for one.
+    async fn wait(&mut self, cause: crate::store::Cause) -> Result<(), StoreError> {
+        metrics::store_contended();
+        match self.act.left() {
+            Ok(left) if left > self.wait => tokio::time::sleep(self.wait).await,
+            _ => return Err(StoreError::Unavailable(cause)),
+        }
+        self.wait = self.wait.saturating_mul(2).min(Self::LONGEST_WAIT);
+        Ok(())
+    }
+}
+
+/// The counter as the databases keep it.
+pub(super) fn stored(counter: u64, column: &'static str) -> Result<i64, StoreError> {
+    i64::try_from(counter)
+        .map_err(|_| Fault::new(format!("`{column}` is outside the signed 64-bit range")).other())
+}
+
+/// The number of rows.
+pub(super) fn number_of(rows: &[Row]) -> u64 {
+    u64::try_from(rows.len()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,19 @@
+//! The SQL stores, on real files and a real server over TCP.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod model;
+
+mod sqlite {
+    //! What every store must do, by several stores on one file.
+
+    admittance::store_conformance!(handles: crate::stores::sqlite_handles());
+}
+
+mod postgres {
+    //! What every store must do, by several stores on one database.
+
+    admittance::store_conformance!(handles: crate::stores::postgres_handles());
+}
+
+mod stores;
