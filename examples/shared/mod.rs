@@ -79,8 +79,7 @@ pub(crate) async fn parts() -> Result<Parts, Box<dyn Error>> {
         // First, so that nothing is missed.
         metrics::serve(addr).await?;
     }
-    let (store, place) =
-        store::open(settings.mongodb_uri.as_deref(), settings.database_wait).await?;
+    let (store, place) = settings.database.open(settings.database_wait).await?;
     let service = settings.service(store)?;
     let api = AuthApi::with_config(service.clone(), settings.http())?;
     if let Some((email, role)) = settings.admin()? {

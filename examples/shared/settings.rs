@@ -20,12 +20,13 @@ use admittance::store::Store;
 use admittance::token::Keyring;
 
 use super::mail::{DEFAULT_FROM, mailer};
+use super::store::Database;
 
 pub(crate) struct Settings {
     pub(crate) addr: String,
     pub(crate) metrics_addr: Option<String>,
     secret: SecretBytes,
-    pub(crate) mongodb_uri: Option<String>,
+    pub(crate) database: Database,
     pub(crate) database_wait: Duration,
     trusted_proxies: TrustedProxies,
     allowed_origins: AllowedOrigins,
@@ -41,7 +42,8 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn from_env() -> Result<Self, Box<dyn Error>> {
-        all_built_in()?;
+        let database = database()?;
+        all_built_in(&database)?;
         let limits = match variable("RATE_LIMITS")?.as_deref() {
             None | Some("on") => LimitPolicy::default(),
             Some("off") => {
@@ -88,7 +90,7 @@ impl Settings {
             registration,
             addr,
             secret: secret(variable("AUTH_SECRET")?)?,
-            mongodb_uri: variable("MONGODB_URI")?,
+            database,
             database_wait: database_wait(variable("DATABASE_WAIT")?)?,
             trusted_proxies: parsed("TRUSTED_PROXIES")?,
             allowed_origins: parsed("ALLOWED_ORIGINS")?,
@@ -183,6 +185,15 @@ fn parsed<T: FromStr<Err: Error>>(name: &str) -> Result<T, Box<dyn Error>> {
         .map_err(|error| format!("{name}: {error}").into())
 }
 
+/// The database of `DATABASE_URL`, or of `MONGODB_URI`.
+fn database() -> Result<Database, Box<dyn Error>> {
+    match (variable("DATABASE_URL")?, variable("MONGODB_URI")?) {
+        (Some(_), Some(_)) => Err("DATABASE_URL and MONGODB_URI are both set".into()),
+        (url, None) => Database::of(url),
+        (None, Some(uri)) => Ok(Database::MongoDb(uri)),
+    }
+}
+
 /// For how long a database is waited for that is not up yet: a minute, unless it is said.
 fn database_wait(seconds: Option<String>) -> Result<Duration, Box<dyn Error>> {
     let Some(seconds) = seconds else {
@@ -207,12 +218,7 @@ fn secret(text: Option<String>) -> Result<SecretBytes, Box<dyn Error>> {
 }
 
 /// The variables that require a feature, and whether it is built in.
-const BY_FEATURE: [(&str, &str, bool); 3] = [
-    (
-        "MONGODB_URI",
-        "mongodb",
-        cfg!(any(feature = "mongodb", feature = "mongodb-aws-lc-rs")),
-    ),
+const BY_FEATURE: [(&str, &str, bool); 2] = [
     (
         "SMTP_URL",
         "smtp",
@@ -226,8 +232,17 @@ const BY_FEATURE: [(&str, &str, bool); 3] = [
 ];
 
 /// Returns an error with the command to type if a variable requires a missing feature.
-fn all_built_in() -> Result<(), Box<dyn Error>> {
+fn all_built_in(database: &Database) -> Result<(), Box<dyn Error>> {
     let (mut variables, mut features) = (Vec::new(), Vec::new());
+    let (feature, is_built_in) = database.feature();
+    if !matches!(database, Database::Memory) {
+        let variable = match variable("MONGODB_URI")? {
+            Some(_) => "MONGODB_URI",
+            None => "DATABASE_URL",
+        };
+        features.push(feature);
+        variables.extend((!is_built_in).then_some(variable));
+    }
     for (name, feature, is_built_in) in BY_FEATURE {
         if variable(name)?.is_some() {
             features.push(feature);

@@ -8,7 +8,7 @@ use support::{mongo, postgres, sqlite};
 #[test]
 fn all_four_stores_give_the_same_answers() {
     support::model::give_the_same_answers(32, async || {
-        let folder = Box::leak(Box::new(sqlite::Folder::fresh()));
+        let folder = sqlite::Folder::fresh().kept();
         let stores: [Arc<dyn Store>; 4] = [
             Arc::new(MemoryStore::new()),
             Arc::new(sqlite::store_at(&folder.url()).await),

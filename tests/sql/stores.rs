@@ -4,10 +4,9 @@ use admittance::store::sql::{PostgresStore, SqliteStore};
 use support::sqlite::Folder;
 use support::{postgres, sqlite};
 
-/// Three stores on one fresh file, each with connections of its own. The folder is left
-/// behind: the stores outlive this function, and the next run of the tests replaces it.
+/// Three stores on one fresh file, each with connections of its own.
 pub(crate) async fn sqlite_handles() -> [SqliteStore; 3] {
-    let folder = Box::leak(Box::new(Folder::fresh()));
+    let folder = Folder::fresh().kept();
     let url = folder.url();
     [
         sqlite::store_at(&url).await,

@@ -226,6 +226,13 @@ pub async fn fresh_url() -> String {
     fresh_on(&url, &name).await
 }
 
+/// The URL of a fresh database, for a caller that is on no runtime.
+pub fn fresh_url_for_process() -> String {
+    tokio::runtime::Runtime::new()
+        .unwrap()
+        .block_on(fresh_url())
+}
+
 /// The URL of a fresh database with this name on the server of `url`.
 pub async fn fresh_on(url: &str, name: &str) -> String {
     let mut connection = PgConnection::connect(url).await.unwrap();

@@ -22,6 +22,11 @@ impl Folder {
         Self(folder)
     }
 
+    /// The same, kept when this is dropped: the next run of the tests replaces it.
+    pub fn kept(self) -> &'static Self {
+        Box::leak(Box::new(self))
+    }
+
     pub fn file(&self) -> PathBuf {
         self.0.join("accounts.db")
     }

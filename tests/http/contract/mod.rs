@@ -156,11 +156,15 @@ fn outcome(combination: Combination) -> Outcome {
     }
 }
 
-const COMBINATIONS: [Combination; 6] = [
+const COMBINATIONS: [Combination; 10] = [
     of(Framework::Axum, Hosting::Memory),
+    of(Framework::Axum, Hosting::Sqlite),
+    of(Framework::Axum, Hosting::Postgres),
     of(Framework::Axum, Hosting::MongoDb),
     of(Framework::Axum, Hosting::InProcess),
     of(Framework::Warp, Hosting::Memory),
+    of(Framework::Warp, Hosting::Sqlite),
+    of(Framework::Warp, Hosting::Postgres),
     of(Framework::Warp, Hosting::MongoDb),
     of(Framework::Warp, Hosting::InProcess),
 ];
@@ -199,6 +203,16 @@ fn axum_over_memory_keeps_the_contract() {
 }
 
 #[test]
+fn axum_over_sqlite_keeps_the_contract() {
+    holds(Framework::Axum, Hosting::Sqlite);
+}
+
+#[test]
+fn axum_over_postgres_keeps_the_contract() {
+    holds(Framework::Axum, Hosting::Postgres);
+}
+
+#[test]
 fn axum_over_mongodb_keeps_the_contract() {
     holds(Framework::Axum, Hosting::MongoDb);
 }
@@ -211,6 +225,16 @@ fn warp_in_process_keeps_the_contract() {
 #[test]
 fn warp_over_memory_keeps_the_contract() {
     holds(Framework::Warp, Hosting::Memory);
+}
+
+#[test]
+fn warp_over_sqlite_keeps_the_contract() {
+    holds(Framework::Warp, Hosting::Sqlite);
+}
+
+#[test]
+fn warp_over_postgres_keeps_the_contract() {
+    holds(Framework::Warp, Hosting::Postgres);
 }
 
 #[test]

@@ -16,7 +16,8 @@ use crate::transport::{Framework, Transport};
 use crate::wire::Connection;
 use support::document::Outcome;
 use support::example::Example;
-use support::mongo;
+use support::sqlite::Folder;
+use support::{mongo, postgres};
 
 /// The administrator of the servers that have routes for administrators.
 pub(crate) const ADMIN: &str = "admin@example.org";
@@ -47,6 +48,10 @@ pub(crate) enum Hosting {
     InProcess,
     /// An example over TCP, over the memory store.
     Memory,
+    /// An example over TCP, over a SQLite file.
+    Sqlite,
+    /// An example over TCP, over PostgreSQL.
+    Postgres,
     /// An example over TCP, over MongoDB.
     MongoDb,
 }
@@ -83,6 +88,8 @@ impl Combination {
         let hosting = match self.hosting {
             Hosting::InProcess => "memory, in process",
             Hosting::Memory => "memory",
+            Hosting::Sqlite => "SQLite",
+            Hosting::Postgres => "PostgreSQL",
             Hosting::MongoDb => "MongoDB",
         };
         format!("{} × {hosting}", self.framework.name())
@@ -93,14 +100,16 @@ impl Combination {
     }
 
     fn serve(self, purpose: Purpose) -> Server {
-        let (uri, says) = match self.hosting {
+        let (url, says) = match self.hosting {
             Hosting::InProcess => return Server::in_process(self.framework, purpose),
             Hosting::Memory => (None, "in memory"),
+            Hosting::Sqlite => (Some(Folder::fresh().kept().url()), "in SQLite"),
+            Hosting::Postgres => (Some(postgres::fresh_url_for_process()), "in PostgreSQL"),
             Hosting::MongoDb => (Some(mongo::fresh_uri()), "in MongoDB"),
         };
-        let uri = uri.as_deref().map(|uri| ("MONGODB_URI", uri));
+        let url = url.as_deref().map(|url| ("DATABASE_URL", url));
         let environment = purpose.environment().iter().copied();
-        let environment: Vec<_> = environment.chain(uri).collect();
+        let environment: Vec<_> = environment.chain(url).collect();
         let example = Example::start(self.framework.name(), &environment);
         assert!(example.greeting().contains(says), "{}", example.greeting());
         Server::over_tcp(example, &purpose.http())
