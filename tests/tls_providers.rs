@@ -7,6 +7,7 @@ use std::time::Duration;
 use admittance::mail::{SmtpConfig, SmtpMailer};
 use admittance::store::StoreError;
 use admittance::store::mongodb::{MongoConfig, MongoStore, StartError};
+use admittance::store::sql::{PostgresStore, SqlConfig};
 use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
 
@@ -23,6 +24,17 @@ async fn the_crate_needs_no_default_provider_and_the_application_chooses_one_in_
     let started = MongoStore::connect("mongodb://127.0.0.1:9/exam?tls=true", config).await;
     assert!(
         matches!(&started, Err(StartError::Store(StoreError::Unavailable(_)))),
+        "{started:?}"
+    );
+    let mut config = SqlConfig::default();
+    config.deadline = Duration::from_millis(100);
+    let url = "postgres://127.0.0.1:9/exam?sslmode=require";
+    let started = PostgresStore::connect(url, config).await;
+    assert!(
+        matches!(
+            &started,
+            Err(admittance::store::sql::StartError::Store(StoreError::Unavailable(_)))
+        ),
         "{started:?}"
     );
     // And they have not chosen for the application.

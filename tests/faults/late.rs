@@ -1,6 +1,6 @@
 //! Every write of every operation, delivered late: after acts on the same
 //! records were acknowledged. And every method of the store under every fault,
-//! over MongoDB.
+//! over each database.
 
 use std::collections::BTreeSet;
 
@@ -26,6 +26,8 @@ const READS: [&str; 9] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Where {
     Memory,
+    Sqlite,
+    Postgres,
     MongoDb,
 }
 
@@ -33,6 +35,8 @@ impl Where {
     pub(crate) async fn fresh(self) -> Truth {
         match self {
             Self::Memory => Truth::memory(),
+            Self::Sqlite => Truth::sqlite().await,
+            Self::Postgres => Truth::postgres().await,
             Self::MongoDb => Truth::mongodb().await,
         }
     }
@@ -84,12 +88,36 @@ async fn i12_a_write_that_is_delivered_late_undoes_nothing_in_mongodb() {
     each_write_late(Where::MongoDb).await;
 }
 
-/// The sweep over every operation runs in memory. Here each method of the store
-/// meets each fault once, in an operation that calls it.
+#[tokio::test]
+async fn i12_a_write_that_is_delivered_late_undoes_nothing_in_sqlite() {
+    each_write_late(Where::Sqlite).await;
+}
+
+#[tokio::test]
+async fn i12_a_write_that_is_delivered_late_undoes_nothing_in_postgres() {
+    each_write_late(Where::Postgres).await;
+}
+
 #[tokio::test]
 async fn asvs_2_3_3_each_method_of_the_store_under_each_fault_in_mongodb() {
+    each_method(Where::MongoDb).await;
+}
+
+#[tokio::test]
+async fn asvs_2_3_3_each_method_of_the_store_under_each_fault_in_sqlite() {
+    each_method(Where::Sqlite).await;
+}
+
+#[tokio::test]
+async fn asvs_2_3_3_each_method_of_the_store_under_each_fault_in_postgres() {
+    each_method(Where::Postgres).await;
+}
+
+/// The sweep over every operation runs in memory. Here each method of the store
+/// meets each fault once, in an operation that calls it.
+async fn each_method(place: Where) {
     let (mut seen, mut faults) = (BTreeSet::new(), 0);
-    let mut truth = Truth::mongodb().await;
+    let mut truth = place.fresh().await;
     for op in OPS {
         let usual = usual_on(op, Truth::memory()).await;
         for (index, name) in usual.calls.iter().enumerate() {
@@ -97,7 +125,10 @@ async fn asvs_2_3_3_each_method_of_the_store_under_each_fault_in_mongodb() {
                 continue;
             }
             for fault in FAULTS {
-                println!("{op:?}: {fault:?} at call {} ({name})", index + 1);
+                println!(
+                    "{place:?}, {op:?}: {fault:?} at call {} ({name})",
+                    index + 1
+                );
                 let scene = Scene::on(op, truth.clone()).await;
                 sweep::run(scene, op, &usual, index + 1, fault).await;
                 truth = truth.emptied().await;
@@ -106,7 +137,7 @@ async fn asvs_2_3_3_each_method_of_the_store_under_each_fault_in_mongodb() {
         }
     }
     println!(
-        "{} methods × {} = {faults} faults, 0 violations",
+        "{place:?}: {} methods × {} = {faults} faults, 0 violations",
         seen.len(),
         FAULTS.len()
     );
