@@ -33,7 +33,9 @@ async fn the_crate_needs_no_default_provider_and_the_application_chooses_one_in_
     assert!(
         matches!(
             &started,
-            Err(admittance::store::sql::StartError::Store(StoreError::Unavailable(_)))
+            Err(admittance::store::sql::StartError::Store(
+                StoreError::Unavailable(_)
+            ))
         ),
         "{started:?}"
     );

@@ -31,6 +31,7 @@ pub mod mocks;
 pub mod model;
 pub mod mongo;
 pub mod postgres;
+pub mod pypi;
 pub mod python;
 pub mod sample;
 pub mod second_factor;

