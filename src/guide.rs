@@ -1,8 +1,8 @@
 //! The pages of `docs/`, for reading beside the reference.
 //!
 //! The first definition of a link counts, so the definitions below redirect links to pages of
-//! this reference. Decisions and pictures are in the repository only. The pages on MongoDB and on
-//! operation need the features `mongodb` and `metrics`.
+//! this reference. Decisions and pictures are in the repository only. The pages on databases and
+//! on operation need the features `mongodb`, `postgres`, `sqlite` and `metrics`.
 
 /// [cookies]: https://docs.rs/admittance/latest/admittance/http/struct.HttpConfig.html#structfield.cookies
 #[doc = include_str!("../docs/faults.md")]
@@ -12,6 +12,7 @@ pub mod faults {}
 #[doc = include_str!("../docs/breached-passwords.md")]
 pub mod breached_passwords {}
 
+/// [stores]: crate::guide::stores
 #[cfg_attr(
     any(feature = "mongodb", feature = "mongodb-aws-lc-rs"),
     doc = include_str!("../docs/mongodb.md")
@@ -42,5 +43,29 @@ pub mod operations {}
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
 
+/// [records]: crate::guide::mongodb#records
+/// [stores]: crate::guide::stores
+#[cfg_attr(
+    any(feature = "postgres", feature = "postgres-aws-lc-rs"),
+    doc = include_str!("../docs/postgres.md")
+)]
+#[cfg_attr(
+    not(any(feature = "postgres", feature = "postgres-aws-lc-rs")),
+    doc = "The page needs the feature `postgres`."
+)]
+pub mod postgres {}
+
 #[doc = include_str!("../SECURITY.md")]
 pub mod security {}
+
+/// [records]: crate::guide::mongodb#records
+/// [stores]: crate::guide::stores
+#[cfg_attr(feature = "sqlite", doc = include_str!("../docs/sqlite.md"))]
+#[cfg_attr(not(feature = "sqlite"), doc = "The page needs the feature `sqlite`.")]
+pub mod sqlite {}
+
+/// [mongodb]: crate::guide::mongodb
+/// [postgres]: crate::guide::postgres
+/// [sqlite]: crate::guide::sqlite
+#[doc = include_str!("../docs/stores.md")]
+pub mod stores {}

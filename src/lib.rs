@@ -7,8 +7,11 @@
 //! [mutants]: crate::guide::mutants
 //! [operations]: crate::guide::operations
 //! [performance]: crate::guide::performance
+//! [postgres]: crate::guide::postgres
 //! [scoreboard]: crate::guide::security#scoreboard
 //! [security]: crate::guide::security
+//! [sqlite]: crate::guide::sqlite
+//! [stores]: crate::guide::stores
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -36,11 +36,13 @@ pub struct SqlConfig {
     pub max_waiting: usize,
     /// For how long the start is tried again while the server cannot be reached. Each failed
     /// try is one line in the log; between two tries are 250 milliseconds, and then twice as
-    /// long each time up to 5 seconds. At most an hour; default zero: one try.
+    /// long each time up to 5 seconds. At most an hour; default zero: one try. A SQLite file is
+    /// not waited for.
     pub wait_at_start: Duration,
     /// Whether statements are prepared on the server and used again, for PostgreSQL. Set it to
     /// `false` behind a pooler that does not support them in transaction mode, such as
-    /// PgBouncer before 1.21. Default `true`.
+    /// PgBouncer before 1.21: then each statement is sent in a transaction of its own, which
+    /// takes two round trips more. Default `true`.
     pub prepared_statements: bool,
     /// The runtime that the driver runs on. Default [`DriverRuntime::Current`].
     pub runtime: DriverRuntime,
@@ -67,10 +69,10 @@ impl Default for SqlConfig {
 /// What is done about the tables when the store starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Migrations {
-    /// Those that are missing are applied, each in a transaction of its own, by one of
-    /// the instances that start at once.
+    /// Those that are missing are applied, in one transaction, by one of the instances that
+    /// start at once.
     Apply,
-    /// Nothing is written. The store does not start unless all are applied: for an
+    /// No table is made or changed. The store does not start unless all are applied: for an
     /// application whose role may not create tables, or that applies the files in
     /// `src/store/sql/migrations` by a tool of its own.
     Verify,

@@ -200,15 +200,10 @@ async fn apply_locked(locked: &mut Locked<'_>) -> Result<(), StartError> {
         Dialect::Sqlite => {}
     }
     let found = usize::try_from(version(locked).await?).unwrap_or(usize::MAX);
-    let scripts = scripts(names.dialect);
-    for script in scripts.iter().skip(found) {
+    // Each notes its own number.
+    for script in scripts(names.dialect).iter().skip(found) {
         locked.script(&names.migration(script)).await?;
     }
-    let note = Statement::new(
-        "INSERT INTO {meta} (key, value) VALUES ('schema', $1) \
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    );
-    locked.rows(note.with(scripts.len().to_string())).await?;
     Ok(())
 }
 

@@ -9,8 +9,8 @@
 //! the application: ids are 24 hexadecimal digits, times are milliseconds since 1970, and a
 //! foreign key may refer to `admittance_users (id)`.
 //!
-//! Rows that have expired are never returned. They are removed by `sweep`, which the
-//! application calls from time to time:
+//! Rows that have expired are never returned. They are removed by `sweep`, some by the hour,
+//! which the application calls from time to time:
 //!
 //! ```no_run
 //! # #[cfg(feature = "sqlite")]
@@ -88,7 +88,7 @@ macro_rules! delegated {
             /// Removes up to `batch` rows of each kind that have expired: sessions, tokens and
             /// events, budgets that are whole and attempts that are forgotten. Returns the
             /// number of them; below `batch`, nothing is left. Rows that others use are left
-            /// out. What expired less than a minute before `now` stays.
+            /// out, and so is what expired less than two hours before `now`: some of it stays.
             ///
             /// # Errors
             ///

@@ -167,15 +167,40 @@ impl<D: Connections> Pooled<D> {
     }
 }
 
+impl<D: Connections> Pooled<D> {
+    /// Runs a statement in a transaction of its own. The driver prepares each statement, in a
+    /// message of its own; within a transaction, a pooler sends both to one connection of the
+    /// server.
+    async fn alone(&self, statement: &Statement, act: Act) -> Result<Vec<Row>, Failure> {
+        let mut transaction = self.begin(act).await?;
+        match transaction.run(statement).await {
+            Ok(rows) => {
+                transaction.commit().await?;
+                Ok(rows)
+            }
+            Err(failure) => {
+                transaction.rollback().await;
+                Err(failure)
+            }
+        }
+    }
+}
+
 #[async_trait]
 impl<D: Connections> Driver for Pooled<D> {
     async fn read(&self, statement: &Statement, act: Act) -> Result<Vec<Row>, Failure> {
+        if !self.is_prepared {
+            return self.alone(statement, act).await;
+        }
         let mut connection = self.connect(&self.readers, act).await?;
         let text = self.names.expand(&statement.text, "TRUE");
         connection.fetch(text, &statement.values).await
     }
 
     async fn write(&self, statement: &Statement, act: Act) -> Result<Vec<Row>, Failure> {
+        if !self.is_prepared {
+            return self.alone(statement, act).await;
+        }
         let mut connection = self.connect(&self.writers, act).await?;
         let Some((durable, value)) = D::durable(statement.values.len() + 1, act.left()?) else {
             let text = self.names.expand(&statement.text, "TRUE");

@@ -99,7 +99,7 @@ fn rotate(
     policy: RotationPolicy,
     now: Timestamp,
 ) -> Statement {
-    let text = format!("{ROTATE}{COLUMNS}, rotation").replace("is_short", "is_short");
+    let text = format!("{ROTATE}{COLUMNS}, rotation");
     // On both sides: a clock that was turned back further than another instance's may be
     // behind does not stretch the grace.
     let begin = now.saturating_sub(policy.grace);

@@ -15,12 +15,13 @@ use super::config::SqlConfig;
 use super::migrate;
 use super::names::{Dialect, Names};
 use super::pool::{Connections, Pooled, fetch, safe};
+use super::record::Record;
 use super::start_error::StartError;
-use super::statement::{Driver, Failure, Value};
+use super::statement::{Driver, Failure, Statement, Value};
 use super::store::SqlStore;
 use crate::error::ConfigError;
 use crate::store::StoreError;
-use crate::store::client::{Fault, Line, Runtime};
+use crate::store::client::{Act, Fault, Line, Runtime};
 
 /// The store in one SQLite file, for one machine: any number of processes may use it. A clone
 /// is another handle on the same store.
@@ -66,10 +67,6 @@ impl SqliteStore {
             let setting = "sql.schema";
             return Err(ConfigError::Invalid { setting, problem }.into());
         }
-        let file = options.get_filename();
-        if file.as_os_str().is_empty() || file.to_string_lossy().contains(":memory:") {
-            return Err(StartError::InMemory);
-        }
         let options = options
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -86,7 +83,6 @@ impl SqliteStore {
                     .idle_timeout(None)
                     .max_lifetime(None)
             };
-            // The writer is the first one: it makes the file, in WAL mode.
             let writers = pool(1).connect_lazy_with(options.clone());
             (
                 pool(most).connect_lazy_with(options.read_only(true)),
@@ -106,6 +102,18 @@ impl SqliteStore {
         Ok(Self {
             store: SqlStore::new(driver, config.deadline, lines, runtime),
         })
+    }
+}
+
+/// Checks that the database is a file. The writer asks: it makes the file, in WAL mode, which
+/// a reader cannot do.
+pub(super) async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
+    let statement = Statement::new("SELECT file FROM pragma_database_list WHERE name = 'main'");
+    let rows = driver.write(&statement, act).await.map_err(StoreError::from)?;
+    let is_file = rows.first().map(|row| Record::new("database", row).text("file"));
+    match is_file {
+        Some(Ok(file)) if !file.is_empty() => Ok(()),
+        _ => Err(StartError::InMemory),
     }
 }
 

@@ -5,29 +5,42 @@ use super::store::{SqlStore, number_of};
 use crate::store::StoreError;
 use crate::time::{CLOCK_SKEW, Timestamp};
 
-/// The tables with what expires: the key, and the column with the first instant at which a
-/// row is of no use.
-const EXPIRING: [(&str, &str, &str); 5] = [
-    ("sessions", "id", "expires_at"),
-    ("tokens", "digest", "expires_at"),
-    ("audit_log", "id", "expires_at"),
-    ("limits", "key", "full_at"),
-    ("attempts", "key", "forgotten_at"),
+/// The milliseconds of an hour, as in the columns `expiry_hour`.
+const HOUR: i64 = 3_600_000;
+
+/// The tables with what expires: the key, and the column that tells when.
+const EXPIRING: [(&str, &str, Column); 5] = [
+    ("sessions", "id", Column::Hour),
+    ("tokens", "digest", Column::Instant),
+    ("audit_log", "id", Column::Instant),
+    ("limits", "key", Column::Hour),
+    ("attempts", "key", Column::Hour),
 ];
+
+#[derive(Clone, Copy)]
+enum Column {
+    /// The first instant at which the row is of no use.
+    Instant,
+    /// The hour in which that is.
+    Hour,
+}
 
 impl SqlStore {
     /// Removes up to `batch` rows of each table that have expired at `now`.
     pub(super) async fn sweep(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError> {
         // An instance whose clock is behind may still use what has just expired here.
-        let expired = now.saturating_sub(CLOCK_SKEW);
+        let expired = now.saturating_sub(CLOCK_SKEW).as_millis();
         let mut removed = 0;
         for (table, key, column) in EXPIRING {
+            let (is_over, until) = match column {
+                Column::Instant => ("expires_at <= $1", expired),
+                Column::Hour => ("expiry_hour < $1", expired.div_euclid(HOUR)),
+            };
             let text = format!(
                 "DELETE FROM {{{table}}} WHERE {key} IN (SELECT {key} FROM {{{table}}} \
-                 WHERE {column} <= $1 ORDER BY {column} LIMIT $2 {{free}}) AND {column} <= $1 \
-                 AND {{durable}} RETURNING {key}"
+                 WHERE {is_over} LIMIT $2 {{free}}) AND {is_over} AND {{durable}} RETURNING {key}"
             );
-            let statement = Statement::new(text).with(expired).with(i64::from(batch));
+            let statement = Statement::new(text).with(until).with(i64::from(batch));
             removed += number_of(&self.write(statement).await?);
         }
         Ok(removed)

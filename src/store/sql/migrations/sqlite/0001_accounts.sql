@@ -1,5 +1,6 @@
 -- The tables of accounts. Times are milliseconds since 1970-01-01T00:00:00Z; ids are 24
--- hexadecimal digits, compared by bytes.
+-- hexadecimal digits, compared by bytes. `expiry_hour` is for the removal of what has expired:
+-- an index on the time itself would change with each update of the row.
 
 CREATE TABLE admittance_meta (
     key text NOT NULL PRIMARY KEY,
@@ -47,10 +48,11 @@ CREATE TABLE admittance_sessions (
     ip text,
     user_agent text,
     rotation text,
-    ended_at integer
+    ended_at integer,
+    expiry_hour integer GENERATED ALWAYS AS (expires_at / 3600000) STORED
 ) STRICT;
 CREATE INDEX admittance_sessions_user ON admittance_sessions (user_id, id);
-CREATE INDEX admittance_sessions_expiry ON admittance_sessions (expires_at);
+CREATE INDEX admittance_sessions_expiry ON admittance_sessions (expiry_hour);
 
 CREATE TABLE admittance_tokens (
     digest blob NOT NULL PRIMARY KEY,
@@ -72,9 +74,10 @@ CREATE INDEX admittance_tokens_expiry ON admittance_tokens (expires_at);
 CREATE TABLE admittance_limits (
     key blob NOT NULL PRIMARY KEY,
     used integer NOT NULL CHECK (used >= 0),
-    full_at integer NOT NULL
+    full_at integer NOT NULL,
+    expiry_hour integer GENERATED ALWAYS AS (full_at / 3600000) STORED
 ) STRICT;
-CREATE INDEX admittance_limits_expiry ON admittance_limits (full_at);
+CREATE INDEX admittance_limits_expiry ON admittance_limits (expiry_hour);
 
 CREATE TABLE admittance_attempts (
     key blob NOT NULL PRIMARY KEY,
@@ -82,9 +85,10 @@ CREATE TABLE admittance_attempts (
     open_at integer NOT NULL,
     forgotten_at integer NOT NULL,
     last_at integer NOT NULL,
-    is_allowed integer NOT NULL
+    is_allowed integer NOT NULL,
+    expiry_hour integer GENERATED ALWAYS AS (forgotten_at / 3600000) STORED
 ) STRICT;
-CREATE INDEX admittance_attempts_expiry ON admittance_attempts (forgotten_at);
+CREATE INDEX admittance_attempts_expiry ON admittance_attempts (expiry_hour);
 
 CREATE TABLE admittance_audit_log (
     id text NOT NULL PRIMARY KEY CHECK (length(id) = 24),
@@ -106,3 +110,5 @@ CREATE TABLE admittance_audit_log (
 CREATE INDEX admittance_audit_log_user ON admittance_audit_log (user_id, id);
 CREATE INDEX admittance_audit_log_class ON admittance_audit_log (user_id, class, id);
 CREATE INDEX admittance_audit_log_expiry ON admittance_audit_log (expires_at);
+
+INSERT INTO admittance_meta (key, value) VALUES ('schema', '1');
