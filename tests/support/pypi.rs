@@ -20,12 +20,23 @@ pub fn installed(home: &Path, requirements: &str, tells: &str) -> PathBuf {
     }
     let system = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     run(
-        Command::new(system).args(["-m", "venv", "--clear"]).arg(&venv),
+        Command::new(system)
+            .args(["-m", "venv", "--clear"])
+            .arg(&venv),
         tells,
     );
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+    ];
     run(
-        Command::new(venv.join("bin/python")).args(pip).arg(requirements),
+        Command::new(venv.join("bin/python"))
+            .args(pip)
+            .arg(requirements),
         tells,
     );
     fs::write(stamp, wanted).unwrap();

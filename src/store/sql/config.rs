@@ -34,10 +34,10 @@ pub struct SqlConfig {
     /// How many callers may wait for a connection. More are refused as unavailable at once.
     /// At most 1,000,000; default 4,096.
     pub max_waiting: usize,
-    /// For how long the start is tried again while the server cannot be reached. Each failed
+    /// For how long the start is tried again while the server, or the file, cannot be
+    /// reached. Each failed
     /// try is one line in the log; between two tries are 250 milliseconds, and then twice as
-    /// long each time up to 5 seconds. At most an hour; default zero: one try. A SQLite file is
-    /// not waited for.
+    /// long each time up to 5 seconds. At most an hour; default zero: one try.
     pub wait_at_start: Duration,
     /// Whether statements are prepared on the server and used again, for PostgreSQL. Set it to
     /// `false` behind a pooler that does not support them in transaction mode, such as

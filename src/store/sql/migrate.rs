@@ -13,7 +13,7 @@ use super::record::Record;
 use super::start_error::StartError;
 use super::statement::{Driver, Failure, Row, Statement, Transaction};
 use crate::store::StoreError;
-use crate::store::client::{Act, Fault, Runtime, not_ended};
+use crate::store::client::{Act, Fault, Patience, Runtime, not_ended};
 
 /// The migrations of each dialect, in order.
 fn scripts(dialect: Dialect) -> &'static [&'static str] {
@@ -31,16 +31,25 @@ const CHECK: Duration = Duration::from_secs(5);
 const APPLY: Duration = Duration::from_secs(3600);
 
 /// Checks the server and the tables, and applies what is missing if the configuration says
-/// so. It goes on when the caller gives up.
+/// so. A database that cannot be reached is waited for as the configuration says. It goes on
+/// when the caller gives up.
 pub(super) async fn run(
     runtime: &Runtime,
     driver: &Arc<dyn Driver>,
     config: &SqlConfig,
 ) -> Result<(), StartError> {
     let (driver, config) = (Arc::clone(driver), config.clone());
-    let work = runtime.spawn(async move { check_or_apply(&*driver, &config).await });
-    work.await
-        .unwrap_or_else(|task| Err(not_ended(task).into()))
+    let work = runtime.spawn(async move {
+        let mut patience = Patience::of(config.wait_at_start);
+        loop {
+            match check_or_apply(&*driver, &config).await {
+                Err(error) if patience.allows_another(error.of_store()).await => {}
+                outcome => return outcome,
+            }
+        }
+    });
+    let outcome = work.await;
+    outcome.unwrap_or_else(|task| Err(not_ended(task).into()))
 }
 
 async fn check_or_apply(driver: &dyn Driver, config: &SqlConfig) -> Result<(), StartError> {
@@ -50,13 +59,8 @@ async fn check_or_apply(driver: &dyn Driver, config: &SqlConfig) -> Result<(), S
     match names.dialect {
         #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
         Dialect::Postgres => super::postgres::check(driver, check).await?,
-        // A reader cannot make the file.
         #[cfg(feature = "sqlite")]
-        Dialect::Sqlite => drop(
-            driver
-                .write(&Statement::new("SELECT 1 AS one"), check)
-                .await,
-        ),
+        Dialect::Sqlite => super::sqlite::check(driver, check).await?,
     }
     let found = version(&mut Reader { driver, act: check }).await?;
     if found < needed {

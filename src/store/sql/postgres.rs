@@ -17,7 +17,7 @@ use super::start_error::StartError;
 use super::statement::{Driver, Failure, Statement, Value};
 use super::store::SqlStore;
 use crate::store::StoreError;
-use crate::store::client::{Act, Fault, Line, Patience, Runtime};
+use crate::store::client::{Act, Fault, Line, Runtime};
 
 /// The store over PostgreSQL 12 or later. A clone is another handle on the same store.
 ///
@@ -88,14 +88,7 @@ impl PostgresStore {
             names: Names::new(Dialect::Postgres, &config),
             is_prepared: config.prepared_statements,
         });
-        let mut patience = Patience::of(config.wait_at_start);
-        loop {
-            match migrate::run(&runtime, &driver, &config).await {
-                Ok(()) => break,
-                Err(error) if patience.allows_another(error.of_store()).await => {}
-                Err(error) => return Err(error),
-            }
-        }
+        migrate::run(&runtime, &driver, &config).await?;
         let line = Arc::new(Line::new(config.max_connections, config.max_waiting));
         let lines = [Arc::clone(&line), line];
         Ok(Self {

@@ -109,8 +109,13 @@ impl SqliteStore {
 /// a reader cannot do.
 pub(super) async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
     let statement = Statement::new("SELECT file FROM pragma_database_list WHERE name = 'main'");
-    let rows = driver.write(&statement, act).await.map_err(StoreError::from)?;
-    let is_file = rows.first().map(|row| Record::new("database", row).text("file"));
+    let rows = driver
+        .write(&statement, act)
+        .await
+        .map_err(StoreError::from)?;
+    let is_file = rows
+        .first()
+        .map(|row| Record::new("database", row).text("file"));
     match is_file {
         Some(Ok(file)) if !file.is_empty() => Ok(()),
         _ => Err(StartError::InMemory),
