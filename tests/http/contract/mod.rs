@@ -266,15 +266,21 @@ fn differences(one: &Transcripts, other: &Transcripts) -> Vec<String> {
     found
 }
 
-/// Its name makes it start first, so that it starts those over TCP at once.
+/// Its name makes it start first, so that it starts those over TCP, a few at once: each server
+/// reads the lists of common words at its first registration.
 #[test]
 fn all_combinations_answer_alike() {
-    let over_tcp = COMBINATIONS.iter().filter(|one| !one.is_in_process());
-    std::thread::scope(|scope| {
-        for combination in over_tcp {
-            scope.spawn(|| tried_out(*combination));
-        }
-    });
+    let over_tcp: Vec<_> = COMBINATIONS
+        .iter()
+        .filter(|one| !one.is_in_process())
+        .collect();
+    for some in over_tcp.chunks(4) {
+        std::thread::scope(|scope| {
+            for combination in some {
+                scope.spawn(|| tried_out(**combination));
+            }
+        });
+    }
     let [first, others @ ..] = COMBINATIONS;
     let expected = tried_out(first);
     let in_process: Vec<_> = COMBINATIONS
