@@ -10,7 +10,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ClientOptions;
 
 use crate::fail_point::FailPoint;
-use crate::methods::{PREPARED, prepare};
+use support::methods::{PREPARED, prepare};
 use crate::names::{Contents, OLD, contents, database_of, deleting, indexes};
 use crate::proxy::Proxy;
 use crate::sample::user_id;

@@ -12,7 +12,7 @@ use mongodb::bson::spec::{BinarySubtype, ElementType};
 use mongodb::bson::{Binary, Bson, Document, doc};
 use mongodb::{Client, Database};
 
-use crate::methods::prepare;
+use support::methods::prepare;
 use crate::sample::*;
 use support::acts::{Act, State};
 use support::mongo;
