@@ -41,7 +41,7 @@ impl Dialect {
             #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
             (Self::Postgres, "json") => "json",
             #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-            (Self::Postgres, "locked") => "FOR UPDATE",
+            (Self::Postgres, "locked") => "FOR NO KEY UPDATE",
             #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
             (Self::Postgres, "free") => "FOR UPDATE SKIP LOCKED",
             #[cfg(feature = "sqlite")]
