@@ -41,6 +41,8 @@ impl Dialect {
             #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
             (Self::Postgres, "json") => "json",
             #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+            (Self::Postgres, "row") => "ctid",
+            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
             (Self::Postgres, "list") => "json_agg",
             #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
             (Self::Postgres, "locked") => "FOR NO KEY UPDATE",
@@ -56,6 +58,8 @@ impl Dialect {
             (Self::Sqlite, "minus") => "-",
             #[cfg(feature = "sqlite")]
             (Self::Sqlite, "json") => "text",
+            #[cfg(feature = "sqlite")]
+            (Self::Sqlite, "row") => "rowid",
             #[cfg(feature = "sqlite")]
             (Self::Sqlite, "list") => "json_group_array",
             // One writer at a time: nothing can be locked by another one.

@@ -1,5 +1,6 @@
 //! Removing what has expired.
 
+use super::names::Dialect;
 use super::statement::Statement;
 use super::store::{SqlStore, number_of};
 use crate::store::StoreError;
@@ -22,10 +23,21 @@ impl SqlStore {
         let expired = now.saturating_sub(CLOCK_SKEW);
         let mut removed = 0;
         for (table, key, column) in EXPIRING {
+            let oldest = format!(
+                "SELECT {{row}} FROM {{{table}}} WHERE {column} <= $1 ORDER BY {column} LIMIT $2 \
+                 {{free}}"
+            );
+            let is_one = match self.dialect() {
+                // Selected once, whatever the plan: locking others each time it is selected, a
+                // join could remove more than a batch.
+                #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+                Dialect::Postgres => format!("= ANY (ARRAY({oldest}))"),
+                #[cfg(feature = "sqlite")]
+                Dialect::Sqlite => format!("IN ({oldest})"),
+            };
             let text = format!(
-                "DELETE FROM {{{table}}} WHERE {key} IN (SELECT {key} FROM {{{table}}} \
-                 WHERE {column} <= $1 ORDER BY {column} LIMIT $2 {{free}}) AND {column} <= $1 \
-                 AND {{durable}} RETURNING {key}"
+                "DELETE FROM {{{table}}} WHERE {{row}} {is_one} AND {column} <= $1 AND {{durable}} \
+                 RETURNING {key}"
             );
             let statement = Statement::new(text).with(expired).with(i64::from(batch));
             removed += number_of(&self.write(statement).await?);
