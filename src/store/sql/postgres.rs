@@ -108,7 +108,8 @@ impl PostgresStore {
 pub(super) async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
     let statement = Statement::new(
         "SELECT pg_is_in_recovery() AS is_replica, current_setting('server_encoding') AS encoding, \
-         current_setting('fsync') = 'on' AS is_synced",
+         current_setting('fsync') = 'on' AS is_synced, \
+         current_setting('transaction_read_only') = 'on' AS is_read_only",
     );
     let rows = driver
         .read(&statement, act)
@@ -120,6 +121,9 @@ pub(super) async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartErro
     let record = Record::new("server", row);
     if record.flag("is_replica")? {
         return Err(StartError::Replica);
+    }
+    if record.flag("is_read_only")? {
+        return Err(StartError::ReadOnly);
     }
     if record.text("encoding")? != "UTF8" {
         return Err(StartError::Encoding);

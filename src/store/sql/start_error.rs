@@ -18,6 +18,10 @@ pub enum StartError {
     /// The server is a replica, which takes no writes.
     #[error("the server is a replica: the store needs the primary")]
     Replica,
+    /// Transactions are read-only by default: `default_transaction_read_only` of the server,
+    /// the database or the role.
+    #[error("transactions are read-only by default: see default_transaction_read_only")]
+    ReadOnly,
     /// The encoding of the database is not UTF8.
     #[error("the encoding of the database is not UTF8")]
     Encoding,
