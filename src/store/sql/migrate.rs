@@ -226,12 +226,34 @@ impl Locked<'_> {
     }
 }
 
-/// Checks that the index exists that keeps an address with one user.
+/// Checks that a unique index, of whatever name, keeps each address with one user: over all
+/// rows, and comparing by bytes as the column does.
 async fn require_index(runs: &mut impl Runs) -> Result<(), StartError> {
-    match exists(runs, "users_email").await? {
-        true => Ok(()),
-        false => Err(StartError::MissingIndex {
-            index: runs.names().table("users_email"),
+    let names = runs.names();
+    let text = match names.dialect {
+        #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+        Dialect::Postgres => {
+            "SELECT CAST(i.indexrelid AS text) AS name FROM pg_index AS i \
+             JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
+             JOIN pg_collation AS c ON c.oid = i.indcollation[0] \
+             JOIN pg_collation AS o ON o.oid = a.attcollation \
+             WHERE i.indrelid = to_regclass($1) AND a.attname = 'email_canonical' \
+             AND i.indnkeyatts = 1 AND i.indisunique AND i.indisvalid AND i.indimmediate \
+             AND i.indpred IS NULL AND c.collisdeterministic AND o.collisdeterministic"
+        }
+        #[cfg(feature = "sqlite")]
+        Dialect::Sqlite => {
+            "SELECT l.name FROM pragma_index_list($1) AS l JOIN pragma_index_xinfo(l.name) AS x \
+             WHERE l.\"unique\" = 1 AND l.partial = 0 AND x.key = 1 \
+             GROUP BY l.name HAVING count(*) = 1 AND max(x.name) = 'email_canonical' \
+             AND max(x.coll) = 'BINARY'"
+        }
+    };
+    let index = Statement::new(text).with(names.table("users"));
+    match runs.rows(index).await?.is_empty() {
+        false => Ok(()),
+        true => Err(StartError::MissingIndex {
+            index: names.table("users_email"),
         }),
     }
 }

@@ -51,8 +51,8 @@ pub enum StartError {
         /// The latest version that is known here.
         known: u32,
     },
-    /// The unique index on addresses does not exist.
-    #[error("the index {index} is missing")]
+    /// There is no unique index on the canonical addresses, of all users and by bytes.
+    #[error("the unique index {index} is missing, or does not compare all addresses by bytes")]
     MissingIndex {
         /// The index.
         index: String,
