@@ -118,7 +118,7 @@ async fn exists(runs: &mut impl Runs, name: &str) -> Result<bool, StartError> {
         ),
         #[cfg(feature = "sqlite")]
         Dialect::Sqlite => (
-            "SELECT name FROM sqlite_master WHERE name = $1",
+            "SELECT name FROM sqlite_master WHERE name = $1 COLLATE NOCASE",
             names.table(name),
         ),
     };
