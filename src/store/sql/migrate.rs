@@ -50,13 +50,8 @@ async fn check_or_apply(driver: &dyn Driver, config: &SqlConfig) -> Result<(), S
     match names.dialect {
         #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
         Dialect::Postgres => super::postgres::check(driver, check).await?,
-        // A reader cannot make the file.
         #[cfg(feature = "sqlite")]
-        Dialect::Sqlite => drop(
-            driver
-                .write(&Statement::new("SELECT 1 AS one"), check)
-                .await,
-        ),
+        Dialect::Sqlite => super::sqlite::check(driver, check).await?,
     }
     let found = version(&mut Reader { driver, act: check }).await?;
     if found < needed {

@@ -15,12 +15,13 @@ use super::config::SqlConfig;
 use super::migrate;
 use super::names::{Dialect, Names};
 use super::pool::{Connections, Pooled, fetch, safe};
+use super::record::Record;
 use super::start_error::StartError;
-use super::statement::{Driver, Failure, Value};
+use super::statement::{Driver, Failure, Statement, Value};
 use super::store::SqlStore;
 use crate::error::ConfigError;
 use crate::store::StoreError;
-use crate::store::client::{Fault, Line, Runtime};
+use crate::store::client::{Act, Fault, Line, Runtime};
 
 /// The store in one SQLite file, for one machine: any number of processes may use it. A clone
 /// is another handle on the same store.
@@ -106,6 +107,19 @@ impl SqliteStore {
         Ok(Self {
             store: SqlStore::new(driver, config.deadline, lines, runtime),
         })
+    }
+}
+
+/// Makes the file, which a reader cannot do, and checks that it is one. Where the writer fails,
+/// what comes next says it.
+pub(super) async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
+    let file = Statement::new("SELECT file FROM pragma_database_list WHERE name = 'main'");
+    let rows = driver.write(&file, act).await.unwrap_or_default();
+    match rows.first() {
+        Some(row) if Record::new("database", row).text("file")?.is_empty() => {
+            Err(StartError::InMemory)
+        }
+        _ => Ok(()),
     }
 }
 
