@@ -25,6 +25,19 @@ fn scripts(dialect: Dialect) -> &'static [&'static str] {
     }
 }
 
+fn needed(dialect: Dialect) -> u32 {
+    u32::try_from(scripts(dialect).len()).unwrap_or(u32::MAX)
+}
+
+/// The error of a start that only verifies where there are no tables.
+#[cfg(feature = "sqlite")]
+pub(super) fn nothing_found(dialect: Dialect) -> StartError {
+    StartError::MissingMigrations {
+        found: 0,
+        needed: needed(dialect),
+    }
+}
+
 /// The least time that the check has: it sends several statements.
 const CHECK: Duration = Duration::from_secs(5);
 /// The time that migrations have, waiting for another instance included.
@@ -46,7 +59,7 @@ pub(super) async fn run(
 async fn check_or_apply(driver: &dyn Driver, config: &SqlConfig) -> Result<(), StartError> {
     let check = Act::within(config.deadline.max(CHECK));
     let names = driver.names();
-    let needed = u32::try_from(scripts(names.dialect).len()).unwrap_or(u32::MAX);
+    let needed = needed(names.dialect);
     match names.dialect {
         #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
         Dialect::Postgres => super::postgres::check(driver, check).await?,
@@ -147,7 +160,7 @@ async fn version(runs: &mut impl Runs) -> Result<u32, StartError> {
     };
     let found = Record::new("note", row).text("value")?.parse();
     let found: u32 = found.map_err(|_| foreign)?;
-    let known = u32::try_from(scripts(names.dialect).len()).unwrap_or(u32::MAX);
+    let known = needed(names.dialect);
     match found > known {
         true => Err(StartError::NewerSchema { found, known }),
         false => Ok(found),

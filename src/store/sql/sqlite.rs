@@ -11,7 +11,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Executor, Row as _, Sqlite, TypeInfo, ValueRef};
 
-use super::config::SqlConfig;
+use super::config::{Migrations, SqlConfig};
 use super::migrate;
 use super::names::{Dialect, Names};
 use super::pool::{Connections, Pooled, fetch, safe};
@@ -70,6 +70,9 @@ impl SqliteStore {
         let file = options.get_filename();
         if file.as_os_str().is_empty() || file.to_string_lossy().contains(":memory:") {
             return Err(StartError::InMemory);
+        }
+        if config.migrations == Migrations::Verify && !file.exists() {
+            return Err(migrate::nothing_found(Dialect::Sqlite));
         }
         let options = options
             .journal_mode(SqliteJournalMode::Wal)
