@@ -170,12 +170,18 @@ impl Connections for Postgres {
 
     /// The settings last as long as the statement's own transaction: the wait for locks ends
     /// with the act, and the commit is durable whatever the role's default is.
+    ///
+    /// They are made after the table is locked, for which the statement may have waited, and
+    /// without a limit. Then it is too late: the value that is set is refused as none.
     fn durable(number: usize, left: Duration) -> Option<(String, Value)> {
         let condition = format!(
-            "(SELECT {DURABLE} IS NOT NULL AND set_config('lock_timeout', ${number}, true) \
-             IS NOT NULL)"
+            "(SELECT {DURABLE} IS NOT NULL AND set_config('lock_timeout', \
+             CASE WHEN clock_timestamp() - transaction_timestamp() \
+                 < make_interval(secs => CAST(${number} AS double precision) / 1000) \
+             THEN CAST(${number} AS text) ELSE 'too late' END, true) IS NOT NULL)"
         );
-        Some((condition, left.as_millis().max(1).to_string().into()))
+        let left = i64::try_from(left.as_millis().max(1)).unwrap_or(i64::MAX);
+        Some((condition, left.into()))
     }
 
     fn begin(left: Duration) -> String {
@@ -218,8 +224,9 @@ fn failure(error: sqlx::Error) -> Failure {
         "40001" | "40P01" => Failure::Contended(Box::new(fault)),
         // unique_violation
         "23505" => Failure::Duplicate,
-        // lock_not_available, query_canceled
-        "55P03" | "57014" => StoreError::Timeout.into(),
+        // lock_not_available, query_canceled, and invalid_parameter_value, by which a write that
+        // comes too late refuses itself
+        "55P03" | "57014" | "22023" => StoreError::Timeout.into(),
         // disk_full
         "53100" => StoreError::Full.into(),
         // read_only_sql_transaction: it has become a replica
