@@ -180,18 +180,22 @@ impl Connections for Postgres {
                  < make_interval(secs => CAST(${number} AS double precision) / 1000) \
              THEN CAST(${number} AS text) ELSE 'too late' END, true) IS NOT NULL)"
         );
-        let left = i64::try_from(left.as_millis().max(1)).unwrap_or(i64::MAX);
-        Some((condition, left.into()))
+        Some((condition, i64::from(millis(left)).into()))
     }
 
     fn begin(left: Duration) -> String {
-        let left = left.as_millis().max(1);
+        let left = millis(left);
         format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
              SET LOCAL lock_timeout = {left}; SET LOCAL statement_timeout = {left}; \
              SELECT {DURABLE}"
         )
     }
+}
+
+/// The time as the server's settings take it: 0 would be none.
+fn millis(left: Duration) -> i32 {
+    i32::try_from(left.as_millis().max(1)).unwrap_or(i32::MAX)
 }
 
 /// Makes the commit of this transaction durable; where standbys have to apply it as well,
