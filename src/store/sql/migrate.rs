@@ -12,6 +12,7 @@ use super::names::{Dialect, Names, TABLES};
 use super::record::Record;
 use super::start_error::StartError;
 use super::statement::{Driver, Failure, Row, Statement, Transaction};
+use super::store::Retries;
 use crate::store::StoreError;
 use crate::store::client::{Act, Fault, Runtime, not_ended};
 
@@ -94,8 +95,13 @@ impl Runs for Reader<'_> {
     }
 
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StartError> {
-        let rows = self.driver.read(&statement, self.act).await;
-        Ok(rows.map_err(StoreError::from)?)
+        let mut retries = Retries::of(self.act);
+        loop {
+            match self.driver.read(&statement, self.act).await {
+                Err(Failure::Contended(cause)) => retries.wait(cause).await?,
+                rows => return Ok(rows.map_err(StoreError::from)?),
+            }
+        }
     }
 }
 
@@ -169,7 +175,14 @@ async fn version(runs: &mut impl Runs) -> Result<u32, StartError> {
 
 /// Applies what is missing, in one transaction.
 async fn apply(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
-    let transaction = driver.begin(act).await.map_err(StoreError::from)?;
+    let mut retries = Retries::of(act);
+    let transaction = loop {
+        match driver.begin(act).await {
+            // Another instance applies them.
+            Err(Failure::Contended(cause)) => retries.wait(cause).await?,
+            begun => break begun.map_err(StoreError::from)?,
+        }
+    };
     let mut locked = Locked {
         driver,
         transaction,

@@ -18,7 +18,7 @@ use super::pool::{Connections, Pooled, fetch, safe};
 use super::record::Record;
 use super::start_error::StartError;
 use super::statement::{Driver, Failure, Statement, Value};
-use super::store::SqlStore;
+use super::store::{Retries, SqlStore};
 use crate::error::ConfigError;
 use crate::store::StoreError;
 use crate::store::client::{Act, Fault, Line, Runtime};
@@ -117,7 +117,14 @@ impl SqliteStore {
 /// what comes next says it.
 pub(super) async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
     let file = Statement::new("SELECT file FROM pragma_database_list WHERE name = 'main'");
-    let rows = driver.write(&file, act).await.unwrap_or_default();
+    let mut retries = Retries::of(act);
+    let rows = loop {
+        match driver.write(&file, act).await {
+            // Another instance makes it.
+            Err(Failure::Contended(cause)) => retries.wait(cause).await?,
+            rows => break rows.unwrap_or_default(),
+        }
+    };
     match rows.first() {
         Some(row) if Record::new("database", row).text("file")?.is_empty() => {
             Err(StartError::InMemory)
