@@ -46,10 +46,23 @@ impl PostgresStore {
             None => options.application_name("admittance"),
         };
         let runtime = Runtime::new(&config.runtime).map_err(super::no_runtime)?;
+        // A statement that nobody waits for any more does not go on waiting on the server, for
+        // the lock of a table or another reason. A pooler would give the setting to others.
+        let limit = config.prepared_statements;
+        let limit =
+            limit.then(|| format!("SET statement_timeout = {}", millis(config.deadline)));
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(config.deadline)
             .test_before_acquire(false)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    match limit.clone() {
+                        Some(limit) => Postgres::script(connection, limit).await,
+                        None => Ok(()),
+                    }
+                })
+            })
             .before_acquire(|connection, meta| {
                 Box::pin(async move {
                     if meta.idle_for > IDLE {
