@@ -4,9 +4,11 @@
 use std::time::{Duration, Instant};
 
 use admittance::store::StoreError;
+use admittance::store::sql::PostgresStore;
 use admittance::user::UserStatus;
 use support::acts::{Act, State};
 use support::methods::prepare;
+use support::postgres;
 use support::sample::*;
 
 use crate::place::{Other, Place, SqlStore, impatient};
@@ -113,14 +115,28 @@ async fn is_quiet(other: &mut Other) {
     }
 }
 
+/// Whose pool the store is over.
+#[derive(Clone, Copy)]
+enum Pool {
+    Own,
+    Given,
+}
+
 /// Does each act while `lock` is held, and fails unless it is answered within the deadline
 /// and never done.
-async fn assert_not_done_after(lock: impl Fn(&str) -> String) {
+async fn assert_not_done_after(lock: impl Fn(&str) -> String, pool: Pool) {
     const DEADLINE: u64 = 300;
     for (table, act) in acts() {
         let place = Place::postgres().await;
         prepare(&*place.store().await).await;
-        let store = place.start(impatient(DEADLINE)).await.unwrap();
+        let store = match pool {
+            Pool::Own => place.start(impatient(DEADLINE)).await.unwrap(),
+            Pool::Given => {
+                let pool = postgres::pool(&place.url()).await;
+                let store = PostgresStore::new(pool, impatient(DEADLINE)).await;
+                SqlStore::Postgres(store.unwrap())
+            }
+        };
         // So that the statements are prepared before the lock is taken.
         warm(&place, &store, &act).await;
         let (mut holder, mut other) = (place.other().await, place.other().await);
@@ -149,18 +165,53 @@ async fn warm(place: &Place, store: &SqlStore, act: &Act) {
     prepare(&*place.store().await).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn i12_an_act_that_waits_for_a_row_is_answered_in_time_and_not_done_later() {
-    assert_not_done_after(|table| format!("SELECT 1 FROM admittance_{table} FOR UPDATE")).await;
+fn rows(table: &str) -> String {
+    format!("SELECT 1 FROM admittance_{table} FOR UPDATE")
 }
 
-/// As `VACUUM FULL`, `ALTER TABLE` and `LOCK TABLE` lock it.
+/// As `VACUUM FULL` and `ALTER TABLE` lock it.
+fn whole(table: &str) -> String {
+    format!("LOCK TABLE admittance_{table} IN ACCESS EXCLUSIVE MODE")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i12_an_act_that_waits_for_a_row_is_answered_in_time_and_not_done_later() {
+    assert_not_done_after(rows, Pool::Own).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i12_an_act_that_waits_for_a_row_by_a_given_pool_is_not_done_later() {
+    assert_not_done_after(rows, Pool::Given).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn i12_an_act_that_waits_for_a_table_is_answered_in_time_and_not_done_later() {
-    assert_not_done_after(|table| {
-        format!("LOCK TABLE admittance_{table} IN ACCESS EXCLUSIVE MODE")
-    })
-    .await;
+    assert_not_done_after(whole, Pool::Own).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i12_an_act_that_waits_for_a_table_by_a_given_pool_is_not_done_later() {
+    assert_not_done_after(whole, Pool::Given).await;
+}
+
+/// Else the connections of the server would be used up while a table is locked for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_stays_on_the_server_after_its_caller_was_answered() {
+    let place = Place::postgres().await;
+    let store = place.start(impatient(300)).await.unwrap();
+    let (mut holder, mut other) = (place.other().await, place.other().await);
+    holder.run(&format!("BEGIN; {}", whole("attempts"))).await;
+    holder.run(&whole("users")).await;
+    for act in [Act::User(1), Act::Attempt { key: 2, now: 1 }] {
+        let answer = act.on(&*store).await;
+        assert!(is_refused(&answer), "{act:?}: {answer:?}");
+    }
+    let waiting = "pg_stat_activity WHERE datname = current_database() \
+                   AND wait_event_type = 'Lock'";
+    while other.count(waiting).await > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    holder.run("COMMIT").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
