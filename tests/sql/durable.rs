@@ -23,7 +23,7 @@ use crate::place::{Other, Place, TABLES};
 async fn watch_commits(other: &mut Other) {
     other
         .run(
-            "CREATE TABLE commits (by text, setting text); \
+            "CREATE TABLE commits (what text, setting text); \
              CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
                  INSERT INTO commits VALUES (TG_TABLE_NAME || ' ' || TG_OP, \
                      current_setting('synchronous_commit') || ' ' \
@@ -80,11 +80,11 @@ async fn every_commit_is_durable_whatever_the_default_of_the_role_is() {
         let mut other = place.other().await;
         watch_commits(&mut other).await;
         write_everything(&store).await;
-        let kinds = other.texts("SELECT DISTINCT by FROM commits ORDER BY 1").await;
+        let kinds = other.texts("SELECT DISTINCT what FROM commits ORDER BY 1").await;
         // Of each table, what is done to it.
         assert_eq!(kinds.len(), 19, "{kinds:?}");
         let weak = format!(
-            "SELECT DISTINCT by || ' ' || setting FROM commits WHERE setting NOT LIKE '{expected} %'"
+            "SELECT DISTINCT what || ' ' || setting FROM commits WHERE setting NOT LIKE '{expected} %'"
         );
         assert_eq!(other.texts(&weak).await, Vec::<String>::new(), "{default}");
     }

@@ -56,8 +56,9 @@ impl PostgresStore {
             .acquire_timeout(config.deadline)
             .test_before_acquire(false)
             .after_connect(move |connection, _| {
+                let limit = limit.clone();
                 Box::pin(async move {
-                    match limit.clone() {
+                    match limit {
                         Some(limit) => Postgres::script(connection, limit).await,
                         None => Ok(()),
                     }
