@@ -182,6 +182,12 @@ impl Connections for Postgres {
         failure(error)
     }
 
+    /// read_only_sql_transaction: the server has become a replica, and a new connection may
+    /// find the primary.
+    fn ends(code: &str) -> bool {
+        code == "25006"
+    }
+
     /// The settings last as long as the statement's own transaction: the wait for locks ends
     /// with the act, and the commit is durable whatever the role's default is.
     ///
@@ -200,7 +206,7 @@ impl Connections for Postgres {
     fn begin(left: Duration) -> String {
         let left = millis(left);
         format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+            "BEGIN ISOLATION LEVEL READ COMMITTED; \
              SET LOCAL lock_timeout = {left}; SET LOCAL statement_timeout = {left}; \
              SELECT {DURABLE}"
         )

@@ -172,6 +172,10 @@ impl Connections for Sqlite {
         failure(error)
     }
 
+    fn ends(_: &str) -> bool {
+        false
+    }
+
     /// Each commit is durable by the connection's settings.
     fn durable(_: usize, _: Duration) -> Option<(String, Value)> {
         None
