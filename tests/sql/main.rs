@@ -7,6 +7,7 @@ mod cost;
 mod cut;
 mod disk;
 mod durable;
+mod failover;
 mod late;
 mod model;
 mod place;

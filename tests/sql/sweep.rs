@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use admittance::limit::{Decision, Hit};
 use support::sample::*;
 
 use crate::place::{Other, Place};
@@ -171,5 +172,56 @@ async fn a_session_that_is_refreshed_while_it_is_swept_stays() {
         ));
         assert_eq!(store.sweep(at(80), 10).await.unwrap(), 0);
         assert!(store.session(live.id, at(80)).await.unwrap().is_some());
+    }
+}
+
+/// The row of a budget that is whole goes between the two statements by which an act finds
+/// it and locks it: the act counts nevertheless.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_that_is_swept_while_an_act_counts_in_it_is_counted() {
+    let place = Place::postgres().await;
+    let store = place.store().await;
+    let both = [1, 2].map(|number| Hit {
+        key: key(number),
+        quota: quota(),
+    });
+    let mut keys = both.map(|hit| hit.key.to_bytes());
+    keys.sort_unstable();
+    let [first, second] = keys.map(|key| -> String {
+        key.iter().map(|byte| format!("{byte:02x}")).collect()
+    });
+    let mut other = place.other().await;
+    // The insertion of the second row waits; that of the first has found one by then.
+    other
+        .run(&format!(
+            "INSERT INTO admittance_limits VALUES (decode('{first}', 'hex'), 0, 0); \
+             CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 PERFORM pg_advisory_xact_lock(42); RETURN NEW; END $$; \
+             CREATE TRIGGER wait BEFORE INSERT ON admittance_limits FOR EACH ROW \
+                 WHEN (NEW.key = decode('{second}', 'hex')) EXECUTE FUNCTION wait()"
+        ))
+        .await;
+    let mut holder = place.other().await;
+    holder.run("SELECT pg_advisory_lock(42)").await;
+    let held = store.clone();
+    let waits = tokio::spawn(async move { held.hit_all(&both, at(0)).await.unwrap() });
+    let locks = "pg_stat_activity WHERE datname = current_database() \
+                 AND wait_event_type = 'Lock'";
+    while other.count(locks).await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(store.sweep(at(100), 10).await.unwrap(), 1);
+    holder.run("SELECT pg_advisory_unlock(42)").await;
+    assert_eq!(waits.await.unwrap(), Decision::Allowed);
+    // Of three, two are left in each.
+    for number in [1, 2] {
+        let (key, quota) = (key(number), quota());
+        let hits = [Hit { key, quota }];
+        for _ in 0..2 {
+            let decision = store.hit_all(&hits, at(0)).await.unwrap();
+            assert_eq!(decision, Decision::Allowed, "{number}");
+        }
+        let decision = store.hit_all(&hits, at(0)).await.unwrap();
+        assert_ne!(decision, Decision::Allowed, "{number}");
     }
 }

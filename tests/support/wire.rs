@@ -41,22 +41,31 @@ struct Seen {
 /// Forwards each connection to the server, one round trip after another.
 pub struct Wire {
     seen: Arc<Mutex<Seen>>,
+    server: Arc<Mutex<(String, u16)>>,
     url: String,
+}
+
+fn address(url: &str) -> (PgConnectOptions, (String, u16)) {
+    let options = PgConnectOptions::from_str(url).unwrap();
+    let server = (options.get_host().to_owned(), options.get_port());
+    (options, server)
 }
 
 impl Wire {
     /// One in front of the server of `url`.
     pub async fn before(url: &str) -> Self {
-        let options = PgConnectOptions::from_str(url).unwrap();
-        let server = (options.get_host().to_owned(), options.get_port());
+        let (options, server) = address(url);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let through = options.host("127.0.0.1").port(port);
         let url = through.ssl_mode(PgSslMode::Disable).to_url_lossy();
         let seen = Arc::<Mutex<Seen>>::default();
         let shared = Arc::clone(&seen);
+        let server = Arc::new(Mutex::new(server));
+        let current = Arc::clone(&server);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                let server = current.lock().unwrap().clone();
                 let Ok(server) = TcpStream::connect(&server).await else {
                     continue;
                 };
@@ -71,8 +80,14 @@ impl Wire {
         });
         Self {
             seen,
+            server,
             url: url.to_string(),
         }
+    }
+
+    /// Leads new connections to the server of `url`, as a name does that is moved.
+    pub fn lead_to(&self, url: &str) {
+        *self.server.lock().unwrap() = address(url).1;
     }
 
     /// The URL of the database through this line.
