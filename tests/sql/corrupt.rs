@@ -177,6 +177,15 @@ fn is_fine(column: &str, value: &str) -> bool {
     }
 }
 
+/// Whether the act finds a row of which this column is broken.
+fn finds(act: &Act, column: &str) -> bool {
+    let by_user = matches!(
+        act,
+        Act::SessionsOf { .. } | Act::TokensOf { .. } | Act::EventsOf { .. }
+    );
+    !(by_user && column == "user_id")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_reported_with_its_kind_and_id_and_not_written_over() {
     for is_postgres in [false, true] {
@@ -207,7 +216,7 @@ async fn what_cannot_be_read_is_reported_with_its_kind_and_id_and_not_written_ov
                         continue;
                     }
                     let acts = table.reads.iter().chain(&table.writes);
-                    for act in acts {
+                    for act in acts.filter(|act| finds(act, &column)) {
                         let done = breaks(&mut other, &name, &table.row, &column, &value).await;
                         if !done {
                             // The table refuses it.

@@ -88,7 +88,8 @@ async fn a_full_disk_is_reported_loses_nothing_and_the_store_goes_on_after_room_
     }
     let refused = Act::User(100 + inserted).on(&store).await.unwrap();
     assert_eq!(refused, "None None");
-    let mut other = Place::Sqlite(folder).other().await;
+    let place = Place::Sqlite(folder);
+    let mut other = place.other().await;
     assert_eq!(other.texts("PRAGMA integrity_check").await, ["ok"]);
     // Room is made by the store itself, with acts that are refused no more afterwards.
     while store.sweep(at(1_000_000), 10).await.unwrap() >= 10 {}

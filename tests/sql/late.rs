@@ -270,8 +270,9 @@ async fn i12_while_another_program_writes_sqlite_an_act_is_answered_in_time_and_
         assert!(begin.elapsed() < SLACK, "{act:?}");
         // Those who read are in nobody's way.
         Act::User(1).on(&*place.store().await).await.unwrap();
-        holder.run("COMMIT").await;
+        // What was on its way to the file has been refused by then.
         tokio::time::sleep(Duration::from_millis(300)).await;
+        holder.run("COMMIT").await;
         assert_eq!(place.rows().await, before, "{act:?} was done late");
         while act.on(&*store).await.is_err() {}
         assert_ne!(place.rows().await, before, "{act:?}");

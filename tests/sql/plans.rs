@@ -35,7 +35,7 @@ async fn fill(place: &Place, prefix: &str) {
     let rows = [
         (
             "users",
-            format!("{id}, 'u' || i, 'u' || i, 'U', NULL, 0, NULL, FALSE, '{{}}', '{{}}', NULL, 'active', 0, 0, 0, ''"),
+            format!("{id}, 'u' || i, 'u' || i, 'U', 'h', 0, NULL, FALSE, '{{}}', '{{}}', NULL, 'active', 0, 0, 0, ''"),
         ),
         ("user_roles", format!("{id}, 'role' || (i % 1000)")),
         (
@@ -100,9 +100,7 @@ async fn do_everything(store: &SqlStore) {
     page.await.unwrap();
     // The same event again is counted in the first.
     for number in [20, 22] {
-        let mut record = event(number, 5);
-        record.session_id = None;
-        let _ = store.append_event(&record, 5).await.unwrap();
+        let _ = store.append_event(&login(number), 5).await.unwrap();
     }
     assert!(store.sweep(at(0), 1000).await.unwrap() > 0);
 }

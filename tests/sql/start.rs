@@ -11,7 +11,7 @@ use support::methods::{every_method, prepare, seen};
 use support::postgres::{self, Server};
 use support::sqlite;
 
-use crate::place::{Place, TABLES};
+use crate::place::Place;
 
 fn only_verify() -> SqlConfig {
     let mut config = postgres::config();
@@ -24,7 +24,7 @@ async fn made(place: &Place) -> Vec<String> {
     let select = match place {
         Place::Sqlite(_) => "SELECT name || ' ' || COALESCE(sql, '') FROM sqlite_master ORDER BY 1",
         Place::Postgres(_) => {
-            "SELECT relname || ' ' || relkind FROM pg_class \
+            "SELECT relname || ' ' || relkind::text FROM pg_class \
              WHERE relnamespace = 'public'::regnamespace \
              UNION ALL SELECT proname FROM pg_proc \
              WHERE pronamespace = 'public'::regnamespace ORDER BY 1"

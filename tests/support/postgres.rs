@@ -51,12 +51,14 @@ fn is_root() -> bool {
 
 /// The program, run by a user that PostgreSQL accepts.
 fn command(name: &str) -> Command {
+    // Beside the server: what Debian has on the PATH asks first which version is meant.
+    let program = program("postgres").with_file_name(name);
     if !is_root() {
-        return Command::new(program(name));
+        return Command::new(program);
     }
     let mut command = Command::new("setpriv");
     command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]);
-    command.arg(program(name));
+    command.arg(program);
     command
 }
 
