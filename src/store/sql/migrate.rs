@@ -142,14 +142,18 @@ async fn exists(runs: &mut impl Runs, name: &str) -> Result<bool, StartError> {
 /// The version of the tables; 0 if there are none.
 async fn version(runs: &mut impl Runs) -> Result<u32, StartError> {
     let names = runs.names();
-    if !exists(runs, "meta").await? {
-        for table in TABLES {
-            if exists(runs, table).await? {
-                let table = names.table(table);
-                return Err(StartError::ForeignTable { table });
-            }
+    let mut others = None;
+    for table in TABLES {
+        if others.is_none() && exists(runs, table).await? {
+            others = Some(names.table(table));
         }
-        return Ok(0);
+    }
+    // After the others: another instance may make all of them meanwhile, at one moment.
+    if !exists(runs, "meta").await? {
+        return match others {
+            Some(table) => Err(StartError::ForeignTable { table }),
+            None => Ok(0),
+        };
     }
     let foreign = StartError::ForeignTable {
         table: names.table("meta"),
