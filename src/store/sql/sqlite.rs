@@ -33,9 +33,9 @@ pub struct SqliteStore {
     pub(super) store: SqlStore,
 }
 
-/// For how long SQLite itself waits for another process that writes; an act that has time left
-/// tries again.
-const BUSY: Duration = Duration::from_millis(50);
+/// SQLite itself does not wait for another process that writes: it would go on when the act has
+/// no time any more. The act tries again as long as it has.
+const BUSY: Duration = Duration::ZERO;
 
 impl SqliteStore {
     /// Opens the file that `url` names, such as `sqlite:accounts.db`, and makes it if it does
