@@ -206,5 +206,9 @@ async fn what_is_counted_is_all_that_the_server_gets() {
     Act::User(1).on(dyn_store).await.unwrap();
     let trips = wire.take();
     assert_eq!(shown(&trips).len(), 1);
-    assert!(shown(&trips).iter().all(|text| text.starts_with("SELECT u.id")));
+    assert!(
+        shown(&trips)
+            .iter()
+            .all(|text| text.starts_with("SELECT u.id"))
+    );
 }

@@ -60,7 +60,9 @@ impl Ground {
         let mut other = place.other().await;
         for table in TABLES {
             other
-                .run(&format!("CREATE TABLE kept_{table} AS TABLE admittance_{table}"))
+                .run(&format!(
+                    "CREATE TABLE kept_{table} AS TABLE admittance_{table}"
+                ))
                 .await;
         }
         Self { place, other }

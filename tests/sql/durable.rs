@@ -84,7 +84,9 @@ async fn every_commit_is_durable_whatever_the_default_of_the_role_is() {
         let mut other = place.other().await;
         watch_commits(&mut other).await;
         write_everything(&store).await;
-        let kinds = other.texts("SELECT DISTINCT what FROM commits ORDER BY 1").await;
+        let kinds = other
+            .texts("SELECT DISTINCT what FROM commits ORDER BY 1")
+            .await;
         // Of each table, what is done to it.
         assert_eq!(kinds.len(), 19, "{kinds:?}");
         let weak = format!(
@@ -103,7 +105,10 @@ async fn sqlite_syncs_each_commit_whatever_the_pool_of_the_application_does() {
         .journal_mode(SqliteJournalMode::Delete)
         .synchronous(SqliteSynchronous::Off)
         .foreign_keys(false);
-    let pool = SqlitePoolOptions::new().connect_with(options).await.unwrap();
+    let pool = SqlitePoolOptions::new()
+        .connect_with(options)
+        .await
+        .unwrap();
     let mut statements = Statements::of("durable_");
     let mut config = sqlite::config();
     config.prefix = "durable_".to_owned();
@@ -116,7 +121,10 @@ async fn sqlite_syncs_each_commit_whatever_the_pool_of_the_application_does() {
     }
     assert!(!ran.contains("synchronous=off"), "{ran}");
     let place = Place::Sqlite(folder);
-    assert_eq!(place.other().await.texts("PRAGMA journal_mode").await, ["wal"]);
+    assert_eq!(
+        place.other().await.texts("PRAGMA journal_mode").await,
+        ["wal"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,21 +134,32 @@ async fn what_was_acknowledged_survives_kill_9_of_postgresql() {
     let (next, done) = (Arc::new(AtomicU32::new(1)), Arc::new(AtomicU32::new(0)));
     let mut workers = Vec::new();
     for _ in 0..8 {
-        let store = PostgresStore::connect(&url, postgres::config()).await.unwrap();
-        workers.push(tokio::spawn(work(store, Arc::clone(&next), Arc::clone(&done))));
+        let store = PostgresStore::connect(&url, postgres::config())
+            .await
+            .unwrap();
+        workers.push(tokio::spawn(work(
+            store,
+            Arc::clone(&next),
+            Arc::clone(&done),
+        )));
     }
     while done.load(Ordering::Relaxed) < ACKNOWLEDGED_BEFORE {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // By `kill -9`, with acts under way.
-    let server = tokio::task::spawn_blocking(|| server.restart()).await.unwrap();
+    let server = tokio::task::spawn_blocking(|| server.restart())
+        .await
+        .unwrap();
     let mut acknowledged = Vec::new();
     for worker in workers {
         acknowledged.extend(worker.await.unwrap());
     }
     let store = PostgresStore::connect(&url, postgres::config()).await;
     let store = store.unwrap();
-    println!("acknowledged before kill -9 and found: {}", acknowledged.len());
+    println!(
+        "acknowledged before kill -9 and found: {}",
+        acknowledged.len()
+    );
     assert_found(&store, acknowledged, &next).await;
     drop(server);
 }
@@ -195,7 +214,10 @@ async fn what_was_acknowledged_survives_kill_9_of_a_process_that_writes_sqlite()
     child.wait().unwrap();
     acknowledged.extend(lines.map_while(Result::ok).filter_map(|line| number(&line)));
     let store = sqlite::store_at(&folder.url()).await;
-    println!("acknowledged before kill -9 and found: {}", acknowledged.len());
+    println!(
+        "acknowledged before kill -9 and found: {}",
+        acknowledged.len()
+    );
     let last = AtomicU32::new(acknowledged.iter().max().unwrap() + 20);
     assert_found(&store, acknowledged, &last).await;
     let place = Place::Sqlite(folder);

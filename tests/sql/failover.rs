@@ -54,6 +54,9 @@ async fn a_server_that_has_become_a_replica_is_unavailable_until_the_primary_is_
         assert!(tries < 5, "{error:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_ne!(Act::Attempt { key: 9, now: 1 }.on(&store).await.unwrap(), "");
+    assert_ne!(
+        Act::Attempt { key: 9, now: 1 }.on(&store).await.unwrap(),
+        ""
+    );
     drop(primary);
 }

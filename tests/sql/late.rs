@@ -240,7 +240,9 @@ async fn a_lock_that_goes_in_time_is_waited_for() {
         prepare(&*twin).await;
         let (mut holder, mut other) = (place.other().await, place.other().await);
         holder
-            .run(&format!("BEGIN; SELECT 1 FROM admittance_{table} FOR UPDATE"))
+            .run(&format!(
+                "BEGIN; SELECT 1 FROM admittance_{table} FOR UPDATE"
+            ))
             .await;
         let waits = act.clone();
         let waits = tokio::spawn(async move { waits.on(&*store).await });

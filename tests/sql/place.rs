@@ -89,9 +89,7 @@ impl Place {
             Self::Sqlite(folder) => {
                 SqlStore::Sqlite(SqliteStore::open(&folder.url(), config).await?)
             }
-            Self::Postgres(url) => {
-                SqlStore::Postgres(PostgresStore::connect(url, config).await?)
-            }
+            Self::Postgres(url) => SqlStore::Postgres(PostgresStore::connect(url, config).await?),
         })
     }
 
@@ -147,12 +145,18 @@ impl Other {
             Self::Sqlite(connection) => {
                 let rows = sqlx::query(query).fetch_all(connection).await.unwrap();
                 let text = |row: &_| Row::get_unchecked::<Option<String>, _>(row, 0);
-                rows.iter().map(text).map(Option::unwrap_or_default).collect()
+                rows.iter()
+                    .map(text)
+                    .map(Option::unwrap_or_default)
+                    .collect()
             }
             Self::Postgres(connection) => {
                 let rows = sqlx::query(query).fetch_all(connection).await.unwrap();
                 let text = |row: &_| Row::get_unchecked::<Option<String>, _>(row, 0);
-                rows.iter().map(text).map(Option::unwrap_or_default).collect()
+                rows.iter()
+                    .map(text)
+                    .map(Option::unwrap_or_default)
+                    .collect()
             }
         }
     }

@@ -20,7 +20,11 @@ async fn race<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     place: &Place,
     act: impl Fn(SqlStore, u32) -> F,
 ) -> Vec<T> {
-    let stores = [place.store().await, place.store().await, place.store().await];
+    let stores = [
+        place.store().await,
+        place.store().await,
+        place.store().await,
+    ];
     let barrier = Arc::new(Barrier::new(64));
     let racers: Vec<_> = stores
         .iter()
@@ -136,7 +140,9 @@ async fn of_64_refreshes_with_one_token_one_rotates_and_the_others_get_the_same_
         let rotated = count(&answers, |it| matches!(it, Rotation::Rotated(_)));
         assert_eq!(rotated, 1);
         let same = |rotation: &Rotation| match rotation {
-            Rotation::Rotated(session) | Rotation::Repeated(session) => session.refresh_counter == 1,
+            Rotation::Rotated(session) | Rotation::Repeated(session) => {
+                session.refresh_counter == 1
+            }
             _ => false,
         };
         assert_eq!(count(&answers, same), 64);
@@ -213,9 +219,8 @@ async fn of_64_changes_of_one_version_one_is_made() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_64_insertions_of_one_session_one_is_made() {
     for place in places().await {
-        let insert = |store: SqlStore, _| async move {
-            store.insert_session(&session(1, 1)).await.unwrap()
-        };
+        let insert =
+            |store: SqlStore, _| async move { store.insert_session(&session(1, 1)).await.unwrap() };
         let answers = race(&place, insert).await;
         assert_eq!(count(&answers, |it| *it == Insert::Inserted), 1);
     }
@@ -236,7 +241,10 @@ async fn of_64_logins_at_once_as_many_sessions_stay_as_the_cap_says() {
         };
         race(&place, log_in).await;
         let store = place.store().await;
-        let left = store.sessions_of(user_id(1), None, 100, at(1)).await.unwrap();
+        let left = store
+            .sessions_of(user_id(1), None, 100, at(1))
+            .await
+            .unwrap();
         assert_eq!(left.len(), 5);
     }
 }
@@ -252,7 +260,10 @@ async fn of_64_events_at_once_none_is_lost() {
         };
         race(&place, append).await;
         let store = place.store().await;
-        let events = store.events_of(user_id(1), None, 1000, at(1)).await.unwrap();
+        let events = store
+            .events_of(user_id(1), None, 1000, at(1))
+            .await
+            .unwrap();
         let total: u64 = events.iter().map(|event| event.count).sum();
         assert!(total >= 64, "{total}");
     }

@@ -2,9 +2,7 @@
 
 use admittance::error::ConfigError;
 use admittance::store::StoreError;
-use admittance::store::sql::{
-    Migrations, PostgresStore, SqlConfig, SqliteStore, StartError,
-};
+use admittance::store::sql::{Migrations, PostgresStore, SqlConfig, SqliteStore, StartError};
 use sqlx::sqlite::SqlitePoolOptions;
 use support::acts::Act;
 use support::methods::{every_method, prepare, seen};
@@ -40,7 +38,9 @@ async fn a_table_of_the_applications_is_refused_and_nothing_is_written() {
             let name = format!("admittance_{table}");
             let mut other = place.other().await;
             other.run(&format!("CREATE TABLE {name} (mine text)")).await;
-            other.run(&format!("INSERT INTO {name} VALUES ('canary')")).await;
+            other
+                .run(&format!("INSERT INTO {name} VALUES ('canary')"))
+                .await;
             let before = made(&place).await;
             for migrations in [Migrations::Apply, Migrations::Verify] {
                 let mut config = postgres::config();
@@ -52,7 +52,10 @@ async fn a_table_of_the_applications_is_refused_and_nothing_is_written() {
                 );
             }
             assert_eq!(made(&place).await, before);
-            assert_eq!(other.texts(&format!("SELECT * FROM {name}")).await, ["canary"]);
+            assert_eq!(
+                other.texts(&format!("SELECT * FROM {name}")).await,
+                ["canary"]
+            );
         }
     }
 }
@@ -196,7 +199,9 @@ async fn stores_with_other_prefixes_in_one_database_are_independent() {
             act.on(&*second).await.unwrap();
         }
         let alone = Place::each().await;
-        let alone = alone.iter().find(|it| it.is_postgres() == place.is_postgres());
+        let alone = alone
+            .iter()
+            .find(|it| it.is_postgres() == place.is_postgres());
         let alone = alone.unwrap().store().await;
         prepare(&*alone).await;
         assert_eq!(seen(&*first).await, seen(&*alone).await);
@@ -283,7 +288,9 @@ async fn a_url_that_cannot_be_used_does_not_show_its_password() {
 async fn a_password_is_in_no_error_of_a_start_and_not_in_what_shows_a_store() {
     let place = Place::postgres().await;
     let url = place.url().replace("postgres@", "postgres:canary@");
-    let store = PostgresStore::connect(&url, postgres::config()).await.unwrap();
+    let store = PostgresStore::connect(&url, postgres::config())
+        .await
+        .unwrap();
     assert!(!format!("{store:?} {store:#?}").contains("canary"));
     let nowhere = format!("{url}_absent");
     let error = PostgresStore::connect(&nowhere, postgres::config()).await;
@@ -292,7 +299,10 @@ async fn a_password_is_in_no_error_of_a_start_and_not_in_what_shows_a_store() {
         matches!(&error, StartError::Store(StoreError::Unavailable(_))),
         "{error:?}"
     );
-    assert!(!format!("{error:?} {error}").contains("canary"), "{error:?}");
+    assert!(
+        !format!("{error:?} {error}").contains("canary"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -300,13 +310,17 @@ async fn without_the_unique_index_it_does_not_start() {
     let broken = [
         None,
         Some("CREATE INDEX admittance_users_email ON admittance_users (email_canonical)"),
-        Some("CREATE UNIQUE INDEX admittance_users_email ON admittance_users (email_canonical, name)"),
+        Some(
+            "CREATE UNIQUE INDEX admittance_users_email ON admittance_users (email_canonical, name)",
+        ),
         Some("CREATE UNIQUE INDEX admittance_users_email ON admittance_users (name)"),
         Some(
             "CREATE UNIQUE INDEX admittance_users_email ON admittance_users (email_canonical) \
              WHERE status = 'active'",
         ),
-        Some("CREATE UNIQUE INDEX admittance_users_email ON admittance_users (lower(email_canonical))"),
+        Some(
+            "CREATE UNIQUE INDEX admittance_users_email ON admittance_users (lower(email_canonical))",
+        ),
     ];
     for index in broken {
         for place in Place::each().await {
@@ -385,7 +399,11 @@ async fn a_database_in_another_encoding_is_refused() {
             "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
         ))
         .await;
-    let (server, _) = place.url().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (server, _) = place
+        .url()
+        .rsplit_once('/')
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
     let started = PostgresStore::connect(&format!("{server}/{name}"), postgres::config()).await;
     assert!(matches!(started, Err(StartError::Encoding)), "{started:?}");
 }
@@ -395,7 +413,10 @@ async fn a_server_that_does_not_sync_is_refused() {
     let server = tokio::task::spawn_blocking(|| Server::with(&["fsync=off"]));
     let server = server.await.unwrap();
     let started = PostgresStore::connect(&server.url("postgres"), postgres::config()).await;
-    assert!(matches!(started, Err(StartError::NotDurable)), "{started:?}");
+    assert!(
+        matches!(started, Err(StartError::NotDurable)),
+        "{started:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -422,7 +443,9 @@ async fn a_role_that_reads_only_is_refused() {
     let name = other.texts("SELECT current_database()::text").await;
     let name = name.first().unwrap();
     other
-        .run(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"))
+        .run(&format!(
+            "ALTER DATABASE {name} SET default_transaction_read_only = on"
+        ))
         .await;
     for migrations in [Migrations::Apply, Migrations::Verify] {
         let mut config = postgres::config();

@@ -166,10 +166,7 @@ async fn a_session_that_is_refreshed_while_it_is_swept_stays() {
         live.absolute_expires_at = at(100_000);
         let _ = store.insert_session(&live).await.unwrap();
         let rotated = store.rotate(live.id, 0, POLICY, at(9)).await.unwrap();
-        assert!(matches!(
-            rotated,
-            admittance::session::Rotation::Rotated(_)
-        ));
+        assert!(matches!(rotated, admittance::session::Rotation::Rotated(_)));
         assert_eq!(store.sweep(at(80), 10).await.unwrap(), 0);
         assert!(store.session(live.id, at(80)).await.unwrap().is_some());
     }
@@ -187,9 +184,8 @@ async fn a_budget_that_is_swept_while_an_act_counts_in_it_is_counted() {
     });
     let mut keys = both.map(|hit| hit.key.to_bytes());
     keys.sort_unstable();
-    let [first, second] = keys.map(|key| -> String {
-        key.iter().map(|byte| format!("{byte:02x}")).collect()
-    });
+    let [first, second] =
+        keys.map(|key| -> String { key.iter().map(|byte| format!("{byte:02x}")).collect() });
     let mut other = place.other().await;
     // The insertion of the second row waits; that of the first has found one by then.
     other

@@ -72,7 +72,9 @@ async fn a_server_that_never_answers_does_not_delay_the_start_beyond_its_deadlin
     assert!(
         matches!(
             &started,
-            Err(StartError::Store(StoreError::Timeout | StoreError::Unavailable(_)))
+            Err(StartError::Store(
+                StoreError::Timeout | StoreError::Unavailable(_)
+            ))
         ),
         "{started:?}"
     );

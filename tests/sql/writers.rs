@@ -27,10 +27,7 @@ async fn essays(place: &Place, on_delete: &str) {
              author text NOT NULL REFERENCES admittance_users (id) {on_delete}, title text)"
         ))
         .await;
-    let insert = format!(
-        "INSERT INTO essays VALUES (1, '{}', 'On bees')",
-        user_id(1)
-    );
+    let insert = format!("INSERT INTO essays VALUES (1, '{}', 'On bees')", user_id(1));
     other.run(&insert).await;
 }
 
@@ -210,11 +207,7 @@ async fn a_deadlock_is_tried_again_and_counted() {
 
 /// The answer to an act on two budgets of which another transaction has the second, and then
 /// wants the first.
-async fn in_a_deadlock(
-    place: &Place,
-    store: &SqlStore,
-    both: &Act,
-) -> Result<String, StoreError> {
+async fn in_a_deadlock(place: &Place, store: &SqlStore, both: &Act) -> Result<String, StoreError> {
     let (mut writer, mut other) = (place.other().await, place.other().await);
     let newest = "SELECT encode(key, 'hex') FROM (SELECT key FROM admittance_limits \
                   ORDER BY xmin::text::bigint DESC LIMIT 2) AS newest ORDER BY key";

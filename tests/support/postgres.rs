@@ -162,7 +162,8 @@ impl Server {
         let begin = Instant::now();
         let is_ready = || {
             let tail = fs::read_to_string(&log).unwrap_or_default();
-            tail.contains("ready to accept connections")
+            // A replica says "read-only connections".
+            tail.contains("ready to accept")
         };
         while !is_ready() {
             if begin.elapsed() > PATIENCE || !Path::new(&format!("/proc/{pid}")).exists() {

@@ -140,7 +140,10 @@ async fn message(from: &mut TcpStream) -> Option<Vec<u8>> {
 
 /// The strings, each of which ends in a zero byte, that a message begins with.
 fn strings(message: &[u8]) -> impl Iterator<Item = &[u8]> {
-    message.get(5..).unwrap_or_default().split(|byte| *byte == 0)
+    message
+        .get(5..)
+        .unwrap_or_default()
+        .split(|byte| *byte == 0)
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -49,8 +49,7 @@ impl PostgresStore {
         // A statement that nobody waits for any more does not go on waiting on the server, for
         // the lock of a table or another reason. A pooler would give the setting to others.
         let limit = config.prepared_statements;
-        let limit =
-            limit.then(|| format!("SET statement_timeout = {}", millis(config.deadline)));
+        let limit = limit.then(|| format!("SET statement_timeout = {}", millis(config.deadline)));
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(config.deadline)
