@@ -118,7 +118,7 @@ fn tables() -> Vec<Table> {
         Table {
             name: "audit_log",
             row: format!("id = '{}'", event_id(1)),
-            kind: "event f4f4",
+            kind: "event e7e7",
             free: &["id", "at", "user_agent", "expires_at"],
             reads: vec![Act::EventsOf {
                 user: 1,
