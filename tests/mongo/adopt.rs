@@ -10,12 +10,12 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ClientOptions;
 
 use crate::fail_point::FailPoint;
-use crate::methods::{PREPARED, prepare};
 use crate::names::{Contents, OLD, contents, database_of, deleting, indexes};
 use crate::proxy::Proxy;
 use crate::sample::user_id;
 use support::acts::Act;
 use support::commands::Commands;
+use support::methods::{PREPARED, prepare};
 use support::{example, mongo};
 
 /// A database as an earlier version leaves it: without a prefix, and without notes.

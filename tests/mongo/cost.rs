@@ -6,10 +6,10 @@ use admittance::user::UserStatus;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Database};
 
-use crate::methods::{every_method, prepare};
 use crate::sample::{event, event_id};
 use support::acts::{Act, State};
 use support::commands::{Commands, Sent};
+use support::methods::{every_method, other_calls, prepare};
 use support::mongo;
 
 fn names(sent: &[Sent]) -> Vec<&str> {
@@ -370,56 +370,7 @@ async fn every_filter_is_an_index_scan() {
     for (_, act) in every_method() {
         act.on(&store).await.unwrap();
     }
-    for act in [
-        Act::EndOldestSessions {
-            user: 1,
-            epoch: 0,
-            keep: 0,
-            now: 1,
-        },
-        Act::EndSessions {
-            user: 1,
-            sessions: vec![1, 2, 3],
-        },
-        Act::EndDeadSessions {
-            user: 1,
-            epoch: u64::MAX,
-        },
-        Act::RemoveTokens {
-            user: 1,
-            purpose: None,
-            until: 9,
-        },
-        Act::RemoveUser {
-            state: State::of(3),
-            which: Removal::Any,
-        },
-        Act::RemoveUser {
-            state: State::of(3),
-            which: Removal::AnyStatus,
-        },
-        Act::Users {
-            after: None,
-            limit: 2,
-        },
-        Act::Attempt { key: 1, now: 2 },
-        Act::EventsOf {
-            user: 1,
-            before: None,
-            limit: 2,
-            now: 1,
-        },
-        Act::AppendEvent {
-            number: 2,
-            user: 1,
-            keep: 1,
-        },
-        Act::AppendEvent {
-            number: 4,
-            user: 1,
-            keep: 1,
-        },
-    ] {
+    for act in other_calls() {
         act.on(&store).await.unwrap();
     }
     let filters: Vec<_> = commands.take().iter().filter_map(filter).collect();

@@ -5,59 +5,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use admittance::session::Rotation;
-use admittance::store::{Insert, InsertUser, ProfileChange, SessionStore, TokenStore, UserStore};
+use admittance::store::{InsertUser, UserStore};
 use tokio::sync::Barrier;
 
 use crate::sample::*;
-use support::bed::hash_of;
+use support::crash::{ACKNOWLEDGED_BEFORE, assert_found, work};
 use support::mongo::{self, Server};
-
-const ACKNOWLEDGED_BEFORE: u32 = 40;
-
-/// Registers users, opens, refreshes and ends sessions, resets passwords and
-/// removes tokens, each number once, until the server is gone. Returns the numbers of which
-/// everything was acknowledged.
-async fn work(
-    store: impl UserStore + SessionStore + TokenStore,
-    next: Arc<AtomicU32>,
-    done: Arc<AtomicU32>,
-) -> Vec<u32> {
-    let mut acknowledged = Vec::new();
-    loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        let all = async {
-            let live = session(number * 2, number);
-            let ended = session(number * 2 + 1, number);
-            assert_eq!(
-                store.insert_user(&user(number)).await?,
-                InsertUser::Inserted
-            );
-            assert_eq!(store.insert_session(&live).await?, Insert::Inserted);
-            assert_eq!(store.insert_session(&ended).await?, Insert::Inserted);
-            assert_eq!(
-                store.insert_token(&token(number, number)).await?,
-                Insert::Inserted
-            );
-            let rotation = store.rotate(live.id, 0, POLICY, at(1)).await?;
-            assert!(matches!(rotation, Rotation::Rotated(_)));
-            assert!(store.end_session(ended.user_id, ended.id).await?);
-            let account = user(number).state();
-            assert!(
-                store
-                    .reset_password(&account, &hash(0), device(0), &ProfileChange::default())
-                    .await?
-            );
-            assert_eq!(store.remove_tokens(account.id, None, at(1)).await?, 1);
-            Ok::<_, admittance::store::StoreError>(())
-        };
-        if all.await.is_err() {
-            return acknowledged;
-        }
-        acknowledged.push(number);
-        done.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_survives_kill_9_of_the_server() {
@@ -88,40 +41,7 @@ async fn what_was_acknowledged_survives_kill_9_of_the_server() {
 
     let server = Server::start(&folder, port);
     let store = mongo::store_over(mongo::options_of(&server.uri(), "crash").await).await;
-    assert!(acknowledged.len() >= usize::try_from(ACKNOWLEDGED_BEFORE).unwrap());
-    for number in acknowledged {
-        let Some(user) = store.user(user_id(number)).await.unwrap() else {
-            panic!("user {number} is lost")
-        };
-        assert!(
-            hash_of(&user).is(&hash(0)) && user.auth_epoch == 1,
-            "the reset of user {number} is lost"
-        );
-        let live = store.session(session_id(number * 2), at(2)).await.unwrap();
-        assert_eq!(
-            live.map(|session| session.refresh_counter),
-            Some(1),
-            "of user {number}"
-        );
-        let ended = store
-            .session(session_id(number * 2 + 1), at(2))
-            .await
-            .unwrap();
-        assert_eq!(ended, None, "an ended session of user {number} is back");
-        let again = store.tokens_of(user_id(number), at(2)).await.unwrap();
-        assert!(again.is_empty(), "a removed token of user {number} is back");
-    }
-    // Whoever was cut off in the middle is there wholly or not at all.
-    for number in 1..next.load(Ordering::Relaxed) {
-        let by_id = store.user(user_id(number)).await.unwrap().is_some();
-        let email = user(number).email;
-        let by_email = store
-            .user_by_email(email.canonical())
-            .await
-            .unwrap()
-            .is_some();
-        assert_eq!(by_id, by_email, "user {number}");
-    }
+    assert_found(&store, acknowledged, &next).await;
 }
 
 const HELPER: &str = "ADMITTANCE_TEST_HELPER";

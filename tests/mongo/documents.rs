@@ -12,9 +12,9 @@ use mongodb::bson::spec::{BinarySubtype, ElementType};
 use mongodb::bson::{Binary, Bson, Document, doc};
 use mongodb::{Client, Database};
 
-use crate::methods::prepare;
 use crate::sample::*;
 use support::acts::{Act, State};
+use support::methods::prepare;
 use support::mongo;
 
 pub(crate) async fn prepared() -> (Database, MongoStore) {

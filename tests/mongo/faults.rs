@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use admittance::store::mongodb::MongoStore;
-use admittance::store::{MemoryStore, Store, StoreError};
+use admittance::store::{MemoryStore, StoreError};
 use admittance::user::UserStatus;
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
 
 use crate::fail_point::FailPoint;
-use crate::methods::{every_method, prepare};
 use support::acts::{Act, State};
+use support::methods::{every_method, prepare, seen};
 use support::mongo;
 
 use crate::sample;
@@ -22,41 +22,6 @@ fn once() -> Bson {
 
 fn always() -> Bson {
     "alwaysOn".into()
-}
-
-/// All that can be seen of a store, limits and attempts by using them up.
-async fn seen(store: &(impl Store + ?Sized)) -> Vec<String> {
-    let mut acts = vec![
-        Act::SessionsOf { user: 1, now: 6 },
-        Act::TokensOf { user: 1, now: 6 },
-        Act::EventsOf {
-            user: 1,
-            before: None,
-            limit: 10,
-            now: 6,
-        },
-    ];
-    acts.extend((1..8).flat_map(|number| [Act::User(number), Act::UserByEmail(number)]));
-    acts.extend((1..4).map(|number| Act::Session { number, now: 6 }));
-    acts.extend((1..4).map(|number| Act::Token {
-        number,
-        purpose: sample::purpose(number),
-        now: 6,
-    }));
-    acts.push(Act::Users {
-        after: None,
-        limit: 9,
-    });
-    acts.extend([const { Act::Hit { key: 1, now: 1 } }; 4]);
-    acts.extend([const { Act::HitBoth { key: 20, now: 1 } }; 4]);
-    acts.extend([const { Act::HitBoth { key: 21, now: 1 } }; 4]);
-    acts.extend([const { Act::Attempt { key: 1, now: 1 } }; 3]);
-    acts.extend([const { Act::Attempt { key: 2, now: 1 } }; 3]);
-    let mut seen = Vec::new();
-    for act in acts {
-        seen.push(act.on(store).await.unwrap());
-    }
-    seen
 }
 
 /// One act on both stores, of which one has its command failed.

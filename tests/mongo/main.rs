@@ -14,7 +14,6 @@ mod fail_point;
 mod faults;
 mod late;
 mod limits;
-mod methods;
 mod names;
 mod operations;
 mod proxy;

@@ -10,9 +10,9 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database, IndexModel};
 
-use crate::methods::{every_method, prepare};
 use crate::proxy::Proxy;
 use support::commands::Commands;
+use support::methods::{every_method, prepare};
 use support::mongo;
 
 pub(crate) fn database_of(options: &ClientOptions) -> Database {

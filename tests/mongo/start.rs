@@ -5,7 +5,7 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::{Acknowledgment, WriteConcern};
 use mongodb::{Client, Database};
 
-use crate::methods::{every_method, prepare};
+use support::methods::{every_method, prepare};
 use support::mongo;
 
 async fn fresh() -> Database {

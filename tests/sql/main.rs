@@ -2,7 +2,22 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod corrupt;
+mod cost;
+mod cut;
+mod disk;
+mod durable;
+mod failover;
+mod late;
 mod model;
+mod place;
+mod plans;
+mod races;
+mod rounds;
+mod start;
+mod sweep;
+mod waiting;
+mod writers;
 
 mod sqlite {
     //! What every store must do, by several stores on one file.

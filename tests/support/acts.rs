@@ -114,6 +114,11 @@ pub enum Act {
         purpose: TokenPurpose,
         now: u32,
     },
+    TakeToken {
+        number: u32,
+        purpose: TokenPurpose,
+        now: u32,
+    },
     TokensOf {
         user: u32,
         now: u32,
@@ -377,6 +382,14 @@ impl Act {
             } => {
                 let found = store.token(digest(number), purpose, at(now)).await?;
                 format!("{:?}", found.as_ref().map(shown_token))
+            }
+            Self::TakeToken {
+                number,
+                purpose,
+                now,
+            } => {
+                let taken = store.take_token(digest(number), purpose, at(now)).await?;
+                format!("{:?}", taken.as_ref().map(shown_token))
             }
             Self::TokensOf { user, now } => {
                 let listed = store.tokens_of(user_id(user), at(now)).await?;

@@ -19,6 +19,7 @@ pub mod acts;
 pub mod asks;
 pub mod bed;
 pub mod commands;
+pub mod crash;
 pub mod document;
 pub mod example;
 pub mod faulty;
@@ -27,6 +28,7 @@ pub mod hunt;
 pub mod lanes;
 pub mod log;
 pub mod mails;
+pub mod methods;
 pub mod mocks;
 pub mod model;
 pub mod mongo;
@@ -36,6 +38,8 @@ pub mod python;
 pub mod sample;
 pub mod second_factor;
 pub mod sqlite;
+pub mod statements;
+pub mod wire;
 pub mod wrong;
 
 /// The root of the repository.

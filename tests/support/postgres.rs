@@ -33,6 +33,7 @@ pub struct Server {
     shell: Child,
     port: u16,
     folder: PathBuf,
+    settings: Vec<String>,
 }
 
 /// The program of PostgreSQL with this name.
@@ -73,12 +74,14 @@ fn is_root() -> bool {
 
 /// The program, run by a user that PostgreSQL accepts.
 fn command(name: &str) -> Command {
+    // Beside the server: what Debian has on the PATH asks first which version is meant.
+    let program = program("postgres").with_file_name(name);
     if !is_root() {
-        return Command::new(program(name));
+        return Command::new(program);
     }
     let mut command = Command::new("setpriv");
     command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]);
-    command.arg(program(name));
+    command.arg(program);
     command
 }
 
@@ -93,15 +96,18 @@ fn run(command: &mut Command) {
 impl Server {
     /// A server over a fresh folder, on a free port.
     pub fn fresh() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("admittance-postgres-{}-{number}", id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        if is_root() {
-            run(Command::new("chown").arg("nobody:nogroup").arg(&folder));
-        }
-        let data = folder.join("data");
+        Self::with(&[])
+    }
+
+    /// The same with settings such as `fsync=off`.
+    pub fn with(settings: &[&str]) -> Self {
+        Self::prepared().start(settings)
+    }
+
+    /// What starts a server over a fresh folder, on a free port: the port is known before the
+    /// server listens.
+    pub fn prepared() -> Prepared {
+        let prepared = Prepared::fresh();
         run(command("initdb")
             .args([
                 "--username=postgres",
@@ -110,17 +116,28 @@ impl Server {
                 "--locale=C",
             ])
             .arg("--pgdata")
-            .arg(&data));
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr();
-        Self::start(folder, port.unwrap().port())
+            .arg(prepared.folder.join("data")));
+        prepared
+    }
+
+    /// A replica of this server.
+    pub fn replica(&self) -> Self {
+        let prepared = Prepared::fresh();
+        run(command("pg_basebackup")
+            .args(["--host=127.0.0.1", "--username=postgres", "--no-password"])
+            .args(["--checkpoint=fast", "--write-recovery-conf"])
+            .arg(format!("--port={}", self.port))
+            .arg("--pgdata")
+            .arg(prepared.folder.join("data")));
+        prepared.start(&[])
     }
 
     /// Starts a server over a folder that [`Server::fresh`] has made. Where processes of a
     /// server that was killed are alive, it waits for them.
-    fn start(folder: PathBuf, port: u16) -> Self {
+    fn start(folder: PathBuf, port: u16, settings: Vec<String>) -> Self {
         let begin = Instant::now();
         loop {
-            match Self::try_to_start(&folder, port) {
+            match Self::try_to_start(&folder, port, &settings) {
                 Ok(server) => return server,
                 Err(log) if begin.elapsed() > PATIENCE || !log.contains("still in use") => {
                     panic!("{TELLS}: it did not start:\n{log}")
@@ -130,7 +147,7 @@ impl Server {
         }
     }
 
-    fn try_to_start(folder: &Path, port: u16) -> Result<Self, String> {
+    fn try_to_start(folder: &Path, port: u16, settings: &[String]) -> Result<Self, String> {
         const KEEP: &str = r#""$@" >"$LOG" 2>&1 & echo $!; cat >/dev/null; kill -9 $!; wait; [ -e "$KEPT" ] || rm -rf "$PLACE" "$LOG""#;
         let log = folder.with_extension("log");
         let mut server = command("postgres");
@@ -147,6 +164,7 @@ impl Server {
             "-c",
             "shared_buffers=64MB",
         ]);
+        server.args(settings.iter().flat_map(|setting| ["-c", setting]));
         let mut shell = Command::new("sh")
             .args(["-c", KEEP, "sh"])
             .arg(server.get_program())
@@ -167,7 +185,8 @@ impl Server {
         let begin = Instant::now();
         let is_ready = || {
             let tail = fs::read_to_string(&log).unwrap_or_default();
-            tail.contains("ready to accept connections")
+            // A replica says "read-only connections".
+            tail.contains("ready to accept")
         };
         while !is_ready() {
             if begin.elapsed() > PATIENCE || !Path::new(&format!("/proc/{pid}")).exists() {
@@ -181,6 +200,7 @@ impl Server {
             shell,
             port,
             folder: folder.to_owned(),
+            settings: settings.to_vec(),
         })
     }
 
@@ -189,8 +209,8 @@ impl Server {
         let kept = self.folder.join("kept");
         fs::write(&kept, "").unwrap();
         self.stop();
-        let (folder, port) = (self.folder.clone(), self.port);
-        let restarted = Self::start(folder, port);
+        let (folder, settings) = (self.folder.clone(), self.settings.clone());
+        let restarted = Self::start(folder, self.port, settings);
         fs::remove_file(kept).unwrap();
         restarted
     }
@@ -208,6 +228,38 @@ impl Server {
     /// The URL of the database `name`.
     pub fn url(&self, name: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
+    }
+}
+
+/// A folder and a port for a server.
+pub struct Prepared {
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Prepared {
+    fn fresh() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("admittance-postgres-{}-{number}", id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        if is_root() {
+            run(Command::new("chown").arg("nobody:nogroup").arg(&folder));
+        }
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr();
+        let port = port.unwrap().port();
+        Self { folder, port }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts the server with settings such as `fsync=off`.
+    pub fn start(self, settings: &[&str]) -> Server {
+        let settings = settings.iter().map(|it| (*it).to_owned()).collect();
+        Server::start(self.folder, self.port, settings)
     }
 }
 

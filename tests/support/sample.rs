@@ -183,6 +183,14 @@ pub fn event(number: u32, user: u32) -> AuditRecord {
     }
 }
 
+/// An event of user 5 that is the same each time.
+pub fn login(number: u32) -> AuditRecord {
+    AuditRecord {
+        session_id: None,
+        ..event(number * 2, 5)
+    }
+}
+
 pub fn key(number: u32) -> LimitKey {
     LimitKey::new("test", &number.to_be_bytes())
 }

@@ -12,6 +12,7 @@ use super::names::{Dialect, Names, TABLES};
 use super::record::Record;
 use super::start_error::StartError;
 use super::statement::{Driver, Failure, Row, Statement, Transaction};
+use super::store::Retries;
 use crate::store::StoreError;
 use crate::store::client::{Act, Fault, Patience, Runtime, not_ended};
 
@@ -22,6 +23,19 @@ fn scripts(dialect: Dialect) -> &'static [&'static str] {
         Dialect::Postgres => &[include_str!("migrations/postgres/0001_accounts.sql")],
         #[cfg(feature = "sqlite")]
         Dialect::Sqlite => &[include_str!("migrations/sqlite/0001_accounts.sql")],
+    }
+}
+
+fn needed(dialect: Dialect) -> u32 {
+    u32::try_from(scripts(dialect).len()).unwrap_or(u32::MAX)
+}
+
+/// The error of a start that only verifies where there are no tables.
+#[cfg(feature = "sqlite")]
+pub(super) fn nothing_found(dialect: Dialect) -> StartError {
+    StartError::MissingMigrations {
+        found: 0,
+        needed: needed(dialect),
     }
 }
 
@@ -55,7 +69,7 @@ pub(super) async fn run(
 async fn check_or_apply(driver: &dyn Driver, config: &SqlConfig) -> Result<(), StartError> {
     let check = Act::within(config.deadline.max(CHECK));
     let names = driver.names();
-    let needed = u32::try_from(scripts(names.dialect).len()).unwrap_or(u32::MAX);
+    let needed = needed(names.dialect);
     match names.dialect {
         #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
         Dialect::Postgres => super::postgres::check(driver, check).await?,
@@ -90,8 +104,13 @@ impl Runs for Reader<'_> {
     }
 
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StartError> {
-        let rows = self.driver.read(&statement, self.act).await;
-        Ok(rows.map_err(StoreError::from)?)
+        let mut retries = Retries::of(self.act);
+        loop {
+            match self.driver.read(&statement, self.act).await {
+                Err(Failure::Contended(cause)) => retries.wait(cause).await?,
+                rows => return Ok(rows.map_err(StoreError::from)?),
+            }
+        }
     }
 }
 
@@ -122,7 +141,7 @@ async fn exists(runs: &mut impl Runs, name: &str) -> Result<bool, StartError> {
         ),
         #[cfg(feature = "sqlite")]
         Dialect::Sqlite => (
-            "SELECT name FROM sqlite_master WHERE name = $1",
+            "SELECT name FROM sqlite_master WHERE name = $1 COLLATE NOCASE",
             names.table(name),
         ),
     };
@@ -132,14 +151,18 @@ async fn exists(runs: &mut impl Runs, name: &str) -> Result<bool, StartError> {
 /// The version of the tables; 0 if there are none.
 async fn version(runs: &mut impl Runs) -> Result<u32, StartError> {
     let names = runs.names();
-    if !exists(runs, "meta").await? {
-        for table in TABLES {
-            if exists(runs, table).await? {
-                let table = names.table(table);
-                return Err(StartError::ForeignTable { table });
-            }
+    let mut others = None;
+    for table in TABLES {
+        if others.is_none() && exists(runs, table).await? {
+            others = Some(names.table(table));
         }
-        return Ok(0);
+    }
+    // After the others: another instance may make all of them meanwhile, at one moment.
+    if !exists(runs, "meta").await? {
+        return match others {
+            Some(table) => Err(StartError::ForeignTable { table }),
+            None => Ok(0),
+        };
     }
     let foreign = StartError::ForeignTable {
         table: names.table("meta"),
@@ -156,7 +179,7 @@ async fn version(runs: &mut impl Runs) -> Result<u32, StartError> {
     };
     let found = Record::new("note", row).text("value")?.parse();
     let found: u32 = found.map_err(|_| foreign)?;
-    let known = u32::try_from(scripts(names.dialect).len()).unwrap_or(u32::MAX);
+    let known = needed(names.dialect);
     match found > known {
         true => Err(StartError::NewerSchema { found, known }),
         false => Ok(found),
@@ -165,7 +188,14 @@ async fn version(runs: &mut impl Runs) -> Result<u32, StartError> {
 
 /// Applies what is missing, in one transaction.
 async fn apply(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
-    let transaction = driver.begin(act).await.map_err(StoreError::from)?;
+    let mut retries = Retries::of(act);
+    let transaction = loop {
+        match driver.begin(act).await {
+            // Another instance applies them.
+            Err(Failure::Contended(cause)) => retries.wait(cause).await?,
+            begun => break begun.map_err(StoreError::from)?,
+        }
+    };
     let mut locked = Locked {
         driver,
         transaction,
@@ -225,12 +255,34 @@ impl Locked<'_> {
     }
 }
 
-/// Checks that the index exists that keeps an address with one user.
+/// Checks that a unique index, of whatever name, keeps each address with one user: over all
+/// rows, and comparing by bytes as the column does.
 async fn require_index(runs: &mut impl Runs) -> Result<(), StartError> {
-    match exists(runs, "users_email").await? {
-        true => Ok(()),
-        false => Err(StartError::MissingIndex {
-            index: runs.names().table("users_email"),
+    let names = runs.names();
+    let text = match names.dialect {
+        #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+        Dialect::Postgres => {
+            "SELECT CAST(i.indexrelid AS text) AS name FROM pg_index AS i \
+             JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
+             JOIN pg_collation AS c ON c.oid = i.indcollation[0] \
+             JOIN pg_collation AS o ON o.oid = a.attcollation \
+             WHERE i.indrelid = to_regclass($1) AND a.attname = 'email_canonical' \
+             AND i.indnkeyatts = 1 AND i.indisunique AND i.indisvalid AND i.indimmediate \
+             AND i.indpred IS NULL AND c.collisdeterministic AND o.collisdeterministic"
+        }
+        #[cfg(feature = "sqlite")]
+        Dialect::Sqlite => {
+            "SELECT l.name FROM pragma_index_list($1) AS l JOIN pragma_index_xinfo(l.name) AS x \
+             WHERE l.\"unique\" = 1 AND l.partial = 0 AND x.key = 1 \
+             GROUP BY l.name HAVING count(*) = 1 AND max(x.name) = 'email_canonical' \
+             AND max(x.coll) = 'BINARY'"
+        }
+    };
+    let index = Statement::new(text).with(names.table("users"));
+    match runs.rows(index).await?.is_empty() {
+        false => Ok(()),
+        true => Err(StartError::MissingIndex {
+            index: names.table("users_email"),
         }),
     }
 }

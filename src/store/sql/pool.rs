@@ -33,6 +33,9 @@ pub(super) trait Connections: Database {
     /// What a failure means.
     fn failure(error: sqlx::Error) -> Failure;
 
+    /// Whether the connection is of no use after this error of the database.
+    fn ends(code: &str) -> bool;
+
     /// The condition of a statement that writes, and the value that it takes as the last one.
     fn durable(number: usize, left: Duration) -> Option<(String, Value)>;
 
@@ -91,7 +94,11 @@ impl<D: Connections> InUse<'_, D> {
                 return Err(StoreError::Timeout.into());
             }
         };
-        if !matches!(error, sqlx::Error::Database(_)) {
+        let is_of_use = match &error {
+            sqlx::Error::Database(error) => !D::ends(&error.code().unwrap_or_default()),
+            _ => false,
+        };
+        if !is_of_use {
             self.close();
         }
         Err(D::failure(error))

@@ -46,10 +46,23 @@ impl PostgresStore {
             None => options.application_name("admittance"),
         };
         let runtime = Runtime::new(&config.runtime).map_err(super::no_runtime)?;
+        // A statement that nobody waits for any more does not go on waiting on the server, for
+        // the lock of a table or another reason. A pooler would give the setting to others.
+        let limit = config.prepared_statements;
+        let limit = limit.then(|| format!("SET statement_timeout = {}", millis(config.deadline)));
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(config.deadline)
             .test_before_acquire(false)
+            .after_connect(move |connection, _| {
+                let limit = limit.clone();
+                Box::pin(async move {
+                    match limit {
+                        Some(limit) => Postgres::script(connection, limit).await,
+                        None => Ok(()),
+                    }
+                })
+            })
             .before_acquire(|connection, meta| {
                 Box::pin(async move {
                     if meta.idle_for > IDLE {
@@ -101,7 +114,8 @@ impl PostgresStore {
 pub(super) async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
     let statement = Statement::new(
         "SELECT pg_is_in_recovery() AS is_replica, current_setting('server_encoding') AS encoding, \
-         current_setting('fsync') = 'on' AS is_synced",
+         current_setting('fsync') = 'on' AS is_synced, \
+         current_setting('transaction_read_only') = 'on' AS is_read_only",
     );
     let rows = driver
         .read(&statement, act)
@@ -113,6 +127,9 @@ pub(super) async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartErro
     let record = Record::new("server", row);
     if record.flag("is_replica")? {
         return Err(StartError::Replica);
+    }
+    if record.flag("is_read_only")? {
+        return Err(StartError::ReadOnly);
     }
     if record.text("encoding")? != "UTF8" {
         return Err(StartError::Encoding);
@@ -157,24 +174,40 @@ impl Connections for Postgres {
         failure(error)
     }
 
+    /// read_only_sql_transaction: the server has become a replica, and a new connection may
+    /// find the primary.
+    fn ends(code: &str) -> bool {
+        code == "25006"
+    }
+
     /// The settings last as long as the statement's own transaction: the wait for locks ends
     /// with the act, and the commit is durable whatever the role's default is.
+    ///
+    /// They are made after the table is locked, for which the statement may have waited, and
+    /// without a limit. Then it is too late: the value that is set is refused as none.
     fn durable(number: usize, left: Duration) -> Option<(String, Value)> {
         let condition = format!(
-            "(SELECT {DURABLE} IS NOT NULL AND set_config('lock_timeout', ${number}, true) \
-             IS NOT NULL)"
+            "(SELECT {DURABLE} IS NOT NULL AND set_config('lock_timeout', \
+             CASE WHEN clock_timestamp() - transaction_timestamp() \
+                 < make_interval(secs => CAST(${number} AS double precision) / 1000) \
+             THEN CAST(${number} AS text) ELSE 'too late' END, true) IS NOT NULL)"
         );
-        Some((condition, left.as_millis().max(1).to_string().into()))
+        Some((condition, i64::from(millis(left)).into()))
     }
 
     fn begin(left: Duration) -> String {
-        let left = left.as_millis().max(1);
+        let left = millis(left);
         format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+            "BEGIN ISOLATION LEVEL READ COMMITTED; \
              SET LOCAL lock_timeout = {left}; SET LOCAL statement_timeout = {left}; \
              SELECT {DURABLE}"
         )
     }
+}
+
+/// The time as the server's settings take it: 0 would be none.
+fn millis(left: Duration) -> i32 {
+    i32::try_from(left.as_millis().max(1)).unwrap_or(i32::MAX)
 }
 
 /// Makes the commit of this transaction durable; where standbys have to apply it as well,
@@ -207,8 +240,9 @@ fn failure(error: sqlx::Error) -> Failure {
         "40001" | "40P01" => Failure::Contended(Box::new(fault)),
         // unique_violation
         "23505" => Failure::Duplicate,
-        // lock_not_available, query_canceled
-        "55P03" | "57014" => StoreError::Timeout.into(),
+        // lock_not_available, query_canceled, and invalid_parameter_value, by which a write that
+        // comes too late refuses itself
+        "55P03" | "57014" | "22023" => StoreError::Timeout.into(),
         // disk_full
         "53100" => StoreError::Full.into(),
         // read_only_sql_transaction: it has become a replica

@@ -158,7 +158,15 @@ impl<'r> Record<'r> {
     }
 
     pub(super) fn list(&self, column: &'static str) -> Result<Vec<Json>, StoreError> {
-        let list = serde_json::from_str(self.text(column)?);
+        self.present(column, self.optional_list(column)?)
+    }
+
+    pub(super) fn optional_list(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<Vec<Json>>, StoreError> {
+        let text = self.optional_text(column)?;
+        let list = text.map(serde_json::from_str).transpose();
         list.map_err(|_| self.corrupt(column, "is not a JSON list"))
     }
 

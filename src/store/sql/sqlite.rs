@@ -11,14 +11,14 @@ use sqlx::sqlite::{
 };
 use sqlx::{Executor, Row as _, Sqlite, TypeInfo, ValueRef};
 
-use super::config::SqlConfig;
+use super::config::{Migrations, SqlConfig};
 use super::migrate;
 use super::names::{Dialect, Names};
 use super::pool::{Connections, Pooled, fetch, safe};
 use super::record::Record;
 use super::start_error::StartError;
 use super::statement::{Driver, Failure, Statement, Value};
-use super::store::SqlStore;
+use super::store::{Retries, SqlStore};
 use crate::error::ConfigError;
 use crate::store::StoreError;
 use crate::store::client::{Act, Fault, Line, Runtime};
@@ -33,9 +33,9 @@ pub struct SqliteStore {
     pub(super) store: SqlStore,
 }
 
-/// For how long SQLite itself waits for another process that writes; an act that has time left
-/// tries again.
-const BUSY: Duration = Duration::from_millis(50);
+/// SQLite itself does not wait for another process that writes: it would go on when the act has
+/// no time any more. The act tries again as long as it has.
+const BUSY: Duration = Duration::ZERO;
 
 impl SqliteStore {
     /// Opens the file that `url` names, such as `sqlite:accounts.db`, and makes it if it does
@@ -66,6 +66,13 @@ impl SqliteStore {
             let problem = "is set, and SQLite has no schemas".to_owned();
             let setting = "sql.schema";
             return Err(ConfigError::Invalid { setting, problem }.into());
+        }
+        let file = options.get_filename();
+        if file.as_os_str().is_empty() || file.to_string_lossy().contains(":memory:") {
+            return Err(StartError::InMemory);
+        }
+        if config.migrations == Migrations::Verify && !file.exists() {
+            return Err(migrate::nothing_found(Dialect::Sqlite));
         }
         let options = options
             .journal_mode(SqliteJournalMode::Wal)
@@ -105,20 +112,23 @@ impl SqliteStore {
     }
 }
 
-/// Checks that the database is a file. The writer asks: it makes the file, in WAL mode, which
-/// a reader cannot do.
+/// Makes the file, which a reader cannot do, and checks that it is one. Where the writer fails,
+/// what comes next says it.
 pub(super) async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
-    let statement = Statement::new("SELECT file FROM pragma_database_list WHERE name = 'main'");
-    let rows = driver
-        .write(&statement, act)
-        .await
-        .map_err(StoreError::from)?;
-    let is_file = rows
-        .first()
-        .map(|row| Record::new("database", row).text("file"));
-    match is_file {
-        Some(Ok(file)) if !file.is_empty() => Ok(()),
-        _ => Err(StartError::InMemory),
+    let file = Statement::new("SELECT file FROM pragma_database_list WHERE name = 'main'");
+    let mut retries = Retries::of(act);
+    let rows = loop {
+        match driver.write(&file, act).await {
+            // Another instance makes it.
+            Err(Failure::Contended(cause)) => retries.wait(cause).await?,
+            rows => break rows.unwrap_or_default(),
+        }
+    };
+    match rows.first() {
+        Some(row) if Record::new("database", row).text("file")?.is_empty() => {
+            Err(StartError::InMemory)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -159,6 +169,10 @@ impl Connections for Sqlite {
 
     fn failure(error: sqlx::Error) -> Failure {
         failure(error)
+    }
+
+    fn ends(_: &str) -> bool {
+        false
     }
 
     /// Each commit is durable by the connection's settings.

@@ -18,6 +18,10 @@ pub enum StartError {
     /// The server is a replica, which takes no writes.
     #[error("the server is a replica: the store needs the primary")]
     Replica,
+    /// Transactions are read-only by default: `default_transaction_read_only` of the server,
+    /// the database or the role.
+    #[error("transactions are read-only by default: see default_transaction_read_only")]
+    ReadOnly,
     /// The encoding of the database is not UTF8.
     #[error("the encoding of the database is not UTF8")]
     Encoding,
@@ -47,8 +51,8 @@ pub enum StartError {
         /// The latest version that is known here.
         known: u32,
     },
-    /// The unique index on addresses does not exist.
-    #[error("the index {index} is missing")]
+    /// There is no unique index on the canonical addresses, of all users and by bytes.
+    #[error("the unique index {index} is missing, or does not compare all addresses by bytes")]
     MissingIndex {
         /// The index.
         index: String,

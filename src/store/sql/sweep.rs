@@ -1,5 +1,6 @@
 //! Removing what has expired.
 
+use super::names::Dialect;
 use super::statement::Statement;
 use super::store::{SqlStore, number_of};
 use crate::store::StoreError;
@@ -36,9 +37,19 @@ impl SqlStore {
                 Column::Instant => ("expires_at <= $1", expired),
                 Column::Hour => ("expiry_hour < $1", expired.div_euclid(HOUR)),
             };
+            let some =
+                format!("SELECT {{row}} FROM {{{table}}} WHERE {is_over} LIMIT $2 {{free}}");
+            let is_one = match self.dialect() {
+                // Selected once, whatever the plan: locking others each time it is selected, a
+                // join could remove more than a batch.
+                #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+                Dialect::Postgres => format!("= ANY (ARRAY({some}))"),
+                #[cfg(feature = "sqlite")]
+                Dialect::Sqlite => format!("IN ({some})"),
+            };
             let text = format!(
-                "DELETE FROM {{{table}}} WHERE {key} IN (SELECT {key} FROM {{{table}}} \
-                 WHERE {is_over} LIMIT $2 {{free}}) AND {is_over} AND {{durable}} RETURNING {key}"
+                "DELETE FROM {{{table}}} WHERE {{row}} {is_one} AND {is_over} AND {{durable}} \
+                 RETURNING {key}"
             );
             let statement = Statement::new(text).with(until).with(i64::from(batch));
             removed += number_of(&self.write(statement).await?);

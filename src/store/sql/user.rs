@@ -25,7 +25,7 @@ use crate::user::{
 const COLUMNS: &str = "u.id, u.email, u.email_canonical, u.name, u.password_hash, u.created_at, \
     u.last_login, u.is_verified, u.preferences, u.metadata, u.pending_hook, u.status, \
     u.auth_epoch, u.link_epoch, u.version, u.devices, \
-    (SELECT string_agg(r.role, ' ') FROM {user_roles} AS r WHERE r.user_id = u.id) AS roles";
+    (SELECT {list}(r.role) FROM {user_roles} AS r WHERE r.user_id = u.id) AS roles";
 
 /// The digits of one device in the column `devices`.
 const DEVICE_DIGITS: usize = 32;
@@ -145,13 +145,9 @@ fn revoke<'r>(id: UserId, roles: impl Iterator<Item = &'r Role>) -> Option<State
 fn read(row: &Row) -> Result<User, StoreError> {
     let record = Record::new("user", row);
     let mut roles = BTreeSet::new();
-    for name in record
-        .optional_text("roles")?
-        .unwrap_or_default()
-        .split_terminator(' ')
-    {
-        let role = Role::new(name);
-        roles.insert(role.map_err(|_| record.corrupt("roles", "has something that is no role"))?);
+    for name in record.optional_list("roles")?.unwrap_or_default() {
+        let role = name.as_str().and_then(|name| Role::new(name).ok());
+        roles.insert(role.ok_or_else(|| record.corrupt("roles", "has something that is no role"))?);
     }
     let mut devices = Vec::new();
     let digits = record.text("devices")?;

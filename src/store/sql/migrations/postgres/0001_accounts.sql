@@ -121,13 +121,20 @@ LANGUAGE plpgsql
 SET search_path FROM CURRENT
 AS $$
 DECLARE
+    wanted bigint := (SELECT count(DISTINCT k) FROM unnest(keys) AS k);
+    locked bigint;
     wait bigint;
 BEGIN
-    -- In the order of the keys, so that no two acts wait for each other.
-    INSERT INTO admittance_limits (key, used, full_at)
-        SELECT DISTINCT k, 0::bigint, present FROM unnest(keys) AS k ORDER BY k
-        ON CONFLICT (key) DO NOTHING;
-    PERFORM 1 FROM admittance_limits WHERE key = ANY (keys) ORDER BY key FOR UPDATE;
+    LOOP
+        -- In the order of the keys, so that no two acts wait for each other.
+        INSERT INTO admittance_limits (key, used, full_at)
+            SELECT DISTINCT k, 0::bigint, present FROM unnest(keys) AS k ORDER BY k
+            ON CONFLICT (key) DO NOTHING;
+        PERFORM 1 FROM admittance_limits WHERE key = ANY (keys) ORDER BY key FOR UPDATE;
+        GET DIAGNOSTICS locked = ROW_COUNT;
+        -- A row that was there for the insertion may have been swept before it was locked.
+        EXIT WHEN locked >= wanted;
+    END LOOP;
     -- A statement of its own, which sees what the ones above have waited for.
     WITH hit AS (
         SELECT k AS key, w AS window_ms, p AS period_ms

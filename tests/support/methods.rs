@@ -3,16 +3,16 @@
 use admittance::store::{Removal, Store};
 use admittance::user::UserStatus;
 
+use crate::acts::{Act, State};
 use crate::sample::*;
-use support::acts::{Act, State};
 
 /// The users that [`prepare`] inserts: the first, and one for each call that
 /// ends the state in which it is made.
-pub(crate) const PREPARED: [u32; 5] = [1, 3, 4, 5, 6];
+pub const PREPARED: [u32; 5] = [1, 3, 4, 5, 6];
 
 /// Inserts what [`every_method`] needs: the users, two sessions and two tokens
 /// of user 1, and a failed attempt.
-pub(crate) async fn prepare(store: &(impl Store + ?Sized)) {
+pub async fn prepare(store: &(impl Store + ?Sized)) {
     let users = PREPARED.map(|number| Act::InsertUser {
         number,
         email: number,
@@ -36,8 +36,8 @@ pub(crate) async fn prepare(store: &(impl Store + ?Sized)) {
 }
 
 /// One call of each method, in an order in which each has an effect, with the
-/// name of the command that it sends.
-pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
+/// name of the command that `MongoStore` sends.
+pub fn every_method() -> Vec<(&'static str, Act)> {
     vec![
         (
             "insert",
@@ -185,4 +185,93 @@ pub(crate) fn every_method() -> Vec<(&'static str, Act)> {
         ),
         ("delete", Act::RemoveEvents(1)),
     ]
+}
+
+/// Other calls of some of the methods, for which a store may send something else.
+pub fn other_calls() -> Vec<Act> {
+    vec![
+        Act::EndOldestSessions {
+            user: 1,
+            epoch: 0,
+            keep: 0,
+            now: 1,
+        },
+        Act::EndSessions {
+            user: 1,
+            sessions: vec![1, 2, 3],
+        },
+        Act::EndDeadSessions {
+            user: 1,
+            epoch: u64::MAX,
+        },
+        Act::RemoveTokens {
+            user: 1,
+            purpose: None,
+            until: 9,
+        },
+        Act::RemoveUser {
+            state: State::of(3),
+            which: Removal::Any,
+        },
+        Act::RemoveUser {
+            state: State::of(3),
+            which: Removal::AnyStatus,
+        },
+        Act::Users {
+            after: None,
+            limit: 2,
+        },
+        Act::Attempt { key: 1, now: 2 },
+        Act::EventsOf {
+            user: 1,
+            before: None,
+            limit: 2,
+            now: 1,
+        },
+        Act::AppendEvent {
+            number: 2,
+            user: 1,
+            keep: 1,
+        },
+        Act::AppendEvent {
+            number: 4,
+            user: 1,
+            keep: 1,
+        },
+    ]
+}
+
+/// All that can be seen of a store, limits and attempts by using them up.
+pub async fn seen(store: &(impl Store + ?Sized)) -> Vec<String> {
+    let mut acts = vec![
+        Act::SessionsOf { user: 1, now: 6 },
+        Act::TokensOf { user: 1, now: 6 },
+        Act::EventsOf {
+            user: 1,
+            before: None,
+            limit: 10,
+            now: 6,
+        },
+    ];
+    acts.extend((1..8).flat_map(|number| [Act::User(number), Act::UserByEmail(number)]));
+    acts.extend((1..4).map(|number| Act::Session { number, now: 6 }));
+    acts.extend((1..4).map(|number| Act::Token {
+        number,
+        purpose: purpose(number),
+        now: 6,
+    }));
+    acts.push(Act::Users {
+        after: None,
+        limit: 9,
+    });
+    acts.extend([const { Act::Hit { key: 1, now: 1 } }; 4]);
+    acts.extend([const { Act::HitBoth { key: 20, now: 1 } }; 4]);
+    acts.extend([const { Act::HitBoth { key: 21, now: 1 } }; 4]);
+    acts.extend([const { Act::Attempt { key: 1, now: 1 } }; 3]);
+    acts.extend([const { Act::Attempt { key: 2, now: 1 } }; 3]);
+    let mut seen = Vec::new();
+    for act in acts {
+        seen.push(act.on(store).await.unwrap());
+    }
+    seen
 }

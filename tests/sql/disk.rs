@@ -1,0 +1,152 @@
+//! SQLite on a disk that is full, or that takes no writes.
+
+use admittance::store::StoreError;
+use admittance::store::sql::{SqlConfig, SqliteStore, StartError};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use support::acts::Act;
+use support::methods::{prepare, seen};
+use support::sample::*;
+use support::sqlite::{self, Folder};
+
+use crate::place::Place;
+
+/// A pool that is never used, with the settings of the connections of a store over it.
+fn pool(folder: &Folder, pragmas: &[(&'static str, String)]) -> SqlitePool {
+    let mut options = SqliteConnectOptions::new().filename(folder.file());
+    for (name, value) in pragmas {
+        options = options.pragma(*name, value.clone());
+    }
+    SqlitePoolOptions::new().connect_lazy_with(options)
+}
+
+/// A file that may grow by a few pages: SQLite reports a full disk by the same error.
+async fn almost_full(folder: &Folder) -> SqliteStore {
+    let place = sqlite::store_at(&folder.url()).await;
+    prepare(&place).await;
+    drop(place);
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count")
+        .fetch_one(&pool(folder, &[]))
+        .await
+        .unwrap();
+    let most = (pages + 12).to_string();
+    let pool = pool(folder, &[("max_page_count", most)]);
+    SqliteStore::new(&pool, sqlite::config()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_reported_loses_nothing_and_the_store_goes_on_after_room_is_made() {
+    let folder = Folder::fresh();
+    let store = almost_full(&folder).await;
+    let mut inserted = 0;
+    let refused = loop {
+        let number = 100 + inserted;
+        let insert = Act::InsertUser {
+            number,
+            email: number,
+        };
+        match insert.on(&store).await {
+            Ok(answer) => assert_eq!(answer, "Inserted"),
+            Err(error) => break error,
+        }
+        inserted += 1;
+    };
+    assert!(matches!(refused, StoreError::Full), "{refused:?}");
+    assert!(inserted > 0);
+    // Each act that needs room is refused, in one statement and in a transaction.
+    let mut full = 0;
+    for number in 1000..1200 {
+        let user = number;
+        for act in [
+            Act::InsertSession { number, user },
+            Act::InsertToken { number, user },
+            Act::Hit {
+                key: number,
+                now: 1,
+            },
+            Act::Attempt {
+                key: number,
+                now: 1,
+            },
+            Act::AppendEvent {
+                number,
+                user,
+                keep: 10,
+            },
+        ] {
+            match act.on(&store).await {
+                Ok(_) => {}
+                Err(StoreError::Full) => full += 1,
+                Err(other) => panic!("{act:?}: {other:?}"),
+            }
+        }
+    }
+    assert!(full > 100, "{full}");
+    // What was acknowledged is found, and what was refused is not.
+    for number in 0..inserted {
+        let user = Act::User(100 + number).on(&store).await.unwrap();
+        assert_ne!(user, "None None", "user {number}");
+    }
+    let refused = Act::User(100 + inserted).on(&store).await.unwrap();
+    assert_eq!(refused, "None None");
+    let place = Place::Sqlite(folder);
+    let mut other = place.other().await;
+    assert_eq!(other.texts("PRAGMA integrity_check").await, ["ok"]);
+    // Room is made by the store itself, with acts that are refused no more afterwards.
+    while store.sweep(at(1_000_000), 10).await.unwrap() >= 10 {}
+    for number in 2000..2010 {
+        let insert = Act::InsertSession { number, user: 1 };
+        assert_eq!(insert.on(&store).await.unwrap(), "Inserted");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_takes_no_writes_is_reported_and_read() {
+    let folder = Folder::fresh();
+    let store = sqlite::store_at(&folder.url()).await;
+    prepare(&store).await;
+    let reading = pool(&folder, &[("query_only", "ON".to_owned())]);
+    let reading = SqliteStore::new(&reading, sqlite::config()).await.unwrap();
+    assert_eq!(
+        Act::User(1).on(&reading).await.unwrap(),
+        Act::User(1).on(&store).await.unwrap()
+    );
+    for act in [
+        Act::InsertSession { number: 9, user: 1 },
+        Act::HitBoth { key: 1, now: 1 },
+        Act::RemoveEvents(1),
+    ] {
+        let refused = act.on(&reading).await;
+        assert!(
+            matches!(refused, Err(StoreError::Unavailable(_))),
+            "{act:?}: {refused:?}"
+        );
+    }
+    let twin = sqlite::store_at(&Folder::fresh().url()).await;
+    prepare(&twin).await;
+    assert_eq!(seen(&store).await, seen(&twin).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_made_or_written_keeps_the_store_from_starting() {
+    let folder = Folder::fresh();
+    let absent = folder.file().with_file_name("absent").join("accounts.db");
+    let url = format!("sqlite:{}", absent.display());
+    let started = SqliteStore::open(&url, SqlConfig::default()).await;
+    assert!(
+        matches!(&started, Err(StartError::Store(StoreError::Unavailable(_)))),
+        "{started:?}"
+    );
+    // Something else than a database.
+    std::fs::write(folder.file(), "canary ".repeat(1000)).unwrap();
+    let started = SqliteStore::open(&folder.url(), SqlConfig::default()).await;
+    let error = started.unwrap_err();
+    assert!(
+        matches!(&error, StartError::Store(StoreError::Other(_))),
+        "{error:?}"
+    );
+    assert!(format!("{error:?}").contains("SQLite 26"), "{error:?}");
+    assert_eq!(
+        std::fs::read(folder.file()).unwrap(),
+        "canary ".repeat(1000).as_bytes()
+    );
+}
