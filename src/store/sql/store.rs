@@ -12,16 +12,16 @@ use crate::store::{Insert, StoreError};
 /// A store over a database of either dialect. A clone is another handle on it.
 #[derive(Clone, Debug)]
 pub(super) struct SqlStore {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    driver: Arc<dyn Driver>,
-    deadline: Duration,
+pub(super) struct Inner {
+    pub(super) driver: Arc<dyn Driver>,
+    pub(super) deadline: Duration,
     readers: Arc<Line>,
     writers: Arc<Line>,
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
 }
 
 impl SqlStore {
@@ -144,7 +144,7 @@ async fn once<W: Work>(driver: &dyn Driver, work: &W, act: Act) -> Result<W::Ans
 }
 
 /// Tries of one act that others are in the way of.
-struct Retries {
+pub(super) struct Retries {
     act: Act,
     wait: Duration,
 }
@@ -153,7 +153,7 @@ impl Retries {
     const FIRST_WAIT: Duration = Duration::from_millis(1);
     const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
-    const fn of(act: Act) -> Self {
+    pub(super) const fn of(act: Act) -> Self {
         Self {
             act,
             wait: Self::FIRST_WAIT,
@@ -161,7 +161,7 @@ impl Retries {
     }
 
     /// Waits for the next try, if there is time for one.
-    async fn wait(&mut self, cause: crate::store::Cause) -> Result<(), StoreError> {
+    pub(super) async fn wait(&mut self, cause: crate::store::Cause) -> Result<(), StoreError> {
         metrics::store_contended();
         match self.act.left() {
             Ok(left) if left > self.wait => tokio::time::sleep(self.wait).await,
