@@ -14,11 +14,7 @@ pub(super) struct Pages<'s, R: Record> {
 
 impl<'s, R: Record> Pages<'s, R> {
     /// The pages of up to `limit` records whose keys are greater than `after`.
-    pub(super) fn new(
-        store: &'s dyn RecordStore<R>,
-        after: Option<R::Key>,
-        limit: usize,
-    ) -> Self {
+    pub(super) fn new(store: &'s dyn RecordStore<R>, after: Option<R::Key>, limit: usize) -> Self {
         Self {
             store,
             after,

@@ -137,7 +137,11 @@ impl Work for Append {
         if let Some(outcome) = self.count(transaction).await? {
             return Ok(outcome);
         }
-        if transaction.run(&insert(&self.record)?.alone()).await?.is_empty() {
+        if transaction
+            .run(&insert(&self.record)?.alone())
+            .await?
+            .is_empty()
+        {
             return Ok(Insert::Taken);
         }
         transaction.run(&self.drop_oldest()).await?;
