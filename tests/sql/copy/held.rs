@@ -19,7 +19,7 @@ async fn change(store: &dyn Whole) -> Result<bool, StoreError> {
         .await
 }
 
-fn is_refused<T: std::fmt::Debug>(answer: &Result<T, StoreError>) {
+fn assert_refused<T: std::fmt::Debug>(answer: &Result<T, StoreError>) {
     let is_refused = matches!(
         answer,
         Err(StoreError::Timeout | StoreError::Unavailable(_))
@@ -33,13 +33,13 @@ async fn refuses_writes(database: Database) {
     fill(&*source).await;
     let writer = Arc::clone(&other);
     let through = Through::to(&source).before(Kind::Sessions, async move {
-        is_refused(&change(&*writer).await);
+        assert_refused(&change(&*writer).await);
         is_refused(
             &writer
                 .insert_user(&user_with(9000, "late@example.org"))
                 .await,
         );
-        is_refused(&writer.insert_session(&session(9000, 1)).await);
+        assert_refused(&writer.insert_session(&session(9000, 1)).await);
         // Reading goes on.
         let users = writer.users(None, usize::MAX).await.unwrap();
         assert_eq!(users.len(), COUNT as usize);
