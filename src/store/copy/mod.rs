@@ -283,11 +283,11 @@ impl<P: FnMut(Progress) + Send> Run<P> {
             .copy::<AuditRecord>(source, target, begin.events)
             .await?;
         Ok(Copied {
-            users: self.check(source, target, users).await?,
-            sessions: self.check(source, target, sessions).await?,
-            tokens: self.check(source, target, tokens).await?,
-            attempts: self.check(source, target, attempts).await?,
-            events: self.check(source, target, events).await?,
+            users: self.check::<User>(source, target, users).await?,
+            sessions: self.check::<Session>(source, target, sessions).await?,
+            tokens: self.check::<OneTimeToken>(source, target, tokens).await?,
+            attempts: self.check::<KeptAttempts>(source, target, attempts).await?,
+            events: self.check::<AuditRecord>(source, target, events).await?,
         })
     }
 

@@ -34,7 +34,7 @@ async fn refuses_writes(database: Database) {
     let writer = Arc::clone(&other);
     let through = Through::to(&source).before(Kind::Sessions, async move {
         assert_refused(&change(&*writer).await);
-        is_refused(
+        assert_refused(
             &writer
                 .insert_user(&user_with(9000, "late@example.org"))
                 .await,

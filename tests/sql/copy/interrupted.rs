@@ -144,7 +144,8 @@ async fn a_source_that_changed_before_a_copy_goes_on_is_found_out() {
         copied(&*source, &failing, &options()).await.unwrap_err();
         let first = &source.users(None, 1).await.unwrap()[0];
         let expected = first.password_hash.clone().unwrap();
-        let changed = source.replace_password(first.id, &expected, &hash(9), EpochChange::Raise);
+        let new = hash(9);
+        let changed = source.replace_password(first.id, &expected, &new, EpochChange::Raise);
         assert!(changed.await.unwrap());
         let outcome = copied(&*source, &*target, &resuming()).await;
         assert!(

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use admittance::session::Session;
-use admittance::store::copy::{Copied, Kind, RecordStore, Step, copy};
+use admittance::store::copy::{Copied, Kind, Step, copy};
 use support::sample::at;
 
 use super::accounts::{COUNT, contents, fill};
