@@ -246,6 +246,7 @@ async fn each_field_of_an_event_counts() {
     let mut record = event(1, 1);
     record.session_id = Some(SessionId::from_bytes([7; 12]));
     record.ip = Some("192.0.2.1".parse().unwrap());
+    record.user_agent = Some("a browser".to_owned());
     count::<AuditRecord>(
         record,
         &[
