@@ -190,9 +190,9 @@ async fn names_the_session(source: &dyn CopyStore, id: SessionId) {
 }
 
 async fn some_session(store: &dyn super::opened::Whole) -> SessionId {
-    let user = &store.users(None, 100).await.unwrap()[99];
+    let user = store.users(None, 100).await.unwrap().remove(99);
     let sessions = store.sessions_of(user.id, None, 1, support::sample::at(40));
-    sessions.await.unwrap()[0].id
+    sessions.await.unwrap().remove(0).id
 }
 
 #[tokio::test(flavor = "multi_thread")]

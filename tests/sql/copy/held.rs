@@ -152,7 +152,7 @@ async fn a_record_that_comes_or_goes_meanwhile_is_found_out() {
     let source = filled().await;
     let writer = Arc::clone(&source);
     let goes = Through::to(&source).before(Kind::Events, async move {
-        let owner = writer.users(None, 1).await.unwrap()[0].id;
+        let owner = writer.users(None, 1).await.unwrap().remove(0).id;
         assert!(writer.end_dead_sessions(owner, u64::MAX).await.unwrap() > 0);
     });
     let target = Database::Memory.fresh().await;

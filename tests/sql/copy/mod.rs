@@ -6,5 +6,6 @@ mod fields;
 mod held;
 mod interrupted;
 mod opened;
+mod pages;
 mod pairs;
 mod through;
