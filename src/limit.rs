@@ -236,6 +236,12 @@ impl LimitKey {
         Self(key)
     }
 
+    /// A key that a store read back.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// The key as the store keeps it.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {

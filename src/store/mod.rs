@@ -31,6 +31,7 @@
 mod client;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod copy;
 mod fresh;
 #[cfg(feature = "memory")]
 mod memory;

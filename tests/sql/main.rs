@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod copy;
 mod corrupt;
 mod cost;
 mod cut;

@@ -3,6 +3,7 @@
 use super::expiring::{Entry, Expiring, STEP};
 use crate::limit::LimitKey;
 use crate::lockout::{Attempt, Attempts, LockoutPolicy};
+use crate::store::StoreError;
 use crate::time::Timestamp;
 
 /// How many entries compete for being evicted when the table is full.
@@ -63,9 +64,23 @@ impl AttemptTable {
         attempt
     }
 
-    #[cfg(feature = "test-util")]
     pub(super) fn all(&self) -> impl Iterator<Item = (LimitKey, Attempts)> {
         self.entries.all().map(|record| (record.key, record.kept))
+    }
+
+    /// Adds what is kept under `key`, unless something is. Nothing makes room for it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Full`] if the table is full.
+    pub(super) fn restore(&mut self, key: LimitKey, kept: Attempts) -> Result<(), StoreError> {
+        if self.entries.get(key).is_none() {
+            if self.len() >= self.capacity {
+                return Err(StoreError::Full);
+            }
+            self.entries.insert(Record { key, kept });
+        }
+        Ok(())
     }
 
     pub(super) fn forgive(&mut self, key: LimitKey, until: Timestamp) {

@@ -128,12 +128,33 @@ impl Events {
             let given_up = self.to_give_up(user, class).ok_or(StoreError::Full)?;
             self.remove(given_up);
         }
-        let ids = self.by_user.entry(user).or_default();
-        let before = ids.len();
-        ids.class(class).insert(id);
-        self.shares.change(user, before, ids.len());
-        self.entries.insert(record);
+        self.add(record);
         Ok(Insert::Inserted)
+    }
+
+    /// Adds `record` unless its id is taken. It is counted in no other one, and none makes
+    /// room for it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Full`] if the table is full.
+    pub(super) fn restore(&mut self, record: AuditRecord) -> Result<(), StoreError> {
+        if self.entries.get(record.id).is_none() {
+            if self.len() >= self.capacity {
+                return Err(StoreError::Full);
+            }
+            self.add(record);
+        }
+        Ok(())
+    }
+
+    /// Adds `record`, whose id is free.
+    fn add(&mut self, record: AuditRecord) {
+        let ids = self.by_user.entry(record.user_id).or_default();
+        let before = ids.len();
+        ids.class(record.class).insert(record.id);
+        self.shares.change(record.user_id, before, ids.len());
+        self.entries.insert(record);
     }
 
     /// Returns the record that a new one of `class` about `user` replaces. If it is one of
@@ -219,7 +240,6 @@ impl Events {
         removed
     }
 
-    #[cfg(feature = "test-util")]
     pub(super) fn all(&self) -> impl Iterator<Item = &AuditRecord> {
         self.entries.all()
     }

@@ -56,7 +56,6 @@ impl<E: Entry> Expiring<E> {
         self.entries.len()
     }
 
-    #[cfg(feature = "test-util")]
     pub(super) fn all(&self) -> impl Iterator<Item = &E> {
         self.entries.iter()
     }

@@ -4,6 +4,7 @@
 mod attempts;
 mod audit;
 mod capacity;
+mod copy;
 #[cfg(feature = "test-util")]
 mod dump;
 mod events;

@@ -60,7 +60,6 @@ impl<E: OwnedEntry> Owned<E> {
         self.entries.len()
     }
 
-    #[cfg(feature = "test-util")]
     pub(super) fn all(&self) -> impl Iterator<Item = &E> {
         self.entries.all()
     }
@@ -115,6 +114,29 @@ impl<E: OwnedEntry> Owned<E> {
             let oldest = oldest.ok_or(StoreError::Full)?;
             self.remove(E::key_at(*oldest));
         }
+        self.add(entry);
+        Ok(Insert::Inserted)
+    }
+
+    /// Adds `entry`, unless its key is taken. None makes room for it, and none that has expired
+    /// is removed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Full`] if the table is full.
+    pub(super) fn restore(&mut self, entry: E) -> Result<(), StoreError> {
+        if self.entries.get(entry.key()).is_none() {
+            if self.len() >= self.capacity {
+                return Err(StoreError::Full);
+            }
+            self.add(entry);
+        }
+        Ok(())
+    }
+
+    /// Adds `entry`, whose key is free.
+    fn add(&mut self, entry: E) {
+        let owner = entry.owner();
         let ranks = self.by_owner.entry(owner).or_default();
         let before = ranks.len();
         ranks.insert(entry.rank());
@@ -123,7 +145,6 @@ impl<E: OwnedEntry> Owned<E> {
             ages.insert(entry.rank());
         }
         self.entries.insert(entry);
-        Ok(Insert::Inserted)
     }
 
     pub(super) fn remove(&mut self, key: E::Key) -> Option<E> {

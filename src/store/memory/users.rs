@@ -57,7 +57,6 @@ impl Users {
         Ok(InsertUser::Inserted)
     }
 
-    #[cfg(feature = "test-util")]
     pub(super) fn all(&self) -> impl Iterator<Item = &User> {
         self.by_id.values()
     }
@@ -135,6 +134,10 @@ impl Users {
             .take(limit)
             .cloned()
             .collect()
+    }
+
+    pub(super) fn last_id(&self) -> Option<UserId> {
+        self.ids.last().copied()
     }
 
     pub(super) fn has_other(&self, role: &Role, except: UserId) -> bool {

@@ -15,7 +15,7 @@ use crate::time::{CLOCK_SKEW, Timestamp};
 /// between. Each time somebody else's first attempt or success was acknowledged.
 const TRIES: u32 = 16;
 
-fn to_document(key: &Binary, kept: Attempts) -> Document {
+pub(super) fn to_document(key: &Binary, kept: Attempts) -> Document {
     doc! {
         "_id": key.clone(),
         "count": i64::from(kept.count),
@@ -26,7 +26,7 @@ fn to_document(key: &Binary, kept: Attempts) -> Document {
     }
 }
 
-fn from_record(record: &Record<'_>) -> Result<Attempts, StoreError> {
+pub(super) fn from_record(record: &Record<'_>) -> Result<Attempts, StoreError> {
     let count = u32::try_from(record.count("count")?)
         .map_err(|_| record.corrupt("count", "is too large"))?;
     Ok(Attempts {
@@ -37,7 +37,7 @@ fn from_record(record: &Record<'_>) -> Result<Attempts, StoreError> {
     })
 }
 
-fn record(fields: &Document) -> Record<'_> {
+pub(super) fn record(fields: &Document) -> Record<'_> {
     Record::unversioned("login attempts", fields)
 }
 

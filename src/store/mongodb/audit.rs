@@ -25,7 +25,7 @@ fn optional_id(id: Option<[u8; 12]>) -> Bson {
     id.map_or(Bson::Null, |id| object_id(id).into())
 }
 
-fn to_document(record: &AuditRecord) -> Result<Document, StoreError> {
+pub(super) fn to_document(record: &AuditRecord) -> Result<Document, StoreError> {
     let count = i64::try_from(record.count).map_err(|_| out_of_range("count"))?;
     Ok(doc! {
         "_id": object_id(record.id.to_bytes()),
@@ -84,7 +84,7 @@ fn notices(record: &Record<'_>) -> Result<Notices, StoreError> {
     Ok(notices.into())
 }
 
-fn from_document(fields: &Document) -> Result<AuditRecord, StoreError> {
+pub(super) fn from_document(fields: &Document) -> Result<AuditRecord, StoreError> {
     let record = Record::new("event", fields)?;
     let ip = record.optional_text("ip")?.map(str::parse).transpose();
     let id = record.id("_id")?;

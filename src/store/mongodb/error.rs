@@ -2,7 +2,7 @@
 
 use std::io;
 
-use ::mongodb::error::{Error, ErrorKind, RETRYABLE_WRITE_ERROR, WriteFailure};
+use ::mongodb::error::{Error, ErrorKind, InsertManyError, RETRYABLE_WRITE_ERROR, WriteFailure};
 
 use crate::store::StoreError;
 use crate::store::client::Fault;
@@ -42,7 +42,11 @@ pub(super) fn store_error(error: Error) -> StoreError {
             | ErrorKind::DnsResolve { .. }
             | ErrorKind::Authentication { .. }
             | ErrorKind::Shutdown
-            | ErrorKind::Write(WriteFailure::WriteConcernError(_)),
+            | ErrorKind::Write(WriteFailure::WriteConcernError(_))
+            | ErrorKind::InsertMany(InsertManyError {
+                write_concern_error: Some(_),
+                ..
+            }),
             _,
         ) => fault.unavailable(),
         _ if error.contains_label(RETRYABLE_WRITE_ERROR) => fault.unavailable(),
@@ -65,6 +69,7 @@ fn reported(error: &Error) -> (String, Option<(i32, String)>) {
             "the write was not acknowledged by a majority".to_owned(),
             Some((error.code, error.code_name.clone())),
         ),
+        ErrorKind::InsertMany(error) => many(error),
         ErrorKind::Io(_)
         | ErrorKind::ServerSelection { .. }
         | ErrorKind::DnsResolve { .. }
@@ -78,6 +83,32 @@ fn reported(error: &Error) -> (String, Option<(i32, String)>) {
         ),
         ErrorKind::InvalidArgument { .. } => ("an argument was not accepted".to_owned(), None),
         _ => ("the driver failed".to_owned(), None),
+    }
+}
+
+/// The same of the first document that was not inserted.
+fn many(error: &InsertManyError) -> (String, Option<(i32, String)>) {
+    let refused = error.write_errors.iter().flatten().next();
+    let refused = refused.map(|error| (error.code, error.code_name.clone().unwrap_or_default()));
+    match (refused, &error.write_concern_error) {
+        (Some(refused), _) => ("the write was refused".to_owned(), Some(refused)),
+        (None, Some(error)) => (
+            "the write was not acknowledged by a majority".to_owned(),
+            Some((error.code, error.code_name.clone())),
+        ),
+        (None, None) => ("the driver failed".to_owned(), None),
+    }
+}
+
+/// The number of documents before the one that a unique index refused, of several that were
+/// inserted in their order. `None` if something else went wrong.
+pub(super) fn inserted_before_duplicate(error: &Error) -> Option<usize> {
+    match &*error.kind {
+        ErrorKind::InsertMany(error) if error.write_concern_error.is_none() => {
+            let refused = error.write_errors.iter().flatten().next()?;
+            (refused.code == DUPLICATE_KEY).then_some(refused.index)
+        }
+        _ => None,
     }
 }
 

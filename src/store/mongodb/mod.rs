@@ -23,6 +23,7 @@ mod audit;
 mod change;
 mod claimed;
 mod config;
+mod copy;
 mod document;
 mod error;
 mod indexes;

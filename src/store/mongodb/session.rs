@@ -43,7 +43,7 @@ fn live_at(now: Timestamp) -> Document {
     }
 }
 
-fn to_document(session: &Session) -> Result<Document, StoreError> {
+pub(super) fn to_document(session: &Session) -> Result<Document, StoreError> {
     let epoch = i64::try_from(session.auth_epoch).map_err(|_| out_of_range("auth_epoch"))?;
     let counter =
         i64::try_from(session.refresh_counter).map_err(|_| out_of_range("refresh_counter"))?;
@@ -94,7 +94,7 @@ fn from_record(record: &Record<'_>) -> Result<Session, StoreError> {
 }
 
 /// The session, unless it has ended.
-fn from_document(fields: &Document) -> Result<Option<Session>, StoreError> {
+pub(super) fn from_document(fields: &Document) -> Result<Option<Session>, StoreError> {
     let record = Record::new("session", fields)?;
     match record.optional_instant("ended_at")? {
         Some(_) => Ok(None),

@@ -24,7 +24,7 @@ fn by_user(user: UserId) -> Document {
     doc! { "user_id": object_id(user.to_bytes()) }
 }
 
-fn to_document(token: &OneTimeToken) -> Result<Document, StoreError> {
+pub(super) fn to_document(token: &OneTimeToken) -> Result<Document, StoreError> {
     let auth_epoch = token.account.auth_epoch.map(i64::try_from).transpose();
     let auth_epoch = auth_epoch.map_err(|_| out_of_range("auth_epoch"))?;
     let link_epoch =
@@ -58,7 +58,7 @@ fn to_document(token: &OneTimeToken) -> Result<Document, StoreError> {
     Ok(fields)
 }
 
-fn from_document(fields: &Document) -> Result<OneTimeToken, StoreError> {
+pub(super) fn from_document(fields: &Document) -> Result<OneTimeToken, StoreError> {
     let record = Record::new("one-time token", fields)?;
     let purpose = record.text("purpose")?.parse();
     let purpose = purpose.map_err(|_| record.corrupt("purpose", "is none that is known here"))?;

@@ -21,7 +21,7 @@ use crate::user::{
     UserStatus,
 };
 
-fn to_document(user: &User) -> Result<Document, StoreError> {
+pub(super) fn to_document(user: &User) -> Result<Document, StoreError> {
     let epoch = i64::try_from(user.auth_epoch).map_err(|_| out_of_range("auth_epoch"))?;
     let link_epoch = i64::try_from(user.link_epoch).map_err(|_| out_of_range("link_epoch"))?;
     let version = i64::try_from(user.version).map_err(|_| out_of_range("version"))?;
@@ -52,7 +52,7 @@ fn to_document(user: &User) -> Result<Document, StoreError> {
     Ok(fields)
 }
 
-fn from_document(fields: &Document) -> Result<User, StoreError> {
+pub(super) fn from_document(fields: &Document) -> Result<User, StoreError> {
     let record = Record::new("user", fields)?;
     let mut roles = BTreeSet::new();
     for item in record.list("roles")? {

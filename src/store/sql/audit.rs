@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::Value as Json;
 
 use super::record::Record;
-use super::statement::{Failure, Row, Statement, Transaction, Work};
+use super::statement::{Failure, Insertion, Row, Statement, Transaction, Work};
 use super::store::{SqlStore, number_of, stored};
 use crate::audit::AuditRecord;
 use crate::event::{Notice, Notices};
@@ -12,35 +12,37 @@ use crate::id::{EventId, SessionId, UserId};
 use crate::store::{AuditStore, Insert, StoreError};
 use crate::time::Timestamp;
 
-const COLUMNS: &str = "id, last_id, count, user_id, class, at, operation, refused, notices, \
+pub(super) const COLUMNS: &str = "id, last_id, count, user_id, class, at, operation, refused, notices, \
     actor_id, session_id, mail, ip, user_agent, expires_at";
 
-fn insert(record: &AuditRecord) -> Result<Statement, StoreError> {
+pub(super) fn insert(record: &AuditRecord) -> Result<Insertion, StoreError> {
     let notices: Json = record.notices.iter().map(Notice::as_str).collect();
-    let text = format!(
-        "INSERT INTO {{audit_log}} ({COLUMNS}) SELECT $1, $2, $3, $4, $5, $6, $7, $8, \
-         CAST($9 AS {{json}}), $10, $11, $12, $13, $14, $15 WHERE {{durable}} \
-         ON CONFLICT DO NOTHING RETURNING id"
-    );
-    Ok(Statement::new(text)
-        .with(record.id.to_string())
-        .with(record.last_id.to_string())
-        .with(stored(record.count, "count")?)
-        .with(record.user_id.to_string())
-        .with(record.class.as_str())
-        .with(record.at)
-        .with(record.operation.as_str())
-        .with(record.refused.map(|code| code.as_str().to_owned()))
-        .with(notices.to_string())
-        .with(record.actor_id.map(|id| id.to_string()))
-        .with(record.session_id.map(|id| id.to_string()))
-        .with(record.mail.map(|mail| mail.as_str().to_owned()))
-        .with(record.ip.map(|ip| ip.to_string()))
-        .with(record.user_agent.clone())
-        .with(record.expires_at))
+    Ok(Insertion {
+        into: "{audit_log} (id, last_id, count, user_id, class, at, operation, refused, notices, \
+            actor_id, session_id, mail, ip, user_agent, expires_at)",
+        list: "?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS {json}), ?, ?, ?, ?, ?, ?",
+        key: "id",
+        values: vec![
+            record.id.to_string().into(),
+            record.last_id.to_string().into(),
+            stored(record.count, "count")?.into(),
+            record.user_id.to_string().into(),
+            record.class.as_str().into(),
+            record.at.into(),
+            record.operation.as_str().into(),
+            record.refused.map(|code| code.as_str().to_owned()).into(),
+            notices.to_string().into(),
+            record.actor_id.map(|id| id.to_string()).into(),
+            record.session_id.map(|id| id.to_string()).into(),
+            record.mail.map(|mail| mail.as_str().to_owned()).into(),
+            record.ip.map(|ip| ip.to_string()).into(),
+            record.user_agent.clone().into(),
+            record.expires_at.into(),
+        ],
+    })
 }
 
-fn read(row: &Row) -> Result<AuditRecord, StoreError> {
+pub(super) fn read(row: &Row) -> Result<AuditRecord, StoreError> {
     let record = Record::new("event", row);
     let ip = record.optional_text("ip")?.map(str::parse).transpose();
     Ok(AuditRecord {
@@ -135,7 +137,11 @@ impl Work for Append {
         if let Some(outcome) = self.count(transaction).await? {
             return Ok(outcome);
         }
-        if transaction.run(&insert(&self.record)?).await?.is_empty() {
+        if transaction
+            .run(&insert(&self.record)?.alone())
+            .await?
+            .is_empty()
+        {
             return Ok(Insert::Taken);
         }
         transaction.run(&self.drop_oldest()).await?;

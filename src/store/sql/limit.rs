@@ -31,9 +31,9 @@ fn usage(row: &Row) -> Result<([u8; 16], Usage), StoreError> {
     Ok((record.bytes("key")?, usage))
 }
 
-#[cfg(feature = "sqlite")]
 /// Counts one act, as [`decide_all`] says, while nobody else writes: for SQLite, where a
 /// statement costs no round trip.
+#[cfg(feature = "sqlite")]
 struct HitAll {
     hits: Vec<Hit>,
     now: Timestamp,
@@ -82,8 +82,8 @@ fn put(key: LimitKey, usage: Usage) -> Statement {
     .with(usage.full_at)
 }
 
-#[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
 /// The same by the function of the first migration, which does it in one round trip.
+#[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
 fn hit_all(hits: &[Hit], now: Timestamp) -> Statement {
     let mut statement = Statement::new("");
     let mut array = |value: &dyn Fn(&Hit, &mut Statement) -> usize| {

@@ -33,6 +33,7 @@
 
 mod audit;
 mod config;
+mod copy;
 mod limit;
 mod migrate;
 mod names;

@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 
 use super::record::{Record, proofs_list};
-use super::statement::{Row, Statement, Value};
+use super::statement::{Insertion, Row, Statement, Value};
 use super::store::{SqlStore, number_of, stored};
 use crate::id::{SessionId, UserId};
 use crate::session::{Rotation, RotationPolicy, Session, SessionLength};
 use crate::store::{Insert, SessionStore, StoreError};
 use crate::time::{CLOCK_SKEW, Timestamp};
 
-const COLUMNS: &str = "id, user_id, auth_epoch, created_at, last_seen_at, expires_at, \
+pub(super) const COLUMNS: &str = "id, user_id, auth_epoch, created_at, last_seen_at, expires_at, \
     absolute_expires_at, is_short, proofs, refresh_counter, ip, user_agent";
 
 /// A session that was ended by a reused refresh token keeps its row, which is how the
@@ -24,7 +24,7 @@ pub(super) fn length(is_short: bool) -> SessionLength {
     }
 }
 
-fn read(row: &Row) -> Result<Session, StoreError> {
+pub(super) fn read(row: &Row) -> Result<Session, StoreError> {
     let record = Record::new("session", row);
     let ip = record.optional_text("ip")?.map(str::parse).transpose();
     Ok(Session {
@@ -55,24 +55,27 @@ fn rotation(row: &Row) -> Result<Rotation, StoreError> {
     }
 }
 
-fn insert(session: &Session) -> Result<Statement, StoreError> {
-    let text = "INSERT INTO {sessions} (id, user_id, auth_epoch, created_at, last_seen_at, \
-        expires_at, absolute_expires_at, is_short, proofs, refresh_counter, ip, user_agent) \
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8, CAST($9 AS {json}), $10, $11, $12 WHERE {durable} \
-        ON CONFLICT DO NOTHING RETURNING id";
-    Ok(Statement::new(text)
-        .with(session.id.to_string())
-        .with(session.user_id.to_string())
-        .with(stored(session.auth_epoch, "auth_epoch")?)
-        .with(session.created_at)
-        .with(session.last_seen_at)
-        .with(session.expires_at)
-        .with(session.absolute_expires_at)
-        .with(session.length == SessionLength::Short)
-        .with(proofs_list(&session.proofs).to_string())
-        .with(stored(session.refresh_counter, "refresh_counter")?)
-        .with(session.ip.map(|ip| ip.to_string()))
-        .with(Value::Text(session.user_agent.clone())))
+pub(super) fn insert(session: &Session) -> Result<Insertion, StoreError> {
+    Ok(Insertion {
+        into: "{sessions} (id, user_id, auth_epoch, created_at, last_seen_at, expires_at, \
+            absolute_expires_at, is_short, proofs, refresh_counter, ip, user_agent)",
+        list: "?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS {json}), ?, ?, ?",
+        key: "id",
+        values: vec![
+            session.id.to_string().into(),
+            session.user_id.to_string().into(),
+            stored(session.auth_epoch, "auth_epoch")?.into(),
+            session.created_at.into(),
+            session.last_seen_at.into(),
+            session.expires_at.into(),
+            session.absolute_expires_at.into(),
+            (session.length == SessionLength::Short).into(),
+            proofs_list(&session.proofs).to_string().into(),
+            stored(session.refresh_counter, "refresh_counter")?.into(),
+            session.ip.map(|ip| ip.to_string()).into(),
+            Value::Text(session.user_agent.clone()),
+        ],
+    })
 }
 
 /// What [`Session::rotate`] does, on the session that is live and has given out `$2`. The
@@ -118,7 +121,7 @@ fn rotate(
 #[async_trait]
 impl SessionStore for SqlStore {
     async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError> {
-        self.insert(insert(session)?).await
+        self.insert(insert(session)?.alone()).await
     }
 
     async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {

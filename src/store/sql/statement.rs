@@ -98,6 +98,66 @@ impl Statement {
     }
 }
 
+/// One row that is to be inserted, unless its key is taken.
+pub(super) struct Insertion {
+    /// The table and its columns: `{table} (key, …)`.
+    pub(super) into: &'static str,
+    /// What the columns become, with a question mark for each value: `?, CAST(? AS {json})`.
+    pub(super) list: &'static str,
+    /// The column of the key, which the statement returns if the row is inserted.
+    pub(super) key: &'static str,
+    pub(super) values: Vec<Value>,
+}
+
+impl Insertion {
+    /// The statement that inserts the row.
+    pub(super) fn alone(self) -> Statement {
+        let list = numbered(self.list, &mut 0);
+        let text = format!(
+            "INSERT INTO {} SELECT {list} WHERE {{durable}} ON CONFLICT DO NOTHING RETURNING {}",
+            self.into, self.key
+        );
+        Statement {
+            text: text.into(),
+            values: self.values,
+        }
+    }
+
+    /// The statement that inserts all of `rows`, which are of one table; for a transaction.
+    /// `None` if there are none.
+    pub(super) fn together(rows: Vec<Self>) -> Option<Statement> {
+        let first = rows.first()?;
+        let mut number = 0;
+        let lists: Vec<String> = rows
+            .iter()
+            .map(|row| format!("({})", numbered(row.list, &mut number)))
+            .collect();
+        let text = format!(
+            "INSERT INTO {} VALUES {} ON CONFLICT DO NOTHING RETURNING {}",
+            first.into,
+            lists.join(", "),
+            first.key
+        );
+        Some(Statement {
+            text: text.into(),
+            values: rows.into_iter().flat_map(|row| row.values).collect(),
+        })
+    }
+}
+
+/// The list with the numbers after `last` in place of its question marks.
+fn numbered(list: &str, last: &mut usize) -> String {
+    let mut text = String::with_capacity(list.len() * 2);
+    for letter in list.chars() {
+        text.push(if letter == '?' { '$' } else { letter });
+        if letter == '?' {
+            *last += 1;
+            text.push_str(&last.to_string());
+        }
+    }
+    text
+}
+
 /// One row of an answer.
 #[derive(Clone)]
 pub(super) struct Row {

@@ -12,16 +12,16 @@ use crate::store::{Insert, StoreError};
 /// A store over a database of either dialect. A clone is another handle on it.
 #[derive(Clone, Debug)]
 pub(super) struct SqlStore {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    driver: Arc<dyn Driver>,
-    deadline: Duration,
+pub(super) struct Inner {
+    pub(super) driver: Arc<dyn Driver>,
+    pub(super) deadline: Duration,
     readers: Arc<Line>,
     writers: Arc<Line>,
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
 }
 
 impl SqlStore {

@@ -37,8 +37,7 @@ impl SqlStore {
                 Column::Instant => ("expires_at <= $1", expired),
                 Column::Hour => ("expiry_hour < $1", expired.div_euclid(HOUR)),
             };
-            let some =
-                format!("SELECT {{row}} FROM {{{table}}} WHERE {is_over} LIMIT $2 {{free}}");
+            let some = format!("SELECT {{row}} FROM {{{table}}} WHERE {is_over} LIMIT $2 {{free}}");
             let is_one = match self.dialect() {
                 // Selected once, whatever the plan: locking others each time it is selected, a
                 // join could remove more than a batch.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::record::{Record, proofs_list};
 use super::session::length;
-use super::statement::{Row, Statement, Value};
+use super::statement::{Insertion, Row, Statement, Value};
 use super::store::{SqlStore, number_of, stored};
 use crate::email::{CanonicalEmail, Email};
 use crate::extra::Extra;
@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 use crate::token::{OneTimeToken, PendingRegistration, PendingSignIn, TokenDigest, TokenPurpose};
 use crate::user::{AccountState, DisplayName, PasswordHash};
 
-const COLUMNS: &str = "digest, purpose, user_id, account_email, auth_epoch, link_epoch, email, \
+pub(super) const COLUMNS: &str = "digest, purpose, user_id, account_email, auth_epoch, link_epoch, email, \
     email_canonical, registration, sign_in, created_at, expires_at";
 
 fn registration_text(pending: &PendingRegistration) -> String {
@@ -34,31 +34,34 @@ fn sign_in_text(pending: &PendingSignIn) -> String {
     json!({ "proofs": proofs_list(&pending.proofs), "is_short": is_short }).to_string()
 }
 
-fn insert(token: &OneTimeToken) -> Result<Statement, StoreError> {
+pub(super) fn insert(token: &OneTimeToken) -> Result<Insertion, StoreError> {
     let auth_epoch = token
         .account
         .auth_epoch
         .map(|epoch| stored(epoch, "auth_epoch"));
-    let text = "INSERT INTO {tokens} (digest, purpose, user_id, account_email, auth_epoch, \
-        link_epoch, email, email_canonical, registration, sign_in, created_at, expires_at) \
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8, CAST($9 AS {json}), CAST($10 AS {json}), $11, $12 \
-        WHERE {durable} ON CONFLICT DO NOTHING RETURNING digest";
-    Ok(Statement::new(text)
-        .with(token.digest.to_bytes().as_slice())
-        .with(token.purpose.as_str())
-        .with(token.account.id.to_string())
-        .with(token.account.email.as_str())
-        .with(Value::Int(auth_epoch.transpose()?))
-        .with(stored(token.account.link_epoch, "link_epoch")?)
-        .with(token.email.as_str())
-        .with(token.email.canonical().as_str())
-        .with(token.registration.as_ref().map(registration_text))
-        .with(token.sign_in.as_ref().map(sign_in_text))
-        .with(token.created_at)
-        .with(token.expires_at))
+    Ok(Insertion {
+        into: "{tokens} (digest, purpose, user_id, account_email, auth_epoch, link_epoch, email, \
+            email_canonical, registration, sign_in, created_at, expires_at)",
+        list: "?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS {json}), CAST(? AS {json}), ?, ?",
+        key: "digest",
+        values: vec![
+            token.digest.to_bytes().as_slice().into(),
+            token.purpose.as_str().into(),
+            token.account.id.to_string().into(),
+            token.account.email.as_str().into(),
+            Value::Int(auth_epoch.transpose()?),
+            stored(token.account.link_epoch, "link_epoch")?.into(),
+            token.email.as_str().into(),
+            token.email.canonical().as_str().into(),
+            token.registration.as_ref().map(registration_text).into(),
+            token.sign_in.as_ref().map(sign_in_text).into(),
+            token.created_at.into(),
+            token.expires_at.into(),
+        ],
+    })
 }
 
-fn read(row: &Row) -> Result<OneTimeToken, StoreError> {
+pub(super) fn read(row: &Row) -> Result<OneTimeToken, StoreError> {
     let record = Record::new("one-time token", row);
     let pending = record.optional_object("registration")?;
     let begun = record.optional_object("sign_in")?;
@@ -128,7 +131,7 @@ fn sign_in(record: &Record<'_>, object: &Map<String, Json>) -> Result<PendingSig
 #[async_trait]
 impl TokenStore for SqlStore {
     async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError> {
-        self.insert(insert(token)?).await
+        self.insert(insert(token)?.alone()).await
     }
 
     async fn token(

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::names::Dialect;
 use super::record::{Record, hex};
-use super::statement::{Failure, Row, Statement, Transaction, Value, Work};
+use super::statement::{Failure, Insertion, Row, Statement, Transaction, Value, Work};
 use super::store::{SqlStore, stored};
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
@@ -22,7 +22,7 @@ use crate::user::{
 };
 
 /// The columns of a user, of the table as `u`. The first is the id.
-const COLUMNS: &str = "u.id, u.email, u.email_canonical, u.name, u.password_hash, u.created_at, \
+pub(super) const COLUMNS: &str = "u.id, u.email, u.email_canonical, u.name, u.password_hash, u.created_at, \
     u.last_login, u.is_verified, u.preferences, u.metadata, u.pending_hook, u.status, \
     u.auth_epoch, u.link_epoch, u.version, u.devices, \
     (SELECT {list}(r.role) FROM {user_roles} AS r WHERE r.user_id = u.id) AS roles";
@@ -91,16 +91,18 @@ fn values(user: &User) -> Result<Vec<Value>, StoreError> {
     ])
 }
 
-fn insert(user: &User) -> Result<Statement, StoreError> {
-    let text = "INSERT INTO {users} (id, email, email_canonical, name, password_hash, last_login, \
-        is_verified, preferences, metadata, pending_hook, status, auth_epoch, link_epoch, version, \
-        devices, created_at) \
-        SELECT $1, $2, $3, $4, $5, $6, $7, CAST($8 AS {json}), CAST($9 AS {json}), \
-        CAST($10 AS {json}), $11, $12, $13, $14, $15, $16 WHERE {durable} \
-        ON CONFLICT DO NOTHING RETURNING id";
-    let mut statement = Statement::new(text);
-    statement.values = values(user)?;
-    Ok(statement.with(user.created_at))
+pub(super) fn insert(user: &User) -> Result<Insertion, StoreError> {
+    let mut values = values(user)?;
+    values.push(user.created_at.into());
+    Ok(Insertion {
+        into: "{users} (id, email, email_canonical, name, password_hash, last_login, \
+            is_verified, preferences, metadata, pending_hook, status, auth_epoch, link_epoch, \
+            version, devices, created_at)",
+        list: "?, ?, ?, ?, ?, ?, ?, CAST(? AS {json}), CAST(? AS {json}), CAST(? AS {json}), \
+            ?, ?, ?, ?, ?, ?",
+        key: "id",
+        values,
+    })
 }
 
 fn update(user: &User) -> Result<Statement, StoreError> {
@@ -142,7 +144,7 @@ fn revoke<'r>(id: UserId, roles: impl Iterator<Item = &'r Role>) -> Option<State
     (!names.is_empty()).then_some(statement)
 }
 
-fn read(row: &Row) -> Result<User, StoreError> {
+pub(super) fn read(row: &Row) -> Result<User, StoreError> {
     let record = Record::new("user", row);
     let mut roles = BTreeSet::new();
     for name in record.optional_list("roles")?.unwrap_or_default() {
@@ -192,10 +194,10 @@ fn pending_hook(record: &Record<'_>) -> Result<Option<PendingHook>, StoreError> 
     }
 }
 
-#[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
 /// Adds a user who has roles, in one statement: for PostgreSQL, where each costs a round trip.
+#[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
 fn insert_with_roles(user: &User) -> Result<Statement, StoreError> {
-    let mut statement = insert(user)?;
+    let mut statement = insert(user)?.alone();
     let roles = user.roles.iter();
     let roles: Vec<String> = roles
         .map(|role| format!("(${})", statement.add(role.as_str())))
@@ -210,8 +212,8 @@ fn insert_with_roles(user: &User) -> Result<Statement, StoreError> {
     Ok(statement)
 }
 
-#[cfg(feature = "sqlite")]
 /// The same in SQLite, whose statements change one table.
+#[cfg(feature = "sqlite")]
 struct InsertWithRoles(User);
 
 #[cfg(feature = "sqlite")]
@@ -220,7 +222,7 @@ impl Work for InsertWithRoles {
     type Answer = bool;
 
     async fn run(&self, transaction: &mut dyn Transaction) -> Result<bool, Failure> {
-        let is_inserted = !transaction.run(&insert(&self.0)?).await?.is_empty();
+        let is_inserted = !transaction.run(&insert(&self.0)?.alone()).await?.is_empty();
         if is_inserted && let Some(grant) = grant(self.0.id, self.0.roles.iter()) {
             transaction.run(&grant).await?;
         }
@@ -354,7 +356,7 @@ fn in_one_statement(id: UserId, change: &UserChange) -> Option<Result<Statement,
 impl UserStore for SqlStore {
     async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError> {
         let is_inserted = match (user.roles.is_empty(), self.dialect()) {
-            (true, _) => !self.write(insert(user)?).await?.is_empty(),
+            (true, _) => !self.write(insert(user)?.alone()).await?.is_empty(),
             #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
             (false, Dialect::Postgres) => !self.write(insert_with_roles(user)?).await?.is_empty(),
             #[cfg(feature = "sqlite")]
