@@ -8,13 +8,19 @@ Each test runs once to learn which mutants it reaches; then each mutant meets on
 tests that reach it, until one fails.
 
 Run it from the root of the repository: `python3 .ci/mutants.py`. It can be stopped at
-any time and goes on where it was; its state is in `target/mutants`. Mutants come in a
-random order, so a part of a run is a fair sample. A mutant that was missed meets the
-tests that it has not met when the script runs again, so more programs can be added
-later by `--programs`. `--report` prints the figures alone.
+any time and goes on where it was; its state is in `target/mutants`. What was found of a
+mutant holds until the lines around it change. Mutants come in a random order, so a part
+of a run is a fair sample. A mutant that was missed meets the tests that it has not met
+when the script runs again, so more programs can be added later by `--programs`; with
+`--again` it meets all of them again, after tests were changed. `--report` prints the
+figures alone.
 
-Not made are mutants of constants and of constant functions, and of conditions with
-`let`, of which a switch cannot be written. One that does not compile is "not viable".
+A process of tests that fails or takes too long has caught its mutant. Under load, one may
+do so without a reason: `--confirm` runs each failed test again, one at a time, and gives
+the mutants back that it does not catch a second time.
+
+Not made are mutants of constants, for which a switch cannot be written, and of conditions
+with `let`, which do not compile. Another one that does not compile is "not viable".
 """
 
 import argparse
@@ -59,6 +65,9 @@ STARTS_SERVERS = re.compile(r"contract::(all_combinations|\w+_over_|bounds|outag
 # Tests that a mutant meets in one process: the first, the second, and any other time.
 GROUPS = [6, 20, 40]
 MEMORY = 6 << 30
+# Why a mutant is not made although it would compile.
+OF_A_CONSTANT = "a constant calls the function"
+LOCK = threading.Lock()
 
 SWITCH = """\
 //! The switch of the mutants.
@@ -77,6 +86,23 @@ pub fn on(number: u32) -> bool {
         file.write_all(format!("{number}\\n").as_bytes()).unwrap();
     }
     *CHOSEN == number
+}
+
+/// One of two iterators.
+pub enum Either<A, B> {
+    A(A),
+    B(B),
+}
+
+impl<A: Iterator, B: Iterator<Item = A::Item>> Iterator for Either<A, B> {
+    type Item = A::Item;
+
+    fn next(&mut self) -> Option<A::Item> {
+        match self {
+            Self::A(one) => one.next(),
+            Self::B(other) => other.next(),
+        }
+    }
 }
 
 /// Whether none of these is.
@@ -116,10 +142,15 @@ def listed(files: list[str]) -> list[dict]:
     for pattern in files:
         command += ["-f", pattern]
     text = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-    keys = ("name", "file", "genre", "replacement", "span", "function")
-    mutants = [{key: one.get(key) for key in keys} for one in json.loads(text)]
-    for number, one in enumerate(mutants, 1):
-        one["number"] = number
+    members = ("name", "file", "genre", "replacement", "span", "function")
+    mutants, seen = [], collections.Counter()
+    for number, one in enumerate(json.loads(text), 1):
+        # The change and the lines around it, wherever in the file they are.
+        change = re.sub(r"(?m)^@@.*$", "", one["diff"])
+        key = hashlib.sha256(f"{one['file']} {change}".encode()).hexdigest()[:16]
+        seen[key] += 1
+        one = {member: one.get(member) for member in members}
+        mutants.append(one | {"number": number, "key": f"{key}-{seen[key]}"})
     return mutants
 
 
@@ -134,7 +165,7 @@ def write_if_new(path: pathlib.Path, data: bytes) -> None:
 
 
 def rewrite(mutants: list[dict], dropped: dict[str, str]) -> dict[str, str]:
-    """Writes the copy with all mutants but the dropped; why others were not made, by number."""
+    """Writes the copy with all mutants but the dropped; why others were not made, by key."""
     import tree_sitter
     import tree_sitter_rust
 
@@ -151,7 +182,7 @@ def rewrite(mutants: list[dict], dropped: dict[str, str]) -> dict[str, str]:
         if name == "Cargo.toml":
             data += b"\n[profile.dev.package.admittance]\nopt-level = 1\n"
         if name in by_file:
-            viable = [one for one in by_file[name] if str(one["number"]) not in dropped]
+            viable = [one for one in by_file[name] if one["key"] not in dropped]
             data, others = with_mutants(parser, data, viable)
             not_made |= others
         if name == "src/lib.rs":
@@ -196,10 +227,16 @@ def blamed(message: dict) -> set[str]:
     return wide
 
 
+def is_of(one: dict, function: str) -> bool:
+    """Whether the mutant is of a function of this name."""
+    return bool(one["function"]) and one["function"]["function_name"].split("::")[-1] == function
+
+
 def build(mutants: list[dict], programs: list[str]) -> dict[str, str]:
     """Builds the programs of the copy, without the mutants that do not compile; their files."""
     dropped_file = STATE / "dropped.json"
     dropped = json.loads(dropped_file.read_text()) if dropped_file.exists() else {}
+    keys = {str(one["number"]): one["key"] for one in mutants}
     command = ["cargo", "test", "--workspace", "--no-run", "--message-format=json"]
     command += ["--lib" if name == "lib" else f"--test={name}" for name in programs]
     while True:
@@ -215,7 +252,11 @@ def build(mutants: list[dict], programs: list[str]) -> dict[str, str]:
         found = [message for message in found if message["level"] == "error"]
         if out.returncode == 0:
             break
-        bad = {number: message["message"] for message in found for number in blamed(message)}
+        bad = {keys[number]: message["message"] for message in found for number in blamed(message)}
+        for message in found:
+            # A constant calls a function that is not `const` here.
+            if (message["code"] or {}).get("code") == "E0015" and (name := re.search(r"(\w+)` in", message["message"])):
+                bad |= {one["key"]: OF_A_CONSTANT for one in mutants if is_of(one, name[1])}
         if not bad.keys() - dropped.keys():
             shown = "\n".join(message["rendered"] or message["message"] for message in found)
             sys.exit(f"{shown}\nno mutant is to blame; see also {log}")
@@ -234,25 +275,44 @@ def build(mutants: list[dict], programs: list[str]) -> dict[str, str]:
 # The runs
 
 
-def run(executable: str, program: str, names: list[str], seconds: float, **switch: str) -> bool | None:
-    """Whether these tests of one program pass; None if they take too long."""
+def run(executable: str, program: str, names: list[str], seconds: float, **switch: str) -> tuple[str, list[str]]:
+    """Whether these tests of one program have `passed`, `failed` or met the `timeout`.
+
+    It ends at the first failure, and says which test that is; none if the process ended.
+    """
     command = [executable, "--exact", "--test-threads=2", *names]
     package = COPY if program == "lib" else COPY / "tests"
     environment = ENVIRONMENT | {"CARGO_MANIFEST_DIR": str(package)} | switch
     with subprocess.Popen(
-        command, cwd=package, env=environment, start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        command, cwd=package, env=environment, start_new_session=True, text=True, errors="replace",
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
     ) as process:
-        try:
-            return process.wait(seconds) == 0
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
+        is_late = threading.Event()
+
+        def kill() -> None:
             try:
                 os.killpg(process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+
+        def stop() -> None:
+            is_late.set()
+            kill()
+
+        timer = threading.Timer(seconds, stop)
+        timer.start()
+        try:
+            for line in process.stdout:
+                if failed := re.search(r"\btest (\S+) \.\.\. FAILED", line):
+                    return "failed", [failed[1]]
+            status = process.wait()
+        finally:
+            timer.cancel()
+            kill()
+    if is_late.is_set():
+        return "timeout", []
+    return "passed" if status == 0 else "failed", []
 
 
 def known_tests(executables: dict[str, str]) -> dict[str, dict]:
@@ -283,10 +343,12 @@ def reach(executable: str, program: str, name: str) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         hits = pathlib.Path(folder) / "hits"
         begin = time.monotonic()
-        passed = run(executable, program, [name], PATIENCE, MUTANT_HITS=str(hits))
+        outcome, _ = run(executable, program, [name], PATIENCE, MUTANT_HITS=str(hits))
         seconds = time.monotonic() - begin
-        if not passed or seconds > SLOW:
-            return {"why": "slow" if passed or passed is None else "fails"}
+        if outcome == "failed":
+            return {"why": "fails"}
+        if outcome == "timeout" or seconds > SLOW:
+            return {"why": "slow"}
         numbers = sorted({int(line) for line in hits.read_text().split()}) if hits.exists() else []
     return {"program": program, "seconds": round(seconds, 3), "hits": numbers}
 
@@ -323,13 +385,26 @@ def judge(one: dict, names: list[str], tests: dict, executables: dict, survived:
             alone = [tests[name]["seconds"] for name in chosen]
             seconds = 10 + max(5 * max(alone), sum(alone))
             plain = [name.split(" ", 1)[1] for name in chosen]
-            passed = run(executables[program], program, plain, seconds, MUTANT=str(one["number"]))
-            if not passed:
-                how = "timeout" if passed is None else "failed"
+            outcome, failed = run(executables[program], program, plain, seconds, MUTANT=str(one["number"]))
+            if outcome != "passed":
+                by = [f"{program} {name}" for name in failed] or chosen
                 spent = round(time.monotonic() - begin, 1)
-                return {"number": one["number"], "caught": how, "by": chosen, "seconds": spent}
+                return {"key": one["key"], "caught": outcome, "by": by, "seconds": spent}
             done += chosen
-    return {"number": one["number"], "caught": None, "survived": done, "reached_by": len(names)}
+    return {"key": one["key"], "caught": None, "survived": done, "reached_by": len(names)}
+
+
+def is_caught_again(one: dict, result: dict, tests: dict, executables: dict) -> bool | None:
+    """Whether the tests that have caught the mutant do so once more; None if they are not known."""
+    names = [name for name in result["by"] if name in tests]
+    if not names:
+        return None
+    program = tests[names[0]]["program"]
+    plain = [name.split(" ", 1)[1] for name in names]
+    alone = [tests[name]["seconds"] for name in names]
+    seconds = 20 + max(10 * max(alone), 2 * sum(alone))
+    outcome, _ = run(executables[program], program, plain, seconds, MUTANT=str(one["number"]))
+    return outcome != "passed"
 
 
 def order_of_programs(program: str) -> tuple:
@@ -337,11 +412,17 @@ def order_of_programs(program: str) -> tuple:
     return (program != "lib", program)
 
 
-def results() -> dict[int, dict]:
-    """The last line of each mutant."""
+def results() -> dict[str, dict]:
+    """The last line of each mutant, by its key."""
     path = STATE / "results.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
-    return {one["number"]: one for one in map(json.loads, lines)}
+    return {one["key"]: one for one in map(json.loads, lines)}
+
+
+def note(line: dict) -> None:
+    """Adds a line to the results."""
+    with LOCK, (STATE / "results.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def report(mutants: list[dict]) -> None:
@@ -352,11 +433,11 @@ def report(mutants: list[dict]) -> None:
     table = collections.defaultdict(collections.Counter)
     missed = []
     for one in mutants:
-        number, result = one["number"], found.get(one["number"])
-        if str(number) in dropped:
-            kind = "not viable"
-        elif str(number) in not_made:
+        key, result = one["key"], found.get(one["key"])
+        if key in not_made or dropped.get(key) == OF_A_CONSTANT:
             kind = "not made"
+        elif key in dropped:
+            kind = "not viable"
         elif result is None:
             kind = "not tried"
         else:
@@ -379,19 +460,14 @@ def main() -> None:
     options.add_argument("--only", default="*", help="files whose mutants to run, as a pattern")
     options.add_argument("--minutes", type=float, default=10**6, help="stop after these")
     options.add_argument("--most", type=int, default=66, help="tests that a mutant meets in one run")
+    options.add_argument("--again", action="store_true", help="give missed mutants all tests again")
+    options.add_argument("--confirm", action="store_true", help="run what has caught a mutant once more, alone")
     options.add_argument("--report", action="store_true", help="print the figures of what was run")
     chosen = options.parse_args()
     with_tree_sitter()
     begin = time.monotonic()
     STATE.mkdir(parents=True, exist_ok=True)
     mutants = listed(FILES)
-    digest = hashlib.sha256(json.dumps(mutants).encode()).hexdigest()
-    stamp = STATE / "digest"
-    if stamp.exists() and stamp.read_text() != digest:
-        say("the mutants are others now: starting afresh")
-        for name in ("results.jsonl", "dropped.json", "not_made.json"):
-            (STATE / name).unlink(missing_ok=True)
-    stamp.write_text(digest)
     if chosen.report:
         return report(mutants)
     executables = build(mutants, chosen.programs.split(","))
@@ -404,27 +480,42 @@ def main() -> None:
     left_out |= {*json.loads((STATE / "dropped.json").read_text())} if (STATE / "dropped.json").exists() else set()
     random.Random(1).shuffle(mutants)
     before = results()
-    mutants.sort(key=lambda one: one["number"] in before)
-    lock = threading.Lock()
+    mutants.sort(key=lambda one: one["key"] in before)
+
+    def is_over() -> bool:
+        return time.monotonic() - begin > 60 * chosen.minutes
+
+    def confirm_one(one: dict) -> None:
+        old = before.get(one["key"])
+        if not old or not old["caught"] or old.get("confirmed") or is_over():
+            return
+        is_caught = is_caught_again(one, old, tests, executables)
+        if is_caught:
+            note(old | {"confirmed": True})
+        elif is_caught is False:
+            say("not caught again:", one["name"], old["by"])
+            note({"key": one["key"], "caught": None, "survived": [], "reached_by": 0})
 
     def try_one(one: dict) -> None:
-        old = before.get(one["number"])
+        old = before.get(one["key"])
         later = any(fnmatch.fnmatch(one["file"], pattern) for pattern in LATER)
-        if str(one["number"]) in left_out or (old and old["caught"]) or not fnmatch.fnmatch(one["file"], chosen.only):
+        if one["key"] in left_out or (old and old["caught"]) or not fnmatch.fnmatch(one["file"], chosen.only):
             return
-        if (later and not chosen.later) or time.monotonic() - begin > 60 * chosen.minutes:
+        if (later and not chosen.later) or is_over():
             return
-        survived = old["survived"] if old else []
+        survived = old["survived"] if old and not chosen.again else []
         names = reaching[one["number"]]
         if old and not set(names) - set(survived):
             return
-        line = judge(one, names, tests, executables, survived, chosen.most)
-        with lock, (STATE / "results.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        note(judge(one, names, tests, executables, survived, chosen.most))
 
     say(len(tests), "tests;", "running")
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        list(pool.map(try_one, mutants))
+    if chosen.confirm:
+        for one in mutants:
+            confirm_one(one)
+    else:
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            list(pool.map(try_one, mutants))
     report(mutants)
 
 

@@ -12,9 +12,11 @@ CONSTANT = {
 class Site:
     """A piece of a file that is written in more than one way.
 
-    `kind` is `body` (an early return at the start of a function), `arm` (a guard that turns
-    an arm of a `match` off) or `whole` (the expression has other forms). `forms` are pairs of
-    a mutant's number and its text. Of sites at one place the lower `rank` is outside.
+    `kind` is `body` (an early return at the start of a function), `iterator` (the body of a
+    function whose type has no name), `const` (the word, without which a function can read a
+    switch), `arm` (a guard that turns an arm of a `match` off) or `whole` (the expression has
+    other forms). `forms` are pairs of a mutant's number and its text. Of sites at one place
+    the lower `rank` is outside.
     """
 
     def __init__(self, kind: str, start: int, end: int, rank: int):
@@ -31,6 +33,14 @@ class Site:
             return "".join(
                 f" /*<{n}*/if crate::mutant::on({n}) {{ return {text}; }}/*>{n}*/" for n, text in self.forms
             )
+        if self.kind == "const":
+            return ""
+        if self.kind == "iterator":
+            text = f"{{ {inner} }}"
+            for n, form in reversed(self.forms):
+                other = f"crate::mutant::Either::A(/*<{n}*/{form}/*>{n}*/)"
+                text = f"if crate::mutant::on({n}) {{ {other} }} else {{ crate::mutant::Either::B({text}) }}"
+            return text
         if self.kind == "arm":
             off = f"/*<{numbers}*/!crate::mutant::on({numbers})/*>{numbers}*/"
             return f"{off} && {inner}" if inner else f" if {off}"
@@ -53,24 +63,27 @@ def has_let(node) -> bool:
 
 
 def is_constant(node) -> bool:
-    """Whether the code runs where the compiler runs it, and no switch can be read."""
-    while node is not None:
-        if node.type in CONSTANT:
+    """Whether the compiler runs the code, so that no switch can be read."""
+    child = None
+    while node is not None and node.type != "function_item":
+        is_length = node.type == "array_expression" and child == node.child_by_field_name("length")
+        if node.type in CONSTANT or (child is not None and is_length):
             return True
-        if node.type == "array_expression" and (length := node.child_by_field_name("length")):
-            if any(length == child for child in node.children):
-                return False
-        if node.type == "function_item":
-            return any(
-                child.type == "function_modifiers" and "const" in child.text.decode().split()
-                for child in node.children
-            )
-        node = node.parent
+        node, child = node.parent, node
     return False
 
 
-def place(one: dict, tree, source: bytes, starts: list[int]) -> Site | str:
-    """Where the mutant goes, or why it goes nowhere."""
+def word_const(node) -> Site | None:
+    """The word `const` of the function that has `node` in it."""
+    function = inside(node, {"function_item"})
+    for child in function.children if function else []:
+        if child.type == "function_modifiers" and (found := re.search(rb"\bconst\b", child.text)):
+            return Site("const", child.start_byte + found.start(), child.start_byte + found.end(), 0)
+    return None
+
+
+def place(one: dict, tree, source: bytes, starts: list[int]) -> list[Site] | str:
+    """Where the mutant goes, and what else changes for it; or why it goes nowhere."""
 
     def offset(point: dict) -> int:
         line = starts[point["line"] - 1]
@@ -80,6 +93,13 @@ def place(one: dict, tree, source: bytes, starts: list[int]) -> Site | str:
     leaf = tree.root_node.descendant_for_byte_range(start, end)
     if is_constant(leaf):
         return "constant"
+    site = place_at(one, leaf, source, start, end)
+    others = [other] if (other := word_const(leaf)) else []
+    return site if isinstance(site, str) else [site, *others]
+
+
+def place_at(one: dict, leaf, source: bytes, start: int, end: int) -> Site | str:
+    """The site of the mutant of the code from `start` to `end`, which `leaf` has in it."""
     genre, number = one["genre"], one["number"]
 
     def whole(node, rank: int) -> Site:
@@ -89,13 +109,17 @@ def place(one: dict, tree, source: bytes, starts: list[int]) -> Site | str:
         return site
 
     if genre == "FnValue":
-        if re.search(r"\bimpl\b", one["function"]["return_type"]):
-            return "a type without a name, which has one value in the function"
         function = inside(leaf, {"function_item"})
         if function is None:
             return "no function"
-        at = function.child_by_field_name("body").start_byte + 1
-        site = Site("body", at, at, 0)
+        body = function.child_by_field_name("body")
+        at = body.start_byte + 1
+        if re.fullmatch(r"-> impl Iterator<.*>", one["function"]["return_type"]):
+            site = Site("iterator", at, body.end_byte - 1, 0)
+        elif re.search(r"\bimpl\b", one["function"]["return_type"]):
+            return "a type without a name"
+        else:
+            site = Site("body", at, at, 0)
         site.forms.append((number, one["replacement"]))
         return site
     if genre == "BinaryOperator":
@@ -136,17 +160,16 @@ def render(source: bytes, sites: list[Site], start: int, end: int) -> str:
 
 
 def with_mutants(parser, source: bytes, mutants: list[dict]) -> tuple[bytes, dict[str, str]]:
-    """The file with these mutants behind their switches; why others were not made, by number."""
+    """The file with these mutants behind their switches; why others were not made, by key."""
     tree = parser.parse(source)
     starts = [0] + [match.end() for match in re.finditer(b"\n", source)]
     sites, not_made = {}, {}
     for one in mutants:
-        site = place(one, tree, source, starts)
-        if isinstance(site, str):
-            not_made[str(one["number"])] = site
-        elif site.order() in sites:
-            sites[site.order()].forms += site.forms
-        else:
-            sites[site.order()] = site
+        placed = place(one, tree, source, starts)
+        if isinstance(placed, str):
+            not_made[one["key"]] = placed
+            continue
+        for site in placed:
+            sites.setdefault(site.order(), Site(site.kind, site.start, site.end, site.rank)).forms += site.forms
     text = render(source, sorted(sites.values(), key=Site.order), 0, len(source))
     return text.encode(), not_made

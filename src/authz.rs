@@ -324,8 +324,25 @@ mod tests {
 
     #[test]
     fn names_have_one_form() {
-        for text in ["", "Admin", "9lives", "a b", "a\n", "é", &"a".repeat(65)] {
+        for text in [
+            "",
+            "Admin",
+            "aD",
+            "9lives",
+            "-a",
+            ".a",
+            "a b",
+            "a\n",
+            "é",
+            "a/b",
+            &"a".repeat(65),
+        ] {
             assert!(Role::new(text).is_err(), "{text}");
+            assert!(Permission::new(text).is_err(), "{text}");
+        }
+        for text in ["a", "exam:grade", "a.b_c-9", &"a".repeat(64)] {
+            assert_eq!(Role::new(text).as_ref().map(Role::as_str), Ok(text));
+            assert!(Permission::new(text).is_ok(), "{text}");
         }
     }
 }

@@ -210,6 +210,13 @@ mod tests {
         attempt
     }
 
+    fn step(failures: u32, millis: u64) -> LockoutStep {
+        LockoutStep {
+            failures,
+            wait: Duration::from_millis(millis),
+        }
+    }
+
     fn locked(wait: u64) -> Attempt {
         Attempt::Locked {
             retry_after: Duration::from_secs(wait),
@@ -262,19 +269,62 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_does_not_rise_is_refused() {
-        let step = |failures, secs| LockoutStep {
-            failures,
-            wait: Duration::from_secs(secs),
+    fn a_success_forgets_the_attempts_up_to_its_own() {
+        let kept = Attempts {
+            count: 3,
+            open_at: secs(0),
+            forgotten_at: secs(86_400),
+            last_at: secs(100),
         };
+        for (until, are_forgiven) in [(99, false), (100, true), (101, true)] {
+            assert_eq!(kept.are_forgiven(secs(until)), are_forgiven, "{until}");
+        }
+    }
+
+    #[test]
+    fn what_a_clock_that_was_turned_back_left_ends_a_minute_after_the_table_says() {
+        let left = Attempts {
+            count: 5,
+            open_at: secs(3_600),
+            forgotten_at: secs(1_000_000),
+            last_at: secs(3_570),
+        };
+        let mut kept = Some(left);
+        assert_eq!(at(0, &mut kept), locked(90));
+        let expected = Attempts {
+            open_at: secs(90),
+            forgotten_at: secs(86_460),
+            ..left
+        };
+        assert_eq!(kept, Some(expected));
+    }
+
+    #[test]
+    fn attempts_are_forgotten_after_the_longest_wait_and_within_49_days() {
+        let longest = 49 * 86_400_000;
+        for (millis, is_accepted) in [
+            (10_000, false),
+            (10_001, true),
+            (longest, true),
+            (longest + 1, false),
+        ] {
+            let policy = LockoutPolicy::new([step(5, 10_000)], Duration::from_millis(millis));
+            assert_eq!(policy.is_ok(), is_accepted, "{millis}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_does_not_rise_is_refused() {
         let day = Duration::from_secs(86_400);
         for (steps, forget_after) in [
             (vec![], day),
             (vec![step(0, 1)], day),
             (vec![step(5, 0)], day),
             (vec![step(5, 10), step(5, 20)], day),
+            (vec![step(5, 10), step(4, 20)], day),
             (vec![step(5, 10), step(6, 10)], day),
-            (vec![step(5, 86_400)], day),
+            (vec![step(5, 20), step(6, 10)], day),
+            (vec![step(5, 86_400_000)], day),
             (vec![step(5, 10)], 50 * day),
         ] {
             assert!(

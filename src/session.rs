@@ -222,6 +222,51 @@ mod tests {
     }
 
     #[test]
+    fn the_absolute_end_holds_although_the_idle_one_is_later() {
+        let idle_is_later = Session {
+            expires_at: at(200),
+            ..session()
+        };
+        for (millis, is_live) in [(149_999, true), (150_000, false), (199_999, false)] {
+            let now = Timestamp::from_millis(millis);
+            assert_eq!(idle_is_later.is_live(now), is_live, "{millis}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_sessions_that_count_end_and_no_more_than_have_to() {
+        let one = |id, created| Session {
+            id: SessionId::from_bytes([id; 12]),
+            created_at: at(created),
+            ..session()
+        };
+        let ended = Session {
+            expires_at: at(50),
+            ..one(8, 0)
+        };
+        let of_another_epoch = Session {
+            auth_epoch: 1,
+            ..one(9, 0)
+        };
+        let all = [one(3, 20), one(1, 10), ended, one(2, 10), of_another_epoch];
+        for (keep, expected) in [
+            (0, &[1, 2, 3][..]),
+            (1, &[1, 2]),
+            (2, &[1]),
+            (3, &[]),
+            (u32::MAX, &[]),
+        ] {
+            let mut over = Session::oldest(&all, 0, keep, at(50));
+            over.sort_unstable();
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|id| SessionId::from_bytes([*id; 12]))
+                .collect();
+            assert_eq!(over, expected, "{keep}");
+        }
+    }
+
+    #[test]
     fn a_lost_answer_gets_the_same_successor_within_the_grace() {
         let first = rotated(session().rotate(0, POLICY, at(20)));
         assert_eq!(
@@ -251,6 +296,19 @@ mod tests {
         ));
         // That is no instance which is behind, but a clock that was turned back.
         assert_eq!(first.rotate(0, POLICY, before(60_001)), Rotation::Gone);
+    }
+
+    #[test]
+    fn a_grace_longer_than_the_skew_holds_for_an_instance_that_is_behind() {
+        let policy = RotationPolicy {
+            grace: Duration::from_secs(90),
+            ..POLICY
+        };
+        let first = rotated(session().rotate(0, policy, at(95)));
+        let repeated = first.clone().rotate(0, policy, at(5));
+        assert_eq!(repeated, Rotation::Repeated(first.clone()));
+        let too_early = first.rotate(0, policy, Timestamp::from_millis(4_999));
+        assert_eq!(too_early, Rotation::Gone);
     }
 
     #[test]

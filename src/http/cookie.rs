@@ -214,3 +214,62 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
         Some((name, value.get(1..)?))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_1_to_40_letters_digits_hyphens_and_underscores() {
+        for name in ["a", "Exam-2_x", &"a".repeat(40)] {
+            let cookies = CookieConfig::new().named(name).unwrap();
+            assert_eq!(cookies.token_name(), format!("__Host-{name}_token"));
+            assert_eq!(cookies.refresh_name(), format!("__Host-{name}_refresh"));
+            assert!(cookies.is_secure());
+            let localhost = CookieConfig::insecure_for_localhost().named(name).unwrap();
+            assert_eq!(localhost.token_name(), format!("{name}_token"));
+            assert!(!localhost.is_secure());
+        }
+        for name in ["", "a b", "a=b", "a;b", "\u{e9}", &"a".repeat(41)] {
+            assert!(CookieConfig::new().named(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn asvs_3_3_5_a_cookie_of_4096_bytes_is_set_and_one_of_4097_is_not() {
+        let cookies = CookieConfig::new();
+        let name = cookies.token_name();
+        let longest = MAX_COOKIE_BYTES - name.len();
+        assert!(cookies.cookie(name, &"x".repeat(longest), None).is_ok());
+        let longer = cookies.cookie(name, &"x".repeat(longest + 1), None);
+        assert_eq!(longer.err(), Some(CookieError::Unfit));
+        // The service is built only if each of its tokens has room.
+        assert!(cookies.has_room_for(longest) && !cookies.has_room_for(longest + 1));
+    }
+
+    #[test]
+    fn ghsa_31_a_cookie_has_one_value_and_a_name_that_is_exactly_ours() {
+        let cookies = CookieConfig::insecure_for_localhost();
+        for (line, token, are_in) in [
+            ("", Some(None), false),
+            ("admittance_token=a", Some(Some("a")), true),
+            ("x=1;  admittance_token=a=b ; y", Some(Some("a=b")), true),
+            ("admittance_token=", Some(Some("")), true),
+            ("admittance_refresh=a", Some(None), true),
+            ("admittance_token", Some(None), false),
+            ("xadmittance_token=a", Some(None), false),
+            ("\tadmittance_token=a", Some(None), false),
+            ("Admittance_token=a", Some(None), false),
+            ("admittance_token=a; admittance_token=a", None, true),
+            ("admittance_token=\u{e9}", Some(Some("\u{e9}")), true),
+        ] {
+            let value = HeaderValue::from_bytes(line.as_bytes()).unwrap();
+            let headers = HeaderMap::from_iter([(header::COOKIE, value)]);
+            let found = cookies.token_in(&headers).ok();
+            let found = found.map(|found| found.map(|token| token.expose_secret().to_owned()));
+            let expected = token.map(|token| token.map(str::to_owned));
+            assert_eq!(found, expected, "{line:?}");
+            assert_eq!(cookies.are_in(&headers), are_in, "{line:?}");
+        }
+    }
+}

@@ -161,3 +161,133 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h st
 fn refused(detail: impl Into<Cow<'static, str>>) -> Problem {
     Problem::new(ProblemCode::Forbidden).detail(detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::CookieConfig;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn config(cookies: CookieConfig) -> HttpConfig {
+        HttpConfig {
+            cookies: Some(cookies),
+            allowed_origins: "https://app.example.org".parse().unwrap(),
+            own_origins: "https://exams.example.org, http://exams.example.org"
+                .parse()
+                .unwrap(),
+            ..HttpConfig::default()
+        }
+    }
+
+    const HOST: (&str, &str) = ("host", "api.example.org");
+    const FOREIGN: (&str, &str) = ("sec-fetch-site", "cross-site");
+
+    #[test]
+    fn asvs_3_5_1_a_page_that_is_neither_ours_nor_allowed_is_refused() {
+        let origin = |value| ("origin", value);
+        let (secure, localhost) = (
+            config(CookieConfig::new()),
+            config(CookieConfig::insecure_for_localhost()),
+        );
+        let (own, unknown, foreign) = ((true, true), (false, true), (false, false));
+        for (lines, config, expected) in [
+            (&[HOST] as &[_], &secure, unknown),
+            (&[("sec-fetch-site", "same-origin")], &secure, own),
+            (&[("sec-fetch-site", "none")], &secure, own),
+            (&[("sec-fetch-site", "same-site")], &secure, foreign),
+            (&[origin("https://app.example.org"), FOREIGN], &secure, own),
+            (&[origin("https://evil.example"), FOREIGN], &secure, foreign),
+            (
+                &[origin("https://exams.example.org"), FOREIGN],
+                &secure,
+                own,
+            ),
+            // Cookies that are `Secure` do not come from there.
+            (
+                &[origin("http://exams.example.org"), FOREIGN],
+                &secure,
+                foreign,
+            ),
+            (
+                &[origin("http://exams.example.org"), FOREIGN],
+                &localhost,
+                own,
+            ),
+            (&[origin("https://api.example.org"), HOST], &secure, own),
+            (&[origin("http://api.example.org"), HOST], &secure, foreign),
+            (&[origin("http://api.example.org"), HOST], &localhost, own),
+            (&[origin("https://api.example.org"), HOST], &localhost, own),
+            (
+                &[origin("ftp://api.example.org"), HOST],
+                &localhost,
+                foreign,
+            ),
+            (&[origin("https://evil.example"), HOST], &secure, foreign),
+            (&[origin("https://api.example.org")], &secure, foreign),
+            (&[origin("null"), HOST], &secure, foreign),
+            (&[origin(""), HOST], &secure, foreign),
+            // Of two headers, nobody knows which one counts.
+            (
+                &[("sec-fetch-site", "none"), ("sec-fetch-site", "none")],
+                &secure,
+                foreign,
+            ),
+            (
+                &[origin("https://api.example.org"), HOST, HOST],
+                &secure,
+                foreign,
+            ),
+        ] {
+            let headers = headers(lines);
+            let changes = require_own_page(&Method::POST, &headers, config).is_ok();
+            let reads = refuse_foreign_page(&headers, config).is_ok();
+            assert_eq!((changes, reads), expected, "{lines:?}");
+            assert!(require_own_page(&Method::GET, &headers, config).is_ok());
+        }
+    }
+
+    #[test]
+    fn asvs_3_5_1_a_request_that_opens_a_websocket_is_no_read() {
+        for (method, upgrade, is_read) in [
+            (Method::GET, None, true),
+            (Method::HEAD, None, true),
+            (Method::POST, None, false),
+            (Method::GET, Some("h2c"), true),
+            (Method::GET, Some("websocke"), true),
+            (Method::GET, Some("websocket"), false),
+            (Method::GET, Some("h2c, WebSocket/13"), false),
+            (Method::POST, Some("websocket"), false),
+        ] {
+            let lines: Vec<_> = upgrade
+                .map(|value| ("upgrade", value))
+                .into_iter()
+                .collect();
+            let found = is_only_read(&method, &headers(&lines));
+            assert_eq!(found, is_read, "{method} {upgrade:?}");
+        }
+    }
+
+    #[test]
+    fn the_host_of_http_2_counts_where_no_header_names_one() {
+        let authority = Authority::from_static("api.example.org");
+        let host = |lines, authority| {
+            let headers = headers(lines);
+            let with_host = with_host(&headers, authority);
+            let host = with_host.get(header::HOST);
+            host.map(|host| host.to_str().unwrap().to_owned())
+        };
+        let named = Some("api.example.org".to_owned());
+        assert_eq!(host(&[], Some(&authority)), named);
+        assert_eq!(host(&[], None), None);
+        assert_eq!(host(&[HOST], None), named);
+        let other = host(&[("host", "other.example")], Some(&authority));
+        assert_eq!(other.as_deref(), Some("other.example"));
+    }
+}

@@ -230,3 +230,106 @@ pub(super) fn closed(
 pub(super) fn clear_site_data(headers: &mut HeaderMap) {
     headers.insert("clear-site-data", CLEAR_SITE_DATA);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: HeaderName, values: &[&'static str]) -> HeaderMap {
+        let values = values.iter().copied().map(HeaderValue::from_static);
+        values.map(|value| (name.clone(), value)).collect()
+    }
+
+    fn with_cookies() -> HttpConfig {
+        HttpConfig {
+            cookies: Some(CookieConfig::insecure_for_localhost()),
+            ..HttpConfig::default()
+        }
+    }
+
+    #[test]
+    fn the_header_authorization_has_one_bearer_token_and_other_schemes_are_ignored() {
+        for (values, token, is_ours) in [
+            (&[] as &[_], Some(None), false),
+            (&["Bearer abc"], Some(Some("abc")), true),
+            (&["bEARER abc"], Some(Some("abc")), true),
+            (&["Basic dXNlcjpw"], Some(None), false),
+            (&["Basic dXNlcjpw", "Bearer abc"], Some(Some("abc")), true),
+            (&["Bearer abc", "Bearer abc"], None, true),
+            (&["Bearer"], None, true),
+            (&["Bearer "], None, true),
+            (&["Bearer  abc"], None, true),
+            (&["Bearer a b"], None, true),
+            (&[""], None, true),
+            (&["abc"], None, true),
+            (&[" abc"], None, true),
+            (&["B@sic abc"], None, true),
+        ] {
+            let headers = with(header::AUTHORIZATION, values);
+            assert_eq!(bearer(&headers).ok(), token, "{values:?}");
+            assert_eq!(has_authorization(&headers), is_ours, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_without_a_body_says_nothing_where_cookies_are_on() {
+        let off = HttpConfig::default();
+        let on = with_cookies();
+        let typed = with(header::CONTENT_TYPE, &["application/json"]);
+        let cookie = with(header::COOKIE, &["admittance_refresh=a"]);
+        let mut both = cookie.clone();
+        both.extend(typed.clone());
+        for (config, headers, body, expected) in [
+            (&off, &cookie, "", false),
+            (&on, &cookie, "{}", false),
+            (&on, &HeaderMap::new(), "", true),
+            (&on, &typed, "", false),
+            (&on, &cookie, "", true),
+            (&on, &both, "", true),
+        ] {
+            let found = says_nothing(headers, body.as_bytes(), config);
+            assert_eq!(found, expected, "{headers:?} {body}");
+        }
+    }
+
+    #[test]
+    fn only_a_read_without_a_token_in_the_header_is_nobodys() {
+        let none = HeaderMap::new();
+        let basic = with(header::AUTHORIZATION, &["Basic dXNlcjpw"]);
+        let bearer = with(header::AUTHORIZATION, &["Bearer abc"]);
+        for (method, headers, expected) in [
+            (Method::GET, &none, true),
+            (Method::GET, &basic, true),
+            (Method::GET, &bearer, false),
+            (Method::POST, &none, false),
+            (Method::POST, &bearer, false),
+        ] {
+            let found = is_nobodys(&method, headers);
+            assert_eq!(found, expected, "{method} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn cookies_are_asked_for_by_one_word_where_they_are_on() {
+        let off = HttpConfig::default();
+        let on = with_cookies();
+        for (config, values, expected) in [
+            (&off, &[] as &[_], Some(Transport::Body)),
+            (&on, &[], Some(Transport::Body)),
+            (&on, &["cookie"], Some(Transport::Cookies)),
+            (&off, &["cookie"], None),
+            (&on, &["Cookie"], None),
+            (&on, &[""], None),
+            (&on, &["cookie", "cookie"], None),
+        ] {
+            let mut headers = with(SESSION_HEADER, values);
+            headers.insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
+            let found = asked(&Method::POST, &headers, config).ok();
+            assert_eq!(found, expected, "{values:?}");
+            headers.insert("sec-fetch-site", HeaderValue::from_static("cross-site"));
+            let found = asked(&Method::POST, &headers, config).ok();
+            let from_elsewhere = expected.filter(|found| *found == Transport::Body);
+            assert_eq!(found, from_elsewhere, "{values:?}");
+        }
+    }
+}

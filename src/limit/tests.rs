@@ -33,6 +33,42 @@ fn a_burst_then_one_a_period() {
 }
 
 #[test]
+fn a_quota_has_at_least_one_act_and_a_period_of_whole_milliseconds() {
+    let millis = Duration::from_millis;
+    for (burst, period, expected) in [
+        (0, Duration::ZERO, (1, millis(1))),
+        (3, Duration::from_micros(2_999), (3, millis(2))),
+        (3, Duration::MAX, (3, millis(u32::MAX.into()))),
+    ] {
+        let quota = Quota::new(burst, period);
+        assert_eq!((quota.burst(), quota.period()), expected);
+    }
+}
+
+#[test]
+fn a_multiple_of_a_quota_has_that_much_more_burst_and_rate() {
+    let quota = Quota::new(3, Duration::from_millis(100));
+    assert_eq!(quota.window(), Duration::from_millis(300));
+    for (factor, burst, period) in [
+        (0, 3, 100),
+        (1, 3, 100),
+        (2, 6, 50),
+        (3, 9, 34),
+        (u32::MAX, u32::MAX, 1),
+    ] {
+        let expected = Quota::new(burst, Duration::from_millis(period));
+        assert_eq!(quota.times(factor), expected, "{factor}");
+    }
+}
+
+#[test]
+fn a_usage_is_kept_until_its_budget_is_whole_by_the_slowest_clock() {
+    for (now, is_over) in [(60_999, false), (61_000, true)] {
+        assert_eq!(used(500, 1_000).is_over(ms(now)), is_over, "{now}");
+    }
+}
+
+#[test]
 fn a_clock_turned_back_locks_nobody_out_for_longer_than_the_window_and_the_skew() {
     let quota = Quota::new(2, Duration::from_millis(100));
     let (kept, decision) = quota.decide(Some(used(200, 3_600_200)), ms(0));
@@ -81,6 +117,14 @@ fn an_instance_that_is_behind_shares_the_budget_of_one_that_is_ahead() {
 #[test]
 fn scope_and_subject_do_not_run_together() {
     assert_ne!(LimitKey::new("ab", b"c"), LimitKey::new("a", b"bc"));
+}
+
+#[test]
+fn a_key_is_shown_in_hexadecimal() {
+    let key = LimitKey::new("login:account", b"ann@example.org");
+    let digits: String = key.to_bytes().map(|byte| format!("{byte:02x}")).concat();
+    assert_eq!(key.to_string(), digits);
+    assert_eq!(format!("{key:?}"), format!("LimitKey({digits})"));
 }
 
 #[test]

@@ -37,3 +37,17 @@ pub(crate) fn cheap_hash(
     let mut memory = Memory::new(blocks, Arc::default())?;
     phc::hash(&mut memory, &config, password, salt)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Password;
+
+    #[test]
+    fn a_cheap_hash_says_its_cost() {
+        let password = NormalizedPassword::new(&Password::new("correct horse")).unwrap();
+        let hash = cheap_hash(&password, [7; SALT_LEN]).unwrap();
+        let hash = hash.expose_secret();
+        assert!(hash.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{hash}");
+    }
+}

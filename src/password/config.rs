@@ -381,6 +381,14 @@ mod tests {
         SecretBytes::new((0..32).collect::<Vec<u8>>())
     }
 
+    fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn cost(m_kib: u32, t: u32, p: u32) -> AcceptedCost {
+        AcceptedCost { m_kib, t, p }
+    }
+
     #[test]
     fn the_default_cost_is_owasps() {
         assert_eq!(
@@ -439,6 +447,50 @@ mod tests {
             let mut config = HashingConfig::default();
             damage(&mut config);
             assert!(config.validate().is_err(), "{config:?}");
+        }
+    }
+
+    #[test]
+    fn the_bounds_of_insecure_settings_are_accepted() {
+        for (queue_deadline, run_deadline, is_accepted) in [
+            (1, 100, true),
+            (3_600_000, 3_600_000, true),
+            (0, 3_600_000, false),
+            (3_600_001, 3_600_000, false),
+            (3_600_000, 99, false),
+            (3_600_000, 3_600_001, false),
+        ] {
+            let config = HashingConfig {
+                queue_deadline: millis(queue_deadline),
+                run_deadline: millis(run_deadline),
+                ..HashingConfig::default().insecure_for_tests()
+            };
+            assert_eq!(config.validate().is_ok(), is_accepted, "{config:?}");
+        }
+    }
+
+    #[test]
+    fn as_many_as_1024_threads_are_accepted() {
+        for (threads, is_accepted) in [(1, true), (1024, true), (1025, false)] {
+            let config = HashingConfig {
+                threads: NonZeroUsize::new(threads),
+                ..HashingConfig::default()
+            };
+            assert_eq!(config.validate().is_ok(), is_accepted, "{threads}");
+        }
+    }
+
+    #[test]
+    fn an_accepted_cost_bounds_memory_passes_and_lanes() {
+        for (m_kib, t, p, is_covered) in [
+            (64, 3, 2, true),
+            (63, 1, 1, true),
+            (65, 3, 2, false),
+            (64, 4, 2, false),
+            (64, 3, 3, false),
+        ] {
+            let params = Argon2Params::new(m_kib, t, p).unwrap();
+            assert_eq!(cost(64, 3, 2).covers(&params), is_covered, "{params:?}");
         }
     }
 

@@ -34,7 +34,8 @@ pub(super) struct Tag {
 #[derive(Debug)]
 pub(super) struct Line<T> {
     entries: BTreeMap<Tag, Entry<T>>,
-    networks: HashMap<Prefix, Turns>,
+    /// When the next entry of a network has its turn.
+    networks: HashMap<Prefix, u64>,
     /// The virtual time.
     now: u64,
     next: u64,
@@ -44,14 +45,6 @@ pub(super) struct Line<T> {
 struct Entry<T> {
     network: Network,
     item: T,
-}
-
-/// What a network has in the line.
-#[derive(Debug, Default)]
-struct Turns {
-    /// When its next entry has its turn.
-    next: u64,
-    waiting: usize,
 }
 
 impl<T> Default for Line<T> {
@@ -78,11 +71,10 @@ impl<T> Line<T> {
     pub(super) fn push(&mut self, network: Network, item: T) -> Tag {
         let mut turn = self.now;
         for level in network.levels() {
-            let turns = self.networks.entry(level.prefix).or_default();
-            let begins = turns.next.max(self.now);
+            let next = self.networks.entry(level.prefix).or_default();
+            let begins = self.now.max(*next);
             turn = turn.max(begins);
-            turns.next = begins.saturating_add(length(level.factor));
-            turns.waiting += 1;
+            *next = begins.saturating_add(length(level.factor));
         }
         let tag = Tag {
             turn,
@@ -112,12 +104,8 @@ impl<T> Line<T> {
 
     /// Returns `true` if an entry of `network` would have the latest turn now.
     pub(super) fn would_be_last(&self, network: Network) -> bool {
-        let next = |level: &Level| {
-            self.networks
-                .get(&level.prefix)
-                .map_or(0, |turns| turns.next)
-        };
-        let turn = network.levels().map(|level| next(&level)).max();
+        let next = |level: Level| self.networks.get(&level.prefix).copied();
+        let turn = network.levels().filter_map(next).max();
         let turn = turn.unwrap_or_default().max(self.now);
         let last = self.entries.last_key_value();
         last.is_none_or(|(last, _)| last.turn <= turn)
@@ -157,20 +145,16 @@ impl<T> Line<T> {
             self.now = 0;
             return;
         }
-        for level in network.levels() {
-            if let Some(turns) = self.networks.get_mut(&level.prefix) {
-                turns.waiting = turns.waiting.saturating_sub(1);
-                if undo {
-                    turns.next = turns.next.saturating_sub(length(level.factor));
-                }
+        for level in network.levels().filter(|_| undo) {
+            if let Some(next) = self.networks.get_mut(&level.prefix) {
+                *next = next.saturating_sub(length(level.factor));
             }
         }
-        // Networks without an entry are kept until their turn has passed. They
-        // are removed when they are most of the map.
+        // A network whose next turn has passed is like one that has never come. Those
+        // are removed when they may be most of the map.
         if self.networks.len() > 8 * self.entries.len() + 1024 {
             let now = self.now;
-            self.networks
-                .retain(|_, turns| turns.waiting > 0 || turns.next > now);
+            self.networks.retain(|_, next| *next > now);
         }
     }
 }

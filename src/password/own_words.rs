@@ -214,6 +214,11 @@ mod tests {
             ("zoe", "zoe"),
             ("lizoe", "lizoe"),
             ("\u{ff41}nnabella", ""),
+            // A combining mark goes with its letter.
+            ("anna\u{301}bella", ""),
+            ("annabella\u{301}", ""),
+            ("x\u{301}annabella", "x\u{301}"),
+            ("\u{301}annabella", "\u{301}"),
         ] {
             assert_eq!(left(password, &context), expected, "{password}");
         }

@@ -275,6 +275,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_hash_is_outdated_that_a_new_one_would_differ_from() {
+        let config = HashingConfig {
+            params: Argon2Params::new(64, 1, 1).unwrap(),
+            ..HashingConfig::default()
+        };
+        let is_outdated = |text: &str| {
+            let hash = StoredHash::read(text, &AcceptedCost::default());
+            hash.map(|hash| hash.is_outdated(&config))
+        };
+        assert_eq!(is_outdated(GOOD), Ok(false));
+        let salt = "c29tZXNhbHRzb21lc2FsdA";
+        // A longer salt is as good.
+        let longer = GOOD.replace(salt, "c29tZXNhbHRzb21lc2FsdHg");
+        assert_eq!(is_outdated(&longer), Ok(false));
+        for (part, other) in [
+            ("argon2id", "argon2i"),
+            ("v=19", "v=16"),
+            ("m=64", "m=65"),
+            ("t=1", "t=2"),
+            ("m=64,t=1,p=1", "m=64,t=1,p=2"),
+            ("p=1", "p=1,keyid=AAAA"),
+            ("p=1", "p=1,data=AAAA"),
+            (salt, "c29tZXNhbHRzb21lc2Fs"),
+            ("$AAAA", "$AAAAA"),
+        ] {
+            let text = GOOD.replace(part, other);
+            assert_eq!(is_outdated(&text), Ok(true), "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn ghsa_59_no_text_makes_reading_panic(

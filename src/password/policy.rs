@@ -339,6 +339,17 @@ mod tests {
     }
 
     #[test]
+    fn asvs_6_2_11_a_short_word_of_the_context_counts_for_nothing_either() {
+        let (policy, text) = (PasswordPolicy::default(), "xqjvb;tn.");
+        assert_eq!(by_default(text), []);
+        assert_eq!(
+            codes(&policy, text, &["Xqj"]),
+            [ViolationCode::TooWeak],
+            "of three letters, it is not taken out"
+        );
+    }
+
+    #[test]
     fn common_passwords_are_refused_whatever_the_lowest_score_is() {
         let lax = PasswordPolicy {
             min_chars: 1,
@@ -363,13 +374,23 @@ mod tests {
 
     #[test]
     fn settings_out_of_range_are_refused() {
-        for (min_chars, min_score) in [(0, 3), (7, 3), (129, 3), (8, 5)] {
+        for (min_chars, min_score, is_consistent, is_safe) in [
+            (0, 3, false, false),
+            (1, 3, true, false),
+            (7, 3, true, false),
+            (8, 0, true, true),
+            (8, 4, true, true),
+            (8, 5, false, false),
+            (128, 3, true, true),
+            (129, 3, false, false),
+        ] {
             let policy = PasswordPolicy {
                 min_chars,
                 min_score,
                 ..PasswordPolicy::default()
             };
-            assert!(policy.validate().is_err(), "{policy:?}");
+            assert_eq!(policy.is_consistent().is_ok(), is_consistent, "{policy:?}");
+            assert_eq!(policy.validate().is_ok(), is_safe, "{policy:?}");
         }
         assert_eq!(PasswordPolicy::default().validate(), Ok(()));
         assert_eq!(PasswordPolicy::nist_single_factor().validate(), Ok(()));

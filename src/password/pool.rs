@@ -414,11 +414,8 @@ impl Shared {
     }
 
     fn learn(&self, took: Duration) {
-        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        let average = match self.job_nanos.load(Ordering::Relaxed) {
-            0 => took,
-            before => before / 8 * 7 + took / 8,
-        };
+        let before = self.job_nanos.load(Ordering::Relaxed);
+        let average = average(before, took);
         self.job_nanos.store(average, Ordering::Relaxed);
     }
 
@@ -541,3 +538,16 @@ struct End {
     was_stuck: bool,
     is_one_too_many: bool,
 }
+
+/// The average duration of a job, in nanoseconds, of which the last one counts for an
+/// eighth. `before` is the average of those before it, or 0.
+fn average(before: u64, last: Duration) -> u64 {
+    let last = u64::try_from(last.as_nanos()).unwrap_or(u64::MAX);
+    match before {
+        0 => last,
+        before => before / 8 * 7 + last / 8,
+    }
+}
+
+#[cfg(test)]
+mod tests;

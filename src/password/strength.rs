@@ -229,6 +229,90 @@ mod tests {
         assert!(scored_part("1|7!({[<4@69$5+").chars().count() >= 9);
     }
 
+    fn cycled(text: &str, chars: usize) -> String {
+        text.chars().cycle().take(chars).collect()
+    }
+
+    #[test]
+    fn zxcvbn_is_given_48_characters_and_less_of_a_walk_and_of_what_is_read_in_many_ways() {
+        let count = |text: &str| scored_part(text).chars().count();
+        assert_eq!(count(&cycled("qp", 47)), 47);
+        assert_eq!(count(&cycled("qp", 60)), 48);
+        assert_eq!(count(&cycled("12", 60)), MAX_WALK);
+        // 8 ways, in 10 passes: 16,000 for 40 characters.
+        assert_eq!(count(&format!("4@$5({{{}", cycled("qp", 54))), 40);
+        let keys = |chars| scored_keys(&cycled("qp", chars)).chars().count();
+        assert_eq!((keys(23), keys(24), keys(60)), (23, 24, 24));
+    }
+
+    #[test]
+    fn a_text_is_read_in_as_many_ways_as_its_signs_are_letters() {
+        for (text, expected) in [
+            ("", 1),
+            ("abc", 1),
+            ("4", 1),
+            ("4@", 2),
+            ("4@$5", 4),
+            // It stands for i and for l.
+            ("1", 2),
+            ("1!|", 12),
+        ] {
+            let mut seen = Substitutions::default();
+            text.chars().for_each(|letter| seen.add(letter));
+            assert_eq!(seen.ways(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn digits_and_signs_of_a_rest_of_eight_characters_are_guessed_apart() {
+        let by_zxcvbn = |rest: &str| zxcvbn::zxcvbn(rest, &[]).guesses();
+        let (short, long) = ("!!2024!!", "!!2024!!!");
+        assert!(guesses_of_rest(short, &[]) < by_zxcvbn(short) / 1000);
+        assert_eq!(guesses_of_rest(long, &[]), by_zxcvbn(long));
+    }
+
+    fn with_guesses(guesses: u64, is_common: bool) -> Strength {
+        Strength {
+            guesses,
+            is_common,
+            warning: None,
+            suggestions: Vec::new(),
+            advice: None,
+        }
+    }
+
+    #[test]
+    fn of_two_strengths_the_weaker_counts_and_a_common_text_stays_common() {
+        for (one, other, expected) in [
+            ((10, false), (20, false), (10, false)),
+            ((20, false), (10, false), (10, false)),
+            ((10, false), (20, true), (10, true)),
+            ((20, true), (10, false), (10, true)),
+        ] {
+            let strength = |(guesses, is_common)| with_guesses(guesses, is_common);
+            let both = strength(one).or(strength(other));
+            assert_eq!((both.guesses, both.is_common), expected);
+        }
+    }
+
+    #[test]
+    fn a_score_is_reached_with_the_guesses_of_zxcvbn() {
+        for (guesses, score) in [
+            (0, 0),
+            (1_004, 0),
+            (1_005, 1),
+            (1_000_004, 1),
+            (1_000_005, 2),
+            (100_000_004, 2),
+            (100_000_005, 3),
+            (10_000_000_004, 3),
+            (10_000_000_005, 4),
+            (u64::MAX, 4),
+        ] {
+            assert_eq!(with_guesses(guesses, false).score(), score, "{guesses}");
+        }
+    }
+
     /// With overflow checks, as in a debug build, zxcvbn panics at these.
     #[test]
     fn no_walk_over_a_keyboard_makes_zxcvbn_overflow() {

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::error::Error;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
@@ -346,10 +345,4 @@ async fn work(mut worker: Worker) {
     // `front` has said that this worker is gone; another may be there by now.
     worker.0 = None;
     log.done.notify_waiters();
-}
-
-impl fmt::Debug for AuditLog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuditLog").finish_non_exhaustive()
-    }
 }

@@ -184,6 +184,67 @@ mod tests {
     use super::*;
     use crate::random::SeededRandom;
 
+    const ANN: UserId = UserId::from_bytes([1; 12]);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_secs(seconds)
+    }
+
+    /// A token to reset Ann's password, from second 100 to 200.
+    fn reset() -> OneTimeToken {
+        let email = Email::parse("ann@example.org").unwrap();
+        OneTimeToken {
+            digest: TokenDigest::from_bytes([7; 32]),
+            purpose: TokenPurpose::ResetPassword,
+            account: AccountState {
+                id: ANN,
+                email: email.canonical().clone(),
+                auth_epoch: None,
+                link_epoch: 0,
+                version: None,
+            },
+            email,
+            registration: None,
+            sign_in: None,
+            created_at: at(100),
+            expires_at: at(200),
+        }
+    }
+
+    #[test]
+    fn a_token_is_for_its_purpose_until_the_millisecond_before_its_end() {
+        for (millis, is_live) in [(199_999, true), (200_000, false), (200_001, false)] {
+            let now = Timestamp::from_millis(millis);
+            assert_eq!(reset().is_live(now), is_live, "{millis}");
+            for purpose in TokenPurpose::ALL {
+                let expected = is_live && purpose == TokenPurpose::ResetPassword;
+                assert_eq!(
+                    reset().is_for(purpose, now),
+                    expected,
+                    "{purpose:?} {millis}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_is_of_one_user_one_purpose_and_its_time() {
+        let (reset_password, verify) = (TokenPurpose::ResetPassword, TokenPurpose::VerifyEmail);
+        let bob = UserId::from_bytes([2; 12]);
+        for (user, purpose, until, expected) in [
+            (ANN, None, 100, true),
+            (ANN, Some(reset_password), 100, true),
+            (ANN, Some(reset_password), 300, true),
+            (ANN, Some(verify), 100, false),
+            (ANN, None, 99, false),
+            (bob, None, 100, false),
+            (bob, Some(reset_password), 99, false),
+        ] {
+            let found = reset().is_of(user, purpose, at(until));
+            assert_eq!(found, expected, "{user:?} {purpose:?} {until}");
+        }
+    }
+
     #[test]
     fn ghsa_15_a_digest_is_of_one_purpose() {
         let token = TokenPurpose::VerifyEmail

@@ -152,3 +152,16 @@ async fn what_the_application_refuses_is_told_to_the_owner(framework: Framework)
     assert_eq!(errors[0]["message"], "Hand in your exam first.");
     assert_eq!(client.get("/profile", token).await.status, 200);
 }
+
+#[test]
+fn the_document_says_where_the_application_may_refuse() {
+    let http = HttpConfig::default;
+    let with = Client::over(Framework::Axum, bed(), http());
+    let without = Client::over(Framework::Axum, Bed::mailing(), http());
+    for (client, has_hooks) in [(with, true), (without, false)] {
+        let document = client.document.value().to_string();
+        let refuses = document.contains("The application may refuse it");
+        let takes_none = document.contains("This server takes no `extra`");
+        assert_eq!((refuses, takes_none), (has_hooks, !has_hooks));
+    }
+}

@@ -5,7 +5,7 @@
 use admittance::error::AuthError;
 use admittance::proof::Method;
 use admittance::time::Timestamp;
-use admittance::token::{CustomClaims, Keyring, MAX_ACCESS_TOKEN_BYTES, Verifier};
+use admittance::token::{Claims, CustomClaims, Keyring, MAX_ACCESS_TOKEN_BYTES, Verifier};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -429,6 +429,22 @@ fn ghsa_37_a_token_over_4_kib_is_refused_before_it_is_parsed() {
         assert!(refused(&keyring, &token));
     }
     assert!(refused(&keyring, &"a".repeat(10_000_000)));
+}
+
+#[test]
+fn the_longest_token_that_is_made_is_accepted() {
+    // With this key the length of a token can be the limit: base64 has no text of each length.
+    let keyring = keyring(eddsa());
+    let with_jti = |length| Claims {
+        jti: "j".repeat(length),
+        ..claims()
+    };
+    let mut made = (2000..3000)
+        .rev()
+        .map(|length| keyring.sign(&with_jti(length)));
+    let longest = made.find_map(Result::ok).unwrap();
+    assert_eq!(longest.expose_secret().len(), MAX_ACCESS_TOKEN_BYTES);
+    assert!(verify(&keyring, longest.expose_secret()).is_ok());
 }
 
 #[test]

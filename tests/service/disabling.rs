@@ -1,15 +1,15 @@
 //! Disabling and enabling accounts.
 
 use admittance::clock::Clock;
-use admittance::error::AuthError;
+use admittance::error::{AuthError, ErrorCode};
 use admittance::event::Operation;
 use admittance::mail::MailKind;
-use admittance::service::{EmailRequest, VerifyEmail};
+use admittance::service::{EmailRequest, RequestContext, VerifyEmail};
 use admittance::store::SessionStore;
 use admittance::user::UserStatus;
 
 use crate::office::{ANN, Office};
-use support::bed::PASSWORD;
+use support::bed::{OTHER_PASSWORD, PASSWORD, login};
 
 #[tokio::test]
 async fn asvs_7_4_2_and_ghsa_24_disabling_ends_everything_before_it_answers_and_enabling_revives_nothing()
@@ -90,4 +90,25 @@ async fn a_disabled_account_looks_like_none_at_login_and_gets_no_mail() {
         .await;
     assert!(matches!(sent, Err(AuthError::AccountDisabled)));
     assert_eq!(office.bed.mails().await, []);
+}
+
+/// Otherwise the correct password would be the one that is never locked.
+#[tokio::test]
+async fn the_correct_password_of_a_disabled_account_is_locked_like_a_wrong_one() {
+    let there = RequestContext::from_ip([203, 0, 113, 9].into());
+    let mut outcomes = Vec::new();
+    for password in [PASSWORD, OTHER_PASSWORD] {
+        let office = Office::new().await;
+        let disabled = office.status(&office.ada, office.ann_id, UserStatus::Disabled);
+        disabled.await.unwrap();
+        let mut codes = Vec::new();
+        for _ in 0..6 {
+            let refused = office.auth().login(login(ANN, password), &there).await;
+            codes.push(refused.unwrap_err().code());
+        }
+        outcomes.push(codes);
+    }
+    let mut expected = vec![ErrorCode::InvalidCredentials; 5];
+    expected.push(ErrorCode::RateLimited);
+    assert_eq!(outcomes, [expected.clone(), expected]);
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use admittance::clock::Clock;
 use admittance::config::{RegistrationMode, UnverifiedExpiry};
 use admittance::error::{AuthError, Field};
 use admittance::event::Operation;
 use admittance::mail::MailKind;
-use admittance::service::{ChangeEmail, DeleteAccount, LinkRequest};
-use admittance::store::MemoryStore;
+use admittance::service::{ChangeEmail, DeleteAccount, LinkRequest, VerifyEmail, VerifyOutcome};
+use admittance::store::{Insert, MemoryStore, TokenStore};
 use admittance::time::Timestamp;
+use admittance::token::{TokenDigest, TokenPurpose};
 use serde_json::json;
 
 use crate::hooks::{Act, delete, failed, registered, school, school_over, stored, student};
@@ -200,4 +202,30 @@ async fn a_rule_for_addresses_holds_for_a_change_too() {
             assert_eq!(bed.mails().await, [], "{act:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_link_whose_row_was_left_behind_asks_the_application_nothing() {
+    let (bed, school) = school();
+    registered(&bed).await;
+    let (purpose, token) = (
+        TokenPurpose::VerifyEmail,
+        bed.mailed(MailKind::VerifyEmail).await,
+    );
+    let digest = TokenDigest::of(purpose, token.expose_secret());
+    let row = bed.store.token(digest, purpose, bed.clock.now()).await;
+    let request = VerifyEmail {
+        token: token.clone(),
+        password: Some(PASSWORD.into()),
+    };
+    let verified = bed.auth.verify_email(request, None, &bed.here).await;
+    assert!(matches!(verified, Ok(VerifyOutcome::Opened(_))));
+    let inserted = bed.store.insert_token(&row.unwrap().unwrap()).await;
+    assert_eq!(inserted.unwrap(), Insert::Inserted);
+    school.calls();
+    let request = LinkRequest { token };
+    let disowned = bed.auth.disown_email(request, &bed.here).await;
+    assert!(matches!(disowned, Err(AuthError::InvalidLink)));
+    assert!(school.calls().is_empty());
+    assert_eq!(stored(&bed).await.len(), 1);
 }

@@ -1,6 +1,6 @@
 //! Checks of access tokens that do not ask the store each time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use admittance::authz::{Role, RolePolicy};
@@ -16,6 +16,7 @@ use admittance::test_util::MockStore;
 use admittance::user::UserStatus;
 
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+use support::mocks::store_of_both;
 
 const ADA: &str = "ada@example.org";
 const ANN: &str = "ann@example.org";
@@ -478,5 +479,30 @@ fn a_staleness_or_capacity_that_makes_no_sense_is_refused() {
             Err(other) => panic!("{other:?}"),
         };
         assert_eq!(named, wrong, "{max_staleness:?} {capacity_given} {ttl}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_store_answers_for_another_session_or_user_renews_no_proof() {
+    let donor = Bed::new();
+    let tokens = donor.register(ANN).await.tokens;
+    let other = donor.login(ANN, PASSWORD).await.unwrap().tokens;
+    let bob = donor.register("bob@example.org").await.tokens;
+    let ann = donor.validate(&tokens).await.unwrap();
+    let other = donor.validate(&other).await.unwrap();
+    let bob = donor.validate(&bob).await.unwrap();
+    let own = (ann.session().clone(), ann.user().clone());
+    let both = Arc::new(Mutex::new(own.clone()));
+    let bed = Bed::over(Arc::new(store_of_both(&both)), config());
+    let held = bed.validate(&tokens).await.unwrap();
+    for (answered, is_renewed) in [
+        (own.clone(), true),
+        ((other.session().clone(), own.1.clone()), false),
+        ((bob.session().clone(), bob.user().clone()), false),
+        ((own.0.clone(), bob.user().clone()), false),
+    ] {
+        *both.lock().unwrap() = answered;
+        let renewed = bed.auth.recheck(&held).await;
+        assert_eq!(renewed.is_ok(), is_renewed, "{renewed:?}");
     }
 }

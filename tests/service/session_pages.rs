@@ -5,10 +5,11 @@ use admittance::error::AuthError;
 use admittance::id::SessionId;
 use admittance::service::{Authenticated, ListSessions, SessionList};
 use admittance::session::Session;
-use admittance::store::{Insert, SessionStore};
+use admittance::store::{Insert, MemoryStore, SessionStore};
 
 use crate::office::{ANN, Office};
-use support::bed::{Bed, OTHER_PASSWORD, PASSWORD};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+use support::faulty::FaultyStore;
 use support::mocks::store_of;
 
 /// A session like the caller's, with an id that stands in the order of `number`.
@@ -209,4 +210,20 @@ async fn an_account_is_exported_five_times_an_hour() {
     bed.auth.export_account(&bob, &bed.here).await.unwrap();
     bed.clock.advance(std::time::Duration::from_secs(12 * 60));
     bed.auth.export_account(&ann, &bed.here).await.unwrap();
+}
+
+/// A store is asked again only after a page that it has filled.
+#[tokio::test]
+async fn a_page_of_few_sessions_costs_one_read() {
+    let bed = Bed::over(FaultyStore::new(MemoryStore::new()), config());
+    let tokens = bed.register(ANN).await.tokens;
+    let ann = bed.validate(&tokens).await.unwrap();
+    bed.store.watch(0);
+    let page = bed
+        .auth
+        .list_sessions(&ann, ListSessions::default(), &bed.here);
+    assert_eq!(page.await.unwrap().sessions.len(), 1);
+    let calls = bed.store.calm();
+    let reads = calls.iter().filter(|call| **call == "sessions_of");
+    assert_eq!(reads.count(), 1);
 }

@@ -318,3 +318,12 @@ async fn settings_for_tests_are_refused_when_they_contradict_themselves() {
         assert_eq!(settings.refused(), Some(name));
     }
 }
+
+/// Control characters take six times their room in a token.
+#[test]
+fn settings_whose_tokens_are_too_long_are_refused_at_start_and_not_at_a_login() {
+    let settings = Settings::with(|s| s.auth.issuer = "\u{1}".repeat(512));
+    assert_eq!(settings.refused(), Some("keyring"));
+    let settings = Settings::with(|s| s.auth.issuer = "i".repeat(512));
+    assert_eq!(settings.refused(), None);
+}

@@ -282,6 +282,60 @@ fn an_account_that_waits_already_would_be_refused_like_a_stranger() {
 }
 
 #[test]
+fn a_caller_is_not_refused_while_a_place_is_free_although_nobody_may_wait() {
+    let pool = pool(|config| config.queue_len = 5);
+    let claim = from(Lane::Stranger, 9);
+    assert!(!pool.would_refuse(claim));
+    let places: Vec<_> = (0..6)
+        .map(|number| poll(&mut admit(&pool, from(Lane::Host, number))).unwrap())
+        .collect();
+    assert!(places.iter().all(Result::is_ok));
+    assert!(pool.would_refuse(claim));
+    assert!(poll(&mut admit(&pool, claim)).is_some_and(|answer| answer.is_err()));
+    drop(places);
+    assert!(!pool.would_refuse(claim));
+}
+
+#[test]
+fn a_refusal_lasts_until_those_that_wait_are_served() {
+    let millis = Duration::from_millis;
+    let admission = Admission::new(2, 2, (40, 10), millis(0), Arc::default());
+    for (waiting, job, expected) in [
+        (0, 3000, 3000),
+        (1, 3000, 3000),
+        (2, 3000, 6000),
+        (5, 3000, 9000),
+        (5, 10, 1000),
+    ] {
+        match admission.overloaded(waiting, millis(job)) {
+            HashError::Overloaded { retry_after } => assert_eq!(retry_after, millis(expected)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_caller_is_refused_at_its_deadline_and_not_before() {
+    let hour = Duration::from_secs(3600);
+    for (deadline, refused) in [(Duration::ZERO, 3), (hour, 0)] {
+        let admission = Arc::new(Admission::new(1, 1, (40, 10), deadline, Arc::default()));
+        let ask = |claim| -> Admitting<'_> { Box::pin(admission.admit(claim, Duration::ZERO)) };
+        let place = poll(&mut ask(from(Lane::Host, 1)));
+        let mut waiting: Vec<_> = (0..3)
+            .map(|number| ask(from(Lane::Stranger, number)))
+            .collect();
+        assert_eq!(waiting.iter_mut().filter_map(poll_once).count(), 0);
+        let now = Instant::now();
+        let next = admission.expire(Duration::ZERO);
+        assert_eq!(waiting.iter_mut().filter_map(poll_once).count(), refused);
+        assert_eq!(admission.waiting(), 3 - refused);
+        let next = next.map(|next| next > now && next <= now + hour);
+        assert_eq!(next, (refused == 0).then_some(true));
+        drop(place);
+    }
+}
+
+#[test]
 fn nothing_is_remembered_of_callers_that_have_left() {
     let alarm = Arc::<Alarm>::default();
     let deadline = Duration::from_secs(3600);
