@@ -19,7 +19,7 @@ from simulator import browser, gate
 
 def eventually(check: Callable[[], bool]) -> bool:
     """Whether `check` holds within a few seconds: events are kept in the background."""
-    for _ in range(100):
+    for _ in range(600):
         if check():
             return True
         time.sleep(0.1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from admittance_client import NotFound, User
+from admittance_client import User
 
 from .. import gate
 from ..forms import Form, Wrong
@@ -33,13 +33,9 @@ def show_finding(*, appoint: bool) -> None:
         FIND.text("Address of the account", "email", autocomplete="off")
         st.form_submit_button("Find the account", type="primary", on_click=_find)
     CHANGE.show_trouble()
-    user_id = st.session_state.get("found")
-    if user_id is None:
-        return
-    try:
-        user = gate.live_user().session.user(user_id)
-    except NotFound:
-        st.info("This account is not there any more.")
+    # As it was when it was found: asking again would leave a trace in its history each time.
+    user: User | None = st.session_state.get("found")
+    if user is None:
         return
     with st.container(border=True):
         _show(user)
@@ -75,7 +71,7 @@ def _find() -> None:
         if not email:
             raise Wrong("email", "Enter an address.")
         st.session_state.pop("found", None)
-        st.session_state["found"] = gate.user().session.find_user(email).user_id
+        st.session_state["found"] = gate.user().session.find_user(email)
 
     FIND.attempt(action)
 
@@ -83,10 +79,10 @@ def _find() -> None:
 def _change(user: User, role: str, grant: bool) -> None:
     def action() -> None:
         session, changed = gate.user().session, [role]
-        if grant:
-            session.change_roles(user.user_id, grant=changed)
-        else:
-            session.change_roles(user.user_id, revoke=changed)
+        grants, revokes = (changed, []) if grant else ([], changed)
+        user_id = user.user_id
+        after = session.change_roles(user_id, grant=grants, revoke=revokes)
+        st.session_state["found"] = after
         called = ROLES.get(role, role)
         st.session_state["notice"] = (
             f"{user.name} is {called} now." if grant else f"{user.name} is not {called} any more."

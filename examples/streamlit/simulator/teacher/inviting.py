@@ -13,6 +13,7 @@ from .invitations import FAILED, INVITED, REPORTS, THERE, WAITING, WRONG, Invita
 from .roll import MAX_LINES, decode, read_roll
 
 FORM = Form("invite")
+_BESIDE = "A name may stand beside the address: Ann Lee <ann@example.org>"
 _MARKS = {INVITED: "green", THERE: "gray", WRONG: "red", FAILED: "red", WAITING: "gray"}
 _COUNTED = {
     INVITED: "invited",
@@ -31,9 +32,10 @@ def show_inviting() -> None:
     )
     with st.form("invite"):
         FORM.show_trouble()
-        FORM.text("Class", "class", hint="Such as 5b. You find its students by it.", max_chars=60)
+        hint = "Such as 5b. You find its students by it."
+        FORM.text("Class", "class", hint=hint, max_chars=MAX_NAME)
         st.text_area("Addresses, one a line", key=FORM.key("list"), height=160)
-        FORM.show_errors("list", "A name may stand beside the address: Ann Lee <ann@example.org>")
+        FORM.show_errors("list", plain(_BESIDE))
         st.file_uploader("Or a file with the list", ["txt", "csv"], key=_file_key())
         FORM.show_errors("file")
         st.form_submit_button("Send the invitations", type="primary", on_click=_send)
