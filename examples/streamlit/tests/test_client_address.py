@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import streamlit
 from streamlit.runtime.context import StreamlitHeaders
 
 from simulator import browser
@@ -65,7 +66,7 @@ def seen(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     context = SimpleNamespace(ip_address=peer, headers=StreamlitHeaders(headers))
-    monkeypatch.setattr(browser.st, "context", context)
+    monkeypatch.setattr(streamlit, "context", context)
     return browser.caller().ip
 
 

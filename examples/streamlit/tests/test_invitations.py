@@ -181,7 +181,7 @@ def test_what_the_server_finds_wrong_is_told(tmp_path: Path) -> None:
 
 
 def test_it_can_be_stopped(tmp_path: Path) -> None:
-    session = Scripted(limited(3600))
+    session = Scripted(limited(600))
     invitations = Invitations(session, Classes(tmp_path), "5b", read_roll("a@x.org\nb@x.org"))
     reports = Reports()
     assert reports.start("teacher", invitations)
