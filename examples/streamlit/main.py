@@ -64,7 +64,10 @@ def main() -> None:
         watch.show_new_roles()
     with st.container(key="account"):
         gate.show_account()
-    gate.show_notices()
+    # Always there, so that nothing below it is drawn anew for a notice: tabs would forget which of
+    # them is open.
+    with st.container(key="notices"):
+        gate.show_notices()
     if access is None and page in private:
         show_login()
     else:

@@ -71,10 +71,10 @@ class Classes:
             return [str(row["class"]) for row in found]
 
     def members(self, name: str) -> list[Member]:
-        """Who is in a class, by address."""
+        """Who is in a class, in the order in which they were invited."""
         with self._database() as database:
             found = database.execute(
-                "SELECT * FROM members WHERE class = ? ORDER BY address", (name,)
+                "SELECT * FROM members WHERE class = ? ORDER BY rowid", (name,)
             )
             return [_member(row) for row in found]
 
