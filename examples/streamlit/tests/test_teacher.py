@@ -108,7 +108,7 @@ def test_an_account_is_found_and_made_an_examiner_and_none(
     session = server.client().session(opened.tokens)
     person.has(server.administrator())
     tab = person.tab().open("teacher")
-    assert "Nobody has this address." in find(tab, fresh("no")).words
+    assert "No account has this address." in find(tab, fresh("no")).words
     assert "Enter an address." in find(tab, " ").words
     assert "not confirmed yet" in find(tab, email.upper()).words
     assert "Make an examiner" not in tab.buttons
@@ -185,6 +185,9 @@ def test_a_second_press_while_invitations_are_sent_starts_nothing(
     first, second = fresh("ann"), fresh("bob")
     invite(tab, "5b", first)
     assert "Stop" in tab.buttons and "0 of 1 lines are done." in progress(tab)
+    # The same list again is the same press; it leaves the field as the first one does.
+    assert "Invitations are still being sent." not in invite(tab, "5b", first).words
+    assert tab.app.text_area(key="invite.list").value == ""
     assert "Invitations are still being sent." in invite(tab, "5c", second).words
     pressed.append(True)
     assert f"{first} · :green[Invited.]" in invited(tab)

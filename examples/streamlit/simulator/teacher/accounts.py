@@ -13,7 +13,7 @@ from ..text import plain, when
 #: The roles that are given here, and what people call them.
 ROLES = {"examiner": "an examiner", "admin": "an administrator"}
 
-FIND = Form("find", beside={"not_found": "email"}, words={"not_found": "Nobody has this address."})
+FIND = Form("find", beside={"not_found": "email"}, words={"not_found": "No account has this address."})
 CHANGE = Form(
     "roles",
     words={

@@ -63,6 +63,11 @@ class Invitations:
         self._why = ""
         self._done = threading.Event()
 
+    def is_same(self, other: Invitations) -> bool:
+        """Whether `other` is the same list for the same class, as when a button is pressed twice."""
+        entries = [outcome.entry for outcome in self.outcomes]
+        return self.name == other.name and entries == [outcome.entry for outcome in other.outcomes]
+
     @property
     def is_running(self) -> bool:
         """Whether lines are still waiting for their turn."""

@@ -27,8 +27,8 @@ _COUNTED = {
 def show_inviting() -> None:
     """The form, and below it the last list that was sent."""
     st.write(
-        "Everybody on the list is mailed a link to set a password, which is good for a day. Who"
-        " has an account already gets no mail."
+        "Everyone on the list gets a mail with a link to set a password, which works for a day."
+        " People who already have an account get no mail."
     )
     with st.form("invite"):
         FORM.show_trouble()
@@ -72,7 +72,10 @@ def _send() -> None:
         access = gate.user()
         classes = Classes(settings().data)
         invitations = Invitations(access.session, classes, name[:MAX_NAME], entries)
-        if not REPORTS.start(access.profile.user_id, invitations):
+        user_id = access.profile.user_id
+        last = REPORTS.of(user_id)
+        is_started = REPORTS.start(user_id, invitations)
+        if not is_started and last is not None and not last.is_same(invitations):
             state["notice"] = "Invitations are still being sent. Wait until they are done."
             return
         FORM.clear("list")

@@ -39,17 +39,22 @@ def show_members() -> None:
     name = st.selectbox("Class", names, key="members.class")
     accounts = {user.email.casefold(): user for user in all_accounts(gate.live_user().session)}
     members = classes.members(name)
-    states = [_state(accounts.get(member.email.casefold())) for member in members]
-    confirmed = sum(state.startswith(":green") for state in states)
-    st.markdown(f"**{confirmed} of {len(members)}** have confirmed")
-    lines = []
-    for member, state in zip(members, states, strict=True):
+    confirmed: list[str] = []
+    others: list[str] = []
+    for member in members:
         user = accounts.get(member.email.casefold())
         called = user.name if user else member.name
-        lines.append(f"- **{plain(called)}** · {plain(member.email)} · {state}")
-    st.markdown("\n".join(lines))
-    st.caption("Who has lost the link, or was too late, gets one under “Forgotten password”.")
+        line = f"- **{plain(called)}** · {plain(member.email)} · {_state(user)}"
+        is_confirmed = user is not None and user.is_verified and user.status == "active"
+        (confirmed if is_confirmed else others).append(line)
+    st.markdown(f"**{len(confirmed)} of {len(members)}** have confirmed")
     st.button("Look again")
+    # Those first whom a teacher has to ask.
+    st.markdown("\n".join([*others, *confirmed]))
+    st.caption(
+        "Students who have lost the link, or were too late, get another one under “Forgotten"
+        " password”."
+    )
 
 
 def _state(user: User | None) -> str:

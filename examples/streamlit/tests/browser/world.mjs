@@ -149,7 +149,7 @@ export async function run(journey) {
   let failed;
   try {
     await eventually(() => answers(auth), "the account server");
-    await eventually(() => answers(app), "the app");
+    await eventually(() => answers(`http://localhost:${appPort}`), "the app");
     await journey();
   } catch (error) {
     failed = error;
