@@ -10,8 +10,8 @@ import { PASSWORD, app, authServer, cookieOf, mailed, person, run } from "./brow
 
 const PEOPLE = Number(process.env.PEOPLE ?? 30);
 const AT_ONE = process.env.PLACES === "one";
-/** For how long anything may take: the machine may be slow. */
-const PATIENCE = 600_000;
+/** For how long anything may take, in ms; `PATIENCE` is in seconds: the machine may be slow. */
+const PATIENCE = 1000 * Number(process.env.PATIENCE ?? 600);
 
 const seconds = (since) => (performance.now() - since) / 1000;
 const press = (page, name) => page.getByRole("button", { name, exact: true }).first().click();
