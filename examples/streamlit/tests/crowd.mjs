@@ -103,6 +103,7 @@ await run(async () => {
         await press(page, "Begin");
         await press(page, "I am ready to speak");
         await field(page, "Or type what you say").fill(`I am ${name}.`);
+        await page.keyboard.press("Tab");
         await press(page, "Hand in the answer");
         await shows(page, after);
       }
