@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::names::PREFIX;
 use crate::error::ConfigError;
 use crate::store::client::DriverRuntime;
+
+/// The default prefix of all names: the migrations are written with it.
+pub(super) const PREFIX: &str = "admittance_";
 
 /// How many connections the store uses at most, unless
 /// [`SqlConfig::max_connections`] says it.

@@ -70,12 +70,7 @@ async fn check_or_apply(driver: &dyn Driver, config: &SqlConfig) -> Result<(), S
     let check = Act::within(config.deadline.max(CHECK));
     let names = driver.names();
     let needed = needed(names.dialect);
-    match names.dialect {
-        #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-        Dialect::Postgres => super::postgres::check(driver, check).await?,
-        #[cfg(feature = "sqlite")]
-        Dialect::Sqlite => super::sqlite::check(driver, check).await?,
-    }
+    driver.check(check).await?;
     let found = version(&mut Reader { driver, act: check }).await?;
     if found < needed {
         if config.migrations == Migrations::Verify {

@@ -1,9 +1,6 @@
 //! The names of the tables, and what differs between the dialects.
 
-use super::config::SqlConfig;
-
-/// The default prefix of all names: the migrations are written with it.
-pub(super) const PREFIX: &str = "admittance_";
+use super::config::{PREFIX, SqlConfig};
 
 /// The tables, without their prefix.
 pub(super) const TABLES: [&str; 8] = [

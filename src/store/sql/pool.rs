@@ -9,6 +9,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Column, Database, Pool, Row as _};
 
 use super::names::Names;
+use super::start_error::StartError;
 use super::statement::{Driver, Failure, Row, Statement, Transaction, Value};
 use crate::store::StoreError;
 use crate::store::client::{Act, Fault};
@@ -38,6 +39,9 @@ pub(super) trait Connections: Database {
 
     /// The condition of a statement that writes, and the value that it takes as the last one.
     fn durable(number: usize, left: Duration) -> Option<(String, Value)>;
+
+    /// Checks that the database keeps what it acknowledges.
+    async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError>;
 
     /// What begins a transaction that writes.
     fn begin(left: Duration) -> String;
@@ -227,6 +231,10 @@ impl<D: Connections> Driver for Pooled<D> {
             return Err(failure);
         }
         Ok(Box::new(connection))
+    }
+
+    async fn check(&self, act: Act) -> Result<(), StartError> {
+        D::check(self, act).await
     }
 
     fn names(&self) -> &Names {

@@ -111,7 +111,7 @@ impl PostgresStore {
 }
 
 /// Checks that the server keeps what it acknowledges, and every character.
-pub(super) async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
+async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
     let statement = Statement::new(
         "SELECT pg_is_in_recovery() AS is_replica, current_setting('server_encoding') AS encoding, \
          current_setting('fsync') = 'on' AS is_synced, \
@@ -172,6 +172,10 @@ impl Connections for Postgres {
 
     fn failure(error: sqlx::Error) -> Failure {
         failure(error)
+    }
+
+    async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
+        check(driver, act).await
     }
 
     /// read_only_sql_transaction: the server has become a replica, and a new connection may

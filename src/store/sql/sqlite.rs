@@ -114,7 +114,7 @@ impl SqliteStore {
 
 /// Makes the file, which a reader cannot do, and checks that it is one. Where the writer fails,
 /// what comes next says it.
-pub(super) async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
+async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
     let file = Statement::new("SELECT file FROM pragma_database_list WHERE name = 'main'");
     let mut retries = Retries::of(act);
     let rows = loop {
@@ -169,6 +169,10 @@ impl Connections for Sqlite {
 
     fn failure(error: sqlx::Error) -> Failure {
         failure(error)
+    }
+
+    async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
+        check(driver, act).await
     }
 
     fn ends(_: &str) -> bool {

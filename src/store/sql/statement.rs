@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::names::Names;
+use super::start_error::StartError;
 use crate::store::client::Act;
 use crate::store::{Cause, StoreError};
 use crate::time::Timestamp;
@@ -204,6 +205,9 @@ pub(super) trait Driver: std::fmt::Debug + Send + Sync {
 
     /// Begins a transaction that writes. It is rolled back when it is dropped.
     async fn begin<'d>(&'d self, act: Act) -> Result<Box<dyn Transaction + 'd>, Failure>;
+
+    /// Checks that the database keeps what it acknowledges.
+    async fn check(&self, act: Act) -> Result<(), StartError>;
 
     /// The names of the tables, in the dialect of the database.
     fn names(&self) -> &Names;
