@@ -338,15 +338,17 @@ mod tests {
         }
     }
 
+    /// Of three letters, they are not taken out.
     #[test]
-    fn asvs_6_2_11_a_short_word_of_the_context_counts_for_nothing_either() {
-        let (policy, text) = (PasswordPolicy::default(), "xqjvb;tn.");
-        assert_eq!(by_default(text), []);
-        assert_eq!(
-            codes(&policy, text, &["Xqj"]),
-            [ViolationCode::TooWeak],
-            "of three letters, it is not taken out"
-        );
+    fn asvs_6_2_11_short_words_of_the_context_lower_the_score() {
+        let strict = PasswordPolicy {
+            min_score: 4,
+            ..PasswordPolicy::default()
+        };
+        let text = "xqjwzkvb;tn";
+        assert_eq!(codes(&strict, text, &[]), []);
+        let weak = codes(&strict, text, &["Xqj", "Wzk"]);
+        assert_eq!(weak, [ViolationCode::TooWeak]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use admittance::store::StoreError;
 use admittance::store::sql::{PostgresStore, SqliteStore};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use support::acts::Act;
@@ -167,6 +168,10 @@ async fn what_was_acknowledged_survives_kill_9_of_postgresql() {
 const HELPER: &str = "ADMITTANCE_SQLITE_HELPER";
 
 /// Works on the file until this process is killed, and prints what is acknowledged.
+#[expect(
+    clippy::print_stdout,
+    reason = "the process that started this one reads it"
+)]
 async fn work_until_killed(url: &str) {
     let next = Arc::new(AtomicU32::new(1));
     let mut workers = Vec::new();
@@ -175,13 +180,16 @@ async fn work_until_killed(url: &str) {
         workers.push(tokio::spawn(async move {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                once(&store, number).await.unwrap();
+                once(&store, number).await?;
                 println!("acknowledged: {number}");
+                if number == u32::MAX {
+                    return Ok::<_, StoreError>(());
+                }
             }
         }));
     }
     for worker in workers {
-        worker.await.unwrap();
+        worker.await.unwrap().unwrap();
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use admittance::store::StoreError;
 use admittance::store::sql::PostgresStore;
 use admittance::user::UserStatus;
+use sqlx::postgres::PgPoolOptions;
 use support::acts::{Act, State};
 use support::methods::prepare;
-use support::postgres;
 use support::sample::*;
 
 use crate::place::{Other, Place, SqlStore, impatient};
@@ -132,7 +132,9 @@ async fn assert_not_done_after(lock: impl Fn(&str) -> String, pool: Pool) {
         let store = match pool {
             Pool::Own => place.start(impatient(DEADLINE)).await.unwrap(),
             Pool::Given => {
-                let pool = postgres::pool(&place.url()).await;
+                // One connection, on which the statements are prepared.
+                let pool = PgPoolOptions::new().max_connections(1);
+                let pool = pool.connect(&place.url()).await.unwrap();
                 let store = PostgresStore::new(pool, impatient(DEADLINE)).await;
                 SqlStore::Postgres(store.unwrap())
             }

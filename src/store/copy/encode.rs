@@ -131,7 +131,7 @@ impl Encode for IpAddr {
 impl Encode for Map<String, Json> {
     fn encode(&self, to: &mut Encoder) {
         let mut members: Vec<(&String, &Json)> = self.iter().collect();
-        members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        members.sort_unstable_by_key(|(name, _)| *name);
         to.add(&(members.len() as u64));
         for (name, value) in members {
             to.add(name).add(value);

@@ -272,7 +272,10 @@ pub(crate) async fn contents(store: &dyn Store) -> Vec<String> {
             store.user(user.id).await.unwrap(),
             store.user_by_email(user.email.canonical()).await.unwrap(),
         ] {
-            assert_eq!(texts(&[same.unwrap()]).await, texts(&[user.clone()]).await);
+            assert_eq!(
+                texts(&[same.unwrap()]).await,
+                texts(std::slice::from_ref(user)).await
+            );
         }
         let sessions = store.sessions_of(user.id, None, usize::MAX, now).await;
         found.put(sessions.unwrap()).await.unwrap();

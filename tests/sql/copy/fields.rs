@@ -24,8 +24,11 @@ use support::sample::{at, device, event, hash, key, role, session, token, user};
 
 use super::opened::{copied, resuming};
 
+/// What a test calls a change, and the change.
+type Change<R> = (&'static str, fn(&mut R));
+
 /// Fails unless each change makes a record that is not taken for `record`.
-async fn count<R: Record>(record: R, changes: &[(&str, fn(&mut R))])
+async fn count<R: Record>(record: R, changes: &[Change<R>])
 where
     MemoryStore: RecordStore<R> + CopyStore,
 {
