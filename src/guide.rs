@@ -12,6 +12,9 @@ pub mod faults {}
 #[doc = include_str!("../docs/breached-passwords.md")]
 pub mod breached_passwords {}
 
+#[doc = include_str!("../docs/copy.md")]
+pub mod copy {}
+
 /// [stores]: crate::guide::stores
 #[cfg_attr(
     any(feature = "mongodb", feature = "mongodb-aws-lc-rs"),
@@ -64,6 +67,7 @@ pub mod security {}
 #[cfg_attr(not(feature = "sqlite"), doc = "The page needs the feature `sqlite`.")]
 pub mod sqlite {}
 
+/// [copy]: crate::guide::copy
 /// [mongodb]: crate::guide::mongodb
 /// [postgres]: crate::guide::postgres
 /// [sqlite]: crate::guide::sqlite

@@ -1,4 +1,5 @@
 //! [breached-passwords]: crate::guide::breached_passwords
+//! [copy]: crate::guide::copy
 //! [cookies]: https://docs.rs/admittance/latest/admittance/http/struct.HttpConfig.html#structfield.cookies
 //! [custom_store]: https://docs.rs/crate/admittance/latest/source/examples/custom_store.rs
 //! [faults]: crate::guide::faults

@@ -27,7 +27,7 @@ use support::bed::{self, Bed, PASSWORD};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, yield_now};
 
-/// The round trips of a method on a user without roles, as `cost.rs` measures them.
+/// The round trips of a method, as `cost.rs` measures them.
 fn round_trips(method: &str) -> usize {
     match method {
         "change_user" | "update_profile" | "verify_email" | "reset_password" | "remove_user"
