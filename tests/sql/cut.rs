@@ -61,7 +61,8 @@ impl Ground {
         for table in TABLES {
             other
                 .run(&format!(
-                    "CREATE TABLE kept_{table} AS TABLE admittance_{table}"
+                    "CREATE TABLE kept_{table} AS TABLE admittance_{table}; \
+                     ALTER TABLE kept_{table} DROP COLUMN IF EXISTS expiry_hour"
                 ))
                 .await;
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use admittance::limit::{Decision, Hit};
+use admittance::time::Timestamp;
 use support::sample::*;
 
 use crate::place::{Other, Place};
@@ -10,18 +11,25 @@ use crate::place::{Other, Place};
 /// The tables with what expires, and how many rows each is given of both kinds.
 const EXPIRING: [&str; 5] = ["sessions", "tokens", "audit_log", "limits", "attempts"];
 
-/// Rows that end at second 0 to `count - 1`, of each kind.
+/// The beginning of an hour, which is that of rows of number `hour`. Sessions, budgets and
+/// attempts go an hour later than they have to, so they end an hour earlier here.
+fn hour(hour: u32) -> Timestamp {
+    at(hour * 3600)
+}
+
+/// Rows of the numbers 0 to `count - 1`, of each kind, which go at the beginning of the hour
+/// after their number.
 async fn fill(place: &Place, count: u32) {
     let store = place.store().await;
     for number in 0..count {
         let mut live = session(number, number % 7);
-        live.expires_at = at(number);
+        live.expires_at = hour(number);
         let _ = store.insert_session(&live).await.unwrap();
         let mut link = token(number, number % 7);
-        link.expires_at = at(number);
+        link.expires_at = hour(number + 1);
         let _ = store.insert_token(&link).await.unwrap();
         let mut event = event(number, number % 7);
-        event.expires_at = at(number);
+        event.expires_at = hour(number + 1);
         let _ = store.append_event(&event, 10_000).await.unwrap();
     }
     let mut other = place.other().await;
@@ -30,7 +38,7 @@ async fn fill(place: &Place, count: u32) {
             true => format!("decode(lpad('{number}', 32, '0'), 'hex')"),
             false => format!("CAST(printf('%016d', {number}) AS blob)"),
         };
-        let end = at(number).as_millis();
+        let end = hour(number).as_millis();
         other
             .run(&format!(
                 "INSERT INTO admittance_limits VALUES ({key}, 0, {end}); \
@@ -49,30 +57,30 @@ async fn left(other: &mut Other) -> Vec<u32> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_expired_goes_in_batches_the_oldest_first_and_nothing_live_goes() {
+async fn what_has_expired_goes_in_batches_and_nothing_live_goes() {
     for place in Place::each().await {
         fill(&place, 100).await;
         let store = place.store().await;
         let mut other = place.other().await;
         // What expired less than a minute ago stays: another clock may be behind.
-        assert_eq!(store.sweep(at(59), 10).await.unwrap(), 0);
+        assert_eq!(store.sweep(at(3600 + 59), 10).await.unwrap(), 0);
         assert_eq!(left(&mut other).await, [100; 5]);
-        // Those of the seconds 0 to 24.
-        let now = at(84);
+        // Those of the numbers 0 to 24.
+        let now = at(25 * 3600 + 60);
         for (removed, rest) in [(50, 90), (50, 80), (25, 75), (0, 75)] {
             assert_eq!(store.sweep(now, 10).await.unwrap(), removed);
             assert_eq!(left(&mut other).await, [rest; 5]);
         }
-        for (table, column) in [
-            ("sessions", "expires_at"),
-            ("tokens", "expires_at"),
-            ("audit_log", "expires_at"),
-            ("limits", "full_at"),
-            ("attempts", "forgotten_at"),
+        for (table, column, last) in [
+            ("sessions", "expires_at", 24),
+            ("tokens", "expires_at", 25),
+            ("audit_log", "expires_at", 25),
+            ("limits", "full_at", 24),
+            ("attempts", "forgotten_at", 24),
         ] {
             let expired = format!(
                 "admittance_{table} WHERE {column} <= {}",
-                at(24).as_millis()
+                hour(last).as_millis()
             );
             assert_eq!(other.count(&expired).await, 0, "{table}");
         }
@@ -93,10 +101,10 @@ async fn rows_that_others_use_are_left_out_and_wait_for_nobody() {
         ))
         .await;
     }
-    let sweep = tokio::time::timeout(Duration::from_secs(60), store.sweep(at(1000), 100));
+    let sweep = tokio::time::timeout(Duration::from_secs(60), store.sweep(hour(1000), 100));
     assert_eq!(sweep.await.unwrap().unwrap(), 5 * 19);
     user.run("COMMIT").await;
-    assert_eq!(store.sweep(at(1000), 100).await.unwrap(), 5);
+    assert_eq!(store.sweep(hour(1000), 100).await.unwrap(), 5);
     assert_eq!(left(&mut user).await, [0; 5]);
 }
 
@@ -111,7 +119,7 @@ async fn several_sweepers_at_once_remove_everything_once_and_no_more_than_their_
                 let mut removed = 0;
                 // One that finds the rows in use by another may stop early.
                 for _ in 0..30 {
-                    let batch = store.sweep(at(1000), 10).await.unwrap();
+                    let batch = store.sweep(hour(1000), 10).await.unwrap();
                     assert!(batch <= 50, "{batch}");
                     removed += batch;
                 }
@@ -150,7 +158,7 @@ async fn a_batch_is_a_batch_whatever_the_planner_does() {
         }
         let store = place.store().await;
         for rest in [29, 28, 27] {
-            assert_eq!(store.sweep(at(1000), 1).await.unwrap(), 5, "{off}");
+            assert_eq!(store.sweep(hour(1000), 1).await.unwrap(), 5, "{off}");
             assert_eq!(left(&mut other).await, [rest; 5], "{off}");
         }
     }
@@ -162,13 +170,14 @@ async fn a_session_that_is_refreshed_while_it_is_swept_stays() {
     for place in Place::each().await {
         let store = place.store().await;
         let mut live = session(1, 1);
-        live.expires_at = at(10);
+        live.expires_at = at(7196);
         live.absolute_expires_at = at(100_000);
         let _ = store.insert_session(&live).await.unwrap();
-        let rotated = store.rotate(live.id, 0, POLICY, at(9)).await.unwrap();
+        let rotated = store.rotate(live.id, 0, POLICY, at(7195)).await.unwrap();
         assert!(matches!(rotated, admittance::session::Rotation::Rotated(_)));
-        assert_eq!(store.sweep(at(80), 10).await.unwrap(), 0);
-        assert!(store.session(live.id, at(80)).await.unwrap().is_some());
+        // In the hour after that in which it would have ended.
+        assert_eq!(store.sweep(at(7290), 10).await.unwrap(), 0);
+        assert!(store.session(live.id, at(7290)).await.unwrap().is_some());
     }
 }
 

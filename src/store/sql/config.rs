@@ -44,7 +44,7 @@ pub struct SqlConfig {
     /// Whether statements are prepared on the server and used again, for PostgreSQL. Set it to
     /// `false` behind a pooler that does not support them in transaction mode, such as
     /// PgBouncer before 1.21: then each statement is sent in a transaction of its own, which
-    /// takes two round trips more. Default `true`.
+    /// takes three round trips more. Default `true`.
     pub prepared_statements: bool,
     /// The runtime that the driver runs on. Default [`DriverRuntime::Current`].
     pub runtime: DriverRuntime,
