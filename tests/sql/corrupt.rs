@@ -81,7 +81,6 @@ fn tables() -> Vec<Table> {
                 "user_agent",
                 "rotation",
                 "ended_at",
-                "expiry_hour",
             ],
             reads: vec![
                 Act::Session { number: 1, now: 1 },

@@ -189,7 +189,7 @@ impl Other {
             }
             Self::Postgres(_) => format!(
                 "SELECT column_name || ' ' || data_type FROM information_schema.columns \
-                 WHERE table_name = '{table}' ORDER BY ordinal_position"
+                 WHERE table_name = '{table}' AND is_generated = 'NEVER' ORDER BY ordinal_position"
             ),
         };
         let columns = self.texts(&select).await;
