@@ -11,7 +11,7 @@ use mongodb::Client;
 use support::log::listen;
 use support::mongo::{self, Server};
 
-const LINE: &str = "MongoDB is not available yet";
+const LINE: &str = "the database is not available yet";
 
 #[tokio::test]
 async fn a_store_that_starts_before_its_server_waits_and_logs_each_try() {

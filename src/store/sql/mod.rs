@@ -30,6 +30,12 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+#![cfg_attr(
+    not(any(feature = "postgres", feature = "postgres-aws-lc-rs")),
+    doc = "[`PostgresStore`]: #"
+)]
+#![cfg_attr(not(feature = "sqlite"), doc = "[`SqliteStore`]: #")]
 
 mod audit;
 mod config;

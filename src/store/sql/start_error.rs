@@ -12,7 +12,7 @@ pub enum StartError {
     #[error("the URL of the database is not valid")]
     InvalidUrl,
     /// The URL names a SQLite database in memory, of which each connection has its own.
-    /// [`MemoryStore`](crate::store::MemoryStore) keeps accounts in memory.
+    /// `MemoryStore` keeps accounts in memory.
     #[error("a SQLite database in memory cannot be used: name a file")]
     InMemory,
     /// The server is a replica, which takes no writes.
