@@ -33,7 +33,7 @@ fn own_threads() -> usize {
         std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
     });
     names
-        .filter(|name| name.starts_with("admittance-mong"))
+        .filter(|name| name.starts_with("admittance-stor"))
         .count()
 }
 
