@@ -86,6 +86,14 @@ impl PasswordPolicy {
         ConfigError::require([("password.min_chars", self.min_chars >= 8, "is less than 8")])
     }
 
+    /// Reads the lists of common words, which takes a while the first time in a process: for the
+    /// start of a service, so that no registration waits for it.
+    pub(crate) fn read_lists(&self) {
+        // Letters of two scripts, so that the tables of keyboards are read too.
+        let _ = Strength::of("слово-Orbit-47", &[], &self.common_words);
+        let _ = is_common("слово");
+    }
+
     /// Checks what holds for [insecure](crate::config::AuthConfig::insecure_for_tests)
     /// settings too.
     pub(crate) fn is_consistent(&self) -> Result<(), ConfigError> {

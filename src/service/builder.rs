@@ -226,7 +226,8 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
     }
 
     /// Checks everything and starts the hashing threads, unless the service was given a
-    /// [`password_hasher`](Self::password_hasher).
+    /// [`password_hasher`](Self::password_hasher). The first time in a process, it also reads the
+    /// lists of common words, so that the first registration need not.
     ///
     /// # Errors
     ///
@@ -243,6 +244,7 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
         let config = self.config.ok_or_else(|| missing("config"))?;
         let keyring = self.keyring.ok_or_else(|| missing("keyring"))?;
         config.validate()?;
+        config.password.read_lists();
         for role in config.roles.out_of_reach() {
             tracing::warn!(
                 %role,
