@@ -1,1 +1,0 @@
-"""The parts of the page for teachers, and what they work with."""
