@@ -169,17 +169,7 @@ fn sql_config(place: Place) -> admittance::store::sql::SqlConfig {
 async fn sqlite(url: &str, place: Place) -> Result<Box<dyn CopyStore>, Box<dyn Error>> {
     use admittance::store::sql::SqliteStore;
 
-    let config = sql_config(place);
-    Ok(Box::new(match place {
-        Place::Source => {
-            // It fails where there is no file.
-            let pool = sqlx::SqlitePool::connect(url).await?;
-            let store = SqliteStore::new(&pool, config).await?;
-            pool.close().await;
-            store
-        }
-        Place::Target => SqliteStore::open(url, config).await?,
-    }))
+    Ok(Box::new(SqliteStore::open(url, sql_config(place)).await?))
 }
 
 #[cfg(not(feature = "sqlite"))]

@@ -253,7 +253,7 @@ impl<S: Store, C: Clock> Authenticate for AuthApi<S, C> {
             Ok(caller) => Ok(caller.map(|(user, _)| user)),
             Err(problem)
                 if problem.kind() == Some(ProblemCode::InvalidToken)
-                    && transport::is_nobodys(method, headers) =>
+                    && transport::may_be_anonymous(method, headers) =>
             {
                 Ok(None)
             }

@@ -233,7 +233,7 @@ mod tests {
             (&[origin("https://api.example.org")], &secure, foreign),
             (&[origin("null"), HOST], &secure, foreign),
             (&[origin(""), HOST], &secure, foreign),
-            // Of two headers, nobody knows which one counts.
+            // Two headers are ambiguous.
             (
                 &[("sec-fetch-site", "none"), ("sec-fetch-site", "none")],
                 &secure,

@@ -150,11 +150,11 @@ pub(super) fn are_cookies_given_up(
     Ok(true)
 }
 
-/// Whether a request that may be anybody's counts as nobody's when its token is
-/// dead: the browser sends the cookie by itself, and cannot be told to stop, so
-/// what is for everybody is for this one too. What changes something is not done
-/// in nobody's name for somebody who seems to be logged in.
-pub(super) fn is_nobodys(method: &Method, headers: &HeaderMap) -> bool {
+/// Returns `true` if a request with a dead token may be served as anonymous, where
+/// authentication is optional: a read whose token is in a cookie, which the browser sends
+/// by itself. A request that changes something is refused, because its sender appears to
+/// be logged in.
+pub(super) fn may_be_anonymous(method: &Method, headers: &HeaderMap) -> bool {
     !has_authorization(headers) && origin::is_only_read(method, headers)
 }
 
@@ -169,7 +169,7 @@ pub(super) fn held_refresh_token(
     }
 }
 
-/// Where the tokens of a session that is about to be opened shall go.
+/// The place of the tokens of a session that is about to be opened.
 pub(super) fn asked(
     method: &Method,
     headers: &HeaderMap,
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_read_without_a_token_in_the_header_is_nobodys() {
+    fn only_a_read_without_a_token_in_the_header_may_be_anonymous() {
         let none = HeaderMap::new();
         let basic = with(header::AUTHORIZATION, &["Basic dXNlcjpw"]);
         let bearer = with(header::AUTHORIZATION, &["Bearer abc"]);
@@ -304,7 +304,7 @@ mod tests {
             (Method::POST, &none, false),
             (Method::POST, &bearer, false),
         ] {
-            let found = is_nobodys(&method, headers);
+            let found = may_be_anonymous(&method, headers);
             assert_eq!(found, expected, "{method} {headers:?}");
         }
     }

@@ -39,8 +39,8 @@ pub const EVENTS_PENDING: &str = "admittance_events_pending";
 /// Measured by [`MeteredStore`](super::MeteredStore).
 pub const STORE_SECONDS: &str = "admittance_store_seconds";
 
-/// Tries of an act of a SQL store that were made again because others were in the way
-/// (counter): a deadlock, a serialization failure, a locked file.
+/// Retries of acts of a SQL store after a deadlock, a serialization failure or a locked file
+/// (counter).
 pub const STORE_CONTENDED: &str = "admittance_store_contended_total";
 
 /// What kind of metric it is.
@@ -153,7 +153,7 @@ pub const ALL: [Metric; 14] = [
         name: STORE_CONTENDED,
         kind: Kind::Counter,
         labels: &[],
-        description: "Tries of acts that were made again because others were in the way.",
+        description: "Retries of acts of a SQL store.",
     },
 ];
 

@@ -86,10 +86,10 @@ impl PasswordPolicy {
         ConfigError::require([("password.min_chars", self.min_chars >= 8, "is less than 8")])
     }
 
-    /// Reads the lists of common words, which takes a while the first time in a process: for the
-    /// start of a service, so that no registration waits for it.
+    /// Reads the lists of common words, which takes about a second in a debug build. A service
+    /// calls this at its start, so that no registration waits for it.
     pub(crate) fn read_lists(&self) {
-        // Letters of two scripts, so that the tables of keyboards are read too.
+        // Cyrillic letters also load the keyboard tables.
         let _ = Strength::of("слово-Orbit-47", &[], &self.common_words);
         let _ = is_common("слово");
     }
@@ -346,7 +346,7 @@ mod tests {
         }
     }
 
-    /// Of three letters, they are not taken out.
+    /// Words of three letters are not removed from the text.
     #[test]
     fn asvs_6_2_11_short_words_of_the_context_lower_the_score() {
         let strict = PasswordPolicy {

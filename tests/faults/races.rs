@@ -242,7 +242,7 @@ async fn asvs_15_4_2_racing_changes_of_password_have_one_winner() {
             for (answer, new) in answers {
                 match answer {
                     Ok(answer) => winners.push((answer.tokens, new)),
-                    // Whoever comes after the change holds an ended session.
+                    // A session that is used after the change has ended.
                     Err(AuthError::InvalidCredentials | AuthError::InvalidToken) => {
                         assert!(bed.login(ANN, &new).await.is_err());
                     }

@@ -49,6 +49,6 @@ async fn asvs_15_4_4_token_checks_go_on_under_a_flood_of_logins() {
     let left = pending();
     assert!(left > 0, "the checks waited for the logins");
     println!("{CHECKS} token checks while {left} of {FLOOD} logins waited");
-    // Whoever goes away costs nothing more.
+    // A caller that goes away costs nothing more.
     flood.shutdown().await;
 }

@@ -116,7 +116,7 @@ pub(crate) async fn run(scene: Scene, op: Op, usual: &Usual, call: usize, fault:
             assert_eq!(mails, []);
         }
     } else {
-        // Whoever is told of success has the mails of it; of what has failed
+        // A caller that got a success has its mails; of what has failed
         // nobody is told.
         match &outcome {
             Some(Ok(_)) => assert_eq!(mails, usual.mails),
@@ -134,7 +134,7 @@ pub(crate) async fn run(scene: Scene, op: Op, usual: &Usual, call: usize, fault:
         let cannot_help = is_cleaning && Err(error.code()) == usual.shape;
         assert!(is_told || cannot_help, "{error:?}");
     }
-    // Whoever is told of a failure that came before its act has nothing new.
+    // An act that failed before it was applied changes nothing.
     if let (Some(Err(_)), Fault::ErrorBefore) = (&outcome, fault) {
         scene.assert_nothing_decided().await;
         // Nor does it leave rows behind, unless their removal is what failed.

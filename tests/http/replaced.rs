@@ -20,7 +20,7 @@ each_framework!(
     asvs_7_1_2_a_login_at_the_limit_ends_the_session_it_replaces_and_no_other,
     asvs_16_3_1_the_end_of_the_replaced_session_is_an_event,
     asvs_7_2_4_either_cookie_says_which_session_it_is,
-    a_login_that_asks_for_tokens_takes_nobodys_place,
+    a_login_that_asks_for_tokens_replaces_no_session,
     a_login_that_cannot_be_kept_ends_nothing,
 );
 
@@ -172,7 +172,7 @@ async fn asvs_7_2_4_either_cookie_says_which_session_it_is(framework: Framework)
 }
 
 /// A client that asks for tokens overwrites no cookies.
-async fn a_login_that_asks_for_tokens_takes_nobodys_place(framework: Framework) {
+async fn a_login_that_asks_for_tokens_replaces_no_session(framework: Framework) {
     let mut browser = Browser::new(framework);
     browser.register(ANN).await;
     let login = json!({"email": ANN, "password": PASSWORD});

@@ -407,7 +407,7 @@ async fn asvs_7_5_3_administration_demands_a_recent_password_where_the_settings_
     let refused = office.status(&office.ada, ann, disabled).await;
     assert!(is_demanded(refused));
     assert_eq!(office.stored_roles(ann).await, ["student"]);
-    // Whoever may not do it at all is told that.
+    // A caller without the permission is told so.
     let ann_herself = bed.validate(&office.ann).await.unwrap();
     let refused = office.status(&ann_herself, ann, disabled).await;
     assert!(matches!(refused, Err(AuthError::Forbidden)));

@@ -486,7 +486,7 @@ async fn ghsa_46_the_password_of_a_link_is_limited_like_a_login() {
             assert!(matches!(refused, Err(AuthError::RateLimited { .. })));
         }
         assert_eq!(bed.auth.hashing_stats().runs, runs.runs);
-        // Whoever has the link shuts nobody else out.
+        // The holder of the link locks no one out.
         let login = bed.login(ANN, PASSWORD).await;
         assert!(!matches!(login, Err(AuthError::RateLimited { .. })));
     }

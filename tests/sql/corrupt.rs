@@ -1,4 +1,4 @@
-//! Rows that cannot be read: what else than the store writes into a column.
+//! Corrupt rows, as other programs may write them.
 
 use std::error::Error;
 
@@ -16,7 +16,7 @@ struct Table {
     /// Which row is broken, and what the error calls it.
     row: String,
     kind: &'static str,
-    /// The columns in which every value of their type can be read.
+    /// The columns in which every value of the type is valid.
     free: &'static [&'static str],
     /// Acts that read the row.
     reads: Vec<Act>,
@@ -131,7 +131,7 @@ fn tables() -> Vec<Table> {
     ]
 }
 
-/// What no column of this type may have.
+/// Values that are not valid in a column of this type.
 fn wrong(kind: &str, is_postgres: bool) -> Vec<String> {
     let json = |text: &str| match is_postgres {
         true => format!("CAST('{text}' AS json)"),
@@ -183,7 +183,7 @@ fn finds(act: &Act, column: &str) -> bool {
         act,
         Act::SessionsOf { .. } | Act::TokensOf { .. } | Act::EventsOf { .. }
     );
-    // A refresh token that the session has not given out yet ends nothing.
+    // A counter that was never issued ends no session.
     let is_ahead = matches!(act, Act::Rotate { .. }) && column == "refresh_counter";
     !(by_user && column == "user_id" || is_ahead)
 }
@@ -321,7 +321,7 @@ async fn a_role_that_is_none_is_reported_and_never_taken_for_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_corrupt_row_keeps_nobody_else_out() {
+async fn a_corrupt_row_does_not_affect_other_users() {
     for place in Place::each().await {
         let store = place.store().await;
         prepare(&*store).await;
@@ -342,7 +342,7 @@ async fn one_corrupt_row_keeps_nobody_else_out() {
     }
 }
 
-/// What the tables themselves refuse.
+/// The constraints of the tables.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tables_refuse_what_the_store_could_not_count_with() {
     for place in Place::each().await {
@@ -367,7 +367,7 @@ async fn the_tables_refuse_what_the_store_could_not_count_with() {
     }
 }
 
-/// The first and the last one that there are, too.
+/// Including the earliest and the latest.
 #[tokio::test(flavor = "multi_thread")]
 async fn any_time_in_a_row_is_read() {
     for place in Place::each().await {

@@ -17,7 +17,7 @@ use crate::place::Place;
 fn round_trips(act: &Act) -> usize {
     // One begins the transaction and sets its limits, and one commits it.
     const TRANSACTION: usize = 2;
-    // The row is locked, and then read by a statement that sees what the first has waited for.
+    // One locks the row, and one reads it as it is after the wait.
     const READS: usize = 2;
     match act {
         Act::UpdateProfile { .. }
@@ -156,12 +156,12 @@ async fn a_repeated_event_is_counted_in_four_round_trips() {
     for (record, expected) in [(&first, 5), (&again, 4), (&again, 3)] {
         let _: Insert = store.append_event(record, 10).await.unwrap();
         let trips = wire.take();
-        // One that is there already is found by the first statement, and committed.
+        // The first statement finds an existing event.
         assert_eq!(trips.len(), expected, "{:#?}", shown(&trips));
     }
 }
 
-/// It begins, is prepared, is executed and is committed: a pooler sees one transaction.
+/// A pooler sees one transaction: begin, prepare, execute, commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_prepared_statements_each_is_in_a_transaction_of_its_own() {
     let wire = Wire::before(&postgres::fresh_url().await).await;
@@ -206,7 +206,7 @@ async fn each_method_runs_its_statements_on_sqlite_and_no_more() {
     }
 }
 
-/// So that nobody believes the numbers above of something that is not counted.
+/// The counter of the tests above sees every statement.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_counted_is_all_that_the_server_gets() {
     let (wire, store) = warmed().await;

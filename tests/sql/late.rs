@@ -1,5 +1,5 @@
-//! A lock that others hold: it is waited for as long as the deadline allows, and what was
-//! answered with an error is not done when it goes (I12).
+//! Locks of other transactions: an act waits for them until its deadline, and an act that was
+//! answered with an error is not applied after the lock is released (I12).
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use support::sample::*;
 
 use crate::place::{Other, Place, SqlStore, impatient};
 
-/// Far more than the slack that an answer has: a test waits for it only when it fails.
+/// A limit that only a failing test reaches.
 const SLACK: Duration = Duration::from_secs(60);
 
 /// One act for each way in which the store writes, with the table that it waits for.
@@ -115,7 +115,7 @@ async fn is_quiet(other: &mut Other) {
     }
 }
 
-/// Whose pool the store is over.
+/// Who made the pool of the store.
 #[derive(Clone, Copy)]
 enum Pool {
     Own,
@@ -149,7 +149,7 @@ async fn assert_not_done_after(lock: impl Fn(&str) -> String, pool: Pool) {
         let took = begin.elapsed();
         assert!(is_refused(&answer), "{act:?}: {answer:?}");
         assert!(took < SLACK, "{act:?}: {took:?}");
-        // Longer than the act has, and longer than its connection is kept for an answer.
+        // Longer than the deadline and the grace after it.
         tokio::time::sleep(Duration::from_millis(2 * DEADLINE)).await;
         holder.run("COMMIT").await;
         is_quiet(&mut other).await;
@@ -196,7 +196,7 @@ async fn i12_an_act_that_waits_for_a_table_by_a_given_pool_is_not_done_later() {
     assert_not_done_after(whole, Pool::Given).await;
 }
 
-/// Else the connections of the server would be used up while a table is locked for long.
+/// Otherwise a long lock on a table would use up the server's connections.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_statement_stays_on_the_server_after_its_caller_was_answered() {
     let place = Place::postgres().await;
@@ -272,7 +272,7 @@ async fn i12_while_another_program_writes_sqlite_an_act_is_answered_in_time_and_
         let answer = act.on(&*store).await;
         assert!(is_refused(&answer), "{act:?}: {answer:?}");
         assert!(begin.elapsed() < SLACK, "{act:?}");
-        // Those who read are in nobody's way.
+        // Readers do not wait.
         Act::User(1).on(&*place.store().await).await.unwrap();
         // What was on its way to the file has been refused by then.
         tokio::time::sleep(Duration::from_millis(300)).await;

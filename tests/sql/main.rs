@@ -8,6 +8,7 @@ mod cost;
 mod cut;
 mod disk;
 mod durable;
+mod example;
 mod failover;
 mod late;
 mod model;

@@ -60,7 +60,7 @@ impl SlowStore {
             method,
             arrives,
         });
-        // Nobody gives it a turn any more once its operation has been answered.
+        // It gets no further turn after its operation was answered.
         let _ = arrived.await;
     }
 

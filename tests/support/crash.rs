@@ -97,7 +97,7 @@ pub async fn assert_found(
         let again = store.tokens_of(user_id(number), at(2)).await.unwrap();
         assert!(again.is_empty(), "a removed token of user {number} is back");
     }
-    // Whoever was cut off in the middle is there wholly or not at all.
+    // An interrupted user exists completely or not at all.
     for number in 1..next.load(Ordering::Relaxed) {
         let by_id = store.user(user_id(number)).await.unwrap().is_some();
         let email = user(number).email;

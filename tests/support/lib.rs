@@ -33,6 +33,7 @@ pub mod mocks;
 pub mod model;
 pub mod mongo;
 pub mod postgres;
+pub mod processes;
 pub mod pypi;
 pub mod python;
 pub mod sample;

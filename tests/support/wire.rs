@@ -175,7 +175,7 @@ impl Line {
                     break;
                 }
             }
-            // `S` alone asks whether the server is there, and `X` says good-bye.
+            // `S` alone is a ping, and `X` ends the connection.
             let cut = match trip.messages.as_str() {
                 "S" | "X" => None,
                 _ => self.count(trip),

@@ -282,7 +282,7 @@ fn an_account_that_waits_already_would_be_refused_like_a_stranger() {
 }
 
 #[test]
-fn a_caller_is_not_refused_while_a_place_is_free_although_nobody_may_wait() {
+fn a_free_place_is_given_even_if_no_caller_may_wait() {
     let pool = pool(|config| config.queue_len = 5);
     let claim = from(Lane::Stranger, 9);
     assert!(!pool.would_refuse(claim));

@@ -30,7 +30,7 @@ async fn after_jobs(jobs: usize, queue_deadline: Duration) -> (Pool, Vec<Result<
 
 #[tokio::test]
 async fn only_jobs_that_were_run_tell_how_long_a_job_takes() {
-    // After the answer to the last one, the thread is done with the others.
+    // The thread has finished the others when it answers the last one.
     let (pool, answers) = after_jobs(20, Duration::from_secs(3600)).await;
     assert!(answers.iter().all(Result::is_ok));
     assert!(pool.0.usual() > Duration::ZERO);

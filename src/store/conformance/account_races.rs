@@ -179,7 +179,7 @@ pub async fn an_account_is_verified_or_removed_never_both(store: Arc<dyn Store>)
         let happened = race(racers, |racer| {
             let (store, state) = (Arc::clone(&store), user.state());
             async move {
-                // Whoever starts first, it is not always the same kind.
+                // The kinds start in alternating order.
                 if verifies(racer) {
                     return done(store.verify_email(&state).await);
                 }

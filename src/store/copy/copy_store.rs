@@ -1,4 +1,4 @@
-//! What a store does so that it can be copied.
+//! What a store implements to be copied.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,26 +12,25 @@ use crate::session::Session;
 use crate::token::OneTimeToken;
 use crate::user::User;
 
-/// A store that records of one kind are copied from and to.
+/// A store whose records of one kind can be copied.
 #[async_trait]
 pub trait RecordStore<R: Record>: Send + Sync {
     /// Returns up to `limit` records in the ascending order of their keys: those whose key is
-    /// greater than `after`, or all. No record means that none follows. Records that have
-    /// expired are included; sessions that have been ended are not.
+    /// greater than `after`, or all. An empty page is the last one. Expired records are
+    /// included; ended sessions are not.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails or a record is corrupt.
     async fn page(&self, after: Option<R::Key>, limit: usize) -> Result<Vec<R>, StoreError>;
 
-    /// Adds those of `records` whose keys are free, one after the other or all at once, and
-    /// leaves the others as they are. So it can be repeated, and no record is ever written
-    /// over. Nothing else changes: no record makes room for another one, and none is counted
-    /// in another one.
+    /// Adds the `records` whose keys are free, in order or all at once. Existing records stay
+    /// unchanged, so a call can be repeated. Unlike the methods of the service, it drops no other
+    /// record to make room, and merges no events.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store fails; then the first ones may have been added, or all.
+    /// [`StoreError`] when the store fails; then some or all may have been added.
     async fn put(&self, records: Vec<R>) -> Result<(), StoreError>;
 
     /// Returns the greatest key, `None` if the store has no row of this kind. Rows that
@@ -43,7 +42,7 @@ pub trait RecordStore<R: Record>: Send + Sync {
     async fn last_key(&self) -> Result<Option<R::Key>, StoreError>;
 }
 
-/// A store that accounts are copied from and to: every store of this crate.
+/// A store whose accounts can be copied. Every store of this crate implements it.
 #[async_trait]
 pub trait CopyStore:
     RecordStore<User>
@@ -52,16 +51,16 @@ pub trait CopyStore:
     + RecordStore<KeptAttempts>
     + RecordStore<AuditRecord>
 {
-    /// Refuses all writes until the [`Hold`] is released, if the store can do that; reading
-    /// goes on. Returns [`Hold::none`] if it cannot.
+    /// Refuses all writes until the [`Hold`] is released, and still allows reads. Returns
+    /// [`Hold::none`] if the store cannot refuse writes.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store fails, or others write for longer than its deadline.
+    /// [`StoreError`] when the store fails, or other writers hold locks beyond its deadline.
     async fn hold(&self) -> Result<Hold, StoreError>;
 }
 
-/// Keeps a store from being written to. Dropping it releases it too, a little later.
+/// A store that refuses writes. Dropping the hold releases it in the background.
 #[must_use]
 pub struct Hold(Pin<Box<dyn Future<Output = ()> + Send>>);
 
@@ -71,12 +70,12 @@ impl Hold {
         Self::new(async {})
     }
 
-    /// A hold that `release` ends. Dropping `release` must end it too.
+    /// A hold that awaiting or dropping `release` ends.
     pub fn new(release: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(Box::pin(release))
     }
 
-    /// Lets others write again.
+    /// Allows writes again.
     pub async fn release(self) {
         self.0.await;
     }

@@ -1,8 +1,7 @@
-//! The canonical encoding of records: what their digests are made of.
+//! The canonical encoding of records, over which digests are computed.
 //!
-//! It does not depend on the store. Each value has one encoding, and no encoding is the
-//! beginning of another one: numbers have a fixed size, and whatever has no fixed size has its
-//! length first.
+//! It does not depend on the store. Each value has one encoding, and no encoding is a prefix of
+//! another one: numbers have a fixed size, and other values begin with their length.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,13 +18,13 @@ use crate::time::Timestamp;
 use crate::token::{OneTimeToken, PendingRegistration, PendingSignIn};
 use crate::user::{AccountState, DeviceDigest, PasswordHash, PendingHook, User};
 
-/// What has a canonical encoding.
+/// A value with a canonical encoding.
 pub trait Encode {
     /// Adds the encoding of this value.
     fn encode(&self, to: &mut Encoder);
 }
 
-/// Values are added to it one after the other; only their digest is kept.
+/// Computes the digest of the values that are added to it.
 #[derive(Clone, Default)]
 pub struct Encoder(Sha256);
 
@@ -42,7 +41,7 @@ impl Encoder {
         self
     }
 
-    /// Adds the number of the values that follow, and the values.
+    /// Adds the number of values, and the values.
     fn all<'v, V: Encode + ?Sized + 'v>(
         &mut self,
         values: impl ExactSizeIterator<Item = &'v V>,

@@ -1,19 +1,19 @@
-//! What keeps a copy from being complete.
+//! Errors of a copy.
 
 use super::record::Kind;
 use crate::error::{ConfigError, StoreError};
 
-/// Why the accounts are not copied. The source is as it was.
+/// Why a copy is not complete. The source is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CopyError {
     /// The target has records of this kind. Nothing was written.
     #[error("the target has {0} already: it must be empty, unless a copy to it is resumed")]
     NotEmpty(Kind),
-    /// The source could not be kept from being written to. Nothing was written.
+    /// The source could not refuse writes. Nothing was written.
     #[error("the source does not refuse writes")]
     Hold(#[source] StoreError),
-    /// The source failed, or a record of it is corrupt. The target has a part of the records.
+    /// The source failed, or one of its records is corrupt. The target has some of the records.
     #[error("the {kind} of the source cannot be read")]
     Source {
         /// What was read.
@@ -22,7 +22,7 @@ pub enum CopyError {
         #[source]
         source: StoreError,
     },
-    /// The target failed. It has a part of the records.
+    /// The target failed. It has some of the records.
     #[error("the {kind} of the target cannot be written or read")]
     Target {
         /// What was written or read.
@@ -31,15 +31,14 @@ pub enum CopyError {
         #[source]
         source: StoreError,
     },
-    /// The source was written to meanwhile. The target may lack what was written.
+    /// The source changed during the copy. The target may lack the change.
     #[error("the {0} of the source have changed while they were copied")]
     SourceChanged(Kind),
-    /// The target does not have what the source has. Something else was written to it, one of
-    /// its records had the address of another user, or the source was written to after a copy
-    /// that was interrupted and is now resumed.
+    /// The target has other records than the source. Another program wrote to it, one of its users
+    /// has the address of a user of the source, or the source changed before the copy was resumed.
     #[error("the {0} of the target are not those of the source")]
     Differs(Kind),
-    /// An option is out of its range. Nothing was written.
+    /// An option is out of range. Nothing was written.
     #[error(transparent)]
     Config(#[from] ConfigError),
 }

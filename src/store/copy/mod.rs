@@ -3,7 +3,7 @@
 //! [`copy`] reads the source in the order of its keys, writes what it has read to an empty
 //! target, and then reads both again: it succeeds only if the target has exactly the records
 //! that the source has. Password hashes, sessions, links that were mailed, lockouts and the
-//! audit log move, so that nobody notices.
+//! audit log are copied too.
 //!
 //! ```
 //! # #[cfg(feature = "memory")]
@@ -29,35 +29,34 @@
 //!
 //! # What is not copied
 //!
-//! - What has expired at the time that [`copy`] is given.
-//! - Sessions that have been ended.
-//! - Budgets of rate limits: stores keep them in different groups, so they begin whole. The
-//!   lockouts of accounts are copied.
+//! - Records that have expired at the time that is passed to [`copy`].
+//! - Sessions that have ended.
+//! - Rate limits, which stores group in different ways. All budgets are full after a copy.
+//!   Lockouts of accounts are copied.
 //!
 //! # While the source is copied
 //!
-//! What is written to the source after it was read would be lost, so every server that uses it
-//! must stop first. Where a store can refuse writes, it does until the copy has ended:
+//! Stop every server that uses the source first: a copy would lose later writes. Stores that can
+//! refuse writes do so until the copy has ended:
 //!
-//! | source | what happens to a write |
+//! | source | a write meanwhile |
 //! |---|---|
-//! | [`SqliteStore`] | it waits, and fails at its deadline, in other processes too: the copy has the write lock of the file |
-//! | [`PostgresStore`] | the same: the copy holds a lock on the tables (`LOCK TABLE … IN EXCLUSIVE MODE`), by one of the store's connections, of which it needs two |
-//! | [`MongoStore`], [`MemoryStore`] | it is made; the copy fails with [`CopyError::SourceChanged`] if it changes what was read before |
+//! | [`SqliteStore`] | fails at its deadline, in all processes: the copy holds the write lock of the file |
+//! | [`PostgresStore`] | fails at its deadline: the copy holds `LOCK TABLE … IN EXCLUSIVE MODE` on one of the store's connections, and needs a second one |
+//! | [`MongoStore`], [`MemoryStore`] | succeeds; the copy then fails with [`CopyError::SourceChanged`] if the write changed a record that was read |
 //!
-//! Budgets of rate limits can be written in PostgreSQL. With [`CopyOptions::hold`] switched off,
-//! every source is only checked. That is necessary if both stores are in one SQLite file, which
-//! has one lock.
+//! PostgreSQL still accepts writes of rate limits. Without [`CopyOptions::hold`], a source is
+//! only checked; this is required if both stores are in one SQLite file, which has a single lock.
 //!
 //! MongoDB removes attempts five minutes after they are forgotten, and other records after
-//! [`retention`]. If a copy lasts longer than that, a record that goes meanwhile looks like a
-//! change: resume the copy, which leaves out what has expired by then.
+//! [`retention`]. A longer copy takes such a removal for a change. Resume it: by then, the record
+//! counts as expired.
 //!
 //! # After a failure
 //!
-//! A copy that fails leaves a part of the records in the target, and never reports success. It
-//! can go on where it stopped ([`CopyOptions::resume`]), as long as the source was not written
-//! to since; that is found out at the end. Otherwise begin again with an empty target.
+//! A failed copy leaves some records in the target. It can be [resumed](CopyOptions::resume) if
+//! the source has not changed since, which is checked at the end. Otherwise start again with an
+//! empty target.
 //!
 #![cfg_attr(feature = "memory", doc = "[`MemoryStore`]: crate::store::MemoryStore")]
 #![cfg_attr(not(feature = "memory"), doc = "[`MemoryStore`]: #")]
@@ -102,21 +101,21 @@ pub use error::CopyError;
 use pages::{Pages, Sum};
 pub use record::{KeptAttempts, Kind, Record};
 
-/// How a store is copied.
+/// Options of [`copy`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CopyOptions {
-    /// How many records are read and written at once: 1 to [`MAX_BATCH`], default 500. A batch
-    /// must be written within the deadline of the target.
+    /// The number of records in a batch: 1 to [`MAX_BATCH`], default 500. The target must write a
+    /// batch within its deadline.
     pub batch: usize,
-    /// Whether the target may have records: those of a copy from the same source that was
-    /// interrupted. The copy goes on after the last one of each kind. Default `false`.
+    /// Whether to continue an interrupted copy from the same source, after the last record of
+    /// each kind in the target. Default `false`: the target must be empty.
     pub resume: bool,
-    /// Whether the source refuses writes while it is copied, if it can. Default `true`.
+    /// Whether the source refuses writes during the copy, if it can. Default `true`.
     pub hold: bool,
 }
 
-/// The greatest [`CopyOptions::batch`]. SQLite takes no more than 32,766 values in one statement.
+/// The maximum of [`CopyOptions::batch`]. SQLite accepts at most 32,766 values in one statement.
 pub const MAX_BATCH: usize = 2000;
 
 impl Default for CopyOptions {
@@ -140,34 +139,34 @@ impl CopyOptions {
 }
 
 named! {
-    /// What a copy does with one kind of records.
+    /// A step of a copy, for one kind of records.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[non_exhaustive]
     pub enum Step {
-        /// It reads them from the source and writes them to the target.
+        /// Copies the records from the source to the target.
         Copy => "copy",
-        /// It reads those of the source again.
+        /// Reads the records of the source again.
         CheckSource => "check_source",
-        /// It reads those of the target.
+        /// Reads the records of the target.
         CheckTarget => "check_target",
     }
 }
 
-/// How far a copy is. The kinds come in the order of [`Kind::ALL`]: first each is copied, then
-/// each is checked.
+/// The progress of a copy. It first copies the kinds in the order of [`Kind::ALL`], and then
+/// checks them in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// What is done.
+    /// The step.
     pub step: Step,
     /// The kind of records.
     pub kind: Kind,
-    /// How many of the kind the step has done so far, without those that have expired and
+    /// The number of records of the kind that the step has processed, without expired records and
     /// those that an earlier copy has written.
     pub records: u64,
 }
 
-/// How many records the source and the target both have, without those that have expired.
+/// The numbers of copied records, without expired ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Copied {
@@ -186,14 +185,13 @@ pub struct Copied {
 /// Copies all accounts from `source` to `target`, and checks that they are there. Records that
 /// have expired at `now` are left out. `progress` is called after each batch.
 ///
-/// Nothing is removed from the source. Each record of the target is compared with that of the
-/// source by the SHA-256 over all of them.
-///
-/// A call that is dropped has copied a part, like one that fails.
+/// The source is not changed. At the end, a SHA-256 over all records shows that the target has
+/// exactly the records of the source. A dropped call leaves some records in the target, like a
+/// failed one.
 ///
 /// # Errors
 ///
-/// [`CopyError`] says what keeps the copy from being complete.
+/// [`CopyError`] if the copy is not complete.
 pub async fn copy(
     source: &dyn CopyStore,
     target: &dyn CopyStore,

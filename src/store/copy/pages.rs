@@ -24,8 +24,7 @@ impl<'s, R: Record> Pages<'s, R> {
 
     /// The next page; `None` after the last one.
     ///
-    /// A store that does not keep the order would lose records without a word, so the order is
-    /// checked.
+    /// The order is checked, because a copy would silently skip records otherwise.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<R>>, StoreError> {
         let page = self.store.page(self.after, self.limit).await?;
         for record in &page {

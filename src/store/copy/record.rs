@@ -42,10 +42,10 @@ pub trait Record: Encode + Clone + Send + Sync + 'static {
     /// Its kind.
     const KIND: Kind;
 
-    /// What it is found by, in the order of its bytes.
+    /// The key, ordered by its bytes.
     type Key: Copy + Ord + fmt::Debug + Send + Sync + 'static;
 
-    /// Its key. No two records of the kind have the same one.
+    /// The key, which is unique within the kind.
     fn key(&self) -> Self::Key;
 
     /// Returns `true` if it has not expired at `now`.
@@ -94,9 +94,9 @@ impl Record for OneTimeToken {
 /// The attempts that are kept under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeptAttempts {
-    /// What they are counted under.
+    /// The key.
     pub key: LimitKey,
-    /// What is kept of them.
+    /// The attempts.
     pub attempts: Attempts,
 }
 

@@ -8,43 +8,43 @@ use crate::store::client::DriverRuntime;
 /// The default prefix of all names: the migrations are written with it.
 pub(super) const PREFIX: &str = "admittance_";
 
-/// How many connections the store uses at most, unless
-/// [`SqlConfig::max_connections`] says it.
+/// The default of [`SqlConfig::max_connections`].
 pub const DEFAULT_CONNECTIONS: u32 = 10;
 
-/// How the stores use their database.
+/// The settings of a SQL store.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SqlConfig {
-    /// What the name of each table, index and function begins with: 1 to 32 of `a-z 0-9 _`,
-    /// the first a letter. Default `admittance_`.
+    /// The prefix of the names of all tables, indexes and functions: 1 to 32 of `a-z 0-9 _`,
+    /// starting with a letter. Default `admittance_`.
     pub prefix: String,
-    /// The schema of the tables, for PostgreSQL; it must exist. 1 to 63 of `a-z 0-9 _`, the
-    /// first a letter or `_`. Default `None`: the first schema of the connection's
-    /// `search_path`.
+    /// The schema of the tables. PostgreSQL only; the schema must exist. 1 to 63 of
+    /// `a-z 0-9 _`, not starting with a digit. Default `None`: the first schema of the
+    /// connection's `search_path`.
     pub schema: Option<String>,
-    /// What is done about the tables when the store starts.
+    /// Whether the store applies migrations when it starts.
     pub migrations: Migrations,
-    /// For how long a caller waits for one act: for a connection, for locks and for the
-    /// server together. Once it has passed, the act sends no further statement. 100
-    /// milliseconds to 60 seconds; default 5 seconds.
+    /// The time limit of one act, including the wait for a connection and for locks. After
+    /// it, the act sends no further statement. 100 milliseconds to 60 seconds; default 5
+    /// seconds.
     pub deadline: Duration,
-    /// How many acts may be under way at once, those included whose caller has given up. It
-    /// must not exceed the size of a pool of the application's. For SQLite it is the number
-    /// of readers; there is one writer. 1 to 10,000; default [`DEFAULT_CONNECTIONS`].
+    /// The maximum number of connections, and thereby of acts at the same time, including acts
+    /// whose caller has given up. It must not exceed the size of the application's pool. For
+    /// SQLite it is the number of readers; there is always one writer. 1 to 10,000; default
+    /// [`DEFAULT_CONNECTIONS`].
     pub max_connections: u32,
-    /// How many callers may wait for a connection. More are refused as unavailable at once.
-    /// At most 1,000,000; default 4,096.
+    /// The maximum number of callers that wait for a connection. Further callers get
+    /// [`StoreError::Unavailable`](crate::store::StoreError::Unavailable) at once. At most
+    /// 1,000,000; default 4,096.
     pub max_waiting: usize,
-    /// For how long the start is tried again while the server, or the file, cannot be
-    /// reached. Each failed
-    /// try is one line in the log; between two tries are 250 milliseconds, and then twice as
-    /// long each time up to 5 seconds. At most an hour; default zero: one try.
+    /// How long the store retries its start while the server, or the file, cannot be reached.
+    /// Each failed attempt logs one line. The wait between attempts starts at 250 milliseconds
+    /// and doubles up to 5 seconds. At most an hour; default zero: a single attempt.
     pub wait_at_start: Duration,
-    /// Whether statements are prepared on the server and used again, for PostgreSQL. Set it to
-    /// `false` behind a pooler that does not support them in transaction mode, such as
-    /// PgBouncer before 1.21: then each statement is sent in a transaction of its own, which
-    /// takes three round trips more. Default `true`.
+    /// Whether the server keeps prepared statements. PostgreSQL only. Set it to `false` behind
+    /// a pooler that does not support them in transaction mode, such as PgBouncer before 1.21.
+    /// Each statement then runs in its own transaction, which costs three more round trips.
+    /// Default `true`.
     pub prepared_statements: bool,
     /// The runtime that the driver runs on. Default [`DriverRuntime::Current`].
     pub runtime: DriverRuntime,
@@ -68,31 +68,31 @@ impl Default for SqlConfig {
     }
 }
 
-/// What is done about the tables when the store starts.
+/// Whether a store applies migrations when it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Migrations {
-    /// Those that are missing are applied, in one transaction, by one of the instances that
-    /// start at once.
+    /// Applies missing migrations in one transaction. Of several instances that start at the
+    /// same time, one applies them and the others wait.
     Apply,
-    /// No table is made or changed. The store does not start unless all are applied: for an
-    /// application whose role may not create tables, or that applies the files in
-    /// `src/store/sql/migrations` by a tool of its own.
+    /// Changes no table, and refuses to start if a migration is missing. For an application
+    /// whose role may not create tables, or whose own tool applies the files in
+    /// `src/store/sql/migrations`.
     Verify,
 }
 
 impl SqlConfig {
-    /// Allows deadlines, counts and times of any size. For tests only.
+    /// Disables the checks of deadlines, counts and times. For tests only.
     #[must_use]
     pub fn insecure_for_tests(mut self) -> Self {
         self.insecure = true;
         self
     }
 
-    /// Checks the names, the times and the counts. The store does it when it starts.
+    /// Checks the names, times and counts. The store calls this when it starts.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Invalid`] names the first setting that is out of its range.
+    /// [`ConfigError::Invalid`] with the first setting that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let named = |text: &str, most: usize, first: fn(u8) -> bool| {
             let is_name = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');

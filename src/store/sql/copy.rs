@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::names::Dialect;
 use super::record::Record;
 use super::statement::{Driver, Failure, Insertion, Row, Statement, Transaction, Value, Work};
-use super::store::{Retries, SqlStore};
+use super::store::{SqlStore, until_free};
 use super::{audit, session, token, user};
 use crate::audit::AuditRecord;
 use crate::authz::Role;
@@ -293,21 +293,11 @@ impl SqlStore {
         let (tell, told) = oneshot::channel();
         let (release, released) = oneshot::channel::<()>();
         let task = self.inner.runtime.spawn(async move {
-            let mut retries = Retries::of(act);
-            let locked = loop {
-                match lock(&*driver, act).await {
-                    Err(Failure::Contended(cause)) => {
-                        if let Err(error) = retries.wait(cause).await {
-                            break Err(error);
-                        }
-                    }
-                    outcome => break outcome.map_err(StoreError::from),
-                }
-            };
+            let locked = until_free(act, || lock(&*driver, act)).await;
             let transaction = match locked {
                 Ok(transaction) => transaction,
-                Err(error) => {
-                    let _ = tell.send(Err(error));
+                Err(failure) => {
+                    let _ = tell.send(Err(StoreError::from(failure)));
                     return;
                 }
             };

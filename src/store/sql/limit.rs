@@ -31,8 +31,8 @@ fn usage(row: &Row) -> Result<([u8; 16], Usage), StoreError> {
     Ok((record.bytes("key")?, usage))
 }
 
-/// Counts one act, as [`decide_all`] says, while nobody else writes: for SQLite, where a
-/// statement costs no round trip.
+/// Counts one act as [`decide_all`] does, in a transaction. For SQLite, where a statement costs
+/// no round trip.
 #[cfg(feature = "sqlite")]
 struct HitAll {
     hits: Vec<Hit>,
@@ -82,7 +82,7 @@ fn put(key: LimitKey, usage: Usage) -> Statement {
     .with(usage.full_at)
 }
 
-/// The same by the function of the first migration, which does it in one round trip.
+/// The same for PostgreSQL: a function of the first migration counts it in one round trip.
 #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
 fn hit_all(hits: &[Hit], now: Timestamp) -> Statement {
     let mut statement = Statement::new("");
@@ -131,7 +131,7 @@ fn give_back(hits: &[Hit]) -> Statement {
             format!("(${key}, ${})", statement.add(millis(hit.quota.period())))
         })
         .collect();
-    // In the order of the keys, as they are locked by an act that is counted.
+    // Locks in the order of the keys, as `hit_all` does.
     statement.text = format!(
         "WITH hit (key, act) AS (VALUES {}), \
          held AS (SELECT key FROM {{limits}} WHERE key IN (SELECT key FROM hit) \
@@ -147,7 +147,7 @@ fn give_back(hits: &[Hit]) -> Statement {
 }
 
 /// What [`LockoutPolicy::attempt`] does: the first attempt is an insertion, any other an
-/// update of the row that stands in its way. The decision stays in the row.
+/// update of the existing row. The row keeps the decision.
 fn attempt(key: LimitKey, policy: &LockoutPolicy, now: Timestamp) -> Statement {
     let mut statement = Statement::new("");
     let key = statement.add(key.to_bytes().as_slice());
@@ -161,8 +161,7 @@ fn attempt(key: LimitKey, policy: &LockoutPolicy, now: Timestamp) -> Statement {
         let steps: Vec<String> = steps.collect();
         format!("CASE {} ELSE ${} END", steps.join(" "), statement.add(from))
     };
-    // What a clock that was turned back has left in the future is held to what the table and
-    // clocks that differ explain.
+    // Limits times that a clock left in the future before it was turned back.
     let open_at = format!("{{least}}(a.open_at, {})", table(ahead, "a.count"));
     let next = "{least}(a.count + 1, 4294967295)";
     let (opens_first, opens_next) = (table(now, "1"), table(now, next));

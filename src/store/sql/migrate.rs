@@ -1,8 +1,8 @@
-//! Migrations: the tables of this version, made or checked at start.
+//! Migrations of the tables, applied or checked at start.
 //!
-//! The table of notes has the version. It is read first, without a lock; migrations that are
-//! missing are applied in one transaction under a lock, so that of several instances one does
-//! it and the others find it done.
+//! The table `meta` has the version. It is read first without a lock. Missing migrations are
+//! applied in one transaction under a lock, so that one of several instances applies them and
+//! the others wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use super::config::{Migrations, SqlConfig};
 use super::names::{Dialect, Names, TABLES};
 use super::record::Record;
 use super::start_error::StartError;
-use super::statement::{Driver, Failure, Row, Statement, Transaction};
-use super::store::Retries;
+use super::statement::{Driver, Failure, Row, Statement, Transaction, end};
+use super::store::until_free;
 use crate::store::StoreError;
 use crate::store::client::{Act, Fault, Patience, Runtime, not_ended};
 
@@ -30,7 +30,7 @@ fn needed(dialect: Dialect) -> u32 {
     u32::try_from(scripts(dialect).len()).unwrap_or(u32::MAX)
 }
 
-/// The error of a start that only verifies where there are no tables.
+/// The error of [`Migrations::Verify`] if no table exists.
 #[cfg(feature = "sqlite")]
 pub(super) fn nothing_found(dialect: Dialect) -> StartError {
     StartError::MissingMigrations {
@@ -39,14 +39,13 @@ pub(super) fn nothing_found(dialect: Dialect) -> StartError {
     }
 }
 
-/// The least time that the check has: it sends several statements.
+/// The minimum time limit of the check, which sends several statements.
 const CHECK: Duration = Duration::from_secs(5);
-/// The time that migrations have, waiting for another instance included.
+/// The time limit of the migrations, including the wait for another instance.
 const APPLY: Duration = Duration::from_secs(3600);
 
-/// Checks the server and the tables, and applies what is missing if the configuration says
-/// so. A database that cannot be reached is waited for as the configuration says. It goes on
-/// when the caller gives up.
+/// Checks the server and the tables, and applies missing migrations if configured. Retries as
+/// configured while the database cannot be reached. Continues when the caller gives up.
 pub(super) async fn run(
     runtime: &Runtime,
     driver: &Arc<dyn Driver>,
@@ -81,7 +80,7 @@ async fn check_or_apply(driver: &dyn Driver, config: &SqlConfig) -> Result<(), S
     require_index(&mut Reader { driver, act: check }).await
 }
 
-/// Something that runs statements: a transaction, or reads by themselves.
+/// Runs statements, within a transaction or without one.
 trait Runs {
     fn names(&self) -> Names;
 
@@ -99,13 +98,8 @@ impl Runs for Reader<'_> {
     }
 
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StartError> {
-        let mut retries = Retries::of(self.act);
-        loop {
-            match self.driver.read(&statement, self.act).await {
-                Err(Failure::Contended(cause)) => retries.wait(cause).await?,
-                rows => return Ok(rows.map_err(StoreError::from)?),
-            }
-        }
+        let read = || self.driver.read(&statement, self.act);
+        Ok(until_free(self.act, read).await?)
     }
 }
 
@@ -120,8 +114,7 @@ impl Runs for Locked<'_> {
     }
 
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StartError> {
-        let rows = self.transaction.run(&statement).await;
-        Ok(rows.map_err(StoreError::from)?)
+        Ok(self.transaction.run(&statement).await?)
     }
 }
 
@@ -152,7 +145,7 @@ async fn version(runs: &mut impl Runs) -> Result<u32, StartError> {
             others = Some(names.table(table));
         }
     }
-    // After the others: another instance may make all of them meanwhile, at one moment.
+    // Checked last, because another instance may create all tables at once meanwhile.
     if !exists(runs, "meta").await? {
         return match others {
             Some(table) => Err(StartError::ForeignTable { table }),
@@ -181,31 +174,16 @@ async fn version(runs: &mut impl Runs) -> Result<u32, StartError> {
     }
 }
 
-/// Applies what is missing, in one transaction.
+/// Applies missing migrations in one transaction.
 async fn apply(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
-    let mut retries = Retries::of(act);
-    let transaction = loop {
-        match driver.begin(act).await {
-            // Another instance applies them.
-            Err(Failure::Contended(cause)) => retries.wait(cause).await?,
-            begun => break begun.map_err(StoreError::from)?,
-        }
-    };
+    // Another instance may be applying them.
+    let transaction = until_free(act, || driver.begin(act)).await?;
     let mut locked = Locked {
         driver,
         transaction,
     };
-    match apply_locked(&mut locked).await {
-        Ok(()) => Ok(locked
-            .transaction
-            .commit()
-            .await
-            .map_err(StoreError::from)?),
-        Err(error) => {
-            locked.transaction.rollback().await;
-            Err(error)
-        }
-    }
+    let outcome = apply_locked(&mut locked).await;
+    end(locked.transaction, outcome).await
 }
 
 async fn apply_locked(locked: &mut Locked<'_>) -> Result<(), StartError> {
@@ -213,7 +191,7 @@ async fn apply_locked(locked: &mut Locked<'_>) -> Result<(), StartError> {
     match names.dialect {
         #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
         Dialect::Postgres => {
-            // Two stores with one prefix in two schemas wait for each other, which does no harm.
+            // Stores with the same prefix in different schemas also wait for each other.
             let lock = Statement::new(
                 "SELECT CAST(pg_advisory_xact_lock(hashtextextended($1, 0)) AS text) AS locked",
             );
@@ -224,12 +202,12 @@ async fn apply_locked(locked: &mut Locked<'_>) -> Result<(), StartError> {
                     .await?;
             }
         }
-        // Nobody else writes.
+        // The transaction has the write lock already.
         #[cfg(feature = "sqlite")]
         Dialect::Sqlite => {}
     }
     let found = usize::try_from(version(locked).await?).unwrap_or(usize::MAX);
-    // Each notes its own number.
+    // Each migration notes its own number.
     for script in scripts(names.dialect).iter().skip(found) {
         locked.script(&names.migration(script)).await?;
     }
@@ -245,13 +223,13 @@ impl Locked<'_> {
                 Failure::Duplicate => Fault::new("the tables were made meanwhile")
                     .unavailable()
                     .into(),
-                other => StoreError::from(other).into(),
+                other => other.into(),
             })
     }
 }
 
-/// Checks that a unique index, of whatever name, keeps each address with one user: over all
-/// rows, and comparing by bytes as the column does.
+/// Checks that a unique index covers the canonical addresses of all users, and compares them by
+/// bytes. Its name does not matter.
 async fn require_index(runs: &mut impl Runs) -> Result<(), StartError> {
     let names = runs.names();
     let text = match names.dialect {

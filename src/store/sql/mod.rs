@@ -1,16 +1,14 @@
 //! [`SqliteStore`] and [`PostgresStore`]: accounts in the application's SQL database.
 //!
-//! Every method is one statement or one short transaction, with its condition in it. What
-//! both dialects share is written once; they differ in their words, in how a commit is made
-//! durable, and in what an error means.
+//! Every method is one statement, or one short transaction on locked rows.
 //!
-//! The database is the application's. The tables have a [prefix](SqlConfig::prefix), and a
-//! table that the store has not made is refused at start. Real columns make them useful to
-//! the application: ids are 24 hexadecimal digits, times are milliseconds since 1970, and a
-//! foreign key may refer to `admittance_users (id)`.
+//! The stores share the application's database. Their tables have a [prefix](SqlConfig::prefix),
+//! and a store refuses to start if a table of that name is not its own. The application can join
+//! the tables and reference `admittance_users (id)` by foreign keys: ids are 24 hexadecimal
+//! digits, times are milliseconds since 1970.
 //!
-//! Rows that have expired are never returned. They are removed by `sweep`, some by the hour,
-//! which the application calls from time to time:
+//! The stores never return expired rows. The application removes them by calling `sweep`
+//! regularly:
 //!
 //! ```no_run
 //! # #[cfg(feature = "sqlite")]
@@ -23,7 +21,7 @@
 //! tokio::spawn(async move {
 //!     loop {
 //!         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
-//!         // Until a batch is not full: then nothing is left.
+//!         // A batch that is not full is the last one.
 //!         while swept.sweep(SystemClock.now(), 1000).await.is_ok_and(|removed| removed >= 1000) {}
 //!     }
 //! });
@@ -72,7 +70,7 @@ fn no_runtime(error: NoRuntime) -> StartError {
     error.into_error("sql.runtime")
 }
 
-/// Implements the traits for a store by the store of both dialects within.
+/// Implements the traits by delegation to the inner `SqlStore`.
 macro_rules! delegated {
     ($($trait:ident { $($method:ident($($name:ident: [$($type:tt)*] $kind:ident),*) -> [$($answer:tt)*], $touches:ident($($what:expr)?);)* })*) => {
         delegated!(@each [$($trait { $($method($($name: [$($type)*]),*) -> [$($answer)*];)* })*]);
@@ -92,14 +90,15 @@ macro_rules! delegated {
         )*})*
 
         impl $store {
-            /// Removes up to `batch` rows of each kind that have expired: sessions, tokens and
-            /// events, budgets that are whole and attempts that are forgotten. Returns the
-            /// number of them; below `batch`, nothing is left. Rows that others use are left
-            /// out, and so is what expired less than two hours before `now`: some of it stays.
+            /// Removes up to `batch` expired rows of each kind: sessions, tokens, events, rate
+            /// limits and failed attempts. Returns the number of removed rows; a number below
+            /// `batch` means that none are left. Rows that another transaction has locked are
+            /// skipped. A row that expired 61 minutes before `now` is removed, one that expired less
+            /// than a minute before never is.
             ///
             /// # Errors
             ///
-            /// [`StoreError`] when the store fails; then some may be gone.
+            /// [`StoreError`] when the store fails. Some rows may have been removed.
             pub async fn sweep(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError> {
                 self.store.sweep(now, batch).await
             }

@@ -49,7 +49,7 @@ impl Dialect {
                 "json" => "text",
                 "row" => "rowid",
                 "list" => "json_group_array",
-                // One writer at a time: no row is locked by another one.
+                // SQLite has one writer at a time, and no row locks.
                 "locked" | "free" => "",
                 _ => return None,
             }),

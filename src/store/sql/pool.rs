@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Column, Database, Pool, Row as _};
 
 use super::names::Names;
 use super::start_error::StartError;
-use super::statement::{Driver, Failure, Row, Statement, Transaction, Value};
+use super::statement::{Driver, Failure, Row, Statement, Transaction, Value, end};
 use crate::store::StoreError;
 use crate::store::client::{Act, Fault};
 
@@ -31,8 +31,8 @@ pub(super) trait Connections: Database {
     /// The value of a column.
     fn value(row: &Self::Row, column: usize) -> Result<Value, sqlx::Error>;
 
-    /// What a failure means.
-    fn failure(error: sqlx::Error) -> Failure;
+    /// What a code of the database means.
+    fn failure(code: &str) -> Failure;
 
     /// Whether the connection is of no use after this error of the database.
     fn ends(code: &str) -> bool;
@@ -47,8 +47,8 @@ pub(super) trait Connections: Database {
     fn begin(left: Duration) -> String;
 }
 
-/// For how much longer than the time that an act has an answer is waited for, which the
-/// server's own limits should give: a connection without an answer is closed then.
+/// How long after the deadline the server's own time limits have to answer. A connection without
+/// an answer is then closed.
 const GRACE: Duration = Duration::from_millis(250);
 
 /// A driver that reads by one pool and writes by another, which may be the same.
@@ -79,8 +79,8 @@ struct InUse<'d, D: Connections> {
 }
 
 impl<D: Connections> InUse<'_, D> {
-    /// Waits for `work` with the connection. One that does not answer in time, or that
-    /// failed, is closed.
+    /// Runs `work` on the connection. Closes the connection if it fails or does not answer in
+    /// time.
     async fn with<T, F>(&mut self, work: F) -> Result<T, Failure>
     where
         F: AsyncFnOnce(&mut D::Connection) -> Result<T, sqlx::Error>,
@@ -105,7 +105,7 @@ impl<D: Connections> InUse<'_, D> {
         if !is_of_use {
             self.close();
         }
-        Err(D::failure(error))
+        Err(failure::<D>(&error))
     }
 
     async fn fetch(&mut self, text: String, values: &[Value]) -> Result<Vec<Row>, Failure> {
@@ -114,7 +114,7 @@ impl<D: Connections> InUse<'_, D> {
             D::fetch(connection, text, values, is_prepared).await
         };
         let rows = self.with(work).await?;
-        rows_of::<D>(&rows).map_err(D::failure)
+        rows_of::<D>(&rows).map_err(|error| failure::<D>(&error))
     }
 
     async fn script(&mut self, text: String) -> Result<(), Failure> {
@@ -162,12 +162,8 @@ impl<D: Connections> Pooled<D> {
     async fn connect<'d>(&'d self, pool: &Pool<D>, act: Act) -> Result<InUse<'d, D>, Failure> {
         let connection = match tokio::time::timeout(act.left()?, pool.acquire()).await {
             Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(D::failure(error)),
-            Err(_) => {
-                return Err(Fault::new("no connection was free in time")
-                    .unavailable()
-                    .into());
-            }
+            Ok(Err(error)) => return Err(failure::<D>(&error)),
+            Err(_) => return Err(no_connection()),
         };
         Ok(InUse {
             connection: Some(connection),
@@ -176,24 +172,14 @@ impl<D: Connections> Pooled<D> {
             act,
         })
     }
-}
 
-impl<D: Connections> Pooled<D> {
     /// Runs a statement in a transaction of its own. The driver prepares each statement, in a
     /// message of its own; within a transaction, a pooler sends both to one connection of the
     /// server.
     async fn alone(&self, statement: &Statement, act: Act) -> Result<Vec<Row>, Failure> {
         let mut transaction = self.begin(act).await?;
-        match transaction.run(statement).await {
-            Ok(rows) => {
-                transaction.commit().await?;
-                Ok(rows)
-            }
-            Err(failure) => {
-                transaction.rollback().await;
-                Err(failure)
-            }
-        }
+        let outcome = transaction.run(statement).await;
+        end(transaction, outcome).await
     }
 }
 
@@ -224,7 +210,7 @@ impl<D: Connections> Driver for Pooled<D> {
 
     async fn begin<'d>(&'d self, act: Act) -> Result<Box<dyn Transaction + 'd>, Failure> {
         let mut connection = self.connect(&self.writers, act).await?;
-        // Before it is known: a connection in which it is not is closed all the more.
+        // Even if it fails to begin: then the connection is closed.
         connection.is_in_transaction = true;
         if let Err(failure) = connection.script(D::begin(act.left()?)).await {
             Box::new(connection).rollback().await;
@@ -270,8 +256,28 @@ impl<D: Connections> Transaction for InUse<'_, D> {
     }
 }
 
-/// Binds the values to a statement and fetches its rows: the same for both dialects, whose
-/// types differ.
+/// What an error of the driver means.
+fn failure<D: Connections>(error: &sqlx::Error) -> Failure {
+    match error {
+        sqlx::Error::Database(error) => D::failure(&error.code().unwrap_or_default()),
+        sqlx::Error::PoolTimedOut => no_connection(),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Fault::new("the connection failed").unavailable().into(),
+        _ => Fault::new("the driver failed").other().into(),
+    }
+}
+
+fn no_connection() -> Failure {
+    Fault::new("no connection was free in time")
+        .unavailable()
+        .into()
+}
+
+/// Binds the values to a statement and fetches its rows. A macro, because the types of the
+/// dialects differ.
 macro_rules! fetch {
     ($database:ty, $connection:expr, $text:expr, $values:expr, $is_prepared:expr) => {{
         let mut query =
@@ -289,7 +295,8 @@ macro_rules! fetch {
 }
 pub(super) use fetch;
 
-/// Text that this crate has made: names of tables are checked, and values are never in it.
+/// Marks a statement of this crate as safe: its table names are validated, and it contains no
+/// values.
 pub(super) fn safe(text: String) -> AssertSqlSafe<String> {
     AssertSqlSafe(text)
 }

@@ -19,25 +19,25 @@ use super::store::SqlStore;
 use crate::store::StoreError;
 use crate::store::client::{Act, Fault, Line, Runtime};
 
-/// The store over PostgreSQL 12 or later. A clone is another handle on the same store.
+/// The store over PostgreSQL 12 or later. Clones share one store.
 ///
-/// Each act is one statement or one short transaction, at the isolation level READ COMMITTED;
-/// `docs/postgres.md` has them all.
+/// Each method is one statement or one short transaction at the isolation level READ COMMITTED.
+/// [`guide::postgres`](crate::guide::postgres) lists them.
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pub(super) store: SqlStore,
 }
 
-/// The time after which a connection is tested before it is used again.
+/// An idle connection is tested before its next use after this time.
 const IDLE: Duration = Duration::from_secs(1);
 
 impl PostgresStore {
-    /// Connects to the server that `url` names, by a pool of
-    /// [`SqlConfig::max_connections`] connections, and starts as [`PostgresStore::new`] does.
+    /// Connects to `url` with a pool of [`SqlConfig::max_connections`] connections, and starts
+    /// as [`PostgresStore::new`] does.
     ///
     /// # Errors
     ///
-    /// [`StartError`] says what keeps the store from starting.
+    /// [`StartError`] if the store cannot start.
     pub async fn connect(url: &str, config: SqlConfig) -> Result<Self, StartError> {
         config.validate()?;
         let options = PgConnectOptions::from_str(url).map_err(|_| StartError::InvalidUrl)?;
@@ -46,8 +46,8 @@ impl PostgresStore {
             None => options.application_name("admittance"),
         };
         let runtime = Runtime::new(&config.runtime).map_err(super::no_runtime)?;
-        // A statement that nobody waits for any more does not go on waiting on the server, for
-        // the lock of a table or another reason. A pooler would give the setting to others.
+        // Ends a statement on the server after its caller has given up, such as one that waits
+        // for the lock of a table. Behind a pooler, the setting would reach other clients.
         let limit = config.prepared_statements;
         let limit = limit.then(|| format!("SET statement_timeout = {}", millis(config.deadline)));
         let pool = PgPoolOptions::new()
@@ -78,15 +78,15 @@ impl PostgresStore {
         Self::start(pool, config, runtime).await
     }
 
-    /// Starts over a pool of the application's, which must be on the runtime of
+    /// Starts over the application's pool, which must belong to the runtime of
     /// [`SqlConfig::runtime`].
     ///
-    /// The tables are made or checked, as [`SqlConfig::migrations`] says. The server must be
-    /// a primary, with the encoding UTF8.
+    /// Applies or checks migrations as configured by [`SqlConfig::migrations`]. The server must be
+    /// a primary, and the database's encoding UTF8.
     ///
     /// # Errors
     ///
-    /// [`StartError`] says what keeps the store from starting.
+    /// [`StartError`] if the store cannot start.
     pub async fn new(pool: PgPool, config: SqlConfig) -> Result<Self, StartError> {
         config.validate()?;
         let runtime = Runtime::with_client(&config.runtime);
@@ -107,36 +107,6 @@ impl PostgresStore {
         Ok(Self {
             store: SqlStore::new(driver, config.deadline, lines, runtime),
         })
-    }
-}
-
-/// Checks that the server keeps what it acknowledges, and every character.
-async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
-    let statement = Statement::new(
-        "SELECT pg_is_in_recovery() AS is_replica, current_setting('server_encoding') AS encoding, \
-         current_setting('fsync') = 'on' AS is_synced, \
-         current_setting('transaction_read_only') = 'on' AS is_read_only",
-    );
-    let rows = driver
-        .read(&statement, act)
-        .await
-        .map_err(StoreError::from)?;
-    let row = rows
-        .first()
-        .ok_or_else(|| Fault::new("the server gave no answer").other())?;
-    let record = Record::new("server", row);
-    if record.flag("is_replica")? {
-        return Err(StartError::Replica);
-    }
-    if record.flag("is_read_only")? {
-        return Err(StartError::ReadOnly);
-    }
-    if record.text("encoding")? != "UTF8" {
-        return Err(StartError::Encoding);
-    }
-    match record.flag("is_synced")? {
-        true => Ok(()),
-        false => Err(StartError::NotDurable),
     }
 }
 
@@ -170,25 +140,75 @@ impl Connections for Postgres {
         })
     }
 
-    fn failure(error: sqlx::Error) -> Failure {
-        failure(error)
+    /// What the server's codes mean (PostgreSQL, Appendix A).
+    fn failure(code: &str) -> Failure {
+        let fault = Fault::new("the statement failed").with_code(code);
+        match code {
+            // serialization_failure, deadlock_detected
+            "40001" | "40P01" => Failure::Contended(Box::new(fault)),
+            // unique_violation
+            "23505" => Failure::Duplicate,
+            // lock_not_available, query_canceled, and invalid_parameter_value, which a write
+            // causes itself after its deadline
+            "55P03" | "57014" | "22023" => StoreError::Timeout.into(),
+            // disk_full
+            "53100" => StoreError::Full.into(),
+            // read_only_sql_transaction: it has become a replica
+            "25006" => fault.unavailable().into(),
+            // Connection exceptions, authorization, no such database, insufficient resources,
+            // operator intervention, system errors
+            _ if ["08", "28", "3D", "53", "57", "58"]
+                .iter()
+                .any(|class| code.starts_with(class)) =>
+            {
+                fault.unavailable().into()
+            }
+            _ => fault.other().into(),
+        }
     }
 
+    /// Checks that the server is a primary, writes durably, and stores all of Unicode.
     async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
-        check(driver, act).await
+        let statement = Statement::new(
+            "SELECT pg_is_in_recovery() AS is_replica, current_setting('server_encoding') AS encoding, \
+             current_setting('fsync') = 'on' AS is_synced, \
+             current_setting('transaction_read_only') = 'on' AS is_read_only",
+        );
+        let rows = driver
+            .read(&statement, act)
+            .await
+            .map_err(StoreError::from)?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Fault::new("the server gave no answer").other())?;
+        let record = Record::new("server", row);
+        if record.flag("is_replica")? {
+            return Err(StartError::Replica);
+        }
+        if record.flag("is_read_only")? {
+            return Err(StartError::ReadOnly);
+        }
+        if record.text("encoding")? != "UTF8" {
+            return Err(StartError::Encoding);
+        }
+        match record.flag("is_synced")? {
+            true => Ok(()),
+            false => Err(StartError::NotDurable),
+        }
     }
 
-    /// read_only_sql_transaction: the server has become a replica, and a new connection may
-    /// find the primary.
+    /// read_only_sql_transaction: the server has become a replica. A new connection may reach
+    /// the primary.
     fn ends(code: &str) -> bool {
         code == "25006"
     }
 
-    /// The settings last as long as the statement's own transaction: the wait for locks ends
-    /// with the act, and the commit is durable whatever the role's default is.
+    /// Sets `lock_timeout` and `synchronous_commit` for the statement's own transaction, whatever
+    /// the role's defaults are.
     ///
-    /// They are made after the table is locked, for which the statement may have waited, and
-    /// without a limit. Then it is too late: the value that is set is refused as none.
+    /// PostgreSQL locks the table before it evaluates the condition, and the wait for that lock
+    /// has no limit. After a wait beyond the deadline, the condition sets a value that is not
+    /// valid, and so the statement fails.
     fn durable(number: usize, left: Duration) -> Option<(String, Value)> {
         let condition = format!(
             "(SELECT {DURABLE} IS NOT NULL AND set_config('lock_timeout', \
@@ -209,56 +229,12 @@ impl Connections for Postgres {
     }
 }
 
-/// The time as the server's settings take it: 0 would be none.
+/// The time in milliseconds, as the server's settings take it; 0 would mean no limit.
 fn millis(left: Duration) -> i32 {
     i32::try_from(left.as_millis().max(1)).unwrap_or(i32::MAX)
 }
 
-/// Makes the commit of this transaction durable; where standbys have to apply it as well,
-/// that stays so.
+/// Makes the commit of this transaction durable, and keeps `remote_apply`.
 const DURABLE: &str = "set_config('synchronous_commit', \
     CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' \
     ELSE 'on' END, true)";
-
-/// What the server's codes mean (PostgreSQL, Appendix A).
-fn failure(error: sqlx::Error) -> Failure {
-    let code = match &error {
-        sqlx::Error::Database(database) => database.code().unwrap_or_default().into_owned(),
-        sqlx::Error::PoolTimedOut => {
-            return Fault::new("no connection was free in time")
-                .unavailable()
-                .into();
-        }
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::Protocol(_) => {
-            return Fault::new("the connection failed").unavailable().into();
-        }
-        _ => return Fault::new("the driver failed").other().into(),
-    };
-    let fault = Fault::new("the statement failed").with_code(code.clone());
-    match code.as_str() {
-        // serialization_failure, deadlock_detected
-        "40001" | "40P01" => Failure::Contended(Box::new(fault)),
-        // unique_violation
-        "23505" => Failure::Duplicate,
-        // lock_not_available, query_canceled, and invalid_parameter_value, by which a write that
-        // comes too late refuses itself
-        "55P03" | "57014" | "22023" => StoreError::Timeout.into(),
-        // disk_full
-        "53100" => StoreError::Full.into(),
-        // read_only_sql_transaction: it has become a replica
-        "25006" => fault.unavailable().into(),
-        // Connection exceptions, authorization, no such database, insufficient resources,
-        // operator intervention, system errors
-        _ if ["08", "28", "3D", "53", "57", "58"]
-            .iter()
-            .any(|class| code.starts_with(class)) =>
-        {
-            fault.unavailable().into()
-        }
-        _ => fault.other().into(),
-    }
-}

@@ -13,8 +13,8 @@ use crate::time::{CLOCK_SKEW, Timestamp};
 pub(super) const COLUMNS: &str = "id, user_id, auth_epoch, created_at, last_seen_at, expires_at, \
     absolute_expires_at, is_short, proofs, refresh_counter, ip, user_agent";
 
-/// A session that was ended by a reused refresh token keeps its row, which is how the
-/// decision comes back in the same act. It is never read.
+/// A reused refresh token ends the session but keeps its row, so that one statement can return
+/// the decision. The row is never read again.
 const LIVE: &str = "ended_at IS NULL AND expires_at > $1 AND absolute_expires_at > $1";
 
 pub(super) fn length(is_short: bool) -> SessionLength {
@@ -78,8 +78,8 @@ pub(super) fn insert(session: &Session) -> Result<Insertion, StoreError> {
     })
 }
 
-/// What [`Session::rotate`] does, on the session that is live and has given out `$2`. The
-/// decision stays in the row.
+/// Does what [`Session::rotate`] does to a live session that has issued the counter `$2`. The
+/// row keeps the decision.
 const ROTATE: &str = "UPDATE {sessions} SET \
     rotation = CASE WHEN refresh_counter = $2 THEN 'rotated' \
         WHEN refresh_counter = $3 AND last_seen_at >= $4 AND last_seen_at <= $5 THEN 'repeated' \

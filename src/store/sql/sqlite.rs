@@ -18,39 +18,41 @@ use super::pool::{Connections, Pooled, fetch, safe};
 use super::record::Record;
 use super::start_error::StartError;
 use super::statement::{Driver, Failure, Statement, Value};
-use super::store::{Retries, SqlStore};
+use super::store::{SqlStore, until_free};
 use crate::error::ConfigError;
 use crate::store::StoreError;
 use crate::store::client::{Act, Fault, Line, Runtime};
 
-/// The store in one SQLite file, for one machine: any number of processes may use it. A clone
-/// is another handle on the same store.
+/// The store in one SQLite file, for any number of processes on one machine. Clones share one
+/// store.
 ///
-/// The file is in WAL mode, with `synchronous = FULL`: what is acknowledged survives a loss of
-/// power. One connection writes and several read. `docs/sqlite.md` has the statements.
+/// The file is in WAL mode with `synchronous = FULL`, so an acknowledged write survives a loss of
+/// power. One connection writes; the others read. [`guide::sqlite`](crate::guide::sqlite) lists
+/// the statements.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     pub(super) store: SqlStore,
 }
 
-/// SQLite itself does not wait for another process that writes: it would go on when the act has
-/// no time any more. The act tries again as long as it has.
+/// SQLite itself does not wait for another writer, since it would wait beyond the deadline. The
+/// store retries until the deadline.
 const BUSY: Duration = Duration::ZERO;
 
 impl SqliteStore {
-    /// Opens the file that `url` names, such as `sqlite:accounts.db`, and makes it if it does
-    /// not exist. The tables are made or checked, as [`SqlConfig::migrations`] says.
+    /// Opens the file of `url`, such as `sqlite:accounts.db`, and creates it if it does not exist.
+    /// Applies or checks migrations as configured by [`SqlConfig::migrations`];
+    /// [`Migrations::Verify`] creates no file.
     ///
     /// # Errors
     ///
-    /// [`StartError`] says what keeps the store from starting.
+    /// [`StartError`] if the store cannot start.
     pub async fn open(url: &str, config: SqlConfig) -> Result<Self, StartError> {
         let options = SqliteConnectOptions::from_str(url).map_err(|_| StartError::InvalidUrl)?;
         Self::start(options.create_if_missing(true), config).await
     }
 
-    /// Opens the file of a pool of the application's, by connections of its own: their
-    /// settings decide whether what is acknowledged is durable.
+    /// Opens the file of the application's pool. The store makes its own connections, because
+    /// their settings decide whether an acknowledged write is durable.
     ///
     /// # Errors
     ///
@@ -112,26 +114,6 @@ impl SqliteStore {
     }
 }
 
-/// Makes the file, which a reader cannot do, and checks that it is one. Where the writer fails,
-/// what comes next says it.
-async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
-    let file = Statement::new("SELECT file FROM pragma_database_list WHERE name = 'main'");
-    let mut retries = Retries::of(act);
-    let rows = loop {
-        match driver.write(&file, act).await {
-            // Another instance makes it.
-            Err(Failure::Contended(cause)) => retries.wait(cause).await?,
-            rows => break rows.unwrap_or_default(),
-        }
-    };
-    match rows.first() {
-        Some(row) if Record::new("database", row).text("file")?.is_empty() => {
-            Err(StartError::InMemory)
-        }
-        _ => Ok(()),
-    }
-}
-
 #[async_trait]
 impl Connections for Sqlite {
     async fn fetch(
@@ -157,7 +139,7 @@ impl Connections for Sqlite {
                 .name()
                 .to_owned()
         };
-        // A NULL has no type of its own; its column has.
+        // A NULL has no type, but its column has one.
         let kind = if kind == "NULL" { declared() } else { kind };
         Ok(match kind.as_str() {
             "INTEGER" => Value::Int(row.try_get_unchecked(column)?),
@@ -167,53 +149,48 @@ impl Connections for Sqlite {
         })
     }
 
-    fn failure(error: sqlx::Error) -> Failure {
-        failure(error)
+    /// What the codes mean (SQLite, "Result and Error Codes"): the lower byte is the primary one.
+    fn failure(code: &str) -> Failure {
+        let fault = Fault::new("the statement failed").with_code(format!("SQLite {code}"));
+        let primary = code.parse().map(|code: u32| code & 0xff);
+        match (code, primary) {
+            // SQLITE_CONSTRAINT_UNIQUE, SQLITE_CONSTRAINT_PRIMARYKEY
+            ("2067" | "1555", _) => Failure::Duplicate,
+            // SQLITE_BUSY, SQLITE_LOCKED
+            (_, Ok(5 | 6)) => Failure::Contended(Box::new(fault)),
+            // SQLITE_FULL
+            (_, Ok(13)) => StoreError::Full.into(),
+            // SQLITE_PERM, SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN
+            (_, Ok(3 | 8 | 10 | 14)) => fault.unavailable().into(),
+            _ => fault.other().into(),
+        }
     }
 
+    /// Creates the file, which a reader cannot do, and checks that the database is a file. If the
+    /// writer fails, the next read returns the error.
     async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
-        check(driver, act).await
+        let file = Statement::new("SELECT file FROM pragma_database_list WHERE name = 'main'");
+        // Another instance may be making it.
+        let rows = until_free(act, || driver.write(&file, act)).await;
+        let rows = rows.unwrap_or_default();
+        match rows.first() {
+            Some(row) if Record::new("database", row).text("file")?.is_empty() => {
+                Err(StartError::InMemory)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn ends(_: &str) -> bool {
         false
     }
 
-    /// Each commit is durable by the connection's settings.
+    /// The connection's settings make each commit durable.
     fn durable(_: usize, _: Duration) -> Option<(String, Value)> {
         None
     }
 
     fn begin(_: Duration) -> String {
         "BEGIN IMMEDIATE".to_owned()
-    }
-}
-
-/// What the codes mean (SQLite, "Result and Error Codes"): the lower byte is the primary one.
-fn failure(error: sqlx::Error) -> Failure {
-    let code = match &error {
-        sqlx::Error::Database(database) => database.code().unwrap_or_default().into_owned(),
-        sqlx::Error::PoolTimedOut => {
-            return Fault::new("no connection was free in time")
-                .unavailable()
-                .into();
-        }
-        sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-            return Fault::new("the file cannot be used").unavailable().into();
-        }
-        _ => return Fault::new("the driver failed").other().into(),
-    };
-    let fault = Fault::new("the statement failed").with_code(format!("SQLite {code}"));
-    let primary = code.parse().map(|code: u32| code & 0xff);
-    match (code.as_str(), primary) {
-        // SQLITE_CONSTRAINT_UNIQUE, SQLITE_CONSTRAINT_PRIMARYKEY
-        ("2067" | "1555", _) => Failure::Duplicate,
-        // SQLITE_BUSY, SQLITE_LOCKED
-        (_, Ok(5 | 6)) => Failure::Contended(Box::new(fault)),
-        // SQLITE_FULL
-        (_, Ok(13)) => StoreError::Full.into(),
-        // SQLITE_PERM, SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN
-        (_, Ok(3 | 8 | 10 | 14)) => fault.unavailable().into(),
-        _ => fault.other().into(),
     }
 }

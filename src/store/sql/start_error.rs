@@ -7,15 +7,14 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The URL cannot be used. What is wrong with it is not said, since it may hold a
-    /// password.
+    /// The URL is not valid. The error gives no details, because a URL may contain a password.
     #[error("the URL of the database is not valid")]
     InvalidUrl,
-    /// The URL names a SQLite database in memory, of which each connection has its own.
-    /// `MemoryStore` keeps accounts in memory.
+    /// The SQLite database is in memory, where each connection would have its own. Use
+    /// `MemoryStore` instead.
     #[error("a SQLite database in memory cannot be used: name a file")]
     InMemory,
-    /// The server is a replica, which takes no writes.
+    /// The server is a replica, which accepts no writes.
     #[error("the server is a replica: the store needs the primary")]
     Replica,
     /// Transactions are read-only by default: `default_transaction_read_only` of the server,
@@ -28,14 +27,14 @@ pub enum StartError {
     /// The server runs with `fsync = off`, and can lose what it has acknowledged.
     #[error("the server runs with fsync = off")]
     NotDurable,
-    /// A table has a name of this store's, and no note says that this store made it.
+    /// A table with one of this store's names exists, and is not noted as made by this store.
     #[error("the table {table} exists, and this store did not make it")]
     ForeignTable {
         /// The table.
         table: String,
     },
-    /// Migrations are missing, and [`Migrations::Verify`](super::Migrations::Verify) applies
-    /// none.
+    /// Migrations are missing, and [`Migrations::Verify`](super::Migrations::Verify) does not
+    /// apply them.
     #[error("the tables have version {found}, and this version of the store needs {needed}")]
     MissingMigrations {
         /// The version of the tables; 0 if there are none.
@@ -43,7 +42,7 @@ pub enum StartError {
         /// The version that is needed.
         needed: u32,
     },
-    /// A later version of this store has changed the tables.
+    /// A newer version of this store has changed the tables.
     #[error("the tables have version {found}, and this version of the store knows {known} at most")]
     NewerSchema {
         /// The version of the tables.
@@ -51,13 +50,13 @@ pub enum StartError {
         /// The latest version that is known here.
         known: u32,
     },
-    /// There is no unique index on the canonical addresses, of all users and by bytes.
+    /// No unique index covers the canonical addresses of all users, compared by bytes.
     #[error("the unique index {index} is missing, or does not compare all addresses by bytes")]
     MissingIndex {
         /// The index.
         index: String,
     },
-    /// A setting is out of its range.
+    /// A setting is out of range.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The database failed.
@@ -66,7 +65,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// The error of the store, if that is what it is.
+    /// The [`StoreError`], if this is one.
     pub(super) fn of_store(&self) -> Option<&StoreError> {
         match self {
             Self::Store(error) => Some(error),

@@ -168,8 +168,8 @@ pub(super) struct Row {
 
 /// Why a statement failed.
 pub(super) enum Failure {
-    /// Others were in the way: a deadlock, a serialization failure, a locked database. Nothing
-    /// was changed, and the act may be made again.
+    /// Another transaction prevented it: a deadlock, a serialization failure, a locked database.
+    /// Nothing was changed, and the act may be made again.
     Contended(Cause),
     /// A unique index refused the write.
     Duplicate,
@@ -190,6 +190,12 @@ impl From<Failure> for StoreError {
             Failure::Duplicate => Self::Other("a unique index refused the write".into()),
             Failure::Store(error) => error,
         }
+    }
+}
+
+impl From<Failure> for StartError {
+    fn from(failure: Failure) -> Self {
+        StoreError::from(failure).into()
     }
 }
 
@@ -226,8 +232,24 @@ pub(super) trait Transaction: Send {
     async fn rollback(self: Box<Self>);
 }
 
-/// An act that takes several statements, in one transaction. It is made anew when others were
-/// in the way.
+/// Commits the transaction if the work in it succeeded, and rolls it back if not.
+pub(super) async fn end<T, E: From<Failure>>(
+    transaction: Box<dyn Transaction + '_>,
+    outcome: Result<T, E>,
+) -> Result<T, E> {
+    match outcome {
+        Ok(answer) => {
+            transaction.commit().await?;
+            Ok(answer)
+        }
+        Err(error) => {
+            transaction.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+/// An act of several statements in one transaction. It is made again when it is contended.
 #[async_trait]
 pub(super) trait Work: Send + Sync + 'static {
     type Answer: Send + 'static;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::names::Dialect;
-use super::statement::{Driver, Failure, Row, Statement, Work};
+use super::statement::{Driver, Failure, Row, Statement, Work, end};
 use crate::metrics;
 use crate::store::client::{Act, Fault, Line, Runtime};
 use crate::store::{Insert, StoreError};
@@ -52,15 +52,7 @@ impl SqlStore {
     pub(super) async fn read(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         let (inner, act) = (&self.inner, Act::within(self.inner.deadline));
         let driver = Arc::clone(&inner.driver);
-        let work = async move {
-            let mut retries = Retries::of(act);
-            loop {
-                match driver.read(&statement, act).await {
-                    Err(Failure::Contended(cause)) => retries.wait(cause).await?,
-                    outcome => return Ok(outcome?),
-                }
-            }
-        };
+        let work = async move { Ok(until_free(act, || driver.read(&statement, act)).await?) };
         inner.readers.run(&inner.runtime, act, work).await
     }
 
@@ -68,15 +60,7 @@ impl SqlStore {
     pub(super) async fn write(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         let (inner, act) = (&self.inner, Act::within(self.inner.deadline));
         let driver = Arc::clone(&inner.driver);
-        let work = async move {
-            let mut retries = Retries::of(act);
-            loop {
-                match driver.write(&statement, act).await {
-                    Err(Failure::Contended(cause)) => retries.wait(cause).await?,
-                    outcome => return Ok(outcome?),
-                }
-            }
-        };
+        let work = async move { Ok(until_free(act, || driver.write(&statement, act)).await?) };
         inner.writers.run(&inner.runtime, act, work).await
     }
 
@@ -89,15 +73,7 @@ impl SqlStore {
     pub(super) async fn try_to_transact<W: Work>(&self, work: W) -> Result<W::Answer, Failure> {
         let (inner, act) = (&self.inner, Act::within(self.inner.deadline));
         let driver = Arc::clone(&inner.driver);
-        let work = async move {
-            let mut retries = Retries::of(act);
-            loop {
-                match once(&*driver, &work, act).await {
-                    Err(Failure::Contended(cause)) => retries.wait(cause).await?,
-                    outcome => return Ok(outcome),
-                }
-            }
-        };
+        let work = async move { Ok(until_free(act, || once(&*driver, &work, act)).await) };
         inner.writers.run(&inner.runtime, act, work).await?
     }
 
@@ -131,44 +107,32 @@ impl SqlStore {
 /// One try of a transaction.
 async fn once<W: Work>(driver: &dyn Driver, work: &W, act: Act) -> Result<W::Answer, Failure> {
     let mut transaction = driver.begin(act).await?;
-    match work.run(&mut *transaction).await {
-        Ok(answer) => {
-            transaction.commit().await?;
-            Ok(answer)
-        }
-        Err(failure) => {
-            transaction.rollback().await;
-            Err(failure)
-        }
-    }
+    let outcome = work.run(&mut *transaction).await;
+    end(transaction, outcome).await
 }
 
-/// Tries of one act that others are in the way of.
-pub(super) struct Retries {
-    act: Act,
-    wait: Duration,
-}
+/// The wait before an act that was contended is made again; it doubles each time.
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+/// The longest of these waits.
+const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
-impl Retries {
-    const FIRST_WAIT: Duration = Duration::from_millis(1);
-    const LONGEST_WAIT: Duration = Duration::from_millis(50);
-
-    pub(super) const fn of(act: Act) -> Self {
-        Self {
-            act,
-            wait: Self::FIRST_WAIT,
-        }
-    }
-
-    /// Waits for the next try, if there is time for one.
-    pub(super) async fn wait(&mut self, cause: crate::store::Cause) -> Result<(), StoreError> {
+/// Makes an act again as long as it is contended and has time.
+pub(super) async fn until_free<T, F>(act: Act, mut once: impl FnMut() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let mut wait = FIRST_WAIT;
+    loop {
+        let cause = match once().await {
+            Err(Failure::Contended(cause)) => cause,
+            outcome => return outcome,
+        };
         metrics::store_contended();
-        match self.act.left() {
-            Ok(left) if left > self.wait => tokio::time::sleep(self.wait).await,
-            _ => return Err(StoreError::Unavailable(cause)),
+        match act.left() {
+            Ok(left) if left > wait => tokio::time::sleep(wait).await,
+            _ => return Err(StoreError::Unavailable(cause).into()),
         }
-        self.wait = self.wait.saturating_mul(2).min(Self::LONGEST_WAIT);
-        Ok(())
+        wait = wait.saturating_mul(2).min(LONGEST_WAIT);
     }
 }
 

@@ -42,11 +42,11 @@ fn by_email(email: &CanonicalEmail) -> Statement {
     select("WHERE u.email_canonical = $1").with(email.as_str())
 }
 
-/// The user, whose row nobody else changes before the transaction ends.
+/// The user, with the row locked until the transaction ends.
 async fn locked(transaction: &mut dyn Transaction, id: UserId) -> Result<Option<User>, Failure> {
     let lock = Statement::new("SELECT id FROM {users} WHERE id = $1 {locked}");
     transaction.run(&lock.with(id.to_string())).await?;
-    // A statement of its own, which sees what the first one has waited for.
+    // A separate statement, which sees the changes that the first one waited for.
     let rows = transaction.run(&by_id(id)).await?;
     Ok(rows.first().map(read).transpose()?)
 }

@@ -70,7 +70,7 @@ impl Scene {
         assert!(hash.expose_secret().contains("m=8,t=1,p=1"), "I10");
     }
 
-    /// Whoever is told of a session has one of as many as are allowed.
+    /// A caller that got a session has one of the allowed ones.
     pub(super) async fn check_login_capped(&self, outcome: &Outcome) {
         if let Some(Ok(tokens)) = outcome {
             self.assert_valid(tokens.as_ref().unwrap()).await;

@@ -266,8 +266,8 @@ fn differences(one: &Transcripts, other: &Transcripts) -> Vec<String> {
     found
 }
 
-/// Its name makes it start first, so that it starts those over TCP, a few at once: each server
-/// reads the lists of common words at its first registration.
+/// Its name makes it start first, and so it starts the servers: four at once, because each one
+/// reads the lists of common words when it starts.
 #[test]
 fn all_combinations_answer_alike() {
     let over_tcp: Vec<_> = COMBINATIONS

@@ -1,6 +1,6 @@
 -- The tables of accounts. Times are milliseconds since 1970-01-01T00:00:00Z; ids are 24
--- hexadecimal digits, compared by bytes. `expiry_hour` is for the removal of what has expired:
--- an index on the time itself would change with each update of the row.
+-- hexadecimal digits, compared by bytes. The sweep uses `expiry_hour`, because
+-- an index on the exact time would change with each update of the row.
 
 CREATE TABLE admittance_meta (
     key text COLLATE "C" PRIMARY KEY,
@@ -111,8 +111,8 @@ CREATE INDEX admittance_audit_log_user ON admittance_audit_log (user_id, id);
 CREATE INDEX admittance_audit_log_class ON admittance_audit_log (user_id, class, id);
 CREATE INDEX admittance_audit_log_expiry ON admittance_audit_log (expires_at);
 
--- Counts one act in all budgets, or in none. Returns 0 if it is allowed, else the milliseconds
--- after which it would be. The arrays have the key, the window and the period of each budget,
+-- Counts one act in all budgets or in none. Returns 0 if the act is allowed, else the wait in
+-- milliseconds. The arrays have the key, the window and the period of each budget,
 -- in milliseconds. The rule is that of `Quota::decide` and `decide_all` in src/limit.rs.
 CREATE FUNCTION admittance_hit_all_1(
     keys bytea[], windows bigint[], periods bigint[], present bigint, skew bigint, latest bigint
@@ -126,16 +126,16 @@ DECLARE
     wait bigint;
 BEGIN
     LOOP
-        -- In the order of the keys, so that no two acts wait for each other.
+        -- In the order of the keys, to prevent deadlocks.
         INSERT INTO admittance_limits (key, used, full_at)
             SELECT DISTINCT k, 0::bigint, present FROM unnest(keys) AS k ORDER BY k
             ON CONFLICT (key) DO NOTHING;
         PERFORM 1 FROM admittance_limits WHERE key = ANY (keys) ORDER BY key FOR UPDATE;
         GET DIAGNOSTICS locked = ROW_COUNT;
-        -- A row that was there for the insertion may have been swept before it was locked.
+        -- A sweep may remove an existing row between the insertion and the lock.
         EXIT WHEN locked >= wanted;
     END LOOP;
-    -- A statement of its own, which sees what the ones above have waited for.
+    -- A separate statement, which sees the changes that the ones above waited for.
     WITH hit AS (
         SELECT k AS key, w AS window_ms, p AS period_ms
             FROM unnest(keys, windows, periods) AS h (k, w, p)

@@ -1,6 +1,6 @@
 -- The tables of accounts. Times are milliseconds since 1970-01-01T00:00:00Z; ids are 24
--- hexadecimal digits, compared by bytes. `expiry_hour` is for the removal of what has expired:
--- an index on the time itself would change with each update of the row.
+-- hexadecimal digits, compared by bytes. The sweep uses `expiry_hour`, because
+-- an index on the exact time would change with each update of the row.
 
 CREATE TABLE admittance_meta (
     key text NOT NULL PRIMARY KEY,
