@@ -1,8 +1,8 @@
 //! A PostgreSQL server for the tests, and databases on it.
 //!
 //! `DATABASE_URL` if it begins with `postgres`; else `initdb` and `postgres` from the PATH,
-//! from Debian's package or from PyPI. Without any of them the tests fail. PostgreSQL refuses to run as root:
-//! then the server runs as `nobody`. On a server that was there before, the databases of the
+//! from Debian's package or from PyPI. Without any of them the tests fail. PostgreSQL does not run
+//! as root: then the server runs as `nobody`. On a server that was there before, the databases of the
 //! tests stay: their names begin with `admittance_test_`.
 
 use std::fs;
@@ -27,8 +27,8 @@ const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/support/postgre
 /// Long enough for any machine: a test waits for it only when it fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A server of the tests' own. It is stopped by `kill -9` of its first process when it is
-/// dropped, and when the process that started it ends, however that ends.
+/// A server of the tests' own. It stops when it is dropped, and when the process that started
+/// it ends, however that ends.
 pub struct Server {
     shell: Child,
     port: u16,
@@ -148,7 +148,10 @@ impl Server {
     }
 
     fn try_to_start(folder: &Path, port: u16, settings: &[String]) -> Result<Self, String> {
-        const KEEP: &str = r#""$@" >"$LOG" 2>&1 & echo $!; cat >/dev/null; kill -9 $!; wait; [ -e "$KEPT" ] || rm -rf "$PLACE" "$LOG""#;
+        // `kill -9` leaves a segment of shared memory behind, and a system has few of them.
+        const KEEP: &str = r#""$@" >"$LOG" 2>&1 & echo $!; cat >/dev/null
+            if [ -e "$KEPT" ]; then kill -9 $!; wait; exit; fi
+            kill -QUIT $!; wait; rm -rf "$PLACE" "$LOG""#;
         let log = folder.with_extension("log");
         let mut server = command("postgres");
         let sockets = folder.to_str().unwrap();
@@ -204,7 +207,7 @@ impl Server {
         })
     }
 
-    /// Kills the server and starts it again over its folder.
+    /// Kills the server by `kill -9` and starts it again over its folder.
     pub fn restart(mut self) -> Self {
         let kept = self.folder.join("kept");
         fs::write(&kept, "").unwrap();
@@ -215,7 +218,7 @@ impl Server {
         restarted
     }
 
-    /// Kills its first process; the others end by themselves soon after it.
+    /// Stops the server. The processes of a killed one end soon after it.
     fn stop(&mut self) {
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
