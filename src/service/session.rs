@@ -89,13 +89,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         // After the check of the token, which asks no store: what was never
         // handed out costs nothing and leaves no trace.
         let quota = config.limits.refresh_by_address;
-        self.limit_network("refresh:address", quota, trail)
-            .await?
-            .keep();
+        let counted = self.limit_network("refresh:address", quota, trail);
         let store = &self.inner.store;
         // The user is read first, so that the rotation is the last act of the
         // store: once it is done, nothing of the store's can spoil the answer.
-        let user = trail.unless_gone(store.user(claims.user)).await?;
+        let user = trail.unless_gone(store.user(claims.user));
+        let (counted, user) = tokio::join!(counted, user);
+        counted?.keep();
+        let user = user?;
         let user = user.filter(|user| user.status == UserStatus::Active);
         // Before the rotation too: if they fail, the token that was presented stays valid.
         let (user, custom) = match user {

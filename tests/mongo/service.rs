@@ -151,7 +151,7 @@ async fn costs_of_every_operation(
     let ann = bed.validate(&tokens).await.unwrap();
     takes("validate_token", 2, 1);
     let tokens = bed.refresh(&tokens).await.unwrap();
-    takes("refresh", 3, 3);
+    takes("refresh", 3, 2);
     let _ = auth.profile(&ann).unwrap();
     takes("profile", 0, 0);
     let change = UpdateProfile {

@@ -176,5 +176,5 @@ async fn an_operation_takes_its_round_trips_and_no_more() {
     // login; the sessions beyond the cap. The store adds nothing: each is one round trip.
     assert_eq!(counted.of("login"), 6);
     // The networks, the user, the session.
-    assert_eq!(counted.of("refresh"), 3);
+    assert_eq!(counted.of("refresh"), 2);
 }
