@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from simulator import gate, watch
+from simulator import gate, parts, watch
 from simulator.login_form import show_login
 from simulator.style import set_style
 from simulator.web import MAIL_LINKS
@@ -51,6 +51,7 @@ def main() -> None:
     wanted = gate.led_to()
     if wanted in LINKED and page.url_path != wanted:
         st.switch_page(next(other for other in public if other.url_path == wanted))
+    parts.end_with(page)
     if access is not None:
         with st.sidebar:
             st.caption("Logged in as")

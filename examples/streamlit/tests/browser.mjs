@@ -1,5 +1,6 @@
 // The app in a real Chromium, by keyboard alone: register, confirm, take an exam, reload, reset the
-// password, two tabs, logout, the account server killed; what a student does also on a phone.
+// password, two tabs, logout, a slow network, the account server killed; what a student does also
+// on a phone.
 // `SCREENSHOTS=folder` also writes pictures there.
 
 import assert from "node:assert/strict";
@@ -153,6 +154,33 @@ async function student(settings, name, email) {
   await context.close();
 }
 
+/** Over a slow network, the app hears of a link that was followed together with what is typed on
+ * the old page after that. The next page comes, and stays. */
+async function slowNetwork() {
+  const page = await (await person()).newPage();
+  let server;
+  let held;
+  await page.routeWebSocket(/_stcore\/stream/, (socket) => {
+    server = socket.connectToServer();
+    socket.onMessage((message) => (held ? held.push(message) : server.send(message)));
+  });
+  await page.goto(`${app}/register`);
+  await field(page, "Password").waitFor();
+  // Until all that was asked for before is there.
+  await pause(2000);
+  held = [];
+  await go(page, "Log in");
+  await eventually(() => held.length === 1, "the next page asked for");
+  await type(page, "Password", PASSWORD);
+  await eventually(() => held.length === 2, "advice on the password asked for");
+  for (const message of held) server.send(message);
+  held = undefined;
+  await eventually(() => page.url() === `${app}/login`, "the address of the next page");
+  await pause(3000);
+  assert.ok(await field(page, "Email address").isVisible());
+  await page.context().close();
+}
+
 async function grade(page) {
   await page.goto(`${app}/grading`);
   const answer = page.locator("details").filter({ hasText: "Ann Lee" });
@@ -258,6 +286,8 @@ await run(async () => {
   console.log("the same on a phone, at 375 px");
   await late;
   console.log("when the time was up, what was typed and spoken was handed in");
+  await slowNetwork();
+  console.log("over a slow network, a page that was left does not empty the next one");
   await classroom();
   const leaked = requested.filter((url) => /eyJ|ad[rvnpe]_/.test(new URL(url).href.split("#")[0]));
   assert.deepEqual(leaked, []);
