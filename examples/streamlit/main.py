@@ -62,7 +62,9 @@ def main() -> None:
     with st.container(key="unseen-cookie"):
         gate.move_cookie()
     with st.container(key="unseen-watch"):
-        watch.show_new_roles()
+        # On other pages every act finds out, and an exam has a clock of its own.
+        if page.url_path == "verify":
+            watch.show_new_roles()
     with st.container(key="account"):
         gate.show_account()
     # Always there, so that nothing below it is drawn anew for a notice: tabs would forget which of
