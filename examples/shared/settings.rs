@@ -22,6 +22,9 @@ use admittance::token::Keyring;
 use super::mail::{DEFAULT_FROM, mailer};
 use super::store::Database;
 
+/// How many people `RATE_LIMITS=school` lets register at the same time from one address.
+const SCHOOL: u32 = 300;
+
 pub(crate) struct Settings {
     pub(crate) addr: String,
     pub(crate) metrics_addr: Option<String>,
@@ -46,11 +49,12 @@ impl Settings {
         all_built_in(&database)?;
         let limits = match variable("RATE_LIMITS")?.as_deref() {
             None | Some("on") => LimitPolicy::default(),
+            Some("school") => LimitPolicy::class_of(SCHOOL),
             Some("off") => {
                 tracing::warn!("RATE_LIMITS=off: nothing stops guessing, measure only");
                 LimitPolicy::off()
             }
-            Some(_) => return Err("RATE_LIMITS is neither `on` nor `off`".into()),
+            Some(_) => return Err("RATE_LIMITS is none of `on`, `school` and `off`".into()),
         };
         let registration = match variable("REGISTRATION")?.as_deref() {
             None | Some("open-session") => RegistrationMode::OpenSession,

@@ -7,6 +7,8 @@ do, a cookie that JavaScript cannot read.
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
+from simulator.settings import check
 from simulator.web import ROUTES, SecurityHeaders
 
+check()
 app = App("main.py", routes=ROUTES, middleware=[Middleware(SecurityHeaders)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from simulator import gate
+from simulator import gate, parts, watch
 from simulator.login_form import show_login
 from simulator.style import set_style
 from simulator.web import MAIL_LINKS
@@ -23,11 +23,13 @@ def main() -> None:
     roles = access.profile.roles if access else ()
     # What is offered goes by the profile; what may be done is asked at the page itself.
     grades = "examiner" in roles or "admin" in roles
+    teaches = any(role != "student" for role in roles)
 
     private = [
         _page(EXAM, "Take an exam", "mic", "exam", access is not None, default=True),
         _page("views/history.py", "My answers", "history", "history", access is not None),
         _page("views/grading.py", "Grade answers", "grading", "grading", grades),
+        _page("views/teacher.py", "For teachers", "school", "teacher", teaches),
         _page("views/preferences.py", "Preferences", "tune", "preferences", access is not None),
         _page("views/account.py", "Account", "person", "account", access is not None),
         _page("views/devices.py", "Devices", "devices", "devices", access is not None),
@@ -49,6 +51,7 @@ def main() -> None:
     wanted = gate.led_to()
     if wanted in LINKED and page.url_path != wanted:
         st.switch_page(next(other for other in public if other.url_path == wanted))
+    parts.end_with(page)
     if access is not None:
         with st.sidebar:
             st.caption("Logged in as")
@@ -58,9 +61,16 @@ def main() -> None:
         st.switch_page(EXAM)
     with st.container(key="unseen-cookie"):
         gate.move_cookie()
+    with st.container(key="unseen-watch"):
+        # On other pages every act finds out, and an exam has a clock of its own.
+        if page.url_path == "verify":
+            watch.show_new_roles()
     with st.container(key="account"):
         gate.show_account()
-    gate.show_notices()
+    # Always there, so that nothing below it is drawn anew for a notice: tabs would forget which of
+    # them is open.
+    with st.container(key="notices"):
+        gate.show_notices()
     if access is None and page in private:
         show_login()
     else:

@@ -213,6 +213,18 @@ class Session:
         answer = self.call("GET", _query("/admin/users", after=after, limit=limit))
         return read_page(answer, "users", User)
 
+    def create_user(self, email: str, name: str, *, roles: Sequence[str] = ()) -> User:
+        """Makes an account for somebody, who is mailed a link that sets the first password. Needs
+        `users:create`, with roles also `users:roles`.
+
+        Raises `ValidationFailed`, `EmailTaken`, `RateLimited`. After `Unavailable` nothing is known:
+        if another try raises `EmailTaken`, the account was made, perhaps without a mail.
+        """
+        body: dict[str, Any] = {"email": email, "name": name}
+        if roles:
+            body["roles"] = list(roles)
+        return read(User, self.call("POST", "/admin/users", body))
+
     def find_user(self, email: str) -> User:
         """The account of an address. Needs `users:read`. Raises `NotFound`."""
         return read(User, self.call("POST", "/admin/users/find", {"email": email}))

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+
+from .database import opened
 
 #: The longest transcript, in characters.
 MAX_TRANSCRIPT = 10_000
@@ -69,20 +70,8 @@ class Answers:
         for folder in (data, self._recordings):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    @contextmanager
-    def _database(self) -> Iterator[sqlite3.Connection]:
-        path = self._data / "answers.sqlite3"
-        if not path.exists():
-            path.touch(mode=0o600)
-        # One for each act: Streamlit runs every script in a thread of its own.
-        database = sqlite3.connect(path, timeout=10)
-        try:
-            database.row_factory = sqlite3.Row
-            database.executescript(_SCHEMA)
-            with database:
-                yield database
-        finally:
-            database.close()
+    def _database(self) -> AbstractContextManager[sqlite3.Connection]:
+        return opened(self._data, _SCHEMA)
 
     def add(
         self,
@@ -136,6 +125,14 @@ class Answers:
                 "SELECT * FROM answers WHERE (grade IS NOT NULL) = ?"
                 " ORDER BY coalesce(graded_at, answered_at), rowid LIMIT ?",
                 (graded, limit),
+            )
+            return [_answer(row) for row in found]
+
+    def everything(self) -> list[Answer]:
+        """All answers of all students, by name and time. For examiners only."""
+        with self._database() as database:
+            found = database.execute(
+                "SELECT * FROM answers ORDER BY student COLLATE NOCASE, user_id, answered_at, rowid"
             )
             return [_answer(row) for row in found]
 

@@ -8,6 +8,8 @@ import streamlit as st
 
 from admittance_client import Caller
 
+from .client_address import client_address
+from .settings import settings
 from .web import cookie_name
 
 # The answer to this request sets the cookie, which no script can read.
@@ -97,11 +99,22 @@ def handle() -> str | None:
 
 def caller() -> Caller:
     """For whom calls are made: the address and the browser of the person at the other end."""
-    ip, agent = st.context.ip_address, st.context.headers.get("User-Agent")
-    return Caller(
-        ip=ip if isinstance(ip, str) else None,
-        user_agent=agent if isinstance(agent, str) else None,
-    )
+    agent = st.context.headers.get("User-Agent")
+    return Caller(ip=_address(), user_agent=agent if isinstance(agent, str) else None)
+
+
+def _address() -> str | None:
+    """Where the browser is; `None` when it is not known, or on this machine."""
+    at, headers = settings(), st.context.headers
+    peer = st.context.ip_address
+    if at.address_header:
+        named = headers.get_all(at.address_header)
+        # Streamlit calls the addresses of this machine `None`.
+        return client_address(peer or "127.0.0.1", named, at.address_proxies)
+    # Unless it is told otherwise, uvicorn believes this header when it comes from this machine, and
+    # nothing shows whether it did.
+    may_be_made_up = at.uvicorn_decides and headers.get_all("X-Forwarded-For")
+    return None if may_be_made_up else peer
 
 
 def set_cookie(ticket: str) -> None:

@@ -27,7 +27,7 @@ class LinkForm(Form):
         if self.opened:
             self.show_errors("token")
         else:
-            self.text("Link from the mail", "token", autocomplete="off")
+            self.text("Link from the mail", "token", autocomplete="one-time-code")
 
     def token(self) -> str:
         """The token: of the link that opened the page, or of what was pasted, the whole link or its

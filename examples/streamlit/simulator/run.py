@@ -56,6 +56,14 @@ class Run:
         total = prompt.preparation if self.phase == "prepare" else prompt.speaking
         return max(0, -int(-(total - self.passed()) // 1))
 
+    def tick(self) -> bool:
+        """Goes on to the next phase if the time of this one is up, and says whether it did. A prompt
+        that was not begun has no time: a late tick for the one before does not end it."""
+        if self.phase not in ("prepare", "speak") or self.left() > 0:
+            return False
+        self.begin("speak" if self.phase == "prepare" else "over")
+        return True
+
     def spoken(self) -> int:
         """The whole seconds that were spoken, at most the speaking time."""
         prompt = self.prompt

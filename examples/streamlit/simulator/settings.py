@@ -6,16 +6,23 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .client_address import LOOPBACK, Networks, read_networks
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the account server is, where answers are kept, where browsers find this app, and
-    whether people share the machines that they use it on."""
+    """Where the account server is, where answers are kept, where browsers find this app, whether
+    people share the machines that they use it on, and which header of which proxies says where a
+    browser is; empty when none does. `uvicorn_decides` whom it believes unless it is told.
+    """
 
     auth_url: str
     data: Path
     public_url: str
     shared_machines: bool
+    address_header: str
+    address_proxies: Networks
+    uvicorn_decides: bool
 
     @property
     def is_https(self) -> bool:
@@ -31,4 +38,21 @@ def settings() -> Settings:
         data=Path(os.environ.get("EXAM_DATA") or here / "data"),
         public_url=os.environ.get("PUBLIC_URL") or "http://localhost:8501",
         shared_machines=os.environ.get("SHARED_MACHINES") == "1",
+        address_header=os.environ.get("CLIENT_ADDRESS_HEADER") or "",
+        address_proxies=read_networks(os.environ.get("CLIENT_ADDRESS_PROXIES") or LOOPBACK),
+        uvicorn_decides="FORWARDED_ALLOW_IPS" not in os.environ,
     )
+
+
+def check() -> None:
+    """Stops the start with settings that cannot be read, or that contradict each other."""
+    try:
+        at = settings()
+    except ValueError as error:
+        raise SystemExit(f"CLIENT_ADDRESS_PROXIES: {error}") from None
+    if at.address_header and os.environ.get("FORWARDED_ALLOW_IPS") != "":
+        raise SystemExit(
+            "CLIENT_ADDRESS_HEADER is set, so FORWARDED_ALLOW_IPS must be set to nothing, as in"
+            " `FORWARDED_ALLOW_IPS= streamlit run app.py`: else uvicorn puts what a header says in"
+            " the place of the address that the connection comes from."
+        )

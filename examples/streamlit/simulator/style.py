@@ -8,6 +8,7 @@ _STYLE = """
 <style>
 /* What only talks to the browser takes no room. */
 [class*="st-key-unseen"] { position: absolute; width: 0; height: 0; overflow: hidden; }
+[class*="st-key-notices"]:empty { display: none; }
 .stMainBlockContainer { padding-top: 4rem; padding-bottom: 4rem; }
 .stMainBlockContainer h1 { font-size: 2rem; padding: 0.25rem 0 0.75rem; }
 .stMainBlockContainer h2 { font-size: 1.6rem; }

@@ -1,10 +1,21 @@
 // The app in a real Chromium, by keyboard alone: register, confirm, take an exam, reload, reset the
-// password, two tabs, logout, the account server killed; what a student does also on a phone.
+// password, two tabs, logout, a slow network, the account server killed; what a student does also
+// on a phone.
 // `SCREENSHOTS=folder` also writes pictures there.
 
 import assert from "node:assert/strict";
 
 import { choose, field, focus, go, picture, press, shows, type } from "./browser/keyboard.mjs";
+import {
+  beginsHigh,
+  confirm,
+  logIn,
+  logOut,
+  noCookie,
+  open,
+  register,
+  startExam,
+} from "./browser/steps.mjs";
 import {
   DESKTOP,
   PASSWORD,
@@ -30,51 +41,6 @@ const ANSWER =
   "Last summer we wanted to go to Lyon by train, but there was a strike. We waited for three " +
   "hours, and in the end we took a bus. Next time I would look at the news before I leave.";
 
-async function register(page, name, email, broken = false) {
-  await page.goto(`${app}/register`);
-  if (broken) {
-    await type(page, "Name", name);
-    await type(page, "Email address", "ann@");
-    await type(page, "Password", "password1");
-    // Before anything is sent, and without a word being lost.
-    await shows(page, /This is a very common password|This password is easy to guess/);
-    await type(page, "Password, once more", "password");
-    await press(page, "Register");
-    await shows(page, "The two passwords differ.");
-    assert.equal(await field(page, "Email address").inputValue(), "ann@");
-    assert.equal(await field(page, "Password").inputValue(), "password1");
-    // The address in the message is an example and no link.
-    assert.equal(await page.locator("a[href^='mailto:']").count(), 0);
-    if (page.viewportSize().width > 640) await picture(page, "register");
-  }
-  await type(page, "Name", name);
-  await type(page, "Email address", email);
-  await type(page, "Password", PASSWORD);
-  await type(page, "Password, once more", PASSWORD);
-  await press(page, "Register");
-  await shows(page, "Your account is made.");
-  await cookieOf(page);
-}
-
-/** On a phone the heading is in the first fifth of the screen. Every page says whose it is. */
-async function beginsHigh(page, account) {
-  const { width, height } = page.viewportSize();
-  const line = page.locator(".st-key-account").getByText(account);
-  await line.waitFor();
-  if (width > 640) return;
-  const title = await page.locator("h1").first().boundingBox();
-  assert.ok(title.y + title.height < height / 5, `the heading ends at ${title.y + title.height}`);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-  assert.ok(wide <= width, `the page is ${wide} wide`);
-}
-
-/** Opens the link of a mail, whose token leaves the address bar before anything is asked. */
-async function open(page, link, path) {
-  await page.goto(link);
-  await eventually(() => page.url() === `${app}${path}`, "an address without the token");
-  await field(page, "Link from the mail").waitFor({ state: "detached" });
-}
-
 /** Somebody who is logged in opens links of `theirs`: each says so, and none is used. */
 async function openOthers(page, mine, theirs) {
   await page.goto(`${app}/forgot`);
@@ -89,32 +55,6 @@ async function openOthers(page, mine, theirs) {
   assert.equal(page.url(), `${app}/disown`);
 }
 
-const noCookie = (page) =>
-  eventually(
-    async () => !(await page.context().cookies(app)).some((c) => c.name === "exam_session"),
-    "the cookie gone",
-  );
-
-async function confirm(page, email) {
-  await open(page, await mailed(email, "/email/verify"), "/verify");
-  await press(page, "Confirm");
-  await shows(page, /Your address .* is confirmed\./);
-}
-
-async function logIn(page, email, password = PASSWORD) {
-  await type(page, "Email address", email);
-  await type(page, "Password", password);
-  await press(page, "Log in");
-}
-
-async function startExam(page) {
-  await press(page, "Start the exam");
-  await press(page, "Begin");
-  await shows(page, "Preparation:");
-  await press(page, "I am ready to speak");
-  await shows(page, "Speaking time:");
-}
-
 async function takeExam(page) {
   await page.goto(app);
   await choose(page, "Prompts", "1");
@@ -127,20 +67,6 @@ async function takeExam(page) {
   await picture(page, "exam");
   await press(page, "Hand in the answer");
   await shows(page, "Your answers are handed in.");
-}
-
-async function logOut(page) {
-  const sidebar = page.getByTestId("stSidebar");
-  const button = sidebar.getByRole("button", { name: "Log out" });
-  const opener = page.getByTestId("stExpandSidebarButton");
-  if (await opener.isVisible()) {
-    await focus(page, opener);
-    await page.keyboard.press("Enter");
-  }
-  await focus(page, button);
-  await page.keyboard.press("Enter");
-  await shows(page, "You are logged out.");
-  await noCookie(page);
 }
 
 /** The time runs out while a recording runs and the field is never left: all of it is handed in. */
@@ -226,6 +152,41 @@ async function student(settings, name, email) {
   await logIn(page, `new-${email}`, OTHER_PASSWORD);
   await shows(page, "Start the exam");
   await context.close();
+}
+
+/** Over a slow network, the app hears of a link that was followed together with what is typed on
+ * the old page after that. The next page comes, and stays. */
+async function slowNetwork() {
+  const page = await (await person()).newPage();
+  let server;
+  let held;
+  await page.routeWebSocket(/_stcore\/stream/, (socket) => {
+    server = socket.connectToServer();
+    socket.onMessage((message) => (held ? held.push(message) : server.send(message)));
+  });
+  const leave = async (link, label, text) => {
+    await field(page, label).waitFor();
+    // Until all that was asked for before is there.
+    await pause(2000);
+    held = [];
+    await go(page, link);
+    await type(page, label, text);
+    // Until the old page has sent it.
+    await pause(2500);
+    assert.ok(held.length > 1, `${held.length} messages`);
+    for (const message of held) server.send(message);
+    held = undefined;
+    await page.getByRole("heading", { name: link }).waitFor();
+    await pause(3000);
+    assert.ok(await page.getByRole("heading", { name: link }).isVisible());
+  };
+  await page.goto(`${app}/register`);
+  await leave("Log in", "Password", PASSWORD);
+  await register(page, "Sue", "sue@example.org");
+  await page.goto(app);
+  await startExam(page);
+  await leave("Preferences", "Or type what you say", "I was late.");
+  await page.context().close();
 }
 
 async function grade(page) {
@@ -333,6 +294,8 @@ await run(async () => {
   console.log("the same on a phone, at 375 px");
   await late;
   console.log("when the time was up, what was typed and spoken was handed in");
+  await slowNetwork();
+  console.log("over a slow network, a page that was left does not empty the next one");
   await classroom();
   const leaked = requested.filter((url) => /eyJ|ad[rvnpe]_/.test(new URL(url).href.split("#")[0]));
   assert.deepEqual(leaked, []);

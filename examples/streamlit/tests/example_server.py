@@ -41,6 +41,7 @@ class ExampleServer:
         }
         self._log = tempfile.TemporaryFile()
         self._process: subprocess.Popen[bytes] | None = None
+        self._administrator: Session | None = None
         self.start()
 
     def start(self) -> None:
@@ -73,6 +74,10 @@ class ExampleServer:
     def words(self) -> str:
         """All that it printed."""
         return os.pread(self._log.fileno(), 50_000_000, 0).decode(errors="replace")
+
+    def mails(self, to: str) -> int:
+        """How many mails were sent to an address."""
+        return len(re.findall(rf"^To: {re.escape(to)}$", self.words(), re.M))
 
     def mailed_link(self, to: str, page: str) -> str:
         """The newest link to `page` that was mailed to an address."""
@@ -112,7 +117,10 @@ class ExampleServer:
         return self.client().session(self.register(name)[1].tokens)
 
     def administrator(self) -> Session:
-        """A session of the administrator, who is made at the first call."""
+        """A session of the administrator, who is made at the first call. It is the same for all
+        until one ends it: an account may log in ten times a minute only."""
+        if self._administrator is not None and not self._administrator.ended:
+            return self._administrator
         client = self.client()
         try:
             opened = client.login(ADMIN, PASSWORD)
@@ -126,6 +134,7 @@ class ExampleServer:
         session = client.session(opened.tokens)
         for _ in range(300):
             if "admin" in session.profile().roles:
+                self._administrator = session
                 return session
             time.sleep(0.1)
         raise AssertionError("nobody became an administrator")

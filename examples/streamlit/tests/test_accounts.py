@@ -19,7 +19,7 @@ from simulator import browser, gate
 
 def eventually(check: Callable[[], bool]) -> bool:
     """Whether `check` holds within a few seconds: events are kept in the background."""
-    for _ in range(100):
+    for _ in range(600):
         if check():
             return True
         time.sleep(0.1)
@@ -32,7 +32,7 @@ def log_in(tab: Tab, email: str, password: str = PASSWORD) -> Tab:
 
 def test_who_is_not_logged_in_gets_the_form_on_every_private_page(person: Person) -> None:
     tab = person.tab()
-    for page in ("exam", "history", "grading", "preferences", "account", "devices"):
+    for page in ("exam", "history", "grading", "teacher", "preferences", "account", "devices"):
         assert tab.open(page).title == "Log in", page
 
 

@@ -19,7 +19,7 @@ from simulator import gate
 from simulator.answers import Answers
 from simulator.logins import LOGINS, Logins
 from simulator.prompts import LEVELS, PROMPTS, of_level
-from simulator.run import RETRY_SECONDS, SEND_SECONDS
+from simulator.run import RETRY_SECONDS, SEND_SECONDS, start
 from simulator.text import plain
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(28)
@@ -194,6 +194,20 @@ def test_preparation_leads_to_speaking_and_the_clock_counts(
     assert tab.again().app.session_state["run"].phase == "speak"
     run.since -= run.prompt.speaking
     assert run.left() == 0
+
+
+def test_a_late_tick_for_one_prompt_does_not_end_the_next() -> None:
+    run = start("a", "B1", 2)
+    run.begin("speak")
+    assert not run.tick() and run.phase == "speak"
+    # The page still counts for the first prompt when the second is there.
+    run.next()
+    assert not run.tick() and run.phase == "ready"
+    for phase, after in (("prepare", "speak"), ("speak", "over")):
+        run.begin(phase)
+        run.since -= 1000
+        assert run.tick() and run.phase == after
+    assert not run.tick() and run.phase == "over"
 
 
 def test_a_draft_outlives_a_visit_to_another_page(server: ExampleServer, person: Person) -> None:

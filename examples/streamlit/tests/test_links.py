@@ -27,7 +27,7 @@ def test_every_page_says_whose_account_it_is(server: ExampleServer, person: Pers
     assert "Not logged in" in person.tab().words
     mine = confirmed(server, person)
     tab = person.tab()
-    pages = ("exam", "history", "grading", "preferences", "account", "devices")
+    pages = ("exam", "history", "grading", "teacher", "preferences", "account", "devices")
     for page in (*pages, "verify", "reset", "confirm_email", "disown"):
         said = [caption.value for caption in tab.open(page).app.caption]
         assert "Bob" in said[0] and mine in said[0].replace("\\", "").replace("\u2060", ""), page

@@ -13,6 +13,7 @@ from simulator.forms import Form
 from simulator.happened import sentence
 from simulator.settings import settings
 from simulator.strength import advise
+from simulator.teacher.classes import Classes
 from simulator.text import plain, when
 from simulator.user_agent import device
 
@@ -79,6 +80,7 @@ def delete() -> None:
         access = gate.user()
         access.session.delete_account(DELETE.value("current_password"))
         Answers(settings().data).delete_user(access.profile.user_id)
+        Classes(settings().data).forget(access.profile.email)
         gate.leave("Your account and your answers are deleted.")
         st.session_state.pop("run", None)
 

@@ -85,17 +85,17 @@ def hand_in_by_itself(run: Run, prompt: Prompt, key: str) -> None:
 @st.fragment(run_every=1.0)
 def clock(run: Run, key: str) -> None:
     """Counts down. Only this part of the page is drawn again each second."""
-    prompt, left = run.prompt, run.left()
-    if prompt is None:
-        return
+    prompt = run.prompt
+    if prompt is None or run.phase == "ready":
+        st.rerun()  # The answer is handed in, and this is the page of before.
     if run.phase == "over":
         if run.is_due(has_recording=has_recording(key)):
             st.rerun()
         st.progress(0.0, text="The time is up. Your answer is being handed in.")
         return
-    if left == 0:
-        run.begin("speak" if run.phase == "prepare" else "over")
+    if run.tick():
         st.rerun()
+    left = run.left()
     total = prompt.preparation if run.phase == "prepare" else prompt.speaking
     name = "Preparation" if run.phase == "prepare" else "Speaking time"
     st.progress(left / total, text=f"{name}: {left // 60}:{left % 60:02} left")

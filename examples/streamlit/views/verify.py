@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from admittance_client import Accepted, InvalidLink, Opened, ProofRequired
-from simulator import gate
+from simulator import gate, watch
 from simulator.forms import Form, Wrong
 from simulator.link import LinkForm
 from simulator.login_form import ask_to_stay, wants_to_stay
@@ -37,6 +37,7 @@ def verify() -> None:
             FORM.used_up()
             if isinstance(answer, Opened):
                 gate.open_account(answer, password, remember=remember)
+                watch.begin()
                 st.session_state["notice"] = "Your address is confirmed, and you are logged in."
             else:
                 st.session_state["notice"] = "Your address is confirmed. Log in to go on."
@@ -47,6 +48,7 @@ def verify() -> None:
             FORM.belongs_elsewhere()
         else:
             FORM.used_up()
+            watch.begin()
 
     FORM.attempt(action)
 

@@ -7,6 +7,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { startProxy } from "./proxy.mjs";
+
 const require = createRequire(`${process.env.BROWSER_MODULES}/package.json`);
 const { chromium } = require("playwright-core");
 
@@ -46,8 +48,11 @@ function start(command, args, cwd, environment) {
 export const answers = async (url) => fetch(url).then(() => true, () => false);
 
 const data = mkdtempSync(join(tmpdir(), "exam-"));
-const [authPort, appPort] = [await freePort(), await freePort()];
-export const app = `http://localhost:${appPort}`;
+const [authPort, appPort, proxyPort] = [await freePort(), await freePort(), await freePort()];
+/** `BEHIND_PROXY=1` has browsers come through a proxy. */
+const isBehindProxy = process.env.BEHIND_PROXY === "1";
+export const app = `http://localhost:${isBehindProxy ? proxyPort : appPort}`;
+const proxy = isBehindProxy ? startProxy(proxyPort, appPort) : undefined;
 export const auth = `http://127.0.0.1:${authPort}`;
 export const authServer = start(process.env.EXAMPLE, [], data, {
   ADDR: `127.0.0.1:${authPort}`,
@@ -59,7 +64,13 @@ export const appServer = start(
   process.env.PYTHON,
   ["-m", "streamlit", "run", "app.py", "--server.port", `${appPort}`],
   process.env.APP,
-  { ADMITTANCE_URL: auth, EXAM_DATA: data, PUBLIC_URL: app, PYTHONDONTWRITEBYTECODE: "1" },
+  {
+    ADMITTANCE_URL: auth,
+    EXAM_DATA: data,
+    PUBLIC_URL: app,
+    PYTHONDONTWRITEBYTECODE: "1",
+    ...(isBehindProxy && { CLIENT_ADDRESS_HEADER: "X-Forwarded-For", FORWARDED_ALLOW_IPS: "" }),
+  },
 );
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -106,19 +117,21 @@ export const cookieOf = (page) =>
     "the cookie",
   );
 
-/** Over the contract itself: only an administrator makes an examiner. */
+/** A request of the contract itself. */
+export async function call(method, path, body, token) {
+  const answer = await fetch(auth + path, {
+    method,
+    headers: {
+      "Content-Type": "application/json",
+      ...(token && { Authorization: `Bearer ${token}` }),
+    },
+    body: body && JSON.stringify(body),
+  });
+  return answer.json();
+}
+
+/** Over the contract: only an administrator makes an examiner. */
 export async function appoint(email) {
-  const call = async (method, path, body, token) => {
-    const answer = await fetch(auth + path, {
-      method,
-      headers: {
-        "Content-Type": "application/json",
-        ...(token && { Authorization: `Bearer ${token}` }),
-      },
-      body: body && JSON.stringify(body),
-    });
-    return answer.json();
-  };
   const account = { email: ADMIN, password: PASSWORD, confirm_password: PASSWORD, name: "Boss" };
   const { token } = await call("POST", "/register", account);
   const link = await mailed(ADMIN, "/email/verify");
@@ -136,7 +149,7 @@ export async function run(journey) {
   let failed;
   try {
     await eventually(() => answers(auth), "the account server");
-    await eventually(() => answers(app), "the app");
+    await eventually(() => answers(`http://localhost:${appPort}`), "the app");
     await journey();
   } catch (error) {
     failed = error;
@@ -150,6 +163,8 @@ export async function run(journey) {
     await browser.close();
     authServer.child.kill("SIGKILL");
     appServer.child.kill("SIGKILL");
+    proxy?.closeAllConnections();
+    proxy?.close();
     rmSync(data, { recursive: true, force: true });
   }
   if (failed) throw failed;

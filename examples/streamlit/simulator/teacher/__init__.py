@@ -1,0 +1,1 @@
+"""The parts of the page for teachers, and what they work with."""
