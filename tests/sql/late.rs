@@ -210,9 +210,16 @@ async fn no_statement_stays_on_the_server_after_its_caller_was_answered() {
     }
     let waiting = "pg_stat_activity WHERE datname = current_database() \
                    AND wait_event_type = 'Lock'";
-    while other.count(waiting).await > 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let gone = async {
+        while other.count(waiting).await > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let gone = tokio::time::timeout(Duration::from_secs(60), gone).await;
+    assert!(
+        gone.is_ok(),
+        "a statement waits on, after its caller was answered"
+    );
     holder.run("COMMIT").await;
 }
 
