@@ -1,6 +1,7 @@
 //! Counting acts against budgets.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,11 +29,20 @@ impl Counted {
     }
 }
 
-/// Budgets that this instance has found used up, so that a caller can be refused
-/// before it costs a hash. Another instance may have given an act back meanwhile; then
-/// the refusal still lasts until `room_at`.
+/// Budgets that this instance has found used up, so that a caller can be refused before it
+/// costs the store an act or a thread a hash. Another instance may have given an act back
+/// meanwhile; then the refusal still lasts until `room_at`.
 #[derive(Debug, Default)]
-pub(super) struct UsedUp(Mutex<HashMap<LimitKey, Until>>);
+pub(super) struct UsedUp(Mutex<Generations>);
+
+/// The later refusals, and those before them. When there are too many of the later ones,
+/// those before them are forgotten: this costs the same however many there are, and a flood
+/// from many networks never keeps a new refusal from being remembered.
+#[derive(Debug, Default)]
+struct Generations {
+    later: HashMap<LimitKey, Until>,
+    earlier: HashMap<LimitKey, Until>,
+}
 
 /// A refusal: when it was given, and when the budget has room again.
 #[derive(Clone, Copy, Debug)]
@@ -49,40 +59,37 @@ impl Until {
 }
 
 impl UsedUp {
-    /// How many are remembered at most.
-    const CAPACITY: usize = 10_000;
+    /// How many are remembered at most in each generation.
+    const CAPACITY: usize = 5_000;
 
     fn note(&self, key: LimitKey, now: Timestamp, retry_after: Duration) {
         let mut refusals = self.lock();
-        if refusals.len() >= Self::CAPACITY {
-            refusals.retain(|_, until| until.holds(now));
+        if refusals.later.len() >= Self::CAPACITY {
+            refusals.earlier = mem::take(&mut refusals.later);
         }
-        if refusals.len() < Self::CAPACITY {
-            let until = Until {
-                refused_at: now,
-                room_at: now.saturating_add(retry_after),
-            };
-            refusals.insert(key, until);
-        }
+        let until = Until {
+            refused_at: now,
+            room_at: now.saturating_add(retry_after),
+        };
+        refusals.later.insert(key, until);
     }
 
     /// An act was given back to the budget.
     fn forget(&self, key: LimitKey) {
-        self.lock().remove(&key);
+        let mut refusals = self.lock();
+        refusals.later.remove(&key);
+        refusals.earlier.remove(&key);
     }
 
     /// For how long the budget is used up.
     fn retry_after(&self, key: LimitKey, now: Timestamp) -> Option<Duration> {
-        let mut refusals = self.lock();
-        let until = *refusals.get(&key)?;
-        if !until.holds(now) {
-            refusals.remove(&key);
-            return None;
-        }
+        let refusals = self.lock();
+        let until = refusals.later.get(&key).or(refusals.earlier.get(&key))?;
+        let until = Some(until).filter(|until| until.holds(now))?;
         Some(until.room_at.saturating_since(now))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<LimitKey, Until>> {
+    fn lock(&self) -> MutexGuard<'_, Generations> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -132,9 +139,20 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<Counted, AuthError> {
         let network = trail.context().network();
         let hits = quota.map(|quota| by_network(scope, network, quota));
-        trail
-            .unless_gone(self.count(hits.unwrap_or_default()))
-            .await
+        let hits = hits.unwrap_or_default();
+        // The narrowest network: whatever refuses one of its clients refuses them all.
+        let Some(narrowest) = hits.first().map(|hit| hit.key) else {
+            return Ok(Counted::default());
+        };
+        let now = self.now();
+        if let Some(retry_after) = self.inner.used_up.retry_after(narrowest, now) {
+            return Err(AuthError::RateLimited { retry_after });
+        }
+        let counted = trail.unless_gone(self.count(hits)).await;
+        if let Err(AuthError::RateLimited { retry_after }) = counted {
+            self.inner.used_up.note(narrowest, now, retry_after);
+        }
+        counted
     }
 
     /// Counts one act against `subject`.
@@ -229,19 +247,27 @@ mod tests {
         assert_eq!(used_up.retry_after(key(1), now), None);
         used_up.note(key(1), now, WAIT);
         assert_eq!(used_up.retry_after(key(1), Timestamp::from_secs(999)), None);
-        assert_eq!(used_up.retry_after(key(1), now), None);
     }
 
     #[test]
-    fn remembered_refusals_are_bounded() {
+    fn remembered_refusals_are_bounded_and_new_ones_are_remembered() {
         let (used_up, now) = (UsedUp::default(), Timestamp::from_secs(1000));
         for number in 0..20_000 {
             used_up.note(key(number), now, WAIT);
+            assert_eq!(used_up.retry_after(key(number), now), Some(WAIT));
         }
-        assert_eq!(used_up.lock().len(), UsedUp::CAPACITY);
-        // Those that have ended make room.
-        let later = now.saturating_add(WAIT);
-        used_up.note(key(20_000), later, WAIT);
-        assert_eq!(used_up.lock().len(), 1);
+        let refusals = used_up.lock();
+        assert!(refusals.later.len() + refusals.earlier.len() <= 2 * UsedUp::CAPACITY);
+    }
+
+    #[test]
+    fn a_refusal_is_remembered_through_as_many_others_as_a_generation_has() {
+        let (used_up, now) = (UsedUp::default(), Timestamp::from_secs(1000));
+        for number in 0..=5_000 {
+            used_up.note(key(number), now, WAIT);
+        }
+        assert_eq!(used_up.retry_after(key(0), now), Some(WAIT));
+        used_up.forget(key(0));
+        assert_eq!(used_up.retry_after(key(0), now), None);
     }
 }

@@ -109,6 +109,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let mut found = None;
         if self.would_refuse(Lane::Stranger, trail) {
             let user = self.find_visited(email.canonical(), trail).await?;
+            trail.about(user.as_ref().map(|user| user.id));
             let known = user.as_ref();
             let known = known.filter(|user| is_known_device(user, trail.context()));
             let lane = known.map(|user| Lane::Known(user.id.to_bytes()));
@@ -117,13 +118,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
             found = Some(user);
         }
-        // Otherwise before the account is read, so that a flood of guesses that the
-        // limit refuses costs one act of the store each.
-        let counted = self.limit_guesses(trail).await?;
-        let found = match found {
-            Some(found) => found,
-            None => self.find_visited(email.canonical(), trail).await?,
+        let counted = self.limit_guesses(trail);
+        let (counted, found) = match found {
+            Some(found) => (counted.await?, found),
+            // A client that is known to be over its limit is refused before either costs an act.
+            None => tokio::try_join!(biased; counted, self.find_visited(email.canonical(), trail))?,
         };
+        trail.about(found.as_ref().map(|user| user.id));
         let guess = Guess {
             by: Guesser::Visitor(email.canonical()),
             user: found.as_ref(),
@@ -170,7 +171,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let (context, epoch) = (trail.context(), session.auth_epoch);
         let (device, now) = (self.new_device(user, context), session.created_at);
         let recorded = self.inner.store.record_login(user.id, epoch, device, now);
-        let recorded = recorded.await;
+        let (recorded, is_over_cap) = tokio::join!(recorded, self.is_over_cap(&session));
         // By now the device may be known, so that the next login from there is no
         // news: the owner is told of this one, whatever else fails.
         let is_new = device.is_some() && !matches!(recorded, Ok(false));
@@ -192,7 +193,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             self.discard(&session).await;
             return Err(error);
         }
-        self.make_room(&session, context).await?;
+        self.make_room(&session, context, is_over_cap).await?;
         trail.session(session.id);
         Ok(self.login_response(user, tokens, "You are logged in."))
     }
@@ -216,7 +217,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 "the store answered with another user".into(),
             ));
         }
-        trail.about(found.as_ref().map(|user| user.id));
         Ok(found)
     }
 

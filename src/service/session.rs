@@ -203,19 +203,23 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     /// Makes room for `opened`, once it is stored: ends the session whose place it
-    /// takes, and then the oldest ones beyond the cap, among which that one no
-    /// longer counts. When that fails, the new one, whose tokens nobody has yet,
+    /// takes, and then, if there were too many, the oldest ones beyond the cap, among
+    /// which that one no longer counts. When that fails, the new one, whose tokens nobody has yet,
     /// comes to nothing.
     pub(super) async fn make_room(
         &self,
         opened: &Session,
         context: &RequestContext,
+        is_over_cap: bool,
     ) -> Result<(), AuthError> {
         if let Err(error) = self.end_replaced(context).await {
             self.discard(opened).await;
             return Err(error);
         }
-        self.end_oldest_sessions(opened).await
+        match is_over_cap {
+            true => self.end_oldest_sessions(opened).await,
+            false => Ok(()),
+        }
     }
 
     /// A page of the user's live sessions, the greatest id first, which is the
@@ -327,6 +331,24 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         self.discard(session).await;
         Err(failed)
+    }
+
+    /// Returns `false` if the user has no more sessions than allowed since `opened` was
+    /// stored. A session that is opened later is seen by the login that opens it.
+    pub(super) async fn is_over_cap(&self, opened: &Session) -> bool {
+        let Some(keep) = self.config().session.max_per_user else {
+            return false;
+        };
+        let Some(more) = usize::try_from(keep)
+            .ok()
+            .and_then(|keep| keep.checked_add(1))
+        else {
+            return true;
+        };
+        let (user, now) = (opened.user_id, opened.created_at);
+        let found = self.inner.store.sessions_of(user, None, more, now).await;
+        // Ending the oldest reads no record, so it succeeds where one is corrupt.
+        found.map_or(true, |found| found.len() >= more)
     }
 
     /// Ends the oldest sessions of a user who has more of them than allowed

@@ -141,13 +141,13 @@ async fn costs_of_every_operation(
     let (auth, here) = (&bed.auth, &bed.here);
     let tokens = bed.register(email).await.tokens;
     takes("register", 3, 3);
-    // The network, the user, the attempt; then concurrently the session and the
-    // budgets that a correct password gives back and uses; then the record of the
-    // login; then the sessions, of which there may be too many.
+    // The network and the user; the attempt; the session and the budgets that a correct
+    // password gives back and uses; the record of the login and the user's sessions, of
+    // which there may be too many.
     let other = bed.login(email, PASSWORD).await.unwrap().tokens;
-    takes("login", 10, 6);
+    takes("login", 10, 4);
     bed.login(email, PASSWORD).await.unwrap();
-    takes("login, the second", 10, 6);
+    takes("login, the second", 10, 4);
     let ann = bed.validate(&tokens).await.unwrap();
     takes("validate_token", 2, 1);
     let tokens = bed.refresh(&tokens).await.unwrap();

@@ -338,6 +338,9 @@ async fn a_login_that_a_disabling_overtakes_gives_no_session() {
         .with(eq(id), eq(0), always(), always())
         .returning(|_, _, _, _| Ok(false));
     store
+        .expect_sessions_of()
+        .returning(|_, _, _, _| Ok(Vec::new()));
+    store
         .expect_end_session()
         .with(eq(id), always())
         .times(1)

@@ -10,7 +10,7 @@ use admittance::secret::MailToken;
 use admittance::service::{PasswordStrengthRequest, RegisterRequest, RequestContext};
 use admittance::store::MemoryStore;
 use support::asks::{change, change_email, confirm_email, disown, forgot, reset, verify};
-use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, registration};
+use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, login, registration};
 use support::faulty::FaultyStore;
 
 const ANN: &str = "ann@example.org";
@@ -29,6 +29,31 @@ fn code<T>(answer: &Result<T, AuthError>) -> Option<ErrorCode> {
 
 fn network(number: u8) -> RequestContext {
     RequestContext::from_ip([198, 51, number, 7].into()).with_user_agent("elsewhere")
+}
+
+/// A login reads the account while the request is counted, so a flood would cost two acts each.
+#[tokio::test]
+async fn a_client_over_its_limit_costs_the_store_nothing_until_there_is_room() {
+    let mut config = unlimited();
+    config.limits.login_by_address = Some(Quota::new(1, HOUR));
+    let store = FaultyStore::new(MemoryStore::new());
+    let bed = Bed::over(store, config);
+    let guess = || bed.login(ANN, OTHER_PASSWORD);
+    assert_eq!(code(&guess().await), Some(ErrorCode::InvalidCredentials));
+    assert_eq!(code(&guess().await), Some(ErrorCode::RateLimited));
+    bed.store.watch(0);
+    for _ in 0..100 {
+        assert_eq!(code(&guess().await), Some(ErrorCode::RateLimited));
+    }
+    assert!(bed.store.calm().is_empty());
+
+    // Another client has its own budget.
+    let there = network(9);
+    let other = bed.auth.login(login(ANN, OTHER_PASSWORD), &there).await;
+    assert_eq!(code(&other), Some(ErrorCode::InvalidCredentials));
+
+    bed.clock.advance(HOUR);
+    assert_eq!(code(&guess().await), Some(ErrorCode::InvalidCredentials));
 }
 
 #[tokio::test]

@@ -151,12 +151,12 @@ async fn a_change_of_password_has_room_at_the_cap() {
     assert_eq!(bed.store.counts().sessions, 1);
 }
 
-#[tokio::test]
-async fn a_login_whose_cap_could_not_be_kept_gives_no_session() {
+/// A store with one account, which allows one session, and whose sessions cannot be read.
+async fn unreadable(settings: &mut AuthConfig) -> MockStore {
     let donor = Bed::new();
     let ann = donor.register(ANN).await;
     let user = donor.store.user(ann.user_id).await.unwrap().unwrap();
-    let mut settings = at_most(1);
+    *settings = at_most(1);
     settings.limits.login_by_address = Some(admittance::limit::Quota::new(9, SECOND));
     let mut store = MockStore::new();
     let hit = store.expect_hit_all();
@@ -169,6 +169,15 @@ async fn a_login_whose_cap_could_not_be_kept_gives_no_session() {
     inserted.returning(|_| Ok(Insert::Inserted));
     let recorded = store.expect_record_login();
     recorded.returning(|_, _, _, _| Ok(true));
+    let read = store.expect_sessions_of();
+    read.returning(|_, _, _, _| Err(StoreError::Timeout));
+    store
+}
+
+#[tokio::test]
+async fn a_login_whose_cap_could_not_be_kept_gives_no_session() {
+    let mut settings = config();
+    let mut store = unreadable(&mut settings).await;
     let capped = store.expect_end_oldest_sessions();
     capped.returning(|_, _, _, _| Err(StoreError::Timeout));
     let discarded = store.expect_end_session();
@@ -179,6 +188,16 @@ async fn a_login_whose_cap_could_not_be_kept_gives_no_session() {
         matches!(refused, Err(AuthError::Store(StoreError::Timeout))),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn the_cap_is_kept_where_the_sessions_cannot_be_read() {
+    let mut settings = config();
+    let mut store = unreadable(&mut settings).await;
+    let capped = store.expect_end_oldest_sessions();
+    capped.times(1).returning(|_, _, _, _| Ok(1));
+    let bed = Bed::over(Arc::new(store), settings);
+    bed.login(ANN, PASSWORD).await.unwrap();
 }
 
 #[test]

@@ -172,9 +172,9 @@ async fn an_operation_takes_its_round_trips_and_no_more() {
     assert_eq!(counted.of("register"), 3);
     assert_eq!(counted.of("validate_token"), 1);
     assert_eq!(counted.of("logout"), 1);
-    // The networks; the user; the attempt; the session and the budgets; the record of the
-    // login; the sessions beyond the cap. The store adds nothing: each is one round trip.
-    assert_eq!(counted.of("login"), 6);
+    // The networks and the user; the attempt; the session and the budgets; the record of the
+    // login and the number of sessions. The store adds nothing: each is one round trip.
+    assert_eq!(counted.of("login"), 4);
     // The networks, the user, the session.
     assert_eq!(counted.of("refresh"), 2);
 }
