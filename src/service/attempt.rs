@@ -2,8 +2,9 @@
 //! and judged here.
 //!
 //! The order is fixed. A guess first counts against the caller's networks,
-//! which costs one act of the store and sheds floods. (A login that would be
-//! refused without waiting for a turn is refused before that.) Then it waits for
+//! which sheds floods: a network that was refused costs no act of the store until
+//! its budget has room. (A login that would be refused without waiting for a turn
+//! is refused before that.) Then it waits for
 //! its turn at the hashing threads; a refusal for lack of room is no failure, and
 //! the count is given back. Then it counts against the account, as failed, and is
 //! hashed. A correct password takes back what was counted, and counts against
