@@ -1,4 +1,5 @@
-//! The memory store passes the suite: as itself, by several clones, and behind `Arc<dyn Store>`.
+//! The memory store passes the suite: as itself, by several clones, behind `Arc<dyn Store>`, and
+//! metered. (The metered one is not in the tests of the metrics: their recorder is the process's.)
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,6 +42,19 @@ mod dynamic {
 
     async fn fresh() -> Arc<dyn Store> {
         Arc::new(MemoryStore::new())
+    }
+
+    admittance::store_conformance!(fresh());
+}
+
+mod metered {
+    use std::sync::Arc;
+
+    use admittance::metrics::MeteredStore;
+    use admittance::store::{MemoryStore, Store};
+
+    async fn fresh() -> MeteredStore<Arc<dyn Store>> {
+        MeteredStore::new(Arc::new(MemoryStore::new()))
     }
 
     admittance::store_conformance!(fresh());

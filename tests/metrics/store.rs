@@ -12,19 +12,6 @@ use metrics_util::debugging::DebuggingRecorder;
 
 use crate::recorded::Recorded;
 
-mod conformance {
-    use std::sync::Arc;
-
-    use admittance::metrics::MeteredStore;
-    use admittance::store::{MemoryStore, Store};
-
-    async fn fresh() -> MeteredStore<Arc<dyn Store>> {
-        MeteredStore::new(Arc::new(MemoryStore::new()))
-    }
-
-    admittance::store_conformance!(fresh());
-}
-
 #[tokio::test]
 async fn every_act_of_the_store_is_timed_under_its_own_name() {
     let recorder = DebuggingRecorder::new();
