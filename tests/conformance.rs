@@ -1,5 +1,5 @@
 //! The memory store passes the suite: as itself, by several clones, behind `Arc<dyn Store>`, and
-//! metered. (The metered one is not in the tests of the metrics: their recorder is the process's.)
+//! metered. (The metered store is tested here because the tests of the metrics share one recorder.)
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -333,8 +333,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Err(failed)
     }
 
-    /// Returns `false` if the user has no more sessions than allowed since `opened` was
-    /// stored. A session that is opened later is seen by the login that opens it.
+    /// Returns `true` if the user may have more sessions than allowed, now that `opened` is
+    /// stored. Of concurrent logins, the last one to read sees the sessions of all.
     pub(super) async fn is_over_cap(&self, opened: &Session) -> bool {
         let Some(keep) = self.config().session.max_per_user else {
             return false;

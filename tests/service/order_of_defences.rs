@@ -31,7 +31,7 @@ fn network(number: u8) -> RequestContext {
     RequestContext::from_ip([198, 51, number, 7].into()).with_user_agent("elsewhere")
 }
 
-/// A login reads the account while the request is counted, so a flood would cost two acts each.
+/// A login reads the account while the request is counted, so each refused one would make two calls.
 #[tokio::test]
 async fn a_client_over_its_limit_costs_the_store_nothing_until_there_is_room() {
     let mut config = unlimited();

@@ -12,8 +12,9 @@ from .client_address import LOOPBACK, Networks, read_networks
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where the account server is, where answers are kept, where browsers find this app, whether
-    people share the machines that they use it on, and which header of which proxies says where a
-    browser is; empty when none does. `uvicorn_decides` whom it believes unless it is told.
+    people share the machines that they use it on, and which header of which proxies has the
+    client's address; empty for none. `uvicorn_decides` is true if its default decides which proxies
+    it trusts.
     """
 
     auth_url: str

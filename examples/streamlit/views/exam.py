@@ -87,7 +87,7 @@ def clock(run: Run, key: str) -> None:
     """Counts down. Only this part of the page is drawn again each second."""
     prompt = run.prompt
     if prompt is None or run.phase == "ready":
-        st.rerun()  # The answer is handed in, and this is the page of before.
+        st.rerun()  # The answer is handed in, and this page is out of date.
     if run.phase == "over":
         if run.is_due(has_recording=has_recording(key)):
             st.rerun()
