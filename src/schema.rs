@@ -85,7 +85,7 @@ described! {
         "type": "string",
     }
     MailToken: {
-        "description": "What stands after `#token=` in a mailed link. Good for one use.",
+        "description": "What follows `#token=` in a mailed link. It works once.",
         "type": "string",
     }
     Ticket: {

@@ -66,12 +66,12 @@ secret_text! {
     AccessToken
 }
 secret_text! {
-    /// What a client hands in to get a new [`AccessToken`]; good for one use.
+    /// What a client exchanges for a new [`AccessToken`], once.
     RefreshToken
 }
 
 secret_text! {
-    /// What a link in a mail carries; good for one use.
+    /// What a mailed link carries. It works once.
     MailToken
 }
 

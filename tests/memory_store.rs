@@ -279,7 +279,7 @@ async fn a_session_of_a_user_beyond_the_shares_of_the_table_is_refused() {
 }
 
 #[tokio::test]
-async fn events_beyond_the_capacity_take_the_place_of_whoever_has_the_most() {
+async fn events_beyond_the_capacity_replace_those_of_the_user_with_the_most() {
     let store = small(1);
     for number in 0..100 {
         let appended = store.append_event(&event(number, 0), 100).await.unwrap();

@@ -125,7 +125,7 @@ async fn asvs_11_2_2_and_13_3_4_a_secret_is_rotated_without_logging_anyone_out()
         before = after;
     }
 
-    // Every instance makes tokens with the new secret. Whoever comes back within
+    // Every instance makes tokens with the new secret. A user who comes back within
     // the idle timeout gets some.
     let last = old_steps.next().unwrap();
     let idle = before.auth.config().session.idle_timeout;

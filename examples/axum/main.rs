@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
 
 async fn server() -> Result<(), Box<dyn Error>> {
     let parts = shared::parts().await?;
-    // What is nobody's is answered in the same form as the library answers.
+    // A path without a route is answered in the form of the library's answers.
     let app = Router::new()
         .route("/hello", get(hello))
         .route("/exams", get(exams))

@@ -35,7 +35,7 @@ const FILES: [File; 3] = [
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The answer to who reads the page or a file of it; other requests are nobody's.
+/// The answer to a request for the page or one of its files; `None` for any other request.
 pub(crate) fn answer(method: &Method, path: &str) -> Option<Response<Bytes>> {
     let is_reading = matches!(*method, Method::GET | Method::HEAD);
     let file = FILES.iter().find(|file| is_reading && file.path == path)?;

@@ -1,5 +1,5 @@
-//! Metrics as text for Prometheus, on a listener of their own: they are nobody's
-//! business but the operator's, and need no login there.
+//! Metrics as text for Prometheus, on a listener of their own that only the operator
+//! can reach, so they need no login.
 
 use std::error::Error;
 use std::time::Duration;

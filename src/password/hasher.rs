@@ -76,7 +76,7 @@ impl PasswordHasher {
     /// # Errors
     ///
     /// [`ConfigError::Invalid`] when a setting is wrong,
-    /// [`ConfigError::Threads`] when memory or threads are not to be had.
+    /// [`ConfigError::Threads`] when memory or threads cannot be allocated.
     pub fn new(config: HashingConfig, random: Arc<dyn SecureRandom>) -> Result<Self, ConfigError> {
         config.validate()?;
         let pool = Arc::new(Pool::start(&config)?);

@@ -217,8 +217,8 @@ impl AuditLog {
         }))
     }
 
-    /// Sees to it that there is a worker if there is work. Says whether that
-    /// could be done.
+    /// Starts a worker if there is work and none runs. Returns `false` outside of a
+    /// runtime, where none can be started.
     fn start(self: &Arc<Self>, queue: &mut Queue) -> bool {
         if queue.has_worker || queue.waiting.is_empty() {
             return true;

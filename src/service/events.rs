@@ -147,7 +147,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<(Vec<AuditRecord>, Option<EventId>), AuthError> {
         let log = self.audit_log()?;
         let limit = page_limit(page.limit)?;
-        // One more than is shown says whether there is another page.
+        // One more than is shown, to learn whether another page follows.
         let found = log.events_of(user, page.before, limit.saturating_add(1), self.now());
         let mut events = found.await?;
         // A store gives back the user's own and no more than it was asked for;

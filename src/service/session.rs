@@ -369,9 +369,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         Ok(())
     }
 
-    /// Removes a session that came to nothing. Nobody holds a token of it, so
-    /// a failure leaves a row that is good for nobody. Until it expires it is
-    /// listed, and counts where there is a cap.
+    /// Removes a session whose tokens were never handed out. If that fails, its row
+    /// stays until it expires: nobody can use it, but it is listed and counts towards
+    /// the cap.
     pub(super) async fn discard(&self, session: &Session) {
         let removed = self.inner.store.end_session(session.user_id, session.id);
         if let Err(error) = removed.await {

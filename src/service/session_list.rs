@@ -85,7 +85,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         limit: usize,
         own: SessionId,
     ) -> Result<SessionList, AuthError> {
-        // One more than is shown says whether there is another page.
+        // One more than is shown, to learn whether another page follows.
         let wanted = limit.saturating_add(1);
         let (now, mut after, mut found) = (self.now(), after, Vec::new());
         while found.len() < wanted {

@@ -20,7 +20,7 @@ pub struct Jwks {
 ///
 /// Reading one takes any JSON object with a `kty`, and keeps of it what is
 /// public; [`VerifyingKey::from_jwk`](crate::token::VerifyingKey::from_jwk)
-/// says whether it is a key that can be used.
+/// checks that the key can be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Jwk {

@@ -34,8 +34,8 @@ pub struct RefreshClaims {
     pub counter: u64,
 }
 
-/// Who makes tokens and for whom. A refresh token is good for nobody else, also
-/// under the same secret.
+/// The issuer and the audience of tokens. A refresh token of another issuer or for
+/// another audience is refused, even under the same secret.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scope<'a> {
     pub(super) issuer: &'a str,

@@ -70,7 +70,7 @@ async fn post(router: &Router, path: &str, body: &serde_json::Value) -> Answer {
     send(router, path, body, None).await
 }
 
-/// Posts `body`, as whoever has `token`.
+/// Posts `body`, as the holder of `token`.
 pub(crate) async fn send(
     router: &Router,
     path: &str,
@@ -146,7 +146,7 @@ async fn asvs_6_3_8_a_login_that_breaks_rules_tells_nothing_about_the_account() 
 }
 
 /// The contract lets a registration tell that an address is taken (409); it
-/// must not tell more than that, nor tell it to whoever sends rubbish.
+/// must not tell more than that, nor tell it to a client that sends rubbish.
 #[tokio::test]
 async fn asvs_6_3_8_a_registration_tells_no_more_than_that_an_address_is_taken() {
     let weak: Ask = |email| registration(email, "password");

@@ -404,7 +404,7 @@ async fn ghsa_39_a_mailer_that_goes_wrong_changes_no_answer_and_a_retry_converge
                 .filter(|event| event.notices.first() == Some(Notice::MailGivenUp));
             assert_eq!(given_up.count(), usual_mails.len());
             faults += usual_mails.len();
-            // The mailer works again, and whoever wants it gets another link.
+            // The mailer works again, and another link can be requested.
             mailer.unwrap().left.store(0, Ordering::SeqCst);
             scene.check(&Some(answer)).await;
         }

@@ -117,7 +117,7 @@ impl Busy {
         }
     }
 
-    /// Runs the operation; says whether the moment came.
+    /// Runs the operation; returns whether the moment came.
     async fn run(&self, when: When) -> (Outcome, bool) {
         match when {
             When::Before => self.occupy()(),

@@ -244,8 +244,8 @@ fn dice(below: u64) -> impl FnMut() -> u64 {
     }
 }
 
-/// Whoever is put back because nobody is left must not be taken away by a
-/// request that came while they were gone.
+/// An administrator who is put back because no other is left must not be removed by a
+/// request that arrived in between.
 #[tokio::test]
 async fn asvs_15_4_2_one_is_left_although_an_administrator_asks_twice() {
     const RUNS: usize = 2000;

@@ -1,4 +1,4 @@
-//! Many at once with links: each is good for one of them, and what one of them
+//! Many at once with links: each works for one of them, and what one of them
 //! ends is ended for all.
 
 use std::sync::Arc;

@@ -118,7 +118,7 @@ async fn a_corrupt_event_is_reported_and_concerns_nobody_else() {
             assert_corrupt(&store, &list(1), "event e7e7", field).await;
             let others = store.events_of(user_id(2), None, 10, at(1)).await;
             assert_eq!(others.unwrap(), [event(3, 2)]);
-            // It is appended to all the same.
+            // It is still appended to.
             append(9, 1).on(&store).await.unwrap();
             events.delete_one(raw_event(9)).await.unwrap();
             events

@@ -225,7 +225,7 @@ async fn a_session_of_before_is_not_short_and_a_corrupt_one_is_reported() {
     assert_eq!(found, Some(session(1, 1)));
     let rotation = store.rotate(session_id(1), 0, POLICY, at(20)).await;
     let Rotation::Rotated(rotated) = rotation.unwrap() else {
-        panic!("a session of before was not refreshed")
+        panic!("a session of the earlier version was not refreshed")
     };
     assert_eq!(
         (rotated.length, rotated.expires_at),

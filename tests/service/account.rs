@@ -197,7 +197,7 @@ async fn mail_at_a_login_from_a_new_device_can_be_switched_off() {
         let there = RequestContext::from_ip([198, 51, 100, 7].into());
         let login = support::bed::login(ANN, PASSWORD);
         bed.auth.login(login, &there).await.unwrap();
-        // Whoever reads the events is told in any case.
+        // The event has it in any case.
         let mut logins = bed.events.all().into_iter();
         let reported = logins.rfind(|event| event.operation == Operation::Login);
         assert_eq!(reported.unwrap().notices.first(), Some(Notice::NewDevice));

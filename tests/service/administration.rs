@@ -118,7 +118,7 @@ async fn asvs_8_2_1_each_act_asks_for_its_own_permission() {
             );
         }
     }
-    // Who has no role may do none of it, not even to the own account.
+    // A user without a role may do none of it, not even to their own account.
     let ann = office.bed.login(ANN, PASSWORD).await.unwrap().tokens;
     let ann = office.bed.validate(&ann).await.unwrap();
     let own = auth.view_user(&ann, office.ann_id, here).await;
@@ -141,7 +141,7 @@ async fn nobody_grants_what_they_do_not_have_or_touches_who_may_do_more() {
         Err(AuthError::Forbidden) => {}
         other => panic!("{other:?}"),
     };
-    // Upwards: a clerk is not one to make administrators, the own account included.
+    // Upwards: a clerk makes no administrators, not even of themselves.
     for id in [office.ann_id, clerk.user().id] {
         forbidden(office.roles(&clerk, id, &["admin"], &[]).await);
         forbidden(office.roles(&clerk, id, &["support"], &[]).await);
@@ -386,7 +386,7 @@ async fn the_first_administrator_is_appointed_and_never_the_first_to_come() {
             .appoint_administrator(email, &role, &bed.here)
             .await
     };
-    // Whoever registered the address need not be the one who is meant.
+    // The person who registered the address may be a stranger.
     let early = appoint(ADMIN, "admin").await;
     assert!(matches!(early, Err(AuthError::NotVerified)), "{early:?}");
     let request = VerifyEmail {

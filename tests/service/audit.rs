@@ -204,7 +204,7 @@ async fn ghsa_30_strangers_and_floods_make_no_records() {
         let nobody = format!("nobody{turn}@example.org");
         assert!(bed.login(&nobody, PASSWORD).await.is_err());
     }
-    // Whoever holds a token that is dead, and a session that is asked a lot.
+    // A client with a dead token, and a session that is checked often.
     let who = bed.validate(&ann.tokens).await.unwrap();
     for _ in 0..100 {
         bed.auth
@@ -343,7 +343,7 @@ async fn an_hour_back_loses_nothing_and_ten_years_on_all_has_expired() {
         log_in().await;
     }
     assert_eq!(kept().await.len(), 3);
-    // What a clock that was ahead has left behind takes nobody's place.
+    // Records of a clock that was ahead displace no other record.
     bed.clock.turn_back(3650 * DAY);
     for turn in 1..=5 {
         log_in().await;

@@ -147,7 +147,7 @@ async fn accounts_expire_page_by_page() {
     assert_eq!(removed, [3, 3, 1]);
 }
 
-/// Else a login between the look and the removal would open a session of nobody's.
+/// Else a login between the read and the removal would open a session of a removed user.
 #[tokio::test]
 async fn a_login_in_the_last_moment_keeps_the_account() {
     let bed = Bed::mailing();

@@ -226,7 +226,7 @@ async fn ghsa_9_and_39_a_reset_goes_to_the_stored_address_and_nowhere_else() {
     let stored = (MailKind::ResetPassword, "Mike@Example.org".to_owned());
     assert_eq!(bed.mails().await, [stored]);
     // The Kelvin sign is the letter K by Unicode's own canonical equivalence;
-    // the mail goes to the stored address all the same.
+    // the mail still goes to the stored address.
     forgot(&bed, "mi\u{212a}e@example.org").await.unwrap();
     let stored = (MailKind::ResetPassword, "Mike@Example.org".to_owned());
     assert_eq!(bed.mails().await, [stored]);

@@ -45,7 +45,7 @@ async fn asvs_7_1_2_a_login_beyond_the_cap_ends_the_oldest_session() {
         all.push(log_in(&bed).await);
     }
     assert_eq!(are_live(&bed, &all).await, [true; 3]);
-    // Seen last, and all the same the oldest.
+    // Seen last, and still the oldest.
     all[0] = bed.refresh(&all[0]).await.unwrap();
     all.push(log_in(&bed).await);
     assert_eq!(are_live(&bed, &all).await, [false, true, true, true]);
@@ -82,7 +82,7 @@ async fn what_is_dead_already_does_not_count() {
     let second = log_in(&bed).await;
     assert_eq!(are_live(&bed, &[first, second]).await, [true; 2]);
 
-    // All of before die by the epoch, and two more have room.
+    // The raised epoch ends all earlier ones, and two more have room.
     let hash = hash_of(ann.user());
     let raised = bed
         .store

@@ -175,7 +175,7 @@ pub struct State {
 }
 
 impl State {
-    /// That of a user who was just inserted with the own email.
+    /// That of a user who was just inserted with their own email.
     pub fn of(user: u32) -> Self {
         Self {
             user,

@@ -82,7 +82,7 @@ fn acts() -> impl Strategy<Value = Act> {
         (0..2_u32).prop_map(|key| Act::Attempt { key, now: 0 }),
         (0..2_u32, 0..60_u32).prop_map(|(key, until)| Act::Forgive { key, until }),
     ];
-    // Mostly states that a user is in: those with the own email, and early ones.
+    // Mostly states that a user is in: those with the user's own email, and early ones.
     let email = prop::option::weighted(0.2, 0..4_u32);
     let epoch = prop_oneof![4 => Just(0), 1 => 0..3_u64];
     let links = prop_oneof![4 => Just(0), 1 => 0..3_u64];
@@ -175,7 +175,7 @@ fn acts() -> impl Strategy<Value = Act> {
     prop_oneof![3 => others, 2 => accounts, 2 => operations, 2 => sessions, 2 => rotations, 2 => events]
 }
 
-/// What is there before a sequence: two users with the own emails, and tokens
+/// What is there before a sequence: two users, each with an email of their own, and tokens
 /// of both kinds, so that most acts find something to act on.
 fn beginning() -> Vec<Act> {
     let users = (0..2).map(|number| Act::InsertUser {

@@ -54,7 +54,7 @@ function bindLogout() {
     try {
       await logOut();
     } catch (error) {
-      // Whoever turns away now is still logged in, and has to know.
+      // A person who leaves now is still logged in, and has to know.
       alertIn(messages, `You are still logged in. ${inWords(error)}`);
     }
   });

@@ -60,5 +60,5 @@ else await begin();
 async function begin() {
   const profile = await whoIsHere().catch(() => null);
   if (profile) ask(profile.email, { focus: false });
-  else askWho("A new address is confirmed by whoever the account belongs to.", { focus: false });
+  else askWho("A new address is confirmed by the owner of the account.", { focus: false });
 }

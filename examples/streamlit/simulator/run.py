@@ -57,7 +57,7 @@ class Run:
         return max(0, -int(-(total - self.passed()) // 1))
 
     def tick(self) -> bool:
-        """Goes on to the next phase if the time of this one is up, and says whether it did. A prompt
+        """Goes on to the next phase if the time of this one is up, and returns whether it did. A prompt
         that was not begun has no time: a late tick for the one before does not end it."""
         if self.phase not in ("prepare", "speak") or self.left() > 0:
             return False

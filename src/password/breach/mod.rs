@@ -1,7 +1,7 @@
 //! Breached passwords: those that leaked somewhere, which attackers try first
 //! (ASVS 6.2.12, NIST SP 800-63B-4 §3.1.1.2).
 //!
-//! A [`BreachCheck`] says whether a password is one. There are two here:
+//! A [`BreachCheck`] recognises them. There are two here:
 //! [`RangeCheck`] asks a server that learns 5 hex digits of a hash, through a
 //! client that the application brings, and `BreachFilter` (feature
 //! `breach-filter`) looks into a file and needs no network. Give one to

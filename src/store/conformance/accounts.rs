@@ -20,7 +20,7 @@ enum Act {
 }
 
 impl Act {
-    /// Tries it on the account in this state. Says whether it happened.
+    /// Tries it on the account in this state. Returns whether it happened.
     async fn on(self, store: &dyn Store, account: &AccountState) -> bool {
         match self {
             Self::Verify => done(store.verify_email(account).await),
@@ -88,7 +88,7 @@ async fn done_only_in_its_state(store: &dyn Store, number: u32, act: Act) -> Use
     };
     let wrong = [
         ("another user's id", of_id(other.id)),
-        ("nobody's id", of_id(user_id(99))),
+        ("an unused id", of_id(user_id(99))),
         ("another email", of_email(other.email.canonical().as_str())),
         ("the email as given", of_email(subject.email.as_str())),
         ("no email", of_email("")),
@@ -317,8 +317,8 @@ pub async fn an_act_by_the_mailbox_is_done_in_any_epoch_of_sessions(store: Arc<d
     }
 }
 
-/// A user is removed if the account is in the state asked for, whoever it is
-/// that may be removed, and is then in no way there.
+/// A user is removed only if the account is in the given state, whichever
+/// [`Removal`] is asked for, and no method finds it afterwards.
 pub async fn a_user_is_removed_only_in_the_state_asked_for(store: Arc<dyn Store>) {
     for (number, which) in [(1, Removal::Any), (11, Removal::Unverified)] {
         let act = Act::Remove(which);

@@ -186,7 +186,7 @@ pub async fn users_are_listed_in_the_order_of_their_ids(store: Arc<dyn Store>) {
         }
     }
     let nobody = UserId::from_bytes([0x7f, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    assert_page(&*store, Some(nobody), 2, &all[2..4], "after nobody's id").await;
+    assert_page(&*store, Some(nobody), 2, &all[2..4], "after an unused id").await;
 }
 
 /// Going from page to page, each user who is there all the time is seen once,

@@ -78,7 +78,7 @@ pub async fn what_is_not_there_is_not_found(store: Arc<dyn Store>) {
             "a session was found by an id that none has"
         );
         let listed = done(store.sessions_of(absent.id, None, ALL, NOW).await);
-        assert!(listed.is_empty(), "nobody's sessions were listed");
+        assert!(listed.is_empty(), "sessions of a missing user were listed");
         assert_eq!(
             done(store.rotate(session, 0, POLICY, NOW).await),
             Rotation::Gone,
@@ -95,7 +95,7 @@ pub async fn what_is_not_there_is_not_found(store: Arc<dyn Store>) {
         let found = done(store.token(digest(9), purpose, NOW).await);
         assert!(found.is_none(), "a token that is not there was found");
         let listed = done(store.tokens_of(absent.id, NOW).await);
-        assert!(listed.is_empty(), "nobody's tokens were listed");
+        assert!(listed.is_empty(), "tokens of a missing user were listed");
         for purpose in [None, Some(purpose)] {
             let removed = store.remove_tokens(absent.id, purpose, NOW).await;
             assert_eq!(done(removed), 0);

@@ -69,7 +69,7 @@ impl<E: Entry> Expiring<E> {
         self.entries.get_mut(*self.places.get(&key)?)
     }
 
-    /// Adds `entry` unless its key is taken. Says whether it did.
+    /// Adds `entry` unless its key is taken. Returns whether it did.
     pub(super) fn insert(&mut self, entry: E) -> bool {
         match self.places.entry(entry.key()) {
             hash_map::Entry::Occupied(_) => false,

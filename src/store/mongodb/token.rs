@@ -140,8 +140,8 @@ impl TokenStore for MongoStore {
         self.run(|act| async move {
             let find = tokens.find_one(filter).max_time(act.left()?);
             let found = find.await.map_err(store_error)?;
-            // What it is good for is decided here and not in the filter, so
-            // that a token without a purpose or an end is reported.
+            // Purpose and expiry are checked here and not in the filter, so that a
+            // document that lacks one of them is reported.
             let token = found.as_ref().map(from_document).transpose()?;
             Ok(token.filter(|token| token.purpose == purpose && token.is_live(now)))
         })

@@ -140,7 +140,7 @@ impl Scene {
         }
     }
 
-    /// I6: nothing of Ann's from before is good for anything.
+    /// I6: none of Ann's earlier tokens and links is accepted.
     async fn assert_all_dead(&self) {
         self.assert_sessions_dead().await;
         for link in [&self.link, &self.verify_link] {

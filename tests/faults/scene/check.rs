@@ -44,7 +44,7 @@ impl Scene {
         self.assert_no_secret(&shown);
     }
 
-    /// I9: nothing that works is shown to whoever reads the events.
+    /// I9: no usable secret is in the events.
     pub(super) async fn check_events(&self) {
         self.gather().await;
         self.assert_no_secret(&format!("{:?}", self.bed.events.all()));
@@ -156,7 +156,7 @@ impl Scene {
         self.bed.refresh(tokens).await.unwrap();
     }
 
-    /// I6: neither the access token nor the refresh token is good for anything.
+    /// I6: neither the access token nor the refresh token is accepted.
     pub(super) async fn assert_dead(&self, tokens: &Tokens) {
         let refused = self.bed.validate(tokens).await;
         assert!(matches!(refused, Err(AuthError::InvalidToken)), "I6");
@@ -230,7 +230,7 @@ impl Scene {
         mails.iter().rev().find(is_meant).and_then(Mailbox::token)
     }
 
-    /// I4: the link is good for nothing, whoever uses it.
+    /// I4: the link is refused, with and without a session.
     pub(super) async fn assert_dead_link(&self, link: &MailToken) {
         let (bed, ann) = (&self.bed, &self.ann);
         for answer in [

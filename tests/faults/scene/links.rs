@@ -57,7 +57,7 @@ impl Scene {
         self.log_in(PASSWORD).await.unwrap();
     }
 
-    /// Without room for a session the address is confirmed all the same.
+    /// Without room for a session the address is still confirmed.
     pub(super) async fn check_verify_capped(&self, outcome: &Outcome) {
         if let Some(Ok(tokens)) = outcome {
             assert!(self.stored(ANN).await.unwrap().is_verified, "I1");
@@ -206,8 +206,8 @@ impl Scene {
         self.check_gone().await;
     }
 
-    /// I6: Ann's account is gone, and nothing of it is good for whoever has
-    /// the address next.
+    /// I6: Ann's account is gone, and nothing of it works for the next owner of
+    /// the address.
     pub(super) async fn check_gone(&self) {
         for is_next in [false, true] {
             if is_next {

@@ -360,7 +360,7 @@ impl Op {
                 .grant(clerk(), [read.into()])
                 .grant(deputy(), [read.into(), change.into()]);
         }
-        // Enough for the retries, and counted all the same.
+        // Enough for the retries, which are counted.
         config.limits.mail_by_account = Some(Quota::new(20, Duration::from_secs(300)));
     }
 }
