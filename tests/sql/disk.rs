@@ -1,5 +1,7 @@
 //! SQLite on a disk that is full, or that takes no writes.
 
+use std::collections::BTreeMap;
+
 use admittance::store::StoreError;
 use admittance::store::sql::{SqlConfig, SqliteStore, StartError};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
@@ -148,5 +150,37 @@ async fn a_file_that_cannot_be_made_or_written_keeps_the_store_from_starting() {
     assert_eq!(
         std::fs::read(folder.file()).unwrap(),
         "canary ".repeat(1000).as_bytes()
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_owner_reads_a_new_file_and_an_existing_one_keeps_its_mode() {
+    use std::fs::{Permissions, metadata, read_dir, set_permissions, write};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let modes = |folder: &Folder| {
+        let files = read_dir(folder.file().parent().unwrap()).unwrap();
+        let modes = files.map(|file| {
+            let file = file.unwrap();
+            let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+            (file.file_name().into_string().unwrap(), mode)
+        });
+        modes.collect::<BTreeMap<_, _>>()
+    };
+    let folder = Folder::fresh();
+    let store = sqlite::store_at(&folder.url()).await;
+    prepare(&store).await;
+    let all = ["accounts.db", "accounts.db-shm", "accounts.db-wal"];
+    let private = all.map(|name| (name.to_owned(), 0o600));
+    assert_eq!(modes(&folder), BTreeMap::from(private));
+
+    let folder = Folder::fresh();
+    write(folder.file(), "").unwrap();
+    set_permissions(folder.file(), Permissions::from_mode(0o640)).unwrap();
+    let _store = sqlite::store_at(&folder.url()).await;
+    assert_eq!(
+        metadata(folder.file()).unwrap().permissions().mode() & 0o777,
+        0o640
     );
 }

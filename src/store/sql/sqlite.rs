@@ -1,5 +1,7 @@
 //! [`SqliteStore`].
 
+use std::fs::OpenOptions;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,16 +41,17 @@ pub struct SqliteStore {
 const BUSY: Duration = Duration::ZERO;
 
 impl SqliteStore {
-    /// Opens the file of `url`, such as `sqlite:accounts.db`, and creates it if it does not exist.
-    /// Applies or checks migrations as configured by [`SqlConfig::migrations`];
-    /// [`Migrations::Verify`] creates no file.
+    /// Opens the file of `url`, such as `sqlite:accounts.db`, and creates it if it does not exist,
+    /// on Unix with mode 0600. Applies or checks migrations as configured by
+    /// [`SqlConfig::migrations`]; [`Migrations::Verify`] creates no file.
     ///
     /// # Errors
     ///
     /// [`StartError`] if the store cannot start.
     pub async fn open(url: &str, config: SqlConfig) -> Result<Self, StartError> {
         let options = SqliteConnectOptions::from_str(url).map_err(|_| StartError::InvalidUrl)?;
-        Self::start(options.create_if_missing(true), config).await
+        let options = options.create_if_missing(true);
+        Self::start(options, config, create_private).await
     }
 
     /// Opens the file of the application's pool. The store makes its own connections, because
@@ -59,10 +62,16 @@ impl SqliteStore {
     /// As [`open`](Self::open).
     pub async fn new(pool: &SqlitePool, config: SqlConfig) -> Result<Self, StartError> {
         let options = SqliteConnectOptions::clone(&pool.connect_options());
-        Self::start(options, config).await
+        Self::start(options, config, |_| ()).await
     }
 
-    async fn start(options: SqliteConnectOptions, config: SqlConfig) -> Result<Self, StartError> {
+    /// Starts over the file of `options`. `prepare` gets its path once the configuration is known
+    /// to allow creating it.
+    async fn start(
+        options: SqliteConnectOptions,
+        config: SqlConfig,
+        prepare: fn(&Path),
+    ) -> Result<Self, StartError> {
         config.validate()?;
         if config.schema.is_some() {
             let problem = "is set, and SQLite has no schemas".to_owned();
@@ -73,8 +82,12 @@ impl SqliteStore {
         if file.as_os_str().is_empty() || file.to_string_lossy().contains(":memory:") {
             return Err(StartError::InMemory);
         }
-        if config.migrations == Migrations::Verify && !file.exists() {
-            return Err(migrate::nothing_found(Dialect::Sqlite));
+        match config.migrations {
+            Migrations::Verify if !file.exists() => {
+                return Err(migrate::nothing_found(Dialect::Sqlite));
+            }
+            Migrations::Verify => {}
+            Migrations::Apply => prepare(file),
         }
         let options = options
             .journal_mode(SqliteJournalMode::Wal)
@@ -112,6 +125,17 @@ impl SqliteStore {
             store: SqlStore::new(driver, config.deadline, lines, runtime),
         })
     }
+}
+
+/// Creates the file for its owner alone: it holds password hashes and addresses, and `-wal` and
+/// `-shm` get its mode. SQLite would create it with 0644. A file that exists keeps its mode; where
+/// none can be created, SQLite reports why.
+fn create_private(file: &Path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(file);
 }
 
 #[async_trait]
