@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 
 import { field, focus, picture, press, shows, type } from "./keyboard.mjs";
-import { PASSWORD, app, cookieOf, eventually, mailed } from "./world.mjs";
+import { COOKIE, PASSWORD, app, cookieOf, eventually, mailed } from "./world.mjs";
 
 /** Registers; the page says that a mail is on its way. */
 export async function register(page, name, email, broken = false) {
@@ -53,7 +53,7 @@ export async function open(page, link, path) {
 
 export const noCookie = (page) =>
   eventually(
-    async () => !(await page.context().cookies(app)).some((c) => c.name === "exam_session"),
+    async () => !(await page.context().cookies(app)).some((c) => c.name === COOKIE),
     "the cookie gone",
   );
 

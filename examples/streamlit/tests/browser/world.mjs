@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { startProxy } from "./proxy.mjs";
+import { HOST, outsideAddress, realProxy } from "./real_proxy.mjs";
 
 const require = createRequire(`${process.env.BROWSER_MODULES}/package.json`);
 const { chromium } = require("playwright-core");
@@ -49,10 +50,16 @@ export const answers = async (url) => fetch(url).then(() => true, () => false);
 
 const data = mkdtempSync(join(tmpdir(), "exam-"));
 const [authPort, appPort, proxyPort] = [await freePort(), await freePort(), await freePort()];
-/** `BEHIND_PROXY=1` has browsers come through a proxy. */
-const isBehindProxy = process.env.BEHIND_PROXY === "1";
-export const app = `http://localhost:${isBehindProxy ? proxyPort : appPort}`;
-const proxy = isBehindProxy ? startProxy(proxyPort, appPort) : undefined;
+/** `PROXY=own` has browsers come through the proxy of these tests, `nginx` and `caddy` through that. */
+const behind = process.env.PROXY;
+const isReal = behind === "nginx" || behind === "caddy";
+export const app = isReal
+  ? `https://${HOST}:${proxyPort}`
+  : `http://localhost:${behind ? proxyPort : appPort}`;
+/** The name of the cookie, which depends on the scheme. */
+export const COOKIE = isReal ? "__Host-exam_session" : "exam_session";
+const proxy = behind === "own" ? startProxy(proxyPort, appPort) : undefined;
+const proxyServer = isReal ? start(...realProxy(behind, proxyPort, appPort, data)) : undefined;
 export const auth = `http://127.0.0.1:${authPort}`;
 export const authServer = start(process.env.EXAMPLE, [], data, {
   ADDR: `127.0.0.1:${authPort}`,
@@ -69,7 +76,7 @@ export const appServer = start(
     EXAM_DATA: data,
     PUBLIC_URL: app,
     PYTHONDONTWRITEBYTECODE: "1",
-    ...(isBehindProxy && { CLIENT_ADDRESS_HEADER: "X-Forwarded-For", FORWARDED_ALLOW_IPS: "" }),
+    ...(behind && { CLIENT_ADDRESS_HEADER: "X-Forwarded-For", FORWARDED_ALLOW_IPS: "" }),
   },
 );
 const browser = await chromium.launch({
@@ -81,7 +88,8 @@ const browser = await chromium.launch({
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
     // Whatever wants to leave the machine finds nothing.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+    `--host-resolver-rules=${isReal ? `MAP ${HOST} ${outsideAddress()}, ` : ""}` +
+      "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
   ],
 });
 
@@ -96,7 +104,11 @@ export const PHONE = {
 
 /** A person with a browser of their own. */
 export async function person(settings = DESKTOP) {
-  const context = await browser.newContext({ locale: "en-GB", ...settings });
+  const context = await browser.newContext({
+    locale: "en-GB",
+    ignoreHTTPSErrors: isReal,
+    ...settings,
+  });
   context.setDefaultTimeout(30_000);
   context.on("request", (request) => requested.push(request.url()));
   return context;
@@ -113,7 +125,7 @@ export function mailed(to, path) {
 
 export const cookieOf = (page) =>
   eventually(
-    async () => (await page.context().cookies(app)).find((c) => c.name === "exam_session"),
+    async () => (await page.context().cookies(app)).find((c) => c.name === COOKIE),
     "the cookie",
   );
 
@@ -158,11 +170,13 @@ export async function run(journey) {
       console.error(`-- ${page.url()}\n${await page.innerText("body").catch(() => "?")}`);
     }
     const said = appServer.said.split("\n").filter((line) => !/ "(GET|HEAD) /.test(line));
-    console.error(said.join("\n"));
+    console.error(said.join("\n"), proxyServer?.said ?? "");
   } finally {
     await browser.close();
     authServer.child.kill("SIGKILL");
     appServer.child.kill("SIGKILL");
+    // nginx ends its workers when it is asked to stop.
+    proxyServer?.child.kill("SIGTERM");
     proxy?.closeAllConnections();
     proxy?.close();
     rmSync(data, { recursive: true, force: true });
