@@ -57,6 +57,18 @@ impl Dialect {
     }
 }
 
+impl Dialect {
+    /// How a statement calls its value with this number, when the values come in their order.
+    fn value(self, number: usize) -> String {
+        match self {
+            #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+            Self::Postgres => format!("${number}"),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => "?".to_owned(),
+        }
+    }
+}
+
 /// The names of the tables of one store.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
@@ -84,9 +96,11 @@ impl Names {
     }
 
     /// The text of a statement for this store: each name in braces stands for a table, or for
-    /// a word of the dialect. `durable` is for the condition of a write.
+    /// a word of the dialect. `durable` is for the condition of a write, `{value}` the next
+    /// value.
     pub(super) fn expand(&self, text: &str, durable: &str) -> String {
         let mut expanded = String::with_capacity(text.len() + 256);
+        let mut values = 0;
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             expanded.push_str(before);
@@ -94,6 +108,10 @@ impl Names {
             match self.dialect.word(name) {
                 Some(word) => expanded.push_str(word),
                 None if name == "durable" => expanded.push_str(durable),
+                None if name == "value" => {
+                    values += 1;
+                    expanded.push_str(&self.dialect.value(values));
+                }
                 None => expanded.push_str(&self.table(name)),
             }
             rest = after;

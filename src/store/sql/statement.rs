@@ -72,7 +72,8 @@ impl From<&[u8]> for Value {
 /// One statement with its values: `$1` is the first.
 ///
 /// The text is written once for both dialects. What differs between them, and the names of
-/// tables, stand in braces, and are filled in by [`Names::expand`].
+/// tables, stand in braces, and are filled in by [`Names::expand`]. `{value}` is the next value,
+/// for texts with very many: SQLite looks up a value with a number by going through all of them.
 pub(super) struct Statement {
     pub(super) text: Cow<'static, str>,
     pub(super) values: Vec<Value>,
@@ -113,7 +114,7 @@ pub(super) struct Insertion {
 impl Insertion {
     /// The statement that inserts the row.
     pub(super) fn alone(self) -> Statement {
-        let list = numbered(self.list, &mut 0);
+        let list = numbered(self.list);
         let text = format!(
             "INSERT INTO {} SELECT {list} WHERE {{durable}} ON CONFLICT DO NOTHING RETURNING {}",
             self.into, self.key
@@ -128,11 +129,8 @@ impl Insertion {
     /// `None` if there are none.
     pub(super) fn together(rows: Vec<Self>) -> Option<Statement> {
         let first = rows.first()?;
-        let mut number = 0;
-        let lists: Vec<String> = rows
-            .iter()
-            .map(|row| format!("({})", numbered(row.list, &mut number)))
-            .collect();
+        let list = format!("({})", first.list.replace('?', "{value}"));
+        let lists = vec![list; rows.len()];
         let text = format!(
             "INSERT INTO {} VALUES {} ON CONFLICT DO NOTHING RETURNING {}",
             first.into,
@@ -146,13 +144,14 @@ impl Insertion {
     }
 }
 
-/// The list with the numbers after `last` in place of its question marks.
-fn numbered(list: &str, last: &mut usize) -> String {
+/// The list with `$1`, `$2`, … in place of its question marks.
+fn numbered(list: &str) -> String {
     let mut text = String::with_capacity(list.len() * 2);
+    let mut last = 0;
     for letter in list.chars() {
         text.push(if letter == '?' { '$' } else { letter });
         if letter == '?' {
-            *last += 1;
+            last += 1;
             text.push_str(&last.to_string());
         }
     }
