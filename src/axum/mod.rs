@@ -61,7 +61,7 @@
 //! only the methods of the contract, and answers a method that neither it nor the application
 //! has with 405. `Allow` then lists the methods of the contract alone. A method of the contract
 //! that the application also has makes axum panic when the two are merged, with the method and
-//! the path; so does a handler for `any` method of such a path.
+//! the path. It also panics for a handler for `any` method of such a path, and names neither.
 //!
 //! ```
 //! use admittance::axum::{Authenticator, CurrentUser, Guard, router};
@@ -103,13 +103,13 @@
 //!
 //! # Layers of the application
 //!
-//! *CORS.* Pages of other origins need no layer: [`HttpConfig::allowed_origins`] answers for
-//! them at the endpoints of the contract. For the application's own routes, put tower-http's
-//! `CorsLayer` on last, so that it is outside of every guard: a browser sends a preflight
-//! without any credential, which a guard refuses. List the origins in both places if sessions
-//! are in cookies: the layer lets pages read answers, and `allowed_origins` lets them send
-//! requests that are authenticated by cookie. Where both have an opinion, that of the layer
-//! is sent.
+//! *CORS.* The endpoints of the contract answer for the origins of
+//! [`HttpConfig::allowed_origins`] themselves. For the application's own routes, put tower-http's
+//! `CorsLayer` on them after their guards, and merge [`router`] after that: a browser sends a
+//! preflight without any credential, which a guard in front of the layer would refuse, and a
+//! layer in front of [`router`] would answer the preflights of the contract without its methods
+//! and headers. List the origins in both places: the layer lets pages read answers, and
+//! `allowed_origins` lets them send requests that are authenticated by cookie.
 //!
 //! ```
 //! use admittance::axum::{Authenticator, Guard, router};
@@ -124,19 +124,28 @@
 //!     let cors = CorsLayer::new()
 //!         .allow_origin(HeaderValue::from_static("https://app.example.org"))
 //!         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-//!         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]);
+//!         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+//!         // For sessions in cookies.
+//!         .allow_credentials(true);
 //!     Router::new()
 //!         .route("/exams", put(async || "saved"))
 //!         .route_layer(guard)
-//!         .merge(router(api))
 //!         .layer(cors)
+//!         .merge(router(api))
 //! }
 //! ```
 //!
 //! *Limits of bodies.* [`HttpConfig::max_body_bytes`] and [`HttpConfig::body_timeout`] bound the
 //! bodies of the contract. tower-http's `RequestBodyLimitLayer` and `RequestBodyTimeoutLayer`
-//! bound them too if they are stricter, with the same answers, 413 and 408. axum's
-//! `DefaultBodyLimit` is for axum's own extractors.
+//! bound them too if they are stricter, in any order: a body that exceeds one of them while it
+//! is read is answered with the [`Problem`] 413 or 408. A `Content-Length` above its limit
+//! `RequestBodyLimitLayer` answers itself, with 413 and plain text; put it on the application's
+//! own routes if clients must get a [`Problem`] from the contract's. axum's `DefaultBodyLimit`
+//! is for axum's own extractors.
+//!
+//! *Time limits.* tower-http's `TimeoutLayer` drops a request at its limit, but an operation that
+//! has begun goes on: a registration may succeed after the client was told 408. Make its limit
+//! longer than [`hook_timeout`], [`queue_deadline`] and the store's deadline together.
 //!
 //! # Errors
 //!
@@ -160,7 +169,7 @@
 //! ```
 //!
 //! A handler that takes `Result<Json<_>, JsonRejection>` answers a wrong body in this form too,
-//! by `?`:
+//! by `?`. So do the rejections of axum's `Form`, `Query` and `Path`:
 //!
 //! ```
 //! use admittance::http::Problem;
@@ -183,6 +192,8 @@
 //! [`HttpConfig::allowed_origins`]: crate::http::HttpConfig::allowed_origins
 //! [`HttpConfig::max_body_bytes`]: crate::http::HttpConfig::max_body_bytes
 //! [`HttpConfig::body_timeout`]: crate::http::HttpConfig::body_timeout
+//! [`hook_timeout`]: crate::config::OnboardingPolicy::hook_timeout
+//! [`queue_deadline`]: crate::password::HashingConfig::queue_deadline
 
 mod extract;
 mod guard;
@@ -215,7 +226,8 @@ pub use guard::Guarded;
 /// # Panics
 ///
 /// `Router::merge` panics if the application has a handler for a method and path of the
-/// contract too, and names both.
+/// contract too, and names both. If it has one for `any` method of such a path, the message
+/// names neither.
 pub fn router<S, C, St>(api: &AuthApi<S, C>) -> Router<St>
 where
     S: Store,

@@ -31,7 +31,7 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
     /// large is answered without being read further. If its declared length is too large,
     /// the answer comes before anything of it is read, and the connection closes.
     ///
-    /// A body that a layer of the application's in front limits in length or in time is
+    /// A body that exceeds a limit of a layer in front, in length or in time, while it is read is
     /// answered in the same way, with 413 or 408: by [`LengthLimitError`], by
     /// [`io::ErrorKind::TimedOut`], and by the errors of Tokio's and of tower-http's time-outs,
     /// wherever they are in the chain of the error's sources.
@@ -90,7 +90,7 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
 
 /// The answer to a request whose body ends by `error`: by a limit of the application's, by
 /// its time-out, or because the client went away.
-fn broken_off(error: &(dyn Error + 'static)) -> Problem {
+pub(crate) fn broken_off(error: &(dyn Error + 'static)) -> Problem {
     let mut causes = iter::successors(Some(error), |error| cause(*error)).take(MAX_CAUSES);
     let code = causes.find_map(|cause| {
         let timed_out = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;

@@ -88,7 +88,9 @@ impl Guard {
     /// Sends a browser that navigates to a page without a live session to the login page at
     /// `path`, with 303 and the page that was asked for in the parameter `next`:
     /// `/login?next=%2Fexams`. Check that by [`safe_next`] before you go on to it. Every other
-    /// request, such as one of a script, gets the problem.
+    /// request, such as one of a script, gets the problem. So does a browser with a live session
+    /// that lacks something else, such as a [recent login](Self::recent_login): what can be
+    /// proved then depends on the account.
     ///
     /// A navigation is a `GET` or `HEAD` that accepts `text/html` explicitly, whose
     /// `Sec-Fetch-Mode` is `navigate` if it has one, and that has no `Authorization` for this

@@ -8,7 +8,8 @@ use super::cookie::CookieError;
 use super::problem::Problem;
 use super::{AuthApi, CookieConfig, origin, request, transport};
 use crate::clock::Clock;
-use crate::service::{HeldSession, RequestContext, Tokens};
+use crate::error::AuthError;
+use crate::service::{HeldSession, LogoutResponse, RefreshRequest, RequestContext, Tokens};
 use crate::store::Store;
 
 impl<S: Store, C: Clock> AuthApi<S, C> {
@@ -56,6 +57,7 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
     /// use admittance::{LoginRequest, store::Store};
     /// use axum::Form;
     /// use axum::extract::State;
+    /// use axum::extract::rejection::FormRejection;
     /// use axum::http::{HeaderMap, Method};
     /// use axum::response::{Html, IntoResponse, Redirect, Response};
     /// use serde::Deserialize;
@@ -74,9 +76,10 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
     ///     method: Method,
     ///     headers: HeaderMap,
     ///     ClientContext(here): ClientContext,
-    ///     Form(form): Form<SignIn>,
+    ///     form: Result<Form<SignIn>, FormRejection>,
     /// ) -> Result<Response, Problem> {
     ///     api.require_own_page(&method, &headers)?;
+    ///     let Form(form) = form?;
     ///     let request = LoginRequest {
     ///         email: form.email,
     ///         password: form.password.into(),
@@ -107,9 +110,64 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
         Ok(())
     }
 
+    /// Ends the session that the cookies of a request belong to, as `POST /logout` does, also
+    /// if its access token has expired. Returns whether there was one that was live.
+    ///
+    /// ```
+    /// use admittance::axum::{ClientContext, Problem};
+    /// use admittance::http::AuthApi;
+    /// use admittance::store::Store;
+    /// use axum::extract::State;
+    /// use axum::http::{HeaderMap, Method};
+    /// use axum::response::{IntoResponse, Redirect, Response};
+    ///
+    /// async fn sign_out<S: Store>(
+    ///     State(api): State<AuthApi<S>>,
+    ///     method: Method,
+    ///     headers: HeaderMap,
+    ///     ClientContext(here): ClientContext,
+    /// ) -> Result<Response, Problem> {
+    ///     api.require_own_page(&method, &headers)?;
+    ///     api.log_out(&headers, &here).await?;
+    ///     let mut answer = HeaderMap::new();
+    ///     api.forget(&mut answer)?;
+    ///     Ok((answer, Redirect::to("/")).into_response())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Store`]: the session may not have ended.
+    pub async fn log_out(
+        &self,
+        headers: &HeaderMap,
+        context: &RequestContext,
+    ) -> Result<bool, AuthError> {
+        let token = transport::held_refresh_token(headers, &self.config);
+        if let Ok(Some(refresh_token)) = token {
+            let request = RefreshRequest { refresh_token };
+            let ended = self.service.logout_by_refresh_token(request, context).await;
+            if is_ended(ended)? {
+                return Ok(true);
+            }
+        }
+        let Ok(Some(token)) = transport::cookie_token(headers, &self.config) else {
+            return Ok(false);
+        };
+        let ended = match self
+            .service
+            .validate_token(token.expose_secret(), context)
+            .await
+        {
+            Ok(auth) => self.service.logout(&auth, context).await,
+            Err(error) => Err(error),
+        };
+        is_ended(ended)
+    }
+
     /// Adds what has a browser forget its session to the headers of an answer, as
     /// `POST /logout` does: expired cookies, and `Clear-Site-Data` (ASVS 14.3.1). It does not
-    /// end the session: [`AuthService::logout`](crate::AuthService::logout) does.
+    /// end the session: [`log_out`](Self::log_out) does.
     ///
     /// # Errors
     ///
@@ -134,5 +192,14 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
 
     fn cookies(&self) -> Result<&CookieConfig, CookieError> {
         self.config.cookies.as_ref().ok_or(CookieError::Off)
+    }
+}
+
+/// Whether a session ended. A token that is dead is no error.
+fn is_ended(ended: Result<LogoutResponse, AuthError>) -> Result<bool, AuthError> {
+    match ended {
+        Ok(_) => Ok(true),
+        Err(AuthError::InvalidToken) => Ok(false),
+        Err(error) => Err(error),
     }
 }

@@ -46,6 +46,8 @@ use http::{Extensions, Method, Request, Response, header};
 
 pub use allowed_origins::{AllowedOrigins, ParseOriginsError};
 pub use authenticator::Authenticator;
+#[cfg(feature = "axum")]
+pub(crate) use body::broken_off;
 pub use client_ip::{ForwardedHeader, ParseProxiesError, TrustedProxies};
 pub use config::HttpConfig;
 pub use cookie::{CookieConfig, CookieError};

@@ -5,8 +5,10 @@ use std::io;
 use std::time::Duration;
 
 use admittance::axum::router;
-use admittance::http::HttpConfig;
-use axum::Router;
+use admittance::http::{HttpConfig, Problem};
+use axum::extract::rejection::{FormRejection, JsonRejection};
+use axum::routing::post;
+use axum::{Form, Json, Router};
 use bytes::Bytes;
 use futures_util::stream;
 use http_body::Frame;
@@ -75,4 +77,61 @@ async fn a_body_beyond_the_applications_time_is_too_late() {
     assert_eq!(answer.code(), (408, "request_timeout"));
     // It is that of the layer, and not the 30 s of the endpoints.
     assert_eq!(begun.elapsed().as_secs(), 5);
+}
+
+/// A handler of the application's, which answers what axum's extractors refuse.
+fn exams() -> Router {
+    #[derive(serde::Deserialize)]
+    struct Exam {
+        level: String,
+    }
+    async fn by_json(body: Result<Json<Exam>, JsonRejection>) -> Result<String, Problem> {
+        Ok(body?.0.level)
+    }
+    async fn by_form(body: Result<Form<Exam>, FormRejection>) -> Result<String, Problem> {
+        Ok(body?.0.level)
+    }
+    Router::new()
+        .route("/json", post(by_json))
+        .route("/form", post(by_form))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_own_route_answers_both_limits_by_what_they_limit_in_any_order() {
+    let longest = RequestBodyLimitLayer::new(8);
+    let time = RequestBodyTimeoutLayer::new(Duration::from_secs(5));
+    let orders: [Router; 2] = [
+        exams().layer(longest).layer(time.clone()),
+        exams().layer(time).layer(longest),
+    ];
+    for app in orders.map(App::from) {
+        for (line, kind) in [
+            ("POST /json", "application/json"),
+            ("POST /form", "application/x-www-form-urlencoded"),
+        ] {
+            let request = Request::line(line).header("Content-Type", kind);
+            let long = whole().map_err(|never| match never {}).boxed();
+            let answer = app.send_body(&request, long).await;
+            assert_eq!(answer.code(), (413, "payload_too_large"), "{line}");
+            let never = StreamBody::new(stream::pending()).boxed();
+            let answer = app.send_body(&request, never).await;
+            assert_eq!(answer.code(), (408, "request_timeout"), "{line}");
+            let gone = broken(io::Error::from(io::ErrorKind::ConnectionReset));
+            let answer = app.send_body(&request, gone).await;
+            assert_eq!(answer.code(), (400, "malformed_request"), "{line}");
+        }
+    }
+}
+
+/// The layer answers what it knows before it reads, as the documentation says.
+#[tokio::test]
+async fn a_declared_length_above_the_applications_limit_is_answered_by_its_layer() {
+    let client = Client::new(Framework::Axum);
+    let limited: Router = router(&client.api).layer(RequestBodyLimitLayer::new(8));
+    let body = whole().map_err(|never: Infallible| match never {}).boxed();
+    let answer = App::from(limited)
+        .send_body(&login().header("Content-Length", "28"), body)
+        .await;
+    assert_eq!(answer.status, 413);
+    assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
 }

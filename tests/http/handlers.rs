@@ -14,6 +14,7 @@ use crate::transport::{Framework, each_framework};
 each_framework!(
     cookies_that_a_handler_sets_are_those_of_the_endpoints,
     asvs_14_3_1_a_handler_forgets_what_a_logout_forgets,
+    asvs_7_4_1_a_handler_ends_the_session_of_the_cookies,
 );
 
 fn as_answer(headers: HeaderMap) -> Answer {
@@ -82,6 +83,34 @@ async fn asvs_14_3_1_a_handler_forgets_what_a_logout_forgets(framework: Framewor
     let cleared = "\"storage\"";
     assert_eq!(handler.header("clear-site-data"), cleared);
     assert_eq!(endpoint.header("clear-site-data"), cleared);
+}
+
+async fn asvs_7_4_1_a_handler_ends_the_session_of_the_cookies(framework: Framework) {
+    // Both cookies, and each without the other, as when the access token has expired.
+    for names in [&[TOKEN, REFRESH][..], &[REFRESH], &[TOKEN]] {
+        let mut browser = Browser::new(framework);
+        browser.register("ann@example.org").await;
+        let all = browser.jar.clone();
+        browser
+            .jar
+            .retain(|(name, _)| names.contains(&name.as_str()));
+        let request = browser.request("POST /sign-out", None);
+        let request = request.with_body(());
+        let (api, here) = (&browser.client.api, &browser.client.bed.here);
+        assert!(
+            api.log_out(request.headers(), here).await.unwrap(),
+            "{names:?}"
+        );
+        // Once.
+        assert!(!api.log_out(request.headers(), here).await.unwrap());
+        browser.jar = all;
+        assert_eq!(browser.ask("GET /profile", None).await.status, 401);
+        assert_eq!(browser.ask("POST /refresh", None).await.status, 401);
+    }
+    let browser = Browser::new(framework);
+    let nothing = HeaderMap::new();
+    let (api, here) = (&browser.client.api, &browser.client.bed.here);
+    assert!(!api.log_out(&nothing, here).await.unwrap());
 }
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use admittance::error::AuthError;
 use admittance::http::{Problem, ProblemCode};
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Query};
+use axum::extract::rejection::{FormRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Path, Query};
 use axum::routing::{get as on_get, post as on_post};
-use axum::{Json, Router};
+use axum::{Form, Json, Router};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use warp::Filter;
@@ -91,8 +91,18 @@ async fn a_body_that_axum_refuses_is_answered_as_by_the_contract() {
         let Query(answer) = query?;
         Ok(answer.level.to_string())
     }
+    async fn fill(form: Result<Form<Answer>, FormRejection>) -> Result<String, Problem> {
+        let Form(answer) = form?;
+        Ok(answer.level.to_string())
+    }
+    async fn show(level: Result<Path<u8>, PathRejection>) -> Result<String, Problem> {
+        let Path(level) = level?;
+        Ok(level.to_string())
+    }
     let app: App = Router::new()
         .route("/exam", on_post(save).get(find))
+        .route("/form", on_post(fill).get(fill))
+        .route("/exam/{level}", on_get(show))
         .layer(DefaultBodyLimit::max(64))
         .into();
     let save = |body: &str| Request::new("POST", "/exam").text("application/json", body);
@@ -110,9 +120,29 @@ async fn a_body_that_axum_refuses_is_answered_as_by_the_contract() {
     let untyped = save(r#"{"level":1}"#).without("Content-Type");
     let answer = app.send(&untyped).await;
     assert_eq!(answer.code(), (415, "unsupported_media_type"));
-    let answer = app.send(&get("/exam?level=hunter2")).await;
-    assert_eq!(answer.code(), (400, "malformed_request"));
+    for path in ["/exam?level=hunter2", "/form?level=hunter2", "/form"] {
+        let answer = app.send(&get(path)).await;
+        assert_eq!(answer.code(), (400, "malformed_request"), "{path}");
+        assert!(!answer.json.to_string().contains("hunter2"), "{path}");
+    }
+    let fill = |kind: &str, body: &str| Request::new("POST", "/form").text(kind, body);
+    let form = "application/x-www-form-urlencoded";
+    let long = format!("level={}", "1".repeat(64));
+    for (kind, body, code) in [
+        (form, "level=hunter2", (400, "malformed_request")),
+        (form, "", (400, "malformed_request")),
+        (form, &long, (413, "payload_too_large")),
+        ("text/plain", "level=1", (415, "unsupported_media_type")),
+    ] {
+        let answer = app.send(&fill(kind, body)).await;
+        assert_eq!(answer.code(), code, "{kind} {body}");
+        assert!(!answer.json.to_string().contains("hunter2"), "{body}");
+    }
+    assert_eq!(app.send(&fill(form, "level=1")).await.status, 200);
+    let answer = app.send(&get("/exam/hunter2")).await;
+    assert_eq!(answer.code(), (404, "not_found"));
     assert!(!answer.json.to_string().contains("hunter2"));
+    assert_eq!(app.send(&get("/exam/1")).await.status, 200);
 }
 
 #[test]
