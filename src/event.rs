@@ -135,8 +135,9 @@ named! {
         /// The source of breached passwords failed, timed out or panicked. If the
         /// operation succeeded nevertheless, its password was not compared.
         BreachCheckFailed => "breach_check_failed",
-        /// The application's hook failed, timed out or panicked. The account exists
-        /// without what the hook would have set.
+        /// The application's own code failed, timed out or panicked: a hook, its source of
+        /// claims, or its second factor. The log names it. A hook that is asked before an
+        /// act refuses it, and one that is told afterwards is called again.
         HookFailed => "hook_failed",
         /// The store has reached its capacity and refused something.
         StoreFull => "store_full",

@@ -30,7 +30,7 @@ pub struct Profile {
     pub name: String,
     /// When the account was made.
     pub created_at: Timestamp,
-    /// When a password was last accepted for it.
+    /// When its owner last logged in, by a password or another proof.
     pub last_login: Option<Timestamp>,
     /// Whether the owner of the mailbox has confirmed the account.
     pub is_verified: bool,

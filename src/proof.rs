@@ -34,7 +34,7 @@ pub enum Method {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MethodName([u8; MethodName::MAX_LEN]);
 
-/// The text is not a [`MethodName`].
+/// The text is not a [`MethodName`], or not an [`ExternalMethod`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a method's name has 1 to 24 characters of a-z, 0-9, _ and -, and is not a reserved one")]
 pub struct InvalidMethodName;
@@ -42,7 +42,8 @@ pub struct InvalidMethodName;
 impl MethodName {
     /// The maximum length, in bytes.
     pub const MAX_LEN: usize = 24;
-    /// The names of this crate's own methods, present and planned.
+    /// The names of this crate's own methods, present and planned: `pwd`, `otp`, `rc`, `hwk`,
+    /// `mail`, `fed`.
     pub const RESERVED: [&str; 6] = ["pwd", "otp", "rc", "hwk", "mail", "fed"];
 
     /// Parses a name.
@@ -87,7 +88,8 @@ impl ExternalMethod {
     /// What each name begins with, so that it is never that of another method.
     pub const PREFIX: &str = "x-";
 
-    /// Parses a name.
+    /// Parses a name: [`PREFIX`](Self::PREFIX), and then 1 to 22 characters of those of a
+    /// [`MethodName`].
     ///
     /// # Errors
     ///

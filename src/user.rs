@@ -41,7 +41,7 @@ pub struct User {
     pub password_hash: Option<PasswordHash>,
     /// When the account was made.
     pub created_at: Timestamp,
-    /// When a password was last accepted for it.
+    /// When its owner last logged in, by a password or another proof.
     pub last_login: Option<Timestamp>,
     /// Whether the owner of the mailbox has shown that this account is theirs.
     pub is_verified: bool,

@@ -121,7 +121,8 @@ impl Authenticated {
     /// the account that this crate checks, and those that the session has proved, except
     /// proofs that the [application brought](AuthService::open_session). The
     /// application adds its second factors that the session has never proved. `methods` is
-    /// empty if the session lacks nothing but a second factor.
+    /// empty if the session lacks nothing but a second factor, and if the account has no
+    /// password: its owner sets one by [`forgot_password`](AuthService::forgot_password).
     pub fn require_assurance(
         &self,
         assurance: Assurance,

@@ -15,7 +15,7 @@ use crate::store::Store;
 use crate::token::CustomClaims;
 use crate::user::User;
 
-/// The time that a [`ClaimsSource`] has for each call.
+/// The time that a [`ClaimsSource`] has for each call: 5 seconds.
 pub const CLAIMS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Claims that the application adds to access tokens, for services that check tokens without

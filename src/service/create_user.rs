@@ -104,7 +104,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ///
     /// Intended for the application's own code: it needs no permission and is not rate limited.
     /// [`AccountHooks::registering`](super::AccountHooks::registering) is not called. The
-    /// account is created by one act. If the mail is lost, the owner requests another link.
+    /// account is created by one act. If the mail is lost, the owner requests another link. Mail to
+    /// an address that is not verified contains no name.
     ///
     /// # Errors
     ///

@@ -16,8 +16,9 @@ use crate::store::Store;
 ///
 /// A registration without `extra` is read as one with an empty object, so required fields
 /// make `extra` required. The type's `Deserialize` decides whether a field may be `null`, and
-/// whether unknown members are refused or dropped. A refused member of a struct is named, as
-/// `extra.class`; a member of a nested or flattened type may be named without its path.
+/// whether unknown members are refused or dropped. A missing or wrong member of a struct is
+/// named, as `extra.class`; a member of a nested or flattened type may be named without its
+/// path. Unknown members are an error of `extra`, whose message lists the known ones.
 ///
 /// The object, as the type serializes it, goes to
 /// [`AccountHooks::registering`](super::AccountHooks::registering), and to

@@ -18,8 +18,9 @@ use crate::profile::Profile;
 /// registration, or its own records that are created, exported and removed with the account.
 ///
 /// A call fails if it returns an error, panics, or takes longer than
-/// [`hook_timeout`](crate::config::OnboardingPolicy::hook_timeout). The failure is logged, and
-/// the event of the operation has the notice
+/// [`hook_timeout`](crate::config::OnboardingPolicy::hook_timeout); then its future is dropped
+/// where it waits, so a call that writes in several places may have written in some of them.
+/// The failure is logged with the name of the call, and the event of the operation has the notice
 /// [`HookFailed`](crate::event::Notice::HookFailed). The table shows what else happens then,
 /// and how often a call is made:
 ///
@@ -231,7 +232,9 @@ pub enum RemovalReason {
 pub struct AccountData {
     /// Preferences, which are set unless the account has some.
     pub preferences: Option<Map<String, Value>>,
-    /// A merge patch (RFC 7396) of the metadata.
+    /// A merge patch (RFC 7396) of the metadata. Of a call of
+    /// [`registered`](AccountHooks::registered), which may be repeated long after the
+    /// registration, members that the account has already stay as they are.
     pub metadata: Option<Map<String, Value>>,
 }
 

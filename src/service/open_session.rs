@@ -63,7 +63,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// required, the owner is notified of a new device, the oldest sessions beyond the cap end.
     /// The proof never counts as recent: what requires a
     /// [recent login](super::Authenticated::require_recent_login) requires the password or a
-    /// second factor. The lockout after wrong passwords does not apply, and calls are not
+    /// second factor. An account without a password has neither until its owner sets one by a
+    /// link of [`forgot_password`](Self::forgot_password): it cannot be deleted by its owner, for
+    /// example. An administrator's session has all permissions of the account, unless
+    /// [`recent_login_for_administration`](crate::config::AuthConfig::recent_login_for_administration)
+    /// is set. The lockout after wrong passwords does not apply, and calls are not
     /// counted against any limit.
     ///
     /// ```

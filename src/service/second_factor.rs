@@ -26,7 +26,7 @@ use crate::user::User;
 /// The maximum length of a code, in characters.
 pub const MAX_CODE_CHARS: usize = 64;
 
-/// The time that a [`SecondFactor`] has for each call.
+/// The time that a [`SecondFactor`] has for each call: 5 seconds.
 pub const SECOND_FACTOR_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a sign-in waits for its second factor.

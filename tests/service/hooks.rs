@@ -44,6 +44,7 @@ struct State {
     calls: Vec<String>,
     acts: BTreeMap<&'static str, Act>,
     gives: Option<Value>,
+    gives_metadata: Option<Value>,
 }
 
 impl School {
@@ -87,7 +88,12 @@ impl School {
 
     fn gives(&self) -> AccountData {
         let state = self.0.lock().unwrap();
-        state.gives.as_ref().map(given).unwrap_or_default()
+        let data = state.gives.as_ref().map(given).unwrap_or_default();
+        let metadata = state.gives_metadata.as_ref().and_then(Value::as_object);
+        match metadata {
+            Some(metadata) => data.metadata(metadata.clone()),
+            None => data,
+        }
     }
 }
 
@@ -333,6 +339,22 @@ async fn a_repeated_call_does_not_replace_the_preferences_that_the_user_has_by_t
     school.recover();
     bed.login(ANN, PASSWORD).await.unwrap();
     assert_eq!(json!(stored(&bed).await[0].preferences), own);
+}
+
+#[tokio::test]
+async fn a_repeated_call_does_not_replace_the_metadata_that_was_set_meanwhile() {
+    let (bed, school) = school();
+    school.0.lock().unwrap().gives_metadata = Some(json!({ "plan": "free", "class": "7b" }));
+    school.act("registered", Act::Fails);
+    let ann = registered(&bed).await;
+    let bought = json!({ "plan": "school" });
+    let bought = bought.as_object().cloned().unwrap();
+    let set = bed.auth.set_metadata(ann.user().id, bought, &bed.here);
+    set.await.unwrap();
+    school.recover();
+    bed.login(ANN, PASSWORD).await.unwrap();
+    let kept = json!(stored(&bed).await[0].metadata);
+    assert_eq!(kept, json!({ "plan": "school", "class": "7b" }));
 }
 
 #[tokio::test]

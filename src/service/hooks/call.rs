@@ -16,9 +16,6 @@ use crate::service::operation::Trail;
 use crate::store::Store;
 use crate::user::User;
 
-/// What the log calls them.
-pub(super) const HOOK: &str = "a hook of the application";
-
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Asks the application whether an account may be registered.
     ///
@@ -30,7 +27,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         attempt: RegistrationAttempt,
         trail: &Trail,
     ) -> Result<(), AuthError> {
-        self.ask(trail, async move |hooks| hooks.registering(&attempt).await)
+        let ask = async move |hooks: Arc<dyn AccountHooks>| hooks.registering(&attempt).await;
+        self.ask("the hook `registering`", trail, ask)
             .await
             .map(Option::unwrap_or_default)
     }
@@ -53,7 +51,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         let ask =
             async move |hooks: Arc<dyn AccountHooks>| hooks.changing_email(&profile, &to).await;
-        self.ask(trail, ask).await.map(Option::unwrap_or_default)
+        self.ask("the hook `changing_email`", trail, ask)
+            .await
+            .map(Option::unwrap_or_default)
     }
 
     /// Lets the application remove what it keeps of `user`, whose account is about to be
@@ -71,7 +71,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let profile = Profile::of(user, self.config());
         let removing =
             async move |hooks: Arc<dyn AccountHooks>| hooks.removing(&profile, reason).await;
-        self.ask(trail, removing)
+        self.ask("the hook `removing`", trail, removing)
             .await
             .map(Option::unwrap_or_default)
     }
@@ -91,7 +91,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let exported = hooks.exporting(&profile).await;
             exported.map_err(HookError::Failed)
         };
-        self.ask(trail, export).await.map(Option::flatten)
+        self.ask("the hook `exporting`", trail, export)
+            .await
+            .map(Option::flatten)
     }
 
     /// Tells the application that the account of `user` is gone.
@@ -99,13 +101,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let profile = Profile::of(user, self.config());
         let removed = self.call_hook(async move |hooks| hooks.removed(&profile).await);
         if let Err(error) = removed.await {
-            report_failure(HOOK, &error, trail);
+            report_failure("the hook `removed`", &error, trail);
         }
     }
 
-    /// `None` without hooks.
+    /// Makes the call that the log calls `name`. `None` without hooks.
     async fn ask<T, W>(
         &self,
+        name: &'static str,
         trail: &Trail,
         call: impl FnOnce(Arc<dyn AccountHooks>) -> W,
     ) -> Result<Option<T>, AuthError>
@@ -122,7 +125,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             Err(HookError::Refused(_)) => "it refused without a reason".into(),
             Err(HookError::Failed(cause)) => cause,
         };
-        Err(unavailable(HOOK, &failed, trail))
+        Err(unavailable(name, &failed, trail))
     }
 
     /// Makes a call of the hooks, which may fail, panic or hang. `None` without hooks.

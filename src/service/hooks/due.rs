@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::call::HOOK;
 use super::{AccountData, AccountHooks};
 use crate::clock::Clock;
 use crate::contained::catching;
@@ -99,7 +98,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             match called.map_err(Cause::from).flatten() {
                 Ok(changed) => user = changed,
                 Err(error) => {
-                    report_failure(HOOK, &error, trail);
+                    report_failure(called_as(due.kind), &error, trail);
                     return user;
                 }
             }
@@ -142,7 +141,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let (preferences, metadata, next) = (&preferences, &metadata, &next);
         let update = |user: Arc<User>| async move {
             let is_free = user.preferences.as_map().is_empty();
-            let patch = metadata.clone();
+            let mut patch = metadata.clone();
+            if let (HookKind::Registered, Some(patch)) = (kind, &mut patch) {
+                patch.retain(|member, _| !user.metadata.as_map().contains_key(member));
+            }
             let merged = patch.map(|patch| user.metadata.merged(patch)).transpose();
             let change = ProfileChange {
                 preferences: preferences.clone().filter(|_| is_free),
@@ -163,6 +165,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 ..Arc::unwrap_or_clone(user)
             }),
         })
+    }
+}
+
+/// What the log calls the hook.
+fn called_as(kind: HookKind) -> &'static str {
+    match kind {
+        HookKind::Registered => "the hook `registered`",
+        HookKind::TakenOver => "the hook `taken_over`",
+        HookKind::Verified => "the hook `verified`",
     }
 }
 
