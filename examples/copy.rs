@@ -17,6 +17,7 @@
 
 use std::env;
 use std::error::Error;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use admittance::clock::{Clock, SystemClock};
@@ -50,8 +51,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let [from, to] = arguments.as_slice() else {
         return Err(USAGE.into());
     };
-    let source = open(from, Place::Source).await?;
-    let target = open(to, Place::Target).await?;
+    let (source, _) = open(from, Place::Source).await?;
+    let (target, close) = open(to, Place::Target).await?;
     let mut shown = Shown::default();
     let copied = copy(
         &*source,
@@ -63,6 +64,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     .await;
     shown.end();
     let copied = copied?;
+    close.await;
     println!(
         "The target has all accounts of the source: {} users, {} sessions, {} links, attempts at \
          {} accounts, {} events.",
@@ -139,7 +141,20 @@ enum Place {
     Target,
 }
 
-async fn open(url: &str, place: Place) -> Result<Box<dyn CopyStore>, Box<dyn Error>> {
+/// A store, and what closes it. All of a SQLite database is in the main file after that.
+type Opened = (Box<dyn CopyStore>, Pin<Box<dyn Future<Output = ()>>>);
+
+#[cfg(any(
+    feature = "mongodb",
+    feature = "mongodb-aws-lc-rs",
+    feature = "postgres",
+    feature = "postgres-aws-lc-rs"
+))]
+fn never_closed(store: impl CopyStore + 'static) -> Opened {
+    (Box::new(store), Box::pin(async {}))
+}
+
+async fn open(url: &str, place: Place) -> Result<Opened, Box<dyn Error>> {
     match url.split(':').next() {
         Some("sqlite") => sqlite(url, place).await,
         Some("postgres" | "postgresql") => postgres(url, place).await,
@@ -166,32 +181,37 @@ fn sql_config(place: Place) -> admittance::store::sql::SqlConfig {
 }
 
 #[cfg(feature = "sqlite")]
-async fn sqlite(url: &str, place: Place) -> Result<Box<dyn CopyStore>, Box<dyn Error>> {
+async fn sqlite(url: &str, place: Place) -> Result<Opened, Box<dyn Error>> {
     use admittance::store::sql::SqliteStore;
 
-    Ok(Box::new(SqliteStore::open(url, sql_config(place)).await?))
+    let store = SqliteStore::open(url, sql_config(place)).await?;
+    let closed = store.clone();
+    Ok((
+        Box::new(store),
+        Box::pin(async move { closed.close().await }),
+    ))
 }
 
 #[cfg(not(feature = "sqlite"))]
-async fn sqlite(_: &str, _: Place) -> Result<Box<dyn CopyStore>, Box<dyn Error>> {
+async fn sqlite(_: &str, _: Place) -> Result<Opened, Box<dyn Error>> {
     Err("this database needs the feature `sqlite`".into())
 }
 
 #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-async fn postgres(url: &str, place: Place) -> Result<Box<dyn CopyStore>, Box<dyn Error>> {
+async fn postgres(url: &str, place: Place) -> Result<Opened, Box<dyn Error>> {
     use admittance::store::sql::PostgresStore;
 
     let store = PostgresStore::connect(url, sql_config(place)).await?;
-    Ok(Box::new(store))
+    Ok(never_closed(store))
 }
 
 #[cfg(not(any(feature = "postgres", feature = "postgres-aws-lc-rs")))]
-async fn postgres(_: &str, _: Place) -> Result<Box<dyn CopyStore>, Box<dyn Error>> {
+async fn postgres(_: &str, _: Place) -> Result<Opened, Box<dyn Error>> {
     Err("this database needs the feature `postgres`".into())
 }
 
 #[cfg(any(feature = "mongodb", feature = "mongodb-aws-lc-rs"))]
-async fn mongodb(url: &str, place: Place) -> Result<Box<dyn CopyStore>, Box<dyn Error>> {
+async fn mongodb(url: &str, place: Place) -> Result<Opened, Box<dyn Error>> {
     use admittance::store::mongodb::{Indexes, MongoConfig, MongoStore, StartError};
 
     let mut config = MongoConfig::default();
@@ -207,10 +227,10 @@ async fn mongodb(url: &str, place: Place) -> Result<Box<dyn CopyStore>, Box<dyn 
         }
         connected => connected?,
     };
-    Ok(Box::new(store))
+    Ok(never_closed(store))
 }
 
 #[cfg(not(any(feature = "mongodb", feature = "mongodb-aws-lc-rs")))]
-async fn mongodb(_: &str, _: Place) -> Result<Box<dyn CopyStore>, Box<dyn Error>> {
+async fn mongodb(_: &str, _: Place) -> Result<Opened, Box<dyn Error>> {
     Err("this database needs the feature `mongodb`".into())
 }

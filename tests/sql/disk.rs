@@ -102,33 +102,6 @@ async fn a_full_disk_is_reported_loses_nothing_and_the_store_goes_on_after_room_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_takes_no_writes_is_reported_and_read() {
-    let folder = Folder::fresh();
-    let store = sqlite::store_at(&folder.url()).await;
-    prepare(&store).await;
-    let reading = pool(&folder, &[("query_only", "ON".to_owned())]);
-    let reading = SqliteStore::new(&reading, sqlite::config()).await.unwrap();
-    assert_eq!(
-        Act::User(1).on(&reading).await.unwrap(),
-        Act::User(1).on(&store).await.unwrap()
-    );
-    for act in [
-        Act::InsertSession { number: 9, user: 1 },
-        Act::HitBoth { key: 1, now: 1 },
-        Act::RemoveEvents(1),
-    ] {
-        let refused = act.on(&reading).await;
-        assert!(
-            matches!(refused, Err(StoreError::Unavailable(_))),
-            "{act:?}: {refused:?}"
-        );
-    }
-    let twin = sqlite::store_at(&Folder::fresh().url()).await;
-    prepare(&twin).await;
-    assert_eq!(seen(&store).await, seen(&twin).await);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_cannot_be_made_or_written_keeps_the_store_from_starting() {
     let folder = Folder::fresh();
     let absent = folder.file().with_file_name("absent").join("accounts.db");
@@ -151,6 +124,24 @@ async fn a_file_that_cannot_be_made_or_written_keeps_the_store_from_starting() {
         std::fs::read(folder.file()).unwrap(),
         "canary ".repeat(1000).as_bytes()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_file_has_everything_by_itself() {
+    let folder = Folder::fresh();
+    let store = sqlite::store_at(&folder.url()).await;
+    prepare(&store).await;
+    let before = Act::User(1).on(&store).await.unwrap();
+    store.close().await;
+    let refused = Act::User(1).on(&store).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+    let moved = Folder::fresh();
+    std::fs::rename(folder.file(), moved.file()).unwrap();
+    let store = sqlite::store_at(&moved.url()).await;
+    assert_eq!(Act::User(1).on(&store).await.unwrap(), before);
 }
 
 #[cfg(unix)]
@@ -183,4 +174,83 @@ async fn only_the_owner_reads_a_new_file_and_an_existing_one_keeps_its_mode() {
         metadata(folder.file()).unwrap().permissions().mode() & 0o777,
         0o640
     );
+}
+
+/// As a file that another user has restored: it can be read, and not written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_takes_no_writes_keeps_the_store_from_starting() {
+    let folder = Folder::fresh();
+    let store = sqlite::store_at(&folder.url()).await;
+    prepare(&store).await;
+    let twin = sqlite::store_at(&Folder::fresh().url()).await;
+    prepare(&twin).await;
+    for query in ["mode=ro", "immutable=1"] {
+        let url = format!("{}?{query}", folder.url());
+        let error = SqliteStore::open(&url, SqlConfig::default())
+            .await
+            .unwrap_err();
+        assert!(
+            format!("{error:?}").contains("READONLY"),
+            "{query}: {error:?}"
+        );
+    }
+    let reading = pool(&folder, &[("query_only", "ON".to_owned())]);
+    let error = SqliteStore::new(&reading, SqlConfig::default())
+        .await
+        .unwrap_err();
+    assert!(format!("{error:?}").contains("READONLY"), "{error:?}");
+    assert_eq!(seen(&store).await, seen(&twin).await);
+}
+
+/// Such as the folder of a volume that is not mounted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_that_names_an_existing_file_creates_none() {
+    let folder = Folder::fresh();
+    for query in ["mode=rw", "mode=ro"] {
+        let url = format!("{}?{query}", folder.url());
+        let error = SqliteStore::open(&url, SqlConfig::default())
+            .await
+            .unwrap_err();
+        assert!(
+            format!("{error:?}").contains("CANTOPEN"),
+            "{query}: {error:?}"
+        );
+        assert!(!folder.file().exists(), "{query}");
+    }
+    let url = format!("{}?mode=rwc", folder.url());
+    SqliteStore::open(&url, SqlConfig::default()).await.unwrap();
+}
+
+/// In a process of its own, since the folder is that of the whole process.
+#[test]
+fn a_relative_path_names_the_same_file_in_another_folder() {
+    let folder = Folder::fresh();
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "disk::opened_by_a_relative_path"])
+        .current_dir(folder.file().parent().unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a_relative_path_names_the_same_file_in_another_folder runs it"]
+async fn opened_by_a_relative_path() {
+    let store = SqliteStore::open("sqlite:accounts.db", sqlite::config())
+        .await
+        .unwrap();
+    prepare(&store).await;
+    std::fs::create_dir("elsewhere").unwrap();
+    std::env::set_current_dir("elsewhere").unwrap();
+    // More readers than there are connections yet.
+    let reads = (0..8).map(|_| Act::User(1).on(&store));
+    let read = futures_util::future::join_all(reads).await;
+    assert!(read.iter().all(Result::is_ok), "{read:?}");
+    let write = Act::InsertSession { number: 9, user: 1 };
+    assert_eq!(write.on(&store).await.unwrap(), "Inserted");
+    assert_eq!(std::fs::read_dir(".").unwrap().count(), 0);
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use admittance::store::StoreError;
-use admittance::store::sql::{PostgresStore, SqliteStore};
+use admittance::store::sql::{PostgresStore, SqliteStore, StartError};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use support::acts::Act;
 use support::crash::{ACKNOWLEDGED_BEFORE, assert_found, once, work};
@@ -104,7 +104,7 @@ async fn sqlite_syncs_each_commit_whatever_the_pool_of_the_application_does() {
         .filename(folder.file())
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Delete)
-        .synchronous(SqliteSynchronous::Off)
+        .synchronous(SqliteSynchronous::Normal)
         .foreign_keys(false);
     let pool = SqlitePoolOptions::new()
         .connect_with(options)
@@ -120,11 +120,36 @@ async fn sqlite_syncs_each_commit_whatever_the_pool_of_the_application_does() {
     for setting in ["journal_mode=wal", "synchronous=full", "foreign_keys=on"] {
         assert!(ran.contains(setting), "{setting}: {ran}");
     }
-    assert!(!ran.contains("synchronous=off"), "{ran}");
+    assert!(!ran.contains("synchronous=normal"), "{ran}");
     let place = Place::Sqlite(folder);
     assert_eq!(
         place.other().await.texts("PRAGMA journal_mode").await,
         ["wal"]
+    );
+}
+
+/// A checkpoint by such a connection moves everybody's writes without a sync.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_that_does_not_sync_is_refused() {
+    let folder = Folder::fresh();
+    let options = SqliteConnectOptions::new()
+        .filename(folder.file())
+        .create_if_missing(true)
+        .synchronous(SqliteSynchronous::Off);
+    let pool = SqlitePoolOptions::new().connect_lazy_with(options);
+    let started = SqliteStore::new(&pool, sqlite::config()).await;
+    assert!(
+        matches!(started, Err(StartError::NotDurable)),
+        "{started:?}"
+    );
+    let place = Place::Sqlite(folder);
+    assert_eq!(
+        place
+            .other()
+            .await
+            .texts("SELECT name FROM sqlite_schema")
+            .await,
+        [""; 0]
     );
 }
 

@@ -62,22 +62,27 @@ pub trait CopyStore:
 
 /// A store that refuses writes. Dropping the hold releases it in the background.
 #[must_use]
-pub struct Hold(Pin<Box<dyn Future<Output = ()> + Send>>);
+pub struct Hold(Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>);
 
 impl Hold {
     /// The hold of a store that cannot refuse writes.
     pub fn none() -> Self {
-        Self::new(async {})
+        Self::new(async { Ok(()) })
     }
 
-    /// A hold that awaiting or dropping `release` ends.
-    pub fn new(release: impl Future<Output = ()> + Send + 'static) -> Self {
+    /// A hold that awaiting or dropping `release` ends. `release` returns an error if the store
+    /// has allowed writes before.
+    pub fn new(release: impl Future<Output = Result<(), StoreError>> + Send + 'static) -> Self {
         Self(Box::pin(release))
     }
 
     /// Allows writes again.
-    pub async fn release(self) {
-        self.0.await;
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store has not refused writes all the time.
+    pub async fn release(self) -> Result<(), StoreError> {
+        self.0.await
     }
 }
 

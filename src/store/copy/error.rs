@@ -13,6 +13,10 @@ pub enum CopyError {
     /// The source could not refuse writes. Nothing was written.
     #[error("the source does not refuse writes")]
     Hold(#[source] StoreError),
+    /// The source stopped refusing writes before the copy was complete: its connection was
+    /// closed, for example. The target may lack a change.
+    #[error("the source did not refuse writes until the end")]
+    HoldLost(#[source] StoreError),
     /// The source failed, or one of its records is corrupt. The target has some of the records.
     #[error("the {kind} of the source cannot be read")]
     Source {

@@ -211,8 +211,10 @@ pub async fn copy(
         progress,
     };
     let outcome = run.all(source, target, begin).await;
-    hold.release().await;
-    outcome
+    let released = hold.release().await;
+    let copied = outcome?;
+    released.map_err(CopyError::HoldLost)?;
+    Ok(copied)
 }
 
 /// The keys after which a copy begins.

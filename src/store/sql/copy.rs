@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::names::Dialect;
 use super::record::Record;
@@ -285,40 +287,66 @@ async fn lock(driver: &dyn Driver, act: Act) -> Result<Box<dyn Transaction + '_>
     Ok(transaction)
 }
 
+/// How often the transaction of the lock is used, so that nothing between ends an idle connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Keeps the lock until `released` is dropped.
+///
+/// # Errors
+///
+/// [`StoreError`] if the transaction has ended before that, and the lock with it.
+async fn keep(
+    transaction: &mut dyn Transaction,
+    deadline: Duration,
+    mut released: oneshot::Receiver<()>,
+) -> Result<(), StoreError> {
+    loop {
+        let is_over = timeout(KEEP_ALIVE, &mut released).await.is_ok();
+        transaction.allow(Act::within(deadline));
+        let lives = transaction.run(&Statement::new("SELECT 1 AS one")).await;
+        lives.map_err(StoreError::from)?;
+        if is_over {
+            return Ok(());
+        }
+    }
+}
+
 impl SqlStore {
     /// Refuses writes by a transaction that is kept open until the hold is released.
     async fn hold(&self) -> Result<Hold, StoreError> {
-        let act = Act::within(self.inner.deadline);
+        let deadline = self.inner.deadline;
+        let act = Act::within(deadline);
         let driver = Arc::clone(&self.inner.driver);
         let (tell, told) = oneshot::channel();
         let (release, released) = oneshot::channel::<()>();
         let task = self.inner.runtime.spawn(async move {
             let locked = until_free(act, || lock(&*driver, act)).await;
-            let transaction = match locked {
+            let mut transaction = match locked {
                 Ok(transaction) => transaction,
                 Err(failure) => {
                     let _ = tell.send(Err(StoreError::from(failure)));
-                    return;
+                    return Ok(());
                 }
             };
-            if tell.send(Ok(())).is_ok() {
-                // An error says that the hold was dropped.
-                let _ = released.await;
-            }
+            let held = match tell.send(Ok(())) {
+                Ok(()) => keep(&mut *transaction, deadline, released).await,
+                Err(_) => Ok(()),
+            };
             transaction.rollback().await;
+            held
         });
         match told.await {
             Ok(locked) => locked?,
             Err(_) => {
                 return Err(match task.await {
                     Err(task) => not_ended(task),
-                    Ok(()) => Fault::new("the lock was not taken").unavailable(),
+                    Ok(_) => Fault::new("the lock was not taken").unavailable(),
                 });
             }
         }
         Ok(Hold::new(async move {
             drop(release);
-            let _ = task.await;
+            task.await.unwrap_or_else(|task| Err(not_ended(task)))
         }))
     }
 }

@@ -223,6 +223,14 @@ impl<D: Connections> Driver for Pooled<D> {
         D::check(self, act).await
     }
 
+    /// The writer last: only a connection that writes can move the `-wal` file of SQLite into the
+    /// main one.
+    #[cfg(feature = "sqlite")]
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+
     fn names(&self) -> &Names {
         &self.names
     }
@@ -230,6 +238,10 @@ impl<D: Connections> Driver for Pooled<D> {
 
 #[async_trait]
 impl<D: Connections> Transaction for InUse<'_, D> {
+    fn allow(&mut self, act: Act) {
+        self.act = act;
+    }
+
     async fn run(&mut self, statement: &Statement) -> Result<Vec<Row>, Failure> {
         let text = self.driver.names.expand(&statement.text, "TRUE");
         self.fetch(text, &statement.values).await
@@ -257,7 +269,7 @@ impl<D: Connections> Transaction for InUse<'_, D> {
 }
 
 /// What an error of the driver means.
-fn failure<D: Connections>(error: &sqlx::Error) -> Failure {
+pub(super) fn failure<D: Connections>(error: &sqlx::Error) -> Failure {
     match error {
         sqlx::Error::Database(error) => D::failure(&error.code().unwrap_or_default()),
         sqlx::Error::PoolTimedOut => no_connection(),

@@ -16,7 +16,7 @@ use sqlx::{Executor, Row as _, Sqlite, TypeInfo, ValueRef};
 use super::config::{Migrations, SqlConfig};
 use super::migrate;
 use super::names::{Dialect, Names};
-use super::pool::{Connections, Pooled, fetch, safe};
+use super::pool::{Connections, Pooled, failure, fetch, safe};
 use super::record::Record;
 use super::start_error::StartError;
 use super::statement::{Driver, Failure, Statement, Value};
@@ -43,26 +43,49 @@ const BUSY: Duration = Duration::ZERO;
 impl SqliteStore {
     /// Opens the file of `url`, such as `sqlite:accounts.db`, and creates it if it does not exist,
     /// on Unix with mode 0600. Applies or checks migrations as configured by
-    /// [`SqlConfig::migrations`]; [`Migrations::Verify`] creates no file.
+    /// [`SqlConfig::migrations`]; [`Migrations::Verify`] creates no file, and neither does a URL
+    /// with `mode=rw`. A relative path is that of the folder in which the process is now.
     ///
     /// # Errors
     ///
     /// [`StartError`] if the store cannot start.
     pub async fn open(url: &str, config: SqlConfig) -> Result<Self, StartError> {
         let options = SqliteConnectOptions::from_str(url).map_err(|_| StartError::InvalidUrl)?;
-        let options = options.create_if_missing(true);
-        Self::start(options, config, create_private).await
+        let prepare = match creates(url) {
+            true => create_private,
+            false => |_: &Path| (),
+        };
+        Self::start(options, config, prepare).await
     }
 
     /// Opens the file of the application's pool. The store makes its own connections, because
     /// their settings decide whether an acknowledged write is durable.
     ///
+    /// The connections of the pool must have `synchronous` set to `NORMAL` or more: a checkpoint
+    /// by any connection moves the writes of all.
+    ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// As [`open`](Self::open); [`StartError::NotDurable`] if the pool has `synchronous = OFF`.
     pub async fn new(pool: &SqlitePool, config: SqlConfig) -> Result<Self, StartError> {
+        config.validate()?;
+        let asked = sqlx::query_scalar("PRAGMA synchronous").fetch_one(pool);
+        let asked = tokio::time::timeout(config.deadline, asked).await;
+        let asked = asked.map_err(|_| StoreError::Timeout)?;
+        let synchronous: i64 =
+            asked.map_err(|error| StoreError::from(failure::<Sqlite>(&error)))?;
+        if synchronous == 0 {
+            return Err(StartError::NotDurable);
+        }
         let options = SqliteConnectOptions::clone(&pool.connect_options());
         Self::start(options, config, |_| ()).await
+    }
+
+    /// Closes the file, once the acts that have begun are over. SQLite then moves what is in the
+    /// `-wal` file into the main one, unless another connection uses it: the main file alone
+    /// has all accounts. Later acts fail with [`StoreError::Unavailable`], those of clones too.
+    pub async fn close(&self) {
+        self.store.inner.driver.close().await;
     }
 
     /// Starts over the file of `options`. `prepare` gets its path once the configuration is known
@@ -89,7 +112,12 @@ impl SqliteStore {
             Migrations::Verify => {}
             Migrations::Apply => prepare(file),
         }
+        // The file stays the same if the process changes its folder. No connection creates another
+        // one in its place.
+        let file = std::path::absolute(file).map_err(|_| StartError::InvalidUrl)?;
         let options = options
+            .filename(file)
+            .create_if_missing(false)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
@@ -125,6 +153,34 @@ impl SqliteStore {
             store: SqlStore::new(driver, config.deadline, lines, runtime),
         })
     }
+}
+
+/// The name of a primary code (SQLite, "Result and Error Codes").
+fn name(primary: u32) -> Option<&'static str> {
+    Some(match primary {
+        1 => "SQLITE_ERROR",
+        3 => "SQLITE_PERM",
+        5 => "SQLITE_BUSY",
+        6 => "SQLITE_LOCKED",
+        8 => "SQLITE_READONLY",
+        10 => "SQLITE_IOERR",
+        11 => "SQLITE_CORRUPT",
+        13 => "SQLITE_FULL",
+        14 => "SQLITE_CANTOPEN",
+        17 => "SQLITE_SCHEMA",
+        19 => "SQLITE_CONSTRAINT",
+        26 => "SQLITE_NOTADB",
+        _ => return None,
+    })
+}
+
+/// Whether the URL allows the file to be created: not with `mode=rw` or `mode=ro`.
+fn creates(url: &str) -> bool {
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    let modes = query
+        .split('&')
+        .filter_map(|pair| pair.strip_prefix("mode="));
+    modes.last().is_none_or(|mode| mode == "rwc")
 }
 
 /// Creates the file for its owner alone: it holds password hashes and addresses, and `-wal` and
@@ -175,23 +231,24 @@ impl Connections for Sqlite {
 
     /// What the codes mean (SQLite, "Result and Error Codes"): the lower byte is the primary one.
     fn failure(code: &str) -> Failure {
-        let fault = Fault::new("the statement failed").with_code(format!("SQLite {code}"));
-        let primary = code.parse().map(|code: u32| code & 0xff);
+        let primary = code.parse().ok().map(|code: u32| code & 0xff);
+        let name = primary.and_then(name).unwrap_or("another error");
+        let code_and_name = format!("SQLite {code} ({name})");
+        let fault = Fault::new("the statement failed").with_code(code_and_name);
         match (code, primary) {
             // SQLITE_CONSTRAINT_UNIQUE, SQLITE_CONSTRAINT_PRIMARYKEY
             ("2067" | "1555", _) => Failure::Duplicate,
             // SQLITE_BUSY, SQLITE_LOCKED
-            (_, Ok(5 | 6)) => Failure::Contended(Box::new(fault)),
+            (_, Some(5 | 6)) => Failure::Contended(Box::new(fault)),
             // SQLITE_FULL
-            (_, Ok(13)) => StoreError::Full.into(),
+            (_, Some(13)) => StoreError::Full.into(),
             // SQLITE_PERM, SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN
-            (_, Ok(3 | 8 | 10 | 14)) => fault.unavailable().into(),
+            (_, Some(3 | 8 | 10 | 14)) => fault.unavailable().into(),
             _ => fault.other().into(),
         }
     }
 
-    /// Creates the file, which a reader cannot do, and checks that the database is a file. If the
-    /// writer fails, the next read returns the error.
+    /// Checks that the database is a file and can be written.
     async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
         let file = Statement::new("SELECT file FROM pragma_database_list WHERE name = 'main'");
         // Another instance may be making it.
@@ -199,9 +256,24 @@ impl Connections for Sqlite {
         let rows = rows.unwrap_or_default();
         match rows.first() {
             Some(row) if Record::new("database", row).text("file")?.is_empty() => {
-                Err(StartError::InMemory)
+                return Err(StartError::InMemory);
             }
-            _ => Ok(()),
+            _ => {}
+        }
+        let mut transaction = match until_free(act, || driver.begin(act)).await {
+            Ok(transaction) => transaction,
+            // Others write for as long as this: so it can be written.
+            Err(Failure::Contended(_)) => return Ok(()),
+            Err(failure) => return Err(failure.into()),
+        };
+        // In a file that is read-only, `BEGIN IMMEDIATE` succeeds.
+        let probe = Statement::new("CREATE TABLE {probe} (id INTEGER)");
+        let written = transaction.run(&probe).await;
+        transaction.rollback().await;
+        match written {
+            // A full disk may get room again.
+            Ok(_) | Err(Failure::Store(StoreError::Full)) => Ok(()),
+            Err(failure) => Err(failure.into()),
         }
     }
 

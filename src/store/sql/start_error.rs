@@ -24,8 +24,9 @@ pub enum StartError {
     /// The encoding of the database is not UTF8.
     #[error("the encoding of the database is not UTF8")]
     Encoding,
-    /// The server runs with `fsync = off`, and can lose what it has acknowledged.
-    #[error("the server runs with fsync = off")]
+    /// The database can lose what it has acknowledged: a PostgreSQL server with `fsync = off`,
+    /// or a SQLite pool with `synchronous = OFF`.
+    #[error("the database can lose what it has acknowledged: fsync or synchronous is off")]
     NotDurable,
     /// A table with one of this store's names exists, and is not noted as made by this store.
     #[error("the table {table} exists, and this store did not make it")]

@@ -214,6 +214,10 @@ pub(super) trait Driver: std::fmt::Debug + Send + Sync {
     /// Checks that the database keeps what it acknowledges.
     async fn check(&self, act: Act) -> Result<(), StartError>;
 
+    /// Closes all connections, once they are not in use.
+    #[cfg(feature = "sqlite")]
+    async fn close(&self);
+
     /// The names of the tables, in the dialect of the database.
     fn names(&self) -> &Names;
 }
@@ -221,6 +225,9 @@ pub(super) trait Driver: std::fmt::Debug + Send + Sync {
 /// A transaction whose commit is durable.
 #[async_trait]
 pub(super) trait Transaction: Send {
+    /// Sets the time limit of what follows, in place of that of the beginning.
+    fn allow(&mut self, act: Act);
+
     async fn run(&mut self, statement: &Statement) -> Result<Vec<Row>, Failure>;
 
     /// Runs any number of statements that have no values and no words in braces.

@@ -108,6 +108,38 @@ async fn a_source_that_is_written_to_keeps_the_copy_from_beginning() {
     copied(&source, &*target, &options()).await.unwrap();
 }
 
+/// What a server does to a transaction that it finds idle for too long: the lock goes with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_is_lost_meanwhile_is_reported() {
+    let url = support::postgres::fresh_url().await;
+    let source: Arc<dyn Whole> = Arc::new(support::postgres::store_at(&url).await);
+    fill(&*source).await;
+    let pool = support::postgres::pool(&url).await;
+    let through = Through::to(&source).before(Kind::Sessions, async move {
+        let ended: Vec<bool> = sqlx::query_scalar(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND state = 'idle in transaction'",
+        )
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+        assert_eq!(ended, [true]);
+    });
+    let target = Database::Memory.fresh().await;
+    let outcome = copied(&through, &*target, &options()).await;
+    assert!(
+        matches!(
+            outcome,
+            Err(CopyError::HoldLost(StoreError::Unavailable(_)))
+        ),
+        "{outcome:?}"
+    );
+    // The source is as it was, and the copy goes on.
+    let mut resumed = options();
+    resumed.resume = true;
+    copied(&*source, &*target, &resumed).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_changes_meanwhile_is_found_out() {
     for database in Database::ALL {
