@@ -15,9 +15,11 @@ mod model;
 mod place;
 mod plans;
 mod races;
+mod required;
 mod rounds;
 mod start;
 mod sweep;
+mod tenants;
 mod waiting;
 mod writers;
 

@@ -93,6 +93,14 @@ impl Place {
         })
     }
 
+    /// The table as errors name it.
+    pub(crate) fn shown(&self, table: &str) -> String {
+        match self {
+            Self::Sqlite(_) => format!("admittance_{table}"),
+            Self::Postgres(_) => format!("public.admittance_{table}"),
+        }
+    }
+
     /// A connection of another program.
     pub(crate) async fn other(&self) -> Other {
         match self {

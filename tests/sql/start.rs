@@ -47,7 +47,7 @@ async fn a_table_of_the_applications_is_refused_and_nothing_is_written() {
                 config.migrations = migrations;
                 let started = place.start(config).await;
                 assert!(
-                    matches!(&started, Err(StartError::ForeignTable { table }) if *table == name),
+                    matches!(&started, Err(StartError::ForeignTable { table: found }) if *found == place.shown(table)),
                     "{started:?}"
                 );
             }
@@ -109,7 +109,7 @@ async fn a_note_that_is_no_version_is_refused() {
             other.run(change).await;
             let started = place.start(postgres::config()).await;
             assert!(
-                matches!(&started, Err(StartError::ForeignTable { table }) if table == "admittance_meta"),
+                matches!(&started, Err(StartError::ForeignTable { table }) if *table == place.shown("meta")),
                 "{started:?}"
             );
         }
@@ -234,7 +234,7 @@ async fn stores_in_other_schemas_with_one_prefix_are_independent() {
 
     let started = place.start(within("absent")).await;
     assert!(
-        matches!(started, Err(StartError::Store(StoreError::Other(_)))),
+        matches!(&started, Err(StartError::Missing { kind: "schema", name }) if name == "absent"),
         "{started:?}"
     );
     let sqlite = Place::sqlite().start(within("one")).await;
@@ -335,7 +335,7 @@ async fn without_the_unique_index_it_does_not_start() {
                 config.migrations = migrations;
                 let started = place.start(config).await;
                 assert!(
-                    matches!(&started, Err(StartError::MissingIndex { index }) if index == "admittance_users_email"),
+                    matches!(&started, Err(StartError::MissingIndex { index }) if *index == place.shown("users_email")),
                     "{index:?}: {started:?}"
                 );
             }

@@ -16,11 +16,12 @@ pub const DEFAULT_CONNECTIONS: u32 = 10;
 #[non_exhaustive]
 pub struct SqlConfig {
     /// The prefix of the names of all tables, indexes and functions: 1 to 32 of `a-z 0-9 _`,
-    /// starting with a letter. Default `admittance_`.
+    /// starting with a letter, and not with `sqlite_`. Default `admittance_`.
     pub prefix: String,
     /// The schema of the tables. PostgreSQL only; the schema must exist. 1 to 63 of
-    /// `a-z 0-9 _`, not starting with a digit. Default `None`: the first schema of the
-    /// connection's `search_path`.
+    /// `a-z 0-9 _`, not starting with a digit or `pg_`. Default `None`: the server's
+    /// `current_schema()` at the start, which is the first schema of the `search_path` that
+    /// exists and that the role may use. Later changes of the `search_path` have no effect.
     pub schema: Option<String>,
     /// Whether the store applies migrations when it starts.
     pub migrations: Migrations,
@@ -101,6 +102,7 @@ impl SqlConfig {
                 && text.bytes().all(is_name)
         };
         let schema = self.schema.as_deref();
+        let is_systems = |schema: &str| schema.starts_with("pg_") || schema == "information_schema";
         ConfigError::require([
             (
                 "sql.prefix",
@@ -108,9 +110,19 @@ impl SqlConfig {
                 "is not 1 to 32 of a-z, 0-9 and _, the first a letter",
             ),
             (
+                "sql.prefix",
+                !self.prefix.starts_with("sqlite_"),
+                "begins with sqlite_, which SQLite reserves",
+            ),
+            (
                 "sql.schema",
                 schema.is_none_or(|schema| named(schema, 63, |byte| !byte.is_ascii_digit())),
                 "is not 1 to 63 of a-z, 0-9 and _, the first not a digit",
+            ),
+            (
+                "sql.schema",
+                !schema.is_some_and(is_systems),
+                "is a schema of PostgreSQL's own",
             ),
         ])?;
         if self.insecure {
@@ -150,7 +162,7 @@ mod tests {
     fn a_setting_that_is_not_safe_is_refused_by_name() {
         const MS: Duration = Duration::from_millis(1);
         type Change = fn(&mut SqlConfig);
-        let cases: [(&str, Change, Change); 9] = [
+        let cases: [(&str, Change, Change); 12] = [
             (
                 "sql.prefix",
                 |c| c.prefix = String::new(),
@@ -175,6 +187,21 @@ mod tests {
                 "sql.schema",
                 |c| c.schema = Some("1a".to_owned()),
                 |c| c.schema = None,
+            ),
+            (
+                "sql.prefix",
+                |c| c.prefix = "sqlite_".to_owned(),
+                |c| c.prefix = "sqlite".to_owned(),
+            ),
+            (
+                "sql.schema",
+                |c| c.schema = Some("pg_temp".to_owned()),
+                |c| c.schema = Some("default".to_owned()),
+            ),
+            (
+                "sql.schema",
+                |c| c.schema = Some("information_schema".to_owned()),
+                |c| c.schema = Some("user".to_owned()),
             ),
             (
                 "sql.deadline",

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::config::{Migrations, SqlConfig};
 use super::names::{Dialect, Names, TABLES};
+use super::objects::{self, exists};
 use super::record::Record;
 use super::start_error::StartError;
 use super::statement::{Driver, Failure, Row, Statement, Transaction, end};
@@ -77,11 +78,13 @@ async fn check_or_apply(driver: &dyn Driver, config: &SqlConfig) -> Result<(), S
         }
         apply(driver, Act::within(APPLY)).await?;
     }
-    require_index(&mut Reader { driver, act: check }).await
+    let mut reader = Reader { driver, act: check };
+    objects::require_all(&mut reader).await?;
+    objects::require_index(&mut reader).await
 }
 
 /// Runs statements, within a transaction or without one.
-trait Runs {
+pub(super) trait Runs {
     fn names(&self) -> Names;
 
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StartError>;
@@ -118,31 +121,13 @@ impl Runs for Locked<'_> {
     }
 }
 
-/// Whether a table or an index exists.
-async fn exists(runs: &mut impl Runs, name: &str) -> Result<bool, StartError> {
-    let names = runs.names();
-    let (text, name) = match names.dialect {
-        #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-        Dialect::Postgres => (
-            "SELECT CAST(to_regclass($1) AS text) AS name WHERE to_regclass($1) IS NOT NULL",
-            names.table(name),
-        ),
-        #[cfg(feature = "sqlite")]
-        Dialect::Sqlite => (
-            "SELECT name FROM sqlite_master WHERE name = $1 COLLATE NOCASE",
-            names.table(name),
-        ),
-    };
-    Ok(!runs.rows(Statement::new(text).with(name)).await?.is_empty())
-}
-
 /// The version of the tables; 0 if there are none.
 async fn version(runs: &mut impl Runs) -> Result<u32, StartError> {
     let names = runs.names();
     let mut others = None;
     for table in TABLES {
         if others.is_none() && exists(runs, table).await? {
-            others = Some(names.table(table));
+            others = Some(names.shown(table));
         }
     }
     // Checked last, because another instance may create all tables at once meanwhile.
@@ -152,8 +137,9 @@ async fn version(runs: &mut impl Runs) -> Result<u32, StartError> {
             None => Ok(0),
         };
     }
+    objects::require_note(runs).await?;
     let foreign = StartError::ForeignTable {
-        table: names.table("meta"),
+        table: names.shown("meta"),
     };
     let note = Statement::new("SELECT value FROM {meta} WHERE key = 'schema'");
     let rows = match runs.rows(note).await {
@@ -191,15 +177,17 @@ async fn apply_locked(locked: &mut Locked<'_>) -> Result<(), StartError> {
     match names.dialect {
         #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
         Dialect::Postgres => {
+            use super::names::quoted;
+
             // Stores with the same prefix in different schemas also wait for each other.
             let lock = Statement::new(
                 "SELECT CAST(pg_advisory_xact_lock(hashtextextended($1, 0)) AS text) AS locked",
             );
             locked.rows(lock.with(names.prefix.as_str())).await?;
-            if let Some(schema) = &names.schema {
-                locked
-                    .script(&format!("SET LOCAL search_path TO {schema}"))
-                    .await?;
+            if let Some(schema) = names.schema() {
+                // The function keeps this path. A temporary table stands for none of its tables.
+                let path = format!("SET LOCAL search_path TO {}, pg_temp", quoted(schema));
+                locked.script(&path).await?;
             }
         }
         // The transaction has the write lock already.
@@ -225,37 +213,5 @@ impl Locked<'_> {
                     .into(),
                 other => other.into(),
             })
-    }
-}
-
-/// Checks that a unique index covers the canonical addresses of all users, and compares them by
-/// bytes. Its name does not matter.
-async fn require_index(runs: &mut impl Runs) -> Result<(), StartError> {
-    let names = runs.names();
-    let text = match names.dialect {
-        #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-        Dialect::Postgres => {
-            "SELECT CAST(i.indexrelid AS text) AS name FROM pg_index AS i \
-             JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
-             JOIN pg_collation AS c ON c.oid = i.indcollation[0] \
-             JOIN pg_collation AS o ON o.oid = a.attcollation \
-             WHERE i.indrelid = to_regclass($1) AND a.attname = 'email_canonical' \
-             AND i.indnkeyatts = 1 AND i.indisunique AND i.indisvalid AND i.indimmediate \
-             AND i.indpred IS NULL AND c.collisdeterministic AND o.collisdeterministic"
-        }
-        #[cfg(feature = "sqlite")]
-        Dialect::Sqlite => {
-            "SELECT l.name FROM pragma_index_list($1) AS l JOIN pragma_index_xinfo(l.name) AS x \
-             WHERE l.\"unique\" = 1 AND l.partial = 0 AND x.key = 1 \
-             GROUP BY l.name HAVING count(*) = 1 AND max(x.name) = 'email_canonical' \
-             AND max(x.coll) = 'BINARY'"
-        }
-    };
-    let index = Statement::new(text).with(names.table("users"));
-    match runs.rows(index).await?.is_empty() {
-        false => Ok(()),
-        true => Err(StartError::MissingIndex {
-            index: names.table("users_email"),
-        }),
     }
 }

@@ -41,6 +41,7 @@ mod copy;
 mod limit;
 mod migrate;
 mod names;
+mod objects;
 mod pool;
 #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
 mod postgres;

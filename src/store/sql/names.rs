@@ -1,5 +1,7 @@
 //! The names of the tables, and what differs between the dialects.
 
+use std::sync::{Arc, OnceLock};
+
 use super::config::{PREFIX, SqlConfig};
 
 /// The tables, without their prefix.
@@ -73,7 +75,9 @@ impl Dialect {
 #[derive(Clone, Debug)]
 pub(super) struct Names {
     pub(super) dialect: Dialect,
-    pub(super) schema: Option<String>,
+    /// The schema of the tables: in PostgreSQL, that of the settings, or the one that the first
+    /// check of the server has found. None in SQLite.
+    schema: Arc<OnceLock<String>>,
     pub(super) prefix: String,
 }
 
@@ -81,17 +85,45 @@ impl Names {
     pub(super) fn new(dialect: Dialect, config: &SqlConfig) -> Self {
         Self {
             dialect,
-            schema: config.schema.clone(),
+            schema: Arc::new(
+                config
+                    .schema
+                    .clone()
+                    .map_or_else(OnceLock::new, OnceLock::from),
+            ),
             prefix: config.prefix.clone(),
         }
     }
 
-    /// The table, with its prefix and schema, as a statement names it. Neither needs to be
-    /// quoted: [`SqlConfig::validate`] allows letters, digits and underscores.
+    /// The schema of the tables, if it is known.
+    pub(super) fn schema(&self) -> Option<&str> {
+        self.schema.get().map(String::as_str)
+    }
+
+    /// Keeps the schema that the server has named. The first one stays.
+    #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+    pub(super) fn keep_schema(&self, schema: &str) {
+        self.schema.get_or_init(|| schema.to_owned());
+    }
+
+    /// The table, with its prefix and schema, as a statement names it.
     pub(super) fn table(&self, name: &str) -> String {
-        match &self.schema {
-            Some(schema) => format!("{schema}.{}{name}", self.prefix),
-            None => format!("{}{name}", self.prefix),
+        match self.schema() {
+            Some(schema) => format!("{}.{}", quoted(schema), quoted(&self.bare(name))),
+            None => self.bare(name),
+        }
+    }
+
+    /// The table, with its prefix alone.
+    pub(super) fn bare(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// The table, with its prefix and schema, as a message names it.
+    pub(super) fn shown(&self, name: &str) -> String {
+        match self.schema() {
+            Some(schema) => format!("{schema}.{}", self.bare(name)),
+            None => self.bare(name),
         }
     }
 
@@ -124,4 +156,9 @@ impl Names {
     pub(super) fn migration(&self, text: &str) -> String {
         text.replace(PREFIX, &self.prefix)
     }
+}
+
+/// An identifier in quotes, which may be a keyword, or a schema of any name.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -167,13 +167,19 @@ impl Connections for Postgres {
         }
     }
 
-    /// Checks that the server is a primary, writes durably, and stores all of Unicode.
+    /// Checks that the server is a primary, writes durably, and stores all of Unicode. Finds the
+    /// schema of the tables.
     async fn check(driver: &dyn Driver, act: Act) -> Result<(), StartError> {
         let statement = Statement::new(
             "SELECT pg_is_in_recovery() AS is_replica, current_setting('server_encoding') AS encoding, \
              current_setting('fsync') = 'on' AS is_synced, \
-             current_setting('transaction_read_only') = 'on' AS is_read_only",
-        );
+             current_setting('transaction_read_only') = 'on' AS is_read_only, \
+             s.name AS schema, n.oid IS NOT NULL AS is_found, \
+             COALESCE(has_schema_privilege(n.oid, 'USAGE'), FALSE) AS is_usable \
+             FROM (SELECT COALESCE($1, CAST(current_schema() AS text)) AS name) AS s \
+             LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = s.name",
+        )
+        .with(driver.names().schema().map(str::to_owned));
         let rows = driver
             .read(&statement, act)
             .await
@@ -191,9 +197,23 @@ impl Connections for Postgres {
         if record.text("encoding")? != "UTF8" {
             return Err(StartError::Encoding);
         }
-        match record.flag("is_synced")? {
-            true => Ok(()),
-            false => Err(StartError::NotDurable),
+        if !record.flag("is_synced")? {
+            return Err(StartError::NotDurable);
+        }
+        let schema = record.optional_text("schema")?;
+        // A temporary one would end with its connection.
+        let schema = schema.filter(|schema| !schema.starts_with("pg_"));
+        let schema = schema.ok_or(StartError::NoSchema)?;
+        driver.names().keep_schema(schema);
+        let (kind, name) = ("schema", schema.to_owned());
+        match (record.flag("is_found")?, record.flag("is_usable")?) {
+            (false, _) => Err(StartError::Missing { kind, name }),
+            (true, true) => Ok(()),
+            (true, false) => Err(StartError::MissingPrivilege {
+                privilege: "USAGE".to_owned(),
+                kind,
+                name,
+            }),
         }
     }
 

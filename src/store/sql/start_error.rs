@@ -10,6 +10,18 @@ pub enum StartError {
     /// The URL is not valid. The error gives no details, because a URL may contain a password.
     #[error("the URL of the database is not valid")]
     InvalidUrl,
+    /// The URL has a parameter that the driver does not know, and would log with its value.
+    #[error("the URL of the database has the parameter {name}, which the driver does not know")]
+    UnknownParameter {
+        /// The parameter.
+        name: &'static str,
+    },
+    /// The server refuses the role, its password or the database.
+    #[error("the server refuses the connection: {reason}")]
+    Refused {
+        /// The code of PostgreSQL and its name, such as `28P01 invalid_password`.
+        reason: String,
+    },
     /// The SQLite database is in memory, where each connection would have its own. Use
     /// `MemoryStore` instead.
     #[error("a SQLite database in memory cannot be used: name a file")]
@@ -50,6 +62,28 @@ pub enum StartError {
         found: u32,
         /// The latest version that is known here.
         known: u32,
+    },
+    /// [`SqlConfig::schema`](super::SqlConfig::schema) is not set, and the server has no
+    /// `current_schema()`, or a temporary one.
+    #[error("no schema of the search_path can be used: set SqlConfig::schema")]
+    NoSchema,
+    /// A schema, a table or a function is missing.
+    #[error("the {kind} {name} is missing")]
+    Missing {
+        /// `schema`, `table` or `function`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The role lacks a privilege.
+    #[error("the role lacks the privilege {privilege} on the {kind} {name}")]
+    MissingPrivilege {
+        /// The privilege, such as `SELECT`.
+        privilege: String,
+        /// `schema`, `table` or `function`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
     },
     /// No unique index covers the canonical addresses of all users, compared by bytes.
     #[error("the unique index {index} is missing, or does not compare all addresses by bytes")]
