@@ -20,6 +20,7 @@ mod rounds;
 mod start;
 mod sweep;
 mod tenants;
+mod triggers;
 mod waiting;
 mod writers;
 

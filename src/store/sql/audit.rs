@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::record::Record;
 use super::statement::{Failure, Insertion, Row, Statement, Transaction, Work};
-use super::store::{SqlStore, number_of, stored};
+use super::store::{SqlStore, TRIES, not_written, number_of, stored};
 use crate::audit::AuditRecord;
 use crate::event::{Notice, Notices};
 use crate::id::{EventId, SessionId, UserId};
@@ -137,15 +137,18 @@ impl Work for Append {
         if let Some(outcome) = self.count(transaction).await? {
             return Ok(outcome);
         }
-        if transaction
-            .run(&insert(&self.record)?.alone())
-            .await?
-            .is_empty()
-        {
-            return Ok(Insert::Taken);
+        let record = insert(&self.record)?;
+        let (same_key, insert) = (record.same_key(), record.alone());
+        for _ in 0..TRIES {
+            if !transaction.run(&insert).await?.is_empty() {
+                transaction.run(&self.drop_oldest()).await?;
+                return Ok(Insert::Inserted);
+            }
+            if !transaction.run(&same_key).await?.is_empty() {
+                return Ok(Insert::Taken);
+            }
         }
-        transaction.run(&self.drop_oldest()).await?;
-        Ok(Insert::Inserted)
+        Err(not_written().into())
     }
 }
 

@@ -10,6 +10,8 @@ use super::record::Record;
 use super::statement::{Failure, Transaction, Work};
 use super::statement::{Row, Statement};
 use super::store::SqlStore;
+#[cfg(feature = "sqlite")]
+use super::store::written;
 use crate::limit::{Decision, Hit, LimitKey};
 #[cfg(feature = "sqlite")]
 use crate::limit::{Quota, Usage, decide_all};
@@ -64,7 +66,7 @@ impl Work for HitAll {
         let (usages, decision) = decide_all(&budgets, self.now);
         for ((hit, (_, before)), usage) in self.hits.iter().zip(&budgets).zip(usages) {
             if let Some(usage) = usage.filter(|usage| before.as_ref() != Some(usage)) {
-                transaction.run(&put(hit.key, usage)).await?;
+                written(&transaction.run(&put(hit.key, usage)).await?)?;
             }
         }
         Ok(decision)
@@ -75,7 +77,8 @@ impl Work for HitAll {
 fn put(key: LimitKey, usage: Usage) -> Statement {
     Statement::new(
         "INSERT INTO {limits} (key, used, full_at) VALUES ($1, $2, $3) \
-         ON CONFLICT (key) DO UPDATE SET used = excluded.used, full_at = excluded.full_at",
+         ON CONFLICT (key) DO UPDATE SET used = excluded.used, full_at = excluded.full_at \
+         RETURNING key",
     )
     .with(key.to_bytes().as_slice())
     .with(millis(usage.used))

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::record::{Record, proofs_list};
 use super::statement::{Insertion, Row, Statement, Value};
-use super::store::{SqlStore, number_of, stored};
+use super::store::{SqlStore, not_written, number_of, stored};
 use crate::id::{SessionId, UserId};
 use crate::session::{Rotation, RotationPolicy, Session, SessionLength};
 use crate::store::{Insert, SessionStore, StoreError};
@@ -121,7 +121,7 @@ fn rotate(
 #[async_trait]
 impl SessionStore for SqlStore {
     async fn insert_session(&self, session: &Session) -> Result<Insert, StoreError> {
-        self.insert(insert(session)?.alone()).await
+        self.insert(insert(session)?).await
     }
 
     async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
@@ -176,13 +176,18 @@ impl SessionStore for SqlStore {
                 .iter()
                 .map(|id| format!("${}", statement.add(id.to_string())))
                 .collect();
-            statement.text = format!(
-                "DELETE FROM {{sessions}} WHERE user_id = ${user} AND ended_at IS NULL \
-                 AND id IN ({}) AND {{durable}} RETURNING id",
+            let these = format!(
+                "FROM {{sessions}} WHERE user_id = ${user} AND ended_at IS NULL AND id IN ({})",
                 ids.join(", ")
-            )
-            .into();
-            ended += number_of(&self.write(statement).await?);
+            );
+            let mut left = statement.clone();
+            left.text = format!("SELECT id {these} LIMIT 1").into();
+            statement.text = format!("DELETE {these} AND {{durable}} RETURNING id").into();
+            let rows = self.write(statement).await?;
+            if rows.len() < some.len() && !self.read(left).await?.is_empty() {
+                return Err(not_written());
+            }
+            ended += number_of(&rows);
         }
         Ok(ended)
     }

@@ -74,6 +74,7 @@ impl From<&[u8]> for Value {
 /// The text is written once for both dialects. What differs between them, and the names of
 /// tables, stand in braces, and are filled in by [`Names::expand`]. `{value}` is the next value,
 /// for texts with very many: SQLite looks up a value with a number by going through all of them.
+#[derive(Clone)]
 pub(super) struct Statement {
     pub(super) text: Cow<'static, str>,
     pub(super) values: Vec<Value>,
@@ -108,6 +109,7 @@ pub(super) struct Insertion {
     pub(super) list: &'static str,
     /// The column of the key, which the statement returns if the row is inserted.
     pub(super) key: &'static str,
+    /// The values of the columns, that of the key first.
     pub(super) values: Vec<Value>,
 }
 
@@ -122,6 +124,15 @@ impl Insertion {
         Statement {
             text: text.into(),
             values: self.values,
+        }
+    }
+
+    /// The statement that finds the row that has the key of this one.
+    pub(super) fn same_key(&self) -> Statement {
+        let (table, key) = (self.into.split(' ').next().unwrap_or_default(), self.key);
+        Statement {
+            text: format!("SELECT {key} FROM {table} WHERE {key} = $1").into(),
+            values: self.values.iter().take(1).cloned().collect(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::names::Dialect;
-use super::statement::{Driver, Failure, Row, Statement, Work, end};
+use super::statement::{Driver, Failure, Insertion, Row, Statement, Work, end};
 use crate::metrics;
 use crate::store::client::{Act, Fault, Line, Runtime};
 use crate::store::{Insert, StoreError};
@@ -77,12 +77,18 @@ impl SqlStore {
         inner.writers.run(&inner.runtime, act, work).await?
     }
 
-    /// Runs a statement that inserts one row, unless its key is taken.
-    pub(super) async fn insert(&self, statement: Statement) -> Result<Insert, StoreError> {
-        Ok(match self.write(statement).await?.is_empty() {
-            true => Insert::Taken,
-            false => Insert::Inserted,
-        })
+    /// Inserts one row, unless its key is taken.
+    pub(super) async fn insert(&self, row: Insertion) -> Result<Insert, StoreError> {
+        let (same_key, insert) = (row.same_key(), row.alone());
+        for _ in 0..TRIES {
+            if !self.write(insert.clone()).await?.is_empty() {
+                return Ok(Insert::Inserted);
+            }
+            if !self.read(same_key.clone()).await?.is_empty() {
+                return Ok(Insert::Taken);
+            }
+        }
+        Err(not_written())
     }
 
     /// The first row that a statement reads.
@@ -109,6 +115,27 @@ async fn once<W: Work>(driver: &dyn Driver, work: &W, act: Act) -> Result<W::Ans
     let mut transaction = driver.begin(act).await?;
     let outcome = work.run(&mut *transaction).await;
     end(transaction, outcome).await
+}
+
+/// How often an insertion is tried that is refused, though no row has its key: the row may have
+/// been removed in between.
+pub(super) const TRIES: u32 = 2;
+
+/// The error of a write that the database accepted and did not do. A trigger of the application
+/// skips rows by `RETURN NULL`, or `RAISE(IGNORE)` in SQLite; one of its unique indexes makes an
+/// insertion do nothing.
+pub(super) fn not_written() -> StoreError {
+    let problem = "the database did not write the row: look for triggers that skip rows, and for \
+                   unique indexes of the application";
+    Fault::new(problem).other()
+}
+
+/// Checks that a statement has written the row that its transaction has locked.
+pub(super) fn written(rows: &[Row]) -> Result<(), StoreError> {
+    match rows.is_empty() {
+        false => Ok(()),
+        true => Err(not_written()),
+    }
 }
 
 /// The wait before an act that was contended is made again; it doubles each time.

@@ -131,7 +131,7 @@ fn sign_in(record: &Record<'_>, object: &Map<String, Json>) -> Result<PendingSig
 #[async_trait]
 impl TokenStore for SqlStore {
     async fn insert_token(&self, token: &OneTimeToken) -> Result<Insert, StoreError> {
-        self.insert(insert(token)?.alone()).await
+        self.insert(insert(token)?).await
     }
 
     async fn token(

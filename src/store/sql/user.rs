@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::names::Dialect;
 use super::record::{Record, hex};
 use super::statement::{Failure, Insertion, Row, Statement, Transaction, Value, Work};
-use super::store::{SqlStore, stored};
+use super::store::{SqlStore, TRIES, not_written, stored, written};
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
@@ -109,7 +109,8 @@ fn update(user: &User) -> Result<Statement, StoreError> {
     let text = "UPDATE {users} SET email = $2, email_canonical = $3, name = $4, \
         password_hash = $5, last_login = $6, is_verified = $7, preferences = CAST($8 AS {json}), \
         metadata = CAST($9 AS {json}), pending_hook = CAST($10 AS {json}), status = $11, \
-        auth_epoch = $12, link_epoch = $13, version = $14, devices = $15 WHERE id = $1";
+        auth_epoch = $12, link_epoch = $13, version = $14, devices = $15 WHERE id = $1 \
+        RETURNING id";
     let mut statement = Statement::new(text);
     statement.values = values(user)?;
     Ok(statement)
@@ -123,7 +124,8 @@ fn grant<'r>(id: UserId, roles: impl Iterator<Item = &'r Role>) -> Option<Statem
         .map(|role| format!("(${user}, ${})", statement.add(role.as_str())))
         .collect();
     statement.text = format!(
-        "INSERT INTO {{user_roles}} (user_id, role) VALUES {} ON CONFLICT DO NOTHING",
+        "INSERT INTO {{user_roles}} (user_id, role) VALUES {} ON CONFLICT DO NOTHING \
+         RETURNING role",
         rows.join(", ")
     )
     .into();
@@ -137,7 +139,7 @@ fn revoke<'r>(id: UserId, roles: impl Iterator<Item = &'r Role>) -> Option<State
         .map(|role| format!("${}", statement.add(role.as_str())))
         .collect();
     statement.text = format!(
-        "DELETE FROM {{user_roles}} WHERE user_id = ${user} AND role IN ({})",
+        "DELETE FROM {{user_roles}} WHERE user_id = ${user} AND role IN ({}) RETURNING role",
         names.join(", ")
     )
     .into();
@@ -202,11 +204,15 @@ fn insert_with_roles(user: &User) -> Result<Statement, StoreError> {
     let roles: Vec<String> = roles
         .map(|role| format!("(${})", statement.add(role.as_str())))
         .collect();
+    // A value that is no number makes the statement fail, and undoes it.
     statement.text = format!(
         "WITH added AS ({}), granted AS (INSERT INTO {{user_roles}} (user_id, role) \
-         SELECT added.id, r.role FROM added, (VALUES {}) AS r (role)) SELECT id FROM added",
+         SELECT added.id, r.role FROM added, (VALUES {}) AS r (role) RETURNING role) \
+         SELECT id, (SELECT CAST(CASE count(*) WHEN {} THEN '0' ELSE 'not written' END AS integer) \
+             FROM granted) AS is_granted FROM added",
         statement.text,
-        roles.join(", ")
+        roles.join(", "),
+        roles.len()
     )
     .into();
     Ok(statement)
@@ -224,7 +230,10 @@ impl Work for InsertWithRoles {
     async fn run(&self, transaction: &mut dyn Transaction) -> Result<bool, Failure> {
         let is_inserted = !transaction.run(&insert(&self.0)?.alone()).await?.is_empty();
         if is_inserted && let Some(grant) = grant(self.0.id, self.0.roles.iter()) {
-            transaction.run(&grant).await?;
+            let granted = transaction.run(&grant).await?;
+            if granted.len() < self.0.roles.len() {
+                return Err(not_written().into());
+            }
         }
         Ok(is_inserted)
     }
@@ -248,13 +257,22 @@ impl Work for Change {
         if !user.change(&self.change).map_err(StoreError::from)? {
             return Ok(None);
         }
-        transaction.run(&update(&user)?).await?;
+        written(&transaction.run(&update(&user)?).await?)?;
         let changes = [
             grant(self.id, user.roles.difference(&before.roles)),
             revoke(self.id, before.roles.difference(&user.roles)),
         ];
+        let mut changed = 0;
         for change in changes.iter().flatten() {
-            transaction.run(change).await?;
+            changed += transaction.run(change).await?.len();
+        }
+        if changed < user.roles.symmetric_difference(&before.roles).count() {
+            // Another program may have made the change meanwhile.
+            let rows = transaction.run(&by_id(self.id)).await?;
+            let after = rows.first().map(read).transpose()?;
+            if after.is_none_or(|after| after.roles != user.roles) {
+                return Err(not_written().into());
+            }
         }
         Ok(Some(user))
     }
@@ -280,7 +298,7 @@ impl Work for ChangeEmail {
         let outcome = user.change_email(&self.account, &self.to, owner);
         let outcome = outcome.map_err(StoreError::from)?;
         if outcome == EmailChange::Changed {
-            transaction.run(&update(&user)?).await?;
+            written(&transaction.run(&update(&user)?).await?)?;
         }
         Ok(outcome)
     }
@@ -300,10 +318,9 @@ impl Work for Remove {
         let user = locked(transaction, self.account.id).await?;
         let is_meant = user.is_some_and(|user| user.may_be_removed(&self.account, self.which));
         if is_meant {
-            let delete = Statement::new("DELETE FROM {users} WHERE id = $1");
-            transaction
-                .run(&delete.with(self.account.id.to_string()))
-                .await?;
+            let delete = Statement::new("DELETE FROM {users} WHERE id = $1 RETURNING id");
+            let delete = delete.with(self.account.id.to_string());
+            written(&transaction.run(&delete).await?)?;
         }
         Ok(is_meant)
     }
@@ -352,24 +369,35 @@ fn in_one_statement(id: UserId, change: &UserChange) -> Option<Result<Statement,
     Some(Ok(statement))
 }
 
-#[async_trait]
-impl UserStore for SqlStore {
-    async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError> {
-        let is_inserted = match (user.roles.is_empty(), self.dialect()) {
+impl SqlStore {
+    /// One try to add a user: `false` if a unique index refuses it.
+    async fn is_inserted(&self, user: &User) -> Result<bool, StoreError> {
+        Ok(match (user.roles.is_empty(), self.dialect()) {
             (true, _) => !self.write(insert(user)?.alone()).await?.is_empty(),
             #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
             (false, Dialect::Postgres) => !self.write(insert_with_roles(user)?).await?.is_empty(),
             #[cfg(feature = "sqlite")]
             (false, Dialect::Sqlite) => self.transact(InsertWithRoles(user.clone())).await?,
-        };
-        if is_inserted {
-            return Ok(InsertUser::Inserted);
-        }
-        // When both are taken, it is the address.
-        Ok(match self.user_by_email(user.email.canonical()).await? {
-            Some(_) => InsertUser::EmailTaken,
-            None => InsertUser::IdTaken,
         })
+    }
+}
+
+#[async_trait]
+impl UserStore for SqlStore {
+    async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError> {
+        for _ in 0..TRIES {
+            if self.is_inserted(user).await? {
+                return Ok(InsertUser::Inserted);
+            }
+            // When both are taken, it is the address.
+            if self.user_by_email(user.email.canonical()).await?.is_some() {
+                return Ok(InsertUser::EmailTaken);
+            }
+            if !self.read(insert(user)?.same_key()).await?.is_empty() {
+                return Ok(InsertUser::IdTaken);
+            }
+        }
+        Err(not_written())
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
@@ -401,11 +429,22 @@ impl UserStore for SqlStore {
         account: &AccountState,
         to: &Email,
     ) -> Result<EmailChange, StoreError> {
-        let (account, to) = (account.clone(), to.clone());
-        match self.try_to_transact(ChangeEmail { account, to }).await {
-            Err(Failure::Duplicate) => Ok(EmailChange::EmailTaken),
-            outcome => Ok(outcome?),
+        for _ in 0..TRIES {
+            let change = ChangeEmail {
+                account: account.clone(),
+                to: to.clone(),
+            };
+            match self.try_to_transact(change).await {
+                Err(Failure::Duplicate) => {}
+                outcome => return Ok(outcome?),
+            }
+            let owner = self.user_by_email(to.canonical()).await?;
+            if owner.is_some_and(|owner| owner.id != account.id) {
+                return Ok(EmailChange::EmailTaken);
+            }
         }
+        // The index is not the one on addresses.
+        Err(Failure::Duplicate.into())
     }
 
     async fn remove_user(

@@ -124,6 +124,8 @@ DECLARE
     wanted bigint := (SELECT count(DISTINCT k) FROM unnest(keys) AS k);
     locked bigint;
     wait bigint;
+    is_written boolean;
+    tries integer := 0;
 BEGIN
     LOOP
         -- In the order of the keys, to prevent deadlocks.
@@ -134,6 +136,11 @@ BEGIN
         GET DIAGNOSTICS locked = ROW_COUNT;
         -- A sweep may remove an existing row between the insertion and the lock.
         EXIT WHEN locked >= wanted;
+        tries := tries + 1;
+        -- A trigger may skip it each time.
+        IF tries >= 100 THEN
+            RAISE EXCEPTION 'the budgets were not written';
+        END IF;
     END LOOP;
     -- A separate statement, which sees the changes that the ones above waited for.
     WITH hit AS (
@@ -157,9 +164,16 @@ BEGIN
                 ELSE d.full_at END
             FROM decided AS d
             WHERE l.key = d.key AND (d.is_allowed OR (NOT d.has_room AND d.full_at < d.kept))
+            RETURNING l.key
     )
     SELECT max(GREATEST(full_at - present, used, 0) + period_ms - window_ms)
-        INTO wait FROM decided WHERE NOT has_room;
+            FILTER (WHERE NOT has_room),
+        count(DISTINCT key) FILTER (WHERE is_allowed OR (NOT has_room AND full_at < kept))
+            = (SELECT count(*) FROM written)
+        INTO wait, is_written FROM decided;
+    IF NOT is_written THEN
+        RAISE EXCEPTION 'the budgets were not written';
+    END IF;
     RETURN COALESCE(wait, 0);
 END
 $$;
