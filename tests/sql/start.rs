@@ -1,10 +1,10 @@
 //! Starting a store: what it makes, and when it refuses.
 
 use admittance::error::ConfigError;
-use admittance::store::StoreError;
 use admittance::store::sql::{Migrations, PostgresStore, SqlConfig, SqliteStore, StartError};
 use sqlx::sqlite::SqlitePoolOptions;
 use support::acts::Act;
+use support::log::listen;
 use support::methods::{every_method, prepare, seen};
 use support::postgres::{self, Server};
 use support::sqlite;
@@ -278,10 +278,93 @@ async fn a_url_that_cannot_be_used_does_not_show_its_password() {
         assert!(matches!(error, StartError::InvalidUrl), "{url}: {shown}");
         assert!(!shown.contains("can"), "{shown}");
     }
+    // A part of a password that is not encoded.
+    let url = "postgres://me:12?canary@host/db";
+    let error = PostgresStore::connect(url, SqlConfig::default()).await;
+    let shown = format!("{0:?} {0}", error.unwrap_err());
+    assert!(!shown.contains("can"), "{shown}");
     let error = SqliteStore::open("sqlite:a?mode=canary", SqlConfig::default()).await;
     let error = error.unwrap_err();
     assert!(matches!(error, StartError::InvalidUrl), "{error:?}");
     assert!(!format!("{error:?} {error}").contains("canary"));
+}
+
+/// The driver would log it with its value.
+#[tokio::test]
+async fn a_parameter_that_the_driver_does_not_know_is_refused_by_its_name() {
+    let place = Place::postgres().await;
+    for parameter in ["sslpassword", "passwd"] {
+        let (log, _listening) = listen();
+        let url = format!("{}?{parameter}=canary", place.url());
+        let error = PostgresStore::connect(&url, postgres::config()).await;
+        let shown = format!("{0} {0:?}", error.unwrap_err());
+        let expected = format!(
+            "the URL of the database has the parameter {parameter}, which the driver does not know"
+        );
+        assert!(shown.starts_with(&expected), "{shown}");
+        assert!(!shown.contains("canary"));
+        assert!(!log.text().contains("canary"));
+    }
+    for known in [
+        "sslmode=disable",
+        "application_name=exam",
+        "options[work_mem]=4MB",
+    ] {
+        let url = format!("{}?{known}", place.url());
+        PostgresStore::connect(&url, postgres::config())
+            .await
+            .unwrap();
+    }
+}
+
+/// Waiting does not mend it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_role_or_database_is_refused_at_once() {
+    let rules = std::env::temp_dir().join(format!("admittance-hba-{}", std::process::id()));
+    std::fs::write(
+        &rules,
+        "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
+    )
+    .unwrap();
+    let setting = format!("hba_file={}", rules.display());
+    let server = tokio::task::spawn_blocking(move || Server::with(&[&setting]));
+    let server = server.await.unwrap();
+    let url = server.url("postgres");
+    let mut other = Place::Postgres(url.clone()).other().await;
+    other.run("CREATE ROLE exam LOGIN PASSWORD 'right'").await;
+    let mut config = postgres::config();
+    config.wait_at_start = std::time::Duration::from_secs(3600);
+    for (user, database, reason) in [
+        ("exam:canary", "postgres", "28P01 invalid_password"),
+        ("absent:canary", "postgres", "28P01 invalid_password"),
+        ("postgres", "absent", "3D000 invalid_catalog_name"),
+    ] {
+        let url = server
+            .url(database)
+            .replace("postgres@", &format!("{user}@"));
+        let start = PostgresStore::connect(&url, config.clone());
+        let start = tokio::time::timeout(std::time::Duration::from_secs(60), start).await;
+        let shown = format!("{0} {0:?}", start.unwrap().unwrap_err());
+        let expected = format!("the server refuses the connection: {reason}");
+        assert!(shown.starts_with(&expected), "{shown}");
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+    std::fs::remove_file(rules).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_of_the_server_have_their_names() {
+    let place = Place::postgres().await;
+    let store = place.store().await;
+    place
+        .other()
+        .await
+        .run("DROP TABLE admittance_tokens")
+        .await;
+    let act = Act::InsertToken { number: 1, user: 1 };
+    let error = act.on(&*store).await.unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(cause, "the statement failed: 42P01 undefined_table");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -295,9 +378,9 @@ async fn a_password_is_in_no_error_of_a_start_and_not_in_what_shows_a_store() {
     let nowhere = format!("{url}_absent");
     let error = PostgresStore::connect(&nowhere, postgres::config()).await;
     let error = error.unwrap_err();
-    assert!(
-        matches!(&error, StartError::Store(StoreError::Unavailable(_))),
-        "{error:?}"
+    assert_eq!(
+        error.to_string(),
+        "the server refuses the connection: 3D000 invalid_catalog_name"
     );
     assert!(
         !format!("{error:?} {error}").contains("canary"),

@@ -168,10 +168,7 @@ async fn a_unique_index_of_the_applications_is_not_taken_for_one_of_the_stores()
             let to = admittance::email::Email::parse(&format!("new{number}@example.org")).unwrap();
             let changed = store.change_email(&account, &to).await;
             match number {
-                1 => assert!(
-                    matches!(changed, Ok(EmailChange::Changed)),
-                    "{changed:?}"
-                ),
+                1 => assert!(matches!(changed, Ok(EmailChange::Changed)), "{changed:?}"),
                 _ => assert!(matches!(changed, Err(StoreError::Other(_))), "{changed:?}"),
             }
         }

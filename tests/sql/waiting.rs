@@ -51,7 +51,13 @@ async fn by_default_a_server_that_is_not_up_is_tried_once() {
     drop(free);
     let (log, _listening) = listen();
     let url = format!("postgres://postgres@127.0.0.1:{port}/absent");
-    let started = PostgresStore::connect(&url, SqlConfig::default()).await;
+    let begin = Instant::now();
+    let started = PostgresStore::connect(&url, postgres::config()).await;
+    assert!(begin.elapsed() < Duration::from_secs(60));
+    assert!(
+        format!("{started:?}").contains("connection refused"),
+        "{started:?}"
+    );
     assert!(
         matches!(&started, Err(StartError::Store(StoreError::Unavailable(_)))),
         "{started:?}"

@@ -36,6 +36,10 @@ struct Seen {
     round_trips: Vec<RoundTrip>,
     notices: Vec<String>,
     cut: Option<(usize, Cut)>,
+    /// How many connections there were.
+    connections: usize,
+    /// How many of the first ones are silent.
+    silent: usize,
 }
 
 /// Forwards each connection to the server, one round trip after another.
@@ -69,7 +73,13 @@ impl Wire {
                 let Ok(server) = TcpStream::connect(&server).await else {
                     continue;
                 };
+                let number = {
+                    let mut seen = shared.lock().unwrap();
+                    seen.connections += 1;
+                    seen.connections
+                };
                 let line = Line {
+                    number,
                     client,
                     server,
                     seen: Arc::clone(&shared),
@@ -111,6 +121,13 @@ impl Wire {
         self.seen.lock().unwrap().cut = Some((after, how));
     }
 
+    /// Swallows all that comes by the connections that there are, as a firewall does that has
+    /// forgotten them. New ones work.
+    pub fn swallow(&self) {
+        let mut seen = self.seen.lock().unwrap();
+        seen.silent = seen.connections;
+    }
+
     /// Cuts the line no more. Returns whether it was to be cut and never was.
     pub fn is_whole(&self) -> bool {
         self.seen.lock().unwrap().cut.take().is_some()
@@ -119,6 +136,7 @@ impl Wire {
 
 /// One connection.
 struct Line {
+    number: usize,
     client: TcpStream,
     server: TcpStream,
     seen: Arc<Mutex<Seen>>,
@@ -174,6 +192,9 @@ impl Line {
                 if matches!(kind, 'S' | 'Q' | 'X') {
                     break;
                 }
+            }
+            if self.number <= self.seen.lock().unwrap().silent {
+                continue;
             }
             // `S` alone is a ping, and `X` ends the connection.
             let cut = match trip.messages.as_str() {

@@ -56,7 +56,9 @@ impl Act {
 #[derive(Debug)]
 pub(in crate::store) struct Line {
     connections: Arc<Semaphore>,
-    waiting: Semaphore,
+    waiting: Arc<Semaphore>,
+    /// The connections of all acts, where those of this line may use a part of them.
+    all: Option<Arc<Semaphore>>,
 }
 
 impl Line {
@@ -65,7 +67,19 @@ impl Line {
         let connections = usize::try_from(connections).unwrap_or(usize::MAX);
         Self {
             connections: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
-            waiting: Semaphore::new(waiting.min(Semaphore::MAX_PERMITS)),
+            waiting: Arc::new(Semaphore::new(waiting.min(Semaphore::MAX_PERMITS))),
+            all: None,
+        }
+    }
+
+    /// A line for acts that use so many of the connections of this one at most.
+    #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+    pub(in crate::store) fn part(&self, connections: u32) -> Self {
+        let connections = usize::try_from(connections).unwrap_or(usize::MAX);
+        Self {
+            connections: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
+            waiting: Arc::clone(&self.waiting),
+            all: Some(Arc::clone(&self.connections)),
         }
     }
 
@@ -81,11 +95,11 @@ impl Line {
         act: Act,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let permit = self.enter(act).await?;
+        let permits = self.enter(act).await?;
         let task = runtime.spawn(async move {
             let outcome = work.await;
             // Not before: the connection is in use until the driver is done.
-            drop(permit);
+            drop(permits);
             outcome
         });
         match tokio::time::timeout_at(act.until, task).await {
@@ -95,20 +109,28 @@ impl Line {
         }
     }
 
-    async fn enter(&self, act: Act) -> Result<OwnedSemaphorePermit, StoreError> {
-        // Those who wait are served first: then none is free.
-        if let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() {
-            return Ok(permit);
+    async fn enter(&self, act: Act) -> Result<Vec<OwnedSemaphorePermit>, StoreError> {
+        let mut place = None;
+        let mut permits = Vec::with_capacity(2);
+        for connections in std::iter::once(&self.connections).chain(&self.all) {
+            // Those who wait are served first: then none is free.
+            if let Ok(permit) = Arc::clone(connections).try_acquire_owned() {
+                permits.push(permit);
+                continue;
+            }
+            if place.is_none() {
+                let too_many = || Fault::new("too many acts wait for a connection").unavailable();
+                place = Some(self.waiting.try_acquire().map_err(|_| too_many())?);
+            }
+            let permit = Arc::clone(connections).acquire_owned();
+            match tokio::time::timeout_at(act.until, permit).await {
+                Ok(Ok(permit)) => permits.push(permit),
+                Ok(Err(_)) | Err(_) => {
+                    return Err(Fault::new("no connection was free in time").unavailable());
+                }
+            }
         }
-        let _place = self
-            .waiting
-            .try_acquire()
-            .map_err(|_| Fault::new("too many acts wait for a connection").unavailable())?;
-        let permit = Arc::clone(&self.connections).acquire_owned();
-        match tokio::time::timeout_at(act.until, permit).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(Fault::new("no connection was free in time").unavailable()),
-        }
+        Ok(permits)
     }
 }
 

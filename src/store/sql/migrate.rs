@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::config::{Migrations, SqlConfig};
 use super::names::{Dialect, Names, TABLES};
 use super::objects::{self, exists};
+use super::pool::GRACE;
 use super::record::Record;
 use super::start_error::StartError;
 use super::statement::{Driver, Failure, Row, Statement, Transaction, end};
@@ -102,7 +103,10 @@ impl Runs for Reader<'_> {
 
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StartError> {
         let read = || self.driver.read(&statement, self.act);
-        Ok(until_free(self.act, read).await?)
+        let read = until_free(self.act, read);
+        let left = self.act.left()?.saturating_add(GRACE);
+        let rows = tokio::time::timeout(left, read).await;
+        Ok(rows.unwrap_or_else(|_| Err(StoreError::Timeout.into()))?)
     }
 }
 

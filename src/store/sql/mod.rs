@@ -42,6 +42,8 @@ mod limit;
 mod migrate;
 mod names;
 mod objects;
+#[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+mod parameters;
 mod pool;
 #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
 mod postgres;
@@ -49,6 +51,8 @@ mod record;
 mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+mod sqlstate;
 mod start_error;
 mod statement;
 mod store;

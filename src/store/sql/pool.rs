@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Column, Database, Pool, Row as _};
+use sqlx::{AssertSqlSafe, Column, Connection, Database, Pool, Row as _};
+use tokio::sync::Mutex;
 
 use super::names::Names;
 use super::start_error::StartError;
@@ -37,6 +38,23 @@ pub(super) trait Connections: Database {
     /// Whether the connection is of no use after this error of the database.
     fn ends(code: &str) -> bool;
 
+    /// Whether a connection could not run a statement because of its own state, so that another
+    /// one may run it.
+    fn is_stale(_: &str) -> bool {
+        false
+    }
+
+    /// Whether a statement that was given up may still run, which keeps its connection in use.
+    /// `None` if it ends with its connection.
+    async fn runs_on(_: &ConnectOptions<Self>) -> Option<bool> {
+        None
+    }
+
+    /// Checks that the database can be reached, and accepts the role.
+    async fn greet(_: &ConnectOptions<Self>, _: Act) -> Result<(), StartError> {
+        Ok(())
+    }
+
     /// The condition of a statement that writes, and the value that it takes as the last one.
     fn durable(number: usize, left: Duration) -> Option<(String, Value)>;
 
@@ -47,9 +65,17 @@ pub(super) trait Connections: Database {
     fn begin(left: Duration) -> String;
 }
 
+/// How the connections of a database are made.
+pub(super) type ConnectOptions<D> = <<D as Database>::Connection as Connection>::Options;
+
 /// How long after the deadline the server's own time limits have to answer. A connection without
 /// an answer is then closed.
-const GRACE: Duration = Duration::from_millis(250);
+pub(super) const GRACE: Duration = Duration::from_millis(250);
+
+/// How often it is looked whether statements that were given up still run.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Held by the one that looks, since it takes a connection beyond those of the pool.
+static LOOKING: Mutex<()> = Mutex::const_new(());
 
 /// A driver that reads by one pool and writes by another, which may be the same.
 pub(super) struct Pooled<D: Database> {
@@ -94,7 +120,7 @@ impl<D: Connections> InUse<'_, D> {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error,
             Err(_) => {
-                self.close();
+                self.wait_for_end().await;
                 return Err(StoreError::Timeout.into());
             }
         };
@@ -122,6 +148,17 @@ impl<D: Connections> InUse<'_, D> {
             .await
     }
 
+    /// Gives up the statement that runs. The server may go on with it, so the connection keeps
+    /// its place in the pool, and the act its place in the line, until that has ended.
+    async fn wait_for_end(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            let options = self.driver.writers.connect_options();
+            // A task, which goes on if this act is dropped.
+            let end = tokio::spawn(end_of_statement::<D>(connection, options));
+            let _ = end.await;
+        }
+    }
+
     /// Closes the connection, which ends its transaction.
     fn close(&mut self) {
         if let Some(connection) = self.connection.take() {
@@ -137,6 +174,36 @@ impl<D: Connections> Drop for InUse<'_, D> {
             self.close();
         }
     }
+}
+
+/// Closes a connection once the server does nothing more on it.
+async fn end_of_statement<D: Connections>(
+    mut connection: PoolConnection<D>,
+    options: Arc<ConnectOptions<D>>,
+) {
+    let mut wait = GRACE;
+    loop {
+        // Answered after the statement.
+        match tokio::time::timeout(wait, connection.ping()).await {
+            Ok(Ok(())) => {
+                let _ = tokio::time::timeout(GRACE, connection.close()).await;
+                return;
+            }
+            // The statement failed, and the connection may go on.
+            Ok(Err(sqlx::Error::Database(_))) => continue,
+            Ok(Err(_)) => break,
+            Err(_) => {}
+        }
+        let alone = LOOKING.lock().await;
+        // A server that cannot be asked cannot be connected to either.
+        let look = tokio::time::timeout(LOOK_EVERY, D::runs_on(&options)).await;
+        drop(alone);
+        if let Ok(None | Some(false)) = look {
+            break;
+        }
+        wait = LOOK_EVERY;
+    }
+    drop(connection.detach());
 }
 
 fn rows_of<D: Connections>(rows: &[D::Row]) -> Result<Vec<Row>, sqlx::Error> {
@@ -220,6 +287,7 @@ impl<D: Connections> Driver for Pooled<D> {
     }
 
     async fn check(&self, act: Act) -> Result<(), StartError> {
+        D::greet(&self.writers.connect_options(), act).await?;
         D::check(self, act).await
     }
 
@@ -271,10 +339,19 @@ impl<D: Connections> Transaction for InUse<'_, D> {
 /// What an error of the driver means.
 pub(super) fn failure<D: Connections>(error: &sqlx::Error) -> Failure {
     match error {
-        sqlx::Error::Database(error) => D::failure(&error.code().unwrap_or_default()),
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            match (D::is_stale(&code), D::failure(&code)) {
+                (true, Failure::Store(error)) => Failure::Stale(Box::new(error)),
+                (_, failure) => failure,
+            }
+        }
         sqlx::Error::PoolTimedOut => no_connection(),
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
+        sqlx::Error::Io(error) => Fault::new("the connection failed")
+            .with_code(error.kind().to_string())
+            .unavailable()
+            .into(),
+        sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Fault::new("the connection failed").unavailable().into(),
@@ -283,7 +360,7 @@ pub(super) fn failure<D: Connections>(error: &sqlx::Error) -> Failure {
 }
 
 fn no_connection() -> Failure {
-    Fault::new("no connection was free in time")
+    Fault::new("no connection was free, or could be made, in time")
         .unavailable()
         .into()
 }

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
-use sqlx::{Executor, Postgres, Row as _, TypeInfo, ValueRef};
+use sqlx::{Connection as _, Executor, Postgres, Row as _, TypeInfo, ValueRef};
 
 use super::config::SqlConfig;
 use super::migrate;
 use super::names::{Dialect, Names};
-use super::pool::{Connections, Pooled, fetch, safe};
+use super::parameters;
+use super::pool::{Connections, GRACE, Pooled, failure, fetch, safe};
 use super::record::Record;
+use super::sqlstate::named;
 use super::start_error::StartError;
 use super::statement::{Driver, Failure, Statement, Value};
 use super::store::SqlStore;
@@ -30,6 +32,10 @@ pub struct PostgresStore {
 
 /// An idle connection is tested before its next use after this time.
 const IDLE: Duration = Duration::from_secs(1);
+/// How long this test may take. A connection that firewalls have dropped gives no answer.
+const PING: Duration = Duration::from_millis(500);
+/// An idle connection is closed after this time, which is shorter than that of firewalls.
+const CLOSE_IDLE: Duration = Duration::from_secs(180);
 
 impl PostgresStore {
     /// Connects to `url` with a pool of [`SqlConfig::max_connections`] connections, and starts
@@ -40,6 +46,7 @@ impl PostgresStore {
     /// [`StartError`] if the store cannot start.
     pub async fn connect(url: &str, config: SqlConfig) -> Result<Self, StartError> {
         config.validate()?;
+        parameters::require_known(url)?;
         let options = PgConnectOptions::from_str(url).map_err(|_| StartError::InvalidUrl)?;
         let options = match options.get_application_name() {
             Some(_) => options,
@@ -54,6 +61,7 @@ impl PostgresStore {
             .max_connections(config.max_connections)
             .acquire_timeout(config.deadline)
             .test_before_acquire(false)
+            .idle_timeout(CLOSE_IDLE)
             .after_connect(move |connection, _| {
                 let limit = limit.clone();
                 Box::pin(async move {
@@ -66,7 +74,9 @@ impl PostgresStore {
             .before_acquire(|connection, meta| {
                 Box::pin(async move {
                     if meta.idle_for > IDLE {
-                        sqlx::Connection::ping(connection).await?;
+                        let ping = sqlx::Connection::ping(connection);
+                        let answer = tokio::time::timeout(PING, ping).await;
+                        answer.map_err(|_| sqlx::Error::PoolTimedOut)??;
                     }
                     Ok(true)
                 })
@@ -91,7 +101,26 @@ impl PostgresStore {
         config.validate()?;
         let runtime = Runtime::with_client(&config.runtime);
         let runtime = runtime.map_err(super::no_runtime)?;
-        Self::start(pool, config, runtime).await
+        let is_prepared = config.prepared_statements;
+        let store = Self::start(pool, config, runtime).await?;
+        if is_prepared {
+            store.warn_without_limit().await?;
+        }
+        Ok(store)
+    }
+
+    /// Warns if statements of the application's pool have no time limit on the server.
+    async fn warn_without_limit(&self) -> Result<(), StoreError> {
+        let select = "SELECT current_setting('statement_timeout') = '0' AS is_unlimited";
+        let rows = self.store.read(Statement::new(select)).await?;
+        let row = rows.first().map(|row| Record::new("server", row));
+        if row.is_some_and(|row| row.flag("is_unlimited").unwrap_or(false)) {
+            tracing::warn!(
+                "statement_timeout is 0 in the pool of the PostgreSQL store: a statement that \
+                 waits on the server after its deadline occupies its connection until it ends"
+            );
+        }
+        Ok(())
     }
 
     async fn start(pool: PgPool, config: SqlConfig, runtime: Runtime) -> Result<Self, StartError> {
@@ -102,8 +131,9 @@ impl PostgresStore {
             is_prepared: config.prepared_statements,
         });
         migrate::run(&runtime, &driver, &config).await?;
-        let line = Arc::new(Line::new(config.max_connections, config.max_waiting));
-        let lines = [Arc::clone(&line), line];
+        let readers = Line::new(config.max_connections, config.max_waiting);
+        let writers = readers.part(config.max_connections - kept(config.max_connections));
+        let lines = [Arc::new(readers), Arc::new(writers)];
         Ok(Self {
             store: SqlStore::new(driver, config.deadline, lines, runtime),
         })
@@ -142,7 +172,7 @@ impl Connections for Postgres {
 
     /// What the server's codes mean (PostgreSQL, Appendix A).
     fn failure(code: &str) -> Failure {
-        let fault = Fault::new("the statement failed").with_code(code);
+        let fault = Fault::new("the statement failed").with_code(named(code));
         match code {
             // serialization_failure, deadlock_detected
             "40001" | "40P01" => Failure::Contended(Box::new(fault)),
@@ -217,10 +247,46 @@ impl Connections for Postgres {
         }
     }
 
-    /// read_only_sql_transaction: the server has become a replica. A new connection may reach
-    /// the primary.
+    /// Errors that show the state of the connection, in which it would stay: connection
+    /// exceptions, invalid transaction states, invalid names of prepared statements,
+    /// feature_not_supported (the type of a cached plan's result has changed),
+    /// duplicate_prepared_statement, shutdowns. After read_only_sql_transaction, a new connection
+    /// may reach the primary.
     fn ends(code: &str) -> bool {
-        code == "25006"
+        let is_of_class = |class: &&str| code.starts_with(class);
+        matches!(code, "0A000" | "42P05") || ["08", "25", "26", "57P"].iter().any(is_of_class)
+    }
+
+    /// feature_not_supported and in_failed_sql_transaction, invalid_sql_statement_name,
+    /// duplicate_prepared_statement: all of them undo the statement.
+    fn is_stale(code: &str) -> bool {
+        matches!(code, "0A000" | "25P02" | "26000" | "42P05")
+    }
+
+    /// Whether a statement of this role has run for longer than the grace.
+    async fn runs_on(options: &PgConnectOptions) -> Option<bool> {
+        Some(long_statements(options).await.unwrap_or(true))
+    }
+
+    async fn greet(options: &PgConnectOptions, act: Act) -> Result<(), StartError> {
+        let connect = PgConnection::connect_with(options);
+        let error = match tokio::time::timeout(act.left()?, connect).await {
+            Ok(Ok(connection)) => {
+                let _ = tokio::time::timeout(GRACE, connection.close()).await;
+                return Ok(());
+            }
+            Ok(Err(error)) => error,
+            Err(_) => return Err(StoreError::Timeout.into()),
+        };
+        let code = error.as_database_error().and_then(|error| error.code());
+        match code {
+            // Authorization, no such database
+            Some(code) if code.starts_with("28") || code.starts_with("3D") => {
+                let reason = named(&code);
+                Err(StartError::Refused { reason })
+            }
+            _ => Err(failure::<Self>(&error).into()),
+        }
     }
 
     /// Sets `lock_timeout` and `synchronous_commit` for the statement's own transaction, whatever
@@ -247,6 +313,29 @@ impl Connections for Postgres {
              SELECT {DURABLE}"
         )
     }
+}
+
+/// How many connections are kept for reads, so that tokens are checked while all writes wait.
+fn kept(connections: u32) -> u32 {
+    match connections {
+        0 | 1 => 0,
+        _ => (connections / 4).max(1),
+    }
+}
+
+async fn long_statements(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
+    let select = format!(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity \
+         WHERE datname = current_database() AND usename = session_user \
+         AND pid <> pg_backend_pid() AND state = 'active' AND backend_type = 'client backend' \
+         AND query_start < clock_timestamp() - interval '{} ms') AS runs",
+        GRACE.as_millis()
+    );
+    let mut connection = PgConnection::connect_with(options).await?;
+    let row = connection.fetch_one(sqlx::raw_sql(safe(select))).await?;
+    let runs = row.try_get("runs")?;
+    connection.close().await?;
+    Ok(runs)
 }
 
 /// The time in milliseconds, as the server's settings take it; 0 would mean no limit.

@@ -181,6 +181,9 @@ pub(super) enum Failure {
     /// Another transaction prevented it: a deadlock, a serialization failure, a locked database.
     /// Nothing was changed, and the act may be made again.
     Contended(Cause),
+    /// The connection was in a state in which it could not run the statement. Nothing was
+    /// changed, and another connection may run it.
+    Stale(Cause),
     /// A unique index refused the write.
     Duplicate,
     /// Anything else.
@@ -196,7 +199,7 @@ impl From<StoreError> for Failure {
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Contended(cause) => Self::Unavailable(cause),
+            Failure::Contended(cause) | Failure::Stale(cause) => Self::Unavailable(cause),
             Failure::Duplicate => Self::Other("a unique index refused the write".into()),
             Failure::Store(error) => error,
         }

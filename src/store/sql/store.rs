@@ -143,15 +143,23 @@ const FIRST_WAIT: Duration = Duration::from_millis(1);
 /// The longest of these waits.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
-/// Makes an act again as long as it is contended and has time.
+/// How many connections that are of no use one act may find.
+const MOST_STALE: u32 = 16;
+
+/// Makes an act again as long as it is contended, or finds connections of no use, and has time.
 pub(super) async fn until_free<T, F>(act: Act, mut once: impl FnMut() -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
     let mut wait = FIRST_WAIT;
+    let mut stale = 0;
     loop {
         let cause = match once().await {
             Err(Failure::Contended(cause)) => cause,
+            Err(Failure::Stale(_)) if stale < MOST_STALE && act.left().is_ok() => {
+                stale += 1;
+                continue;
+            }
             outcome => return outcome,
         };
         metrics::store_contended();
