@@ -243,6 +243,34 @@ mod tests {
             .unwrap();
     }
 
+    #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
+    #[tokio::test(start_paused = true)]
+    async fn a_part_of_the_connections_leaves_the_others_free() {
+        let all = Line::new(3, 4096);
+        let part = Arc::new(all.part(2));
+        let act = || Act::within(Duration::from_secs(1));
+        let busy: Vec<_> = (0..3)
+            .map(|_| {
+                let part = Arc::clone(&part);
+                let work = async {
+                    tokio::time::sleep(LONG).await;
+                    Ok(())
+                };
+                tokio::spawn(async move { part.run(&here(), act(), work).await })
+            })
+            .collect();
+        let mut refused = 0;
+        for busy in busy {
+            refused += u32::from(is_unavailable(&busy.await.unwrap()));
+        }
+        assert_eq!(refused, 1);
+        all.run(&here(), act(), async { Ok(()) }).await.unwrap();
+        assert_eq!(all.connections.available_permits(), 1);
+        tokio::time::sleep(LONG).await;
+        assert_eq!(all.connections.available_permits(), 3);
+        assert_eq!(all.waiting.available_permits(), 4096);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_time_that_the_server_would_take_for_no_limit_is_none() {
         let act = Act::within(Duration::from_millis(2));

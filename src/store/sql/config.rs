@@ -30,7 +30,8 @@ pub struct SqlConfig {
     /// seconds.
     pub deadline: Duration,
     /// The maximum number of connections, and thereby of acts at the same time, including acts
-    /// whose caller has given up. It must not exceed the size of the application's pool. For
+    /// whose caller has given up. It must not exceed the size of the application's pool.
+    /// PostgreSQL keeps a quarter, and at least one of two, for acts that read. For
     /// SQLite it is the number of readers; there is always one writer. 1 to 10,000; default
     /// [`DEFAULT_CONNECTIONS`].
     pub max_connections: u32,
@@ -43,9 +44,8 @@ pub struct SqlConfig {
     /// and doubles up to 5 seconds. At most an hour; default zero: a single attempt.
     pub wait_at_start: Duration,
     /// Whether the server keeps prepared statements. PostgreSQL only. Set it to `false` behind
-    /// a pooler that does not support them in transaction mode, such as PgBouncer before 1.21.
-    /// Each statement then runs in its own transaction, which costs three more round trips.
-    /// Default `true`.
+    /// a pooler in transaction mode, such as PgBouncer. Each statement then runs in its own
+    /// transaction with its own settings, which costs three more round trips. Default `true`.
     pub prepared_statements: bool,
     /// The runtime that the driver runs on. Default [`DriverRuntime::Current`].
     pub runtime: DriverRuntime,

@@ -285,6 +285,8 @@ impl Connections for Postgres {
                 let reason = named(&code);
                 Err(StartError::Refused { reason })
             }
+            // too_many_connections: the pool may have one already.
+            Some(code) if code == "53300" => Ok(()),
             _ => Err(failure::<Self>(&error).into()),
         }
     }
