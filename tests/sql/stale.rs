@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use admittance::store::StoreError;
 use admittance::store::sql::PostgresStore;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPoolOptions;
@@ -10,7 +11,7 @@ use support::methods::{every_method, prepare};
 use support::postgres;
 use support::wire::Wire;
 
-use crate::place::Place;
+use crate::place::{Place, impatient};
 
 /// Opens `number` connections of the store: as many reads wait for a table at once.
 async fn open(place: &Place, store: &PostgresStore, number: u32) {
@@ -53,6 +54,24 @@ async fn connections_that_a_firewall_has_forgotten_cost_no_act() {
         Act::User(1).on(&store).await.unwrap();
     }
     assert!(begin.elapsed() < Duration::from_secs(20));
+}
+
+/// The server runs nothing for it, so it does not keep its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_lost_in_use_is_replaced_after_its_deadline() {
+    let place = Place::postgres().await;
+    prepare(&*place.store().await).await;
+    let wire = Wire::before(&place.url()).await;
+    let mut config = impatient(2000);
+    config.max_connections = 1;
+    let store = PostgresStore::connect(wire.url(), config).await.unwrap();
+    Act::User(1).on(&store).await.unwrap();
+    wire.swallow();
+    let lost = Act::User(1).on(&store).await;
+    assert!(matches!(lost, Err(StoreError::Timeout)), "{lost:?}");
+    let again = async { while Act::User(1).on(&store).await.is_err() {} };
+    let again = tokio::time::timeout(Duration::from_secs(60), again).await;
+    again.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

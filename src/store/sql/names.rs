@@ -61,6 +61,10 @@ impl Dialect {
 
 impl Dialect {
     /// How a statement calls its value with this number, when the values come in their order.
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "postgres-aws-lc-rs")),
+        expect(unused_variables, reason = "SQLite counts the values itself")
+    )]
     fn value(self, number: usize) -> String {
         match self {
             #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
