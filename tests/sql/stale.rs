@@ -66,6 +66,8 @@ async fn a_connection_that_is_lost_in_use_is_replaced_after_its_deadline() {
     config.max_connections = 1;
     let store = PostgresStore::connect(wire.url(), config).await.unwrap();
     Act::User(1).on(&store).await.unwrap();
+    // The driver tests it when it goes back to its pool, and waits for the answer.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     wire.swallow();
     let lost = Act::User(1).on(&store).await;
     assert!(matches!(lost, Err(StoreError::Timeout)), "{lost:?}");
