@@ -262,6 +262,13 @@ async fn sqlite_in_memory_is_refused() {
     let pool = SqlitePoolOptions::new().connect("sqlite::memory:").await;
     let started = SqliteStore::new(&pool.unwrap(), sqlite::config()).await;
     assert!(matches!(started, Err(StartError::InMemory)), "{started:?}");
+    // No file of that name is left.
+    let here = std::fs::read_dir(".").unwrap();
+    let names = here.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<String> = names
+        .filter(|name| name.contains("memory-") || name.contains("accounts.db"))
+        .collect();
+    assert_eq!(left, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,6 +39,8 @@ pub struct SqliteStore {
 /// SQLite itself does not wait for another writer, since it would wait beyond the deadline. The
 /// store retries until the deadline.
 const BUSY: Duration = Duration::ZERO;
+/// How the driver begins the name of a database in memory, after `file:`.
+const IN_MEMORY: &str = "sqlx-in-memory-";
 
 impl SqliteStore {
     /// Opens the file of `url`, such as `sqlite:accounts.db`, and creates it if it does not exist,
@@ -102,7 +104,11 @@ impl SqliteStore {
             return Err(ConfigError::Invalid { setting, problem }.into());
         }
         let file = options.get_filename();
-        if file.as_os_str().is_empty() || file.to_string_lossy().contains(":memory:") {
+        // A URI within the URL. The driver names a database in memory by one of its own.
+        let within = file.to_str().and_then(|file| file.strip_prefix("file:"));
+        let file = within.map_or(file, Path::new);
+        let is_in_memory = |name: &str| name.contains(":memory:") || name.starts_with(IN_MEMORY);
+        if file.as_os_str().is_empty() || is_in_memory(&file.to_string_lossy()) {
             return Err(StartError::InMemory);
         }
         match config.migrations {
