@@ -183,10 +183,10 @@ fn name(primary: u32) -> Option<&'static str> {
 /// Whether the URL allows the file to be created: not with `mode=rw` or `mode=ro`.
 fn creates(url: &str) -> bool {
     let (_, query) = url.split_once('?').unwrap_or_default();
-    let modes = query
+    let mut modes = query
         .split('&')
         .filter_map(|pair| pair.strip_prefix("mode="));
-    modes.last().is_none_or(|mode| mode == "rwc")
+    modes.next_back().is_none_or(|mode| mode == "rwc")
 }
 
 /// Creates the file for its owner alone: it holds password hashes and addresses, and `-wal` and
