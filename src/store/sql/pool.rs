@@ -181,18 +181,23 @@ async fn end_of_statement<D: Connections>(
     mut connection: PoolConnection<D>,
     options: Arc<ConnectOptions<D>>,
 ) {
-    let mut wait = GRACE;
+    let (mut wait, mut is_cut) = (GRACE, false);
     loop {
-        // Answered after the statement.
-        match tokio::time::timeout(wait, connection.ping()).await {
-            Ok(Ok(())) => {
-                let _ = tokio::time::timeout(GRACE, connection.close()).await;
-                return;
+        if is_cut {
+            tokio::time::sleep(wait).await;
+        } else {
+            // Answered after the statement.
+            match tokio::time::timeout(wait, connection.ping()).await {
+                Ok(Ok(())) => {
+                    let _ = tokio::time::timeout(GRACE, connection.close()).await;
+                    return;
+                }
+                // The statement failed, and the connection may go on.
+                Ok(Err(sqlx::Error::Database(_))) => continue,
+                // The server may go on without the connection.
+                Ok(Err(_)) => is_cut = true,
+                Err(_) => {}
             }
-            // The statement failed, and the connection may go on.
-            Ok(Err(sqlx::Error::Database(_))) => continue,
-            Ok(Err(_)) => break,
-            Err(_) => {}
         }
         let alone = LOOKING.lock().await;
         // A server that cannot be asked cannot be connected to either.
