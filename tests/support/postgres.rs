@@ -168,6 +168,8 @@ impl Server {
             "shared_buffers=64MB",
         ]);
         server.args(settings.iter().flat_map(|setting| ["-c", setting]));
+        // What an earlier server has said is not what this one says.
+        let _ = fs::remove_file(&log);
         let mut shell = Command::new("sh")
             .args(["-c", KEEP, "sh"])
             .arg(server.get_program())
