@@ -112,14 +112,7 @@ impl Settings {
         config.roles = RolePolicy::new()
             .grant(Role::new("student")?, [Permission::new("exam:take")?])
             .grant(Role::new("examiner")?, [Permission::new("exam:grade")?])
-            // An administrator manages only accounts whose permissions they have.
-            .grant(
-                Role::new("admin")?,
-                [
-                    Permission::new("exam:grade")?,
-                    Permission::new("exam:take")?,
-                ],
-            )
+            .grant(Role::new("admin")?, [Permission::new("exam:grade")?])
             .administrator(Role::new("admin")?)
             .initial_role(Role::new("student")?);
         let mailer = mailer(self.smtp_url.as_deref(), &self.mail_from)?;
