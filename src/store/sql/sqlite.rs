@@ -266,9 +266,9 @@ impl Connections for Sqlite {
             }
             _ => {}
         }
-        let mut transaction = match until_free(act, || driver.begin(act)).await {
+        let mut transaction = match driver.begin(act).await {
             Ok(transaction) => transaction,
-            // Others write for as long as this: so it can be written.
+            // Another connection writes, so the file can be written.
             Err(Failure::Contended(_)) => return Ok(()),
             Err(failure) => return Err(failure.into()),
         };
