@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::config::{Migrations, SqlConfig};
 use super::names::{Dialect, Names, TABLES};
-use super::objects::{self, exists};
+use super::objects::{self, Runs, exists};
 use super::pool::GRACE;
 use super::record::Record;
 use super::start_error::StartError;
@@ -82,13 +82,6 @@ async fn check_or_apply(driver: &dyn Driver, config: &SqlConfig) -> Result<(), S
     let mut reader = Reader { driver, act: check };
     objects::require_all(&mut reader).await?;
     objects::require_index(&mut reader).await
-}
-
-/// Runs statements, within a transaction or without one.
-pub(super) trait Runs {
-    fn names(&self) -> Names;
-
-    async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StartError>;
 }
 
 struct Reader<'d> {

@@ -1,12 +1,18 @@
 //! What the store needs in the database beside the note of its version: the tables, a function,
 //! privileges on them, and the unique index.
 
-use super::migrate::Runs;
-use super::names::{Dialect, TABLES};
+use super::names::{Dialect, Names, TABLES};
 #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
 use super::record::Record;
 use super::start_error::StartError;
-use super::statement::Statement;
+use super::statement::{Row, Statement};
+
+/// Runs statements, within a transaction or without one.
+pub(super) trait Runs {
+    fn names(&self) -> Names;
+
+    async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StartError>;
+}
 
 /// Whether a table exists.
 pub(super) async fn exists(runs: &mut impl Runs, name: &str) -> Result<bool, StartError> {
