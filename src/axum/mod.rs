@@ -144,7 +144,7 @@
 //! is for axum's own extractors.
 //!
 //! *Time limits.* tower-http's `TimeoutLayer` drops a request at its limit, but an operation that
-//! has begun goes on: a registration may succeed after the client was told 408. Make its limit
+//! has begun goes on: a registration may succeed after its client got a timeout. Make its limit
 //! longer than [`hook_timeout`], [`queue_deadline`] and the store's deadline together.
 //!
 //! # Errors

@@ -10,6 +10,7 @@ use support::methods::{prepare, seen};
 use support::sample::*;
 use support::sqlite::{self, Folder};
 
+use crate::itself;
 use crate::place::Place;
 
 /// A pool that is never used, with the settings of the connections of a store over it.
@@ -176,6 +177,14 @@ async fn only_the_owner_reads_a_new_file_and_an_existing_one_keeps_its_mode() {
     );
 }
 
+/// Fails unless a store over the file does not start with `query` in its URL, and says why.
+async fn assert_refused(folder: &Folder, query: &str, why: &str) {
+    let url = format!("{}?{query}", folder.url());
+    let started = SqliteStore::open(&url, SqlConfig::default()).await;
+    let error = started.unwrap_err();
+    assert!(format!("{error:?}").contains(why), "{query}: {error:?}");
+}
+
 /// As a file that another user has restored: it can be read, and not written.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_takes_no_writes_keeps_the_store_from_starting() {
@@ -185,14 +194,7 @@ async fn a_file_that_takes_no_writes_keeps_the_store_from_starting() {
     let twin = sqlite::store_at(&Folder::fresh().url()).await;
     prepare(&twin).await;
     for query in ["mode=ro", "immutable=1"] {
-        let url = format!("{}?{query}", folder.url());
-        let error = SqliteStore::open(&url, SqlConfig::default())
-            .await
-            .unwrap_err();
-        assert!(
-            format!("{error:?}").contains("READONLY"),
-            "{query}: {error:?}"
-        );
+        assert_refused(&folder, query, "READONLY").await;
     }
     let reading = pool(&folder, &[("query_only", "ON".to_owned())]);
     let error = SqliteStore::new(&reading, SqlConfig::default())
@@ -207,42 +209,36 @@ async fn a_file_that_takes_no_writes_keeps_the_store_from_starting() {
 async fn a_url_that_names_an_existing_file_creates_none() {
     let folder = Folder::fresh();
     for query in ["mode=rw", "mode=ro"] {
-        let url = format!("{}?{query}", folder.url());
-        let error = SqliteStore::open(&url, SqlConfig::default())
-            .await
-            .unwrap_err();
-        assert!(
-            format!("{error:?}").contains("CANTOPEN"),
-            "{query}: {error:?}"
-        );
+        assert_refused(&folder, query, "CANTOPEN").await;
         assert!(!folder.file().exists(), "{query}");
     }
     let url = format!("{}?mode=rwc", folder.url());
     SqliteStore::open(&url, SqlConfig::default()).await.unwrap();
 }
 
-/// In a process of its own, since the folder is that of the whole process.
-#[test]
-fn a_relative_path_names_the_same_file_in_another_folder() {
+/// In a process of its own, since a process has one folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relative_path_names_the_same_file_in_another_folder() {
+    if let Some(url) = itself::told() {
+        work_in_another_folder(&url).await;
+        return;
+    }
     let folder = Folder::fresh();
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "disk::opened_by_a_relative_path"])
+    let name = "disk::a_relative_path_names_the_same_file_in_another_folder";
+    let output = itself::again(name, "sqlite:accounts.db")
         .current_dir(folder.file().parent().unwrap())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && said.contains("1 passed"),
-        "{said}"
-    );
+    assert!(output.status.success(), "{said}");
+    // The test ran, and it worked on the file of the first folder.
+    let store = sqlite::store_at(&folder.url()).await;
+    let inserted = Act::Session { number: 9, now: 1 }.on(&store).await.unwrap();
+    assert!(inserted.starts_with("Some"), "{inserted}: {said}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a_relative_path_names_the_same_file_in_another_folder runs it"]
-async fn opened_by_a_relative_path() {
-    let store = SqliteStore::open("sqlite:accounts.db", sqlite::config())
-        .await
-        .unwrap();
+async fn work_in_another_folder(url: &str) {
+    let store = SqliteStore::open(url, sqlite::config()).await.unwrap();
     prepare(&store).await;
     std::fs::create_dir("elsewhere").unwrap();
     std::env::set_current_dir("elsewhere").unwrap();

@@ -1,8 +1,7 @@
 //! What is acknowledged survives: the settings of each commit, and `kill -9`.
 
-use std::env;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -18,6 +17,7 @@ use support::sample::*;
 use support::sqlite::{self, Folder};
 use support::statements::Statements;
 
+use crate::itself;
 use crate::place::{Other, Place, TABLES};
 
 /// Records with which setting each statement writes.
@@ -190,8 +190,6 @@ async fn what_was_acknowledged_survives_kill_9_of_postgresql() {
     drop(server);
 }
 
-const HELPER: &str = "ADMITTANCE_SQLITE_HELPER";
-
 /// Works on the file until this process is killed, and prints what is acknowledged.
 #[expect(
     clippy::print_stdout,
@@ -218,21 +216,15 @@ async fn work_until_killed(url: &str) {
     }
 }
 
-/// This test calls its own binary for the process that is killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_survives_kill_9_of_a_process_that_writes_sqlite() {
-    if let Ok(url) = env::var(HELPER) {
+    if let Some(url) = itself::told() {
         work_until_killed(&url).await;
         return;
     }
     let folder = Folder::fresh();
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "--nocapture",
-            "durable::what_was_acknowledged_survives_kill_9_of_a_process_that_writes_sqlite",
-        ])
-        .env(HELPER, folder.url())
+    let name = "durable::what_was_acknowledged_survives_kill_9_of_a_process_that_writes_sqlite";
+    let mut child = itself::again(name, &folder.url())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -10,6 +10,7 @@ mod disk;
 mod durable;
 mod example;
 mod failover;
+mod itself;
 mod late;
 mod model;
 mod piled;

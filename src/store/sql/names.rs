@@ -57,9 +57,7 @@ impl Dialect {
             }),
         }
     }
-}
 
-impl Dialect {
     /// How a statement calls its value with this number, when the values come in their order.
     #[cfg_attr(
         not(any(feature = "postgres", feature = "postgres-aws-lc-rs")),

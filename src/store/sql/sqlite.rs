@@ -53,11 +53,7 @@ impl SqliteStore {
     /// [`StartError`] if the store cannot start.
     pub async fn open(url: &str, config: SqlConfig) -> Result<Self, StartError> {
         let options = SqliteConnectOptions::from_str(url).map_err(|_| StartError::InvalidUrl)?;
-        let prepare = match creates(url) {
-            true => create_private,
-            false => |_: &Path| (),
-        };
-        Self::start(options, config, prepare).await
+        Self::start(options, config, creates(url)).await
     }
 
     /// Opens the file of the application's pool. The store makes its own connections, because
@@ -80,7 +76,7 @@ impl SqliteStore {
             return Err(StartError::NotDurable);
         }
         let options = SqliteConnectOptions::clone(&pool.connect_options());
-        Self::start(options, config, |_| ()).await
+        Self::start(options, config, false).await
     }
 
     /// Closes the file, once the acts that have begun are over. SQLite then moves what is in the
@@ -90,12 +86,12 @@ impl SqliteStore {
         self.store.inner.driver.close().await;
     }
 
-    /// Starts over the file of `options`. `prepare` gets its path once the configuration is known
-    /// to allow creating it.
+    /// Starts over the file of `options`, which is created if `creates`, unless migrations are
+    /// only verified.
     async fn start(
         options: SqliteConnectOptions,
         config: SqlConfig,
-        prepare: fn(&Path),
+        creates: bool,
     ) -> Result<Self, StartError> {
         config.validate()?;
         if config.schema.is_some() {
@@ -115,8 +111,8 @@ impl SqliteStore {
             Migrations::Verify if !file.exists() => {
                 return Err(migrate::nothing_found(Dialect::Sqlite));
             }
-            Migrations::Verify => {}
-            Migrations::Apply => prepare(file),
+            Migrations::Apply if creates => create_private(file),
+            _ => {}
         }
         // The file stays the same if the process changes its folder. No connection creates another
         // one in its place.
