@@ -395,6 +395,9 @@ pub struct LimitPolicy {
     /// count back, so this is also the number of people who can log in at the
     /// same moment from one address. Default 300, and one more every 2 seconds.
     pub login_by_address: Option<Quota>,
+    /// Sign-ins from one network with one provider: those that begin, and the answers that come
+    /// back, each with a budget of its own. Default 300, and one more every 2 seconds.
+    pub federation_by_address: Option<Quota>,
     /// Correct passwords of one account by logins and mailed links, and separately by
     /// its live sessions. Default 10, and one more every 6 seconds.
     pub success_by_account: Option<Quota>,
@@ -444,6 +447,7 @@ impl Default for LimitPolicy {
             register_by_address: Some(Quota::new(60, Duration::from_secs(20))),
             login_by_account: Some(LockoutPolicy::default()),
             login_by_address: Some(Quota::new(300, Duration::from_secs(2))),
+            federation_by_address: Some(Quota::new(300, Duration::from_secs(2))),
             success_by_account: Some(Quota::new(10, Duration::from_secs(6))),
             checks_by_session: Some(Quota::new(60, Duration::from_secs(2))),
             success_by_address: Some(Quota::new(600, Duration::from_millis(100))),
@@ -480,6 +484,7 @@ impl LimitPolicy {
         Self {
             register_by_address: at_least(usual.register_by_address, 3),
             login_by_address: at_least(usual.login_by_address, 2),
+            federation_by_address: at_least(usual.federation_by_address, 2),
             success_by_address: at_least(usual.success_by_address, 2),
             strength_by_address: at_least(usual.strength_by_address, 20),
             mail_by_address: at_least(usual.mail_by_address, 2),
@@ -495,6 +500,7 @@ impl LimitPolicy {
             register_by_address: None,
             login_by_account: None,
             login_by_address: None,
+            federation_by_address: None,
             success_by_account: None,
             checks_by_session: None,
             success_by_address: None,

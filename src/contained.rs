@@ -54,7 +54,8 @@ pub(crate) async fn call<T: Send + 'static>(
     }
 }
 
-struct AbortOnDrop(AbortHandle);
+/// Ends a task when it is dropped.
+pub(crate) struct AbortOnDrop(pub(crate) AbortHandle);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {

@@ -93,6 +93,34 @@ pub enum AuthError {
     /// longer as it was when the sign-in began.
     #[error("the sign-in has ended")]
     InvalidFlow,
+    /// The provider does not let the person sign in, or the person does not want to.
+    #[error("the provider denied the sign-in")]
+    ProviderDenied,
+    /// The provider cannot be reached, or does not answer as it should. The log says why.
+    #[error("the provider is unavailable")]
+    ProviderUnavailable {
+        /// The wait after which another attempt makes sense.
+        retry_after: Duration,
+    },
+    /// The provider has identified the person, and an account has the address that it states.
+    /// Equal addresses prove nothing: a session of that account or its password does.
+    /// `AuthService::link_identity` continues.
+    #[error("an account has the address that the provider states")]
+    LinkRequired {
+        /// Links the identity, once.
+        ticket: Ticket,
+        /// How long the ticket is valid.
+        expires_in: Duration,
+        /// Whether the account can be removed instead: a stranger may have registered it, since
+        /// nobody has confirmed its address, and the provider vouches that that is the person's.
+        can_start_anew: bool,
+    },
+    /// Another account has this identity, or the account has as many as it can have.
+    #[error("the identity cannot be linked to this account")]
+    IdentityTaken,
+    /// The account would be left without a way in.
+    #[error("this is the last way in to the account")]
+    LastCredential,
     /// The session's proofs do not suffice for the operation; see
     /// [`Authenticated::require_recent_login`] and [`Authenticated::require_assurance`].
     ///
@@ -190,6 +218,16 @@ named! {
         InvalidCode => "invalid_code",
         /// See [`AuthError::InvalidFlow`].
         InvalidFlow => "invalid_flow",
+        /// See [`AuthError::ProviderDenied`].
+        ProviderDenied => "provider_denied",
+        /// See [`AuthError::ProviderUnavailable`].
+        ProviderUnavailable => "provider_unavailable",
+        /// See [`AuthError::LinkRequired`].
+        LinkRequired => "link_required",
+        /// See [`AuthError::IdentityTaken`].
+        IdentityTaken => "identity_taken",
+        /// See [`AuthError::LastCredential`].
+        LastCredential => "last_credential",
         /// See [`AuthError::RecentLoginRequired`].
         RecentLoginRequired => "recent_login_required" | "password_required",
         /// See [`AuthError::Forbidden`].
@@ -239,6 +277,11 @@ impl AuthError {
             Self::SecondFactorRequired { .. } => ErrorCode::SecondFactorRequired,
             Self::InvalidCode => ErrorCode::InvalidCode,
             Self::InvalidFlow => ErrorCode::InvalidFlow,
+            Self::ProviderDenied => ErrorCode::ProviderDenied,
+            Self::ProviderUnavailable { .. } => ErrorCode::ProviderUnavailable,
+            Self::LinkRequired { .. } => ErrorCode::LinkRequired,
+            Self::IdentityTaken => ErrorCode::IdentityTaken,
+            Self::LastCredential => ErrorCode::LastCredential,
             Self::RecentLoginRequired { .. } => ErrorCode::RecentLoginRequired,
             Self::Forbidden => ErrorCode::Forbidden,
             Self::NotFound | Self::NoMailer | Self::NoAuditLog => ErrorCode::NotFound,
@@ -263,7 +306,8 @@ impl AuthError {
         match self {
             Self::RateLimited { retry_after }
             | Self::Overloaded { retry_after }
-            | Self::Unavailable { retry_after } => Some(*retry_after),
+            | Self::Unavailable { retry_after }
+            | Self::ProviderUnavailable { retry_after } => Some(*retry_after),
             Self::Store(StoreError::Full) => Some(FULL_RETRY_AFTER),
             Self::Store(StoreError::Unavailable(_) | StoreError::Timeout) => Some(DOWN_RETRY_AFTER),
             _ => None,
@@ -310,6 +354,14 @@ named! {
         Method => "method",
         /// `code`
         Code => "code",
+        /// `state`, of a provider's answer.
+        State => "state",
+        /// `provider`
+        Provider => "provider",
+        /// `return_to`
+        ReturnTo => "return_to",
+        /// `redirect_uri`
+        RedirectUri => "redirect_uri",
         /// `extra`, the application's own fields of a registration.
         Extra => "extra",
         /// No field, but the account that the request is about.

@@ -30,6 +30,15 @@ named! {
         Login => "login",
         /// Completing a login with a second factor.
         SecondFactor => "second_factor",
+        /// Sending a browser to a provider.
+        StartFederation => "start_federation",
+        /// Completing a sign-in with a provider: opening a session, or the first one of a new
+        /// account.
+        FederatedLogin => "federated_login",
+        /// Adding an identity to an account.
+        LinkIdentity => "link_identity",
+        /// Removing one of one's identities.
+        UnlinkIdentity => "unlink_identity",
         /// Opening a session for a proof of the application.
         OpenSession => "open_session",
         /// Checking an access token. Reported when it is refused only.

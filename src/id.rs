@@ -145,7 +145,11 @@ id! {
     /// has the greater id.
     EventId
 }
-generated! { UserId SessionId }
+id! {
+    /// Identifies an [`Identity`](crate::identity::Identity) among those of its user.
+    IdentityId
+}
+generated! { UserId SessionId IdentityId }
 
 impl EventId {
     /// The first free id at `at` after `last`, the id that was given before:

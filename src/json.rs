@@ -5,6 +5,9 @@
 //! only `serde_json` itself reads and writes as a number; without
 //! `float_roundtrip` it reads some decimals as their neighbours.
 
+#[cfg(any(feature = "federation", feature = "http"))]
+pub(crate) mod document;
+
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Serialize, ser};
 use serde_json::{Map, Number, Value};

@@ -27,11 +27,14 @@ pub mod email;
 pub mod error;
 pub mod event;
 pub mod extra;
+#[cfg(feature = "federation")]
+pub mod federation;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod id;
+pub mod identity;
 mod json;
 pub mod limit;
 pub mod lockout;
@@ -43,6 +46,8 @@ pub mod metrics;
 mod metrics;
 mod named;
 pub mod network;
+#[cfg(any(feature = "http", feature = "federation"))]
+mod next;
 pub mod password;
 pub mod preferences;
 pub mod profile;

@@ -17,6 +17,8 @@ use crate::time::{CLOCK_SKEW, Timestamp};
 pub enum Method {
     /// The password of the account: `pwd`.
     Password,
+    /// A sign-in with a provider, by an identity of the account: `fed`.
+    Federation,
     /// A second factor that the application checks, by the name that it gives it.
     ///
     /// See [`SecondFactor`](crate::service::SecondFactor).
@@ -120,6 +122,7 @@ impl Method {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Password => "pwd",
+            Self::Federation => "fed",
             Self::SecondFactor(name) => name.as_str(),
             Self::External(name) => name.as_str(),
         }
@@ -132,6 +135,7 @@ impl FromStr for Method {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         match name {
             "pwd" => Ok(Self::Password),
+            "fed" => Ok(Self::Federation),
             name if name.starts_with(ExternalMethod::PREFIX) => {
                 ExternalMethod::new(name).map(Self::External)
             }
@@ -184,7 +188,23 @@ impl Proof {
             at,
         }
     }
+
+    /// A provider identified the user, who authenticated there at `auth_time`. If the provider
+    /// does not say when, that was at an unknown time, and the proof is never recent.
+    #[must_use]
+    pub const fn by_provider(auth_time: Option<Timestamp>) -> Self {
+        Self {
+            method: Method::Federation,
+            at: match auth_time {
+                Some(at) => at,
+                None => UNKNOWN,
+            },
+        }
+    }
 }
+
+/// The time of a proof whose time is unknown.
+const UNKNOWN: Timestamp = Timestamp::MIN;
 
 /// The proofs by which a session was opened: the newest one of each method, and the newest
 /// [`MAX`](Self::MAX) of them.
@@ -216,11 +236,12 @@ impl Proofs {
         self.iter().map(|proof| proof.method).collect()
     }
 
-    /// The time of the newest proof, or `None` without any: the claim `auth_time` of OpenID
+    /// The time of the newest proof, or `None` if no time is known: the claim `auth_time` of OpenID
     /// Connect Core 1.0, §2.
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
-        self.iter().map(|proof| proof.at).max()
+        let known = self.iter().filter(|proof| proof.at != UNKNOWN);
+        known.map(|proof| proof.at).max()
     }
 
     /// The level that the proofs reach together, or `None` without any.

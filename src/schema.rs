@@ -10,10 +10,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::authz::Role;
 use crate::error::Field;
 use crate::extra::Extra;
-use crate::id::{EventId, SessionId, UserId};
+use crate::id::{EventId, IdentityId, SessionId, UserId};
 use crate::preferences::{MAX_PREFERENCES_VALUES, Metadata, Preferences};
 use crate::proof::Method;
-use crate::secret::{AccessToken, Code, MailToken, Password, RefreshToken, Ticket};
+use crate::secret::{AccessToken, Code, FlowHandle, MailToken, Password, RefreshToken, Ticket};
 use crate::service::MAX_CODE_CHARS;
 use crate::time::Timestamp;
 
@@ -60,6 +60,11 @@ described! {
         "type": "string",
         "pattern": "^[0-9a-f]{24}$",
     }
+    IdentityId: {
+        "description": "Identifies an account at another provider among the user's.",
+        "type": "string",
+        "pattern": "^[0-9a-f]{24}$",
+    }
     EventId: {
         "description": "Identifies an event. Later ones have greater ids.",
         "type": "string",
@@ -90,6 +95,10 @@ described! {
     }
     Ticket: {
         "description": "Continues a sign-in, once, for a few minutes.",
+        "type": "string",
+    }
+    FlowHandle: {
+        "description": "What a client keeps while a person is at a provider.",
         "type": "string",
     }
     Code: {

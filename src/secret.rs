@@ -3,8 +3,7 @@
 use std::fmt;
 
 use base64ct::{Base64, Encoding};
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -15,24 +14,24 @@ macro_rules! secret_text {
         /// `Debug` is redacted, the memory is wiped on drop, and there is
         /// deliberately no `PartialEq`.
         #[derive(Clone)]
-        pub struct $name(SecretString);
+        pub struct $name(secrecy::SecretString);
 
         impl $name {
             /// Wraps `text`.
             #[must_use]
             pub fn new(text: impl Into<String>) -> Self {
-                Self(SecretString::from(text.into()))
+                Self(secrecy::SecretString::from(text.into()))
             }
 
             /// The secret itself. Take care where it goes.
             #[must_use]
             pub fn expose_secret(&self) -> &str {
-                self.0.expose_secret()
+                secrecy::ExposeSecret::expose_secret(&self.0)
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(concat!(stringify!($name), "([redacted])"))
             }
         }
@@ -49,13 +48,18 @@ macro_rules! secret_text {
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer).map(Self::new)
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                <String as serde::Deserialize>::deserialize(deserializer).map(Self::new)
             }
         }
     };
 }
+
+#[cfg(feature = "federation")]
+pub(crate) use secret_text;
 
 secret_text! {
     /// A password as it was typed: not yet checked against any policy.
@@ -81,12 +85,24 @@ secret_text! {
 }
 
 secret_text! {
+    /// What a browser keeps while a person is at a provider.
+    FlowHandle
+}
+
+secret_text! {
     /// A code that proves a second factor.
     Code
 }
 
 impl Default for Ticket {
     /// The empty ticket, which is never valid.
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
+impl Default for FlowHandle {
+    /// The empty handle, which is never valid.
     fn default() -> Self {
         Self::new("")
     }
@@ -130,7 +146,7 @@ macro_rules! goes_out {
         }
     )*};
 }
-goes_out!(AccessToken, RefreshToken, Ticket);
+goes_out!(AccessToken, RefreshToken, Ticket, FlowHandle);
 
 /// The text is not base64. It is not repeated here.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]

@@ -12,13 +12,15 @@ use unicode_normalization::UnicodeNormalization;
 
 pub use acts::CounterExhausted;
 pub use change::{
-    EmailChange, EpochChange, HookChange, ProfileChange, Removal, RoleChange, UserChange,
+    EmailChange, EpochChange, HookChange, IdentityLink, ProfileChange, Removal, RoleChange,
+    UserChange,
 };
 pub use pending_hook::{HookKind, PendingHook};
 
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email, is_invisible};
 use crate::id::UserId;
+use crate::identity::Identities;
 use crate::named::named;
 use crate::preferences::{Metadata, Preferences};
 use crate::proof::Method;
@@ -64,24 +66,26 @@ pub struct User {
     /// mailbox from a reset.
     pub link_epoch: u64,
     /// Goes up by one with every acknowledged change of status, roles, profile,
-    /// address, verification or password, also when there was nothing to
-    /// change. A write that carries an earlier version does nothing, so a write
+    /// address, verification, password or which identities are linked, also when there was
+    /// nothing to change. A write that carries an earlier version does nothing, so a write
     /// that is delivered late never undoes a later one. Logins and rehashes
     /// leave it as it is.
     pub version: u64,
     /// What the account was used with lately, the newest last; at most
     /// [`MAX_DEVICES`].
     pub devices: Vec<DeviceDigest>,
+    /// The accounts at other providers that the user signs in with. No two users have one of
+    /// the same [key](crate::identity::Identity::key).
+    pub identities: Identities,
 }
 
 impl User {
     /// The ways in that the account has: what its owner can prove.
     #[must_use]
     pub fn methods(&self) -> Vec<Method> {
-        self.password_hash
-            .iter()
-            .map(|_| Method::Password)
-            .collect()
+        let password = self.password_hash.iter().map(|_| Method::Password);
+        let identities = self.identities.iter().map(|_| Method::Federation);
+        password.chain(identities.take(1)).collect()
     }
 
     /// Whether the account is active and has `role`.
@@ -302,6 +306,19 @@ impl DisplayName {
             return Err(NameError::TooLong);
         }
         Ok(Self(name))
+    }
+
+    /// The name that is left of `input` without characters that cannot be shown safely, cut to
+    /// [`MAX_NAME_CHARS`]; `None` if that is none.
+    #[cfg(feature = "federation")]
+    pub(crate) fn cleaned(input: &str) -> Option<Self> {
+        let safe = input.trim().chars().filter(|letter| !is_unsafe(*letter));
+        let name: String = safe
+            .take(MAX_NAME_CHARS * 3)
+            .nfc()
+            .take(MAX_NAME_CHARS)
+            .collect();
+        Self::parse(&name).ok()
     }
 
     /// What an account is called whose name is not known: by its mailbox.

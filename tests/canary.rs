@@ -341,6 +341,7 @@ async fn mail<S: Store + Clone>(
         let request = VerifyEmail {
             token: token.clone(),
             password: Some(WRONG_PASSWORD.into()),
+            ticket: None,
         };
         hunt.look_at("VerifyEmail", &request);
         let refused = auth.verify_email(request, None, &here).await;

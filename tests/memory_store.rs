@@ -50,6 +50,7 @@ fn user(number: u32) -> User {
         link_epoch: 0,
         version: 0,
         devices: Vec::new(),
+        identities: admittance::identity::Identities::default(),
     }
 }
 
@@ -82,6 +83,7 @@ fn token(number: u32, made: u32) -> OneTimeToken {
         email: owner.email,
         registration: None,
         sign_in: None,
+        federation: None,
         created_at: at(made),
         expires_at: at(made + 100),
     }
@@ -130,6 +132,7 @@ fn small(limits: usize) -> MemoryStore {
         sessions: 100,
         tokens: 100,
         registrations: 100,
+        flows: 100,
         limits,
         events: 100,
     })
@@ -394,6 +397,7 @@ async fn an_idle_store_is_emptied_of_what_has_expired_and_of_nothing_else() {
         sessions: 0,
         tokens: 0,
         registrations: 0,
+        flows: 0,
         limits: 0,
         events: 0,
     };
@@ -428,7 +432,7 @@ async fn asvs_16_2_5_debug_shows_counts_only() {
     let _ = shared.hit_all(&one(key(1)), at(0)).await.unwrap();
     assert_eq!(
         format!("{store:?}"),
-        "MemoryStore { users: 1, sessions: 1, tokens: 1, registrations: 0, limits: 1, events: 1 }"
+        "MemoryStore { users: 1, sessions: 1, tokens: 1, registrations: 0, flows: 0, limits: 1, events: 1 }"
     );
 }
 

@@ -4,6 +4,7 @@
 use std::panic::catch_unwind;
 use std::time::Duration;
 
+use admittance::federation::Client;
 use admittance::mail::{SmtpConfig, SmtpMailer};
 use admittance::store::StoreError;
 use admittance::store::mongodb::{MongoConfig, MongoStore, StartError};
@@ -19,6 +20,7 @@ async fn the_crate_needs_no_default_provider_and_the_application_chooses_one_in_
     // The crate's own connections name their provider.
     let smtp = SmtpConfig::from_url("smtps://user:password@mail.example.org", "a@example.org");
     SmtpMailer::new(smtp.unwrap()).unwrap();
+    Client::new().unwrap();
     let mut config = MongoConfig::default();
     config.deadline = Duration::from_millis(100);
     let started = MongoStore::connect("mongodb://127.0.0.1:9/exam?tls=true", config).await;

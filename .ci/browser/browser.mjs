@@ -16,7 +16,7 @@ const SWITCHES = [
   "--disable-component-update",
   "--disable-sync",
   // Whatever wants to leave the machine finds nothing.
-  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE 127.0.0.2",
 ];
 
 /** Access, refresh and one-time tokens, by how they begin. */
@@ -29,16 +29,18 @@ const UNANSWERED = /^Failed to load resource: /;
 
 export const launch = () => chromium.launch({ executablePath: "/usr/bin/chromium", args: SWITCHES });
 
-/** What one journey does with the browser. */
+/** What one journey does with the browser. Pages may also lead to the `elsewhere` origin. */
 export class Visit {
   #browser;
   #server;
+  #elsewhere;
   #contexts = [];
   #seen = { requests: 0, looks: 0, errors: [], foreign: [], leaks: [] };
 
-  constructor(browser, server) {
+  constructor(browser, server, elsewhere) {
     this.#browser = browser;
     this.#server = server;
+    this.#elsewhere = elsewhere;
   }
 
   /** A page in a browser profile of its own. */
@@ -73,7 +75,9 @@ export class Visit {
       // A fragment is not sent.
       const [url] = request.url().split("#");
       seen.requests += 1;
-      if (!url.startsWith(`${server.origin}/`) && !url.startsWith("blob:")) seen.foreign.push(url);
+      const isLed = this.#elsewhere && request.isNavigationRequest() && url.startsWith(`${this.#elsewhere}/`);
+      const isOwn = url.startsWith(`${server.origin}/`) || url.startsWith("blob:");
+      if (!isOwn && !isLed) seen.foreign.push(url);
       if (TOKEN.test(url) || url.includes("password=")) seen.leaks.push(`the URL ${url}`);
     });
     context.on("page", (page) => {
@@ -86,7 +90,7 @@ export class Visit {
   /** Looks through everything that the open pages keep. */
   async #sweep() {
     for (const context of this.#contexts) {
-      const cookies = await context.cookies();
+      const cookies = await context.cookies(this.#server.origin);
       for (const { name, httpOnly, sameSite } of cookies) {
         if (!httpOnly || sameSite !== "Lax") this.#seen.leaks.push(`the cookie ${name}`);
       }

@@ -15,10 +15,12 @@ export class Server {
   #waiting = new Set();
   #environment;
 
+  /** `environment` may depend on the server's origin: it is then a function of it. */
   static async start(environment = {}) {
     const server = new Server();
     server.port = await freePort();
-    server.#environment = { AUTH_SECRET: randomBytes(32).toString("base64"), ...environment };
+    const given = typeof environment === "function" ? await environment(server.origin) : environment;
+    server.#environment = { AUTH_SECRET: randomBytes(32).toString("base64"), ...given };
     await server.revive();
     return server;
   }
@@ -33,7 +35,7 @@ export class Server {
     const env = { PATH, HOME, RUST_BACKTRACE, ADDR: `127.0.0.1:${this.port}`, ...this.#environment };
     this.#output = "";
     this.#seen.clear();
-    this.#process = spawn(process.env.EXAMPLE, { env, stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = spawn(env.EXAMPLE ?? process.env.EXAMPLE, { env, stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream.setEncoding("utf8");
       stream.on("data", (text) => {
@@ -68,6 +70,11 @@ export class Server {
     const mail = find();
     this.#seen.add(mail.index);
     return mail;
+  }
+
+  /** All that it printed and logged since it was started. */
+  get words() {
+    return this.#output;
   }
 
   /** Waits until it prints or logs `text`. */

@@ -9,6 +9,8 @@
 
 mod admin;
 mod docs;
+#[cfg(any(feature = "http-client", feature = "http-client-aws-lc-rs"))]
+mod federation;
 mod mail;
 #[cfg(feature = "example-metrics")]
 mod metrics;
@@ -66,6 +68,24 @@ pub(crate) async fn run(server: impl Future<Output = Result<(), Box<dyn Error>>>
 mod metrics {
     pub(super) async fn serve(_: &str) -> Result<(), Box<dyn std::error::Error>> {
         Err("METRICS_ADDR needs the feature `example-metrics`".into())
+    }
+}
+
+#[cfg(not(any(feature = "http-client", feature = "http-client-aws-lc-rs")))]
+mod federation {
+    use std::error::Error;
+
+    /// No provider: `OIDC_ISSUER` stops the start, with the command to type.
+    pub(super) enum Oidc {}
+
+    impl Oidc {
+        pub(super) fn from_env(_: &str) -> Result<Option<Self>, Box<dyn Error>> {
+            Ok(None)
+        }
+
+        pub(super) fn add<B>(&self, _: B) -> Result<B, Box<dyn Error>> {
+            match *self {}
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use admittance::service::AuthService;
 use admittance::store::Store;
 use admittance::token::Keyring;
 
+use super::federation::Oidc;
 use super::mail::{DEFAULT_FROM, mailer};
 use super::store::Database;
 
@@ -41,6 +42,7 @@ pub(crate) struct Settings {
     mail_from: String,
     admin: Option<String>,
     audit: bool,
+    oidc: Option<Oidc>,
 }
 
 impl Settings {
@@ -85,6 +87,7 @@ impl Settings {
         Ok(Self {
             own_origins: own_origins
                 .map_err(|_| format!("BASE_URL={base_url} is not a URL with http or https"))?,
+            oidc: Oidc::from_env(&base_url)?,
             base_url,
             metrics_addr: variable("METRICS_ADDR")?,
             smtp_url: variable("SMTP_URL")?,
@@ -119,6 +122,9 @@ impl Settings {
         let mut builder = AuthService::builder(Arc::clone(&store));
         if self.audit {
             builder = builder.audit_log(store, AuditPolicy::default());
+        }
+        if let Some(oidc) = &self.oidc {
+            builder = oidc.add(builder)?;
         }
         let service = builder
             .config(config)
@@ -174,7 +180,7 @@ impl Settings {
 }
 
 /// A variable that is set to something; an empty one counts as unset.
-fn variable(name: &str) -> Result<Option<String>, Box<dyn Error>> {
+pub(super) fn variable(name: &str) -> Result<Option<String>, Box<dyn Error>> {
     match env::var(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
         Err(VarError::NotPresent) => Ok(None),
@@ -222,7 +228,7 @@ fn secret(text: Option<String>) -> Result<SecretBytes, Box<dyn Error>> {
 }
 
 /// The variables that require a feature, and whether it is built in.
-const BY_FEATURE: [(&str, &str, bool); 2] = [
+const BY_FEATURE: [(&str, &str, bool); 3] = [
     (
         "SMTP_URL",
         "smtp",
@@ -232,6 +238,14 @@ const BY_FEATURE: [(&str, &str, bool); 2] = [
         "METRICS_ADDR",
         "example-metrics",
         cfg!(feature = "example-metrics"),
+    ),
+    (
+        "OIDC_ISSUER",
+        "http-client",
+        cfg!(any(
+            feature = "http-client",
+            feature = "http-client-aws-lc-rs"
+        )),
     ),
 ];
 

@@ -51,6 +51,12 @@ pub struct HttpConfig {
     /// the server's own. [`AllowedOrigins::of_url`] makes it from the address that mailed links
     /// begin with. While cookies are `Secure`, only origins with `https` count. Default: none.
     pub own_origins: AllowedOrigins,
+    /// The page of the application to which `POST /login/{provider}/form` leads, for providers
+    /// that answer by a form: a path of this origin, or a URL with `https`, to which `/` and the
+    /// id of the provider are added. What the provider sent is in the fragment, which no server
+    /// sees. Default `/callback`.
+    #[cfg(feature = "federation")]
+    pub federation_page: String,
     /// Enables `GET /openapi.json`, for everybody. Default: disabled;
     /// [`AuthApi::openapi`] returns the document in any case.
     #[cfg(feature = "openapi")]
@@ -69,6 +75,8 @@ impl Default for HttpConfig {
             allowed_origins: AllowedOrigins::default(),
             allowed_headers: Vec::new(),
             own_origins: AllowedOrigins::default(),
+            #[cfg(feature = "federation")]
+            federation_page: "/callback".to_owned(),
             #[cfg(feature = "openapi")]
             openapi: false,
         }
@@ -89,9 +97,23 @@ impl HttpConfig {
         if !(Duration::from_secs(1)..=Duration::from_secs(600)).contains(&self.body_timeout) {
             return Err(invalid("http.body_timeout", "is not 1 s to 10 min"));
         }
+        #[cfg(feature = "federation")]
+        if !is_page(&self.federation_page) {
+            let problem = "is neither a path of this origin nor a URL with https";
+            return Err(invalid("http.federation_page", problem));
+        }
         if self.allowed_headers.iter().any(|name| name == "*") {
             return Err(invalid("http.allowed_headers", "has `*`, not a header"));
         }
         Ok(())
     }
+}
+
+#[cfg(feature = "federation")]
+fn is_page(page: &str) -> bool {
+    let is_url = |page: &str| {
+        let url = url::Url::parse(page);
+        url.is_ok_and(|url| url.scheme() == "https" && url.fragment().is_none())
+    };
+    !page.contains(['#', '?']) && (super::safe_next(page).is_some() || is_url(page))
 }

@@ -5,6 +5,8 @@ use http::{HeaderMap, HeaderValue, header};
 
 use super::problem::{Problem, ProblemCode};
 use crate::error::ConfigError;
+#[cfg(feature = "federation")]
+use crate::secret::FlowHandle;
 use crate::secret::{AccessToken, RefreshToken};
 use crate::service::{Keeping, Tokens};
 
@@ -44,6 +46,8 @@ impl From<CookieError> for Problem {
 pub struct CookieConfig {
     token: String,
     refresh: String,
+    #[cfg(feature = "federation")]
+    flow: String,
     secure: bool,
 }
 
@@ -91,6 +95,8 @@ impl CookieConfig {
         Self {
             token: format!("{prefix}{name}_token"),
             refresh: format!("{prefix}{name}_refresh"),
+            #[cfg(feature = "federation")]
+            flow: format!("{prefix}{name}_flow"),
             secure,
         }
     }
@@ -107,6 +113,14 @@ impl CookieConfig {
         &self.refresh
     }
 
+    /// The name of the cookie that a browser has while a person is at a provider. It has the
+    /// same attributes as the other two, for ten minutes.
+    #[cfg(feature = "federation")]
+    #[must_use]
+    pub fn flow_name(&self) -> &str {
+        &self.flow
+    }
+
     /// Whether the cookies are kept off unencrypted connections.
     #[must_use]
     pub fn is_secure(&self) -> bool {
@@ -121,6 +135,25 @@ impl CookieConfig {
     /// The refresh token that a request carries.
     pub(super) fn refresh_in(&self, headers: &HeaderMap) -> Result<Option<RefreshToken>, Problem> {
         Ok(value(headers, &self.refresh)?.map(RefreshToken::new))
+    }
+
+    /// What a browser keeps while a person is at a provider.
+    #[cfg(feature = "federation")]
+    pub(super) fn flow_in(&self, headers: &HeaderMap) -> Result<Option<FlowHandle>, Problem> {
+        Ok(value(headers, &self.flow)?.map(FlowHandle::new))
+    }
+
+    /// Has a browser keep `flow` for so many seconds.
+    #[cfg(feature = "federation")]
+    pub(super) fn keep_flow(
+        &self,
+        flow: &FlowHandle,
+        seconds: u64,
+        headers: &mut HeaderMap,
+    ) -> Result<(), CookieError> {
+        let cookie = self.cookie(&self.flow, flow.expose_secret(), Some(seconds))?;
+        headers.append(header::SET_COOKIE, cookie);
+        Ok(())
     }
 
     /// Whether a request carries any cookie of ours, however often.

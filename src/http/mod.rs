@@ -24,7 +24,6 @@ mod forwarded;
 mod guard;
 mod handlers;
 mod json;
-mod next;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod origin;
@@ -44,6 +43,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use http::{Extensions, Method, Request, Response, header};
 
+pub use crate::next::safe_next;
 pub use allowed_origins::{AllowedOrigins, ParseOriginsError};
 pub use authenticator::Authenticator;
 #[cfg(feature = "axum")]
@@ -54,7 +54,6 @@ pub use cookie::{CookieConfig, CookieError};
 #[doc(hidden)]
 pub use endpoint::Endpoint;
 pub use guard::{Guard, Refusal};
-pub use next::safe_next;
 pub(crate) use origin::with_host;
 pub use problem::{Problem, ProblemCode};
 #[doc(hidden)]
@@ -201,7 +200,12 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
     #[doc(hidden)]
     pub fn routes(&self) -> impl Iterator<Item = &'static Route> {
         let has_second_factors = self.service.has_second_factors();
-        let is_on = move |route: &&Route| route.is_on(&self.config, has_second_factors);
+        #[cfg(feature = "federation")]
+        let has_providers = self.service.has_providers();
+        #[cfg(not(feature = "federation"))]
+        let has_providers = false;
+        let is_on =
+            move |route: &&Route| route.is_on(&self.config, has_second_factors, has_providers);
         routes().iter().filter(is_on)
     }
 

@@ -47,6 +47,7 @@ struct Content {
     errors: Vec<FieldError>,
     methods: Option<Vec<Method>>,
     pending: Option<(Ticket, u64)>,
+    can_start_anew: Option<bool>,
     headers: HeaderMap,
 }
 
@@ -90,6 +91,7 @@ impl Problem {
             errors: Vec::new(),
             methods: None,
             pending: None,
+            can_start_anew: None,
             headers: HeaderMap::new(),
         }))
     }
@@ -174,6 +176,7 @@ impl Problem {
             methods: content.methods.as_deref(),
             ticket: content.pending.as_ref().map(|(ticket, _)| ticket),
             expires_in: content.pending.as_ref().map(|(_, seconds)| *seconds),
+            can_start_anew: content.can_start_anew,
             ..ProblemBody::new(
                 content.status,
                 content.code,
@@ -231,12 +234,16 @@ pub(super) struct ProblemBody<'a> {
     /// `recent_login_required` and `second_factor_required`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) methods: Option<&'a [Method]>,
-    /// Continues the sign-in, once. Only with `second_factor_required`.
+    /// Continues the sign-in, once. Only with `second_factor_required` and `link_required`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ticket: Option<&'a Ticket>,
-    /// How long the ticket is valid, in seconds. Only with `second_factor_required`.
+    /// How long the ticket is valid, in seconds. Only with a `ticket`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires_in: Option<u64>,
+    /// Whether the account with this address can be removed instead, which nobody has
+    /// confirmed. Only with `link_required`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) can_start_anew: Option<bool>,
 }
 
 impl<'a> ProblemBody<'a> {
@@ -256,6 +263,7 @@ impl<'a> ProblemBody<'a> {
             methods: None,
             ticket: None,
             expires_in: None,
+            can_start_anew: None,
         }
     }
 }
@@ -288,6 +296,14 @@ impl From<AuthError> for Problem {
             } => {
                 problem.0.methods = Some(methods);
                 problem.0.pending = Some((ticket, expires_in.as_secs()));
+            }
+            AuthError::LinkRequired {
+                ticket,
+                expires_in,
+                can_start_anew,
+            } => {
+                problem.0.pending = Some((ticket, expires_in.as_secs()));
+                problem.0.can_start_anew = Some(can_start_anew);
             }
             AuthError::Validation(violations) => {
                 problem.0.errors = violations.as_slice().iter().map(Into::into).collect();

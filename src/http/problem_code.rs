@@ -63,6 +63,9 @@ problems! {
     /// 401: the ticket of a sign-in is not valid, or not any more.
     InvalidFlow => "invalid_flow", UNAUTHORIZED,
         "This sign-in has ended. Log in again.";
+    /// 403: the provider does not let the person sign in, or the person does not want to.
+    ProviderDenied => "provider_denied", FORBIDDEN,
+        "You were not signed in there. Try again, or log in another way.";
     /// 403: the session's proofs do not suffice; `POST /reauthenticate` is the
     /// way on.
     RecentLoginRequired => "recent_login_required", FORBIDDEN,
@@ -82,6 +85,16 @@ problems! {
     /// 409: another account has this email address.
     EmailTaken => "email_taken", CONFLICT,
         "There is already an account with this email address.";
+    /// 409: an account has the address that the provider states; `POST /identities/link` is the
+    /// way on.
+    LinkRequired => "link_required", CONFLICT,
+        "There is already an account with this email address. Log in to it to connect the two.";
+    /// 409: another account has the identity, or this one has as many as it can have.
+    IdentityTaken => "identity_taken", CONFLICT,
+        "This sign-in belongs to another account, or your account has as many as it can have.";
+    /// 409: the account would be left without a way in.
+    LastCredential => "last_credential", CONFLICT,
+        "This is the only way in to your account. Set a password or connect another account first.";
     /// 409: nobody would be left who may grant roles.
     LastAdministrator => "last_administrator", CONFLICT,
         "At least one active account must be able to grant roles.";
@@ -113,6 +126,9 @@ problems! {
     /// to wait.
     Overloaded => "overloaded", SERVICE_UNAVAILABLE,
         "The server is busy. Wait a little and try again.";
+    /// 503: the provider does not answer as it should; `Retry-After` says how long to wait.
+    ProviderUnavailable => "provider_unavailable", SERVICE_UNAVAILABLE,
+        "Signing in there is not possible right now. Try again later, or log in another way.";
     /// 503: something that is needed does not answer; `Retry-After` says how
     /// long to wait.
     Unavailable => "unavailable", SERVICE_UNAVAILABLE,

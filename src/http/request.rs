@@ -54,6 +54,17 @@ pub(super) fn require_patch(headers: &HeaderMap) -> Result<(), Problem> {
     require(&["application/json", MERGE_PATCH], headers)
 }
 
+/// The type of a form.
+#[cfg(feature = "federation")]
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Refuses a body that is not declared as a form, where a provider answers by one.
+#[cfg(feature = "federation")]
+pub(super) fn require_form(headers: &HeaderMap) -> Result<(), Problem> {
+    require(&[FORM], headers)
+        .map_err(|problem| problem.detail("Send application/x-www-form-urlencoded in UTF-8."))
+}
+
 fn require(types: &[&str], headers: &HeaderMap) -> Result<(), Problem> {
     let refused = || Problem::new(ProblemCode::UnsupportedMediaType);
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();

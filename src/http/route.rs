@@ -51,7 +51,18 @@ pub fn routes() -> &'static [Route] {
 
 impl Route {
     /// Whether the settings enable it.
-    pub(super) fn is_on(&self, config: &HttpConfig, has_second_factors: bool) -> bool {
+    pub(super) fn is_on(
+        &self,
+        config: &HttpConfig,
+        has_second_factors: bool,
+        has_providers: bool,
+    ) -> bool {
+        let is_of_providers = self.path == "/providers"
+            || self.path.starts_with("/login/{provider}")
+            || self.path.starts_with("/identities");
+        if is_of_providers {
+            return has_providers;
+        }
         if self.path == "/login/factor" {
             return has_second_factors;
         }

@@ -17,7 +17,7 @@ use crate::service::Tokens;
 pub const SESSION_HEADER: HeaderName = HeaderName::from_static("admittance-session");
 
 /// What is in cookies instead of in the body of an answer.
-pub(super) const IN_COOKIES: [&str; 3] = ["token", "token_type", "refresh_token"];
+pub(super) const IN_COOKIES: [&str; 4] = ["token", "token_type", "refresh_token", "flow"];
 
 /// What a browser forgets with the session (ASVS 14.3.1). Not `"cookies"`, which
 /// would take those of all hosts of the domain along; ours are removed one by one.

@@ -67,6 +67,16 @@ pub(super) fn source(kind: MailKind, part: MailPart) -> &'static str {
             "email_changed",
             "Your email address at {{ service }} was changed"
         ),
+        MailKind::IdentityLinked => mail!(
+            part,
+            "identity_linked",
+            "A new way to sign in to {{ service }}"
+        ),
+        MailKind::IdentityUnlinked => mail!(
+            part,
+            "identity_unlinked",
+            "A way to sign in to {{ service }} was removed"
+        ),
         MailKind::NewDevice => mail!(
             part,
             "new_device",

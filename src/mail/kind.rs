@@ -28,6 +28,10 @@ named! {
         EmailChangeRequested => "email_change_requested",
         /// To the address that was the account's: it no longer is.
         EmailChanged => "email_changed",
+        /// A way to sign in with a provider was added to the account.
+        IdentityLinked => "identity_linked",
+        /// A way to sign in with a provider was removed from the account.
+        IdentityUnlinked => "identity_unlinked",
         /// A login with a device, or from a network, that was not seen before.
         NewDevice => "new_device",
         /// After many failed attempts logins are slowed down.

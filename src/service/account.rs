@@ -14,7 +14,8 @@ use super::{AuthService, Authenticated, EventView, RequestContext, SessionView};
 use crate::clock::Clock;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation};
-use crate::id::UserId;
+use crate::id::{IdentityId, UserId};
+use crate::identity::Identity;
 use crate::mail::MailKind;
 use crate::preferences::Metadata;
 use crate::profile::Profile;
@@ -54,6 +55,9 @@ pub struct AccountExport {
     pub password_scheme: Option<String>,
     /// The number of remembered devices. Only digests of them are stored.
     pub remembered_devices: usize,
+    /// The accounts at other providers that the user signs in with, the oldest first.
+    #[serde(default)]
+    pub identities: Vec<IdentityView>,
     /// The live sessions.
     pub sessions: Vec<SessionView>,
     /// The links that are still valid.
@@ -75,6 +79,36 @@ fn waiting_extra(user: &User) -> Option<Map<String, Value>> {
     let waits = user.pending_hook.as_ref();
     let waits = waits.filter(|hook| hook.kind == HookKind::Registered && !hook.data.is_empty());
     waits.map(|hook| hook.data.clone())
+}
+
+/// An account at another provider that the user signs in with, as the user sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct IdentityView {
+    /// The id of the identity.
+    pub identity_id: IdentityId,
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// The address that the provider gave last. It is not verified.
+    pub email: Option<String>,
+    /// When it was linked.
+    pub created_at: Timestamp,
+    /// When the user signed in with it last, or when it was linked.
+    pub last_used_at: Timestamp,
+}
+
+impl From<&Identity> for IdentityView {
+    fn from(identity: &Identity) -> Self {
+        let email = identity.email.as_ref();
+        Self {
+            identity_id: identity.id,
+            provider: identity.provider.as_str().to_owned(),
+            email: email.map(|email| email.as_str().to_owned()),
+            created_at: identity.created_at,
+            last_used_at: identity.last_used_at,
+        }
+    }
 }
 
 /// A mailed link, or a sign-in that waits for its second factor, as the account's owner sees it.
@@ -154,6 +188,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             status: user.status,
             password_scheme: scheme.map(str::to_owned),
             remembered_devices: user.devices.len(),
+            identities: user.identities.iter().map(IdentityView::from).collect(),
             sessions: sessions?
                 .iter()
                 .map(|session| SessionView::of(session, auth.session().id))

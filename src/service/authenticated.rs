@@ -12,7 +12,7 @@ use crate::error::AuthError;
 use crate::profile::Profile;
 use crate::proof::{Assurance, Method};
 use crate::session::Session;
-use crate::store::Identity;
+use crate::store::LiveSession;
 use crate::time::Timestamp;
 use crate::user::User;
 
@@ -30,11 +30,13 @@ use crate::user::User;
 /// [`SessionCheck::Cached`]: crate::config::SessionCheck::Cached
 #[derive(Clone, Debug)]
 pub struct Authenticated {
-    pub(super) identity: Arc<Identity>,
+    pub(super) live: Arc<LiveSession>,
     pub(super) checked_at: Timestamp,
     /// The settings of the service that made it. No other service has this
     /// allocation, so it also tells which one that was.
     pub(super) config: Arc<AuthConfig>,
+    /// Whether a provider can prove who the user is, when that is required.
+    pub(super) has_proving_provider: bool,
 }
 
 impl Authenticated {
@@ -55,27 +57,28 @@ impl Authenticated {
     ) -> Self {
         let user = Arc::new(user);
         Self {
-            identity: Arc::new(Identity { user, session }),
+            live: Arc::new(LiveSession { user, session }),
             checked_at,
             config: Arc::new(config.clone()),
+            has_proving_provider: true,
         }
     }
 
     /// The user.
     #[must_use]
     pub fn user(&self) -> &User {
-        &self.identity.user
+        &self.live.user
     }
 
     /// The user, shared.
     pub(super) fn shared_user(&self) -> Arc<User> {
-        Arc::clone(&self.identity.user)
+        Arc::clone(&self.live.user)
     }
 
     /// The session that the token belongs to.
     #[must_use]
     pub fn session(&self) -> &Session {
-        &self.identity.session
+        &self.live.session
     }
 
     /// When the account and the session were last known to be as they are here.
@@ -119,8 +122,8 @@ impl Authenticated {
     ///
     /// [`AuthError::RecentLoginRequired`] with the methods that lack a recent proof: those of
     /// the account that this crate checks, and those that the session has proved, except
-    /// proofs that the [application brought](AuthService::open_session). The
-    /// application adds its second factors that the session has never proved. `methods` is
+    /// proofs that the [application brought](AuthService::open_session) and those of providers
+    /// that do not state when people authenticated. The application adds its second factors that the session has never proved. `methods` is
     /// empty if the session lacks nothing but a second factor, and if the account has no
     /// password: its owner sets one by [`forgot_password`](AuthService::forgot_password).
     pub fn require_assurance(
@@ -136,7 +139,11 @@ impl Authenticated {
         let proven = recent.methods();
         let mut methods = self.user().methods();
         methods.extend(session.proofs.methods());
-        let is_checked_here = |method: &Method| !matches!(method, Method::External(_));
+        let is_checked_here = |method: &Method| match method {
+            Method::External(_) => false,
+            Method::Federation => self.has_proving_provider,
+            _ => true,
+        };
         methods.retain(|method| !proven.contains(method) && is_checked_here(method));
         methods.sort_unstable();
         methods.dedup();

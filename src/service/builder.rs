@@ -15,6 +15,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{AuthConfig, RegistrationMode, SessionCheck};
 use crate::error::{AuthError, ConfigError};
 use crate::event::{EventSink, TracingSink};
+#[cfg(feature = "federation")]
+use crate::federation::Federation;
 use crate::id::{SessionId, UserId};
 use crate::mail::{MailConfig, Mailer, Outbox};
 use crate::password::PasswordHasher;
@@ -43,6 +45,8 @@ pub struct AuthServiceBuilder<S, C = SystemClock> {
     breach_check: Option<Arc<dyn BreachCheck>>,
     second_factor: Option<Arc<dyn SecondFactor>>,
     claims: Option<Arc<dyn ClaimsSource>>,
+    #[cfg(feature = "federation")]
+    federation: Option<Federation>,
     hasher: Option<PasswordHasher>,
 }
 
@@ -71,6 +75,8 @@ impl<S: Store> AuthServiceBuilder<S> {
             breach_check: None,
             second_factor: None,
             claims: None,
+            #[cfg(feature = "federation")]
+            federation: None,
             hasher: None,
         }
     }
@@ -108,6 +114,8 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
             breach_check: self.breach_check,
             second_factor: self.second_factor,
             claims: self.claims,
+            #[cfg(feature = "federation")]
+            federation: self.federation,
             hasher: self.hasher,
         }
     }
@@ -180,6 +188,14 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
     #[must_use]
     pub fn claims(mut self, source: impl ClaimsSource) -> Self {
         self.claims = Some(Arc::new(source));
+        self
+    }
+
+    /// The providers that people sign in with. Without it, they sign in by password only.
+    #[cfg(feature = "federation")]
+    #[must_use]
+    pub fn federation(mut self, federation: Federation) -> Self {
+        self.federation = Some(federation);
         self
     }
 
@@ -263,6 +279,11 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
                 problem: "none are set, and registration_extra needs them".to_owned(),
             });
         }
+        #[cfg(feature = "federation")]
+        let federation = match self.federation {
+            Some(federation) => Some(federation.ready(keyring.federation_secrets())?),
+            None => None,
+        };
         let clock = Arc::new(self.clock);
         let (mut events, mut audit) = (self.events, None);
         if let Some((store, policy)) = self.audit {
@@ -313,6 +334,8 @@ impl<S: Store, C: Clock> AuthServiceBuilder<S, C> {
                 breach_check: self.breach_check,
                 second_factor: self.second_factor,
                 claims: self.claims,
+                #[cfg(feature = "federation")]
+                federation,
                 used_up: UsedUp::default(),
             }),
         };

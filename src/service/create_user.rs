@@ -18,6 +18,7 @@ use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::event::Operation;
 use crate::extra::Extra;
 use crate::id::UserId;
+use crate::identity::Identities;
 use crate::mail::MailKind;
 use crate::password::Lane;
 use crate::preferences::{Metadata, Preferences};
@@ -172,7 +173,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         match inserted {
             InsertUser::Inserted => trail.about(Some(user.id)),
             InsertUser::EmailTaken => return Err(AuthError::EmailTaken),
-            InsertUser::IdTaken => return Err(AuthError::id_taken()),
+            // The user has no identity.
+            InsertUser::IdTaken | InsertUser::IdentityTaken => return Err(AuthError::id_taken()),
         }
         let user = self.call_due_hooks(Arc::new(user), trail).await;
         if let (true, None, Some(outbox)) = (new.invite, &user.password_hash, &self.inner.outbox)
@@ -265,6 +267,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             link_epoch: 0,
             version: 0,
             devices: Vec::new(),
+            identities: Identities::default(),
         })
     }
 }

@@ -14,6 +14,7 @@ use super::{AuthService, hex};
 use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::id::SessionId;
+use crate::identity::IdentityUse;
 use crate::named::named;
 use crate::proof::{Proof, Proofs};
 use crate::random;
@@ -21,7 +22,7 @@ use crate::secret::{AccessToken, RefreshToken};
 use crate::session::{Session, SessionLength};
 use crate::store::Store;
 use crate::time::Timestamp;
-use crate::token::{Claims, CustomClaims, RefreshClaims, TokenKind};
+use crate::token::{Claims, CustomClaims, PendingSignIn, RefreshClaims, TokenKind};
 use crate::user::{User, UserStatus};
 
 /// The tokens of a session.
@@ -73,6 +74,8 @@ pub(super) struct Entry<'a> {
     epoch: u64,
     length: SessionLength,
     at: Timestamp,
+    /// The identity that was used, if it was one.
+    used: Option<&'a IdentityUse>,
     /// What a missing second factor leads to.
     gate: Gate<'a>,
 }
@@ -105,6 +108,7 @@ impl<'a> Entry<'a> {
             epoch: user.auth_epoch,
             length: SessionLength::Usual,
             at: now,
+            used: None,
             gate: Gate::New,
         }
     }
@@ -127,6 +131,13 @@ impl<'a> Entry<'a> {
     /// Requests the lifetime of `length`.
     pub(super) fn of_length(mut self, length: SessionLength) -> Self {
         self.length = length;
+        self
+    }
+
+    /// The proof is by this identity.
+    #[cfg(feature = "federation")]
+    pub(super) fn by_identity(mut self, used: &'a IdentityUse) -> Self {
+        self.used = Some(used);
         self
     }
 
@@ -211,6 +222,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             epoch,
             length,
             at,
+            used,
             gate,
         } = entry;
         if user.status != UserStatus::Active {
@@ -219,7 +231,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         match gate {
             Gate::New => {}
             Gate::SignIn(user) => {
-                self.require_second_factor(user, &proofs, length, at, trail)
+                let pending = PendingSignIn {
+                    proofs: proofs.clone(),
+                    length,
+                };
+                self.require_second_factor(user, pending, used, at, trail)
                     .await?;
             }
             Gate::Session(user) => self.require_proved_factor(user, &proofs, trail).await?,

@@ -15,6 +15,7 @@ use crate::email::CanonicalEmail;
 use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation};
 use crate::id::UserId;
+use crate::identity::IdentityUse;
 use crate::mail::MailKind;
 use crate::password::{HashError, Lane, NormalizedPassword, Work};
 use crate::secret::Password;
@@ -168,9 +169,25 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         tokens: Tokens,
         trail: &Trail,
     ) -> Result<LoginResponse, AuthError> {
+        self.finish_login_with(user, session, tokens, None, trail)
+            .await
+    }
+
+    /// As [`finish_login`](Self::finish_login), by the identity `used`, if it was one.
+    pub(super) async fn finish_login_with(
+        &self,
+        user: &User,
+        session: Session,
+        tokens: Tokens,
+        used: Option<IdentityUse>,
+        trail: &Trail,
+    ) -> Result<LoginResponse, AuthError> {
         let (context, epoch) = (trail.context(), session.auth_epoch);
         let (device, now) = (self.new_device(user, context), session.created_at);
-        let recorded = self.inner.store.record_login(user.id, epoch, device, now);
+        let recorded = self
+            .inner
+            .store
+            .record_login(user.id, epoch, device, used, now);
         let (recorded, is_over_cap) = tokio::join!(recorded, self.is_over_cap(&session));
         // By now the device may be known, so that the next login from there is no
         // news: the owner is told of this one, whatever else fails.

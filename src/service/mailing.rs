@@ -90,7 +90,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
             TokenPurpose::ResetPassword => (MailKind::ResetPassword, links.reset_password_ttl),
             TokenPurpose::ChangeEmail => (MailKind::ConfirmEmailChange, links.change_email_ttl),
-            TokenPurpose::SignIn => {
+            TokenPurpose::SignIn | TokenPurpose::Federation | TokenPurpose::LinkIdentity => {
                 return Err(AuthError::Internal("a ticket is not mailed".into()));
             }
         };
@@ -103,6 +103,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 email,
                 registration,
                 sign_in: None,
+                federation: None,
                 created_at: now,
                 expires_at: now.saturating_add(ttl),
             },
@@ -153,6 +154,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                     | MailKind::EmailChangeRequested
                     | MailKind::NewDevice
                     | MailKind::AccountLocked
+                    | MailKind::IdentityLinked
+                    | MailKind::IdentityUnlinked
             )
         });
         let forgot = outbox.map(|outbox| outbox.links().forgot_password.to_string());
@@ -179,7 +182,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.insert_token(&new.record).await
     }
 
-    async fn insert_token(&self, token: &OneTimeToken) -> Result<(), AuthError> {
+    pub(super) async fn insert_token(&self, token: &OneTimeToken) -> Result<(), AuthError> {
         match self.inner.store.insert_token(token).await? {
             Insert::Inserted => Ok(()),
             Insert::Taken => Err(AuthError::id_taken()),

@@ -23,6 +23,8 @@ mod email_change;
 mod events;
 mod expiry;
 mod extra;
+#[cfg(feature = "federation")]
+mod federation;
 mod fields;
 mod hooks;
 mod limits;
@@ -50,7 +52,7 @@ use std::sync::Arc;
 
 pub use crate::event::MAX_USER_AGENT_CHARS;
 pub use accepted::Accepted;
-pub use account::{AccountExport, DeleteAccount, LinkView};
+pub use account::{AccountExport, DeleteAccount, IdentityView, LinkView};
 pub use admin::*;
 pub use authenticated::Authenticated;
 pub use builder::AuthServiceBuilder;
@@ -66,6 +68,11 @@ pub use email_change::ChangeEmail;
 pub use events::{EventList, EventView, ListEvents};
 pub use expiry::ExpiredAccounts;
 pub use extra::RegistrationExtra;
+#[cfg(feature = "federation")]
+pub use federation::{
+    FederatedOutcome, FederatedResponse, FinishFederation, IdentityList, LinkIdentity, LinkOutcome,
+    PendingAccount, ProviderList, ProviderView, StartFederation, StartedFederation,
+};
 #[cfg(feature = "test-util")]
 pub use hooks::MockAccountHooks;
 pub use hooks::{
@@ -125,6 +132,8 @@ struct Inner<S, C> {
     breach_check: Option<Arc<dyn BreachCheck>>,
     second_factor: Option<Arc<dyn SecondFactor>>,
     claims: Option<Arc<dyn ClaimsSource>>,
+    #[cfg(feature = "federation")]
+    federation: Option<crate::federation::Federation>,
     used_up: limits::UsedUp,
 }
 

@@ -24,9 +24,20 @@ pub struct Reauthenticate {
     /// The password, with the method `pwd`.
     #[serde(default)]
     pub current_password: Option<Password>,
-    /// The code, with any other method.
+    /// The code, with the method of a second factor.
     #[serde(default)]
     pub code: Option<Code>,
+    /// The provider, with the method `fed`. Over HTTP, it is answered as the start of a login;
+    /// the service has `start_reauthentication` for that, with the feature `federation`, and
+    /// refuses the method here.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// As in the start of a login, with the method `fed`.
+    #[serde(default)]
+    pub return_to: Option<String>,
+    /// As in the start of a login, with the method `fed`.
+    #[serde(default)]
+    pub redirect_uri: Option<String>,
 }
 
 impl Reauthenticate {
@@ -36,6 +47,9 @@ impl Reauthenticate {
             method: Method::Password,
             current_password: Some(current_password.into()),
             code: None,
+            provider: None,
+            return_to: None,
+            redirect_uri: None,
         }
     }
 
@@ -45,6 +59,9 @@ impl Reauthenticate {
             method: Method::SecondFactor(method),
             current_password: None,
             code: Some(code.into()),
+            provider: None,
+            return_to: None,
+            redirect_uri: None,
         }
     }
 }
@@ -119,7 +136,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     /// Replaces the present session with one that `proof` opens.
-    async fn replace_session(
+    pub(super) async fn replace_session(
         &self,
         auth: &Authenticated,
         proof: Proof,

@@ -92,9 +92,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// dead, also what somebody else set up who had registered the address
     /// first (arXiv 2205.10174); the owner logs in anew, and gets a mail.
     ///
-    /// When nobody had confirmed the address before, the name and the preferences
-    /// may be a stranger's. They are cleared in the same write, and go to the event
-    /// and to [`AccountHooks::taken_over`]; the account is called by its mailbox.
+    /// When nobody had confirmed the address before, the name, the preferences and the
+    /// identities may be a stranger's. They are cleared in the same write, and the account is
+    /// called by its mailbox. Name and preferences go to the event and to
+    /// [`AccountHooks::taken_over`].
     ///
     /// # Errors
     ///
@@ -184,9 +185,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 }
 
 /// Returns `true` if a stranger may have registered the account: nobody has confirmed its
-/// address, and it has a password. One without was created for its owner.
-fn may_be_a_strangers(user: &User) -> bool {
-    !user.is_verified && user.password_hash.is_some()
+/// address, and it has a password or an identity. One without was created for its owner.
+pub(super) fn may_be_a_strangers(user: &User) -> bool {
+    let has_way_in = user.password_hash.is_some() || !user.identities.is_empty();
+    !user.is_verified && has_way_in
 }
 
 impl<S: Store, C: Clock> AuthService<S, C> {
@@ -204,6 +206,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             preferences: Some(Preferences::default()),
             // The application wrote it, and decides in its hook what becomes of it.
             metadata: None,
+            removes_identities: true,
             pending_hook: self.hook_of_taken_over(user),
         }
     }

@@ -19,11 +19,13 @@ use crate::error::{AuthError, Field, Violations};
 use crate::event::Operation;
 use crate::extra::Extra;
 use crate::id::UserId;
+use crate::identity::Identities;
 use crate::mail::{MailKind, Post};
 use crate::password::{Lane, NormalizedPassword};
 use crate::preferences::{Metadata, Preferences};
 use crate::proof::Proof;
 use crate::secret::Password;
+use crate::session::Session;
 use crate::store::{InsertUser, Store};
 use crate::time::Timestamp;
 use crate::token::{PendingRegistration, TokenPurpose};
@@ -209,19 +211,47 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             id,
             registration.email,
             registration.name,
-            password_hash,
+            Some(password_hash),
             context,
             now,
         );
         user.pending_hook = self.first_hook(registration.extra);
         let entry = Entry::first(&user, Proof::by_password(now), now);
         let (session, tokens) = self.enter_early(entry, trail).await?;
+        let (user, tokens) = self.insert_opened(user, session, tokens, trail).await?;
+        Ok(RegisterResponse {
+            user_id: user.id,
+            email: user.email.as_str().to_owned(),
+            name: user.name.as_str().to_owned(),
+            is_verified: user.is_verified,
+            missing: self.config().onboarding.missing(&user),
+            message: "Your account has been created.".to_owned(),
+            tokens,
+        })
+    }
+
+    /// Makes the account of `user` with its first session, which was opened early, and mails a
+    /// link that confirms the address, unless it is verified. Session and link are stored first
+    /// and mean nothing until the user is.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::EmailTaken`]; [`AuthError::IdentityTaken`]; [`AuthError::Unavailable`] if the
+    /// source of claims fails, after the account has been made; [`AuthError::Store`].
+    pub(super) async fn insert_opened(
+        &self,
+        user: User,
+        session: Session,
+        tokens: Tokens,
+        trail: &Trail,
+    ) -> Result<(Arc<User>, Tokens), AuthError> {
+        let (context, now) = (trail.context(), session.created_at);
         let link = match &self.inner.outbox {
-            None => None,
-            Some(_) => {
+            Some(_) if !user.is_verified => {
                 let purpose = TokenPurpose::VerifyEmail;
                 Some(self.new_link(purpose, user.mailbox_state(), user.email.clone(), None, now)?)
             }
+            _ => None,
         };
 
         // Not `try_join`: it would drop the one that is still under way.
@@ -243,6 +273,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             Ok(InsertUser::EmailTaken) => {
                 self.take_back(&session, link.as_ref()).await;
                 return Err(AuthError::EmailTaken);
+            }
+            Ok(InsertUser::IdentityTaken) => {
+                self.take_back(&session, link.as_ref()).await;
+                return Err(AuthError::IdentityTaken);
             }
             Ok(InsertUser::IdTaken) => {
                 // The links of this id may be the other user's.
@@ -275,15 +309,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
                 }
             });
         }
-        Ok(RegisterResponse {
-            user_id: user.id,
-            email: user.email.as_str().to_owned(),
-            name: user.name.as_str().to_owned(),
-            is_verified: user.is_verified,
-            missing: self.config().onboarding.missing(&user),
-            message: "Your account has been created.".to_owned(),
-            tokens,
-        })
+        Ok((user, tokens))
     }
 
     /// Mails a link that makes the account, or tells the owner of the one that
@@ -348,13 +374,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         vec![self.mail(kind, owner.email.clone(), Some(owner), now)]
     }
 
-    /// A user who has just given a password.
+    /// A user who has just registered.
     pub(super) fn new_user(
         &self,
         id: UserId,
         email: Email,
         name: DisplayName,
-        password_hash: PasswordHash,
+        password_hash: Option<PasswordHash>,
         context: &RequestContext,
         now: Timestamp,
     ) -> User {
@@ -362,7 +388,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             id,
             email,
             name,
-            password_hash: Some(password_hash),
+            password_hash,
             created_at: now,
             last_login: Some(now),
             is_verified: false,
@@ -375,6 +401,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             link_epoch: 0,
             version: 0,
             devices: vec![context.device(id)],
+            identities: Identities::default(),
         }
     }
 
@@ -420,7 +447,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
 impl<S: Store, C: Clock> AuthService<S, C> {
     /// Removes what was stored for an account that was not made.
-    async fn take_back(&self, session: &crate::session::Session, link: Option<&NewLink>) {
+    async fn take_back(&self, session: &Session, link: Option<&NewLink>) {
         tokio::join!(self.discard(session), async {
             if link.is_some() {
                 self.remove_links(session.user_id, None).await;

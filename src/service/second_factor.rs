@@ -15,12 +15,12 @@ use crate::clock::Clock;
 use crate::contained;
 use crate::error::{AuthError, Cause, Field, ViolationCode, Violations};
 use crate::event::Operation;
+use crate::identity::IdentityUse;
 use crate::proof::{Method, MethodName, Proof, Proofs};
 use crate::secret::{Code, Ticket};
-use crate::session::SessionLength;
 use crate::store::Store;
 use crate::time::Timestamp;
-use crate::token::{OneTimeToken, PendingSignIn, TokenDigest, TokenPurpose};
+use crate::token::{OneTimeToken, PendingFederation, PendingSignIn, TokenDigest, TokenPurpose};
 use crate::user::User;
 
 /// The maximum length of a code, in characters.
@@ -201,6 +201,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             digest,
             account,
             sign_in: Some(pending),
+            federation,
             ..
         } = found.ok_or(AuthError::InvalidFlow)?
         else {
@@ -219,10 +220,16 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
         let user = self.call_due_hooks(user, trail).await;
         let now = self.now();
+        let used = match federation {
+            Some(PendingFederation::Used(used)) => Some(used),
+            _ => None,
+        };
         let entry = Entry::sign_in(&user, pending.proofs.and(proof), now).of_length(pending.length);
         let (session, tokens) = self.enter(entry, trail).await?;
         self.open(&session).await?;
-        let finished = self.finish_login(&user, session, tokens, trail).await;
+        let finished = self
+            .finish_login_with(&user, session, tokens, used, trail)
+            .await;
         finished.map_err(|error| match error {
             // The account has changed since it was read.
             AuthError::InvalidCredentials => AuthError::InvalidFlow,
@@ -323,7 +330,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
     }
 
-    /// The gate of the second factor: passes if the user has none, or `proofs` has one.
+    /// The gate of the second factor: passes if the user has none, or `pending` has one.
     ///
     /// # Errors
     ///
@@ -332,12 +339,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     pub(super) async fn require_second_factor(
         &self,
         user: &Arc<User>,
-        proofs: &Proofs,
-        length: SessionLength,
+        pending: PendingSignIn,
+        used: Option<&IdentityUse>,
         now: Timestamp,
         trail: &Trail,
     ) -> Result<(), AuthError> {
-        if !self.has_second_factors() || has_second_factor(proofs) {
+        if !self.has_second_factors() || has_second_factor(&pending.proofs) {
             return Ok(());
         }
         let methods = self.second_factors_of(user, trail).await?;
@@ -346,10 +353,6 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         }
         let purpose = TokenPurpose::SignIn;
         let ticket = Ticket::new(purpose.new_token(self.random())?);
-        let pending = PendingSignIn {
-            proofs: proofs.clone(),
-            length,
-        };
         let token = OneTimeToken {
             digest: TokenDigest::of(purpose, ticket.expose_secret()),
             purpose,
@@ -357,6 +360,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             email: user.email.clone(),
             registration: None,
             sign_in: Some(pending),
+            federation: used.cloned().map(PendingFederation::Used),
             created_at: now,
             expires_at: now.saturating_add(TICKET_TTL),
         };

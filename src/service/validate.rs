@@ -10,7 +10,7 @@ use crate::error::AuthError;
 use crate::event::Operation;
 use crate::id::{SessionId, UserId};
 use crate::session::Session;
-use crate::store::{Identity, Store};
+use crate::store::{LiveSession, Store};
 use crate::time::Timestamp;
 use crate::token::Claims;
 use crate::user::{User, UserStatus};
@@ -49,8 +49,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail.session(claims.sid);
         let Some(cache) = self.inner.store.cache() else {
             let now = self.now();
-            let identity = self.identity_of(claims.sid, claims.sub, now).await?;
-            return self.authenticated(&claims, Arc::new(identity), now);
+            let live = self.live_session(claims.sid, claims.sub, now).await?;
+            return self.authenticated(&claims, Arc::new(live), now);
         };
         let (kept, reading) = cache.look_up(claims.sid, claims.sub, &*self.inner.clock);
         // What is kept never refuses: it may be the older one of the two.
@@ -58,24 +58,26 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         {
             return Ok(auth);
         }
-        let identity = self.identity_of(claims.sid, claims.sub, reading.at).await?;
-        let auth = self.authenticated(&claims, Arc::new(identity), reading.at)?;
-        cache.keep(&reading, &auth.identity, &*self.inner.clock);
+        let live = self
+            .live_session(claims.sid, claims.sub, reading.at)
+            .await?;
+        let auth = self.authenticated(&claims, Arc::new(live), reading.at)?;
+        cache.keep(&reading, &auth.live, &*self.inner.clock);
         Ok(auth)
     }
 
     /// The session and the user as the store has them now.
-    async fn identity_of(
+    async fn live_session(
         &self,
         session: SessionId,
         user: UserId,
         now: Timestamp,
-    ) -> Result<Identity, AuthError> {
+    ) -> Result<LiveSession, AuthError> {
         let store = &self.inner.store;
         // Not `try_join`: it would drop the one that is still under way.
         let (session, user) = tokio::join!(store.session(session, now), store.user(user));
         match (session?, user?) {
-            (Some(session), Some(user)) => Ok(Identity {
+            (Some(session), Some(user)) => Ok(LiveSession {
                 user: Arc::new(user),
                 session,
             }),
@@ -86,10 +88,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     fn authenticated(
         &self,
         claims: &Claims,
-        identity: Arc<Identity>,
+        live: Arc<LiveSession>,
         now: Timestamp,
     ) -> Result<Authenticated, AuthError> {
-        let Identity { user, session } = &*identity;
+        let LiveSession { user, session } = &*live;
         let is_good = session.id == claims.sid
             && user.id == claims.sub
             && is_usable(session, user, now)
@@ -98,7 +100,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Err(AuthError::InvalidToken);
         }
         Ok(Authenticated {
-            identity,
+            has_proving_provider: self.has_proving_provider(user),
+            live,
             checked_at: now,
             config: Arc::clone(&self.inner.config),
         })
@@ -152,15 +155,21 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// The same user and session as the store has them now.
     pub(super) async fn as_of_now(&self, auth: &Authenticated) -> Result<Authenticated, AuthError> {
         let (session, user, now) = (auth.session().id, auth.user().id, self.now());
-        let identity = self.identity_of(session, user, now).await?;
-        let is_the_one = identity.session.id == session && identity.user.id == user;
-        if !is_the_one || !is_usable(&identity.session, &identity.user, now) {
+        let live = self.live_session(session, user, now).await?;
+        let is_the_one = live.session.id == session && live.user.id == user;
+        if !is_the_one || !is_usable(&live.session, &live.user, now) {
             return Err(AuthError::InvalidToken);
         }
         Ok(Authenticated {
-            identity: Arc::new(identity),
+            has_proving_provider: self.has_proving_provider(&live.user),
+            live: Arc::new(live),
             checked_at: now,
             config: Arc::clone(&auth.config),
         })
+    }
+
+    #[cfg(not(feature = "federation"))]
+    fn has_proving_provider(&self, _: &User) -> bool {
+        false
     }
 }

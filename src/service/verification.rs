@@ -19,8 +19,12 @@ use crate::error::{AuthError, Field, Violations};
 use crate::event::{Notice, Operation};
 use crate::mail::{MailKind, Outbox};
 use crate::password::NormalizedPassword;
-use crate::secret::{MailToken, Password};
+use crate::proof::Proof;
+use crate::secret::{MailToken, Password, Ticket};
+use crate::session::SessionLength;
 use crate::store::{InsertUser, Removal, Store};
+#[cfg(feature = "federation")]
+use crate::token::PendingFederation;
 use crate::token::{OneTimeToken, PendingRegistration, TokenPurpose};
 use crate::user::{User, UserStatus};
 
@@ -34,6 +38,9 @@ pub struct VerifyEmail {
     /// The password from registration: it proves that the account is the caller's. Not
     /// required with a live session of that account.
     pub password: Option<Password>,
+    /// In place of the password, for an account that signs in with a provider: the ticket of the
+    /// sign-in that requested it.
+    pub ticket: Option<Ticket>,
 }
 
 /// The address is confirmed.
@@ -118,10 +125,14 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         if request.token.purpose() == Some(TokenPurpose::CompleteRegistration) {
             let link = self.pending_link(&request.token, trail).await?;
-            return self
-                .complete(link, request.password, counted, trail)
-                .await
-                .map(VerifyOutcome::Opened);
+            #[cfg(feature = "federation")]
+            if let Some(PendingFederation::Registration(pending)) = link.federation.clone() {
+                let ticket = request.ticket;
+                let completed = self.complete_by_ticket(&link, &pending, ticket, counted, trail);
+                return completed.await.map(VerifyOutcome::Opened);
+            }
+            let completed = self.complete(link, request.password, counted, trail).await;
+            return completed.map(VerifyOutcome::Opened);
         }
         let link = self
             .link_of(&request.token, TokenPurpose::VerifyEmail, trail)
@@ -191,7 +202,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail.session(session.id);
         let device = self.new_device(&user, context);
         let recorded = store
-            .record_login(user.id, user.auth_epoch, device, now)
+            .record_login(user.id, user.auth_epoch, device, None, now)
             .await;
         if let Err(error) = recorded {
             let error: &dyn std::error::Error = &error;
@@ -292,11 +303,25 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Err(AuthError::InvalidLink);
         }
         let email = link.email.clone();
-        let mut user = self.new_user(user_id, email, name, password_hash, context, now);
+        let mut user = self.new_user(user_id, email, name, Some(password_hash), context, now);
         user.is_verified = true;
         user.pending_hook = self.first_hook(extra);
-        let entry = Entry::first(&user, settled.proof, now);
+        let proof = settled.proof;
         drop(settled.turn);
+        self.insert_confirmed(user, &link, proof, SessionLength::Usual, trail)
+            .await
+    }
+
+    /// Makes the account of `user`, whose address `link` has confirmed, with its first session.
+    pub(super) async fn insert_confirmed(
+        &self,
+        user: User,
+        link: &OneTimeToken,
+        proof: Proof,
+        length: SessionLength,
+        trail: &Trail,
+    ) -> Result<LoginResponse, AuthError> {
+        let entry = Entry::first(&user, proof, self.now()).of_length(length);
         let (session, tokens) = self.enter_early(entry, trail).await?;
         self.open(&session).await?;
         let inserted = self.inner.store.insert_user(&user).await;
@@ -307,7 +332,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail.about(Some(user.id));
         trail.session(session.id);
         // The account is made, whether this succeeds or is reported as failed.
-        let _ = self.end_replaced(context).await;
+        let _ = self.end_replaced(trail.context()).await;
         if !self.remove_links(link.account.id, None).await {
             trail.notice(Notice::RowsLeftBehind);
         }
@@ -374,6 +399,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         };
         let purpose = TokenPurpose::CompleteRegistration;
         let mut link = self.new_link(purpose, account, newest.email, newest.registration, now)?;
+        link.record.federation = newest.federation;
         // Else a stranger could keep a registration alive without end.
         link.record.expires_at = newest.expires_at;
         Ok(Some(link))
@@ -459,7 +485,7 @@ const CONFIRMED: &str = "Your address is confirmed. Log in to go on.";
 
 /// The password that is to prove whose account it is. One that could never be
 /// right is a wrong proof like any other.
-fn proof(password: Option<Password>) -> Result<NormalizedPassword, AuthError> {
+pub(super) fn proof(password: Option<Password>) -> Result<NormalizedPassword, AuthError> {
     password
         .filter(|password| !password.expose_secret().is_empty())
         .and_then(|password| NormalizedPassword::new(&password).ok())

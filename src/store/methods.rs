@@ -17,9 +17,10 @@ macro_rules! __store_methods {
                 insert_user(user: [&User] of) -> [InsertUser], user(user.id);
                 user(id: [UserId] own) -> [Option<User>], nothing();
                 user_by_email(email: [&CanonicalEmail] of) -> [Option<User>], nothing();
+                user_by_identity(key: [&IdentityKey] of) -> [Option<User>], nothing();
                 change_user(id: [UserId] own, change: [&UserChange] of) -> [Option<User>], user(id);
                 update_user(id: [UserId] own, change: [&UserChange] of) -> [bool], user(id);
-                record_login(id: [UserId] own, epoch: [u64] own, new_device: [Option<DeviceDigest>] own, now: [Timestamp] own) -> [bool], user(id);
+                record_login(id: [UserId] own, epoch: [u64] own, new_device: [Option<DeviceDigest>] own, used: [Option<IdentityUse>] own, now: [Timestamp] own) -> [bool], user(id);
                 replace_password(id: [UserId] own, expected: [&PasswordHash] of, new: [&PasswordHash] of, epoch: [EpochChange] own) -> [bool], user(id);
                 update_profile(id: [UserId] own, version: [u64] own, change: [&ProfileChange] of) -> [Option<User>], user(id);
                 verify_email(account: [&AccountState] of) -> [bool], user(account.id);
@@ -28,6 +29,8 @@ macro_rules! __store_methods {
                 remove_user(account: [&AccountState] of, which: [Removal] own) -> [bool], user(account.id);
                 set_status(id: [UserId] own, version: [u64] own, status: [UserStatus] own) -> [Option<User>], user(id);
                 change_roles(id: [UserId] own, version: [u64] own, change: [&RoleChange] of) -> [Option<User>], user(id);
+                link_identity(id: [UserId] own, version: [u64] own, identity: [&Identity] of) -> [IdentityLink], user(id);
+                unlink_identity(id: [UserId] own, version: [u64] own, identity: [IdentityId] own) -> [Option<User>], user(id);
                 users(after: [Option<UserId>] own, limit: [usize] own) -> [Vec<User>], nothing();
                 has_other(role: [&Role] of, except: [UserId] own) -> [bool], nothing();
             }

@@ -11,7 +11,7 @@
 //! record that it would undo. What the service decides on a user whom it has
 //! read is written under that user's [`version`](User::version).
 //!
-//! Eight methods of [`UserStore`] are provided by [`change_user`](UserStore::change_user),
+//! Nine methods of [`UserStore`] are provided by [`change_user`](UserStore::change_user),
 //! to which each passes a [`UserChange`]; [`end_session`](SessionStore::end_session) is
 //! provided too. What can be expected to happen (an email that is taken, a
 //! token that was used) is a value; [`StoreError`] is for what went wrong.
@@ -53,7 +53,8 @@ use async_trait::async_trait;
 use crate::audit::AuditRecord;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
-use crate::id::{EventId, SessionId, UserId};
+use crate::id::{EventId, IdentityId, SessionId, UserId};
+use crate::identity::{Identity, IdentityKey, IdentityUse};
 use crate::limit::{Decision, Hit, LimitKey};
 use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::{Rotation, RotationPolicy, Session};
@@ -63,9 +64,10 @@ use crate::user::{AccountState, CounterExhausted, DeviceDigest, PasswordHash, Us
 
 pub use crate::error::{Cause, StoreError};
 pub use crate::user::{
-    EmailChange, EpochChange, HookChange, ProfileChange, Removal, RoleChange, UserChange,
+    EmailChange, EpochChange, HookChange, IdentityLink, ProfileChange, Removal, RoleChange,
+    UserChange,
 };
-pub(crate) use fresh::{FreshStore, Identity, SessionCache};
+pub(crate) use fresh::{FreshStore, LiveSession, SessionCache};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryCapacity, MemoryCounts, MemoryStore};
 pub use no_audit::{NoAudit, WithAudit};

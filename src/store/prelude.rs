@@ -8,13 +8,15 @@
 pub use async_trait::async_trait;
 
 pub use super::{
-    AuditStore, EmailChange, EpochChange, Insert, InsertUser, LimitStore, ProfileChange, Removal,
-    RoleChange, SessionStore, StoreError, TokenStore, UserChange, UserStore, are_few,
+    AuditStore, EmailChange, EpochChange, IdentityLink, Insert, InsertUser, LimitStore,
+    ProfileChange, Removal, RoleChange, SessionStore, StoreError, TokenStore, UserChange,
+    UserStore, are_few,
 };
 pub use crate::audit::{Append, AuditRecord};
 pub use crate::authz::Role;
 pub use crate::email::{CanonicalEmail, Email};
-pub use crate::id::{EventId, SessionId, UserId};
+pub use crate::id::{EventId, IdentityId, SessionId, UserId};
+pub use crate::identity::{Identity, IdentityKey, IdentityUse};
 pub use crate::limit::{Decision, Hit, LimitKey, Quota, Usage, decide_all};
 pub use crate::lockout::{Attempt, Attempts, LockoutPolicy};
 pub use crate::session::{Rotation, RotationPolicy, Session};

@@ -5,11 +5,12 @@ use async_trait::async_trait;
 use super::{Insert, StoreError};
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
-use crate::id::UserId;
+use crate::id::{IdentityId, UserId};
+use crate::identity::{Identity, IdentityKey, IdentityUse};
 use crate::time::Timestamp;
 use crate::user::{
-    AccountState, DeviceDigest, EmailChange, EpochChange, PasswordHash, ProfileChange, Removal,
-    RoleChange, User, UserChange, UserStatus,
+    AccountState, DeviceDigest, EmailChange, EpochChange, IdentityLink, PasswordHash,
+    ProfileChange, Removal, RoleChange, User, UserChange, UserStatus,
 };
 
 /// What became of a user that was to be inserted. It cannot carry the user
@@ -21,11 +22,13 @@ pub enum InsertUser {
     Inserted,
     /// Another user has this canonical email. Nothing changed.
     EmailTaken,
-    /// Another user has this id. Nothing changed.
+    /// Another user has one of the identities, and the email is free. Nothing changed.
+    IdentityTaken,
+    /// Another user has this id, and all else is free. Nothing changed.
     IdTaken,
 }
 
-/// Converts the outcome of inserting a user whose address is free.
+/// Converts the outcome of inserting a user whose address and identities are free.
 impl From<Insert> for InsertUser {
     fn from(insert: Insert) -> Self {
         match insert {
@@ -39,7 +42,7 @@ impl From<Insert> for InsertUser {
 #[cfg_attr(feature = "test-util", mockall::automock)]
 #[async_trait]
 pub trait UserStore: Send + Sync {
-    /// Adds `user`, unless its id or its canonical email is taken.
+    /// Adds `user`, unless its id, its canonical email or one of its identities is taken.
     ///
     /// # Errors
     ///
@@ -59,6 +62,13 @@ pub trait UserStore: Send + Sync {
     ///
     /// [`StoreError`] when the store fails or the record is corrupt.
     async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError>;
+
+    /// The user who has an identity with this key.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails or the record is corrupt.
+    async fn user_by_identity(&self, key: &IdentityKey) -> Result<Option<User>, StoreError>;
 
     /// Makes `change` if its condition holds, as [`User::change`] does, in one act. Returns
     /// the user as it is then; `None` when no user has this id or the condition does not
@@ -92,6 +102,10 @@ pub trait UserStore: Send + Sync {
     /// device that the user has already is added again: the service passes none,
     /// unless two logins with a new device overtake each other.
     ///
+    /// If `used` is an identity, the user must have it: a login by one that was unlinked
+    /// meanwhile returns `false`. Its `last_used_at` becomes `now`, and its `email` the one
+    /// that is given, if there is one, unless `last_used_at` is later already.
+    ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails.
@@ -100,11 +114,13 @@ pub trait UserStore: Send + Sync {
         id: UserId,
         epoch: u64,
         new_device: Option<DeviceDigest>,
+        used: Option<IdentityUse>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let change = UserChange::RecordLogin {
             epoch,
             new_device,
+            used,
             now,
         };
         self.update_user(id, &change).await
@@ -248,6 +264,38 @@ pub trait UserStore: Send + Sync {
         let change = change.clone();
         let change = UserChange::ChangeRoles { version, change };
         self.change_user(id, &change).await
+    }
+
+    /// Gives the user `identity` and raises `version` by one, if the user has this version and
+    /// [can link](User::may_link) it, and no other user has an identity with its key: of any
+    /// number of users at once, one gets it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn link_identity(
+        &self,
+        id: UserId,
+        version: u64,
+        identity: &Identity,
+    ) -> Result<IdentityLink, StoreError>;
+
+    /// Takes the identity away, raises `version` by one and returns the user as it is then,
+    /// all in one act; `None` when no user has this id and version, or the user
+    /// [does not have it or has no other way in](User::may_unlink). Another user can link it
+    /// at once. Sessions that were opened with it go on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    async fn unlink_identity(
+        &self,
+        id: UserId,
+        version: u64,
+        identity: IdentityId,
+    ) -> Result<Option<User>, StoreError> {
+        self.change_user(id, &UserChange::UnlinkIdentity { version, identity })
+            .await
     }
 
     /// Up to `limit` users in the order of their ids, beginning after `after`.

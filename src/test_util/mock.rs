@@ -11,13 +11,14 @@ use async_trait::async_trait;
 use crate::audit::AuditRecord;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
-use crate::id::{EventId, SessionId, UserId};
+use crate::id::{EventId, IdentityId, SessionId, UserId};
+use crate::identity::{Identity, IdentityKey, IdentityUse};
 use crate::limit::{Decision, Hit, LimitKey};
 use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::store::{
-    AuditStore, EmailChange, EpochChange, Insert, InsertUser, LimitStore, ProfileChange, Removal,
-    RoleChange, SessionStore, StoreError, TokenStore, UserStore,
+    AuditStore, EmailChange, EpochChange, IdentityLink, Insert, InsertUser, LimitStore,
+    ProfileChange, Removal, RoleChange, SessionStore, StoreError, TokenStore, UserStore,
 };
 use crate::time::Timestamp;
 use crate::token::{OneTimeToken, TokenDigest, TokenPurpose};

@@ -11,6 +11,7 @@ use crate::config::AuthConfig;
 use crate::email::Email;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::id::{SessionId, UserId};
+use crate::identity::Identities;
 use crate::password::{NormalizedPassword, cheap_hash};
 use crate::preferences::{Metadata, Preferences};
 use crate::proof::{Method, Proof, Proofs};
@@ -217,6 +218,7 @@ impl Person {
             link_epoch: 0,
             version: 0,
             devices: Vec::new(),
+            identities: Identities::default(),
         })
     }
 

@@ -15,13 +15,13 @@ use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
 /// provider, and with both of its features on or none, jsonwebtoken panics.
 /// One that the host application installed before stays.
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
-pub(super) fn provider() -> Result<&'static CryptoProvider, ConfigError> {
+pub(crate) fn provider() -> Result<&'static CryptoProvider, ConfigError> {
     DEFAULT_PROVIDER.install_default().ok();
     Ok(&DEFAULT_PROVIDER)
 }
 
 /// There is none, which is an error of the build and not a panic at run time.
 #[cfg(not(any(feature = "aws-lc-rs", feature = "rust-crypto")))]
-pub(super) fn provider() -> Result<&'static CryptoProvider, ConfigError> {
+pub(crate) fn provider() -> Result<&'static CryptoProvider, ConfigError> {
     Err(ConfigError::NoSignatureBackend)
 }

@@ -105,11 +105,11 @@ impl SigningKey {
         &self.verifying
     }
 
-    pub(super) fn algorithm(&self) -> Algorithm {
+    pub(crate) fn algorithm(&self) -> Algorithm {
         self.verifying.algorithm
     }
 
-    pub(super) fn encoding_key(&self) -> &EncodingKey {
+    pub(crate) fn encoding_key(&self) -> &EncodingKey {
         &self.key
     }
 

@@ -25,6 +25,12 @@ struct Keys {
     signing: SigningKey,
     verifier: Verifier,
     refresh: RefreshKeys,
+    /// The secrets of sign-ins with providers: the active one first.
+    #[cfg_attr(
+        not(feature = "federation"),
+        expect(dead_code, reason = "nothing is derived")
+    )]
+    federation: Vec<SecretBytes>,
 }
 
 impl Keyring {
@@ -56,6 +62,12 @@ impl Keyring {
     #[must_use]
     pub fn jwks(&self) -> Jwks {
         self.0.verifier.jwks()
+    }
+
+    /// The secrets that sign-ins with providers are derived under: the active one first.
+    #[cfg(feature = "federation")]
+    pub(crate) fn federation_secrets(&self) -> &[SecretBytes] {
+        &self.0.federation
     }
 
     /// Makes an access token that says `claims`.
@@ -171,18 +183,26 @@ impl KeyringBuilder {
         };
         let mut keys = vec![signing.verifying_key().clone()];
         let mut refresh = RefreshKeys::new(&self.secret)?;
+        let mut federation = vec![federation_secret(&self.secret)?];
         for secret in &self.retired_secrets {
             check_strength(secret)?;
             keys.push(derived_signing_key(secret)?.into());
             refresh.retire(secret)?;
+            federation.push(federation_secret(secret)?);
         }
         keys.extend(self.retired_keys);
         Ok(Keyring(Arc::new(Keys {
             signing,
             verifier: Verifier::new(keys)?,
             refresh,
+            federation,
         })))
     }
+}
+
+fn federation_secret(secret: &SecretBytes) -> Result<SecretBytes, ConfigError> {
+    let key = derive::<32>(secret.expose_secret(), "admittance/v1/federation")?;
+    Ok(SecretBytes::new(key.as_slice()))
 }
 
 fn derived_signing_key(secret: &SecretBytes) -> Result<SigningKey, ConfigError> {

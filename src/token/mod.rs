@@ -1,7 +1,8 @@
 //! Tokens: signed access tokens, refresh tokens under a MAC, one-time tokens.
 
-mod backend;
+pub(crate) mod backend;
 mod custom;
+mod federation;
 mod jwk;
 mod jwt;
 mod key;
@@ -10,6 +11,10 @@ mod one_time;
 mod refresh;
 
 pub use custom::{CustomClaims, InvalidClaims, MAX_CUSTOM_CLAIMS_BYTES};
+pub use federation::{
+    FederatedRegistration, FederationFlow, FlowIntent, PendingFederation, PendingIdentity,
+    TicketDigest,
+};
 pub use jwk::{Jwk, Jwks};
 pub use jwt::{Claims, MAX_ACCESS_TOKEN_BYTES, TokenKind, Verifier};
 pub use key::{SigningKey, VerifyingKey};

@@ -5,6 +5,7 @@ use std::fmt;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 
+use super::federation::PendingFederation;
 use crate::email::Email;
 use crate::extra::Extra;
 use crate::id::UserId;
@@ -37,6 +38,10 @@ named! {
         ChangeEmail => "change_email",
         /// Continues a sign-in that requires a second factor.
         SignIn => "sign_in",
+        /// Completes a sign-in with a provider.
+        Federation => "federation",
+        /// Links the identity that a provider stated to the account that has its address.
+        LinkIdentity => "link_identity",
     }
 }
 
@@ -49,6 +54,8 @@ impl TokenPurpose {
             Self::ResetPassword => "adp_",
             Self::ChangeEmail => "ade_",
             Self::SignIn => "ads_",
+            Self::Federation => "adf_",
+            Self::LinkIdentity => "adl_",
         }
     }
 
@@ -86,6 +93,14 @@ impl TokenDigest {
         Self(digest.into())
     }
 
+    /// The digest of a sign-in with `provider`: of its `state` and of `handle`, which the browser
+    /// keeps. With another provider or in another browser, the row is not found.
+    #[cfg(feature = "federation")]
+    pub(crate) fn of_flow(provider: &str, state: &str, handle: &str) -> Self {
+        let parts = format!("{provider}\0{state}\0{handle}");
+        Self::of(TokenPurpose::Federation, &parts)
+    }
+
     /// A digest that a store read back.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
@@ -115,14 +130,16 @@ pub struct OneTimeToken {
     /// The account that it is about, as it was when the token was made. The
     /// token is dead once the account is otherwise.
     pub account: AccountState,
-    /// The address that it was mailed to, and that it is valid for; with
-    /// [`TokenPurpose::SignIn`], which is not mailed, the address of the account.
+    /// The address that it was mailed to, and that it is valid for; if it is not mailed, the
+    /// address of the account. Empty for a login with a provider, which is about no account yet.
     pub email: Email,
     /// The account to be made, where the purpose is
     /// [`TokenPurpose::CompleteRegistration`].
     pub registration: Option<PendingRegistration>,
     /// The sign-in to be continued, where the purpose is [`TokenPurpose::SignIn`].
     pub sign_in: Option<PendingSignIn>,
+    /// What is kept of a sign-in with a provider.
+    pub federation: Option<PendingFederation>,
     /// When it was created.
     pub created_at: Timestamp,
     /// The first instant at which it is no longer good.
@@ -206,6 +223,7 @@ mod tests {
             email,
             registration: None,
             sign_in: None,
+            federation: None,
             created_at: at(100),
             expires_at: at(200),
         }

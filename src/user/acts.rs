@@ -5,11 +5,12 @@
 //! decides in its database holds to them by the conformance suite.
 
 use super::{
-    AccountState, DeviceDigest, EmailChange, EpochChange, HookChange, MAX_DEVICES, PasswordHash,
-    ProfileChange, Removal, RoleChange, User, UserChange, UserStatus,
+    AccountState, DeviceDigest, EmailChange, EpochChange, HookChange, IdentityLink, MAX_DEVICES,
+    PasswordHash, ProfileChange, Removal, RoleChange, User, UserChange, UserStatus,
 };
 use crate::email::Email;
-use crate::id::UserId;
+use crate::id::{IdentityId, UserId};
+use crate::identity::{Identities, Identity, IdentityUse};
 use crate::time::Timestamp;
 
 /// An epoch or a version cannot be raised, so the act would leave old sessions, links
@@ -34,8 +35,9 @@ impl User {
             UserChange::RecordLogin {
                 epoch,
                 new_device,
+                used,
                 now,
-            } => Ok(self.record_login(*epoch, *new_device, *now)),
+            } => Ok(self.record_login(*epoch, *new_device, used.as_ref(), *now)),
             UserChange::ReplacePassword {
                 expected,
                 new,
@@ -51,20 +53,28 @@ impl User {
             } => self.reset_password(account, new, *device, change),
             UserChange::SetStatus { version, status } => self.set_status(*version, *status),
             UserChange::ChangeRoles { version, change } => self.change_roles(*version, change),
+            UserChange::UnlinkIdentity { version, identity } => {
+                self.unlink_identity(*version, *identity)
+            }
         }
     }
 
-    /// Records a login at `now`, if the user is active and the `auth_epoch` is
-    /// `epoch`: `last_login` goes forward, never back. `new_device` becomes the last of
-    /// the devices, of which the last [`MAX_DEVICES`] stay.
+    /// Records a login at `now`, if the user is active, the `auth_epoch` is `epoch` and the
+    /// user has the identity that is `used`: `last_login` goes forward, never back, and so
+    /// does `last_used_at` of the identity. `new_device` becomes the last of the devices, of
+    /// which the last [`MAX_DEVICES`] stay.
     #[must_use]
     pub fn record_login(
         &mut self,
         epoch: u64,
         new_device: Option<DeviceDigest>,
+        used: Option<&IdentityUse>,
         now: Timestamp,
     ) -> bool {
         if self.status != UserStatus::Active || self.auth_epoch != epoch {
+            return false;
+        }
+        if used.is_some_and(|used| !self.identities.record(used, now)) {
             return false;
         }
         self.last_login = self.last_login.max(Some(now));
@@ -243,6 +253,67 @@ impl User {
         Ok(true)
     }
 
+    /// Returns `true` if `identity` can be linked: the user has neither its key nor its id,
+    /// and fewer than [`MAX`](Identities::MAX) identities.
+    #[must_use]
+    pub fn may_link(&self, identity: &Identity) -> bool {
+        self.identities.len() < Identities::MAX
+            && self.identities.get(identity.id).is_none()
+            && self.identities.by_key(&identity.key()).is_none()
+    }
+
+    /// Adds the identity and raises `version`, if it is `version` and the user
+    /// [can link](Self::may_link) it. `owner` is the user that has an identity of this key,
+    /// if any; another user than this one is [`IdentityLink::Taken`]. The store finds the
+    /// owner in the same act.
+    ///
+    /// # Errors
+    ///
+    /// [`CounterExhausted`]; nothing changes.
+    pub fn link_identity(
+        &mut self,
+        version: u64,
+        identity: &Identity,
+        owner: Option<UserId>,
+    ) -> Result<IdentityLink, CounterExhausted> {
+        if self.version != version || !self.may_link(identity) {
+            return Ok(IdentityLink::Refused);
+        }
+        if owner.is_some_and(|owner| owner != self.id) {
+            return Ok(IdentityLink::Taken);
+        }
+        self.version = raised(version)?;
+        self.identities.add(identity.clone());
+        Ok(IdentityLink::Linked)
+    }
+
+    /// Returns `true` if the user has the identity, and another way in without it: a password
+    /// or another identity.
+    #[must_use]
+    pub fn may_unlink(&self, identity: IdentityId) -> bool {
+        self.identities.get(identity).is_some()
+            && (self.password_hash.is_some() || self.identities.len() > 1)
+    }
+
+    /// Removes the identity and raises `version`, if it is `version` and the user
+    /// [has another way in](Self::may_unlink).
+    ///
+    /// # Errors
+    ///
+    /// [`CounterExhausted`]; nothing changes.
+    pub fn unlink_identity(
+        &mut self,
+        version: u64,
+        identity: IdentityId,
+    ) -> Result<bool, CounterExhausted> {
+        if self.version != version || !self.may_unlink(identity) {
+            return Ok(false);
+        }
+        self.version = raised(version)?;
+        self.identities.remove(identity);
+        Ok(true)
+    }
+
     /// Changes the profile.
     pub fn apply(&mut self, change: &ProfileChange) {
         if let Some(name) = &change.name {
@@ -253,6 +324,9 @@ impl User {
         }
         if let Some(metadata) = &change.metadata {
             self.metadata.clone_from(metadata);
+        }
+        if change.removes_identities {
+            self.identities = Identities::default();
         }
         match &change.pending_hook {
             HookChange::Keep => {}

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{AccountState, DeviceDigest, DisplayName, PasswordHash, PendingHook, UserStatus};
 use crate::authz::Role;
+use crate::id::IdentityId;
+use crate::identity::IdentityUse;
 use crate::preferences::{Metadata, Preferences};
 use crate::time::Timestamp;
 
@@ -28,6 +30,19 @@ pub enum EmailChange {
     Gone,
 }
 
+/// What became of an identity that was to be linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum IdentityLink {
+    /// The user has it.
+    Linked,
+    /// Another user has it. Nothing changed.
+    Taken,
+    /// The user has another version or is gone, or cannot
+    /// [link](super::User::may_link) it. Nothing changed.
+    Refused,
+}
+
 /// Which users may be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
@@ -50,6 +65,8 @@ pub struct ProfileChange {
     pub preferences: Option<Preferences>,
     /// The new metadata. It replaces the old one as a whole.
     pub metadata: Option<Metadata>,
+    /// Whether all identities are removed, which a stranger may have linked.
+    pub removes_identities: bool,
     /// What becomes of the call of the application's hooks that is due.
     pub pending_hook: HookChange,
 }
@@ -85,6 +102,8 @@ pub enum UserChange {
         epoch: u64,
         /// The device to add, if there is one.
         new_device: Option<DeviceDigest>,
+        /// The identity that the user signed in with, if it was one.
+        used: Option<IdentityUse>,
         /// The time of the login.
         now: Timestamp,
     },
@@ -133,5 +152,12 @@ pub enum UserChange {
         version: u64,
         /// The roles to grant and to revoke.
         change: RoleChange,
+    },
+    /// [`UserStore::unlink_identity`](crate::store::UserStore::unlink_identity)
+    UnlinkIdentity {
+        /// The `version` that the user has.
+        version: u64,
+        /// The identity.
+        identity: IdentityId,
     },
 }

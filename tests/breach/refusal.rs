@@ -136,6 +136,7 @@ async fn asvs_6_3_8_a_breached_password_tells_nothing_about_the_address() {
         let request = admittance::service::VerifyEmail {
             token,
             password: Some(PASSWORD.into()),
+            ticket: None,
         };
         let _ = bed
             .auth

@@ -6,6 +6,7 @@ mod conditions;
 mod counters;
 mod events;
 mod handles;
+mod identities;
 mod sessions;
 mod users;
 mod values;
@@ -48,6 +49,7 @@ fn caught() -> impl Iterator<Item = &'static (Fault, &'static str)> {
         conditions::CONDITIONS,
         counters::COUNTERS,
         events::EVENTS,
+        identities::IDENTITIES,
         sessions::SESSIONS,
         users::USERS,
         values::VALUES,

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use admittance::clock::ManualClock;
 use admittance::config::{LimitPolicy, RegistrationMode};
 use admittance::error::AuthError;
 use admittance::proof::{ExternalMethod, Method, MethodName};
 use admittance::secret::{MailToken, Ticket};
 use admittance::service::{
-    Authenticated, OpenSession, ProveSecondFactor, Reauthenticate, RegisterOutcome, Tokens,
+    Authenticated, FederatedOutcome, LinkIdentity, LinkOutcome, OpenSession, ProveSecondFactor,
+    Reauthenticate, RegisterOutcome, StartFederation, Tokens, VerifyEmail, VerifyOutcome,
 };
 use admittance::session::Session;
 use admittance::store::{InsertUser, MemoryStore, ProfileChange, Removal, SessionStore, UserStore};
@@ -17,9 +19,11 @@ use admittance::user::{DeviceDigest, PasswordHash, User, UserStatus};
 use support::asks::{confirm_password, verify};
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
 use support::faulty::FaultyStore;
+use support::provider::{self, Pupil, School};
 use support::second_factor::{CODE, Cards};
 
-const ANN: &str = "ann@example.org";
+/// For which the school is believed.
+const ANN: &str = "ann@school.example";
 const WRONG: &str = "velvet?Harbour 18 sundial";
 
 type Watched = Bed<FaultyStore<MemoryStore>>;
@@ -39,9 +43,23 @@ enum Way {
     ReauthenticateByCode,
     /// A proof of the application.
     OpenSession,
+    /// The first sign-in with a provider.
+    FederatedRegister,
+    /// Another one.
+    FederatedLogin,
+    /// One that is completed by the mailed link and the ticket of the sign-in.
+    FederatedComplete,
+    /// A sign-in with a provider, which the password links to the account.
+    Link,
+    /// One that removes the account, which nobody has confirmed.
+    StartAnew,
+    /// A link that a session has begun.
+    LinkFromSession,
+    /// A proof of a provider in a session.
+    ReauthenticateByProvider,
 }
 
-const WAYS: [Way; 9] = [
+const WAYS: [Way; 16] = [
     Way::Register,
     Way::CompleteRegistration,
     Way::VerifyEmail,
@@ -51,6 +69,13 @@ const WAYS: [Way; 9] = [
     Way::SecondFactor,
     Way::ReauthenticateByCode,
     Way::OpenSession,
+    Way::FederatedRegister,
+    Way::FederatedLogin,
+    Way::FederatedComplete,
+    Way::Link,
+    Way::StartAnew,
+    Way::LinkFromSession,
+    Way::ReauthenticateByProvider,
 ];
 
 /// An act that must keep every way in from opening a session.
@@ -113,8 +138,9 @@ struct Scene {
     who: Option<Authenticated>,
     link: Option<MailToken>,
     cards: Cards,
-    /// The ticket of a sign-in that waits for its second factor.
+    /// The ticket of a sign-in that waits for its second factor, or for its mailed link.
     ticket: Option<Ticket>,
+    school: School,
 }
 
 impl Scene {
@@ -122,16 +148,28 @@ impl Scene {
         let cards = Cards::default();
         let mut config = config();
         config.limits = limits;
-        if way == Way::CompleteRegistration {
+        if matches!(way, Way::CompleteRegistration | Way::FederatedComplete) {
             config.registration = RegistrationMode::VerifyFirst;
         }
         let store = FaultyStore::new(MemoryStore::new());
+        let school = School::new(ManualClock::default());
         let bed = Bed::built(store, config, |builder, mailbox| {
             let builder = builder.mail(mailbox, mail_config());
+            let builder = builder.federation(school.federation());
             builder.second_factor(cards.clone())
         });
-        let (mut who, mut link) = (None, None);
-        if way != Way::Register {
+        let (mut who, mut link, mut ticket) = (None, None, None);
+        if matches!(way, Way::FederatedLogin | Way::ReauthenticateByProvider) {
+            let tokens = sign_in(&bed, &school).await.unwrap();
+            who = Some(bed.validate(&tokens).await.unwrap());
+        } else if way == Way::FederatedComplete {
+            match finish(&bed, &school, false).await.unwrap() {
+                FederatedOutcome::Pending(pending) => ticket = Some(pending.ticket),
+                opened => panic!("{opened:?}"),
+            }
+            let kind = admittance::mail::MailKind::CompleteRegistration;
+            link = Some(bed.mailed(kind).await);
+        } else if !matches!(way, Way::Register | Way::FederatedRegister) {
             let registered = bed.auth.register(registration(ANN), &bed.here).await;
             let kind = match registered.unwrap() {
                 RegisterOutcome::Opened(opened) => {
@@ -151,7 +189,8 @@ impl Scene {
             who,
             link,
             cards,
-            ticket: None,
+            ticket,
+            school,
         }
     }
 
@@ -207,6 +246,65 @@ impl Scene {
                 let proved = bed.auth.reauthenticate(who.unwrap(), request, &bed.here);
                 Ok(proved.await?.tokens)
             }
+            Way::FederatedRegister | Way::FederatedLogin => sign_in(bed, &self.school).await,
+            Way::Link => {
+                let ticket = match sign_in(bed, &self.school).await {
+                    Err(AuthError::LinkRequired { ticket, .. }) => ticket,
+                    Err(refused) => return Err(refused),
+                    // The account is gone, so this is the first one of another.
+                    Ok(_) => return Err(AuthError::InvalidFlow),
+                };
+                let mut request = LinkIdentity::default();
+                request.ticket = ticket;
+                request.current_password = Some(password.into());
+                match bed.auth.link_identity(request, None, &bed.here).await? {
+                    LinkOutcome::Opened(opened) => Ok(opened.login.tokens),
+                    LinkOutcome::Linked(_) => panic!("there was no session"),
+                }
+            }
+            Way::FederatedComplete => {
+                let request = VerifyEmail {
+                    token: self.link.clone().unwrap(),
+                    password: None,
+                    ticket: self.ticket.clone(),
+                };
+                match bed.auth.verify_email(request, None, &bed.here).await? {
+                    VerifyOutcome::Opened(opened) => Ok(opened.tokens),
+                    VerifyOutcome::Verified(_) => panic!("there was no account"),
+                }
+            }
+            Way::StartAnew => {
+                let ticket = match sign_in(bed, &self.school).await {
+                    Err(AuthError::LinkRequired { ticket, .. }) => ticket,
+                    Err(refused) => return Err(refused),
+                    Ok(_) => return Err(AuthError::InvalidFlow),
+                };
+                let mut request = LinkIdentity::default();
+                request.ticket = ticket;
+                request.start_anew = Some(true);
+                match bed.auth.link_identity(request, None, &bed.here).await? {
+                    LinkOutcome::Opened(opened) => Ok(opened.login.tokens),
+                    LinkOutcome::Linked(_) => panic!("there was no session"),
+                }
+            }
+            Way::LinkFromSession | Way::ReauthenticateByProvider => {
+                let (auth, here) = (&bed.auth, &bed.here);
+                let (who, request) = (who.unwrap(), StartFederation::default());
+                let started = match way {
+                    Way::LinkFromSession => {
+                        auth.start_linking(who, provider::ID, request, here).await?
+                    }
+                    _ => {
+                        auth.start_reauthentication(who, provider::ID, request, here)
+                            .await?
+                    }
+                };
+                let pupil = Pupil::new("7", ANN);
+                let mut answer = self.school.answers(&started.authorization_url, &pupil);
+                answer.flow = Some(started.flow);
+                let done = auth.finish_federation(provider::ID, answer, Some(who), here);
+                Ok(done.await?.opened().unwrap().login.tokens)
+            }
             Way::OpenSession => {
                 let request =
                     OpenSession::new(ExternalMethod::new("x-saml").unwrap()).accept_unverified();
@@ -216,6 +314,32 @@ impl Scene {
             }
         }
     }
+}
+
+/// Signs in with the school, as the person with the identity.
+async fn sign_in(bed: &Watched, school: &School) -> Result<Tokens, AuthError> {
+    Ok(finish(bed, school, true)
+        .await?
+        .opened()
+        .unwrap()
+        .login
+        .tokens)
+}
+
+/// Signs in, with an address that the school says is verified or not.
+async fn finish(
+    bed: &Watched,
+    school: &School,
+    is_verified: bool,
+) -> Result<FederatedOutcome, AuthError> {
+    let (auth, here) = (&bed.auth, &bed.here);
+    let request = StartFederation::default();
+    let started = auth.start_federation(provider::ID, request, here).await?;
+    let pupil = Pupil::new("7", ANN).with("email_verified", is_verified.into());
+    let mut answer = school.answers(&started.authorization_url, &pupil);
+    answer.flow = Some(started.flow);
+    auth.finish_federation(provider::ID, answer, None, here)
+        .await
 }
 
 /// Uses `way`, and closes `gate` before the `call`-th call of the store, or afterwards if
@@ -259,6 +383,11 @@ async fn asvs_7_4_2_no_way_in_opens_a_session_through_a_gate_that_shuts_at_any_m
             // a reset before that does not shut the gate.
             let first = match (way, gate) {
                 (Way::OpenSession, Gate::Reset) => 2,
+                // So does a proof by an identity, which a reset of a confirmed account keeps.
+                (Way::FederatedLogin, Gate::Reset) => 4,
+                // Without an account, the person makes another one.
+                (Way::FederatedLogin, Gate::Removed) => 4,
+                (Way::Link | Way::StartAnew, Gate::Removed) => 5,
                 _ => 1,
             };
             for call in first.. {
@@ -279,9 +408,25 @@ async fn asvs_7_4_2_no_way_in_opens_a_session_through_a_gate_that_shuts_at_any_m
 #[tokio::test]
 async fn asvs_6_3_1_no_way_in_opens_a_session_without_the_password_or_on_a_locked_account() {
     // The application checks its own proof.
-    let checks = |way: &Way| !matches!(way, Way::Register | Way::OpenSession);
+    let by_password = |way: &Way| {
+        use Way::{
+            FederatedComplete, FederatedLogin, FederatedRegister, LinkFromSession, OpenSession,
+            ReauthenticateByProvider, Register, StartAnew,
+        };
+        !matches!(
+            way,
+            Register
+                | OpenSession
+                | FederatedRegister
+                | FederatedLogin
+                | FederatedComplete
+                | StartAnew
+                | LinkFromSession
+                | ReauthenticateByProvider
+        )
+    };
     let mut pairs = 0;
-    for way in WAYS.into_iter().filter(checks) {
+    for way in WAYS.into_iter().filter(by_password) {
         // Wrong passwords until the way is locked, and then the correct one.
         let mut scene = Scene::of(way, LimitPolicy::default()).await;
         if way == Way::SecondFactor {
@@ -337,8 +482,16 @@ async fn asvs_6_3_3_no_way_in_opens_a_session_without_the_second_factor_of_the_a
     for way in WAYS {
         // A new account has no second factor.
         let is_gated = match way {
-            Way::Register | Way::CompleteRegistration => false,
+            Way::Register
+            | Way::CompleteRegistration
+            | Way::FederatedRegister
+            | Way::FederatedComplete
+            | Way::StartAnew => false,
             Way::VerifyEmail
+            | Way::FederatedLogin
+            | Way::Link
+            | Way::LinkFromSession
+            | Way::ReauthenticateByProvider
             | Way::Login
             | Way::ChangePassword
             | Way::Reauthenticate

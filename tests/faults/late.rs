@@ -10,9 +10,10 @@ use crate::truth::Truth;
 use support::faulty::{FAULTS, Fault};
 
 /// Reads, which may be as late as they like.
-const READS: [&str; 9] = [
+const READS: [&str; 10] = [
     "user",
     "user_by_email",
+    "user_by_identity",
     "users",
     "has_other",
     "session",

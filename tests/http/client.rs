@@ -16,6 +16,7 @@ use crate::request::{Request, get, post};
 use crate::transport::{App, Body, Framework};
 use support::bed::{Bed, PASSWORD, config, mail_config};
 use support::document::Document;
+use support::provider::School;
 use support::second_factor::Cards;
 
 pub(crate) type Api<S = MemoryStore> = AuthApi<S, ManualClock>;
@@ -59,6 +60,24 @@ impl Client {
     /// that begin with `card`.
     pub(crate) fn whole(framework: Framework, config: AuthConfig, http: HttpConfig) -> Self {
         Self::whole_over(framework, MemoryStore::new(), config, http)
+    }
+
+    /// The same, with a provider to sign in with, which is never asked.
+    pub(crate) fn with_provider(
+        framework: Framework,
+        config: AuthConfig,
+        http: HttpConfig,
+    ) -> Self {
+        let store = MemoryStore::new();
+        let log = store.clone();
+        let bed = Bed::built(store, config, |builder, mailbox| {
+            builder
+                .mail(mailbox, mail_config())
+                .audit_log(log, AuditPolicy::default())
+                .second_factor(Cards::of_holders("card", &["sms"]))
+                .federation(School::new(ManualClock::default()).federation())
+        });
+        Self::over(framework, bed, http)
     }
 
     /// The same over a store that may have accounts already.

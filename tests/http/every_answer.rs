@@ -102,7 +102,13 @@ impl Rules {
         // Only clients that keep a session in cookies are sent any, and both or none;
         // they are forgotten together with everything else.
         let has = |name: &str| answer.headers.contains_key(name);
-        if self.cookies.is_some() && request.has_cookies() && has("set-cookie") {
+        let begins = request.path().starts_with("/identities/")
+            || request.path() == "/reauthenticate"
+            || request.path() == "/login/school";
+        if begins && self.cookies.is_some() && answer.all("set-cookie").count() == 1 {
+            // What a browser keeps while a person is at a provider.
+            names.push("set-cookie");
+        } else if self.cookies.is_some() && request.has_cookies() && has("set-cookie") {
             names.extend(["set-cookie", "set-cookie"]);
             names.extend(has("clear-site-data").then_some("clear-site-data"));
         }
@@ -139,6 +145,16 @@ fn problem(checks: &mut Vec<(bool, String)>, answer: &Answer) {
             "detail",
             "expires_in",
             "methods",
+            "status",
+            "ticket",
+            "title",
+            "type",
+        ],
+        "link_required" => &[
+            "can_start_anew",
+            "code",
+            "detail",
+            "expires_in",
             "status",
             "ticket",
             "title",

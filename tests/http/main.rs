@@ -32,6 +32,8 @@ mod cors_layer;
 mod csrf;
 mod events;
 mod faults;
+mod federation;
+mod federation_form;
 mod guard;
 mod handlers;
 mod login_page;

@@ -78,6 +78,7 @@ async fn an_account_lives_within_its_commands() {
     let request = VerifyEmail {
         token: bed.mailed(MailKind::VerifyEmail).await,
         password: None,
+        ticket: None,
     };
     let _ = auth.verify_email(request, Some(&ann), here).await.unwrap();
     spent("verify_email", 6).await;

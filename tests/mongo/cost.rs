@@ -9,7 +9,7 @@ use mongodb::{Client, Database};
 use crate::sample::{event, event_id};
 use support::acts::{Act, State};
 use support::commands::{Commands, Sent};
-use support::methods::{every_method, other_calls, prepare};
+use support::methods::{LINKED, every_method, other_calls, prepare};
 use support::mongo;
 
 fn names(sent: &[Sent]) -> Vec<&str> {
@@ -93,6 +93,20 @@ async fn a_refusal_costs_one_command_more() {
     };
     assert_eq!(taken.on(&store).await.unwrap(), "IdTaken");
     assert_eq!(names(&commands.take()), ["insert", "find"]);
+    // Of a user with identities, whose it is takes another look.
+    let by = |number, email, identity| Act::InsertUserBy {
+        number,
+        email,
+        identity,
+    };
+    for (act, answer, cost) in [
+        (by(2, 1, 8), "EmailTaken", 2),
+        (by(2, 2, 8), "IdentityTaken", 3),
+        (by(1, 2, 20), "IdTaken", 3),
+    ] {
+        assert_eq!(act.on(&store).await.unwrap(), answer, "{act:?}");
+        assert_eq!(commands.take().len(), cost, "{act:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,6 +145,22 @@ async fn an_act_on_an_account_costs_one_command_when_refused_too() {
         ..State::of(3)
     };
     let (to, which) = (7, Removal::Any);
+    let link = |user, version, identity| Act::LinkIdentity {
+        user,
+        version,
+        identity,
+    };
+    let unlink = |user, version, identity| Act::UnlinkIdentity {
+        user,
+        version,
+        identity,
+    };
+    let login = |user, identity| Act::RecordLoginBy {
+        user,
+        epoch: 0,
+        identity,
+        now: 1,
+    };
     for (command, act, answer) in [
         ("update", Act::VerifyEmail(late), "false"),
         ("update", Act::ChangeEmail { state: late, to }, "Gone"),
@@ -144,6 +174,12 @@ async fn an_act_on_an_account_costs_one_command_when_refused_too() {
             },
             "EmailTaken",
         ),
+        ("update", link(3, 0, 8), "Taken"),
+        ("update", link(3, 1, 20), "Refused"),
+        ("update", link(LINKED, 1, 8), "Refused"),
+        ("findAndModify", unlink(LINKED, 0, 8), "None None"),
+        ("findAndModify", unlink(LINKED, 1, 20), "None None"),
+        ("update", login(4, 8), "false"),
     ] {
         assert_eq!(act.on(&store).await.unwrap(), answer, "{act:?}");
         assert_eq!(names(&commands.take()), [command], "{act:?}");
@@ -374,7 +410,7 @@ async fn every_filter_is_an_index_scan() {
         act.on(&store).await.unwrap();
     }
     let filters: Vec<_> = commands.take().iter().filter_map(filter).collect();
-    assert_eq!(filters.len(), 51, "{filters:?}");
+    assert_eq!(filters.len(), 56, "{filters:?}");
     for (collection, filter, order) in filters {
         let mut plan = plan(&database, &collection, filter.clone(), order.clone()).await;
         if plan.stand_in && filter.len() > 1 {

@@ -45,7 +45,7 @@ fn raw_token(number: u32) -> Document {
 async fn other_programs_can_read_a_user() {
     let (database, store) = prepared().await;
     store
-        .record_login(user_id(1), 0, None, at(1))
+        .record_login(user_id(1), 0, None, None, at(1))
         .await
         .unwrap();
     let users = database.collection::<Document>("admittance_users");
@@ -73,6 +73,7 @@ async fn other_programs_can_read_a_user() {
             ("link_epoch", ElementType::Int64),
             ("version", ElementType::Int64),
             ("devices", ElementType::Array),
+            ("identities", ElementType::Array),
             ("schema", ElementType::Int32),
             ("pending_hook", ElementType::EmbeddedDocument),
         ]
@@ -369,7 +370,7 @@ async fn a_user_of_before_has_no_devices_and_gets_the_first_by_a_login() {
     assert_eq!(devices().await, []);
     assert!(
         store
-            .record_login(user_id(1), 0, Some(device(7)), at(1))
+            .record_login(user_id(1), 0, Some(device(7)), None, at(1))
             .await
             .unwrap()
     );
@@ -541,7 +542,7 @@ async fn small_integers_of_other_programs_are_read() {
         .unwrap();
     assert!(
         store
-            .record_login(user_id(1), 3, None, at(1))
+            .record_login(user_id(1), 3, None, None, at(1))
             .await
             .unwrap()
     );

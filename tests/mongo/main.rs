@@ -12,6 +12,7 @@ mod earlier;
 mod example;
 mod fail_point;
 mod faults;
+mod identities;
 mod late;
 mod limits;
 mod names;

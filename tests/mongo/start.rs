@@ -54,9 +54,65 @@ async fn without_the_unique_index_it_does_not_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_the_unique_index_of_identities_it_does_not_start() {
+    for options in [
+        None,
+        Some(doc! { "sparse": true }),
+        // One user without identities would keep all others from being inserted.
+        Some(doc! { "unique": true }),
+        Some(doc! { "unique": true, "partialFilterExpression": { "status": "active" } }),
+        Some(doc! { "unique": true, "sparse": true, "key": { "identities.key": 1, "name": 1 } }),
+        Some(doc! { "unique": true, "sparse": true, "key": { "identities.subject": 1 } }),
+    ] {
+        let database = fresh().await;
+        MongoStore::ensure_indexes(&database, &mongo::config())
+            .await
+            .unwrap();
+        let users = database.collection::<Document>("admittance_users");
+        users.drop_index("identities_unique").await.unwrap();
+        if let Some(options) = options.clone() {
+            let mut index = doc! { "key": { "identities.key": 1 }, "name": "mine" };
+            index.extend(options);
+            let command = doc! { "createIndexes": "admittance_users", "indexes": [index] };
+            database.run_command(command).await.unwrap();
+        }
+        let started = MongoStore::new(database, only_verify()).await;
+        assert!(
+            matches!(&started, Err(StartError::MissingIndex { collection, index })
+                if collection == "admittance_users" && *index == "identities_unique"),
+            "{options:?}: {started:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_users_who_share_an_identity_it_does_not_start() {
+    let database = fresh().await;
+    MongoStore::ensure_indexes(&database, &mongo::config())
+        .await
+        .unwrap();
+    let users = database.collection("admittance_users");
+    users.drop_index("identities_unique").await.unwrap();
+    let of = |email: &str| doc! { "email_canonical": email, "identities": [{ "key": 1 }] };
+    users
+        .insert_many([of("a@b.org"), of("c@d.org")])
+        .await
+        .unwrap();
+    let started = MongoStore::new(database, mongo::config()).await;
+    assert!(
+        matches!(&started, Err(StartError::DuplicateIdentities { collection }) if collection == "admittance_users"),
+        "{started:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn with_a_unique_index_of_another_name_it_starts() {
     let database = fresh().await;
     create_index(&database, doc! { "unique": true }).await;
+    let index =
+        doc! { "key": { "identities.key": 1 }, "name": "own", "unique": true, "sparse": true };
+    let command = doc! { "createIndexes": "admittance_users", "indexes": [index] };
+    database.run_command(command).await.unwrap();
     MongoStore::ensure_indexes(&database, &mongo::config())
         .await
         .unwrap();

@@ -59,6 +59,7 @@ async fn confirmed(bed: &Bed) -> Authenticated {
     let request = VerifyEmail {
         token: bed.mailed(MailKind::VerifyEmail).await,
         password: None,
+        ticket: None,
     };
     let done = bed.auth.verify_email(request, Some(&session), &bed.here);
     let _ = done.await.unwrap();
@@ -170,6 +171,7 @@ async fn asvs_6_3_8_an_export_does_not_tell_whether_a_wanted_address_is_taken() 
         let request = VerifyEmail {
             token: bed.mailed(MailKind::CompleteRegistration).await,
             password: Some(PASSWORD.into()),
+            ticket: None,
         };
         let _ = bed
             .auth

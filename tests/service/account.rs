@@ -144,6 +144,7 @@ async fn asvs_6_3_5_a_login_with_a_new_device_is_reported_and_mailed() {
     let request = admittance::service::VerifyEmail {
         token,
         password: Some(PASSWORD.into()),
+        ticket: None,
     };
     let _ = bed
         .auth

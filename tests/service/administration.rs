@@ -392,6 +392,7 @@ async fn the_first_administrator_is_appointed_and_never_the_first_to_come() {
     let request = VerifyEmail {
         token: bed.mailed(MailKind::VerifyEmail).await,
         password: Some(PASSWORD.into()),
+        ticket: None,
     };
     let _ = bed
         .auth

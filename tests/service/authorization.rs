@@ -335,8 +335,8 @@ async fn a_login_that_a_disabling_overtakes_gives_no_session() {
     });
     store
         .expect_record_login()
-        .with(eq(id), eq(0), always(), always())
-        .returning(|_, _, _, _| Ok(false));
+        .with(eq(id), eq(0), always(), always(), always())
+        .returning(|_, _, _, _, _| Ok(false));
     store
         .expect_sessions_of()
         .returning(|_, _, _, _| Ok(Vec::new()));

@@ -10,12 +10,12 @@ use std::time::Duration;
 use admittance::config::{AuthConfig, SessionCheck};
 use admittance::error::{AuthError, ConfigError, ErrorCode};
 use admittance::event::Operation;
-use admittance::id::{SessionId, UserId};
+use admittance::id::{IdentityId, SessionId, UserId};
 use admittance::secret::MailToken;
 use admittance::service::{
     Authenticated, ChangeEmail, ChangePassword, ChangeRoles, CreateUser, DeleteAccount, FindUser,
-    LinkRequest, ListEvents, ListSessions, ListUsers, PatchProfile, Reauthenticate, SetStatus,
-    UpdateProfile, VerifyEmail,
+    LinkIdentity, LinkRequest, ListEvents, ListSessions, ListUsers, PatchProfile, Reauthenticate,
+    SetStatus, StartFederation, UpdateProfile, VerifyEmail,
 };
 use admittance::store::{MemoryStore, Store, UserStore};
 use admittance::test_util::MockStore;
@@ -23,10 +23,12 @@ use admittance::user::UserStatus;
 
 use crate::office::{ADMIN, ANN, Office, role, settings};
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config};
+use support::provider;
 
 /// The operations that only read: for a minute they go by the account as it was
 /// when the token was checked.
-const READING: [&str; 7] = [
+const READING: [&str; 8] = [
+    "identities",
     "find_user",
     "list_sessions",
     "list_user_events",
@@ -40,7 +42,12 @@ const READING: [&str; 7] = [
 const LEAVING: &str = "logout";
 
 /// The operations that read the account again.
-const READING_AGAIN: [&str; 19] = [
+const READING_AGAIN: [&str; 24] = [
+    "finish_federation",
+    "link_identity",
+    "start_linking",
+    "start_reauthentication",
+    "unlink_identity",
     "create_user_as",
     "change_email",
     "change_password",
@@ -77,6 +84,30 @@ async fn ask<S: Store + Clone>(
     let link = || MailToken::from("adv_not-a-link");
     match operation {
         "profile" => auth.profile(who).map(drop),
+        "identities" => auth.identities(who).map(drop),
+        "finish_federation" => auth
+            .finish_federation(provider::ID, provider::forged(), Some(who), here)
+            .await
+            .map(drop),
+        "link_identity" => {
+            let mut request = LinkIdentity::default();
+            request.ticket = "adl_x".into();
+            auth.link_identity(request, Some(who), here).await.map(drop)
+        }
+        "start_linking" => {
+            let request = StartFederation::default();
+            let started = auth.start_linking(who, provider::ID, request, here);
+            started.await.map(drop)
+        }
+        "start_reauthentication" => {
+            let request = StartFederation::default();
+            let started = auth.start_reauthentication(who, provider::ID, request, here);
+            started.await.map(drop)
+        }
+        "unlink_identity" => {
+            let identity = IdentityId::from_bytes([1; 12]);
+            auth.unlink_identity(who, identity, here).await
+        }
         "recheck" => auth.recheck(who).await.map(drop),
         "logout" => auth.logout(who, here).await.map(drop),
         "export_account" => auth.export_account(who, here).await.map(drop),
@@ -137,6 +168,7 @@ async fn ask<S: Store + Clone>(
             let link = VerifyEmail {
                 token: link(),
                 password: None,
+                ticket: None,
             };
             auth.verify_email(link, Some(who), here).await.map(drop)
         }
@@ -235,7 +267,7 @@ async fn every_operation_refuses_the_proof_of_another_service_and_asks_no_store(
             let refused = ask(operation, &other, &office.ada, office.ann_id).await;
             let is_refused = matches!(refused, Err(AuthError::InvalidToken));
             assert!(is_refused, "{operation}: {refused:?}");
-            if operation == "profile" {
+            if ["profile", "identities"].contains(&operation) {
                 continue;
             }
             // The ids of another service mean nothing in this one's log.
@@ -315,7 +347,9 @@ async fn whatever_changes_something_reads_the_account_again() {
 #[tokio::test]
 async fn a_read_with_a_proof_that_is_a_minute_old_reads_the_account_again() {
     let office = Office::over(Bed::mailing_with(settings())).await;
-    let asked = READING.into_iter().filter(|name| *name != "profile");
+    let asked = READING
+        .into_iter()
+        .filter(|name| !["profile", "identities"].contains(name));
     disable(&office.bed.store, office.ada.user().id).await;
     for (age, is_refused) in [(60, false), (1, true)] {
         office.bed.clock.advance(Duration::from_secs(age));

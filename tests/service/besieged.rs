@@ -141,6 +141,7 @@ async fn strangers_do_not_keep_an_address_from_being_registered() {
     let request = admittance::service::VerifyEmail {
         token: bed.mailed(MailKind::CompleteRegistration).await,
         password: Some(PASSWORD.into()),
+        ticket: None,
     };
     let opened = bed.auth.verify_email(request, None, &home()).await;
     assert!(opened.is_ok(), "{opened:?}");

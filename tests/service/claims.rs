@@ -163,6 +163,7 @@ async fn a_hook_gives_metadata_that_is_merged_and_that_the_next_claims_have() {
                 let request = VerifyEmail {
                     token: bed.mailed(MailKind::CompleteRegistration).await,
                     password: Some(PASSWORD.into()),
+                    ticket: None,
                 };
                 match bed.auth.verify_email(request, None, &bed.here).await {
                     Ok(VerifyOutcome::Opened(opened)) => opened.tokens,

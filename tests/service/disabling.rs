@@ -38,6 +38,7 @@ async fn asvs_7_4_2_and_ghsa_24_disabling_ends_everything_before_it_answers_and_
         let verify = VerifyEmail {
             token: links[0].clone(),
             password: Some(PASSWORD.into()),
+            ticket: None,
         };
         let verify = bed.auth.verify_email(verify, None, &bed.here).await;
         assert!(matches!(verify, Err(AuthError::InvalidLink)));

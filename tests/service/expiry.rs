@@ -89,6 +89,7 @@ async fn an_account_stays_that_is_confirmed_used_given_a_role_or_older_than_the_
     let request = VerifyEmail {
         token: bed.mailed(MailKind::VerifyEmail).await,
         password: None,
+        ticket: None,
     };
     let who = bed.validate(&confirmed.tokens).await.unwrap();
     let verified = bed.auth.verify_email(request, Some(&who), &bed.here).await;

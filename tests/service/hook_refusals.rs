@@ -217,6 +217,7 @@ async fn a_link_whose_row_was_left_behind_asks_the_application_nothing() {
     let request = VerifyEmail {
         token: token.clone(),
         password: Some(PASSWORD.into()),
+        ticket: None,
     };
     let verified = bed.auth.verify_email(request, None, &bed.here).await;
     assert!(matches!(verified, Ok(VerifyOutcome::Opened(_))));

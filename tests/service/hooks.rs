@@ -208,6 +208,7 @@ async fn verify(bed: &Bed, kind: MailKind) {
     let request = VerifyEmail {
         token: bed.mailed(kind).await,
         password: Some(PASSWORD.into()),
+        ticket: None,
     };
     let verified = bed.auth.verify_email(request, None, &bed.here).await;
     assert!(matches!(verified, Ok(VerifyOutcome::Opened(_))));

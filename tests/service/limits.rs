@@ -6,22 +6,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admittance::audit::AuditPolicy;
+use admittance::clock::ManualClock;
 use admittance::error::AuthError;
+use admittance::id::IdentityId;
 use admittance::limit::{Decision, Quota};
 use admittance::lockout::Attempt;
 use admittance::mail::MailKind;
 use admittance::proof::{Method, MethodName};
 use admittance::secret::MailToken;
 use admittance::service::{
-    Authenticated, ChangeEmail, DeleteAccount, EmailRequest, LinkRequest, ListEvents,
+    Authenticated, ChangeEmail, DeleteAccount, EmailRequest, LinkIdentity, LinkRequest, ListEvents,
     PasswordStrengthRequest, PatchProfile, ProveSecondFactor, Reauthenticate, ResetPassword,
-    Tokens, UpdateProfile, VerifyEmail,
+    StartFederation, Tokens, UpdateProfile, VerifyEmail,
 };
 use admittance::store::MemoryStore;
 use admittance::test_util::MockStore;
 
 use support::bed::{Bed, OTHER_PASSWORD, PASSWORD, config, mail_config, registration};
 use support::mocks::store_of;
+use support::provider::{self, School};
 use support::second_factor::Cards;
 
 const ANN: &str = "ann@example.org";
@@ -30,7 +33,13 @@ const WAIT: Duration = Duration::from_secs(7);
 
 /// The operations that check a password, the token of a mail or a refresh
 /// token, that anybody may ask a mail by, that take a while, that write or read much.
-const LIMITED: [&str; 20] = [
+const LIMITED: [&str; 26] = [
+    "start_federation",
+    "finish_federation",
+    "start_linking",
+    "start_reauthentication",
+    "link_identity",
+    "unlink_identity",
     "change_email",
     "change_password",
     "confirm_email_change",
@@ -121,6 +130,7 @@ async fn held() -> Held {
     store
         .expect_user_by_email()
         .returning(move |_| Ok(Some(user.clone())));
+    store.expect_take_token().returning(|_, _, _| Ok(None));
     Held {
         tokens,
         link,
@@ -131,6 +141,8 @@ async fn held() -> Held {
 fn bed(store: MockStore) -> MockBed {
     Bed::built(Arc::new(store), config(), |builder, mailbox| {
         let builder = builder.mail(mailbox, mail_config());
+        let school = School::new(ManualClock::default());
+        let builder = builder.federation(school.federation());
         builder.second_factor(Cards::of(&["sms"]))
     })
 }
@@ -149,6 +161,7 @@ async fn ask(
     let verify = |password: Option<&str>| VerifyEmail {
         token: link.clone(),
         password: password.map(Into::into),
+        ticket: None,
     };
     let link_request = LinkRequest {
         token: link.clone(),
@@ -228,6 +241,34 @@ async fn ask(
             .verify_email(verify(Some(PASSWORD)), None, here)
             .await
             .map(drop),
+        "start_federation" => {
+            let request = StartFederation::default();
+            let started = auth.start_federation(provider::ID, request, here);
+            started.await.map(drop)
+        }
+        "finish_federation" => auth
+            .finish_federation(provider::ID, provider::forged(), None, here)
+            .await
+            .map(drop),
+        "start_linking" => {
+            let request = StartFederation::default();
+            let started = auth.start_linking(ann, provider::ID, request, here);
+            started.await.map(drop)
+        }
+        "start_reauthentication" => {
+            let request = StartFederation::default();
+            let started = auth.start_reauthentication(ann, provider::ID, request, here);
+            started.await.map(drop)
+        }
+        "link_identity" => {
+            let mut request = LinkIdentity::default();
+            request.ticket = "adl_x".into();
+            auth.link_identity(request, None, here).await.map(drop)
+        }
+        "unlink_identity" => {
+            let identity = IdentityId::from_bytes([1; 12]);
+            auth.unlink_identity(ann, identity, here).await
+        }
         "verify_email with a session" => auth
             .verify_email(verify(None), Some(ann), here)
             .await

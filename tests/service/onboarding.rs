@@ -70,6 +70,7 @@ async fn answers_and_profile_say_what_is_missing() {
     let request = VerifyEmail {
         token,
         password: Some(PASSWORD.into()),
+        ticket: None,
     };
     match bed
         .auth
@@ -129,6 +130,7 @@ async fn by_verify_first_the_hook_is_called_when_the_account_is_made() {
     let request = VerifyEmail {
         token,
         password: Some(PASSWORD.into()),
+        ticket: None,
     };
     match bed
         .auth

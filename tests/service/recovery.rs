@@ -62,6 +62,7 @@ async fn asvs_6_5_1_and_ghsa_24_a_reset_sets_the_password_once_and_ends_everythi
     let request = VerifyEmail {
         token: verification,
         password: Some(OTHER_PASSWORD.into()),
+        ticket: None,
     };
     let late = bed.auth.verify_email(request, None, &bed.here).await;
     assert!(matches!(late, Err(AuthError::InvalidLink)));
@@ -171,6 +172,7 @@ async fn ghsa_15_and_asvs_9_2_2_no_link_works_for_another_purpose() {
         let request = VerifyEmail {
             token: token.clone(),
             password: Some(PASSWORD.into()),
+            ticket: None,
         };
         let refused = bed
             .auth
@@ -207,6 +209,7 @@ async fn ghsa_15_and_asvs_9_2_2_no_link_works_for_another_purpose() {
     let request = VerifyEmail {
         token: verify,
         password: None,
+        ticket: None,
     };
     assert!(
         bed.auth

@@ -64,6 +64,7 @@ async fn ghsa_1_an_account_that_is_verified_meanwhile_is_not_removed_as_a_strang
     let request = admittance::service::VerifyEmail {
         token: link,
         password: None,
+        ticket: None,
     };
     let verified = bed.auth.verify_email(request, Some(&who), &bed.here).await;
     let _ = verified.unwrap();

@@ -104,6 +104,7 @@ async fn asvs_15_2_2_registrations_leave_room_for_recovery() {
     let request = VerifyEmail {
         token: strangers.mailed(MailKind::CompleteRegistration).await,
         password: Some(PASSWORD.into()),
+        ticket: None,
     };
     let verified = strangers.auth.verify_email(request, None, &strangers.here);
     assert!(verified.await.is_ok());

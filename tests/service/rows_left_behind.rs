@@ -41,6 +41,7 @@ async fn complete(bed: &Bed, token: &MailToken) -> Option<Authenticated> {
     let request = VerifyEmail {
         token: token.clone(),
         password: Some(PASSWORD.into()),
+        ticket: None,
     };
     match bed.auth.verify_email(request, None, &bed.here).await {
         Ok(VerifyOutcome::Opened(answer)) => bed.validate(&answer.tokens).await.ok(),

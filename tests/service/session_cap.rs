@@ -130,6 +130,7 @@ async fn a_confirmation_by_password_counts_like_a_login() {
     let request = VerifyEmail {
         token: bed.mailed(MailKind::VerifyEmail).await,
         password: Some(PASSWORD.into()),
+        ticket: None,
     };
     let opened = bed.auth.verify_email(request, None, &bed.here).await;
     let VerifyOutcome::Opened(opened) = opened.unwrap() else {
@@ -168,7 +169,7 @@ async fn unreadable(settings: &mut AuthConfig) -> MockStore {
     let inserted = store.expect_insert_session();
     inserted.returning(|_| Ok(Insert::Inserted));
     let recorded = store.expect_record_login();
-    recorded.returning(|_, _, _, _| Ok(true));
+    recorded.returning(|_, _, _, _, _| Ok(true));
     let read = store.expect_sessions_of();
     read.returning(|_, _, _, _| Err(StoreError::Timeout));
     store

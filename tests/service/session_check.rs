@@ -317,6 +317,7 @@ async fn what_this_instance_changed_is_seen_at_once() {
     let request = VerifyEmail {
         token: bed.mailed(MailKind::VerifyEmail).await,
         password: None,
+        ticket: None,
     };
     let verified = bed.auth.verify_email(request, Some(&ann), &bed.here).await;
     drop(verified.unwrap());

@@ -135,6 +135,7 @@ impl Play {
                         let request = VerifyEmail {
                             token: token.clone(),
                             password,
+                            ticket: None,
                         };
                         let outcome = self
                             .bed

@@ -59,6 +59,7 @@ async fn asvs_7_5_3_every_way_to_give_the_password_counts_for_its_time() {
     let request = VerifyEmail {
         token: link,
         password: Some(PASSWORD.into()),
+        ticket: None,
     };
     let opened = bed.auth.verify_email(request, None, &bed.here).await;
     let VerifyOutcome::Opened(opened) = opened.unwrap() else {

@@ -219,6 +219,7 @@ async fn a_reset_of_a_confirmed_account_leaves_name_and_preferences() {
     let request = VerifyEmail {
         token: bed.mailed(MailKind::VerifyEmail).await,
         password: None,
+        ticket: None,
     };
     let verified = bed.auth.verify_email(request, Some(&owner), &bed.here);
     drop(verified.await.unwrap());

@@ -20,6 +20,7 @@ fn link(token: &MailToken, password: Option<&str>) -> VerifyEmail {
     VerifyEmail {
         token: token.clone(),
         password: password.map(Into::into),
+        ticket: None,
     }
 }
 

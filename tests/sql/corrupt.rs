@@ -5,7 +5,7 @@ use std::error::Error;
 use admittance::store::StoreError;
 use admittance::time::Timestamp;
 use support::acts::{Act, State};
-use support::methods::prepare;
+use support::methods::{LINKED, prepare};
 use support::sample::*;
 
 use crate::place::{Other, Place, SqlStore};
@@ -321,6 +321,72 @@ async fn a_role_that_is_none_is_reported_and_never_taken_for_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_identity_that_is_none_is_reported_and_not_written_over() {
+    for place in Place::each().await {
+        let store = place.store().await;
+        prepare(&*store).await;
+        let mut other = place.other().await;
+        let table = "admittance_user_identities";
+        let whole = other.rows(table).await;
+        other
+            .run(&format!("CREATE TABLE kept AS SELECT * FROM {table}"))
+            .await;
+        let of = |number| format!("id = '{}'", user_id(number));
+        for change in [
+            "id = 'canary-canary-canary-24c'",
+            "provider = 'Canary'",
+            "provider = ''",
+            "issuer = ''",
+            "issuer = 'canary' || CHR(10)",
+            "subject = ''",
+            "subject = 'canary' || CHR(7)",
+            "email = ''",
+        ] {
+            let change = match place.is_postgres() {
+                true => change.to_owned(),
+                false => change.replace("CHR(", "char("),
+            };
+            let broken = format!("UPDATE {table} SET {change} WHERE {}", of(9));
+            other.run(&broken).await;
+            for act in [
+                Act::User(LINKED),
+                Act::UserByIdentity(8),
+                Act::UnlinkIdentity {
+                    user: LINKED,
+                    version: 1,
+                    identity: 8,
+                },
+                Act::LinkIdentity {
+                    user: LINKED,
+                    version: 1,
+                    identity: 10,
+                },
+            ] {
+                assert_corrupt(&store, &act, "user f4f4", "identities").await;
+            }
+            other.run(&format!("DELETE FROM {table}")).await;
+            other
+                .run(&format!("INSERT INTO {table} SELECT * FROM kept"))
+                .await;
+            assert_eq!(other.rows(table).await, whole);
+        }
+        // The key of another identity: who has it is not found by it.
+        let key = identity(99).key().to_bytes();
+        let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let value = match place.is_postgres() {
+            true => format!("decode('{digits}', 'hex')"),
+            false => format!("x'{digits}'"),
+        };
+        other
+            .run(&format!("UPDATE {table} SET key = {value} WHERE {}", of(9)))
+            .await;
+        let act = Act::UserByIdentity(99);
+        assert_corrupt(&store, &act, "user f4f4", "identities").await;
+        Act::UserByIdentity(8).on(&*store).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_corrupt_row_does_not_affect_other_users() {
     for place in Place::each().await {
         let store = place.store().await;
@@ -355,12 +421,16 @@ async fn the_tables_refuse_what_the_store_could_not_count_with() {
             ("users", "link_epoch = -1"),
             ("users", "version = -1"),
             ("users", "id = 'short'"),
+            ("user_identities", "id = 'short'"),
+            ("user_identities", "key = CAST('short' AS {bytes})"),
             ("sessions", "id = 'short'"),
             ("limits", "used = -1"),
             ("attempts", "count = -1"),
             ("attempts", "count = 4294967296"),
             ("audit_log", "count = -1"),
         ] {
+            let bytes = if place.is_postgres() { "bytea" } else { "blob" };
+            let change = change.replace("{bytes}", bytes);
             let update = format!("UPDATE admittance_{table} SET {change}");
             assert!(other.try_to_run(&update).await.is_err(), "{update}");
         }

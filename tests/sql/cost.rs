@@ -31,6 +31,8 @@ fn round_trips(act: &Act) -> usize {
         },
         // Who has the new address.
         Act::ChangeEmail { .. } => TRANSACTION + READS + 1 + 1,
+        // The user, and the identity.
+        Act::LinkIdentity { .. } | Act::UnlinkIdentity { .. } => TRANSACTION + READS + 2,
         // What is granted, and what is revoked.
         Act::ChangeRoles { grant, revoke, .. } => {
             TRANSACTION + READS + 1 + usize::from(grant.is_some()) + usize::from(revoke.is_some())
@@ -76,8 +78,16 @@ async fn warmed() -> (Wire, PostgresStore) {
     for act in acts().into_iter().chain(other_calls()) {
         act.on(&store).await.unwrap();
     }
-    for user in [without_roles(50), user(51)] {
+    for user in [without_roles(50), user(51), user(51)] {
         let _ = store.insert_user(&user).await.unwrap();
+    }
+    for (number, identity) in [(52, 52), (53, 52), (52, 54)] {
+        let act = Act::InsertUserBy {
+            number,
+            email: number,
+            identity,
+        };
+        act.on(&store).await.unwrap();
     }
     for number in [20, 22] {
         let _ = store.append_event(&login(number), 10).await.unwrap();
@@ -128,6 +138,20 @@ async fn a_user_is_inserted_in_one_round_trip_and_a_refusal_costs_one_more() {
     for (user, expected) in users.into_iter().zip([1, 2, 1, 2]) {
         let _ = store.insert_user(&user).await.unwrap();
         assert_eq!(wire.take().len(), expected);
+    }
+    // An index of the application's may refuse an identity too, so what is taken is looked up.
+    let by = |number, of| Act::InsertUserBy {
+        number,
+        email: number,
+        identity: of,
+    };
+    for (act, answer, expected) in [
+        (by(52, 52), "Inserted", 1),
+        (by(53, 52), "IdentityTaken", 2),
+        (by(52, 54), "EmailTaken", 2),
+    ] {
+        assert_eq!(act.on(&store).await.unwrap(), answer, "{act:?}");
+        assert_eq!(wire.take().len(), expected, "{act:?}");
     }
 }
 
@@ -200,6 +224,8 @@ async fn each_method_runs_its_statements_on_sqlite_and_no_more() {
             Act::HitBoth { .. } => 2 + 3,
             // The user and the roles.
             Act::InsertUser { .. } => 2 + 2,
+            // The user and the identity.
+            Act::RecordLoginBy { .. } => 2 + 2 + 2,
             _ => round_trips(&act),
         };
         assert_eq!(ran.len(), expected, "{act:?}: {ran:#?}");

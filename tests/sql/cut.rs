@@ -43,6 +43,9 @@ fn acts() -> Vec<Act> {
         {
             *version = 0;
         }
+        if let Act::UnlinkIdentity { version, .. } = act {
+            *version = 1;
+        }
     }
     acts
 }

@@ -89,7 +89,7 @@ async fn every_commit_is_durable_whatever_the_default_of_the_role_is() {
             .texts("SELECT DISTINCT what FROM commits ORDER BY 1")
             .await;
         // Of each table, what is done to it.
-        assert_eq!(kinds.len(), 19, "{kinds:?}");
+        assert_eq!(kinds.len(), 22, "{kinds:?}");
         let weak = format!(
             "SELECT DISTINCT what || ' ' || setting FROM commits WHERE setting NOT LIKE '{expected} %'"
         );

@@ -8,7 +8,7 @@ use admittance::store::sql::PostgresStore;
 use admittance::user::UserStatus;
 use sqlx::postgres::PgPoolOptions;
 use support::acts::{Act, State};
-use support::methods::prepare;
+use support::methods::{LINKED, prepare};
 use support::sample::*;
 
 use crate::place::{Other, Place, SqlStore, impatient};
@@ -27,6 +27,31 @@ fn acts() -> Vec<(&'static str, Act)> {
                 epoch: 0,
                 device: Some(1),
                 now: 1,
+            },
+        ),
+        (
+            "users",
+            Act::RecordLoginBy {
+                user: LINKED,
+                epoch: 0,
+                identity: 8,
+                now: 99,
+            },
+        ),
+        (
+            "users",
+            Act::LinkIdentity {
+                user: LINKED,
+                version: 1,
+                identity: 10,
+            },
+        ),
+        (
+            "user_identities",
+            Act::UnlinkIdentity {
+                user: LINKED,
+                version: 1,
+                identity: 9,
             },
         ),
         (
@@ -264,6 +289,43 @@ async fn a_lock_that_goes_in_time_is_waited_for() {
         let answer = waits.await.unwrap().unwrap();
         assert_eq!(answer, act.on(&*twin).await.unwrap(), "{act:?}");
     }
+}
+
+/// The unlinking is committed while the login waits for the row of the user.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_waits_for_the_unlinking_of_its_identity_is_not_recorded() {
+    let place = Place::postgres().await;
+    let store = place.store().await;
+    prepare(&*store).await;
+    let (mut holder, mut other) = (place.other().await, place.other().await);
+    let (user, gone) = (user_id(LINKED), identity(8).id);
+    holder
+        .run(&format!(
+            "BEGIN; UPDATE admittance_users SET version = version + 1 WHERE id = '{user}'; \
+             DELETE FROM admittance_user_identities WHERE id = '{gone}'"
+        ))
+        .await;
+    let by = |identity| Act::RecordLoginBy {
+        user: LINKED,
+        epoch: 0,
+        identity,
+        now: 99,
+    };
+    let login = tokio::spawn({
+        let (store, login) = (store.clone(), by(8));
+        async move { login.on(&*store).await }
+    });
+    let locks = "pg_stat_activity WHERE datname = current_database() \
+                 AND wait_event_type = 'Lock'";
+    while other.count(locks).await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    holder.run("COMMIT").await;
+    assert_eq!(login.await.unwrap().unwrap(), "false");
+    let found = store.user(user).await.unwrap().unwrap();
+    assert_eq!(found.last_login, None);
+    assert_eq!((found.version, found.identities.len()), (2, 1));
+    assert_eq!(by(9).on(&*store).await.unwrap(), "true");
 }
 
 #[tokio::test(flavor = "multi_thread")]

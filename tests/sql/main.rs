@@ -8,6 +8,7 @@ mod cost;
 mod cut;
 mod disk;
 mod durable;
+mod earlier;
 mod example;
 mod failover;
 mod itself;

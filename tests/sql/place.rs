@@ -11,9 +11,10 @@ use support::sqlite::Folder;
 use support::{postgres, sqlite};
 
 /// The tables that the store makes, without their prefix, but for that of notes.
-pub(crate) const TABLES: [&str; 7] = [
+pub(crate) const TABLES: [&str; 8] = [
     "users",
     "user_roles",
+    "user_identities",
     "sessions",
     "tokens",
     "limits",

@@ -43,12 +43,18 @@ async fn fill(place: &Place, prefix: &str) {
         ),
         ("user_roles", format!("{id}, 'role' || (i % 1000)")),
         (
+            "user_identities",
+            format!("{id}, {id}, {key}, 'p', 'issuer', 's' || i, NULL, 0, 0"),
+        ),
+        (
             "sessions",
             format!("{id}, {id}, 0, 0, 0, {at}, {at}, FALSE, '[]', 0, NULL, NULL, NULL, NULL"),
         ),
         (
             "tokens",
-            format!("{key}, 'verify_email', {id}, 'u', NULL, 0, 'u', 'u', NULL, NULL, 0, {at}"),
+            format!(
+                "{key}, 'verify_email', {id}, 'u', NULL, 0, 'u', 'u', NULL, NULL, 0, {at}, NULL"
+            ),
         ),
         ("limits", format!("{key}, 0, {at}")),
         ("attempts", format!("{key}, 1, 0, {at}, 0, TRUE")),

@@ -11,19 +11,23 @@ use std::time::Duration;
 use admittance::audit::AuditRecord;
 use admittance::authz::Role;
 use admittance::email::{CanonicalEmail, Email};
-use admittance::id::{EventId, SessionId, UserId};
+use admittance::id::{EventId, IdentityId, SessionId, UserId};
+use admittance::identity::{Identity, IdentityKey, IdentityUse};
 use admittance::limit::{Decision, Hit, LimitKey};
 use admittance::lockout::{Attempt, LockoutPolicy};
+use admittance::service::StartFederation;
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{
-    AuditStore, EmailChange, EpochChange, Insert, InsertUser, LimitStore, MemoryStore,
-    ProfileChange, Removal, RoleChange, SessionStore, StoreError, TokenStore, UserStore,
+    AuditStore, EmailChange, EpochChange, IdentityLink, Insert, InsertUser, LimitStore,
+    MemoryStore, ProfileChange, Removal, RoleChange, SessionStore, StoreError, TokenStore,
+    UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};
 use admittance::user::{AccountState, DeviceDigest, PasswordHash, User, UserChange, UserStatus};
 use async_trait::async_trait;
 use support::bed::{self, Bed, PASSWORD};
+use support::provider::{ID, Pupil, School};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, yield_now};
 
@@ -32,7 +36,7 @@ fn round_trips(method: &str) -> usize {
     match method {
         "change_user" | "update_profile" | "verify_email" | "reset_password" | "remove_user"
         | "set_status" | "change_roles" | "append_event" => 5,
-        "change_email" => 6,
+        "change_email" | "link_identity" | "unlink_identity" => 6,
         // Those that raise no epoch take one; the service renews hashes by them.
         "replace_password" | "update_user" => 5,
         _ => 1,
@@ -177,4 +181,47 @@ async fn an_operation_takes_its_round_trips_and_no_more() {
     assert_eq!(counted.of("login"), 4);
     // The networks, the user, the session.
     assert_eq!(counted.of("refresh"), 2);
+}
+
+#[tokio::test]
+async fn signing_in_with_a_provider_again_takes_four_round_trips_and_one_request() {
+    let mut settings = bed::config();
+    settings.limits = admittance::config::LimitPolicy::default();
+    let clock = admittance::clock::ManualClock::default();
+    let school = School::new(clock.clone());
+    let federation = school.federation();
+    let bed = Bed::built(SlowStore::default(), settings, |builder, _| {
+        builder.clock(clock).federation(federation)
+    });
+    let mut counted = Counted {
+        bed: Arc::new(bed),
+        turns: HashMap::new(),
+    };
+    let pupil = Pupil::new("7", "ann@school.example");
+    for names in [("start", "first"), ("start", "again")] {
+        let start = |bed: Arc<Bed<SlowStore>>| async move {
+            let request = StartFederation::default();
+            let started = bed.auth.start_federation(ID, request, &bed.here).await;
+            started.unwrap()
+        };
+        let started = counted.count(names.0, start).await;
+        let mut answer = school.answers(&started.authorization_url, &pupil);
+        answer.flow = Some(started.flow);
+        school.requests();
+        let finish = |bed: Arc<Bed<SlowStore>>| async move {
+            let finished = bed.auth.finish_federation(ID, answer, None, &bed.here);
+            finished.await.unwrap().opened().unwrap().created
+        };
+        assert_eq!(counted.count(names.1, finish).await, names.1 == "first");
+    }
+    for (name, turns) in &counted.turns {
+        println!("{name}: {} round trips: {turns:?}", turns.len());
+    }
+    // The networks; the flow, which a refused caller leaves no row of.
+    assert_eq!(counted.of("start"), 2);
+    // The networks and the flow; the user; the session; the record of the login and the number
+    // of sessions.
+    assert_eq!(counted.of("again"), 4);
+    // The code for the tokens. Metadata and keys are kept.
+    assert_eq!(school.requests(), ["/token"]);
 }

@@ -33,7 +33,14 @@ async fn made(place: &Place) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_of_the_applications_is_refused_and_nothing_is_written() {
-    for table in ["users", "user_roles", "sessions", "audit_log", "meta"] {
+    for table in [
+        "users",
+        "user_roles",
+        "user_identities",
+        "sessions",
+        "audit_log",
+        "meta",
+    ] {
         for place in Place::each().await {
             let name = format!("admittance_{table}");
             let mut other = place.other().await;
@@ -88,10 +95,10 @@ async fn tables_of_a_later_version_are_refused_by_a_sentence() {
             config.migrations = migrations;
             let error = place.start(config).await.unwrap_err();
             assert!(
-                matches!(error, StartError::NewerSchema { found: 7, known: 1 }),
+                matches!(error, StartError::NewerSchema { found: 7, known: 2 }),
                 "{error:?}"
             );
-            let said = "the tables have version 7, and this version of the store knows 1 at most";
+            let said = "the tables have version 7, and this version of the store knows 2 at most";
             assert_eq!(error.to_string(), said);
         }
     }
@@ -124,7 +131,7 @@ async fn a_store_that_only_verifies_writes_nothing_and_needs_the_tables() {
             (
                 Err(StartError::MissingMigrations {
                     found: 0,
-                    needed: 1,
+                    needed: 2,
                 }),
                 _,
             ) => {}
@@ -182,7 +189,7 @@ async fn eight_instances_start_at_once_on_an_empty_database() {
         }
         let mut other = place.other().await;
         let notes = other.texts("SELECT value FROM admittance_meta").await;
-        assert_eq!(notes, ["1"]);
+        assert_eq!(notes, ["2"]);
     }
 }
 
@@ -395,6 +402,20 @@ async fn a_password_is_in_no_error_of_a_start_and_not_in_what_shows_a_store() {
     );
 }
 
+/// Fails unless a store over `place` refuses to start for want of the index.
+async fn assert_missing(place: &Place, index: &str) {
+    let wanted = place.shown(index);
+    for migrations in [Migrations::Apply, Migrations::Verify] {
+        let mut config = postgres::config();
+        config.migrations = migrations;
+        let started = place.start(config).await;
+        assert!(
+            matches!(&started, Err(StartError::MissingIndex { index }) if *index == wanted),
+            "{wanted}: {started:?}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_unique_index_it_does_not_start() {
     let broken = [
@@ -420,15 +441,31 @@ async fn without_the_unique_index_it_does_not_start() {
             if let Some(index) = index {
                 other.run(index).await;
             }
-            for migrations in [Migrations::Apply, Migrations::Verify] {
-                let mut config = postgres::config();
-                config.migrations = migrations;
-                let started = place.start(config).await;
-                assert!(
-                    matches!(&started, Err(StartError::MissingIndex { index }) if *index == place.shown("users_email")),
-                    "{index:?}: {started:?}"
-                );
+            assert_missing(&place, "users_email").await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_unique_index_of_identities_it_does_not_start() {
+    let broken = [
+        None,
+        Some("CREATE INDEX mine ON admittance_user_identities (key)"),
+        Some("CREATE UNIQUE INDEX mine ON admittance_user_identities (key, provider)"),
+        Some("CREATE UNIQUE INDEX mine ON admittance_user_identities (subject)"),
+        Some(
+            "CREATE UNIQUE INDEX mine ON admittance_user_identities (key) WHERE email IS NOT NULL",
+        ),
+    ];
+    for index in broken {
+        for place in Place::each().await {
+            drop(place.store().await);
+            let mut other = place.other().await;
+            other.run("DROP INDEX admittance_user_identities_key").await;
+            if let Some(index) = index {
+                other.run(index).await;
             }
+            assert_missing(&place, "user_identities_key").await;
         }
     }
 }

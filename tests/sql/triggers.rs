@@ -1,9 +1,9 @@
 //! Triggers and indexes of the application: an act that is not done is not answered as done.
 
-use admittance::store::{EmailChange, InsertUser, Removal, StoreError};
+use admittance::store::{EmailChange, IdentityLink, InsertUser, Removal, StoreError};
 use admittance::user::UserStatus;
 use support::acts::{Act, State};
-use support::methods::prepare;
+use support::methods::{LINKED, prepare};
 use support::sample::*;
 
 use crate::place::{Other, Place};
@@ -24,6 +24,16 @@ async fn skip(other: &mut Other, what: &str, table: &str) {
 }
 
 fn acts() -> Vec<(&'static str, &'static str, Act)> {
+    let link = Act::LinkIdentity {
+        user: LINKED,
+        version: 1,
+        identity: 10,
+    };
+    let unlink = Act::UnlinkIdentity {
+        user: LINKED,
+        version: 1,
+        identity: 9,
+    };
     vec![
         (
             "DELETE",
@@ -86,6 +96,19 @@ fn acts() -> Vec<(&'static str, &'static str, Act)> {
                 email: 9,
             },
         ),
+        (
+            "INSERT",
+            "user_identities",
+            Act::InsertUserBy {
+                number: 9,
+                email: 9,
+                identity: 20,
+            },
+        ),
+        ("INSERT", "user_identities", link.clone()),
+        ("UPDATE", "users", link),
+        ("DELETE", "user_identities", unlink.clone()),
+        ("UPDATE", "users", unlink),
         (
             "INSERT",
             "sessions",
@@ -172,5 +195,38 @@ async fn a_unique_index_of_the_applications_is_not_taken_for_one_of_the_stores()
                 _ => assert!(matches!(changed, Err(StoreError::Other(_))), "{changed:?}"),
             }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unique_index_of_the_applications_on_identities_is_not_taken_for_the_stores() {
+    for place in Place::each().await {
+        let store = place.store().await;
+        prepare(&*store).await;
+        let mut other = place.other().await;
+        let kept = identity(8).id;
+        other
+            .run(&format!(
+                "DELETE FROM admittance_user_identities WHERE id <> '{kept}'; \
+                 CREATE UNIQUE INDEX mine ON admittance_user_identities (provider)"
+            ))
+            .await;
+        let before = place.rows().await;
+        let mut by = user(9);
+        by.identities = [identity(20)].into_iter().collect();
+        let added = store.insert_user(&by).await;
+        assert!(matches!(added, Err(StoreError::Other(_))), "{added:?}");
+        let linked = store.link_identity(user_id(1), 0, &identity(20)).await;
+        assert!(matches!(linked, Err(StoreError::Other(_))), "{linked:?}");
+        assert_eq!(place.rows().await, before);
+        other.run("DROP INDEX mine").await;
+        let added = store.insert_user(&by).await;
+        assert!(matches!(added, Ok(InsertUser::Inserted)), "{added:?}");
+        let mut again = user(10);
+        again.identities = by.identities;
+        let added = store.insert_user(&again).await;
+        assert!(matches!(added, Ok(InsertUser::IdentityTaken)), "{added:?}");
+        let linked = store.link_identity(user_id(1), 0, &identity(20)).await;
+        assert!(matches!(linked, Ok(IdentityLink::Taken)), "{linked:?}");
     }
 }

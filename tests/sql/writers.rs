@@ -39,7 +39,7 @@ async fn what_refers_to_a_user_goes_with_the_user_if_the_application_says_so() {
         essays(&place, "ON DELETE CASCADE").await;
         assert_eq!(removal().on(&*store).await.unwrap(), "true");
         assert_eq!(place.other().await.count("essays").await, 0);
-        assert_eq!(place.other().await.count("admittance_user_roles").await, 4);
+        assert_eq!(place.other().await.count("admittance_user_roles").await, 5);
     }
 }
 

@@ -5,10 +5,9 @@ use admittance::limit::Hit;
 use admittance::preferences::Preferences;
 use admittance::store::{EpochChange, ProfileChange, Removal, RoleChange, Store, StoreError};
 use admittance::token::{OneTimeToken, TokenPurpose};
-use admittance::user::{AccountState, DisplayName, User, UserStatus};
+use admittance::user::{AccountState, DisplayName, PasswordHash, User, UserStatus};
 use serde_json::json;
 
-use crate::bed::hash_of;
 use crate::sample::*;
 
 /// One act. Numbers name users, sessions, tokens and keys; times are seconds.
@@ -18,13 +17,37 @@ pub enum Act {
         number: u32,
         email: u32,
     },
+    /// A user with an identity, who has a password if `email` is odd.
+    InsertUserBy {
+        number: u32,
+        email: u32,
+        identity: u32,
+    },
     User(u32),
     UserByEmail(u32),
+    UserByIdentity(u32),
     RecordLogin {
         user: u32,
         epoch: u64,
         device: Option<u32>,
         now: u32,
+    },
+    /// By an identity.
+    RecordLoginBy {
+        user: u32,
+        epoch: u64,
+        identity: u32,
+        now: u32,
+    },
+    LinkIdentity {
+        user: u32,
+        version: u64,
+        identity: u32,
+    },
+    UnlinkIdentity {
+        user: u32,
+        version: u64,
+        identity: u32,
     },
     ReplacePassword {
         user: u32,
@@ -217,7 +240,8 @@ fn shown_token(token: &OneTimeToken) -> String {
 }
 
 fn shown(user: Option<User>) -> String {
-    let hash = user.as_ref().map(|user| hash_of(user).expose_secret());
+    let hash = user.as_ref().and_then(|user| user.password_hash.as_ref());
+    let hash = hash.map(PasswordHash::expose_secret);
     format!("{user:?} {hash:?}")
 }
 
@@ -228,6 +252,46 @@ impl Act {
             Self::InsertUser { number, email } => {
                 let user = user_with(number, &format!("Canary{email}@Example.org"));
                 format!("{:?}", store.insert_user(&user).await?)
+            }
+            Self::InsertUserBy {
+                number,
+                email,
+                identity: by,
+            } => {
+                let mut user = user_with(number, &format!("Canary{email}@Example.org"));
+                user.password_hash = user.password_hash.filter(|_| !email.is_multiple_of(2));
+                user.identities = [identity(by)].into_iter().collect();
+                format!("{:?}", store.insert_user(&user).await?)
+            }
+            Self::UserByIdentity(number) => {
+                shown(store.user_by_identity(&identity(number).key()).await?)
+            }
+            Self::RecordLoginBy {
+                user,
+                epoch,
+                identity,
+                now,
+            } => {
+                let by = Some(used(identity));
+                let login = store.record_login(user_id(user), epoch, None, by, at(now));
+                format!("{:?}", login.await?)
+            }
+            Self::LinkIdentity {
+                user,
+                version,
+                identity: number,
+            } => {
+                let new = identity(number);
+                let linked = store.link_identity(user_id(user), version, &new);
+                format!("{:?}", linked.await?)
+            }
+            Self::UnlinkIdentity {
+                user,
+                version,
+                identity: number,
+            } => {
+                let id = identity(number).id;
+                shown(store.unlink_identity(user_id(user), version, id).await?)
             }
             Self::User(number) => shown(store.user(user_id(number)).await?),
             Self::UserByEmail(number) => {
@@ -240,7 +304,8 @@ impl Act {
                 device: number,
                 now,
             } => {
-                let login = store.record_login(user_id(user), epoch, number.map(device), at(now));
+                let login =
+                    store.record_login(user_id(user), epoch, number.map(device), None, at(now));
                 format!("{:?}", login.await?)
             }
             Self::ReplacePassword {

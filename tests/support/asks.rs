@@ -32,6 +32,7 @@ pub async fn verify_from<S: Store + Clone>(
     let request = VerifyEmail {
         token: link.clone(),
         password: password.map(Into::into),
+        ticket: None,
     };
     Ok(match bed.auth.verify_email(request, who, here).await? {
         VerifyOutcome::Opened(answer) => {

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use admittance::audit::AuditRecord;
 use admittance::authz::Role;
 use admittance::email::{CanonicalEmail, Email};
-use admittance::id::{EventId, SessionId, UserId};
+use admittance::id::{EventId, IdentityId, SessionId, UserId};
+use admittance::identity::{Identity, IdentityKey, IdentityUse};
 use admittance::limit::{Decision, Hit, LimitKey};
 use admittance::lockout::{Attempt, LockoutPolicy};
 use admittance::session::{Rotation, RotationPolicy, Session};
 use admittance::store::{
-    AuditStore, EmailChange, EpochChange, Insert, InsertUser, LimitStore, ProfileChange, Removal,
-    RoleChange, SessionStore, Store, StoreError, TokenStore, UserStore,
+    AuditStore, EmailChange, EpochChange, IdentityLink, Insert, InsertUser, LimitStore,
+    ProfileChange, Removal, RoleChange, SessionStore, Store, StoreError, TokenStore, UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, TokenDigest, TokenPurpose};

@@ -34,6 +34,7 @@ pub mod model;
 pub mod mongo;
 pub mod postgres;
 pub mod processes;
+pub mod provider;
 pub mod pypi;
 pub mod python;
 pub mod sample;

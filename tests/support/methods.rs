@@ -9,15 +9,27 @@ use crate::sample::*;
 /// The users that [`prepare`] inserts: the first, and one for each call that
 /// ends the state in which it is made.
 pub const PREPARED: [u32; 5] = [1, 3, 4, 5, 6];
+/// The user with two identities, 8 and 9, that [`prepare`] inserts besides.
+pub const LINKED: u32 = 8;
 
-/// Inserts what [`every_method`] needs: the users, two sessions and two tokens
-/// of user 1, and a failed attempt.
+/// Inserts what [`every_method`] needs: the users, one of them with identities, two sessions and
+/// two tokens of user 1, and a failed attempt.
 pub async fn prepare(store: &(impl Store + ?Sized)) {
     let users = PREPARED.map(|number| Act::InsertUser {
         number,
         email: number,
     });
     let others = [
+        Act::InsertUserBy {
+            number: LINKED,
+            email: LINKED,
+            identity: 8,
+        },
+        Act::LinkIdentity {
+            user: LINKED,
+            version: 0,
+            identity: 9,
+        },
         Act::InsertSession { number: 1, user: 1 },
         Act::InsertSession { number: 2, user: 1 },
         Act::InsertToken { number: 1, user: 1 },
@@ -48,6 +60,32 @@ pub fn every_method() -> Vec<(&'static str, Act)> {
         ),
         ("find", Act::User(1)),
         ("find", Act::UserByEmail(1)),
+        ("find", Act::UserByIdentity(8)),
+        (
+            "update",
+            Act::RecordLoginBy {
+                user: LINKED,
+                epoch: 0,
+                identity: 8,
+                now: 99,
+            },
+        ),
+        (
+            "update",
+            Act::LinkIdentity {
+                user: LINKED,
+                version: 1,
+                identity: 10,
+            },
+        ),
+        (
+            "findAndModify",
+            Act::UnlinkIdentity {
+                user: LINKED,
+                version: 2,
+                identity: 9,
+            },
+        ),
         (
             "update",
             Act::RecordLogin {
@@ -253,7 +291,8 @@ pub async fn seen(store: &(impl Store + ?Sized)) -> Vec<String> {
             now: 6,
         },
     ];
-    acts.extend((1..8).flat_map(|number| [Act::User(number), Act::UserByEmail(number)]));
+    acts.extend((1..9).flat_map(|number| [Act::User(number), Act::UserByEmail(number)]));
+    acts.extend((7..12).map(Act::UserByIdentity));
     acts.extend((1..4).map(|number| Act::Session { number, now: 6 }));
     acts.extend((1..4).map(|number| Act::Token {
         number,

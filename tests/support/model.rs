@@ -40,6 +40,22 @@ fn acts() -> impl Strategy<Value = Act> {
                 now,
             }
         }),
+        (user.clone(), number.clone(), number.clone()).prop_map(|(number, email, identity)| {
+            Act::InsertUserBy {
+                number,
+                email,
+                identity,
+            }
+        }),
+        number.clone().prop_map(Act::UserByIdentity),
+        (user.clone(), 0..3_u64, number.clone(), now.clone()).prop_map(
+            |(user, epoch, identity, now)| Act::RecordLoginBy {
+                user,
+                epoch,
+                identity,
+                now,
+            }
+        ),
         (user.clone(), 0..3_u32, 0..3_u32, any::<bool>()).prop_map(|(user, from, to, raise)| {
             Act::ReplacePassword {
                 user,
@@ -124,6 +140,20 @@ fn acts() -> impl Strategy<Value = Act> {
                 revoke,
             }
         }),
+        (user.clone(), 0..5_u64, number.clone()).prop_map(|(user, version, identity)| {
+            Act::LinkIdentity {
+                user,
+                version,
+                identity,
+            }
+        }),
+        (user.clone(), 0..5_u64, number.clone()).prop_map(|(user, version, identity)| {
+            Act::UnlinkIdentity {
+                user,
+                version,
+                identity,
+            }
+        }),
         (some(), 0..4_usize).prop_map(|(after, limit)| Act::Users { after, limit }),
         two.clone()
             .prop_map(|(except, role)| Act::HasOther { role, except }),
@@ -175,12 +205,13 @@ fn acts() -> impl Strategy<Value = Act> {
     prop_oneof![3 => others, 2 => accounts, 2 => operations, 2 => sessions, 2 => rotations, 2 => events]
 }
 
-/// What is there before a sequence: two users, each with an email of their own, and tokens
+/// What is there before a sequence: two users, each with an email and an identity of their own, and tokens
 /// of both kinds, so that most acts find something to act on.
 fn beginning() -> Vec<Act> {
-    let users = (0..2).map(|number| Act::InsertUser {
+    let users = (0..2).map(|number| Act::InsertUserBy {
         number,
         email: number,
+        identity: number,
     });
     let tokens = (0..3).map(|number| Act::InsertToken { number, user: 0 });
     users.chain(tokens).collect()

@@ -9,7 +9,10 @@ use admittance::email::Email;
 use admittance::error::ErrorCode;
 use admittance::event::{Notice, Operation};
 use admittance::extra::Extra;
-use admittance::id::{EventId, SessionId, UserId};
+use admittance::id::{EventId, IdentityId, SessionId, UserId};
+use admittance::identity::{
+    Identities, Identity, IdentityUse, Issuer, ProviderEmail, ProviderId, SubjectId,
+};
 use admittance::limit::{LimitKey, Quota};
 use admittance::lockout::{LockoutPolicy, LockoutStep};
 use admittance::mail::MailKind;
@@ -72,6 +75,7 @@ pub fn user_with(number: u32, address: &str) -> User {
         link_epoch: 0,
         version: 0,
         devices: vec![device(0)],
+        identities: Identities::default(),
     }
 }
 
@@ -87,6 +91,28 @@ pub fn device(number: u32) -> DeviceDigest {
     let mut bytes = [0xde; 16];
     bytes[12..].copy_from_slice(&number.to_be_bytes());
     DeviceDigest::from_bytes(bytes)
+}
+
+/// An identity, linked `number` seconds after the users were made.
+pub fn identity(number: u32) -> Identity {
+    Identity {
+        id: IdentityId::from_bytes(id_bytes(number)),
+        provider: ProviderId::parse("example").unwrap(),
+        issuer: Issuer::parse("https://id.example.org/canary").unwrap(),
+        subject: SubjectId::parse(format!("canary-subject-{number}")).unwrap(),
+        email: Some(ProviderEmail::parse(format!("Canary{number}@example.com")).unwrap()),
+        created_at: at(number),
+        last_used_at: at(number),
+    }
+}
+
+/// A sign-in with the identity `number`, for an even one with another address.
+pub fn used(number: u32) -> IdentityUse {
+    let email = number.is_multiple_of(2).then_some("$canary@example.com");
+    IdentityUse {
+        key: identity(number).key(),
+        email: email.map(|email| ProviderEmail::parse(email).unwrap()),
+    }
 }
 
 pub fn user(number: u32) -> User {
@@ -141,6 +167,7 @@ pub fn token(number: u32, owner: u32) -> OneTimeToken {
         email: Email::parse(&format!("Mailed{number}@Example.org")).unwrap(),
         registration,
         sign_in: None,
+        federation: None,
         created_at: Timestamp::from_millis(at(0).as_millis() + i64::from(number)),
         expires_at: at(100),
     }

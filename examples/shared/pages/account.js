@@ -8,6 +8,7 @@ import { inWords } from "./form.js";
 import { offerAgain } from "./mailed.js";
 import { bindProfile } from "./profile.js";
 import { bindSecurity } from "./security.js";
+import { showWays } from "./ways.js";
 import { guard, leave, logOut, whoIsHere } from "./session.js";
 
 try {
@@ -29,6 +30,7 @@ function show(profile) {
   bindDanger();
   bindLogout();
   showDevices();
+  showWays();
   showActivity();
   find("#loading").hidden = true;
   find("#account").hidden = false;

@@ -1,7 +1,10 @@
 // Requests to the API. The session is in cookies that no script can read; a
 // request that finds it run out has it renewed once, and is then repeated.
 
-/** An answer that is a problem (RFC 9457). `wait` is in seconds, 0 if unknown. */
+/**
+ * An answer that is a problem (RFC 9457). `wait` is in seconds, 0 if unknown; `members` has what
+ * else the problem says, such as a ticket to go on with.
+ */
 export class Problem extends Error {
   constructor(status, body, wait) {
     super(body.detail ?? "Something went wrong. Try again later.");
@@ -9,6 +12,7 @@ export class Problem extends Error {
     this.code = body.code ?? "internal";
     this.errors = Array.isArray(body.errors) ? body.errors : [];
     this.wait = wait;
+    this.members = body;
   }
 }
 

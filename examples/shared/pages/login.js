@@ -5,6 +5,7 @@ import { alertIn, find } from "./dom.js";
 import { bind } from "./form.js";
 import { sayWhoIsHere } from "./here.js";
 import { nextTarget } from "./next.js";
+import { offerProviders } from "./providers.js";
 import { tellOpened } from "./session.js";
 import { noteFrom } from "./words.js";
 
@@ -32,4 +33,9 @@ function wrong({ message }) {
 }
 
 bind(form, logIn, { invalid_credentials: wrong });
+offerProviders(() => ({
+  purpose: "login",
+  remember: form.elements.remember.checked,
+  returnTo: query.get("next"),
+}));
 sayWhoIsHere();

@@ -9,6 +9,7 @@ const TARGETS = new Set([
   `${ACCOUNT}#devices`,
   `${ACCOUNT}#password`,
   `${ACCOUNT}#address`,
+  `${ACCOUNT}#ways`,
   `${ACCOUNT}#activity`,
   `${ACCOUNT}#data`,
 ]);

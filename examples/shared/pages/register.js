@@ -5,6 +5,7 @@ import { element, find } from "./dom.js";
 import { bind } from "./form.js";
 import { sayWhoIsHere } from "./here.js";
 import { showSent } from "./mailed.js";
+import { offerProviders } from "./providers.js";
 import { tellOpened } from "./session.js";
 import { meter } from "./strength.js";
 
@@ -39,4 +40,5 @@ const emailTaken = ({ message }) => [
 ];
 
 bind(form, register, { email_taken: emailTaken });
+offerProviders(() => ({ purpose: "login" }));
 sayWhoIsHere();

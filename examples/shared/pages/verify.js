@@ -1,5 +1,5 @@
 // Confirming an address: the link shows that the mailbox is the person's, a
-// live session or the password that the account is. Nothing happens before a
+// live session, the password or the ticket of a registration that the account is. Nothing happens before a
 // button is pressed, since programs open the links of mails, too.
 
 import { call, SessionOver } from "./api.js";
@@ -7,12 +7,20 @@ import { alertIn, find, foreign, showOnly } from "./dom.js";
 import { bind, inWords } from "./form.js";
 import { part, takeToken } from "./link.js";
 import { tellOpened, whoIsHere } from "./session.js";
+import { dropTicket, findTicket } from "./ticket.js";
 
 const token = takeToken();
 const form = find("#verify");
 let profile = null;
+/** Of a registration that this browser began at a provider. */
+let ticket = null;
 
 async function verify({ password }) {
+  if (ticket) {
+    await open({ token, ticket });
+    dropTicket();
+    return;
+  }
   if (password === undefined) {
     // Renews a session that has run out, without which this would look like
     // the link of another account.
@@ -22,7 +30,10 @@ async function verify({ password }) {
     done("You can close this page, or go on.");
     return;
   }
-  const body = { token, password };
+  await open({ token, password });
+}
+
+async function open(body) {
   const answer = await call("POST", "/email/verify", body, { session: false, opens: true });
   if (answer.user_id) tellOpened(answer.user_id);
   done(answer.user_id ? "You are logged in." : "Log in to go on.");
@@ -48,8 +59,23 @@ function askForPassword() {
   find("#not-me").hidden = false;
 }
 
+function useTicket(found) {
+  ticket = found;
+  find("#as").textContent = "This is the last step of creating your account.";
+  find("#proof").hidden = true;
+  find("#not-me").hidden = true;
+}
+
 /** The account is not shown to be the person's yet, or the password was wrong. */
 function proofRequired() {
+  if (ticket) {
+    // It is of another registration than the link.
+    ticket = null;
+    showWhoIsHere();
+    if (profile) return [{ message: "The link is not of the registration that you began in this browser. Press the button again to use it for your account." }];
+    form.elements.password.focus();
+    return undefined;
+  }
   if (find("#proof").hidden) {
     askForPassword();
     form.elements.password.focus();
@@ -86,10 +112,12 @@ async function begin() {
   } catch (error) {
     alertIn(find(".messages", form), inWords(error));
   }
-  if (profile) {
-    find("#as").replaceChildren("You are logged in as ", foreign(profile.email), ".");
-  } else {
-    askForPassword();
-  }
+  showWhoIsHere();
   showOnly(part("ask"), { focus: false });
+  findTicket(useTicket);
+}
+
+function showWhoIsHere() {
+  if (profile) find("#as").replaceChildren("You are logged in as ", foreign(profile.email), ".");
+  else askForPassword();
 }

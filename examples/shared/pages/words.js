@@ -64,6 +64,11 @@ const OPERATIONS = new Map(Object.entries({
   update_profile: "Profile changed",
   change_password: "Password changed",
   confirm_password: "Password given again",
+  start_federation: "Sent to another provider",
+  federated_login: "Login with another provider",
+  link_identity: "Another way in connected",
+  unlink_identity: "Another way in disconnected",
+  list_identities: "Ways in looked at",
   list_sessions: "Devices looked at",
   end_session: "A device logged out",
   end_all_sessions: "All other devices logged out",
@@ -78,6 +83,7 @@ const OPERATIONS = new Map(Object.entries({
   delete_account: "Deletion of the account",
   remove_user: "Removal of the account by the application",
   list_events: "Activity looked at",
+  reauthenticate: "Proof given again",
   validate_token: "Request without a valid session",
   disable_user: "Account disabled",
   enable_user: "Account enabled",
@@ -102,6 +108,8 @@ const MAILS = new Map(Object.entries({
   email_changed: "that the address has changed",
   new_device: "about a login from a new device",
   account_locked: "about many failed attempts",
+  identity_linked: "about another way in",
+  identity_unlinked: "about a way in that was removed",
   account_deleted: "that the account is deleted",
 }));
 

@@ -28,6 +28,7 @@ pub(in crate::http) struct Call<'a, S, C> {
 }
 
 impl<'a, S: Store, C: Clock> Call<'a, S, C> {
+    #[cfg(feature = "openapi")]
     pub(super) fn api(&self) -> &'a AuthApi<S, C> {
         self.api
     }
@@ -60,10 +61,6 @@ impl<'a, S: Store, C: Clock> Call<'a, S, C> {
         self.body
     }
 
-    pub(super) fn peer(&self) -> Option<IpAddr> {
-        self.peer
-    }
-
     /// Parses the body as a `T`.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         request::require_json(self.headers())?;
@@ -82,6 +79,13 @@ impl<'a, S: Store, C: Clock> Call<'a, S, C> {
             true => Ok(T::default()),
             false => self.read(),
         }
+    }
+
+    /// The `index`-th path parameter.
+    #[cfg(feature = "federation")]
+    pub(super) fn segment(&self, index: usize) -> Result<&'a str, Problem> {
+        let segment = self.segments.get(index).copied();
+        segment.ok_or_else(|| Problem::new(ProblemCode::NotFound))
     }
 
     /// Parses the `index`-th path parameter as an id.
@@ -111,6 +115,26 @@ impl<'a, S: Store, C: Clock> Call<'a, S, C> {
     /// The user behind the request.
     pub(super) async fn user(&self) -> Result<Authenticated, Problem> {
         self.caller().await.map(|(auth, _)| auth)
+    }
+
+    /// The user behind the request, if there is one, where the tokens of a new session go to
+    /// `to`. A browser that requests new cookies may have sent dead ones by itself.
+    pub(super) async fn user_if_any(
+        &self,
+        to: Transport,
+    ) -> Result<Option<Authenticated>, Problem> {
+        let (method, headers) = (self.method(), self.headers());
+        let auth = self.api.authenticate_optional(method, headers, self.peer);
+        match auth.await {
+            Err(problem)
+                if problem.kind() == Some(ProblemCode::InvalidToken)
+                    && to == Transport::Cookies
+                    && !transport::has_authorization(headers) =>
+            {
+                Ok(None)
+            }
+            auth => auth,
+        }
     }
 
     /// Where the tokens of a new session go, and the context with the session in the

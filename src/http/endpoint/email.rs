@@ -6,8 +6,7 @@ use super::{Answer, Call, Room, ok};
 use crate::clock::Clock;
 #[cfg(feature = "openapi")]
 use crate::http::openapi::parts::*;
-use crate::http::problem::ProblemCode;
-use crate::http::transport::{self, Transport};
+use crate::http::transport;
 use crate::service;
 use crate::store::Store;
 
@@ -21,21 +20,7 @@ impl Room for VerifyEmail {
     async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
         let (to, context) = call.asked()?;
         let link = call.read()?;
-        let auth = match call
-            .api()
-            .authenticate_optional(call.method(), call.headers(), call.peer())
-            .await
-        {
-            // The browser sent dead cookies by itself, and requests new ones.
-            Err(problem)
-                if problem.kind() == Some(ProblemCode::InvalidToken)
-                    && to == Transport::Cookies
-                    && !transport::has_authorization(call.headers()) =>
-            {
-                None
-            }
-            auth => auth?,
-        };
+        let auth = call.user_if_any(to).await?;
         match call
             .service()
             .verify_email(link, auth.as_ref(), &context)
@@ -61,6 +46,10 @@ impl Room for VerifyEmail {
             .for_user_too()
             .takes::<service::VerifyEmail>(json!({ "token": token, "password": PASSWORD }))
             .or_takes("with_a_session", json!({ "token": token }))
+            .or_takes(
+                "with_a_provider",
+                json!({ "token": token, "ticket": examples::ticket() }),
+            )
             .opens_session()
             .answers_tokens(
                 200,

@@ -8,6 +8,8 @@ mod account;
 mod admin;
 mod call;
 mod email;
+#[cfg(feature = "federation")]
+mod federation;
 mod password;
 mod session;
 
@@ -94,6 +96,22 @@ rooms! {
     account::Register,
     session::Login,
     session::ProveSecondFactor,
+    #[cfg(feature = "federation")]
+    federation::ListProviders,
+    #[cfg(feature = "federation")]
+    federation::StartLogin,
+    #[cfg(feature = "federation")]
+    federation::FinishLogin,
+    #[cfg(feature = "federation")]
+    federation::TakeForm,
+    #[cfg(feature = "federation")]
+    federation::LinkIdentity,
+    #[cfg(feature = "federation")]
+    federation::ListIdentities,
+    #[cfg(feature = "federation")]
+    federation::StartLinking,
+    #[cfg(feature = "federation")]
+    federation::UnlinkIdentity,
     session::Logout,
     session::Refresh,
     account::Profile,

@@ -65,7 +65,11 @@ impl Room for Reauthenticate {
 
     async fn answer<S: Store, C: Clock>(call: Call<'_, S, C>) -> Answer {
         let (auth, to) = call.caller().await?;
-        let proof = call.read()?;
+        let proof: service::Reauthenticate = call.read()?;
+        #[cfg(feature = "federation")]
+        if proof.method == crate::proof::Method::Federation {
+            return super::federation::reauthenticate(&auth, proof, to, &call).await;
+        }
         let answer = call
             .service()
             .reauthenticate(&auth, proof, call.context())
@@ -81,6 +85,8 @@ impl Room for Reauthenticate {
                  new session in place of this one.",
             )
             .takes::<service::Reauthenticate>(json!({ "method": "pwd", "current_password": PASSWORD }));
+        #[cfg(feature = "federation")]
+        let operation = super::federation::with_providers(operation, facts);
         if !facts.has_second_factors {
             return operation;
         }

@@ -8,16 +8,22 @@ use serde_json::{Value, json};
 use crate::authz::Role;
 use crate::error::{Field, Violation, ViolationCode};
 use crate::event::{Notice, Operation};
-use crate::id::{EventId, SessionId, UserId};
+use crate::id::{EventId, IdentityId, SessionId, UserId};
 use crate::mail::MailKind;
 use crate::preferences::{Metadata, Preferences};
 use crate::profile::Profile;
 use crate::proof::MethodName;
+#[cfg(feature = "federation")]
+use crate::secret::FlowHandle;
 use crate::secret::Ticket;
 use crate::service::{
-    Accepted, AccountExport, EventList, EventView, Keeping, LinkView, LoginResponse,
+    Accepted, AccountExport, EventList, EventView, IdentityView, Keeping, LinkView, LoginResponse,
     LogoutResponse, PasswordStrength, RegisterResponse, SessionList, SessionView, TokenType,
     Tokens, UserEventList, UserEventView, UserList, UserView,
+};
+#[cfg(feature = "federation")]
+use crate::service::{
+    FederatedResponse, IdentityList, PendingAccount, ProviderList, ProviderView, StartedFederation,
 };
 use crate::time::Timestamp;
 use crate::token::{Jwks, TokenPurpose};
@@ -32,6 +38,8 @@ const RANDOM: &str = "Zm9yLXRoZS1kb2N1bWVudC1vbmx5LW5vLXNlY3JldC4";
 
 const USER: UserId = UserId::from_bytes(*b"i\x25\xa0\x10\x5e\x0f\x3c\x8d\x41\x77\x0b\x92");
 const ADMIN: UserId = UserId::from_bytes(*b"i\x21\x00\x3b\xa1\x5d\x92\x0e\x6c\x38\xf4\x07");
+const IDENTITY: IdentityId =
+    IdentityId::from_bytes(*b"i\x25\xa2\x40\x4d\x91\x0b\x66\xe2\x7a\x15\x3c");
 const SESSION: SessionId = SessionId::from_bytes(*b"i\x25\xa2\x40\x0c\x7e\x19\xd3\x58\xb6\x2a\xf1");
 const EVENT: EventId = EventId::from_bytes(*b"\x01\x9a\xbb\x1c\x8f\x40\x77\x12\x30\x9d\xe2\x5c");
 const CREATED: Timestamp = Timestamp::from_secs(1_764_073_488);
@@ -45,6 +53,60 @@ pub(in crate::http) fn link(purpose: TokenPurpose) -> String {
 
 pub(in crate::http) fn ticket() -> Ticket {
     Ticket::new(link(TokenPurpose::SignIn))
+}
+
+#[cfg(feature = "federation")]
+pub(in crate::http) fn link_ticket() -> Ticket {
+    Ticket::new(link(TokenPurpose::LinkIdentity))
+}
+
+#[cfg(feature = "federation")]
+pub(in crate::http) fn flow_handle() -> FlowHandle {
+    FlowHandle::new(link(TokenPurpose::Federation))
+}
+
+#[cfg(feature = "federation")]
+pub(in crate::http) fn providers() -> ProviderList {
+    ProviderList {
+        providers: vec![ProviderView {
+            id: "school".to_owned(),
+            name: "School".to_owned(),
+        }],
+    }
+}
+
+#[cfg(feature = "federation")]
+pub(in crate::http) fn started() -> StartedFederation {
+    StartedFederation {
+        authorization_url: "https://login.school.example/authorize?response_type=code".to_owned(),
+        expires_in: 600,
+        flow: flow_handle(),
+    }
+}
+
+#[cfg(feature = "federation")]
+pub(in crate::http) fn federated() -> FederatedResponse {
+    FederatedResponse {
+        login: logged_in("You are logged in."),
+        created: false,
+        return_to: Some("/exams".to_owned()),
+    }
+}
+
+#[cfg(feature = "federation")]
+pub(in crate::http) fn pending_account() -> PendingAccount {
+    PendingAccount {
+        message: "If this address can be registered, a mail with a link is on its way.".to_owned(),
+        ticket: link_ticket(),
+        expires_in: 86_400,
+    }
+}
+
+#[cfg(feature = "federation")]
+pub(in crate::http) fn identities() -> IdentityList {
+    IdentityList {
+        identities: vec![identity()],
+    }
 }
 
 pub(in crate::http) fn second_factor() -> Option<MethodName> {
@@ -130,6 +192,16 @@ pub(in crate::http) fn profile() -> Profile {
     }
 }
 
+fn identity() -> IdentityView {
+    IdentityView {
+        identity_id: IDENTITY,
+        provider: "school".to_owned(),
+        email: Some("ann.lee@example.org".to_owned()),
+        created_at: CREATED,
+        last_used_at: NOW,
+    }
+}
+
 fn session() -> SessionView {
     SessionView {
         session_id: SESSION,
@@ -212,6 +284,7 @@ pub(in crate::http) fn export() -> AccountExport {
         status: UserStatus::Active,
         password_scheme: Some("argon2id".to_owned()),
         remembered_devices: 1,
+        identities: vec![identity()],
         sessions: vec![session()],
         links: vec![LinkView {
             purpose: TokenPurpose::ChangeEmail,

@@ -6,6 +6,7 @@
 //! problems from [`ProblemCode`](super::ProblemCode).
 
 pub(super) mod examples;
+mod inline;
 pub(super) mod operation;
 pub(super) mod parts;
 mod problems;
@@ -38,6 +39,8 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
             sends_mail: service.sends_mail(),
             keeps_events: service.keeps_events(),
             has_second_factors: service.has_second_factors(),
+            #[cfg(feature = "federation")]
+            has_providers: service.has_providers(),
             has_hooks: service.has_hooks(),
             takes_extra: service.takes_extra(),
         };
@@ -70,8 +73,13 @@ impl<S: Store, C: Clock> AuthApi<S, C> {
     }
 
     fn tags(&self) -> Value {
-        let tags = Tag::ALL.into_iter();
-        let used = tags.filter(|tag| *tag != Tag::Administration || self.config().admin);
+        let tags = Tag::ALL.iter();
+        let used = tags.filter(|tag| match tag {
+            Tag::Administration => self.config().admin,
+            #[cfg(feature = "federation")]
+            Tag::Federation => self.service().has_providers(),
+            _ => true,
+        });
         used.map(|tag| json!({ "name": tag.name(), "description": tag.description() }))
             .collect()
     }

@@ -5,14 +5,18 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::inline::{
+    any_object, any_text, by_status, in_lower_case, only_cookie, page_size, written,
+};
 use super::schemas::{Components, Refer, put};
 use crate::authz::AdminPermission;
 use crate::config::AuthConfig;
 use crate::http::ProblemCode;
+#[cfg(feature = "federation")]
+use crate::http::request::FORM;
 use crate::http::request::MERGE_PATCH;
 use crate::http::transport::IN_COOKIES;
 use crate::id::EventId;
-use crate::service::{DEFAULT_PAGE, MAX_PAGE};
 
 /// The settings that the document depends on.
 pub(in crate::http) struct Facts<'a> {
@@ -20,6 +24,8 @@ pub(in crate::http) struct Facts<'a> {
     pub(in crate::http) sends_mail: bool,
     pub(in crate::http) keeps_events: bool,
     pub(in crate::http) has_second_factors: bool,
+    #[cfg(feature = "federation")]
+    pub(in crate::http) has_providers: bool,
     pub(in crate::http) has_hooks: bool,
     pub(in crate::http) takes_extra: bool,
 }
@@ -31,16 +37,20 @@ pub(in crate::http) enum Tag {
     Session,
     Password,
     Email,
+    #[cfg(feature = "federation")]
+    Federation,
     Administration,
     Service,
 }
 
 impl Tag {
-    pub(in crate::http) const ALL: [Self; 6] = [
+    pub(in crate::http) const ALL: &[Self] = &[
         Self::Account,
         Self::Session,
         Self::Password,
         Self::Email,
+        #[cfg(feature = "federation")]
+        Self::Federation,
         Self::Administration,
         Self::Service,
     ];
@@ -51,6 +61,8 @@ impl Tag {
             Self::Session => "Sessions",
             Self::Password => "Password",
             Self::Email => "Email",
+            #[cfg(feature = "federation")]
+            Self::Federation => "Providers",
             Self::Administration => "Administration",
             Self::Service => "Service",
         }
@@ -62,6 +74,8 @@ impl Tag {
             Self::Session => "Login, refresh and logout.",
             Self::Password => "Changing and resetting passwords.",
             Self::Email => "Verifying and changing the address.",
+            #[cfg(feature = "federation")]
+            Self::Federation => "Login with an account at another provider.",
             Self::Administration => "Other accounts, for users whose roles permit it.",
             Self::Service => "About this server.",
         }
@@ -264,6 +278,29 @@ impl Description {
             body.is_optional = true;
         }
         operation
+    }
+
+    /// The body is a form.
+    #[cfg(feature = "federation")]
+    pub(in crate::http) fn takes_form(self) -> Self {
+        let example =
+            json!({ "state": "n1Zc0Qm7bZ7kzJmJ8l2n3c9dHf4sQe5tVw6xYz1aBcD", "code": "c1a2" });
+        let mut operation = self.takes::<String>(example);
+        if let Some(body) = &mut operation.body {
+            body.refer = any_object;
+            body.types = &[FORM];
+        }
+        operation
+    }
+
+    /// An answer without a body, with a status of its own.
+    #[cfg(feature = "federation")]
+    pub(in crate::http) fn answers_nothing_with(
+        self,
+        status: u16,
+        description: &'static str,
+    ) -> Self {
+        self.answer(status, description, Vec::new())
     }
 
     /// The body may be declared as a merge patch.
@@ -547,48 +584,4 @@ impl Answer {
         );
         response
     }
-}
-
-/// The name of the endpoint in the code, as a function of a generated client.
-fn in_lower_case(name: &str) -> String {
-    let mut letters = name.chars();
-    let first = letters.next().map(|first| first.to_ascii_lowercase());
-    first.into_iter().chain(letters).collect()
-}
-
-fn by_status(problems: &[ProblemCode]) -> Vec<(StatusCode, Vec<ProblemCode>)> {
-    let mut found: Vec<(StatusCode, Vec<ProblemCode>)> = Vec::new();
-    for code in ProblemCode::ALL {
-        if !problems.contains(&code) {
-            continue;
-        }
-        match found
-            .iter_mut()
-            .find(|(status, _)| *status == code.status())
-        {
-            Some((_, codes)) => codes.push(code),
-            None => found.push((code.status(), vec![code])),
-        }
-    }
-    found
-}
-
-fn page_size(_: &mut Components) -> Value {
-    json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE })
-}
-
-fn only_cookie(_: &mut Components) -> Value {
-    json!({ "type": "string", "enum": ["cookie"] })
-}
-
-fn any_text(_: &mut Components) -> Value {
-    json!({ "type": "string" })
-}
-
-fn any_object(_: &mut Components) -> Value {
-    json!({ "type": "object", "additionalProperties": true })
-}
-
-fn written(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).unwrap_or_default()
 }

@@ -7,6 +7,8 @@ pub(in crate::http) use super::operation::{Description, Facts, Tag};
 pub(in crate::http) use crate::authz::AdminPermission;
 pub(in crate::http) use crate::config::RegistrationMode;
 pub(in crate::http) use crate::http::ProblemCode::*;
+#[cfg(feature = "federation")]
+pub(in crate::http) use crate::id::IdentityId;
 pub(in crate::http) use crate::id::{SessionId, UserId};
 pub(in crate::http) use crate::token::TokenPurpose;
 

@@ -125,6 +125,14 @@ fn example(code: ProblemCode) -> Value {
             body.ticket = Some(&ticket);
             body.expires_in = Some(600);
         }
+        #[cfg(feature = "federation")]
+        ProblemCode::LinkRequired => {
+            let ticket = examples::link_ticket();
+            body.ticket = Some(&ticket);
+            body.expires_in = Some(600);
+            body.can_start_anew = Some(false);
+            return serde_json::to_value(body).unwrap_or_default();
+        }
         _ => {}
     }
     serde_json::to_value(body).unwrap_or_default()

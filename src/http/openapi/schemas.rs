@@ -130,10 +130,11 @@ impl Components {
         written.values_mut().for_each(leave_out_instead_of_null);
         let problem = written.remove("Problem").unwrap_or_default();
         written.remove("ProblemCode");
+        let with_ticket = [ProblemCode::SecondFactorRequired, ProblemCode::LinkRequired];
         if !self
             .problems
             .values()
-            .any(|code| *code == ProblemCode::SecondFactorRequired)
+            .any(|code| with_ticket.contains(code))
         {
             // No other problem has one.
             written.remove("Ticket");
@@ -165,9 +166,16 @@ fn narrowed(mut schema: Value, code: ProblemCode) -> Value {
         ProblemCode::ValidationFailed => &["errors"],
         ProblemCode::RecentLoginRequired => &["methods"],
         ProblemCode::SecondFactorRequired => &["methods", "ticket", "expires_in"],
+        ProblemCode::LinkRequired => &["ticket", "expires_in", "can_start_anew"],
         _ => &[],
     };
-    let only = ["errors", "methods", "ticket", "expires_in"];
+    let only = [
+        "errors",
+        "methods",
+        "ticket",
+        "expires_in",
+        "can_start_anew",
+    ];
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         properties.retain(|name, _| !only.contains(&name.as_str()) || has.contains(&name.as_str()));
         let status = code.status().as_u16();

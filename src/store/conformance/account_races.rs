@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::fixture::*;
+use super::racing::*;
 use crate::store::{EmailChange, InsertUser, ProfileChange, Removal, Store};
 use crate::user::{PasswordHash, User};
 

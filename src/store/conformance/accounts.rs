@@ -380,9 +380,10 @@ pub async fn a_disabled_user_is_removed_only_if_the_status_does_not_matter(store
 /// `change_user` and `update_user` make each kind of change of the named user alone, and not of
 /// the one whose state a change has.
 pub async fn a_change_is_made_of_the_user_that_is_named(store: Arc<dyn Store>) {
-    let (mut one, other) = (user(1), user(2));
+    let (mut one, other) = (rich_user(1), rich_user(2));
     insert_user(&*store, &one).await;
     insert_user(&*store, &other).await;
+    let (epoch, version) = (one.auth_epoch, one.version);
     let of = |user: &User| {
         let account = user.exact_state();
         let reset = UserChange::ResetPassword {
@@ -403,13 +404,18 @@ pub async fn a_change_is_made_of_the_user_that_is_named(store: Arc<dyn Store>) {
     assert_stored(&*store, &other, "a change under the id of another user").await;
     for change in [
         UserChange::RecordLogin {
-            epoch: 0,
+            epoch,
             new_device: Some(device(2)),
+            used: Some(used(1)),
             now: at(1),
         },
         UserChange::SetStatus {
-            version: 0,
+            version,
             status: UserStatus::Active,
+        },
+        UserChange::UnlinkIdentity {
+            version: version + 1,
+            identity: identity(1).id,
         },
     ] {
         let is_made = one.change(&change);
@@ -450,7 +456,7 @@ pub async fn a_user_is_removed_as_unused_only_if_the_last_login_is_the_expected_
                 "a user was removed as unused since another login"
             );
         }
-        let login = store.record_login(unused.id, unused.auth_epoch, None, at(2));
+        let login = store.record_login(unused.id, unused.auth_epoch, None, None, at(2));
         assert!(done(login.await), "a login was not recorded");
         assert!(
             !done(store.remove_user(&unused.state(), expected).await),

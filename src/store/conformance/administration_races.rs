@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::fixture::*;
+use super::racing::*;
 use crate::store::{ProfileChange, RoleChange, Store};
 use crate::user::{DeviceDigest, MAX_DEVICES, PasswordHash, User, UserStatus};
 
@@ -93,13 +94,13 @@ pub async fn no_login_is_recorded_once_a_user_is_disabled(store: Arc<dyn Store>)
             let login = (Some(device(racer)), seen(racer));
             async move {
                 if racer != disabler {
-                    let recorded = store.record_login(id, 0, login.0, login.1).await;
+                    let recorded = store.record_login(id, 0, login.0, None, login.1).await;
                     return done(recorded).then_some(login);
                 }
                 let answer = done(store.set_status(id, 0, UserStatus::Disabled).await);
                 assert!(answer.is_some(), "a user was not there to be disabled");
                 for epoch in [0, 1] {
-                    let late = store.record_login(id, epoch, login.0, login.1).await;
+                    let late = store.record_login(id, epoch, login.0, None, login.1).await;
                     assert!(!done(late), "a login of a disabled user was recorded");
                 }
                 None

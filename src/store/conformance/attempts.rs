@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fixture::*;
+use super::racing::*;
 use crate::limit::{Decision, Hit, LimitKey, Quota};
 use crate::lockout::{Attempt, Attempts, LockoutPolicy, LockoutStep};
 use crate::store::Store;

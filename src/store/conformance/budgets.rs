@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fixture::*;
+use super::racing::*;
 use crate::limit::{Decision, Hit, LimitKey, MAX_HITS, Quota, Usage, decide_all};
 use crate::store::Store;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::fixture::*;
+use super::racing::*;
 use crate::audit::{AuditClass, AuditRecord};
 use crate::store::{Insert, Store};
 

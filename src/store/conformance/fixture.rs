@@ -1,29 +1,29 @@
-//! What the properties are made of: values, comparisons, races.
+//! What the properties are made of: values and comparisons.
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::iter::repeat_n;
-use std::panic::resume_unwind;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::Barrier;
-use tokio::task::JoinHandle;
 
 use crate::audit::{AuditClass, AuditRecord};
 use crate::authz::Role;
 use crate::email::Email;
 use crate::event::Operation;
 use crate::extra::Extra;
-use crate::id::{EventId, SessionId, UserId};
+use crate::id::{EventId, IdentityId, SessionId, UserId};
+use crate::identity::{
+    Identities, Identity, IdentityUse, Issuer, ProviderEmail, ProviderId, SubjectId,
+};
 use crate::preferences::{Metadata, Preferences};
 use crate::proof::{Method, MethodName, Proof, Proofs};
-use crate::random::{SecureRandom, SeededRandom};
 use crate::session::{RotationPolicy, Session, SessionLength};
 use crate::store::{InsertUser, RoleChange, Store, StoreError};
 use crate::time::Timestamp;
-use crate::token::{OneTimeToken, PendingRegistration, TokenDigest, TokenPurpose};
+use crate::token::{
+    OneTimeToken, PendingFederation, PendingIdentity, PendingRegistration, TokenDigest,
+    TokenPurpose,
+};
 use crate::user::{
     AccountState, DeviceDigest, DisplayName, HookKind, PasswordHash, PendingHook, User, UserStatus,
 };
@@ -39,17 +39,6 @@ pub(super) const POLICY: RotationPolicy = RotationPolicy {
     short_idle_timeout: Duration::from_secs(30),
     grace: Duration::from_secs(10),
 };
-
-/// How many race, and in how many rounds at least.
-pub(super) const RACES: [(u32, u32); 2] = [(16, 8), (64, 3)];
-
-/// For how long more rounds follow. A store in the process is between its read and its write
-/// for less than a microsecond, and needs many rounds until another racer gets in between; one
-/// over a network has used up the time by then.
-const MORE_ROUNDS: Duration = Duration::from_millis(200);
-
-/// The greatest number of these rounds, which bounds the rows that a store has to hold.
-const MOST_ROUNDS: usize = 500;
 
 /// `millis` milliseconds after [`NOW`].
 pub(super) fn at(millis: i64) -> Timestamp {
@@ -94,6 +83,7 @@ pub(super) fn user(number: u32) -> User {
         link_epoch: 0,
         version: 0,
         devices: Vec::new(),
+        identities: Identities::default(),
     }
 }
 
@@ -117,8 +107,48 @@ pub(super) fn rich_user(number: u32) -> User {
         link_epoch: 4,
         version: 3,
         devices: vec![device(1), device(2)],
+        identities: identities([number]),
         ..user(number)
     }
+}
+
+pub(super) fn provider_email(text: &str) -> ProviderEmail {
+    let email = ProviderEmail::parse(text);
+    email.unwrap_or_else(|error| panic!("the suite's own address {text}: {error}"))
+}
+
+/// The subject with this name, at this issuer.
+pub(super) fn subject(issuer: &str, subject: &str) -> (Issuer, SubjectId) {
+    match (Issuer::parse(issuer), SubjectId::parse(subject)) {
+        (Ok(issuer), Ok(subject)) => (issuer, subject),
+        wrong => panic!("the suite's own subject: {wrong:?}"),
+    }
+}
+
+/// An ordinary identity; another `number` gives another id and subject, and a greater one is
+/// younger.
+pub(super) fn identity(number: u32) -> Identity {
+    let (issuer, subject) = subject("https://id.example.org", &format!("subject {number}"));
+    let provider = ProviderId::parse("example-1");
+    Identity {
+        id: IdentityId::from_bytes(id_bytes(number)),
+        provider: provider.unwrap_or_else(|error| panic!("the suite's own provider: {error}")),
+        issuer,
+        subject,
+        email: Some(provider_email(&format!("User{number}@Example.com"))),
+        created_at: at(number.into()),
+        last_used_at: at(number.into()),
+    }
+}
+
+pub(super) fn identities<const N: usize>(numbers: [u32; N]) -> Identities {
+    numbers.into_iter().map(identity).collect()
+}
+
+/// A sign-in with the identity `number`, for which the provider gives no address.
+pub(super) fn used(number: u32) -> IdentityUse {
+    let key = identity(number).key();
+    IdentityUse { key, email: None }
 }
 
 /// The role of this name.
@@ -145,6 +175,22 @@ pub(super) fn length(is_short: bool) -> SessionLength {
         true => SessionLength::Short,
         false => SessionLength::Usual,
     }
+}
+
+/// A person whom a provider has identified, who waits in a token.
+pub(super) fn federation(number: u32) -> PendingFederation {
+    let identity = identity(number);
+    PendingFederation::Identity(PendingIdentity {
+        provider: identity.provider,
+        issuer: identity.issuer,
+        subject: identity.subject,
+        email: identity.email,
+        email_is_verified: true,
+        name: DisplayName::from_store("Zo\u{eb} \u{1f98a}".to_owned()),
+        auth_time: Some(Timestamp::from_millis(-1)),
+        length: length(number.is_multiple_of(2)),
+        return_to: Some("/exams?level=\u{fc}".to_owned()),
+    })
 }
 
 /// An ordinary session, live for 100 s, or 150 s with a refresh.
@@ -182,6 +228,7 @@ pub(super) fn token(number: u32, user_id: UserId, purpose: TokenPurpose) -> OneT
         email: email(&format!("Mailed{number}@Example.org")),
         registration: None,
         sign_in: None,
+        federation: None,
         created_at: NOW,
         expires_at: at(100_000),
     }
@@ -280,6 +327,7 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         link_epoch,
         version,
         devices,
+        identities,
     } = a;
     let same_password = match (password_hash, &b.password_hash) {
         (Some(a), Some(b)) => a.is(b),
@@ -302,6 +350,7 @@ fn difference(a: &User, b: &User) -> Option<&'static str> {
         ("link_epoch", *link_epoch == b.link_epoch),
         ("version", *version == b.version),
         ("devices", *devices == b.devices),
+        ("identities", *identities == b.identities),
     ]
     .into_iter()
     .find_map(|(field, same)| (!same).then_some(field))
@@ -316,6 +365,7 @@ fn token_difference(a: &OneTimeToken, b: &OneTimeToken) -> Option<&'static str> 
         email,
         registration,
         sign_in,
+        federation,
         created_at,
         expires_at,
     } = a;
@@ -340,6 +390,7 @@ fn token_difference(a: &OneTimeToken, b: &OneTimeToken) -> Option<&'static str> 
         ("email", *email == b.email),
         ("registration", same_registration),
         ("sign_in", *sign_in == b.sign_in),
+        ("federation", *federation == b.federation),
         ("created_at", *created_at == b.created_at),
         ("expires_at", *expires_at == b.expires_at),
     ]
@@ -375,20 +426,33 @@ pub(super) fn assert_user(got: Option<&User>, expected: &User, what: &str) {
     }
 }
 
-/// Fails with `what` unless both look-ups give `expected`.
+/// Fails with `what` unless each look-up gives `expected`.
 pub(super) async fn assert_stored(store: &dyn Store, expected: &User, what: &str) {
     let by_id = done(store.user(expected.id).await);
     assert_user(by_id.as_ref(), expected, what);
     let by_email = done(store.user_by_email(expected.email.canonical()).await);
     assert_user(by_email.as_ref(), expected, what);
+    for identity in &expected.identities {
+        let by_identity = done(store.user_by_identity(&identity.key()).await);
+        assert_user(by_identity.as_ref(), expected, what);
+    }
 }
 
-/// Fails with `what` unless neither look-up finds `user`.
+/// Fails with `what` if a look-up finds `user`.
 pub(super) async fn assert_no_user(store: &dyn Store, user: &User, what: &str) {
     let by_id = done(store.user(user.id).await);
     assert!(by_id.is_none(), "{what}: the id finds a user");
     let by_email = done(store.user_by_email(user.email.canonical()).await);
     assert!(by_email.is_none(), "{what}: the email finds a user");
+    for identity in &user.identities {
+        assert_free(store, identity, what).await;
+    }
+}
+
+/// Fails with `what` unless no user has the identity.
+pub(super) async fn assert_free(store: &dyn Store, identity: &Identity, what: &str) {
+    let found = done(store.user_by_identity(&identity.key()).await);
+    assert!(found.is_none(), "{what}: the identity finds a user");
 }
 
 /// Inserts a user whom nothing speaks against.
@@ -445,80 +509,3 @@ pub(super) async fn assert_ended(store: &dyn Store, session: &Session, now: Time
 
 /// More sessions or events than any property makes for one user.
 pub(super) const ALL: usize = 10_000;
-
-/// Runs `act(0)` to `act(racers - 1)` on as many tasks, which start together.
-pub(super) async fn race<T, F, A>(racers: u32, act: A) -> Vec<T>
-where
-    T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
-    A: Fn(u32) -> F,
-{
-    let start = Arc::new(Barrier::new(usize::try_from(racers).unwrap_or(1)));
-    let tasks: Vec<JoinHandle<T>> = (0..racers)
-        .map(|number| {
-            let (start, act) = (Arc::clone(&start), act(number));
-            tokio::spawn(async move {
-                start.wait().await;
-                act.await
-            })
-        })
-        .collect();
-    let mut results = Vec::new();
-    for task in tasks {
-        results.push(task.await.unwrap_or_else(|error| {
-            if error.is_panic() {
-                resume_unwind(error.into_panic())
-            }
-            panic!("a racer was cancelled: {error}")
-        }));
-    }
-    results
-}
-
-/// The number of the one who won; fails unless it is one.
-#[track_caller]
-pub(super) fn only_winner(outcomes: &[bool], what: &str) -> u32 {
-    let winners: Vec<u32> = (0..)
-        .zip(outcomes)
-        .filter_map(|(racer, won)| won.then_some(racer))
-        .collect();
-    match winners[..] {
-        [winner] => winner,
-        _ => panic!("{what}: {} of {} won", winners.len(), outcomes.len()),
-    }
-}
-
-/// The rounds of all races: racers, and a number that is different each time.
-pub(super) fn rounds() -> impl Iterator<Item = (u32, u32)> {
-    let begun = Instant::now();
-    let is_time_left = move |_: &u32| begun.elapsed() < MORE_ROUNDS;
-    RACES
-        .into_iter()
-        .flat_map(|(racers, rounds)| (0..rounds).map(move |_| racers))
-        .chain(repeat_n(RACES[0].0, MOST_ROUNDS).take_while(is_time_left))
-        .zip(1..)
-}
-
-/// Rounds for racers of whom one after the other succeeds: each round costs as
-/// many acts as there are pairs of them.
-pub(super) fn few_rounds() -> impl Iterator<Item = (u32, u32)> {
-    rounds().filter(|(racers, _)| *racers == RACES[0].0).take(4)
-}
-
-/// Repeatable draws.
-pub(super) struct Draw(SeededRandom);
-
-impl Draw {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(SeededRandom::new(seed))
-    }
-
-    /// A number from 0 to `bound - 1`.
-    pub(super) fn below(&self, bound: u32) -> u32 {
-        let mut bytes = [0; 4];
-        if self.0.fill(&mut bytes).is_err() {
-            panic!("the seeded source never fails");
-        }
-        u32::from_be_bytes(bytes) % bound
-    }
-}

@@ -12,7 +12,9 @@ use super::fixture::*;
 use crate::limit::LimitKey;
 use crate::lockout::{Attempt, LockoutPolicy, LockoutStep};
 use crate::session::{Rotation, Session};
-use crate::store::{EmailChange, EpochChange, Insert, ProfileChange, Removal, RoleChange, Store};
+use crate::store::{
+    EmailChange, EpochChange, IdentityLink, Insert, ProfileChange, Removal, RoleChange, Store,
+};
 use crate::token::TokenPurpose;
 use crate::user::{DisplayName, PasswordHash, User, UserStatus};
 
@@ -221,11 +223,45 @@ pub async fn a_late_login_does_not_take_the_last_one_back(store: Arc<dyn Store>)
     let mut expected = user(1);
     insert_user(&*store, &expected).await;
     for millis in [2000, 1000] {
-        let recorded = store.record_login(expected.id, 0, None, at(millis)).await;
+        let recorded = store
+            .record_login(expected.id, 0, None, None, at(millis))
+            .await;
         assert!(done(recorded), "a good login was not recorded");
     }
     expected.last_login = Some(at(2000));
     assert_stored(&*store, &expected, "a late login").await;
+}
+
+/// An identity is linked late: an unlinking that was acknowledged since stands.
+pub async fn a_late_link_does_not_undo_an_unlinking(store: Arc<dyn Store>) {
+    let (id, it) = (user(1).id, identity(1));
+    insert_user(&*store, &user(1)).await;
+    for version in [0, 2] {
+        let linked = store.link_identity(id, version, &it).await;
+        assert_eq!(done(linked), IdentityLink::Linked, "a free identity");
+        let unlinked = store.unlink_identity(id, version + 1, it.id).await;
+        let expected = done(unlinked).unwrap_or_else(|| panic!("an identity was not unlinked"));
+        let late = done(store.link_identity(id, version, &it).await);
+        assert_eq!(late, IdentityLink::Refused, "a late link");
+        assert_stored(&*store, &expected, "a late link undid an unlinking").await;
+        assert_free(&*store, &it, "a late link").await;
+    }
+}
+
+/// An identity is unlinked late: a link that was acknowledged since stands.
+pub async fn a_late_unlinking_does_not_undo_a_later_link(store: Arc<dyn Store>) {
+    let (id, it) = (user(1).id, identity(1));
+    insert_user(&*store, &user(1)).await;
+    let linked = store.link_identity(id, 0, &it).await;
+    assert_eq!(done(linked), IdentityLink::Linked, "a free identity");
+    let unlinked = done(store.unlink_identity(id, 1, it.id).await);
+    assert!(unlinked.is_some(), "an identity was not unlinked");
+    let linked = store.link_identity(id, 2, &it).await;
+    assert_eq!(done(linked), IdentityLink::Linked, "a free identity");
+    let expected = stored(&*store, id).await;
+    let late = done(store.unlink_identity(id, 1, it.id).await);
+    assert!(late.is_none(), "a late unlinking was done");
+    assert_stored(&*store, &expected, "a late unlinking undid a link").await;
 }
 
 /// A refresh is delivered late, after later ones: the session goes on, whether
@@ -379,7 +415,9 @@ pub async fn the_version_goes_up_with_each_change_and_with_nothing_else(store: A
     };
     let rehash = PasswordHash::new("rehash");
     let (old, new) = (&hash_of(&subject), PasswordHash::new("new"));
-    let recorded = store.record_login(id, 0, Some(device(1)), at(1)).await;
+    let recorded = store
+        .record_login(id, 0, Some(device(1)), None, at(1))
+        .await;
     assert!(done(recorded), "a good login was not recorded");
     assert_version(0, "a login").await;
     let kept = store
@@ -440,8 +478,19 @@ pub async fn the_version_goes_up_with_each_change_and_with_nothing_else(store: A
             assert_version(version, "a change of status").await;
         }
     }
+    let linked = store.link_identity(id, version, &identity(1)).await;
+    assert_eq!(done(linked), IdentityLink::Linked, "a free identity");
+    version += 1;
+    assert_version(version, "a link").await;
+    let linked = store.link_identity(id, version, &identity(1)).await;
+    assert_eq!(done(linked), IdentityLink::Refused, "an identity twice");
+    assert_version(version, "a refused link").await;
+    done(store.unlink_identity(id, version, identity(1).id).await);
+    version += 1;
+    assert_version(version, "an unlinking").await;
     for wrong in [0, version - 1, version + 1, GREATEST, u64::MAX] {
         let refused = [
+            done(store.unlink_identity(id, wrong, identity(1).id).await),
             done(store.set_status(id, wrong, UserStatus::Active).await),
             done(store.change_roles(id, wrong, &granting("b")).await),
             done(store.update_profile(id, wrong, &named("Wrong")).await),

@@ -59,8 +59,11 @@ pub mod event_values;
 pub mod events;
 mod fixture;
 mod handles;
+pub mod identities;
+pub mod identity_races;
 pub mod late;
 pub mod limits;
+mod racing;
 pub mod ranges;
 pub mod rotation;
 pub mod rules;
@@ -223,6 +226,18 @@ macro_rules! __store_properties_and {
                 a_user_is_removed_as_unused_only_if_the_last_login_is_the_expected_one
                 the_address_of_a_removed_user_is_free_at_once
             }
+            identities {
+                an_identity_belongs_to_one_user
+                identities_that_differ_belong_to_different_users
+                asvs_1_2_4_hostile_text_of_a_provider_matches_only_itself
+                an_identity_is_linked_to_one_user_once
+                no_more_identities_are_linked_than_allowed
+                an_identity_is_unlinked_unless_it_is_the_last_way_in
+                the_identities_of_a_removed_user_are_free_at_once
+                a_login_is_recorded_with_the_identity_that_is_used
+                identities_that_are_removed_are_free_again
+                the_most_and_longest_identities_come_back
+            }
             rules {
                 each_act_applies_the_rules_of_users
             }
@@ -320,6 +335,8 @@ macro_rules! __store_properties_and {
                 a_late_verification_does_nothing_after_a_later_change
                 a_late_password_change_does_not_undo_a_later_one
                 a_late_login_does_not_take_the_last_one_back
+                a_late_link_does_not_undo_an_unlinking
+                a_late_unlinking_does_not_undo_a_later_link
                 a_late_refresh_ends_no_session
                 a_late_end_of_sessions_spares_later_ones
                 a_late_end_of_dead_sessions_spares_later_ones
@@ -343,6 +360,16 @@ macro_rules! __store_properties_and {
                 one_of_many_accounts_gets_an_address
                 an_address_is_changed_to_or_registered_never_both
                 an_account_is_verified_or_removed_never_both
+            }
+            identity_races {
+                one_of_many_accounts_gets_an_identity
+                one_of_many_first_sign_ins_with_an_identity_wins
+                an_identity_is_linked_or_registered_never_both
+                an_account_is_removed_or_unlinked_never_both
+                one_of_the_last_two_ways_in_stays
+                no_identity_is_linked_once_a_user_is_disabled
+                no_login_is_recorded_by_an_identity_that_was_unlinked
+                links_and_logins_do_not_undo_each_other
             }
             administration_races {
                 parallel_grants_and_revokes_do_not_undo_each_other

@@ -89,7 +89,7 @@ pub async fn the_greatest_counters_come_back(store: Arc<dyn Store>) {
         };
         insert_user(store, &user).await;
         assert_stored(store, &user, "a user with a great counter").await;
-        let recorded = store.record_login(user.id, counter, None, NOW).await;
+        let recorded = store.record_login(user.id, counter, None, None, NOW).await;
         assert!(done(recorded), "a great epoch is no condition");
         let session = Session {
             auth_epoch: counter,
@@ -184,7 +184,7 @@ async fn assert_acts_raise(store: &dyn Store, subject: impl Fn(u32) -> User) {
             let verified = done(store.verify_email(&beyond).await);
             assert!(!verified, "a state beyond the greatest counter fits a user");
         }
-        let recorded = store.record_login(id, u64::MAX, None, NOW).await;
+        let recorded = store.record_login(id, u64::MAX, None, None, NOW).await;
         assert!(!done(recorded), "an epoch beyond the greatest fits a user");
         let to = email(&format!("raised{offset}.{version}@example.org"));
         let (is_done, changed) = match offset {
@@ -245,9 +245,12 @@ pub async fn the_earliest_and_latest_times_come_back(store: Arc<dyn Store>) {
         insert_user(store, &user).await;
         assert_stored(store, &user, "a user of an early or late time").await;
         for now in [time, Timestamp::MIN, Timestamp::MAX] {
-            let recorded = store.record_login(user.id, 0, None, now).await;
+            let recorded = store.record_login(user.id, 0, None, None, now).await;
             assert!(done(recorded), "a login was not recorded");
-            assert!(user.record_login(0, None, now), "the suite's own login");
+            assert!(
+                user.record_login(0, None, None, now),
+                "the suite's own login"
+            );
             assert_stored(store, &user, "a login at an early or late time").await;
         }
     }

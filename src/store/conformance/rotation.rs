@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fixture::*;
+use super::racing::*;
 use crate::session::{Rotation, RotationPolicy, Session};
 use crate::store::{Insert, Store};
 

@@ -33,10 +33,32 @@ pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
     for (epoch, new_device) in [(0, 7), (1, 8), (0, 9)] {
         let epoch = user.auth_epoch + epoch;
         let (new_device, now) = (Some(device(new_device)), at(90_000));
-        let recorded = store.record_login(id, epoch, new_device, now).await;
-        let expected = user.record_login(epoch, new_device, now);
+        let recorded = store.record_login(id, epoch, new_device, None, now).await;
+        let expected = user.record_login(epoch, new_device, None, now);
         assert_eq!(done(recorded), expected, "a login");
         assert_stored(store, &user, "a login").await;
+    }
+
+    for (version, epoch, number) in [(1, 0, 4), (0, 0, 4), (0, 1, 4), (0, 0, 1), (0, 0, 9)] {
+        let (version, new) = (user.version - version, identity(number + 4));
+        let linked = done(store.link_identity(id, version, &new).await);
+        let expected = user.link_identity(version, &new, None);
+        assert_eq!(Ok(linked), expected, "a link");
+        assert_stored(store, &user, "a link").await;
+
+        let (epoch, by, now) = (user.auth_epoch + epoch, used(number * 2), at(95_000));
+        let recorded = store
+            .record_login(id, epoch, None, Some(by.clone()), now)
+            .await;
+        let expected = user.record_login(epoch, None, Some(&by), now);
+        assert_eq!(done(recorded), expected, "a login by an identity");
+        assert_stored(store, &user, "a login by an identity").await;
+
+        let (version, it) = (user.version, identity(number).id);
+        let unlinked = done(store.unlink_identity(id, version, it).await);
+        let expected = by_rule(user.unlink_identity(version, it));
+        assert_answer(unlinked, expected, &user, "an unlinking");
+        assert_stored(store, &user, "an unlinking").await;
     }
 
     let new = PasswordHash::new("new");
@@ -73,6 +95,7 @@ pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
         name: Some(DisplayName::from_store("Another".to_owned())),
         preferences: Some(Preferences::default()),
         metadata: Some(Metadata::default()),
+        removes_identities: true,
         pending_hook: HookChange::Set(pending_hook()),
     };
     let roles = RoleChange {
@@ -138,7 +161,7 @@ pub async fn each_act_applies_the_rules_of_users(store: Arc<dyn Store>) {
     };
     insert_user(store, &disabled).await;
     let epoch = disabled.auth_epoch;
-    let recorded = store.record_login(disabled.id, epoch, None, at(90_000));
+    let recorded = store.record_login(disabled.id, epoch, None, None, at(90_000));
     assert!(!done(recorded.await), "a login of a disabled user");
     assert_stored(store, &disabled, "a login of a disabled user").await;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::fixture::*;
+use super::racing::*;
 use crate::session::{Rotation, Session};
 use crate::store::{Insert, Store};
 use crate::token::{OneTimeToken, TokenPurpose};

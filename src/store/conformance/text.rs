@@ -11,7 +11,7 @@ use crate::user::{AccountState, DisplayName, PasswordHash, User};
 /// What some database or language takes for more than text. None has a NUL: the types of
 /// the domain refuse it, so a store need not keep one. Emails come
 /// parsed to the store; that most of these do not parse is not its defence.
-const HOSTILE: &[&str] = &[
+pub(super) const HOSTILE: &[&str] = &[
     r#"{"$ne":null}"#,
     r#"{"$gt":""}"#,
     r#"{"$regex":"^a"}"#,

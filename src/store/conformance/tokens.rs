@@ -41,6 +41,7 @@ pub async fn a_token_is_read_as_often_as_asked_for(store: Arc<dyn Store>) {
                 proofs: proofs(),
                 length: length(number % 2 == 0),
             }),
+            federation: Some(federation(number)),
             created_at: Timestamp::from_millis(-1),
             ..plain.clone()
         };
@@ -111,6 +112,7 @@ pub async fn a_token_is_taken_once(store: Arc<dyn Store>) {
                 proofs: proofs(),
                 length: length(true),
             }),
+            federation: Some(federation(number)),
             ..mine
         };
         insert(&*store, &mine).await;
@@ -215,7 +217,7 @@ pub async fn tokens_are_removed_for_one_user_only(store: Arc<dyn Store>) {
     }
     assert_eq!(
         done(store.remove_tokens(user_id(1), None, NOW).await),
-        5,
+        u64::try_from(mine.len()).unwrap_or(0),
         "another number of tokens was removed"
     );
     for token in &mine {

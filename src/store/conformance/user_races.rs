@@ -6,13 +6,14 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::fixture::*;
+use super::racing::*;
 use crate::preferences::Preferences;
 use crate::store::{EpochChange, InsertUser, ProfileChange, Store};
 use crate::time::Timestamp;
 use crate::user::{DisplayName, MAX_DEVICES, PasswordHash, User};
 
 /// Races the insertion of `contenders(racer)` and looks at what is left.
-async fn race_insertions(
+pub(super) async fn race_insertions(
     store: &Arc<dyn Store>,
     racers: u32,
     contender: impl Fn(u32) -> User,
@@ -149,11 +150,11 @@ pub async fn a_login_does_not_undo_a_password_change(store: Arc<dyn Store>) {
                             .await,
                     )
                 } else {
-                    done(store.record_login(id, 0, None, seen(racer)).await)
+                    done(store.record_login(id, 0, None, None, seen(racer)).await)
                 };
                 // What comes after the acknowledged change is too late.
-                let late =
-                    racer == changer && done(store.record_login(id, 0, None, seen(racers)).await);
+                let late = racer == changer
+                    && done(store.record_login(id, 0, None, None, seen(racers)).await);
                 (done_now, late)
             }
         })
@@ -178,7 +179,7 @@ pub async fn a_login_does_not_undo_a_password_change(store: Arc<dyn Store>) {
         user.auth_epoch = 1;
         user.version = 1;
         assert_stored(&*store, &user, "a login undid a change of password").await;
-        let again = done(store.record_login(user.id, 0, None, at(1)).await);
+        let again = done(store.record_login(user.id, 0, None, None, at(1)).await);
         assert!(!again, "a login under the old epoch was recorded");
     }
 }
@@ -218,7 +219,7 @@ pub async fn changes_of_different_fields_do_not_undo_each_other(store: Arc<dyn S
                     1 => change.preferences = Some(user.preferences),
                     2 => {
                         assert!(
-                            done(store.record_login(user.id, 0, None, at(7)).await),
+                            done(store.record_login(user.id, 0, None, None, at(7)).await),
                             "a good login was not recorded"
                         );
                         return;
@@ -254,7 +255,13 @@ pub async fn no_device_of_a_parallel_login_is_lost(store: Arc<dyn Store>) {
         insert_user(&*store, &expected).await;
         let recorded = race(racers, |racer| {
             let (store, id) = (Arc::clone(&store), expected.id);
-            async move { done(store.record_login(id, 0, Some(device(racer)), at(7)).await) }
+            async move {
+                done(
+                    store
+                        .record_login(id, 0, Some(device(racer)), None, at(7))
+                        .await,
+                )
+            }
         })
         .await;
         assert!(

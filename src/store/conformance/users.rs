@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::fixture::*;
 use crate::authz::Role;
+use crate::identity::Identities;
 use crate::preferences::{Metadata, Preferences};
 use crate::session::Rotation;
 use crate::store::{EpochChange, HookChange, InsertUser, ProfileChange, Store};
@@ -31,6 +32,7 @@ pub async fn a_user_comes_back_as_stored(store: Arc<dyn Store>) {
         auth_epoch: GREATEST,
         version: GREATEST,
         devices: (1..=20).rev().map(device).collect(),
+        identities: identities([1, 2, 3]),
         ..user(1)
     };
     let edge = User {
@@ -72,6 +74,7 @@ pub async fn what_is_not_there_is_not_found(store: Arc<dyn Store>) {
         assert!(found.is_none(), "a user was found by an id nobody has");
         let found = done(store.user_by_email(absent.email.canonical()).await);
         assert!(found.is_none(), "a user was found by an email nobody has");
+        assert_free(&*store, &identity(9), "an identity nobody has").await;
         assert_eq!(
             done(store.session(session, NOW).await),
             None,
@@ -237,6 +240,10 @@ pub async fn a_profile_change_touches_nothing_else(store: Arc<dyn Store>) {
     let changes = [
         ProfileChange::default(),
         ProfileChange {
+            removes_identities: true,
+            ..ProfileChange::default()
+        },
+        ProfileChange {
             name: Some(name.clone()),
             ..ProfileChange::default()
         },
@@ -264,10 +271,14 @@ pub async fn a_profile_change_touches_nothing_else(store: Arc<dyn Store>) {
             name: Some(DisplayName::from_store("Again".to_owned())),
             preferences: Some(rich_preferences()),
             metadata: Some(metadata(large_preferences())),
+            removes_identities: false,
             pending_hook: HookChange::Set(pending_hook()),
         },
     ];
     for change in changes {
+        if change.removes_identities {
+            expected.identities = Identities::default();
+        }
         if let Some(name) = &change.name {
             expected.name = name.clone();
         }
@@ -320,18 +331,18 @@ pub async fn a_login_is_recorded_only_when_still_good(store: Arc<dyn Store>) {
     let new = Some(device(1));
     for epoch in [0, GREATEST - 2, GREATEST] {
         assert!(
-            !done(store.record_login(active.id, epoch, new, at(1)).await),
+            !done(store.record_login(active.id, epoch, new, None, at(1)).await),
             "a login under epoch {epoch} was recorded for a user of another"
         );
     }
     assert_stored(&*store, &active, "a refused login changed the user").await;
     assert!(
-        !done(store.record_login(disabled.id, 0, new, at(1)).await),
+        !done(store.record_login(disabled.id, 0, new, None, at(1)).await),
         "a login was recorded for a disabled user"
     );
     assert_stored(&*store, &disabled, "a refused login changed the user").await;
     assert!(
-        !done(store.record_login(user_id(3), 0, new, at(1)).await),
+        !done(store.record_login(user_id(3), 0, new, None, at(1)).await),
         "a login was recorded for nobody"
     );
     assert!(
@@ -343,7 +354,7 @@ pub async fn a_login_is_recorded_only_when_still_good(store: Arc<dyn Store>) {
         assert!(
             done(
                 store
-                    .record_login(active.id, active.auth_epoch, None, at(millis))
+                    .record_login(active.id, active.auth_epoch, None, None, at(millis))
                     .await
             ),
             "a good login was not recorded"
@@ -371,7 +382,7 @@ pub async fn devices_are_kept_newest_last(store: Arc<dyn Store>) {
         if expected.devices.len() > MAX_DEVICES {
             expected.devices.remove(0);
         }
-        let recorded = store.record_login(expected.id, 0, new, at(number.into()));
+        let recorded = store.record_login(expected.id, 0, new, None, at(number.into()));
         assert!(done(recorded.await), "a good login was not recorded");
         assert_stored(&*store, &expected, "devices after a login").await;
     }

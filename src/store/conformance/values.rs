@@ -331,9 +331,9 @@ pub async fn the_most_devices_come_back(store: Arc<dyn Store>) {
     assert_stored(store, &user, "a user with the most devices").await;
     let new = edges.into_iter().chain((100..).map(device));
     for (device, millis) in new.take(MAX_DEVICES + 1).zip(1..) {
-        let login = store.record_login(user.id, user.auth_epoch, Some(device), at(millis));
+        let login = store.record_login(user.id, user.auth_epoch, Some(device), None, at(millis));
         assert!(done(login.await), "a login was not recorded");
-        let recorded = user.record_login(user.auth_epoch, Some(device), at(millis));
+        let recorded = user.record_login(user.auth_epoch, Some(device), None, at(millis));
         assert!(recorded, "the suite's own login");
         assert_stored(store, &user, "a login with the most devices").await;
     }

@@ -11,11 +11,12 @@ use sha2::{Digest, Sha256};
 
 use crate::audit::AuditRecord;
 use crate::email::Email;
+use crate::identity::{Identity, ProviderEmail};
 use crate::lockout::Attempts;
 use crate::proof::{Proof, Proofs};
 use crate::session::Session;
 use crate::time::Timestamp;
-use crate::token::{OneTimeToken, PendingRegistration, PendingSignIn};
+use crate::token::{OneTimeToken, PendingFederation, PendingRegistration, PendingSignIn};
 use crate::user::{AccountState, DeviceDigest, PasswordHash, PendingHook, User};
 
 /// A value with a canonical encoding.
@@ -214,6 +215,7 @@ impl Encode for User {
             link_epoch,
             version,
             devices,
+            identities,
         } = self;
         let roles: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
         to.add(&id.to_bytes()).add(email).add(name.as_str());
@@ -222,7 +224,25 @@ impl Encode for User {
         to.add(preferences.as_map()).add(metadata.as_map());
         to.add(pending_hook).add(status.as_str());
         to.add(auth_epoch).add(link_epoch).add(version);
-        to.all(devices.iter());
+        to.all(devices.iter()).all(identities.iter());
+    }
+}
+
+impl Encode for Identity {
+    fn encode(&self, to: &mut Encoder) {
+        let Self {
+            id,
+            provider,
+            issuer,
+            subject,
+            email,
+            created_at,
+            last_used_at,
+        } = self;
+        to.add(&id.to_bytes()).add(provider.as_str());
+        to.add(issuer.as_str()).add(subject.as_str());
+        to.add(&email.as_ref().map(ProviderEmail::as_str));
+        to.add(created_at).add(last_used_at);
     }
 }
 
@@ -261,12 +281,14 @@ impl Encode for OneTimeToken {
             email,
             registration,
             sign_in,
+            federation,
             created_at,
             expires_at,
         } = self;
         to.add(&digest.to_bytes()).add(purpose.as_str());
         to.add(account).add(email);
         to.add(registration).add(sign_in);
+        to.add(&federation.as_ref().map(PendingFederation::to_object));
         to.add(created_at).add(expires_at);
     }
 }

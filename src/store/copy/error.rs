@@ -39,7 +39,8 @@ pub enum CopyError {
     #[error("the {0} of the source have changed while they were copied")]
     SourceChanged(Kind),
     /// The target has other records than the source. Another program wrote to it, one of its users
-    /// has the address of a user of the source, or the source changed before the copy was resumed.
+    /// has the address or an identity of a user of the source, or the source changed before the
+    /// copy was resumed.
     #[error("the {0} of the target are not those of the source")]
     Differs(Kind),
     /// An option is out of range. Nothing was written.

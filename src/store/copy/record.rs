@@ -18,7 +18,7 @@ named! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[non_exhaustive]
     pub enum Kind {
-        /// Users, with their roles.
+        /// Users, with their roles and identities.
         Users => "users",
         /// Sessions that have not been ended.
         Sessions => "sessions",

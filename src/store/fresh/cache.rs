@@ -24,7 +24,7 @@ const SWEEP: usize = 8;
 
 /// A session and its user, as the store had them at one time.
 #[derive(Debug)]
-pub(crate) struct Identity {
+pub(crate) struct LiveSession {
     pub(crate) user: Arc<User>,
     pub(crate) session: Session,
 }
@@ -49,7 +49,7 @@ struct Kept {
 }
 
 struct Entry {
-    identity: Arc<Identity>,
+    live: Arc<LiveSession>,
     read_at: Timestamp,
     number: u64,
 }
@@ -137,12 +137,12 @@ impl SessionCache {
         session: SessionId,
         user: UserId,
         clock: &impl Clock,
-    ) -> (Option<Arc<Identity>>, Reading) {
+    ) -> (Option<Arc<LiveSession>>, Reading) {
         let mut kept = self.kept();
         let now = kept.tell(clock.now());
         let found = kept.entries.get(&session);
         let found = match found.map(|entry| self.is_young(entry, now)) {
-            Some(true) => found.map(|entry| Arc::clone(&entry.identity)),
+            Some(true) => found.map(|entry| Arc::clone(&entry.live)),
             Some(false) => {
                 kept.remove(session);
                 None
@@ -160,16 +160,16 @@ impl SessionCache {
 
     /// Keeps what `reading` brought, unless something was changed since it
     /// began.
-    pub(crate) fn keep(&self, reading: &Reading, identity: &Arc<Identity>, clock: &impl Clock) {
+    pub(crate) fn keep(&self, reading: &Reading, live: &Arc<LiveSession>, clock: &impl Clock) {
         let mut kept = self.kept();
         let now = kept.tell(clock.now());
-        let is_current = kept.changes_of(reading.user, identity.session.id) == reading.changes
+        let is_current = kept.changes_of(reading.user, live.session.id) == reading.changes
             && kept.rewinds == reading.rewinds
-            && identity.user.id == reading.user;
+            && live.user.id == reading.user;
         if !is_current {
             return;
         }
-        kept.remove(identity.session.id);
+        kept.remove(live.session.id);
         for _ in 0..SWEEP {
             let Some(oldest) = kept.oldest() else { break };
             let is_young = |entry| self.is_young(entry, now);
@@ -179,7 +179,7 @@ impl SessionCache {
             }
             kept.remove(oldest);
         }
-        kept.insert(identity, reading.at);
+        kept.insert(live, reading.at);
     }
 
     fn is_young(&self, entry: &Entry, now: Timestamp) -> bool {
@@ -220,16 +220,16 @@ impl Kept {
         self.order.first_key_value().map(|(_, session)| *session)
     }
 
-    fn insert(&mut self, identity: &Arc<Identity>, read_at: Timestamp) {
-        let (session, user, number) = (identity.session.id, identity.user.id, self.next);
+    fn insert(&mut self, live: &Arc<LiveSession>, read_at: Timestamp) {
+        let (session, user, number) = (live.session.id, live.user.id, self.next);
         self.next = number.wrapping_add(1);
         self.order.insert(number, session);
         self.by_user.entry(user).or_default().insert(session);
-        let identity = Arc::clone(identity);
+        let live = Arc::clone(live);
         self.entries.insert(
             session,
             Entry {
-                identity,
+                live,
                 read_at,
                 number,
             },
@@ -241,7 +241,7 @@ impl Kept {
             return;
         };
         self.order.remove(&entry.number);
-        let user = entry.identity.user.id;
+        let user = entry.live.user.id;
         if let Some(sessions) = self.by_user.get_mut(&user) {
             sessions.remove(&session);
             if sessions.is_empty() {
@@ -274,6 +274,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::email::Email;
+    use crate::identity::Identities;
     use crate::preferences::Preferences;
     use crate::proof::Proofs;
     use crate::session::SessionLength;
@@ -287,7 +288,7 @@ mod tests {
         bytes
     }
 
-    fn identity(session: u32, user: u32) -> Arc<Identity> {
+    fn live(session: u32, user: u32) -> Arc<LiveSession> {
         let user_id = UserId::from_bytes(id(user));
         let address = "ann@example.org".to_owned();
         let user = User {
@@ -307,6 +308,7 @@ mod tests {
             link_epoch: 0,
             version: 0,
             devices: Vec::new(),
+            identities: Identities::default(),
         };
         let session = Session {
             id: SessionId::from_bytes(id(session)),
@@ -323,14 +325,14 @@ mod tests {
             user_agent: None,
         };
         let user = Arc::new(user);
-        Arc::new(Identity { user, session })
+        Arc::new(LiveSession { user, session })
     }
 
     fn look_up(
         cache: &SessionCache,
-        wanted: &Identity,
+        wanted: &LiveSession,
         clock: &ManualClock,
-    ) -> (Option<Arc<Identity>>, Reading) {
+    ) -> (Option<Arc<LiveSession>>, Reading) {
         cache.look_up(wanted.session.id, wanted.user.id, clock)
     }
 
@@ -346,7 +348,7 @@ mod tests {
         let cache = SessionCache::new(STALENESS, 100);
         for number in 0..100_000 {
             // Some again and again, some of one user, some ended in between.
-            let wanted = identity(number % 7_001, number % 13);
+            let wanted = live(number % 7_001, number % 13);
             let (_, reading) = look_up(&cache, &wanted, &clock);
             cache.keep(&reading, &wanted, &clock);
             cache.keep(&reading, &wanted, &clock);
@@ -361,7 +363,7 @@ mod tests {
         // What is too old goes, though there would be room for it.
         clock.advance(STALENESS);
         for number in 0..20 {
-            let wanted = identity(90_000 + number, 90_000);
+            let wanted = live(90_000 + number, 90_000);
             let (_, reading) = look_up(&cache, &wanted, &clock);
             cache.keep(&reading, &wanted, &clock);
         }
@@ -372,7 +374,7 @@ mod tests {
     fn what_was_read_before_a_change_is_not_kept_after_it() {
         let clock = ManualClock::default();
         let cache = SessionCache::new(STALENESS, 100);
-        let wanted = identity(1, 1);
+        let wanted = live(1, 1);
         let (_, before) = look_up(&cache, &wanted, &clock);
         cache.kept().forget(wanted.user.id);
         cache.keep(&before, &wanted, &clock);
@@ -386,7 +388,7 @@ mod tests {
     fn what_was_read_before_the_clock_went_back_is_not_kept_after_it() {
         let clock = ManualClock::default();
         let cache = SessionCache::new(STALENESS, 100);
-        let wanted = identity(1, 1);
+        let wanted = live(1, 1);
         let (_, before) = look_up(&cache, &wanted, &clock);
         clock.turn_back(Duration::from_secs(3600));
         cache.keep(&before, &wanted, &clock);
@@ -398,7 +400,7 @@ mod tests {
     fn what_is_kept_is_as_old_as_its_reading() {
         let clock = ManualClock::default();
         let cache = SessionCache::new(STALENESS, 100);
-        let wanted = identity(1, 1);
+        let wanted = live(1, 1);
         let (_, reading) = look_up(&cache, &wanted, &clock);
         // A store that takes its time.
         clock.advance(Duration::from_secs(29));

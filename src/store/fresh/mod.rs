@@ -7,7 +7,7 @@ mod cache;
 
 use super::*;
 use cache::Touch;
-pub(crate) use cache::{Identity, SessionCache};
+pub(crate) use cache::{LiveSession, SessionCache};
 
 /// A store with the cache that its writes invalidate.
 pub(crate) struct FreshStore<S> {

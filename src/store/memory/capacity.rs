@@ -22,6 +22,9 @@ pub struct MemoryCapacity {
     /// stored in the account. Beyond them the oldest is removed, whose link no longer works.
     /// Default: 100,000, about 1 kB each.
     pub registrations: usize,
+    /// Sign-ins with a provider that have begun. Beyond them the oldest is removed, and its person
+    /// begins again. Default: 100,000, about 0.5 kB each.
+    pub flows: usize,
     /// Keys of rate limits that were not at their whole budget a minute ago, and as many of
     /// accounts with attempts that failed; at least one of each.
     /// Default: 1,000,000, below 0.1 kB each.
@@ -38,6 +41,7 @@ impl Default for MemoryCapacity {
             sessions: 1_000_000,
             tokens: 500_000,
             registrations: 100_000,
+            flows: 100_000,
             limits: 1_000_000,
             events: 2_000_000,
         }
@@ -56,6 +60,8 @@ pub struct MemoryCounts {
     pub tokens: usize,
     /// Registrations that wait for the confirmation of their address.
     pub registrations: usize,
+    /// Sign-ins with a provider that have begun.
+    pub flows: usize,
     /// Keys of rate limits.
     pub limits: usize,
     /// Events that are kept.

@@ -122,7 +122,8 @@ impl Kept for Session {
 impl Kept for OneTimeToken {
     fn visit(store: &MemoryStore, mut visit: impl FnMut(&Self)) {
         store.tokens().all().for_each(&mut visit);
-        store.registrations().all().for_each(visit);
+        store.registrations().all().for_each(&mut visit);
+        store.flows().all().for_each(visit);
     }
 
     fn restore(store: &MemoryStore, records: Vec<Self>) -> Result<(), StoreError> {

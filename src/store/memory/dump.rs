@@ -18,6 +18,7 @@ impl MemoryStore {
         all.extend(self.read_sessions().all().map(session));
         all.extend(self.tokens().all().map(token));
         all.extend(self.registrations().all().map(token));
+        all.extend(self.flows().all().map(token));
         let limits = self.limits();
         all.extend(
             limits
@@ -55,6 +56,7 @@ fn user(user: &User) -> String {
         link_epoch,
         version,
         devices,
+        identities,
     } = user;
     let devices: Vec<String> = devices
         .iter()
@@ -62,7 +64,7 @@ fn user(user: &User) -> String {
         .collect();
     format!(
         "user {id} {} {} {} {} {created_at} {last_login:?} {is_verified} {roles:?} {:?} {:?} {:?} {status:?} \
-         {auth_epoch} {link_epoch} {version} {devices:?}",
+         {auth_epoch} {link_epoch} {version} {devices:?} {identities:?}",
         email.as_str(),
         email.canonical().as_str(),
         name.as_str(),
@@ -105,6 +107,7 @@ fn token(token: &OneTimeToken) -> String {
         email,
         registration,
         sign_in,
+        federation,
         created_at,
         expires_at,
     } = token;
@@ -126,7 +129,7 @@ fn token(token: &OneTimeToken) -> String {
         format!("{user_id} {} {hash} {extra:?}", name.as_str())
     });
     format!(
-        "token {} {} {id} {} {auth_epoch:?} {link_epoch} {version:?} {} {} {created_at} {expires_at} {sign_in:?} {}",
+        "token {} {} {id} {} {auth_epoch:?} {link_epoch} {version:?} {} {} {created_at} {expires_at} {sign_in:?} {federation:?} {}",
         hex(&digest.to_bytes()),
         purpose.as_str(),
         account_email.as_str(),

@@ -22,12 +22,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use async_trait::async_trait;
 
 use super::{
-    EmailChange, Insert, InsertUser, LimitStore, Removal, StoreError, TokenStore, UserStore,
-    are_few,
+    EmailChange, IdentityLink, Insert, InsertUser, LimitStore, Removal, StoreError, TokenStore,
+    UserStore, are_few,
 };
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::{SessionId, UserId};
+use crate::identity::{Identity, IdentityKey};
 use crate::limit::{Decision, Hit, LimitKey};
 use crate::lockout::{Attempt, LockoutPolicy};
 use crate::session::Session;
@@ -60,6 +61,8 @@ struct Tables {
     tokens: Mutex<Owned<OneTimeToken>>,
     /// Links of accounts that are yet to be made, which anybody can ask for.
     registrations: Mutex<Owned<OneTimeToken>>,
+    /// Sign-ins with a provider, which anybody can begin.
+    flows: Mutex<Owned<OneTimeToken>>,
     limits: Mutex<Limits>,
     events: Mutex<Events>,
     attempts: Mutex<AttemptTable>,
@@ -80,6 +83,7 @@ impl MemoryStore {
             sessions: RwLock::new(Owned::new(capacity.sessions)),
             tokens: Mutex::new(Owned::new(capacity.tokens)),
             registrations: Mutex::new(Owned::by_age(capacity.registrations)),
+            flows: Mutex::new(Owned::by_age(capacity.flows)),
             limits: Mutex::new(Limits::new(capacity.limits)),
             events: Mutex::new(Events::new(capacity.events)),
             attempts: Mutex::new(AttemptTable::new(capacity.limits)),
@@ -94,6 +98,7 @@ impl MemoryStore {
             sessions: self.read_sessions().len(),
             tokens: self.tokens().len(),
             registrations: self.registrations().len(),
+            flows: self.flows().len(),
             limits: self.limits().len() + self.attempts().len(),
             events: self.events().len(),
         }
@@ -114,6 +119,7 @@ impl MemoryStore {
         self.write_sessions().rewind();
         self.tokens().rewind();
         self.registrations().rewind();
+        self.flows().rewind();
         self.limits().rewind();
         self.events().rewind();
         self.attempts().rewind();
@@ -123,6 +129,7 @@ impl MemoryStore {
             + in_slices(counts.registrations, |steps| {
                 self.registrations().sweep(now, steps)
             })
+            + in_slices(counts.flows, |steps| self.flows().sweep(now, steps))
             + in_slices(counts.limits, |steps| self.limits().sweep(now, steps))
             + in_slices(counts.events, |steps| self.events().sweep(now, steps))
             + in_slices(counts.limits, |steps| self.attempts().sweep(now, steps))
@@ -158,10 +165,15 @@ impl MemoryStore {
         registrations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn flows(&self) -> MutexGuard<'_, Owned<OneTimeToken>> {
+        self.0.flows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The table of the tokens for `purpose`.
     fn tokens_for(&self, purpose: TokenPurpose) -> MutexGuard<'_, Owned<OneTimeToken>> {
         match purpose {
             TokenPurpose::CompleteRegistration => self.registrations(),
+            TokenPurpose::Federation => self.flows(),
             _ => self.tokens(),
         }
     }
@@ -203,6 +215,7 @@ impl fmt::Debug for MemoryStore {
             .field("sessions", &counts.sessions)
             .field("tokens", &counts.tokens)
             .field("registrations", &counts.registrations)
+            .field("flows", &counts.flows)
             .field("limits", &counts.limits)
             .field("events", &counts.events)
             .finish()
@@ -280,6 +293,10 @@ impl UserStore for MemoryStore {
         Ok(self.read_users().by_email(email).cloned())
     }
 
+    async fn user_by_identity(&self, key: &IdentityKey) -> Result<Option<User>, StoreError> {
+        Ok(self.read_users().by_identity(key).cloned())
+    }
+
     async fn change_user(
         &self,
         id: UserId,
@@ -314,6 +331,15 @@ impl UserStore for MemoryStore {
             users.remove(account.id);
         }
         Ok(is_removed)
+    }
+
+    async fn link_identity(
+        &self,
+        id: UserId,
+        version: u64,
+        identity: &Identity,
+    ) -> Result<IdentityLink, StoreError> {
+        self.write_users().link_identity(id, version, identity)
     }
 
     async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {
@@ -367,7 +393,12 @@ impl TokenStore for MemoryStore {
             let all = tokens.of(user).filter(|token| token.is_live(now));
             all.cloned().collect::<Vec<_>>()
         };
-        let mut live = [live(self.tokens()), live(self.registrations())].concat();
+        let mut live = [
+            live(self.tokens()),
+            live(self.registrations()),
+            live(self.flows()),
+        ]
+        .concat();
         live.sort_by_key(|token| Reverse(token.created_at));
         Ok(live)
     }
@@ -380,7 +411,8 @@ impl TokenStore for MemoryStore {
     ) -> Result<u64, StoreError> {
         let is_meant = |token: &OneTimeToken| token.is_of(user, purpose, made_until);
         let removed = self.tokens().remove_of(user, is_meant);
-        Ok(removed + self.registrations().remove_of(user, is_meant))
+        let removed = removed + self.registrations().remove_of(user, is_meant);
+        Ok(removed + self.flows().remove_of(user, is_meant))
     }
 }
 
@@ -435,6 +467,7 @@ mod tests {
             let _sessions = store.write_sessions();
             let _tokens = store.tokens();
             let _registrations = store.registrations();
+            let _flows = store.flows();
             let _limits = store.limits();
             let _events = store.events();
             panic!("under all locks");

@@ -7,14 +7,16 @@ use super::expiring::shrink;
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
-use crate::store::{EmailChange, InsertUser, RoleChange, StoreError};
+use crate::identity::{Identity, IdentityKey};
+use crate::store::{EmailChange, IdentityLink, InsertUser, RoleChange, StoreError};
 use crate::user::{AccountState, User, UserChange, UserStatus};
 
-/// All change together: a canonical email, an id, a holder of a role is there
-/// exactly when its user is.
+/// All change together: a canonical email, the key of an identity, an id, a holder of a
+/// role is there exactly when its user is.
 pub(super) struct Users {
     by_id: HashMap<UserId, User>,
     by_email: HashMap<CanonicalEmail, UserId>,
+    by_identity: HashMap<IdentityKey, UserId>,
     /// For going through the users in order.
     ids: BTreeSet<UserId>,
     by_role: BTreeMap<Role, BTreeSet<UserId>>,
@@ -26,6 +28,7 @@ impl Users {
         Self {
             by_id: HashMap::new(),
             by_email: HashMap::new(),
+            by_identity: HashMap::new(),
             ids: BTreeSet::new(),
             by_role: BTreeMap::new(),
             capacity,
@@ -40,6 +43,10 @@ impl Users {
         if self.by_email.contains_key(user.email.canonical()) {
             return Ok(InsertUser::EmailTaken);
         }
+        let keys: Vec<IdentityKey> = user.identities.iter().map(Identity::key).collect();
+        if keys.iter().any(|key| self.by_identity.contains_key(key)) {
+            return Ok(InsertUser::IdentityTaken);
+        }
         if self.by_id.contains_key(&user.id) {
             return Ok(InsertUser::IdTaken);
         }
@@ -48,6 +55,8 @@ impl Users {
         }
         self.by_email
             .insert(user.email.canonical().clone(), user.id);
+        self.by_identity
+            .extend(keys.into_iter().map(|key| (key, user.id)));
         self.ids.insert(user.id);
         for role in &user.roles {
             let holders = self.by_role.entry(role.clone()).or_default();
@@ -69,14 +78,49 @@ impl Users {
         self.get(*self.by_email.get(email)?)
     }
 
+    pub(super) fn by_identity(&self, key: &IdentityKey) -> Option<&User> {
+        self.get(*self.by_identity.get(key)?)
+    }
+
     /// Makes the change, and returns whether its condition held.
     pub(super) fn change(&mut self, id: UserId, change: &UserChange) -> Result<bool, StoreError> {
-        let user = self.by_id.get_mut(&id);
-        let is_changed = user.map_or(Ok(false), |user| user.change(change))?;
-        if is_changed && let UserChange::ChangeRoles { change, .. } = change {
+        let Some(user) = self.by_id.get_mut(&id) else {
+            return Ok(false);
+        };
+        let before: Vec<IdentityKey> = user.identities.iter().map(Identity::key).collect();
+        if !user.change(change)? {
+            return Ok(false);
+        }
+        let is_gone = |key: &&IdentityKey| user.identities.by_key(key).is_none();
+        let gone: Vec<IdentityKey> = before.iter().filter(is_gone).copied().collect();
+        if let UserChange::ChangeRoles { change, .. } = change {
             self.index_roles(id, change);
         }
-        Ok(is_changed)
+        if !gone.is_empty() {
+            for key in &gone {
+                self.by_identity.remove(key);
+            }
+            shrink(&mut self.by_identity);
+        }
+        Ok(true)
+    }
+
+    pub(super) fn link_identity(
+        &mut self,
+        id: UserId,
+        version: u64,
+        identity: &Identity,
+    ) -> Result<IdentityLink, StoreError> {
+        let key = identity.key();
+        let owner = self.by_identity.get(&key).copied();
+        let Some(user) = self.by_id.get_mut(&id) else {
+            return Ok(IdentityLink::Refused);
+        };
+        let link = user.link_identity(version, identity, owner)?;
+        if link == IdentityLink::Linked {
+            self.by_identity.insert(key, id);
+        }
+        Ok(link)
     }
 
     pub(super) fn change_email(
@@ -99,12 +143,16 @@ impl Users {
     pub(super) fn remove(&mut self, id: UserId) {
         if let Some(user) = self.by_id.remove(&id) {
             self.by_email.remove(user.email.canonical());
+            for identity in &user.identities {
+                self.by_identity.remove(&identity.key());
+            }
             self.ids.remove(&id);
             for role in &user.roles {
                 self.forget_role(role, id);
             }
             shrink(&mut self.by_id);
             shrink(&mut self.by_email);
+            shrink(&mut self.by_identity);
         }
     }
 

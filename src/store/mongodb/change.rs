@@ -6,10 +6,12 @@ use ::mongodb::bson::{Bson, Document, doc};
 use ::mongodb::options::UpdateModifications;
 
 use super::document::{binary, date, object_id};
-use super::json;
+use super::{identity, json};
 use crate::authz::Role;
-use crate::id::UserId;
+use crate::id::{IdentityId, UserId};
+use crate::identity::{Identity, IdentityUse};
 use crate::store::{EpochChange, HookChange, ProfileChange, RoleChange, UserChange};
+use crate::time::Timestamp;
 use crate::user::{AccountState, DeviceDigest, MAX_DEVICES, PendingHook, UserStatus};
 
 /// What a `$slice` has to say to leave the last [`MAX_DEVICES`] in a list.
@@ -69,11 +71,16 @@ pub(super) fn command(id: UserId, change: &UserChange) -> Option<(Document, Upda
         UserChange::RecordLogin {
             epoch,
             new_device,
+            used,
             now,
         } => {
             let mut filter = by_id(id);
             filter.insert("status", UserStatus::Active.as_str());
             filter.insert("auth_epoch", i64::try_from(*epoch).ok()?);
+            if let Some(used) = used {
+                filter.insert(identity::KEYS, identity::key_binary(used.key));
+                return Some((filter, login_by(used, *new_device, *now)));
+            }
             let mut update = doc! { "$max": { "last_login": date(*now) } };
             if let Some(device) = new_device {
                 let last = vec![device_binary(device)];
@@ -128,8 +135,63 @@ pub(super) fn command(id: UserId, change: &UserChange) -> Option<(Document, Upda
         }
         UserChange::SetStatus { version, status } => return status_command(id, *version, *status),
         UserChange::ChangeRoles { version, change } => return roles_command(id, *version, change),
+        UserChange::UnlinkIdentity { version, identity } => {
+            unlink_command(id, *version, *identity)?
+        }
     };
     Some((filter, update.into()))
+}
+
+/// A login by an identity. One later than `now` has left its time and address.
+fn login_by(
+    used: &IdentityUse,
+    new_device: Option<DeviceDigest>,
+    now: Timestamp,
+) -> UpdateModifications {
+    let mut set = doc! { "last_login": { "$max": ["$last_login", date(now)] } };
+    if let Some(device) = new_device {
+        let devices = doc! { "$ifNull": ["$devices", Bson::Array(Vec::new())] };
+        let last = Bson::Array(vec![device_binary(&device)]);
+        let devices = doc! { "$concatArrays": [devices, last] };
+        set.insert("devices", doc! { "$slice": [devices, LAST_DEVICES] });
+    }
+    set.extend(identity::record(used, now));
+    vec![doc! { "$set": set }].into()
+}
+
+/// What fits a user of this version who can link the identity, and what links it. Whether
+/// another user has it, the unique index decides.
+pub(super) fn link_command(
+    id: UserId,
+    version: u64,
+    identity: &Identity,
+) -> Option<(Document, Document)> {
+    let (mut filter, next) = by_version(id, version)?;
+    let key = identity::key_binary(identity.key());
+    filter.insert(identity::KEYS, doc! { "$ne": key });
+    let own = object_id(identity.id.to_bytes());
+    filter.insert("identities.id", doc! { "$ne": own });
+    filter.insert(identity::LAST, doc! { "$exists": false });
+    let update = doc! {
+        "$push": { "identities": identity::to_document(identity) },
+        "$set": { "version": next },
+    };
+    Some((filter, update))
+}
+
+/// Fits only a user with another way in: a password or another identity.
+fn unlink_command(id: UserId, version: u64, identity: IdentityId) -> Option<(Document, Document)> {
+    let (mut filter, next) = by_version(id, version)?;
+    let identity = object_id(identity.to_bytes());
+    filter.insert("identities.id", identity);
+    let password = doc! { "password_hash": { "$type": "string" } };
+    let another = doc! { "identities.1": { "$exists": true } };
+    filter.insert("$or", vec![password, another]);
+    let update = doc! {
+        "$pull": { "identities": { "id": identity } },
+        "$set": { "version": next },
+    };
+    Some((filter, update))
 }
 
 fn status_command(
@@ -182,6 +244,9 @@ fn profile_of(change: &ProfileChange) -> Document {
     }
     if let Some(metadata) = &change.metadata {
         set.insert("metadata", json::to_document(metadata.as_map()));
+    }
+    if change.removes_identities {
+        set.insert("identities", Vec::<Bson>::new());
     }
     match &change.pending_hook {
         HookChange::Keep => {}

@@ -10,6 +10,7 @@ use ::mongodb::{Collection, Database, IndexModel};
 use super::claimed::Claimed;
 use super::config::MongoConfig;
 use super::error::code;
+use super::identity;
 use super::kind::Kind;
 use super::start_error::StartError;
 
@@ -40,6 +41,8 @@ impl Needed {
 
 enum Purpose {
     Unique,
+    /// Unique among the items of a list, and sparse: a document without any has none.
+    UniqueItems,
     Lookup,
     /// By the field, then the greatest id first.
     Page,
@@ -68,6 +71,7 @@ fn needed(kind: Kind, config: &MongoConfig) -> Vec<Needed> {
     let mut all = match kind {
         Kind::Users => vec![
             index("email_canonical", EMAIL, Purpose::Unique),
+            index(identity::KEYS, identity::INDEX, Purpose::UniqueItems),
             index("roles", "roles", Purpose::Lookup),
         ],
         Kind::Sessions => vec![index("user_id", "user_id_page", Purpose::Page)],
@@ -140,6 +144,7 @@ async fn create(collection: &Collection<Document>, index: &Needed) -> Result<(),
     let options = IndexOptions::builder().name(index.name.to_owned());
     let options = match index.purpose {
         Purpose::Unique => options.unique(true).build(),
+        Purpose::UniqueItems => options.unique(true).sparse(true).build(),
         Purpose::Lookup | Purpose::Page | Purpose::Newest => options.build(),
         Purpose::Garbage(after) => options.expire_after(after).build(),
     };
@@ -241,29 +246,41 @@ fn deletes_by(found: &IndexModel, index: &Needed) -> bool {
 
 /// Whether the index covers every record of its collection.
 fn is_whole(index: &IndexModel) -> bool {
+    is_plain(index) && !is_sparse(index)
+}
+
+/// Whether the index covers every record that has the field, and compares by bytes.
+fn is_plain(index: &IndexModel) -> bool {
     index.options.as_ref().is_none_or(|options| {
-        options.partial_filter_expression.is_none()
-            && options.sparse != Some(true)
-            && options.collation.is_none()
+        options.partial_filter_expression.is_none() && options.collation.is_none()
     })
 }
 
-/// Whether `found` covers every record of the collection under the index's
-/// fields first, under whatever name, is unique if it has to be, and deletes what it
-/// has to delete and nothing else.
+fn is_sparse(index: &IndexModel) -> bool {
+    let options = index.options.as_ref();
+    options.is_some_and(|options| options.sparse == Some(true))
+}
+
+/// Whether `found` covers every record of the collection, or every one that has an item, under
+/// the index's fields first, under whatever name, is unique if it has to be, and deletes what
+/// it has to delete and nothing else.
 fn fits(found: &IndexModel, index: &Needed) -> bool {
     let keys = index.keys();
     let first = keys.keys().eq(found.keys.keys().take(keys.len()));
     let options = found.options.as_ref();
     let is_unique = options.is_some_and(|options| options.unique == Some(true));
     let after = options.and_then(|options| options.expire_after);
-    is_whole(found)
-        && match index.purpose {
-            Purpose::Unique => first && found.keys.len() == 1 && is_unique && after.is_none(),
-            Purpose::Lookup | Purpose::Page | Purpose::Newest => first && after.is_none(),
-            Purpose::Garbage(wanted) => {
-                deletes_by(found, index)
-                    && after.map(|after| after.as_secs()) == Some(wanted.as_secs())
-            }
+    let is_unique = first && found.keys.len() == 1 && is_unique && after.is_none();
+    match index.purpose {
+        Purpose::Unique => is_whole(found) && is_unique,
+        Purpose::UniqueItems => is_plain(found) && is_sparse(found) && is_unique,
+        Purpose::Lookup | Purpose::Page | Purpose::Newest => {
+            is_whole(found) && first && after.is_none()
         }
+        Purpose::Garbage(wanted) => {
+            is_whole(found)
+                && deletes_by(found, index)
+                && after.map(|after| after.as_secs()) == Some(wanted.as_secs())
+        }
+    }
 }

@@ -26,6 +26,7 @@ mod config;
 mod copy;
 mod document;
 mod error;
+mod identity;
 mod indexes;
 mod json;
 mod kind;

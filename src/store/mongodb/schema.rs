@@ -96,6 +96,7 @@ fn users() -> Document {
     ];
     let optional: &[Field] = &[
         ("devices", &["array"]),
+        ("identities", &["array"]),
         ("version", INTEGER),
         ("metadata", &["object"]),
         ("pending_hook", &["object", "null"]),
@@ -138,7 +139,11 @@ fn tokens() -> Document {
     ];
     schema(
         fields,
-        &[("registration", &["object"]), ("sign_in", &["object"])],
+        &[
+            ("registration", &["object"]),
+            ("sign_in", &["object"]),
+            ("federation", &["object"]),
+        ],
     )
 }
 

@@ -3,6 +3,7 @@
 use ::mongodb::error::Error;
 
 use super::error::{code, is_duplicate, store_error};
+use super::identity;
 use crate::error::ConfigError;
 use crate::store::StoreError;
 
@@ -33,6 +34,12 @@ pub enum StartError {
     /// The unique index cannot be made: two users have the same canonical email.
     #[error("two users in the collection {collection} have the same email")]
     DuplicateEmails {
+        /// The collection.
+        collection: String,
+    },
+    /// The unique index cannot be made: two users have the same identity.
+    #[error("two users in the collection {collection} have the same identity")]
+    DuplicateIdentities {
         /// The collection.
         collection: String,
     },
@@ -118,7 +125,10 @@ impl StartError {
         const CONFLICTS: [i32; 2] = [85, 86];
         let collection = collection.to_owned();
         if is_duplicate(&error) {
-            return Self::DuplicateEmails { collection };
+            return match index {
+                identity::INDEX => Self::DuplicateIdentities { collection },
+                _ => Self::DuplicateEmails { collection },
+            };
         }
         match code(&error) {
             Some(code) if CONFLICTS.contains(&code) => Self::MissingIndex { collection, index },

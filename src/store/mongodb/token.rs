@@ -17,7 +17,9 @@ use crate::id::UserId;
 use crate::session::SessionLength;
 use crate::store::{Insert, StoreError, TokenStore};
 use crate::time::Timestamp;
-use crate::token::{OneTimeToken, PendingRegistration, PendingSignIn, TokenDigest, TokenPurpose};
+use crate::token::{
+    OneTimeToken, PendingFederation, PendingRegistration, PendingSignIn, TokenDigest, TokenPurpose,
+};
 use crate::user::{AccountState, DisplayName, PasswordHash};
 
 fn by_user(user: UserId) -> Document {
@@ -55,6 +57,9 @@ pub(super) fn to_document(token: &OneTimeToken) -> Result<Document, StoreError> 
         let sign_in = doc! { "proofs": proofs::to_list(&pending.proofs), "short": pending.length == SessionLength::Short };
         fields.insert("sign_in", sign_in);
     }
+    if let Some(federation) = &token.federation {
+        fields.insert("federation", json::to_document(&federation.to_object()));
+    }
     Ok(fields)
 }
 
@@ -81,6 +86,7 @@ pub(super) fn from_document(fields: &Document) -> Result<OneTimeToken, StoreErro
         ),
         registration: pending.as_ref().map(registration).transpose()?,
         sign_in: begun.as_ref().map(sign_in).transpose()?,
+        federation: federation(&record)?,
         created_at: record.instant("created_at")?,
         expires_at: record.instant("expires_at")?,
     })
@@ -104,6 +110,15 @@ fn extra(record: &Record<'_>) -> Result<Extra, StoreError> {
     let object =
         object.ok_or_else(|| record.corrupt("extra", "has something that JSON does not have"))?;
     Ok(Extra::from_store(object))
+}
+
+fn federation(record: &Record<'_>) -> Result<Option<PendingFederation>, StoreError> {
+    let Some(document) = record.optional_object("federation")? else {
+        return Ok(None);
+    };
+    let read = json::to_object(document).and_then(|object| PendingFederation::from_object(&object));
+    let corrupt = || record.corrupt("federation", "is no sign-in with a provider");
+    read.ok_or_else(corrupt).map(Some)
 }
 
 fn sign_in(record: &Record<'_>) -> Result<PendingSignIn, StoreError> {

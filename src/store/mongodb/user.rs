@@ -10,12 +10,13 @@ use super::MongoStore;
 use super::change::{self, by_id, device_binary, hook_document, in_state};
 use super::document::{Record, SCHEMA, batch, bytes, date, object_id, optional_date};
 use super::error::{is_duplicate, out_of_range, store_error};
-use super::json;
+use super::{identity, json};
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
+use crate::identity::{Identity, IdentityKey};
 use crate::preferences::{Metadata, Preferences};
-use crate::store::{EmailChange, InsertUser, Removal, StoreError, UserStore};
+use crate::store::{EmailChange, IdentityLink, InsertUser, Removal, StoreError, UserStore};
 use crate::user::{
     AccountState, DeviceDigest, DisplayName, PasswordHash, PendingHook, User, UserChange,
     UserStatus,
@@ -27,6 +28,8 @@ pub(super) fn to_document(user: &User) -> Result<Document, StoreError> {
     let version = i64::try_from(user.version).map_err(|_| out_of_range("version"))?;
     let roles: Vec<Bson> = user.roles.iter().map(|role| role.as_str().into()).collect();
     let devices: Vec<Bson> = user.devices.iter().map(device_binary).collect();
+    let identities = user.identities.iter().map(identity::to_document);
+    let identities: Vec<Bson> = identities.map(Bson::from).collect();
     let mut fields = doc! {
         "_id": object_id(user.id.to_bytes()),
         "email": user.email.as_str(),
@@ -44,6 +47,7 @@ pub(super) fn to_document(user: &User) -> Result<Document, StoreError> {
         "link_epoch": link_epoch,
         "version": version,
         "devices": devices,
+        "identities": identities,
         "schema": SCHEMA,
     };
     if let Some(hook) = &user.pending_hook {
@@ -106,6 +110,7 @@ pub(super) fn from_document(fields: &Document) -> Result<User, StoreError> {
         link_epoch: record.count("link_epoch")?,
         version: record.missing_count("version")?,
         devices,
+        identities: identity::read(&record)?,
     })
 }
 
@@ -147,6 +152,8 @@ impl UserStore for MongoStore {
         let users = self.inner.users.clone();
         let document = to_document(user)?;
         let same_email = doc! { "email_canonical": user.email.canonical().as_str() };
+        let keys = user.identities.iter().map(Identity::key);
+        let keys: Vec<Bson> = keys.map(identity::key_binary).collect();
         self.run(|act| async move {
             act.may_send()?;
             match users.insert_one(document).await {
@@ -154,10 +161,18 @@ impl UserStore for MongoStore {
                 Err(error) if is_duplicate(&error) => {}
                 Err(error) => return Err(store_error(error)),
             }
-            // When both are taken, servers differ in which they say.
+            // When several are taken, servers differ in which they say.
             let find = users.find_one(same_email).max_time(act.left()?);
+            if find.await.map_err(store_error)?.is_some() {
+                return Ok(InsertUser::EmailTaken);
+            }
+            if keys.is_empty() {
+                return Ok(InsertUser::IdTaken);
+            }
+            let same = doc! { identity::KEYS: { "$in": keys } };
+            let find = users.find_one(same).max_time(act.left()?);
             Ok(match find.await.map_err(store_error)? {
-                Some(_) => InsertUser::EmailTaken,
+                Some(_) => InsertUser::IdentityTaken,
                 None => InsertUser::IdTaken,
             })
         })
@@ -170,6 +185,11 @@ impl UserStore for MongoStore {
 
     async fn user_by_email(&self, email: &CanonicalEmail) -> Result<Option<User>, StoreError> {
         self.find_user(doc! { "email_canonical": email.as_str() })
+            .await
+    }
+
+    async fn user_by_identity(&self, key: &IdentityKey) -> Result<Option<User>, StoreError> {
+        self.find_user(doc! { identity::KEYS: identity::key_binary(*key) })
             .await
     }
 
@@ -252,6 +272,28 @@ impl UserStore for MongoStore {
             act.may_send()?;
             let result = users.delete_one(filter).await.map_err(store_error)?;
             Ok(result.deleted_count == 1)
+        })
+        .await
+    }
+
+    async fn link_identity(
+        &self,
+        id: UserId,
+        version: u64,
+        identity: &Identity,
+    ) -> Result<IdentityLink, StoreError> {
+        let Some((filter, update)) = change::link_command(id, version, identity) else {
+            return Ok(IdentityLink::Refused);
+        };
+        let users = self.inner.users.clone();
+        self.run(|act| async move {
+            act.may_send()?;
+            match users.update_one(filter, update).await {
+                Ok(result) if result.matched_count == 1 => Ok(IdentityLink::Linked),
+                Ok(_) => Ok(IdentityLink::Refused),
+                Err(error) if is_duplicate(&error) => Ok(IdentityLink::Taken),
+                Err(error) => Err(store_error(error)),
+            }
         })
         .await
     }

@@ -12,10 +12,11 @@ use super::names::Dialect;
 use super::record::Record;
 use super::statement::{Driver, Failure, Insertion, Row, Statement, Transaction, Value, Work};
 use super::store::{SqlStore, until_free};
-use super::{audit, session, token, user};
+use super::{audit, identity, session, token, user};
 use crate::audit::AuditRecord;
 use crate::authz::Role;
 use crate::id::{EventId, SessionId, UserId};
+use crate::identity::Identity;
 use crate::limit::LimitKey;
 use crate::lockout::Attempts;
 use crate::session::Session;
@@ -73,7 +74,7 @@ impl Rows for User {
         user::insert(self)
     }
 
-    /// Their roles. A user who was there keeps those that they have.
+    /// Their roles and identities. A user who was there keeps those that they have.
     fn rest(records: &[Self], inserted: &[Row]) -> Vec<Statement> {
         let inserted: HashSet<&str> = inserted
             .iter()
@@ -83,10 +84,14 @@ impl Rows for User {
             })
             .collect();
         let is_inserted = |user: &&Self| inserted.contains(user.id.to_string().as_str());
-        let roles: Vec<(UserId, &Role)> = records
-            .iter()
-            .filter(is_inserted)
+        let users: Vec<&Self> = records.iter().filter(is_inserted).collect();
+        let roles = users.iter();
+        let roles: Vec<(UserId, &Role)> = roles
             .flat_map(|user| user.roles.iter().map(|role| (user.id, role)))
+            .collect();
+        let identities = users.iter();
+        let identities: Vec<(UserId, &Identity)> = identities
+            .flat_map(|user| user.identities.iter().map(|one| (user.id, one)))
             .collect();
         let row = |(user, role): &(UserId, &Role)| Insertion {
             into: "{user_roles} (user_id, role)",
@@ -94,15 +99,22 @@ impl Rows for User {
             key: "user_id",
             values: vec![user.to_string().into(), role.as_str().into()],
         };
+        let roles = roles.chunks(MOST_ROLES);
+        let roles = roles.map(|some| some.iter().map(row).collect());
+        let identities = identities.chunks(MOST_IDENTITIES);
+        let linked = |(user, one): &(UserId, &Identity)| identity::insert(*user, one);
+        let identities = identities.map(|some| some.iter().map(linked).collect());
         roles
-            .chunks(MOST_ROLES)
-            .filter_map(|some| Insertion::together(some.iter().map(row).collect()))
+            .chain(identities)
+            .filter_map(Insertion::together)
             .collect()
     }
 }
 
 /// How many roles one statement inserts.
 const MOST_ROLES: usize = 5000;
+/// How many identities one statement inserts: SQLite accepts at most 32,766 values.
+const MOST_IDENTITIES: usize = 3000;
 
 impl Rows for Session {
     const TABLE: &'static str = "{sessions}";
@@ -268,8 +280,8 @@ async fn lock(driver: &dyn Driver, act: Act) -> Result<Box<dyn Transaction + '_>
     let statements: &[&str] = match driver.names().dialect {
         #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
         Dialect::Postgres => &[
-            "LOCK TABLE {users}, {user_roles}, {sessions}, {tokens}, {attempts}, {audit_log} \
-             IN EXCLUSIVE MODE",
+            "LOCK TABLE {users}, {user_roles}, {user_identities}, {sessions}, {tokens}, \
+             {attempts}, {audit_log} IN EXCLUSIVE MODE",
             // The transaction waits for the copy. Servers before 17 have one of the two.
             "SELECT set_config(name, '0', true) AS value FROM pg_settings \
              WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::{Migrations, SqlConfig};
-use super::names::{Dialect, Names, TABLES};
+use super::names::{Dialect, LATER_TABLES, Names, TABLES};
 use super::objects::{self, Runs, exists};
 use super::pool::GRACE;
 use super::record::Record;
@@ -22,9 +22,15 @@ use crate::store::client::{Act, Fault, Patience, Runtime, not_ended};
 fn scripts(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
         #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-        Dialect::Postgres => &[include_str!("migrations/postgres/0001_accounts.sql")],
+        Dialect::Postgres => &[
+            include_str!("migrations/postgres/0001_accounts.sql"),
+            include_str!("migrations/postgres/0002_identities.sql"),
+        ],
         #[cfg(feature = "sqlite")]
-        Dialect::Sqlite => &[include_str!("migrations/sqlite/0001_accounts.sql")],
+        Dialect::Sqlite => &[
+            include_str!("migrations/sqlite/0001_accounts.sql"),
+            include_str!("migrations/sqlite/0002_identities.sql"),
+        ],
     }
 }
 
@@ -81,7 +87,7 @@ async fn check_or_apply(driver: &dyn Driver, config: &SqlConfig) -> Result<(), S
     }
     let mut reader = Reader { driver, act: check };
     objects::require_all(&mut reader).await?;
-    objects::require_index(&mut reader).await
+    objects::require_indexes(&mut reader).await
 }
 
 struct Reader<'d> {
@@ -151,10 +157,16 @@ async fn version(runs: &mut impl Runs) -> Result<u32, StartError> {
     let found = Record::new("note", row).text("value")?.parse();
     let found: u32 = found.map_err(|_| foreign)?;
     let known = needed(names.dialect);
-    match found > known {
-        true => Err(StartError::NewerSchema { found, known }),
-        false => Ok(found),
+    if found > known {
+        return Err(StartError::NewerSchema { found, known });
     }
+    for (since, table) in LATER_TABLES {
+        if found < since && exists(runs, table).await? {
+            let table = names.shown(table);
+            return Err(StartError::ForeignTable { table });
+        }
+    }
+    Ok(found)
 }
 
 /// Applies missing migrations in one transaction.

@@ -38,7 +38,9 @@
 mod audit;
 mod config;
 mod copy;
+mod identity;
 mod limit;
+mod login;
 mod migrate;
 mod names;
 mod objects;

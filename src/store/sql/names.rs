@@ -5,16 +5,20 @@ use std::sync::{Arc, OnceLock};
 use super::config::{PREFIX, SqlConfig};
 
 /// The tables, without their prefix.
-pub(super) const TABLES: [&str; 8] = [
+pub(super) const TABLES: [&str; 9] = [
     "meta",
     "users",
     "user_roles",
+    "user_identities",
     "sessions",
     "tokens",
     "limits",
     "attempts",
     "audit_log",
 ];
+
+/// The tables that are not of the first migration, each with the number of its own.
+pub(super) const LATER_TABLES: [(u32, &str); 1] = [(2, "user_identities")];
 
 /// What is written otherwise in PostgreSQL than in SQLite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,7 @@ impl Dialect {
                 "json" => "json",
                 "row" => "ctid",
                 "list" => "json_agg",
+                "array" => "json_build_array",
                 "locked" => "FOR NO KEY UPDATE",
                 "free" => "FOR UPDATE SKIP LOCKED",
                 _ => return None,
@@ -51,6 +56,7 @@ impl Dialect {
                 "json" => "text",
                 "row" => "rowid",
                 "list" => "json_group_array",
+                "array" => "json_array",
                 // SQLite has one writer at a time, and no row locks.
                 "locked" | "free" => "",
                 _ => return None,

@@ -1,5 +1,5 @@
 //! What the store needs in the database beside the note of its version: the tables, a function,
-//! privileges on them, and the unique index.
+//! privileges on them, and the unique indexes.
 
 use super::names::{Dialect, Names, TABLES};
 #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
@@ -149,34 +149,43 @@ async fn require_function(runs: &mut impl Runs) -> Result<(), StartError> {
     }
 }
 
-/// Checks that a unique index covers the canonical addresses of all users, and compares them by
-/// bytes. Its name does not matter.
-pub(super) async fn require_index(runs: &mut impl Runs) -> Result<(), StartError> {
+/// The columns that are unique: their tables and the names of their indexes.
+const UNIQUE: [(&str, &str, &str); 2] = [
+    ("users", "email_canonical", "users_email"),
+    ("user_identities", "key", "user_identities_key"),
+];
+
+/// Checks that a unique index covers the canonical addresses of all users, and one the keys of
+/// all identities, and that they compare them by bytes. Their names do not matter.
+pub(super) async fn require_indexes(runs: &mut impl Runs) -> Result<(), StartError> {
     let names = runs.names();
     let text = match names.dialect {
         #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
         Dialect::Postgres => {
+            // A column of bytes has no collation.
             "SELECT CAST(i.indexrelid AS text) AS name FROM pg_index AS i \
              JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
-             JOIN pg_collation AS c ON c.oid = i.indcollation[0] \
-             JOIN pg_collation AS o ON o.oid = a.attcollation \
-             WHERE i.indrelid = to_regclass($1) AND a.attname = 'email_canonical' \
+             LEFT JOIN pg_collation AS c ON c.oid = i.indcollation[0] \
+             LEFT JOIN pg_collation AS o ON o.oid = a.attcollation \
+             WHERE i.indrelid = to_regclass($1) AND a.attname = $2 \
              AND i.indnkeyatts = 1 AND i.indisunique AND i.indisvalid AND i.indimmediate \
-             AND i.indpred IS NULL AND c.collisdeterministic AND o.collisdeterministic"
+             AND i.indpred IS NULL AND c.collisdeterministic IS NOT FALSE \
+             AND o.collisdeterministic IS NOT FALSE"
         }
         #[cfg(feature = "sqlite")]
         Dialect::Sqlite => {
             "SELECT l.name FROM pragma_index_list($1) AS l JOIN pragma_index_xinfo(l.name) AS x \
              WHERE l.\"unique\" = 1 AND l.partial = 0 AND x.key = 1 \
-             GROUP BY l.name HAVING count(*) = 1 AND max(x.name) = 'email_canonical' \
+             GROUP BY l.name HAVING count(*) = 1 AND max(x.name) = $2 \
              AND max(x.coll) = 'BINARY'"
         }
     };
-    let index = Statement::new(text).with(names.table("users"));
-    match runs.rows(index).await?.is_empty() {
-        false => Ok(()),
-        true => Err(StartError::MissingIndex {
-            index: names.shown("users_email"),
-        }),
+    for (table, column, index) in UNIQUE {
+        let found = Statement::new(text).with(names.table(table)).with(column);
+        if runs.rows(found).await?.is_empty() {
+            let index = names.shown(index);
+            return Err(StartError::MissingIndex { index });
+        }
     }
+    Ok(())
 }

@@ -58,10 +58,15 @@ impl SqlStore {
 
     /// Runs a statement that writes.
     pub(super) async fn write(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        Ok(self.try_to_write(statement).await?)
+    }
+
+    /// The same, where a unique index may refuse what it writes.
+    pub(super) async fn try_to_write(&self, statement: Statement) -> Result<Vec<Row>, Failure> {
         let (inner, act) = (&self.inner, Act::within(self.inner.deadline));
         let driver = Arc::clone(&inner.driver);
-        let work = async move { Ok(until_free(act, || driver.write(&statement, act)).await?) };
-        inner.writers.run(&inner.runtime, act, work).await
+        let work = async move { Ok(until_free(act, || driver.write(&statement, act)).await) };
+        inner.writers.run(&inner.runtime, act, work).await?
     }
 
     /// Runs `work` in one transaction.

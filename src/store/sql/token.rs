@@ -13,11 +13,13 @@ use crate::id::UserId;
 use crate::session::SessionLength;
 use crate::store::{Insert, StoreError, TokenStore};
 use crate::time::Timestamp;
-use crate::token::{OneTimeToken, PendingRegistration, PendingSignIn, TokenDigest, TokenPurpose};
+use crate::token::{
+    OneTimeToken, PendingFederation, PendingRegistration, PendingSignIn, TokenDigest, TokenPurpose,
+};
 use crate::user::{AccountState, DisplayName, PasswordHash};
 
 pub(super) const COLUMNS: &str = "digest, purpose, user_id, account_email, auth_epoch, link_epoch, email, \
-    email_canonical, registration, sign_in, created_at, expires_at";
+    email_canonical, registration, sign_in, federation, created_at, expires_at";
 
 fn registration_text(pending: &PendingRegistration) -> String {
     json!({
@@ -34,6 +36,10 @@ fn sign_in_text(pending: &PendingSignIn) -> String {
     json!({ "proofs": proofs_list(&pending.proofs), "is_short": is_short }).to_string()
 }
 
+fn federation_text(federation: &PendingFederation) -> String {
+    Json::Object(federation.to_object()).to_string()
+}
+
 pub(super) fn insert(token: &OneTimeToken) -> Result<Insertion, StoreError> {
     let auth_epoch = token
         .account
@@ -41,8 +47,8 @@ pub(super) fn insert(token: &OneTimeToken) -> Result<Insertion, StoreError> {
         .map(|epoch| stored(epoch, "auth_epoch"));
     Ok(Insertion {
         into: "{tokens} (digest, purpose, user_id, account_email, auth_epoch, link_epoch, email, \
-            email_canonical, registration, sign_in, created_at, expires_at)",
-        list: "?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS {json}), CAST(? AS {json}), ?, ?",
+            email_canonical, registration, sign_in, federation, created_at, expires_at)",
+        list: "?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS {json}), CAST(? AS {json}), CAST(? AS {json}), ?, ?",
         key: "digest",
         values: vec![
             token.digest.to_bytes().as_slice().into(),
@@ -55,6 +61,7 @@ pub(super) fn insert(token: &OneTimeToken) -> Result<Insertion, StoreError> {
             token.email.canonical().as_str().into(),
             token.registration.as_ref().map(registration_text).into(),
             token.sign_in.as_ref().map(sign_in_text).into(),
+            token.federation.as_ref().map(federation_text).into(),
             token.created_at.into(),
             token.expires_at.into(),
         ],
@@ -65,6 +72,7 @@ pub(super) fn read(row: &Row) -> Result<OneTimeToken, StoreError> {
     let record = Record::new("one-time token", row);
     let pending = record.optional_object("registration")?;
     let begun = record.optional_object("sign_in")?;
+    let federation = record.optional_object("federation")?;
     Ok(OneTimeToken {
         digest: TokenDigest::from_bytes(record.bytes("digest")?),
         purpose: record.named("purpose")?,
@@ -84,6 +92,12 @@ pub(super) fn read(row: &Row) -> Result<OneTimeToken, StoreError> {
             .map(|pending| registration(&record, &pending))
             .transpose()?,
         sign_in: begun.map(|begun| sign_in(&record, &begun)).transpose()?,
+        federation: federation
+            .map(|object| {
+                let read = PendingFederation::from_object(&object);
+                read.ok_or_else(|| record.corrupt("federation", "is no sign-in with a provider"))
+            })
+            .transpose()?,
         created_at: record.instant("created_at")?,
         expires_at: record.instant("expires_at")?,
     })

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde_json::{Map, Value as Json, json};
 
+use super::identity;
+use super::login::{DEVICE_DIGITS, in_one_statement};
 use super::names::Dialect;
 use super::record::{Record, hex};
 use super::statement::{Failure, Insertion, Row, Statement, Transaction, Value, Work};
@@ -12,23 +14,22 @@ use super::store::{SqlStore, TRIES, not_written, stored, written};
 use crate::authz::Role;
 use crate::email::{CanonicalEmail, Email};
 use crate::id::UserId;
+use crate::identity::{Identity, IdentityKey};
 use crate::preferences::{Metadata, Preferences};
 use crate::store::{
-    EmailChange, EpochChange, InsertUser, Removal, StoreError, UserChange, UserStore,
+    EmailChange, IdentityLink, InsertUser, Removal, StoreError, UserChange, UserStore,
 };
 use crate::user::{
-    AccountState, DeviceDigest, DisplayName, MAX_DEVICES, PasswordHash, PendingHook, User,
-    UserStatus,
+    AccountState, DeviceDigest, DisplayName, PasswordHash, PendingHook, User, UserStatus,
 };
 
 /// The columns of a user, of the table as `u`. The first is the id.
 pub(super) const COLUMNS: &str = "u.id, u.email, u.email_canonical, u.name, u.password_hash, u.created_at, \
     u.last_login, u.is_verified, u.preferences, u.metadata, u.pending_hook, u.status, \
     u.auth_epoch, u.link_epoch, u.version, u.devices, \
-    (SELECT {list}(r.role) FROM {user_roles} AS r WHERE r.user_id = u.id) AS roles";
-
-/// The digits of one device in the column `devices`.
-const DEVICE_DIGITS: usize = 32;
+    (SELECT {list}(r.role) FROM {user_roles} AS r WHERE r.user_id = u.id) AS roles, \
+    (SELECT {list}({array}(i.id, i.provider, i.issuer, i.subject, i.email, i.created_at, \
+    i.last_used_at)) FROM {user_identities} AS i WHERE i.user_id = u.id) AS identities";
 
 fn select(rest: &str) -> Statement {
     Statement::new(format!("SELECT {COLUMNS} FROM {{users}} AS u {rest}"))
@@ -40,6 +41,11 @@ fn by_id(id: UserId) -> Statement {
 
 fn by_email(email: &CanonicalEmail) -> Statement {
     select("WHERE u.email_canonical = $1").with(email.as_str())
+}
+
+fn by_identity(key: IdentityKey) -> Statement {
+    select("JOIN {user_identities} AS k ON k.user_id = u.id WHERE k.key = $1")
+        .with(identity::key_value(key))
 }
 
 /// The user, with the row locked until the transaction ends.
@@ -181,6 +187,7 @@ pub(super) fn read(row: &Row) -> Result<User, StoreError> {
         link_epoch: record.count("link_epoch")?,
         version: record.count("version")?,
         devices,
+        identities: identity::read(&record)?,
     })
 }
 
@@ -196,46 +203,86 @@ fn pending_hook(record: &Record<'_>) -> Result<Option<PendingHook>, StoreError> 
     }
 }
 
-/// Adds a user who has roles, in one statement: for PostgreSQL, where each costs a round trip.
+/// Adds a user who has roles or identities, in one statement: for PostgreSQL, where each costs a
+/// round trip. The unique index refuses all of it if an identity is taken.
 #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-fn insert_with_roles(user: &User) -> Result<Statement, StoreError> {
+fn insert_whole(user: &User) -> Result<Statement, StoreError> {
     let mut statement = insert(user)?.alone();
+    let mut text = format!("WITH added AS ({})", statement.text);
+    let mut number = |value: Value| format!("${}", statement.add(value));
     let roles = user.roles.iter();
     let roles: Vec<String> = roles
-        .map(|role| format!("(${})", statement.add(role.as_str())))
+        .map(|role| format!("({})", number(role.as_str().into())))
         .collect();
+    let (role_count, identity_count) = (roles.len(), user.identities.len());
+    if role_count > 0 {
+        text += &format!(
+            ", granted AS (INSERT INTO {{user_roles}} (user_id, role) \
+             SELECT added.id, r.role FROM added, (VALUES {}) AS r (role) RETURNING user_id)",
+            roles.join(", ")
+        );
+    }
+    let identities = user.identities.iter();
+    let identities: Vec<String> = identities
+        .map(|one| {
+            let values: Vec<String> = identity::values(one).into_iter().map(&mut number).collect();
+            format!("({})", values.join(", "))
+        })
+        .collect();
+    if identity_count > 0 {
+        let columns = identity::COLUMNS.join(", ");
+        text += &format!(
+            ", linked AS (INSERT INTO {{user_identities}} (user_id, {columns}) \
+             SELECT added.id, i.* FROM added, (VALUES {}) AS i ({columns}) RETURNING user_id)",
+            identities.join(", ")
+        );
+    }
     // A value that is no number makes the statement fail, and undoes it.
-    statement.text = format!(
-        "WITH added AS ({}), granted AS (INSERT INTO {{user_roles}} (user_id, role) \
-         SELECT added.id, r.role FROM added, (VALUES {}) AS r (role) RETURNING role) \
-         SELECT id, (SELECT CAST(CASE count(*) WHEN {} THEN '0' ELSE 'not written' END AS integer) \
-             FROM granted) AS is_granted FROM added",
-        statement.text,
-        roles.join(", "),
-        roles.len()
-    )
-    .into();
+    text += " SELECT id";
+    for (part, count) in [("granted", role_count), ("linked", identity_count)] {
+        if count > 0 {
+            text += &format!(
+                ", (SELECT CAST(CASE count(*) WHEN {count} THEN '0' ELSE 'not written' END \
+                 AS integer) FROM {part}) AS is_{part}"
+            );
+        }
+    }
+    text += " FROM added";
+    statement.text = text.into();
     Ok(statement)
 }
 
 /// The same in SQLite, whose statements change one table.
 #[cfg(feature = "sqlite")]
-struct InsertWithRoles(User);
+struct InsertWhole(User);
 
 #[cfg(feature = "sqlite")]
 #[async_trait]
-impl Work for InsertWithRoles {
-    type Answer = bool;
+impl Work for InsertWhole {
+    type Answer = Vec<Row>;
 
-    async fn run(&self, transaction: &mut dyn Transaction) -> Result<bool, Failure> {
-        let is_inserted = !transaction.run(&insert(&self.0)?.alone()).await?.is_empty();
-        if is_inserted && let Some(grant) = grant(self.0.id, self.0.roles.iter()) {
+    async fn run(&self, transaction: &mut dyn Transaction) -> Result<Vec<Row>, Failure> {
+        let Self(user) = self;
+        let inserted = transaction.run(&insert(user)?.alone()).await?;
+        if inserted.is_empty() {
+            return Ok(inserted);
+        }
+        if let Some(grant) = grant(user.id, user.roles.iter()) {
             let granted = transaction.run(&grant).await?;
-            if granted.len() < self.0.roles.len() {
+            if granted.len() < user.roles.len() {
                 return Err(not_written().into());
             }
         }
-        Ok(is_inserted)
+        let identities = user.identities.iter();
+        let identities = identities
+            .map(|one| identity::insert(user.id, one))
+            .collect();
+        if let Some(link) = Insertion::together(identities)
+            && transaction.run(&link).await?.len() < user.identities.len()
+        {
+            return Err(Failure::Duplicate);
+        }
+        Ok(inserted)
     }
 }
 
@@ -274,6 +321,9 @@ impl Work for Change {
                 return Err(not_written().into());
             }
         }
+        for change in identity::changes(self.id, &before.identities, &user.identities) {
+            written(&transaction.run(&change).await?)?;
+        }
         Ok(Some(user))
     }
 }
@@ -304,6 +354,53 @@ impl Work for ChangeEmail {
     }
 }
 
+/// Links an identity, while the row of the user is locked. Of two users who link one identity at
+/// once, the unique index lets one insert it; the other one's statement waits, and adds nothing.
+struct LinkIdentity {
+    user: UserId,
+    version: u64,
+    identity: Identity,
+}
+
+#[async_trait]
+impl Work for LinkIdentity {
+    type Answer = IdentityLink;
+
+    async fn run(&self, transaction: &mut dyn Transaction) -> Result<IdentityLink, Failure> {
+        let Some(mut user) = locked(transaction, self.user).await? else {
+            return Ok(IdentityLink::Refused);
+        };
+        let outcome = user.link_identity(self.version, &self.identity, None);
+        let outcome = outcome.map_err(StoreError::from)?;
+        if outcome == IdentityLink::Linked {
+            return self.insert(transaction, &user).await;
+        }
+        Ok(outcome)
+    }
+}
+
+impl LinkIdentity {
+    /// Adds the identity, and writes `user`, who has it already.
+    async fn insert(
+        &self,
+        transaction: &mut dyn Transaction,
+        user: &User,
+    ) -> Result<IdentityLink, Failure> {
+        let insert = identity::insert(self.user, &self.identity).alone();
+        let same_key = identity::with_key(self.identity.key());
+        for _ in 0..TRIES {
+            if !transaction.run(&insert).await?.is_empty() {
+                written(&transaction.run(&update(user)?).await?)?;
+                return Ok(IdentityLink::Linked);
+            }
+            if !transaction.run(&same_key).await?.is_empty() {
+                return Ok(IdentityLink::Taken);
+            }
+        }
+        Err(not_written().into())
+    }
+}
+
 /// Removes a user, while the row is locked.
 struct Remove {
     account: AccountState,
@@ -326,58 +423,34 @@ impl Work for Remove {
     }
 }
 
-/// The changes of a login, each of which is one statement: `None` for any other change.
-fn in_one_statement(id: UserId, change: &UserChange) -> Option<Result<Statement, StoreError>> {
-    let statement = match change {
-        UserChange::RecordLogin {
-            epoch,
-            new_device,
-            now,
-        } => {
-            let device = new_device.map(|device| hex(&device.to_bytes()));
-            let digits = MAX_DEVICES * DEVICE_DIGITS;
-            let text = format!(
-                "UPDATE {{users}} SET last_login = {{greatest}}(COALESCE(last_login, $3), $3), \
-                 devices = {{last_characters}}(devices || $4, {{minus}}{digits}) \
-                 WHERE id = $1 AND auth_epoch = $2 AND status = 'active' AND {{durable}} \
-                 RETURNING id"
-            );
-            let epoch = match i64::try_from(*epoch) {
-                Ok(epoch) => epoch,
-                // No row has it.
-                Err(_) => return None,
-            };
-            Statement::new(text)
-                .with(id.to_string())
-                .with(epoch)
-                .with(*now)
-                .with(device.unwrap_or_default())
-        }
-        UserChange::ReplacePassword {
-            expected,
-            new,
-            epoch: EpochChange::Keep,
-        } => Statement::new(
-            "UPDATE {users} SET password_hash = $3 \
-             WHERE id = $1 AND password_hash = $2 AND {durable} RETURNING id",
-        )
-        .with(id.to_string())
-        .with(expected.expose_secret())
-        .with(new.expose_secret()),
-        _ => return None,
-    };
-    Some(Ok(statement))
-}
-
 impl SqlStore {
-    /// One try to add a user: `false` if a unique index refuses it.
-    async fn is_inserted(&self, user: &User) -> Result<bool, StoreError> {
-        Ok(match (user.roles.is_empty(), self.dialect()) {
-            (true, _) => !self.write(insert(user)?.alone()).await?.is_empty(),
+    /// One try to add a user: no rows if its id or its address is taken,
+    /// [`Failure::Duplicate`] if a unique index refuses one of its identities.
+    async fn try_to_insert(&self, user: &User) -> Result<Vec<Row>, Failure> {
+        let is_alone = user.roles.is_empty() && user.identities.is_empty();
+        match (is_alone, self.dialect()) {
+            (true, _) => self.try_to_write(insert(user)?.alone()).await,
             #[cfg(any(feature = "postgres", feature = "postgres-aws-lc-rs"))]
-            (false, Dialect::Postgres) => !self.write(insert_with_roles(user)?).await?.is_empty(),
+            (false, Dialect::Postgres) => self.try_to_write(insert_whole(user)?).await,
             #[cfg(feature = "sqlite")]
-            (false, Dialect::Sqlite) => self.transact(InsertWithRoles(user.clone())).await?,
+            (false, Dialect::Sqlite) => self.try_to_transact(InsertWhole(user.clone())).await,
+        }
+    }
+
+    /// Which of the address and the identities of `user` is taken; of both, the address.
+    async fn what_is_taken(&self, user: &User) -> Result<Option<InsertUser>, StoreError> {
+        let taken = identity::taken(user.email.canonical().as_str(), &user.identities);
+        let taken = self.read(taken).await?;
+        let is_taken = |what: &str| {
+            taken.iter().any(|row| {
+                let found = Record::new("user", row).text("taken");
+                found.is_ok_and(|found| found == what)
+            })
+        };
+        Ok(match (is_taken("email"), is_taken("identity")) {
+            (true, _) => Some(InsertUser::EmailTaken),
+            (false, true) => Some(InsertUser::IdentityTaken),
+            (false, false) => None,
         })
     }
 }
@@ -386,12 +459,15 @@ impl SqlStore {
 impl UserStore for SqlStore {
     async fn insert_user(&self, user: &User) -> Result<InsertUser, StoreError> {
         for _ in 0..TRIES {
-            if self.is_inserted(user).await? {
-                return Ok(InsertUser::Inserted);
+            match self.try_to_insert(user).await {
+                // The address or the id is taken, or, by `Duplicate`, an identity.
+                Err(Failure::Duplicate) => {}
+                Ok(rows) if rows.is_empty() => {}
+                Ok(_) => return Ok(InsertUser::Inserted),
+                Err(failure) => return Err(failure.into()),
             }
-            // When both are taken, it is the address.
-            if self.user_by_email(user.email.canonical()).await?.is_some() {
-                return Ok(InsertUser::EmailTaken);
+            if let Some(taken) = self.what_is_taken(user).await? {
+                return Ok(taken);
             }
             if !self.read(insert(user)?.same_key()).await?.is_empty() {
                 return Ok(InsertUser::IdTaken);
@@ -408,6 +484,18 @@ impl UserStore for SqlStore {
         self.read_one(by_email(email), read).await
     }
 
+    async fn user_by_identity(&self, key: &IdentityKey) -> Result<Option<User>, StoreError> {
+        let read = |row: &Row| {
+            let user = read(row)?;
+            match user.identities.by_key(key) {
+                Some(_) => Ok(user),
+                // This user is not the one who signs in.
+                None => Err(Record::new("user", row).corrupt("identities", "has another key")),
+            }
+        };
+        self.read_one(by_identity(*key), read).await
+    }
+
     async fn change_user(
         &self,
         id: UserId,
@@ -418,8 +506,8 @@ impl UserStore for SqlStore {
     }
 
     async fn update_user(&self, id: UserId, change: &UserChange) -> Result<bool, StoreError> {
-        match in_one_statement(id, change) {
-            Some(statement) => Ok(!self.write(statement?).await?.is_empty()),
+        match in_one_statement(id, change, self.dialect()) {
+            Some(statement) => Ok(!self.write(statement).await?.is_empty()),
             None => Ok(self.change_user(id, change).await?.is_some()),
         }
     }
@@ -454,6 +542,21 @@ impl UserStore for SqlStore {
     ) -> Result<bool, StoreError> {
         let account = account.clone();
         self.transact(Remove { account, which }).await
+    }
+
+    async fn link_identity(
+        &self,
+        id: UserId,
+        version: u64,
+        identity: &Identity,
+    ) -> Result<IdentityLink, StoreError> {
+        let (user, identity) = (id, identity.clone());
+        let link = LinkIdentity {
+            user,
+            version,
+            identity,
+        };
+        self.transact(link).await
     }
 
     async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {

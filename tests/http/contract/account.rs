@@ -136,6 +136,7 @@ pub(crate) fn export(place: &Place<'_>) {
                 "email_canonical",
                 "events",
                 "exported_at",
+                "identities",
                 "links",
                 "metadata",
                 "password_scheme",
@@ -152,6 +153,7 @@ pub(crate) fn export(place: &Place<'_>) {
         .at("/status", &json!("active"))
         .at("/password_scheme", &json!("argon2id"))
         .at("/remembered_devices", &json!(1))
+        .at("/identities", &json!([]))
         .count("/sessions", 2)
         .members("/sessions/0", &SESSION)
         .count("/links", 1)

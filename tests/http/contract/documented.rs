@@ -154,14 +154,24 @@ impl Endpoint {
     }
 }
 
-/// What the servers of this suite do not have, since no second factor is set; see
-/// `second_factor.rs`.
-const WITH_SECOND_FACTORS: [&str; 1] = ["POST /login/factor"];
+/// What the servers of this suite do not have, since no second factor and no provider is set;
+/// see `second_factor.rs` and `federation.rs`.
+const WITH_SETTINGS: [&str; 9] = [
+    "POST /login/factor",
+    "GET /providers",
+    "POST /login/{provider}",
+    "POST /login/{provider}/callback",
+    "POST /login/{provider}/form",
+    "POST /identities/link",
+    "GET /identities",
+    "POST /identities/{id}",
+    "DELETE /identities/{id}",
+];
 
 /// `METHOD /path` of each of them.
 fn names() -> Vec<String> {
     let name = |one: &Endpoint| format!("{} {}", one.method, one.path);
-    let others = WITH_SECOND_FACTORS.map(str::to_owned);
+    let others = WITH_SETTINGS.map(str::to_owned);
     let mut names: Vec<_> = ENDPOINTS.iter().map(name).chain(others).collect();
     names.sort_unstable();
     names

@@ -97,6 +97,7 @@ pub(crate) fn verify_first(place: &Place<'_>) {
             &[
                 "email_canonical",
                 "exported_at",
+                "identities",
                 "links",
                 "metadata",
                 "password_scheme",

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::transport::Framework;
 
 fn document() -> Value {
-    Client::whole(Framework::Axum, settings(), everything())
+    Client::with_provider(Framework::Axum, settings(), everything())
         .api
         .openapi()
 }

@@ -15,7 +15,7 @@ use support::bed::{Bed, config};
 each_framework!(the_document_is_served_when_the_settings_say_so_and_only_then,);
 
 fn client(http: HttpConfig) -> Client {
-    Client::whole(Framework::Axum, settings(), http)
+    Client::with_provider(Framework::Axum, settings(), http)
 }
 
 fn api(http: HttpConfig) -> Api {

@@ -8,7 +8,8 @@ use admittance::authz::Role;
 use admittance::email::Email;
 use admittance::event::Notice;
 use admittance::extra::Extra;
-use admittance::id::{EventId, SessionId, UserId};
+use admittance::id::{EventId, IdentityId, SessionId, UserId};
+use admittance::identity::{Issuer, SubjectId};
 use admittance::preferences::{Metadata, Preferences};
 use admittance::proof::{ExternalMethod, Method, MethodName, Proof, Proofs};
 use admittance::session::{Session, SessionLength};
@@ -22,7 +23,9 @@ use admittance::user::{
     DeviceDigest, DisplayName, HookKind, PasswordHash, PendingHook, User, UserStatus,
 };
 use serde_json::{Map, Value, json};
-use support::sample::{self, POLICY, at, device, event, key, lockout, role, session, token};
+use support::sample::{
+    self, POLICY, at, device, event, identity, key, lockout, role, session, token,
+};
 
 /// How many records there are of each kind.
 pub(crate) const COUNT: u32 = 300;
@@ -91,6 +94,20 @@ pub(crate) fn user(number: u32) -> User {
             let edges = [[0; 16], [0xff; 16], *b"0123456789abcde\0"].map(DeviceDigest::from_bytes);
             user.devices = edges.into_iter().chain((0..17).map(device)).collect();
         }
+        9 => {
+            user.password_hash = None;
+            user.identities = (1000..1020).map(identity).collect();
+        }
+        10 => {
+            let long = |text: &str| text.repeat(255 / text.len());
+            let mut longest = identity(10);
+            longest.id = IdentityId::from_bytes([0xff; 12]);
+            longest.issuer = Issuer::parse(long("\u{10400}")).unwrap();
+            longest.subject = SubjectId::parse(long("\u{e9}")).unwrap();
+            longest.email = None;
+            (longest.created_at, longest.last_used_at) = (Timestamp::MIN, Timestamp::MAX);
+            user.identities = [longest, identity(2011)].into_iter().collect();
+        }
         5 => user.preferences = preferences(values()),
         6 => (user.auth_epoch, user.link_epoch, user.version) = (GREATEST, GREATEST, GREATEST),
         7 => {
@@ -108,6 +125,9 @@ pub(crate) fn user(number: u32) -> User {
             user.roles = (0..number % 4).map(role).collect();
             user.pending_hook = user.pending_hook.filter(|_| number.is_multiple_of(3));
             user.last_login = number.is_multiple_of(3).then(|| at(number));
+            if number.is_multiple_of(11) {
+                user.identities = [identity(number)].into_iter().collect();
+            }
             user.auth_epoch = u64::from(number % 5);
             user.version = u64::from(number);
             if number.is_multiple_of(7) {
@@ -272,6 +292,13 @@ pub(crate) async fn contents(store: &dyn Store) -> Vec<String> {
             store.user(user.id).await.unwrap(),
             store.user_by_email(user.email.canonical()).await.unwrap(),
         ] {
+            assert_eq!(
+                texts(&[same.unwrap()]).await,
+                texts(std::slice::from_ref(user)).await
+            );
+        }
+        for identity in &user.identities {
+            let same = store.user_by_identity(&identity.key()).await.unwrap();
             assert_eq!(
                 texts(&[same.unwrap()]).await,
                 texts(std::slice::from_ref(user)).await

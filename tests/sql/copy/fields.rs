@@ -7,7 +7,8 @@ use admittance::email::{CanonicalEmail, Email};
 use admittance::error::ErrorCode;
 use admittance::event::{Notice, Operation};
 use admittance::extra::Extra;
-use admittance::id::{EventId, SessionId, UserId};
+use admittance::id::{EventId, IdentityId, SessionId, UserId};
+use admittance::identity::{Identity, Issuer, ProviderId, SubjectId};
 use admittance::limit::LimitKey;
 use admittance::lockout::Attempts;
 use admittance::mail::MailKind;
@@ -20,7 +21,7 @@ use admittance::time::Timestamp;
 use admittance::token::{OneTimeToken, PendingSignIn, TokenDigest, TokenPurpose};
 use admittance::user::{HookKind, User, UserStatus};
 use serde_json::{Map, Value, json};
-use support::sample::{at, device, event, hash, key, role, session, token, user};
+use support::sample::{at, device, event, hash, identity, key, role, session, token, user};
 
 use super::opened::{copied, resuming};
 
@@ -58,9 +59,17 @@ fn object(value: Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
+/// Changes the identity of a user who has one.
+fn change(user: &mut User, change: fn(&mut Identity)) {
+    let mut one = user.identities.iter().next().unwrap().clone();
+    change(&mut one);
+    user.identities = [one].into_iter().collect();
+}
+
 #[tokio::test]
 async fn each_field_of_a_user_counts() {
     let mut record = user(1);
+    record.identities = [identity(1)].into_iter().collect();
     record.preferences = Preferences::from_store(object(json!({ "a": 1, "b": [1, 2] })));
     count::<User>(
         record,
@@ -113,6 +122,34 @@ async fn each_field_of_a_user_counts() {
             ("link_epoch", |user| user.link_epoch += 1),
             ("version", |user| user.version += 1),
             ("devices", |user| user.devices.push(device(1))),
+            ("identities, none", |user| {
+                user.identities = [].into_iter().collect();
+            }),
+            ("identities, more", |user| {
+                let all = user.identities.iter().cloned();
+                user.identities = all.chain([identity(2)]).collect();
+            }),
+            ("identities.id", |user| {
+                change(user, |one| one.id = IdentityId::from_bytes([0; 12]));
+            }),
+            ("identities.provider", |user| {
+                change(user, |one| one.provider = ProviderId::parse("x").unwrap());
+            }),
+            ("identities.issuer", |user| {
+                change(user, |one| one.issuer = Issuer::parse("x").unwrap());
+            }),
+            ("identities.subject", |user| {
+                change(user, |one| one.subject = SubjectId::parse("x").unwrap());
+            }),
+            ("identities.email", |user| {
+                change(user, |one| one.email = None);
+            }),
+            ("identities.created_at", |user| {
+                change(user, |one| later(&mut one.created_at));
+            }),
+            ("identities.last_used_at", |user| {
+                change(user, |one| later(&mut one.last_used_at));
+            }),
         ],
     )
     .await;

@@ -2,6 +2,7 @@
 
 use admittance::email::{CanonicalEmail, Email};
 use admittance::id::UserId;
+use admittance::identity::Identities;
 use admittance::preferences::{Metadata, Preferences};
 use admittance::time::Timestamp;
 use admittance::user::{AccountState, DeviceDigest, DisplayName, MAX_DEVICES, User, UserStatus};
@@ -51,6 +52,9 @@ impl WrongStore {
         }
         if self.has(DropsDevices) {
             user.devices.clear();
+        }
+        if self.has(DropsIdentities) {
+            user.identities = Identities::default();
         }
         if self.has(FoldsEmails) {
             let folded = self.email(user.email.canonical()).as_str().to_owned();
@@ -145,5 +149,6 @@ fn nobody(id: UserId) -> User {
         link_epoch: 0,
         version: 0,
         devices: Vec::new(),
+        identities: Identities::default(),
     }
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod events;
 mod fault;
+mod identities;
 mod limits;
 mod tokens;
 mod users;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use admittance::audit::AuditRecord;
 use admittance::email::CanonicalEmail;
 use admittance::id::{EventId, SessionId, UserId};
+use admittance::identity::IdentityKey;
 use admittance::limit::{LimitKey, Usage};
 use admittance::lockout::Attempts;
 use admittance::proof::{Method, Proof};
@@ -35,6 +37,8 @@ struct Tables {
     /// Addresses that nobody has and nobody gets.
     blocked: HashSet<CanonicalEmail>,
     removed: HashMap<UserId, User>,
+    /// Identities that nobody has and nobody gets.
+    kept: HashSet<IdentityKey>,
     sessions: HashMap<SessionId, Session>,
     tokens: HashMap<TokenDigest, OneTimeToken>,
     limits: HashMap<LimitKey, Usage>,

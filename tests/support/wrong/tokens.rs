@@ -19,6 +19,9 @@ impl WrongStore {
         if self.has(DropsSignIn) {
             token.sign_in = None;
         }
+        if self.has(DropsFederation) {
+            token.federation = None;
+        }
         if let Some(pending) = &mut token.registration {
             match self.fault {
                 CutsPendingHashes => cut_hash(&mut pending.password_hash),

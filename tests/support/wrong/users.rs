@@ -3,16 +3,18 @@
 use admittance::authz::Role;
 use admittance::email::{CanonicalEmail, Email};
 use admittance::id::UserId;
+use admittance::identity::{Identities, Identity, IdentityKey, IdentityUse};
 use admittance::preferences::Preferences;
 use admittance::store::{
-    EmailChange, EpochChange, HookChange, InsertUser, ProfileChange, Removal, RoleChange,
-    StoreError, UserChange, UserStore,
+    EmailChange, EpochChange, HookChange, IdentityLink, InsertUser, ProfileChange, Removal,
+    RoleChange, StoreError, UserChange, UserStore,
 };
 use admittance::time::Timestamp;
 use admittance::user::{AccountState, DeviceDigest, PasswordHash, User, UserStatus};
 use async_trait::async_trait;
 
 use super::Fault::*;
+use super::identities::owner;
 use super::values::{cut_email, cut_hash, cut_name, cut_roles, drop_large};
 use super::{Tables, WrongStore};
 
@@ -27,6 +29,11 @@ impl UserStore for WrongStore {
             };
             if tables.users.values().any(taken) || tables.blocked.contains(user.email.canonical()) {
                 return InsertUser::EmailTaken;
+            }
+            let mut identities = user.identities.iter();
+            if identities.any(|one| self.is_taken(tables, one)) && !self.has(InsertsTakenIdentities)
+            {
+                return InsertUser::IdentityTaken;
             }
             match tables.users.contains_key(&user.id) && !self.has(OverwritesUsers) {
                 true => InsertUser::IdTaken,
@@ -67,6 +74,10 @@ impl UserStore for WrongStore {
         Ok(users.find(|user| self.same_email(user, email)).cloned())
     }
 
+    async fn user_by_identity(&self, key: &IdentityKey) -> Result<Option<User>, StoreError> {
+        Ok(owner(&self.tables(), key).cloned())
+    }
+
     /// Each change is a method of its own below.
     async fn change_user(
         &self,
@@ -78,8 +89,12 @@ impl UserStore for WrongStore {
             UserChange::RecordLogin {
                 epoch,
                 new_device,
+                used,
                 now,
-            } => self.record_login(id, *epoch, *new_device, *now).await?,
+            } => {
+                let login = self.record_login(id, *epoch, *new_device, used.clone(), *now);
+                login.await?
+            }
             UserChange::ReplacePassword {
                 expected,
                 new,
@@ -96,6 +111,9 @@ impl UserStore for WrongStore {
             } => is_of(account) && self.reset_password(account, new, *device, change).await?,
             UserChange::UpdateProfile { version, change } => {
                 return self.update_profile(id, *version, change).await;
+            }
+            UserChange::UnlinkIdentity { version, identity } => {
+                return self.unlink(id, *version, *identity).await;
             }
             UserChange::SetStatus { version, status } => {
                 return self.set_status(id, *version, *status).await;
@@ -115,12 +133,15 @@ impl UserStore for WrongStore {
         id: UserId,
         epoch: u64,
         new_device: Option<DeviceDigest>,
+        used: Option<IdentityUse>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let check = |tables: &Tables| {
             let mut user = tables.users.get(&id).cloned()?;
             let active = user.status == UserStatus::Active || self.has(RecordsLoginOfDisabled);
             let good = active && (user.auth_epoch == epoch || self.has(LoginIgnoresEpoch));
+            let used = used.as_ref();
+            let good = good && used.is_none_or(|used| self.record_use(&mut user, used, now));
             if good {
                 let last = user.last_login.filter(|_| !self.has(TakesLastLoginBack));
                 user.last_login = last.max(Some(now));
@@ -201,6 +222,9 @@ impl UserStore for WrongStore {
                     }
                     false => metadata.clone(),
                 };
+            }
+            if change.removes_identities && !self.has(ProfileChangeKeepsIdentities) {
+                user.identities = Identities::default();
             }
             match &change.pending_hook {
                 HookChange::Set(hook) => user.pending_hook = Some(hook.clone()),
@@ -300,9 +324,17 @@ impl UserStore for WrongStore {
                 user.devices.clear();
             }
             user.devices.push(device);
-            let hook = user.pending_hook.clone();
+            let (hook, identities) = (user.pending_hook.clone(), user.identities.clone());
             if !self.has(ResetKeepsProfile) {
                 user.apply(change);
+            }
+            if change.removes_identities {
+                if self.has(RemovedIdentitiesStayTaken) {
+                    tables.kept.extend(identities.iter().map(Identity::key));
+                }
+                if self.has(ResetKeepsIdentities) {
+                    user.identities = identities;
+                }
             }
             if self.has(ResetKeepsPendingHook) {
                 user.pending_hook = hook;
@@ -347,6 +379,11 @@ impl UserStore for WrongStore {
             };
             if self.has(KeepsEmailOfRemovedUser) {
                 tables.blocked.insert(user.email.canonical().clone());
+            }
+            if self.has(KeepsIdentitiesOfRemovedUser) {
+                tables
+                    .kept
+                    .extend(user.identities.iter().map(Identity::key));
             }
             if !self.has(RemovesNobody) {
                 tables.users.remove(&user.id);
@@ -427,6 +464,15 @@ impl UserStore for WrongStore {
             Some(self.answer(before, user))
         };
         Ok(self.act(ReadsThenChangesRoles, read, write).await)
+    }
+
+    async fn link_identity(
+        &self,
+        id: UserId,
+        version: u64,
+        identity: &Identity,
+    ) -> Result<IdentityLink, StoreError> {
+        Ok(self.link(id, version, identity).await)
     }
 
     async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, StoreError> {

@@ -7,6 +7,7 @@ use admittance::authz::Role;
 use admittance::email::Email;
 use admittance::error::ErrorCode;
 use admittance::event::Operation;
+use admittance::identity::Identity;
 use admittance::mail::MailKind;
 use admittance::preferences::Preferences;
 use admittance::proof::{Method, MethodName, Proof, Proofs};
@@ -17,6 +18,7 @@ use admittance::user::{DeviceDigest, DisplayName, PasswordHash, User, UserStatus
 use serde_json::Value;
 
 use super::Fault::*;
+use super::identities::cut_subject;
 use super::{Tables, WrongStore};
 
 /// The first `length` characters.
@@ -145,6 +147,14 @@ impl WrongStore {
             }),
             (TakesLatestTimeForNone, _) => {
                 user.last_login = user.last_login.filter(|time| *time < Timestamp::MAX);
+            }
+            (CutsSubjectsAt64, _) => {
+                let cut = |one: &Identity| {
+                    let mut one = one.clone();
+                    cut_subject(&mut one);
+                    one
+                };
+                user.identities = user.identities.iter().map(cut).collect();
             }
             (TakesDisabledForActive, _) => user.status = UserStatus::Active,
             _ => {}

@@ -21,6 +21,10 @@ const MAX_LEN: usize = 2048;
 /// assert_eq!(safe_next("https://evil.example"), None);
 /// ```
 #[must_use]
+#[cfg_attr(
+    not(feature = "http"),
+    expect(unreachable_pub, reason = "published by the HTTP layer")
+)]
 pub fn safe_next(next: &str) -> Option<&str> {
     let is_visible = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
     if next.len() > MAX_LEN || !next.bytes().all(is_visible) {
