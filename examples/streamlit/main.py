@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from simulator import gate, parts, watch
+from simulator import gate, parts, providers, watch
 from simulator.login_form import show_login
 from simulator.style import set_style
 from simulator.web import MAIL_LINKS
@@ -42,16 +42,19 @@ def main() -> None:
         _page("views/reset.py", "New password", "key", "reset", False),
         _page("views/confirm_email.py", "Confirm the new address", "mail", "confirm-email", False),
         _page("views/disown.py", "This was not me", "block", "disown", False),
+        _page("views/sign_in.py", "Continue", "passkey", "sign-in", False),
     ]
     if access is not None and access.profile.is_verified:
         public[3] = _page(
             "views/verify.py", "Confirm your address", "mark_email_read", "verify", False
         )
     page = st.navigation([*private, *public])
-    wanted = gate.led_to()
-    if wanted in LINKED and page.url_path != wanted:
+    wanted = gate.led_to(page.url_path)
+    if wanted in LINKED:
         st.switch_page(next(other for other in public if other.url_path == wanted))
     parts.end_with(page)
+    if page.url_path != "sign-in":
+        st.session_state.pop("go_on", None)
     if access is not None:
         with st.sidebar:
             st.caption("Logged in as")
@@ -61,6 +64,7 @@ def main() -> None:
         st.switch_page(EXAM)
     with st.container(key="unseen-cookie"):
         gate.move_cookie()
+        providers.leave()
     with st.container(key="unseen-watch"):
         # On other pages every act finds out, and an exam has a clock of its own.
         if page.url_path == "verify":

@@ -12,6 +12,8 @@ from .errors import (
     BY_CODE,
     AdmittanceError,
     FieldError,
+    LinkRequired,
+    ProviderUnavailable,
     RateLimited,
     Unavailable,
     ValidationFailed,
@@ -121,6 +123,53 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider to sign in with. `name` is for people."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A sign-in with a provider has begun: send the browser to `authorization_url`. `flow` stays
+    with the browser's session on the server's side, and comes back with the provider's answer."""
+
+    authorization_url: str
+    expires_in: int
+    flow: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A sign-in with a provider opened a session; `created` is true for a new account."""
+
+    opened: Opened
+    created: bool
+    return_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The account is made when a mailed link is opened: `verify_email` takes `ticket` then."""
+
+    message: str
+    ticket: str = field(repr=False)
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An account at a provider that logs the user in. `provider` is the provider's id."""
+
+    identity_id: str
+    provider: str
+    email: str | None
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """A page of a list. `next` is what to ask for the next page with; `None` on the last."""
 
@@ -186,6 +235,10 @@ def read_opened(answer: Mapping[str, Any]) -> Opened:
     return read(Opened, answer, tokens=tokens)
 
 
+def read_signed_in(answer: Mapping[str, Any]) -> SignedIn:
+    return read(SignedIn, answer, opened=read_opened(answer))
+
+
 def read_error(
     status: int, headers: Mapping[str, str], problem: Mapping[str, Any]
 ) -> AdmittanceError:
@@ -196,10 +249,14 @@ def read_error(
     retry_after = max(1, int(waits)) if waits.isascii() and waits.isdigit() else None
     kind = BY_CODE.get(code or "", AdmittanceError)
     if status >= 500 or (300 <= status < 400) or not code:
-        kind = Unavailable
+        kind = ProviderUnavailable if code == "provider_unavailable" else Unavailable
     error = kind(message, code=code or "", status=status)
     if isinstance(error, ValidationFailed):
         error.errors = tuple(read_list(problem, "errors", FieldError))
+    elif isinstance(error, LinkRequired):
+        error.ticket = _value(str, problem.get("ticket"))
+        error.expires_in = _value(int, problem.get("expires_in"))
+        error.can_start_anew = problem.get("can_start_anew") is True
     elif isinstance(error, RateLimited):
         error.retry_after = retry_after or 1
     elif isinstance(error, Unavailable):

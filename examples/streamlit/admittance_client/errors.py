@@ -69,7 +69,8 @@ class EmailTaken(AdmittanceError):
 
 
 class Conflict(AdmittanceError):
-    """409: another reason, by `code`: `last_administrator`, `not_verified`, `account_disabled`."""
+    """409: another reason, by `code`: `last_administrator`, `not_verified`, `account_disabled`,
+    `identity_taken`, `last_credential`."""
 
 
 class RateLimited(AdmittanceError):
@@ -87,6 +88,28 @@ class Unavailable(AdmittanceError):
     retry_after: int | None = None
 
 
+class ProviderUnavailable(Unavailable):
+    """503: the provider that people sign in with is down or answers wrongly. The rest goes on."""
+
+
+class ProviderDenied(AdmittanceError):
+    """403: the provider did not let the person in, or the person did not want to go on."""
+
+
+class InvalidFlow(AdmittanceError):
+    """401: a sign-in that was used, took too long, or was begun elsewhere: begin again."""
+
+
+class LinkRequired(AdmittanceError):
+    """409: an account has the address that the provider gave. `Admittance.link_identity` with
+    `ticket` goes on; with `can_start_anew` the account, which nobody confirmed, can be removed.
+    """
+
+    ticket: str = ""
+    expires_in: int = 0
+    can_start_anew: bool = False
+
+
 BY_CODE: dict[str, type[AdmittanceError]] = {
     "validation_failed": ValidationFailed,
     "invalid_credentials": InvalidCredentials,
@@ -101,5 +124,11 @@ BY_CODE: dict[str, type[AdmittanceError]] = {
     "last_administrator": Conflict,
     "not_verified": Conflict,
     "account_disabled": Conflict,
+    "identity_taken": Conflict,
+    "last_credential": Conflict,
+    "link_required": LinkRequired,
+    "invalid_flow": InvalidFlow,
+    "provider_denied": ProviderDenied,
+    "provider_unavailable": ProviderUnavailable,
     "rate_limited": RateLimited,
 }

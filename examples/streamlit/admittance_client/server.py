@@ -13,8 +13,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .answers import Accepted, Opened, Strength, Tokens, read, read_error, read_opened
-from .errors import Unavailable
+from .answers import (
+    Accepted,
+    Opened,
+    Provider,
+    SignedIn,
+    Started,
+    Strength,
+    Tokens,
+    Waiting,
+    read,
+    read_error,
+    read_list,
+    read_opened,
+    read_signed_in,
+)
+from .errors import NotFound, Unavailable
+from .requests import callback, given, segment
 
 if TYPE_CHECKING:
     from .session import Session
@@ -110,12 +125,15 @@ class Admittance:
         body = {"new_password": new_password, "confirm_password": confirm_password}
         return read(Accepted, self.call("POST", "/password/reset", {"token": token, **body}))
 
-    def verify_email(self, token: str, password: str | None = None) -> Opened | Accepted:
-        """Confirms an address by a mailed link and the account's password.
+    def verify_email(
+        self, token: str, password: str | None = None, *, ticket: str | None = None
+    ) -> Opened | Accepted:
+        """Confirms an address by a mailed link and the account's password, or by the link and the
+        ticket of a sign-in that waited for it.
 
-        Raises `ProofRequired` without the right password, `InvalidLink`.
+        Raises `ProofRequired` without the right password or ticket, `InvalidLink`.
         """
-        body = {"token": token} if password is None else {"token": token, "password": password}
+        body = {"token": token, **given(password=password, ticket=ticket)}
         answer = self.call("POST", "/email/verify", body)
         return read_opened(answer) if "token" in answer else read(Accepted, answer)
 
@@ -132,6 +150,44 @@ class Admittance:
         body = {"password": password}
         body.update({k: v for k, v in (("email", email), ("name", name)) if v})
         return read(Strength, self.call("POST", "/password/strength", body))
+
+    # Signing in with a provider.
+
+    def providers(self) -> list[Provider]:
+        """The providers to sign in with; none where the server has none."""
+        try:
+            return read_list(self.call("GET", "/providers"), "providers", Provider)
+        except NotFound:
+            return []
+
+    def start_login(
+        self, provider: str, *, redirect_uri: str | None = None, remember: bool | None = None
+    ) -> Started:
+        """Begins a login with the provider of that id. `redirect_uri` is one of those that the
+        server allows. Raises `ProviderUnavailable`, `RateLimited`."""
+        body = given(redirect_uri=redirect_uri, remember=remember)
+        return read(Started, self.call("POST", f"/login/{segment(provider)}", body))
+
+    def finish_login(
+        self, provider: str, answer: Mapping[str, str], *, flow: str
+    ) -> SignedIn | Waiting:
+        """Completes a login with what the provider sent to the redirect URI: `state`, and `code` or
+        `error`. `flow` is that of the browser that comes back.
+
+        Raises `InvalidFlow`, `ProviderDenied`, `LinkRequired`, `ProviderUnavailable`,
+        `ValidationFailed` if the provider gave no address.
+        """
+        path = f"/login/{segment(provider)}/callback"
+        opened = self.call("POST", path, {**callback(answer), "flow": flow})
+        return read_signed_in(opened) if "token" in opened else read(Waiting, opened)
+
+    def link_identity(
+        self, ticket: str, *, current_password: str | None = None, start_anew: bool = False
+    ) -> SignedIn:
+        """Connects the account after `LinkRequired`, by its password; or removes it, which nobody
+        confirmed, and makes a new one. Raises `InvalidCredentials`, `InvalidFlow`."""
+        body = given(current_password=current_password, start_anew=start_anew or None)
+        return read_signed_in(self.call("POST", "/identities/link", {"ticket": ticket, **body}))
 
     def jwks(self) -> dict[str, Any]:
         """The public keys that access tokens are signed with (RFC 7517)."""

@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, Any
 from .answers import (
     Accepted,
     Event,
+    Identity,
     Opened,
     Page,
     Profile,
     SessionInfo,
+    Started,
     Tokens,
     User,
     read,
+    read_list,
     read_opened,
     read_page,
 )
 from .errors import SessionEnded
+from .requests import callback, given, segment
 
 if TYPE_CHECKING:
     from .server import Admittance
@@ -180,13 +184,45 @@ class Session:
         """Takes the new address over by the mailed link. Raises `InvalidLink`."""
         return read(Accepted, self.call("POST", "/email/change/confirm", {"token": token}))
 
+    # Ways in besides the password.
+
+    def identities(self) -> list[Identity]:
+        """The accounts at providers that log the user in."""
+        return read_list(self.call("GET", "/identities"), "identities", Identity)
+
+    def start_link(self, provider: str, *, redirect_uri: str | None = None) -> Started:
+        """Begins to connect an account at a provider. Raises `RecentLoginRequired`."""
+        body = given(redirect_uri=redirect_uri)
+        return read(Started, self.call("POST", f"/identities/{segment(provider)}", body))
+
+    def start_reauthentication(self, provider: str, *, redirect_uri: str | None = None) -> Started:
+        """Begins to prove again who the user is, by a provider."""
+        body = {"method": "fed", "provider": provider, **given(redirect_uri=redirect_uri)}
+        return read(Started, self.call("POST", "/reauthenticate", body))
+
+    def finish(self, provider: str, answer: Mapping[str, str], *, flow: str) -> Opened:
+        """Completes either of them, as `Admittance.finish_login` does a login. Raises `InvalidFlow`,
+        `ProviderDenied`, `ProviderUnavailable`, and `Conflict` with the code `identity_taken`."""
+        path = f"/login/{segment(provider)}/callback"
+        return self._replace(path, {**callback(answer), "flow": flow})
+
+    def link_identity(self, ticket: str) -> Accepted:
+        """Connects the user's account after `LinkRequired`. Raises `ProofRequired` if the ticket is
+        of another account, `InvalidFlow`, `RecentLoginRequired`."""
+        return read(Accepted, self.call("POST", "/identities/link", {"ticket": ticket}))
+
+    def unlink_identity(self, identity_id: str) -> None:
+        """Disconnects one of them. Raises `Conflict` with the code `last_credential`,
+        `RecentLoginRequired`, `NotFound`."""
+        self.call("DELETE", f"/identities/{segment(identity_id)}")
+
     def sessions(self) -> list[SessionInfo]:
         """The user's live sessions, the last opened first."""
         return self._sessions("/sessions")
 
     def end_session(self, session_id: str) -> None:
         """Ends one of the user's sessions. Raises `NotFound`."""
-        self.call("DELETE", f"/sessions/{_segment(session_id)}")
+        self.call("DELETE", f"/sessions/{segment(session_id)}")
 
     def end_other_sessions(self) -> None:
         """Ends all of the user's sessions but this one."""
@@ -231,31 +267,31 @@ class Session:
 
     def user(self, user_id: str) -> User:
         """The account of an id. Needs `users:read`. Raises `NotFound`."""
-        return read(User, self.call("GET", f"/admin/users/{_segment(user_id)}"))
+        return read(User, self.call("GET", f"/admin/users/{segment(user_id)}"))
 
     def change_roles(
         self, user_id: str, *, grant: Sequence[str] = (), revoke: Sequence[str] = ()
     ) -> User:
         """Grants and revokes roles, in effect at the user's next request. Needs `users:roles`."""
         body = {"grant": list(grant), "revoke": list(revoke)}
-        return read(User, self.call("POST", f"/admin/users/{_segment(user_id)}/roles", body))
+        return read(User, self.call("POST", f"/admin/users/{segment(user_id)}/roles", body))
 
     def set_user_status(self, user_id: str, status: str) -> User:
         """Makes an account `active` or `disabled`. Needs `users:status`."""
-        path = f"/admin/users/{_segment(user_id)}/status"
+        path = f"/admin/users/{segment(user_id)}/status"
         return read(User, self.call("PUT", path, {"status": status}))
 
     def user_sessions(self, user_id: str) -> list[SessionInfo]:
         """A user's live sessions, the last opened first. Needs `users:read`."""
-        return self._sessions(f"/admin/users/{_segment(user_id)}/sessions")
+        return self._sessions(f"/admin/users/{segment(user_id)}/sessions")
 
     def end_user_sessions(self, user_id: str) -> None:
         """Ends all of a user's sessions. Needs `users:sessions`."""
-        self.call("DELETE", f"/admin/users/{_segment(user_id)}/sessions")
+        self.call("DELETE", f"/admin/users/{segment(user_id)}/sessions")
 
     def send_password_reset(self, user_id: str) -> Accepted:
         """Has a link to a new password mailed to the owner. Needs `users:reset`."""
-        return read(Accepted, self.call("POST", f"/admin/users/{_segment(user_id)}/password-reset"))
+        return read(Accepted, self.call("POST", f"/admin/users/{segment(user_id)}/password-reset"))
 
     def _sessions(self, path: str) -> list[SessionInfo]:
         found: list[SessionInfo] = []
@@ -267,10 +303,6 @@ class Session:
             if page.next is None:
                 return found
             after = page.next
-
-
-def _segment(text: str) -> str:
-    return urllib.parse.quote(text, safe="")
 
 
 def _query(path: str, **parameters: object) -> str:

@@ -5,6 +5,7 @@ What is in `st.session_state` belongs to one tab, and is emptied when another pe
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -21,10 +22,13 @@ from admittance_client import (
 )
 
 from . import browser
+from .callback import LAST, in_one_piece, stop, uncut
 from .logins import LOGINS
 from .settings import settings
 from .text import plain, reason
 
+#: For how long a notice is shown again when the page is drawn again, in seconds.
+NOTICE_SECONDS = 1.0
 ENDED = "You are not logged in any more. Log in to go on."
 DOWN = "The server for accounts does not answer. What you typed is still here."
 
@@ -87,7 +91,7 @@ def user() -> Access:
     """The user, on a page that is only for users."""
     access = current()
     if access is None:
-        st.stop()
+        stop()
     return access
 
 
@@ -95,7 +99,7 @@ def live_user() -> Access:
     """The user, on a page that shows what is kept: nothing while the server cannot be asked."""
     access = user()
     if not access.live:
-        st.stop()
+        stop()
     return access
 
 
@@ -128,6 +132,7 @@ def log_in(opened: Opened, *, remember: bool) -> None:
     state["ticket"] = LOGINS.ticket(session, user_id=opened.user_id, remember=remember)
 
 
+@in_one_piece
 def log_out(go_on: bool = False) -> None:
     """Ends the session, in every tab that has it; to `go_on` keeps the mailed link."""
     access = current()
@@ -144,6 +149,7 @@ def log_out(go_on: bool = False) -> None:
         drop_link()
 
 
+@uncut()
 def leave(notice: str) -> None:
     """Forgets the session in this process and this tab; a run of an exam waits for its owner, and
     a mailed link is kept."""
@@ -160,23 +166,31 @@ def leave(notice: str) -> None:
 
 def _forget_all() -> None:
     for key in list(st.session_state):
-        if key != "link":
+        if key not in ("link", LAST):
             del st.session_state[key]
 
 
 def take_link() -> None:
     """Keeps the mailed link that opened this page. Called first in a run, so that no token stays in
     the address bar, no matter who is logged in and whether the server answers."""
-    if opened := browser.opened_link():
-        keep_link(*opened)
-        st.session_state["led_to"] = opened[0]
+    if opened := browser.opened_link(st.session_state.get("heard-link")):
+        _go_to_link(*opened)
 
 
-def led_to() -> str | None:
-    """The page that the link leads to, once after it was opened. The browser tells of the link
-    before it knows the pages, and then runs the script for the first of them."""
-    page: str | None = st.session_state.pop("led_to", None)
-    return page
+@uncut()
+def _go_to_link(page: str, token: str, link_id: str) -> None:
+    keep_link(page, token)
+    st.session_state["led_to"], st.session_state["heard-link"] = page, link_id
+
+
+def led_to(page: str) -> str | None:
+    """The page that the link leads to, until `page` is that. The browser tells of the link before it
+    knows the pages, and then runs the script for the first of them."""
+    wanted: str | None = st.session_state.get("led_to")
+    if wanted == page:
+        del st.session_state["led_to"]
+        return None
+    return wanted
 
 
 def keep_link(page: str, token: str) -> None:
@@ -216,8 +230,9 @@ def move_cookie() -> None:
             browser.set_cookie(ticket)
         else:
             del state["ticket"]
-    elif state.pop("drop_cookie", False):
+    elif "drop_cookie" in state:
         browser.drop_cookie()
+        del state["drop_cookie"]
 
 
 def show_account() -> None:
@@ -231,12 +246,15 @@ def show_account() -> None:
 
 
 def show_notices() -> None:
-    """Shows what has happened."""
-    state = st.session_state
-    if notice := state.pop("notice", None):
-        st.info(plain(notice))
-    if trouble := state.pop("trouble", None):
-        st.error(plain(trouble))
+    """Shows what has happened, also when the page is drawn again right afterwards."""
+    state, now = st.session_state, time.monotonic()
+    for key, box in (("notice", st.info), ("trouble", st.error)):
+        if key in state:
+            state[f"{key}.shown"] = state[key], now
+            del state[key]
+        words, since = state.get(f"{key}.shown") or ("", now)
+        if words and now - since <= NOTICE_SECONDS:
+            box(plain(words))
     if "down" in state:
         _show_down()
 

@@ -10,6 +10,16 @@ from admittance_client import Event
 _SENTENCES: Mapping[str, tuple[str, str]] = {
     "register": ("The account was made", "The account was not made"),
     "login": ("Logged in", "A login failed"),
+    "start_federation": (
+        "A login with another provider was begun",
+        "A login with another provider was not begun",
+    ),
+    "federated_login": (
+        "Logged in with another provider",
+        "A login with another provider failed",
+    ),
+    "link_identity": ("Another way in was connected", "Another way in was not connected"),
+    "unlink_identity": ("Another way in was disconnected", "A way in stayed connected"),
     "second_factor": ("The code at login was right", "The code at login was not accepted"),
     "open_session": ("A session was opened", "A session was not opened"),
     "validate_token": ("A page was opened", "A page was opened without a valid login"),
@@ -82,6 +92,11 @@ _BECAUSE: Mapping[str, str] = {
     "not_verified": "the address was not confirmed",
     "account_disabled": "the account was blocked",
     "rate_limited": "there were too many attempts",
+    "link_required": "the address has an account already",
+    "identity_taken": "it belongs to another account",
+    "last_credential": "no other way in would be left",
+    "provider_denied": "the provider did not let the person in",
+    "provider_unavailable": "the provider did not answer",
     "overloaded": "the server was busy",
     "unavailable": "the server had a problem",
     "abandoned": "the connection was cut",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from . import gate
+from .callback import in_one_piece
 from .forms import Form
+from .providers import offer_login
 from .settings import settings
 
 _FORM = Form("login", words={"invalid_credentials": "The email address or the password is wrong."})
@@ -26,6 +28,7 @@ def show_login_form() -> None:
         _FORM.password("Password", "password")
         ask_to_stay(_FORM)
         st.form_submit_button("Log in", type="primary", on_click=_log_in)
+    offer_login(lambda: wants_to_stay(_FORM))
     st.page_link("views/register.py", label="No account yet? Register")
     st.page_link("views/forgot.py", label="Forgotten your password?")
 
@@ -48,6 +51,7 @@ def wants_to_stay(form: Form) -> bool:
     return bool(st.session_state.get(form.key("remember")))
 
 
+@in_one_piece
 def _log_in() -> None:
     remember = wants_to_stay(_FORM)
 

@@ -44,17 +44,22 @@ class Run:
         """Goes on to a phase."""
         self.phase, self.since = phase, time.monotonic()
 
+    def is_at(self, prompt: Prompt, *phases: str) -> bool:
+        """Whether the run is at `prompt`, in one of `phases`. A button that was drawn for another step
+        may still be pressed: a second press comes before the browser has the next page."""
+        return self.prompt is prompt and self.phase in phases
+
     def passed(self) -> float:
         """The seconds since the phase began."""
         return time.monotonic() - self.since
 
-    def left(self) -> int:
-        """The whole seconds that the phase has left; 0 when it is over."""
+    def left(self) -> float:
+        """The seconds that the phase has left; 0 when it is over."""
         prompt = self.prompt
         if prompt is None or self.phase not in ("prepare", "speak"):
-            return 0
+            return 0.0
         total = prompt.preparation if self.phase == "prepare" else prompt.speaking
-        return max(0, -int(-(total - self.passed()) // 1))
+        return max(0.0, total - self.passed())
 
     def tick(self) -> bool:
         """Goes on to the next phase if the time of this one is up, and returns whether it did. A prompt

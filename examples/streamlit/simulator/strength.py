@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.errors import StreamlitInvalidLayoutContextError
 
 from admittance_client import AdmittanceError, Strength
 
@@ -43,4 +44,7 @@ def advise(place: DeltaGenerator, label: str) -> None:
         )
     except AdmittanceError:
         return  # It is judged when it is sent, too.
-    place.caption(plain(words(strength)))
+    try:
+        place.caption(plain(words(strength)))
+    except StreamlitInvalidLayoutContextError:
+        pass  # The page was left, or is drawn again, before the place was there.

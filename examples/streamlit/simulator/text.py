@@ -19,6 +19,7 @@ WORDS: Mapping[str, str] = {
     "recent_login_required": "Log out and log in again, then you can do this.",
     "forbidden": "Your account may not do this.",
     "not_found": "This is not there any more.",
+    "invalid_flow": "This took too long, or it was finished already. Begin again.",
     "email_taken": "There is already an account with this email address.",
     "precondition_failed": "This was changed in another tab. Load the page again.",
     "payload_too_large": "This is too long.",

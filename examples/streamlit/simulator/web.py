@@ -1,4 +1,5 @@
-"""What the app answers over HTTP besides Streamlit's pages: the cookie, and links from mails."""
+"""What the app answers over HTTP besides Streamlit's pages: cookies, links from mails, and the way
+back from a provider."""
 
 from __future__ import annotations
 
@@ -7,12 +8,13 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .logins import IDLE_SECONDS, LOGINS
 from .settings import settings
+from .sign_ins import SECONDS, SIGN_INS
 
 #: Where the links in the server's mails point, and which page of this app is meant.
 MAIL_LINKS = {
@@ -28,6 +30,11 @@ def cookie_name() -> str:
     return "__Host-exam_session" if settings().is_https else "exam_session"
 
 
+def sign_in_cookie_name() -> str:
+    """The name of the cookie of a browser that is at a provider."""
+    return "__Host-exam_sign_in" if settings().is_https else "exam_sign_in"
+
+
 def is_own_page(request: Request) -> bool:
     """Whether a page of this app sent `request`, by what the browser says of it."""
     origin = request.headers.get("origin", "")
@@ -38,8 +45,8 @@ def is_own_page(request: Request) -> bool:
     return own and request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
 
 
-async def open_session(request: Request) -> Response:
-    """`POST /session`: exchanges the ticket of a login for the cookie."""
+async def read_ticket(request: Request) -> str | Response:
+    """The ticket that a page of this app sends, or the answer to anything else."""
     if not is_own_page(request):
         return Response(status_code=403)
     raw = bytearray()
@@ -54,6 +61,14 @@ async def open_session(request: Request) -> Response:
     # JSON can have half a character in a text.
     if not isinstance(ticket, str) or not ticket.isascii():
         return Response(status_code=400)
+    return ticket
+
+
+async def open_session(request: Request) -> Response:
+    """`POST /session`: exchanges the ticket of a login for the cookie."""
+    ticket = await read_ticket(request)
+    if isinstance(ticket, Response):
+        return ticket
     old = request.cookies.get(cookie_name())
     redeemed = LOGINS.redeem(ticket, replaces=old)
     if redeemed is None:
@@ -82,6 +97,40 @@ async def close_session(request: Request) -> Response:
     return answer
 
 
+async def go_to_provider(request: Request) -> Response:
+    """`POST /sign-in`: exchanges the ticket of a sign-in for its cookie, and says where to go."""
+    ticket = await read_ticket(request)
+    if isinstance(ticket, Response):
+        return ticket
+    redeemed = SIGN_INS.redeem(ticket)
+    if redeemed is None:
+        return Response(status_code=404)
+    handle, url = redeemed
+    answer = JSONResponse({"url": url}, headers={"Cache-Control": "no-store"})
+    answer.set_cookie(
+        sign_in_cookie_name(),
+        handle,
+        max_age=int(SECONDS),
+        path="/",
+        secure=settings().is_https,
+        httponly=True,
+        # The provider's page leads back here, and only this lets the cookie come along.
+        samesite="lax",
+    )
+    return answer
+
+
+async def back_from_provider(request: Request) -> Response:
+    """`GET /callback/{provider}`: keeps what the provider says, and leads to the page that goes on
+    with it. So code and state are in the address of no page."""
+    handle = request.cookies.get(sign_in_cookie_name()) or ""
+    known = ("state", "code", "iss", "error")
+    answer = {name: request.query_params[name] for name in known if name in request.query_params}
+    if len(request.url.query) <= 8000 and answer.get("state"):
+        SIGN_INS.answered(handle, request.path_params["provider"], answer)
+    return RedirectResponse("/sign-in", status_code=303, headers={"Cache-Control": "no-store"})
+
+
 async def mail_link(request: Request) -> Response:
     """Leads to the page that a mailed link means. The browser keeps the fragment, which holds the
     token, so that the token is in no URL that a server sees."""
@@ -91,6 +140,8 @@ async def mail_link(request: Request) -> Response:
 ROUTES = [
     Route("/session", open_session, methods=["POST"]),
     Route("/session", close_session, methods=["DELETE"]),
+    Route("/sign-in", go_to_provider, methods=["POST"]),
+    Route("/callback/{provider}", back_from_provider, methods=["GET"]),
     *(Route(path, mail_link, methods=["GET"]) for path in MAIL_LINKS),
 ]
 

@@ -9,7 +9,7 @@ import pytest
 from example_server import ExampleServer
 from person import Person
 
-from simulator import browser
+from simulator import browser, callback, gate
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +50,15 @@ def person(
 ) -> Person:
     """Somebody at a browser, whose app talks to the server of all tests."""
     monkeypatch.setenv("ADMITTANCE_URL", server.url)
+    # The tests press faster than people do; `twice.mjs` has double clicks.
+    monkeypatch.setattr(callback, "DOUBLE_CLICK_SECONDS", 0.0)
+    monkeypatch.setattr(gate, "NOTICE_SECONDS", 0.0)
     # Every test calls from an address of its own, as every person does.
     caller = server.client_caller()
     monkeypatch.setattr(browser, "caller", lambda: caller)
     # What the browser takes out of the address bar, told in one run.
     links: list[tuple[str, str]] = []
-    monkeypatch.setattr(browser, "opened_link", lambda: links.pop() if links else None)
+    monkeypatch.setattr(
+        browser, "opened_link", lambda heard: (*links.pop(), "1") if links else None
+    )
     return Person(jar, links)

@@ -122,7 +122,10 @@ async function grade(page, student, comment) {
   await page.goto(`${app}/grading`);
   const answer = page.locator("details").filter({ hasText: `${student} ·` });
   await answer.first().waitFor();
-  if (!(await answer.getByText("Save the grade").isVisible())) {
+  // The first answer is open once it is drawn.
+  const save = answer.getByText("Save the grade");
+  const isOpen = await save.waitFor({ timeout: 5000 }).then(() => true, () => false);
+  if (!isOpen) {
     await focus(page, answer.locator("summary"));
     await page.keyboard.press("Enter");
   }

@@ -55,6 +55,7 @@ def test_only_the_apps_own_pages_may_touch_the_cookie(app: App) -> None:
     ]
     for headers in foreign:
         assert app.ask("POST", "/session", TICKET, headers).status == 403
+        assert app.ask("POST", "/sign-in", TICKET, headers).status == 403
         assert app.ask("DELETE", "/session", None, headers).status == 403
 
 
@@ -62,8 +63,9 @@ def test_what_is_no_ticket_gets_no_cookie(app: App) -> None:
     bodies = {b"": 400, b"[]": 400, b"{}": 400, b'{"ticket": 1}': 400, TICKET: 404}
     bodies |= {b'{"ticket":"\\ud800"}': 400, b"[" * 1000: 400, b"\xff": 400, b"x" * 1001: 413}
     for body, status in bodies.items():
-        answer = app.ask("POST", "/session", body, app.own)
-        assert (answer.status, answer.getheader("Set-Cookie")) == (status, None), body
+        for path in ("/session", "/sign-in"):
+            answer = app.ask("POST", path, body, app.own)
+            assert (answer.status, answer.getheader("Set-Cookie")) == (status, None), body
 
 
 def test_a_cookie_is_for_this_host_and_no_script(app: App) -> None:
@@ -88,6 +90,13 @@ def test_mailed_links_lead_to_their_pages_and_keep_the_fragment(app: App) -> Non
         answer = app.ask("GET", path)
         # Without a fragment of its own, which would replace that of the link.
         assert (answer.status, answer.getheader("Location")) == (303, page)
+
+
+def test_what_a_provider_sends_back_is_in_the_address_of_no_page(app: App) -> None:
+    for query in ("?code=c0de&state=st4te", "?error=access_denied&state=st4te", "", "?" + "x" * 9000):
+        answer = app.ask("GET", f"/callback/oidc{query}")
+        assert (answer.status, answer.getheader("Location")) == (303, "/sign-in"), query
+        assert answer.getheader("Cache-Control") == "no-store"
 
 
 def test_no_foreign_page_may_frame_the_app(app: App) -> None:

@@ -9,13 +9,16 @@ import streamlit as st
 
 from simulator import gate
 from simulator.answers import Answers
+from simulator.callback import in_one_piece
 from simulator.forms import Form
 from simulator.happened import sentence
+from simulator.providers import providers
 from simulator.settings import settings
 from simulator.strength import advise
 from simulator.teacher.classes import Classes
 from simulator.text import plain, when
 from simulator.user_agent import device
+from simulator.ways import show_ways
 
 NAME = Form("name")
 NOT_YOURS = {"invalid_credentials": "This is not your password."}
@@ -35,6 +38,7 @@ DATA = Form("export")
 ROLES = {"admin": "administrator"}
 
 
+@in_one_piece
 def rename() -> None:
     """Changes the name."""
 
@@ -45,6 +49,7 @@ def rename() -> None:
     NAME.attempt(action)
 
 
+@in_one_piece
 def change_email() -> None:
     """Has a link mailed to the new address."""
 
@@ -59,6 +64,7 @@ def change_email() -> None:
     EMAIL.attempt(action)
 
 
+@in_one_piece
 def change_password() -> None:
     """Changes the password; every other device is logged out."""
 
@@ -73,6 +79,7 @@ def change_password() -> None:
     PASSWORD.attempt(action)
 
 
+@in_one_piece
 def delete() -> None:
     """Deletes the account on the server, then what is kept here."""
 
@@ -96,6 +103,7 @@ def show_events() -> None:
         st.caption(f"{when(event.at)}{by}")
 
 
+@in_one_piece
 def prepare_export() -> None:
     """Puts together all that is kept of the user, there and here."""
 
@@ -114,9 +122,10 @@ profile = gate.user().profile
 confirmed = "confirmed" if profile.is_verified else "not confirmed yet"
 roles = "".join(f" · {plain(ROLES.get(role, role))}" for role in profile.roles)
 st.markdown(f"{plain(profile.email)} · {confirmed}{roles}")
-name, email, password, events, data = st.tabs(
-    ["Name", "Address", "Password", "What happened", "Your data"]
-)
+known = providers()
+titles = ["Name", "Address", "Password", "What happened", "Your data"]
+# The last one, so that the others stay in their places without it.
+name, email, password, events, data, *ways = st.tabs([*titles, *(["Ways in"] if known else [])])
 with name, st.form("name"):
     NAME.show_trouble()
     NAME.text("Name", "name", value=profile.name, autocomplete="name")
@@ -150,3 +159,6 @@ with data:
         st.write("Delete the account with all answers. This cannot be undone.")
         DELETE.password("Your password", "current_password")
         st.form_submit_button("Delete my account", on_click=delete)
+for tab in ways:
+    with tab:
+        gate.show(lambda: show_ways(known))

@@ -6,6 +6,7 @@ import streamlit as st
 
 from admittance_client import ProofRequired
 from simulator import gate
+from simulator.callback import in_one_piece
 from simulator.link import LinkForm
 from simulator.login_form import show_login_form
 from simulator.text import plain
@@ -21,6 +22,7 @@ FORM = LinkForm(
 )
 
 
+@in_one_piece
 def confirm() -> None:
     """Takes the new address over."""
 

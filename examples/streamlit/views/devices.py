@@ -6,6 +6,7 @@ import streamlit as st
 
 from admittance_client import NotFound
 from simulator import gate
+from simulator.callback import in_one_piece
 from simulator.forms import Form
 from simulator.text import plain, when
 from simulator.user_agent import device
@@ -13,6 +14,7 @@ from simulator.user_agent import device
 FORM = Form("devices")
 
 
+@in_one_piece
 def end(session_id: str) -> None:
     """Ends one session."""
 
@@ -26,6 +28,7 @@ def end(session_id: str) -> None:
     FORM.attempt(action)
 
 
+@in_one_piece
 def end_others() -> None:
     """Ends every session but this one."""
 

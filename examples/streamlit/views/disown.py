@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from simulator import gate
+from simulator.callback import in_one_piece
 from simulator.link import LinkForm
 
 FORM = LinkForm(
@@ -17,6 +18,7 @@ FORM = LinkForm(
 )
 
 
+@in_one_piece
 def disown() -> None:
     """Removes the account that nobody has confirmed."""
 

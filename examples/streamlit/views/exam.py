@@ -8,6 +8,7 @@ import streamlit as st
 
 from simulator import browser, gate
 from simulator.answers import MAX_TRANSCRIPT, Answers
+from simulator.callback import in_one_piece, uncut
 from simulator.forms import Form, Wrong
 from simulator.preferences import MAX_PROMPTS, Preferences
 from simulator.prompts import DESCRIPTORS, LEVELS, Prompt
@@ -20,27 +21,52 @@ RULE = (
     " your recording, even if it is still running. Keep this page open until then. If you close it"
     " or load it again, the answer that you are giving is lost."
 )
+OVER = "The time is up. Your answer is being handed in."
 
 
+@in_one_piece
 def begin() -> None:
-    """Draws the prompts."""
+    """Draws the prompts, once."""
     state = st.session_state
+    if "run" in state:
+        return
     user_id = gate.user().profile.user_id
     state["run"] = start(user_id, state[FORM.key("level")], state[FORM.key("prompts")])
 
 
-def stop() -> None:
+@in_one_piece
+def stop(run: Run) -> None:
     """Leaves the exam; what was handed in stays."""
-    st.session_state.pop("run", None)
+    if st.session_state.get("run") is run:
+        del st.session_state["run"]
 
 
+@in_one_piece
+def prepare(run: Run, prompt: Prompt) -> None:
+    """Starts the time to prepare."""
+    if run.is_at(prompt, "ready"):
+        run.begin("prepare")
+
+
+@in_one_piece
+def speak(run: Run, prompt: Prompt) -> None:
+    """Starts the time to speak."""
+    if run.is_at(prompt, "prepare"):
+        run.begin("speak")
+
+
+@in_one_piece
 def keep_draft(run: Run, key: str) -> None:
     """Keeps what was typed, before anything is asked that could send the student away."""
     run.draft = st.session_state.get(f"{key}.text") or ""
 
 
+@in_one_piece
 def hand_in(run: Run, prompt: Prompt, key: str) -> None:
-    """Keeps the answer, if the server still knows the student."""
+    """Keeps the answer, if the server still knows the student. A second press hands in nothing."""
+    run.tick()
+    if not run.is_at(prompt, "speak", "over"):
+        return
 
     def action() -> None:
         state = st.session_state
@@ -77,28 +103,29 @@ def has_recording(key: str) -> bool:
 def hand_in_by_itself(run: Run, prompt: Prompt, key: str) -> None:
     """Hands in once the time is up and everything is here."""
     if run.is_due(has_recording=has_recording(key)):
-        run.tried_at = time.monotonic()
-        hand_in(run, prompt, key)
+        with uncut():
+            run.tried_at = time.monotonic()
+            hand_in(run, prompt, key)
         st.rerun()
 
 
-@st.fragment(run_every=1.0)
+@st.fragment
 def clock(run: Run, key: str) -> None:
-    """Counts down. Only this part of the page is drawn again each second."""
+    """Counts down. The browser does it, and only this part of the page is drawn again when the time
+    is up."""
     prompt = run.prompt
     if prompt is None or run.phase == "ready":
         st.rerun()  # The answer is handed in, and this page is out of date.
     if run.phase == "over":
         if run.is_due(has_recording=has_recording(key)):
             st.rerun()
-        st.progress(0.0, text="The time is up. Your answer is being handed in.")
+        browser.countdown("", 0.0, 0.0, key=f"clock-{key}", over=OVER)
         return
     if run.tick():
         st.rerun()
-    left = run.left()
     total = prompt.preparation if run.phase == "prepare" else prompt.speaking
     name = "Preparation" if run.phase == "prepare" else "Speaking time"
-    st.progress(left / total, text=f"{name}: {left // 60}:{left % 60:02} left")
+    browser.countdown(name, run.left(), total, key=f"clock-{key}")
 
 
 def show_start(preferences: Preferences) -> None:
@@ -125,22 +152,24 @@ def show_prompt(run: Run, prompt: Prompt) -> None:
     FORM.show_trouble()
     if run.phase == "ready":
         st.write(f"{prompt.preparation} seconds to prepare, {prompt.speaking} to speak.")
-        st.button("Begin", type="primary", on_click=run.begin, args=("prepare",))
+        st.button("Begin", type="primary", on_click=prepare, args=(run, prompt))
     elif run.phase == "prepare":
         clock(run, key)
         st.write("Think about what to say. Take notes on paper, as in the exam.")
-        st.button("I am ready to speak", type="primary", on_click=run.begin, args=("speak",))
+        st.button("I am ready to speak", type="primary", on_click=speak, args=(run, prompt))
     else:
         clock(run, key)
         show_answer(run, key)
         st.button("Hand in the answer", type="primary", on_click=hand_in, args=(run, prompt, key))
-    st.button("Leave the exam", on_click=stop, type="tertiary")
+    st.button("Leave the exam", on_click=stop, args=(run,), type="tertiary")
 
 
 @st.fragment
 def show_answer(run: Run, key: str) -> None:
     """Where the answer is recorded or typed. What is typed is kept every two seconds, and only this
     part of the page is drawn again for it."""
+    if run.tick():
+        st.rerun()
     # Not as the default of the field, which would be drawn anew with each that differs.
     st.session_state.setdefault(f"{key}.text", run.draft)
     with st.container(key="answer"):
@@ -155,8 +184,12 @@ def show_answer(run: Run, key: str) -> None:
         )
         FORM.show_errors("answer")
     with st.container(key="unseen-keeper"):
-        is_over = run.phase == "over"
-        was_recording = browser.keep_answer("answer", key=f"keep-{key}", is_over=is_over)
+        was_recording = browser.keep_answer(
+            "answer",
+            key=f"keep-{key}",
+            is_over=run.phase == "over",
+            is_heard=run.was_recording is not None,
+        )
     if was_recording is not None:
         run.was_recording = was_recording
         if run.is_due(has_recording=has_recording(key)):
@@ -173,4 +206,4 @@ else:
     st.title("Done")
     st.success("Your answers are handed in. You find them, and later your grades, in My answers.")
     st.page_link("views/history.py", label="My answers", icon=":material/history:")
-    st.button("Take another exam", on_click=stop)
+    st.button("Take another exam", on_click=stop, args=(kept,))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from simulator import gate
+from simulator.callback import in_one_piece
 from simulator.forms import Form
 
 FORM = Form("forgot")
 
 
+@in_one_piece
 def ask() -> None:
     """Has the link mailed."""
 

@@ -8,6 +8,7 @@ import streamlit as st
 from admittance_client import Forbidden, Session
 from simulator import gate
 from simulator.answers import MAX_COMMENT, Answer, Answers
+from simulator.callback import in_one_piece
 from simulator.forms import Form
 from simulator.prompts import DESCRIPTORS, LEVELS
 from simulator.settings import settings
@@ -23,6 +24,7 @@ def permission(session: Session) -> tuple[str, str]:
     return str(answer["examiner_id"]), str(answer["examiner"])
 
 
+@in_one_piece
 def grade(answer_id: str) -> None:
     """Keeps a grade."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from simulator import gate
+from simulator.callback import in_one_piece
 from simulator.forms import Form
 from simulator.preferences import MAX_PROMPTS, Preferences
 from simulator.prompts import DESCRIPTORS, LEVELS
@@ -12,6 +13,7 @@ from simulator.prompts import DESCRIPTORS, LEVELS
 FORM = Form("preferences")
 
 
+@in_one_piece
 def save() -> None:
     """Keeps them on the account server."""
 

@@ -6,8 +6,10 @@ import streamlit as st
 
 from admittance_client import Accepted
 from simulator import gate
+from simulator.callback import in_one_piece
 from simulator.forms import Form
 from simulator.login_form import ask_to_stay, wants_to_stay
+from simulator.providers import offer_login
 from simulator.strength import advise
 
 FORM = Form(
@@ -20,6 +22,7 @@ FORM = Form(
 )
 
 
+@in_one_piece
 def register() -> None:
     """Makes the account, and logs in where the server does not want the address confirmed first."""
 
@@ -60,4 +63,5 @@ with st.form("register"):
     ask_to_stay(FORM)
     st.form_submit_button("Register", type="primary", on_click=register)
 advise(advice, "Password")
+offer_login(lambda: wants_to_stay(FORM))
 st.page_link("views/login.py", label="Already registered? Log in")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from simulator import gate
+from simulator.callback import in_one_piece
 from simulator.link import LinkForm
 from simulator.strength import advise
 
@@ -18,6 +19,7 @@ FORM = LinkForm(
 )
 
 
+@in_one_piece
 def reset() -> None:
     """Sets the new password."""
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from admittance_client import Accepted, InvalidLink, Opened, ProofRequired
 from simulator import gate, watch
+from simulator.callback import in_one_piece
 from simulator.forms import Form, Wrong
 from simulator.link import LinkForm
 from simulator.login_form import ask_to_stay, wants_to_stay
@@ -23,6 +24,7 @@ FORM = LinkForm(
 RESEND = Form("resend")
 
 
+@in_one_piece
 def verify() -> None:
     """Confirms the address: by the session, or by the password."""
 
@@ -53,6 +55,7 @@ def verify() -> None:
     FORM.attempt(action)
 
 
+@in_one_piece
 def resend() -> None:
     """Has the link mailed again."""
 

@@ -7,6 +7,7 @@ import streamlit as st
 from admittance_client import User
 
 from .. import gate
+from ..callback import in_one_piece
 from ..forms import Form, Wrong
 from ..text import plain, when
 
@@ -65,6 +66,7 @@ def _show_button(user: User, role: str, called: str) -> None:
         st.caption("Roles can be given once the address is confirmed.")
 
 
+@in_one_piece
 def _find() -> None:
     def action() -> None:
         email = FIND.value("email").strip()
@@ -76,6 +78,7 @@ def _find() -> None:
     FIND.attempt(action)
 
 
+@in_one_piece
 def _change(user: User, role: str, grant: bool) -> None:
     def action() -> None:
         session, changed = gate.user().session, [role]

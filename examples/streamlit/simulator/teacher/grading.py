@@ -6,6 +6,7 @@ import streamlit as st
 
 from .. import gate
 from ..answers import Answers
+from ..callback import in_one_piece
 from ..forms import Form
 from ..settings import settings
 from .grades import grades_csv
@@ -24,6 +25,7 @@ def show_grades() -> None:
         st.download_button("Download the grades", table, "grades.csv", "text/csv")
 
 
+@in_one_piece
 def _prepare() -> None:
     def action() -> None:
         session = gate.user().session

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from .. import gate
+from ..callback import in_one_piece
 from ..forms import Form, Wrong
 from ..settings import settings
 from ..text import plain
@@ -53,6 +54,7 @@ def _file_key() -> str:
     return FORM.key(f"file.{st.session_state.get('invite.sent', 0)}")
 
 
+@in_one_piece
 def _send() -> None:
     def action() -> None:
         state = st.session_state

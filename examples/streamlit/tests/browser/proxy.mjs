@@ -1,7 +1,11 @@
 // A proxy in front of the app, as a school has one: it says in `X-Forwarded-For` where each browser
 // is. All browsers here are on one machine, so it goes by the number in their `User-Agent`.
 
-import { createServer, request } from "node:http";
+import { Agent, createServer, request } from "node:http";
+import { pipeline } from "node:stream";
+
+/** A connection for each request: one that is kept may be closed by the app as it is used again. */
+const agent = new Agent({ keepAlive: false, maxSockets: Infinity });
 
 const ADDRESS = "203.0.113.";
 
@@ -17,11 +21,19 @@ function forwarded(headers) {
   return { ...headers, "x-forwarded-for": claimed ? `${claimed}, ${address}` : address };
 }
 
+/** The headers, as names and values in turn, but for `Connection`, which is of one connection. */
+function withoutConnection(raw) {
+  return raw.filter((_, at) => raw[at - (at % 2)].toLowerCase() !== "connection");
+}
+
 /** Starts it at `port`, in front of the app at `behind`. */
 export function startProxy(port, behind) {
   const ask = (incoming) =>
     request({
-      host: "localhost",
+      // Not by name: Node gives each of a name's addresses 250 ms, which is not enough on a machine
+      // that starts thirty browsers.
+      host: "127.0.0.1",
+      agent,
       port: behind,
       method: incoming.method,
       path: incoming.url,
@@ -30,11 +42,12 @@ export function startProxy(port, behind) {
   const server = createServer((incoming, answer) => {
     const asked = ask(incoming);
     asked.on("response", (got) => {
-      answer.writeHead(got.statusCode, got.rawHeaders);
-      got.pipe(answer);
+      answer.writeHead(got.statusCode, withoutConnection(got.rawHeaders));
+      // An answer that breaks off breaks off for the browser too, which asks again.
+      pipeline(got, answer, () => {});
     });
-    asked.on("error", () => answer.writeHead(502).end());
-    incoming.pipe(asked);
+    asked.on("error", () => (answer.headersSent ? answer.destroy() : answer.writeHead(502).end()));
+    pipeline(incoming, asked, () => {});
   });
   server.on("upgrade", (incoming, socket, head) => {
     const asked = ask(incoming);

@@ -7,6 +7,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { settings } from "../../../../.ci/federation.d/clients.mjs";
+import { ProviderProcess } from "../../../../.ci/federation.d/provider_process.mjs";
 import { startProxy } from "./proxy.mjs";
 import { HOST, outsideAddress, realProxy } from "./real_proxy.mjs";
 
@@ -60,12 +62,17 @@ export const app = isReal
 export const COOKIE = isReal ? "__Host-exam_session" : "exam_session";
 const proxy = behind === "own" ? startProxy(proxyPort, appPort) : undefined;
 const proxyServer = isReal ? start(...realProxy(behind, proxyPort, appPort, data)) : undefined;
+/** `PROVIDER=1` has a provider to sign in with, whose pages are another site to the browser. */
+export const provider = process.env.PROVIDER
+  ? await ProviderProcess.start([`${app}/callback/oidc`])
+  : undefined;
 export const auth = `http://127.0.0.1:${authPort}`;
 export const authServer = start(process.env.EXAMPLE, [], data, {
   ADDR: `127.0.0.1:${authPort}`,
   BASE_URL: app,
   TRUSTED_PROXIES: "127.0.0.1/32",
   ADMIN,
+  ...(provider && { ...settings(provider.issuer), OIDC_REDIRECT_URIS: `${app}/callback/oidc` }),
 });
 export const appServer = start(
   process.env.PYTHON,
@@ -89,7 +96,7 @@ const browser = await chromium.launch({
     "--use-fake-device-for-media-stream",
     // Whatever wants to leave the machine finds nothing.
     `--host-resolver-rules=${isReal ? `MAP ${HOST} ${outsideAddress()}, ` : ""}` +
-      "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+      "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE 127.0.0.2",
   ],
 });
 
@@ -173,6 +180,7 @@ export async function run(journey) {
     console.error(said.join("\n"), proxyServer?.said ?? "");
   } finally {
     await browser.close();
+    await provider?.stop();
     authServer.child.kill("SIGKILL");
     appServer.child.kill("SIGKILL");
     // nginx ends its workers when it is asked to stop.
