@@ -305,6 +305,7 @@ async fn in_memory(attack: (&str, Attack), requests: u32) {
         sessions: 2 * room,
         tokens: 2 * room,
         registrations: room,
+        flows: room,
         limits: 4 * room,
         events: 4 * room,
     };

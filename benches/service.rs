@@ -115,6 +115,7 @@ async fn populated(size: u32, clock: &ManualClock, hash: &PasswordHash) -> Memor
             link_epoch: 0,
             version: 0,
             devices: Vec::new(),
+            identities: admittance::identity::Identities::default(),
         };
         assert_eq!(
             store.insert_user(&user).await.unwrap(),

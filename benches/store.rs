@@ -113,6 +113,7 @@ fn user(number: u32) -> User {
         link_epoch: 0,
         version: 0,
         devices: Vec::new(),
+        identities: admittance::identity::Identities::default(),
     }
 }
 
@@ -154,6 +155,7 @@ fn token(number: u32, owner: u32) -> OneTimeToken {
         email: email(owner),
         registration: None,
         sign_in: None,
+        federation: None,
         created_at: now(),
         expires_at: later(),
     }
@@ -172,6 +174,7 @@ fn populated(runtime: &Runtime, size: u32) -> MemoryStore {
         sessions: capacity,
         tokens: capacity,
         registrations: capacity,
+        flows: capacity,
         limits: capacity,
         events: capacity,
     });
@@ -305,7 +308,7 @@ async fn batch(
             let emails = present.iter().map(|number| email(*number));
             timed!(emails, |email| store.user_by_email(email.canonical())).0
         }
-        "record_login" => timed!(ids(), |id| store.record_login(*id, 0, None, now())).0,
+        "record_login" => timed!(ids(), |id| store.record_login(*id, 0, None, None, now())).0,
         "replace_password" => {
             timed!(ids(), |id| store.replace_password(
                 *id,

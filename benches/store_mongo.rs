@@ -72,6 +72,7 @@ fn user(number: u32) -> User {
         link_epoch: 0,
         version: 0,
         devices: Vec::new(),
+        identities: admittance::identity::Identities::default(),
     }
 }
 
@@ -101,6 +102,7 @@ fn token(number: u32) -> OneTimeToken {
         email: owner.email,
         registration: None,
         sign_in: None,
+        federation: None,
         created_at: now(),
         expires_at: now().saturating_add(POLICY.idle_timeout),
     }
@@ -195,7 +197,12 @@ async fn measure(size: u32) -> Vec<(&'static str, Duration)> {
         ),
         (
             "record_login",
-            median(async |n| store.record_login(user(pick(n)).id, 0, None, now()).await).await,
+            median(async |n| {
+                store
+                    .record_login(user(pick(n)).id, 0, None, None, now())
+                    .await
+            })
+            .await,
         ),
         (
             "replace_password",
