@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from simulator import gate, parts, providers, watch
+from simulator.callback import one_run
 from simulator.login_form import show_login
 from simulator.style import set_style
 from simulator.web import MAIL_LINKS
@@ -94,4 +95,5 @@ def _page(
     )
 
 
-main()
+with one_run():
+    main()

@@ -42,14 +42,16 @@ def page() -> None:
     def cut_off() -> None:
         raise AssertionError("the run is cut off")
 
-    @in_one_piece
-    def act(what: str) -> None:
-        if what == "leave":
-            stop()
-        done.append(what + " " + st.session_state["form.field"])
-
     for what, typed in st.session_state["presses"]:
         st.session_state["form.field"] = typed
+
+        # Streamlit executes the page for each run.
+        @in_one_piece
+        def act(what: str) -> None:
+            if what == "leave":
+                stop()
+            done.append(what + " " + st.session_state["form.field"])
+
         # From here on, another request of the tab waits.
         before = object.__getattribute__(tab, "_yield_callback")
         object.__setattr__(tab, "_yield_callback", cut_off)
@@ -75,6 +77,45 @@ def test_a_callback_is_not_cut_off_and_a_double_click_is_one_press() -> None:
     assert done_by(("end 1", "x"), ("end 2", "x")) == "end 1 x; end 2 x"
     # Nobody is logged in any more: the page is drawn, and says so.
     assert done_by(("leave", ""), ("save", "x")) == "save x"
+
+
+def slow_page() -> None:
+    """A page on which a button was pressed, which takes longer to draw than a double click."""
+    import time
+
+    import streamlit as st
+
+    from simulator.callback import DOUBLE_CLICK_SECONDS, in_one_piece, one_run
+
+    @in_one_piece
+    def act() -> None:
+        st.session_state.done = st.session_state.get("done", 0) + 1
+
+    try:
+        with one_run():
+            act()
+            st.text_input("A field of the next page", key="form.other")
+            time.sleep(DOUBLE_CLICK_SECONDS + 0.1)
+            if st.session_state.get("cut"):
+                raise KeyError
+    except KeyError:
+        pass
+    act()
+    # Another run, which was not that of the press, makes the time no longer.
+    time.sleep(DOUBLE_CLICK_SECONDS)
+    with one_run():
+        pass
+    act()
+    st.text(st.session_state.done)
+
+
+def test_the_second_press_counts_from_the_end_of_the_run_of_the_first() -> None:
+    for is_cut in (False, True):
+        app = AppTest.from_function(slow_page)
+        app.session_state["cut"] = is_cut
+        app.run(timeout=10)
+        assert not app.exception, [error.message for error in app.exception]
+        assert app.text[0].value == "2"
 
 
 def test_without_a_tab_a_callback_is_a_function() -> None:
