@@ -123,9 +123,11 @@ impl Authenticated {
     /// [`AuthError::RecentLoginRequired`] with the methods that lack a recent proof: those of
     /// the account that this crate checks, and those that the session has proved, except
     /// proofs that the [application brought](AuthService::open_session) and those of providers
-    /// that do not state when people authenticated. The application adds its second factors that the session has never proved. `methods` is
-    /// empty if the session lacks nothing but a second factor, and if the account has no
-    /// password: its owner sets one by [`forgot_password`](AuthService::forgot_password).
+    /// that do not state when people authenticated. The application adds its second factors
+    /// that the session has never proved. `methods` is empty if the session lacks nothing but a
+    /// second factor, and if the account has neither a password nor a provider that states
+    /// when people authenticated: its owner sets a password by
+    /// [`forgot_password`](AuthService::forgot_password).
     pub fn require_assurance(
         &self,
         assurance: Assurance,

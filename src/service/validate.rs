@@ -147,6 +147,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             .await
     }
 
+    /// Whether a session can be checked by what the service remembers of it
+    /// ([`SessionCheck::Cached`](crate::config::SessionCheck::Cached)).
+    #[cfg(feature = "http")]
+    pub(crate) fn keeps_checks(&self) -> bool {
+        self.inner.store.cache().is_some()
+    }
+
     /// Whether this service, or a clone of it, has made `auth`.
     pub(crate) fn has_made(&self, auth: &Authenticated) -> bool {
         Arc::ptr_eq(&self.inner.config, &auth.config)

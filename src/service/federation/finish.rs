@@ -15,6 +15,7 @@ use crate::federation::{
 };
 use crate::identity::ProviderId;
 use crate::limit::LimitKey;
+use crate::proof::Proof;
 use crate::secret::{FlowHandle, Ticket};
 use crate::service::door::Entry;
 use crate::service::limits::Counted;
@@ -360,12 +361,31 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if auth.user().identities.by_key(&identity.key()).is_none() {
             return Err(AuthError::InvalidFlow);
         }
-        let again = self.replace_session(auth, proof_of(identity), trail);
+        let again = self.replace_session_by(identity, auth, proof_of(identity), trail);
         Ok(FederatedOutcome::Opened(FederatedResponse {
             login: again.await?,
             created: false,
             return_to: identity.return_to.clone(),
         }))
+    }
+
+    /// Replaces the present session with one that the identity has opened, if the account still
+    /// has the identity.
+    pub(super) async fn replace_session_by(
+        &self,
+        identity: &PendingIdentity,
+        auth: &Authenticated,
+        proof: Proof,
+        trail: &Trail,
+    ) -> Result<LoginResponse, AuthError> {
+        let login = self.replace_session(auth, proof, trail).await?;
+        // An unlinking ends the sessions that it finds; this one may be younger.
+        let owner = self.inner.store.user_by_identity(&identity.key()).await?;
+        if owner.is_none_or(|owner| owner.id != auth.user().id) {
+            self.end_sessions_by_provider(auth).await?;
+            return Err(AuthError::InvalidToken);
+        }
+        Ok(login)
     }
 }
 

@@ -287,7 +287,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let subject = Subject::account(auth.user().id);
         self.report_part(Operation::LinkIdentity, subject, trail.context(), &linked);
         linked?;
-        let again = self.replace_session(auth, proof, trail);
+        let again = self.replace_session_by(identity, auth, proof, trail);
         let mut login = again.await?;
         "You can sign in this way from now on.".clone_into(&mut login.message);
         Ok(FederatedOutcome::Opened(FederatedResponse {

@@ -85,7 +85,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             let is_way_in =
                 |other: &Identity| other.id != identity && self.party_of(other).is_some();
             let remains = user.password_hash.is_some() || user.identities.iter().any(is_way_in);
-            if !remains || !user.may_unlink(identity) {
+            if !remains {
                 return Err(AuthError::LastCredential);
             }
             let store = &self.inner.store;
@@ -103,7 +103,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     }
 
     /// Ends the other sessions that a provider has opened: which identity it was is not kept.
-    async fn end_sessions_by_provider(&self, auth: &Authenticated) -> Result<(), AuthError> {
+    pub(super) async fn end_sessions_by_provider(
+        &self,
+        auth: &Authenticated,
+    ) -> Result<(), AuthError> {
         let (user, present, now) = (auth.user().id, auth.session().id, self.now());
         let by_provider = |session: &crate::session::Session| {
             session.id != present && session.proofs.methods().contains(&Method::Federation)

@@ -93,8 +93,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
     /// Whether one of the user's providers can prove again who the user is.
     pub(super) fn has_proving_provider(&self, user: &User) -> bool {
-        let mut parties = user.identities.iter().filter_map(|it| self.party_of(it));
-        parties.any(|party| party.provider().states_auth_time())
+        self.proving_parties(user).next().is_some()
+    }
+
+    /// The providers of the user that state when people authenticated.
+    fn proving_parties(&self, user: &User) -> impl Iterator<Item = Arc<RelyingParty>> {
+        let parties = user.identities.iter().filter_map(|it| self.party_of(it));
+        parties.filter(|party| party.provider().states_auth_time())
     }
 
     /// The provider of an identity; `None` if it is not configured any more, or has another

@@ -171,21 +171,18 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<StartedFederation, AuthError> {
         let provider = provider.to_owned();
         let start = async move |service: Self, auth: Authenticated, trail: Trail| {
-            let mut violations = Violations::default();
-            let mut identities = auth.user().identities.iter();
-            let has_one = identities.any(|one| one.provider.as_str() == provider);
-            let party = service.party(&provider).ok();
-            let party = party.filter(|party| has_one && party.provider().states_auth_time());
-            if party.is_none() {
+            let mut parties = service.proving_parties(auth.user());
+            let Some(party) = parties.find(|party| party.provider().id().as_str() == provider)
+            else {
+                let mut violations = Violations::default();
                 let message = "You cannot prove your identity with this provider.";
                 violations.push(Field::Provider, ViolationCode::Unknown, message);
-            }
-            violations.into_result()?;
+                return Err(AuthError::Validation(violations));
+            };
             let by = Beginner {
                 intent: FlowIntent::Reauthenticate,
                 auth: Some(&auth),
             };
-            let party = party.ok_or(AuthError::NotFound)?;
             service.begin_flow(&party, request, by, &trail).await
         };
         let (kind, by) = (Operation::StartFederation, By::owner(auth).counted());
