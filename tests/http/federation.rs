@@ -2,7 +2,7 @@
 
 use admittance::config::{AuthConfig, LimitPolicy, RegistrationMode};
 use admittance::federation::Provider;
-use admittance::http::{CookieConfig, HttpConfig, SESSION_HEADER};
+use admittance::http::HttpConfig;
 use admittance::limit::Quota;
 use admittance::mail::MailKind;
 use admittance::secret::SecretBytes;
@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::client::{Client, text};
 use crate::request::{Request, get, post};
-use crate::set_cookie::set_cookies;
 use crate::transport::{Framework, each_framework};
 use support::bed::{Bed, PASSWORD, config, mail_config};
 use support::provider::{self, Pupil, School};
@@ -23,7 +22,6 @@ use support::second_factor::Cards;
 
 each_framework!(
     a_person_signs_in_and_again,
-    ghsa_53_a_browser_keeps_what_it_began_in_a_cookie,
     a_login_that_is_refused_has_a_problem_for_each_reason,
     an_address_that_has_an_account_is_linked_by_its_password,
     an_address_that_has_an_account_is_linked_by_its_session,
@@ -36,14 +34,14 @@ each_framework!(
     starts_and_answers_are_limited,
 );
 
-const ANN: &str = "ann@school.example";
+pub(crate) const ANN: &str = "ann@school.example";
 
 pub(crate) struct Exam {
     pub(crate) client: Client,
     school: School,
 }
 
-fn pupil() -> Pupil {
+pub(crate) fn pupil() -> Pupil {
     Pupil::new("7", ANN)
 }
 
@@ -52,7 +50,7 @@ impl Exam {
         Self::with(framework, config(), HttpConfig::default())
     }
 
-    fn with(framework: Framework, config: AuthConfig, http: HttpConfig) -> Self {
+    pub(crate) fn with(framework: Framework, config: AuthConfig, http: HttpConfig) -> Self {
         let mut school = None;
         let bed = Bed::built(MemoryStore::new(), config, |builder, mailbox| {
             let clock = admittance::clock::ManualClock::default();
@@ -76,7 +74,7 @@ impl Exam {
     }
 
     /// What the page of the application sends.
-    fn answer(&self, started: &Value, pupil: &Pupil) -> Value {
+    pub(crate) fn answer(&self, started: &Value, pupil: &Pupil) -> Value {
         let answer = self
             .school
             .answers(text(started, "authorization_url"), pupil);
@@ -164,45 +162,6 @@ async fn a_person_signs_in_and_again(framework: Framework) {
         .send(Request::new("POST", "/login/school"))
         .await;
     assert_eq!(bare.status, 200);
-}
-
-async fn ghsa_53_a_browser_keeps_what_it_began_in_a_cookie(framework: Framework) {
-    let mut http = HttpConfig::default();
-    http.cookies = Some(CookieConfig::default());
-    let exam = Exam::with(framework, config(), http);
-    let ask = async |path: &str, body: Value, cookie: &str| {
-        let request = post(path, body)
-            .header(SESSION_HEADER.as_str(), "cookie")
-            .header("Sec-Fetch-Site", "same-origin");
-        let request = match cookie {
-            "" => request,
-            cookie => request.header("Cookie", cookie),
-        };
-        exam.client.send(request).await
-    };
-    let started = ask("/login/school", json!({}), "").await;
-    assert_eq!(started.json.get("flow"), None);
-    let kept = set_cookies(&started);
-    assert_eq!(
-        (kept.len(), kept[0].name.as_str()),
-        (1, "__Host-admittance_flow")
-    );
-    let cookie = format!("{}={}", kept[0].name, kept[0].value);
-    let answer = exam.answer(&started.json, &pupil());
-    let elsewhere = ask("/login/school/callback", answer.clone(), "").await;
-    assert_eq!(elsewhere.code(), (401, "invalid_flow"));
-    let opened = ask("/login/school/callback", answer, &cookie).await;
-    assert_eq!(opened.status, 200);
-    assert_eq!(opened.json.get("token"), None);
-    assert_eq!(set_cookies(&opened).len(), 2);
-    // Two tabs have one cookie.
-    let again = ask("/login/school", json!({}), &cookie).await;
-    assert_eq!(set_cookies(&again)[0].value, kept[0].value);
-    // A page of another host begins nothing here.
-    let foreign = post("/login/school", json!({}))
-        .header(SESSION_HEADER.as_str(), "cookie")
-        .header("Sec-Fetch-Site", "cross-site");
-    assert_eq!(exam.client.send(foreign).await.code(), (403, "forbidden"));
 }
 
 async fn a_login_that_is_refused_has_a_problem_for_each_reason(framework: Framework) {

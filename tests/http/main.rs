@@ -33,6 +33,7 @@ mod csrf;
 mod events;
 mod faults;
 mod federation;
+mod federation_cookies;
 mod federation_form;
 mod guard;
 mod handlers;

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::Endpoint;
 use crate::clock::Clock;
+use crate::error::AuthError;
 use crate::http::problem::{Problem, ProblemCode};
 use crate::http::transport::{self, Transport};
 use crate::http::{AuthApi, HttpConfig, json, origin, request};
@@ -124,16 +125,23 @@ impl<'a, S: Store, C: Clock> Call<'a, S, C> {
         to: Transport,
     ) -> Result<Option<Authenticated>, Problem> {
         let (method, headers) = (self.method(), self.headers());
+        let sent_by_itself = to == Transport::Cookies && !transport::has_authorization(headers);
+        let is_dead = |problem: &Problem| problem.kind() == Some(ProblemCode::InvalidToken);
         let auth = self.api.authenticate_optional(method, headers, self.peer);
-        match auth.await {
-            Err(problem)
-                if problem.kind() == Some(ProblemCode::InvalidToken)
-                    && to == Transport::Cookies
-                    && !transport::has_authorization(headers) =>
-            {
-                Ok(None)
+        let auth = match auth.await {
+            Err(problem) if sent_by_itself && is_dead(&problem) => return Ok(None),
+            auth => auth?,
+        };
+        // A check that was kept may be of a session that has ended since.
+        let service = self.service();
+        match auth {
+            Some(auth) if sent_by_itself && service.keeps_checks() => {
+                match service.recheck(&auth).await {
+                    Err(AuthError::InvalidToken) => Ok(None),
+                    auth => Ok(Some(auth?)),
+                }
             }
-            auth => auth,
+            auth => Ok(auth),
         }
     }
 
