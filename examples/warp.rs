@@ -1,6 +1,6 @@
 //! The server of the axum example, over warp: `cargo run --example warp`.
 //!
-//! The environment variables are the same; the README lists them.
+//! The environment variables are the same; docs/environment.md lists them.
 
 #[path = "shared/mod.rs"]
 mod shared;

@@ -12,8 +12,24 @@ pub mod faults {}
 #[doc = include_str!("../docs/breached-passwords.md")]
 pub mod breached_passwords {}
 
+#[doc = include_str!("../docs/contract.md")]
+pub mod contract {}
+
 #[doc = include_str!("../docs/copy.md")]
 pub mod copy {}
+
+#[doc = include_str!("../docs/environment.md")]
+pub mod environment {}
+
+/// [breached-passwords]: crate::guide::breached_passwords
+/// [contract]: crate::guide::contract
+/// [mongodb]: crate::guide::mongodb
+/// [operations]: crate::guide::operations
+/// [postgres]: crate::guide::postgres
+/// [sqlite]: crate::guide::sqlite
+/// [stores]: crate::guide::stores
+#[doc = include_str!("../docs/features.md")]
+pub mod features {}
 
 /// [stores]: crate::guide::stores
 #[cfg_attr(
@@ -67,9 +83,30 @@ pub mod security {}
 #[cfg_attr(not(feature = "sqlite"), doc = "The page needs the feature `sqlite`.")]
 pub mod sqlite {}
 
+/// [breached-passwords]: crate::guide::breached_passwords
+/// [copy]: crate::guide::copy
+/// [faults]: crate::guide::faults
+/// [floods]: crate::guide::performance#floods
+/// [mongodb]: crate::guide::mongodb
+/// [mutants]: crate::guide::mutants
+/// [operations]: crate::guide::operations
+/// [performance]: crate::guide::performance
+/// [postgres]: crate::guide::postgres
+/// [security]: crate::guide::security
+/// [sqlite]: crate::guide::sqlite
+#[doc = include_str!("../docs/status.md")]
+pub mod status {}
+
 /// [copy]: crate::guide::copy
 /// [mongodb]: crate::guide::mongodb
 /// [postgres]: crate::guide::postgres
 /// [sqlite]: crate::guide::sqlite
 #[doc = include_str!("../docs/stores.md")]
 pub mod stores {}
+
+/// [contract]: crate::guide::contract
+/// [mongodb]: crate::guide::mongodb
+/// [postgres]: crate::guide::postgres
+/// [sqlite]: crate::guide::sqlite
+#[doc = include_str!("../docs/upgrading.md")]
+pub mod upgrading {}

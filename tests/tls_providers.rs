@@ -44,7 +44,7 @@ async fn the_crate_needs_no_default_provider_and_the_application_chooses_one_in_
     // And they have not chosen for the application.
     catch_unwind(|| drop(ClientConfig::builder())).unwrap_err();
 
-    // The line of the README.
+    // The line of docs/features.md.
     aws_lc_rs::default_provider().install_default().unwrap();
     drop(ClientConfig::builder());
 }

@@ -1,6 +1,6 @@
 //! A server with accounts, ready to use: `cargo run --example axum`.
 //!
-//! The environment variables are listed in the README.
+//! The environment variables are listed in docs/environment.md.
 
 #[path = "../shared/mod.rs"]
 mod shared;

@@ -120,7 +120,7 @@ fn greeting(addr: SocketAddr, place: &str, mail: &str) -> String {
         r#"Listening on http://{addr} with accounts {place}; mail is {mail}. Try:
   curl http://{addr}/register -H 'Content-Type: application/json' \
     -d '{{"email":"ann@example.org","password":"plum-Orbit-47-lantern","confirm_password":"plum-Orbit-47-lantern","name":"Ann"}}'
-  then the README's next lines. Ctrl-C stops the server."#
+  then the other lines of docs/contract.md. Ctrl-C stops the server."#
     )
 }
 

@@ -45,7 +45,7 @@ const EMAIL: &str = r#"{"email": ""}"#;
 const TOKEN: &str = r#"{"token": ""}"#;
 const PASSWORD: &str = r#"{"current_password": ""}"#;
 
-/// All of them, in the order of the README.
+/// All of them, in the order of `docs/contract.md`.
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     endpoint("POST", "/register", Anybody, REGISTER),
     endpoint(
@@ -191,9 +191,9 @@ fn asvs_6_3_4_every_route_is_in_the_table_of_the_contract_suite() {
 }
 
 #[test]
-fn asvs_6_3_4_the_readme_lists_every_endpoint() {
-    let readme = include_str!("../../../README.md");
-    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `"));
+fn asvs_6_3_4_the_page_of_the_contract_lists_every_endpoint() {
+    let page = include_str!("../../../docs/contract.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
     let mut listed: Vec<_> = rows
         .filter_map(|row| row.split(" | ").next())
         .flat_map(|cell| cell.split('`'))
