@@ -59,7 +59,7 @@
 //! | keep the application's own data of an account | [`service::AccountHooks`], [`AuthService::set_metadata`] |
 //! | add fields to the registration | [`service::RegistrationExtra`] |
 //! | add claims to access tokens | [`service::ClaimsSource`] |
-//! | create accounts, import password hashes | [`AuthService::create_user`], [`password::PasswordHash::import`] |
+//! | create accounts, import password hashes | [`AuthService::create_user`], [`PasswordHash::import`](user::PasswordHash::import) |
 //! | refuse weak or breached passwords | [`password::PasswordPolicy`], [`password::breach`] |
 //! | choose the cost of Argon2, use a pepper | [`password::HashingConfig`], [`guide::performance`] |
 //! | sign tokens with ES256 or EdDSA, rotate keys | [`token`], [`guide::operations`] |
@@ -98,13 +98,15 @@
 #![cfg_attr(not(feature = "openapi"), doc = "[openapi]: #features")]
 #![cfg_attr(feature = "federation", doc = "[federation]: crate::federation")]
 #![cfg_attr(not(feature = "federation"), doc = "[federation]: #features")]
-#![cfg_attr(feature = "conformance", doc = "[conformance]: crate::store::conformance")]
+#![cfg_attr(
+    feature = "conformance",
+    doc = "[conformance]: crate::store::conformance"
+)]
 #![cfg_attr(not(feature = "conformance"), doc = "[conformance]: #features")]
 #![cfg_attr(feature = "metrics", doc = "[metrics]: crate::metrics")]
 #![cfg_attr(not(feature = "metrics"), doc = "[metrics]: #features")]
 #![cfg_attr(feature = "test-util", doc = "[test_util]: crate::test_util")]
 #![cfg_attr(not(feature = "test-util"), doc = "[test_util]: #features")]
-
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod audit;

@@ -1,8 +1,7 @@
-//! Mail: what is sent, by whom, and how it is worded.
+//! Mail: messages, templates and mailers.
 //!
-//! The service makes typed messages; [`MailTemplates`] word them; a [`Mailer`]
-//! sends them. Sending goes on in the background: no request waits for it, and
-//! no answer depends on it.
+//! The service creates typed messages, [`MailTemplates`] renders them, and a [`Mailer`] sends
+//! them in the background: no request waits for a mail, and no answer depends on one.
 
 mod builtin;
 mod config;
@@ -108,7 +107,7 @@ pub trait Mailer: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`MailError`] says whether to try again.
+    /// [`MailError`]; its variant decides if the service tries again.
     async fn send(&self, mail: &Mail) -> Result<(), MailError>;
 }
 
