@@ -1,10 +1,13 @@
 //! The pages of `docs/`, for reading beside the reference.
 //!
-//! The first definition of a link counts, so the definitions below redirect links to pages of
-//! this reference. Decisions and pictures are in the repository only. The pages on databases and
-//! on operation need the features `mongodb`, `postgres`, `sqlite` and `metrics`.
+//! Decisions and pictures are not part of the reference. The pages on databases and on operation
+//! require the features `mongodb`, `postgres`, `sqlite` and `metrics`.
 
-/// [cookies]: https://docs.rs/admittance/latest/admittance/http/struct.HttpConfig.html#structfield.cookies
+// The first definition of a link counts, so the definitions below redirect links of a page to
+// pages of this reference.
+
+#[cfg_attr(feature = "http", doc = "[cookies]: crate::http::HttpConfig::cookies")]
+#[cfg_attr(not(feature = "http"), doc = "[cookies]: #")]
 #[doc = include_str!("../docs/faults.md")]
 pub mod faults {}
 
@@ -47,7 +50,6 @@ pub mod mutants {}
 
 /// [audit-log]: crate::service::AuthServiceBuilder::audit_log
 /// [backups]: crate::guide::mongodb#backups-and-what-a-dump-reveals
-/// [dashboard]: https://docs.rs/crate/admittance/latest/source/docs/dashboard.json
 /// [many-services]: crate::guide::performance#many-services
 /// [mongodb]: crate::guide::mongodb
 /// [who-hashes-next]: crate::guide::performance#floods
