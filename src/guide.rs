@@ -106,9 +106,6 @@ pub mod status {}
 #[doc = include_str!("../docs/stores.md")]
 pub mod stores {}
 
-/// [contract]: crate::guide::contract
 /// [mongodb]: crate::guide::mongodb
-/// [postgres]: crate::guide::postgres
-/// [sqlite]: crate::guide::sqlite
 #[doc = include_str!("../docs/upgrading.md")]
 pub mod upgrading {}

@@ -10,17 +10,19 @@
 //! # #[cfg(all(feature = "memory", any(feature = "aws-lc-rs", feature = "rust-crypto")))]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use admittance::random::{OsRandom, SecureRandom};
 //! use admittance::service::{LoginRequest, RegisterRequest, RequestContext};
 //! use admittance::{AuthConfig, AuthService, Keyring, MemoryStore, SecretBytes};
 //!
-//! // At least 32 random bytes, which the application keeps: `SecretBytes::from_base64` reads a variable.
-//! let secret = SecretBytes::new([7; 32]);
+//! // An application keeps its secret: `SecretBytes::from_base64` reads one from a variable.
+//! let mut secret = [0; 32];
+//! OsRandom.fill(&mut secret)?;
 //! let service = AuthService::builder(MemoryStore::new())
 //!     .config(AuthConfig::new("Exam simulator"))
-//!     .keyring(Keyring::from_secret(secret)?)
+//!     .keyring(Keyring::from_secret(SecretBytes::new(secret))?)
 //!     .build()?;
 //!
-//! // Who asks: limits count the address of the client.
+//! // Limits count the address of the client.
 //! let client = RequestContext::from_ip("192.0.2.1".parse()?);
 //! let ann = RegisterRequest::new("ann@example.org", "plum-Orbit-47-lantern", "Ann");
 //! service.register(ann, &client).await?;
@@ -30,7 +32,7 @@
 //!     ..LoginRequest::default()
 //! };
 //! let login = service.login(login, &client).await?;
-//! let caller = service.validate_token(&login.tokens.token).await?;
+//! let caller = service.validate_token(login.tokens.token.expose_secret(), &client).await?;
 //! assert_eq!(caller.user().name.as_str(), "Ann");
 //! # Ok(())
 //! # }

@@ -138,8 +138,7 @@ impl Room for PatchProfile {
         Description::new(Tag::Account, "Update parts of your profile")
             .description(
                 "A merge patch (RFC 7396): members of the preferences that the patch does not name stay as \
-                 they are, and `null` removes one. It is applied in one act, so concurrent patches of different \
-                 members are all kept.",
+                 they are, and `null` removes one. It is applied atomically: concurrent patches of different members are all kept.",
             )
             .for_user()
             .takes::<service::PatchProfile>(
@@ -285,7 +284,7 @@ impl Room for ListEvents {
     #[cfg(feature = "openapi")]
     fn describe(facts: &Facts<'_>) -> Description {
         let operation = Description::new(Tag::Account, "List events of your account")
-            .description("Returns what was done and attempted with the account.")
+            .description("Returns the operations on your account, successful and refused.")
             .for_user()
             .paged_by_event()
             .answers(200, "The newest first.", &examples::events())

@@ -53,8 +53,7 @@ impl Room for VerifyEmail {
             .opens_session()
             .answers_tokens(
                 200,
-                "The address is confirmed: with the password a session was opened, else the present \
-                 one goes on.",
+                "The address is confirmed. With the password, a session is opened; otherwise the current one continues.",
                 &examples::logged_in("Your address is confirmed. You are logged in."),
             )
             .or_answers(&examples::accepted("Your address is confirmed."))

@@ -34,7 +34,7 @@ impl Room for ListProviders {
     #[cfg(feature = "openapi")]
     fn describe(_: &Facts<'_>) -> Description {
         Description::new(Tag::Federation, "List the providers to sign in with")
-            .description("Returns the accounts elsewhere with which people can log in here.")
+            .description("Returns the providers whose accounts people can log in with.")
             .answers(
                 200,
                 "In the order in which to show them.",
@@ -62,9 +62,9 @@ impl Room for StartLogin {
     fn describe(_: &Facts<'_>) -> Description {
         Description::new(Tag::Federation, "Begin a login with a provider")
             .description(
-                "Send the browser to `authorization_url`. The provider sends it back to your page, which sends \
-                 `state`, `code`, `iss` and `error` of its address to `POST /login/{provider}/callback`, \
-                 together with `flow`; a client that keeps its session in cookies has that in a cookie, too.",
+                "Send the browser to `authorization_url`. The provider sends it back to your page, with `state`, `code`, \
+                 `iss` or `error` in the query. The page sends these and `flow` to `POST /login/{provider}/callback`. A \
+                 client that keeps its session in cookies has `flow` in a cookie.",
             )
             .id::<String>("provider", "The `id` in the list of providers.")
             .may_take::<StartFederation>(json!({ "return_to": "/exams", "remember": true }))
@@ -105,9 +105,9 @@ impl Room for FinishLogin {
     fn describe(facts: &Facts<'_>) -> Description {
         let operation = Description::new(Tag::Federation, "Complete a login with a provider")
             .description(
-                "Sends what the provider has sent back to your page. It can be used once, within ten minutes, \
-                 and by the browser that began. What was begun by `POST /identities/{id}` or \
-                 `POST /reauthenticate` needs the session that began it, and answers with one in its place.",
+                "Takes what the provider sent to your page: once, within ten minutes, from the browser that began the \
+                 login. After `POST /identities/{id}` or `POST /reauthenticate`, it requires the session that began it, \
+                 and answers with a new session in its place.",
             )
             .id::<String>("provider", "The `id` in the list of providers.")
             .for_user_too()
@@ -120,8 +120,8 @@ impl Room for FinishLogin {
             .answers_tokens(200, "A new session.", &examples::federated())
             .answers(
                 202,
-                "A mail with a link is on its way, if the address can be registered. Only where accounts are \
-                 made after their address is confirmed.",
+                "A mail with a link is on its way, if the address can be registered. Only on servers that create accounts \
+                 after their address is confirmed.",
                 &examples::pending_account(),
             )
             .problems(&[
@@ -173,10 +173,10 @@ impl Room for TakeForm {
 
     #[cfg(feature = "openapi")]
     fn describe(_: &Facts<'_>) -> Description {
-        Description::new(Tag::Federation, "Take the form of a provider")
+        Description::new(Tag::Federation, "Receive the form of a provider")
             .description(
-                "For providers that send their answer as a form, such as Apple: the redirect URI. Leads to your \
-                 page, with the fields in the fragment.",
+                "The redirect URI for providers that answer with a form, such as Apple. Redirects to your page, with the \
+                 fields in the fragment.",
             )
             .id::<String>("provider", "The `id` in the list of providers.")
             .takes_form()
@@ -211,9 +211,9 @@ impl Room for LinkIdentity {
     fn describe(facts: &Facts<'_>) -> Description {
         let operation = Description::new(Tag::Federation, "Link a login to the account that has its address")
             .description(
-                "Required after 409 `link_required`, with its `ticket`. A session of the account, of which a login \
-                 is recent, or its password proves that the account is yours; the password opens a session. \
-                 `start_anew`, where `can_start_anew` was true, removes the account and makes another one.",
+                "Required after 409 `link_required`, with its `ticket`. Prove that the account is yours by a session of \
+                 it with a recent login, or by its password, which opens a session. `start_anew` removes the account and \
+                 creates another one; it requires that `can_start_anew` was true.",
             )
             .for_user_too()
             .takes::<service::LinkIdentity>(
@@ -227,7 +227,8 @@ impl Room for LinkIdentity {
             .opens_session()
             .answers_tokens(
                 200,
-                "Linked: with the password or a new account a session was opened, else the present one goes on.",
+                "The login is linked. With the password or a new account, a session is opened; otherwise the current one \
+                 continues.",
                 &examples::federated(),
             )
             .or_answers(&examples::accepted("You can sign in this way from now on."))
@@ -286,7 +287,7 @@ impl Room for StartLinking {
     fn describe(_: &Facts<'_>) -> Description {
         Description::new(Tag::Federation, "Begin to link a login with a provider")
             .description(
-                "As the start of a login. `id` is that of the provider. Requires a recent login.",
+                "Answers as `POST /login/{provider}` does. `id` is that of the provider. Requires a recent login.",
             )
             .for_user()
             .id::<String>("id", "The `id` in the list of providers.")
@@ -321,7 +322,9 @@ impl Room for UnlinkIdentity {
     #[cfg(feature = "openapi")]
     fn describe(_: &Facts<'_>) -> Description {
         Description::new(Tag::Federation, "Unlink a login with a provider")
-            .description("Requires a recent login. The last way in to the account is not removed.")
+            .description(
+                "Requires a recent login. The last way to log in to the account cannot be removed.",
+            )
             .for_user()
             .id::<IdentityId>("id", "The `identity_id` in the list.")
             .answers_nothing("It is unlinked.")
@@ -358,8 +361,8 @@ pub(super) fn with_providers(operation: Description, facts: &Facts<'_>) -> Descr
         .or_takes("provider", json!({ "method": "fed", "provider": "school" }))
         .or_answers(&examples::started())
         .description(
-            "With the method `fed` it begins a login with a `provider`, and is answered as its start; \
-             `POST /login/{provider}/callback` answers with the new session.",
+            "With the method `fed`, it begins a login with `provider` and answers as `POST /login/{provider}` does; \
+             `POST /login/{provider}/callback` then answers with the new session.",
         )
         .problem(ProviderUnavailable)
 }

@@ -121,7 +121,7 @@ impl Room for ConfirmPassword {
     #[cfg(feature = "openapi")]
     fn describe(facts: &Facts<'_>) -> Description {
         let operation = renewal("Enter your password again")
-            .description("The short form of `POST /reauthenticate`, for one release.")
+            .description("The short form of `POST /reauthenticate`. It stays for one release.")
             .takes::<service::ConfirmPassword>(json!({ "current_password": PASSWORD }));
         with_proved_factor(operation, facts)
     }

@@ -490,7 +490,7 @@ impl Description {
             self = self.problem(ProblemCode::Forbidden);
         }
         let asks = match self.cookies {
-            Cookies::SetIfAsked => Some("Asks for cookies in place of tokens in the body."),
+            Cookies::SetIfAsked => Some("Requests cookies instead of tokens in the body."),
             Cookies::Checked => Some("Has no effect on the answer, which opens no session."),
             _ => None,
         };
@@ -508,8 +508,7 @@ impl Description {
         match self.access {
             Access::AnyoneOrUser | Access::User if leaves_trace => self
                 .description(
-                    "It is kept in the audit log, so that by cookie it is refused to pages of \
-                     other hosts.",
+                    "The request is recorded in the audit log. With cookies, it is refused to pages of other hosts.",
                 )
                 .problem(ProblemCode::Forbidden),
             // Those that change nothing are refused when they open a WebSocket.

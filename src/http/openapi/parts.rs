@@ -58,7 +58,7 @@ pub(in crate::http) fn with_hooks(operation: Description, facts: &Facts<'_>) -> 
 /// Describes `extra`, the application's own fields of a registration.
 pub(in crate::http) fn extra_fields(operation: Description, facts: &Facts<'_>) -> Description {
     operation.description(match facts.takes_extra {
-        true => "`extra` has the fields of this server's own; errors name them as `extra.<name>`.",
+        true => "`extra` has the fields of this application; errors name them as `extra.<name>`.",
         false => "This server takes no `extra`.",
     })
 }

@@ -78,7 +78,7 @@ impl Components {
     pub(super) fn header(&mut self, name: &'static str) -> Value {
         let (description, is_always_there, schema) = match name {
             "Retry-After" => (
-                "After how many seconds another attempt makes sense.",
+                "The seconds to wait before another attempt.",
                 true,
                 json!({ "type": "integer", "minimum": 1 }),
             ),
@@ -99,7 +99,7 @@ impl Components {
                 json!({ "type": "string", "pattern": "^\"[0-9A-Za-z_-]{22}\"$" }),
             ),
             "Clear-Site-Data" => (
-                "What a browser forgets with the session, where that was in cookies.",
+                "What the browser clears when a session in cookies ends.",
                 false,
                 json!({ "type": "string" }),
             ),
@@ -234,8 +234,8 @@ fn security_schemes(cookies: Option<&CookieConfig>) -> Value {
         (
             "cookie",
             cookies.token_name(),
-            "Set by a login that asked for it. A request that may change something must come \
-             from a page of this server or of an allowed origin.",
+            "Set by a login that requested cookies. A request that may change something must come from a page of this \
+             server or of an allowed origin.",
         ),
         (
             "refreshCookie",
