@@ -81,8 +81,8 @@
 //!
 //! # Features
 //!
-//! `memory` and `aws-lc-rs` are enabled by default. [`guide::features`] describes each feature. An item that requires one
-//! has a badge with its name.
+//! `memory` and `aws-lc-rs` are enabled by default. [`guide::features`] describes each feature. Where the documentation is
+//! built with `--cfg docsrs`, an item that requires a feature has a badge with its name.
 //!
 #![cfg_attr(feature = "axum", doc = "[axum]: crate::axum")]
 #![cfg_attr(not(feature = "axum"), doc = "[axum]: #features")]
