@@ -1,8 +1,8 @@
-//! The audit log: events that are kept, for the user whom they are about.
+//! The audit log: events that are kept for the user whom they concern.
 //!
-//! It is off until the service is given a place for it and an [`AuditPolicy`]
-//! ([`AuthServiceBuilder::audit_log`]). What is kept, for how long, and why not
-//! everything is, stands in `docs/decisions/0011-audit-log.md`.
+//! It is off unless [`AuthServiceBuilder::audit_log`] gets a store and an [`AuditPolicy`].
+//! `docs/decisions/0011-audit-log.md` describes which events are kept, for how long, and why not
+//! all of them.
 //!
 //! [`AuthServiceBuilder::audit_log`]: crate::service::AuthServiceBuilder::audit_log
 

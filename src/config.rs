@@ -1,4 +1,4 @@
-//! All settings, with the defaults that security wants.
+//! Settings of the service. Each default is the secure choice.
 
 mod session;
 

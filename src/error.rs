@@ -1,4 +1,4 @@
-//! What can go wrong, as values. Nothing here knows HTTP.
+//! Errors, as values. They do not depend on HTTP.
 
 use std::borrow::Cow;
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! The application's own fields of a registration, as a value.
+//! Fields that the application adds to a registration.
 
 use std::fmt;
 

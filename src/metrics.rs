@@ -1,10 +1,10 @@
-//! What the service counts and times, through the facade `metrics`: the
+//! Counters, gauges and times of the service, through the facade `metrics`: the
 //! application chooses the recorder, and without one nothing is kept.
 //!
-//! [`ALL`] lists every metric with its labels. Labels are of closed sets: no
-//! name, address or id is ever one, so their number does not grow with the users.
-//! A recorder has to be installed before the service is built, or the gauges
-//! begin in the middle. One that panics changes no answer.
+//! [`ALL`] lists every metric with its labels. The values of a label are a closed set: none is a
+//! name, an address or an id, so their number does not grow with the users.
+//! Install the recorder before the service is built: a gauge misses what happened before.
+//! A recorder that panics changes no answer.
 
 #[cfg(feature = "metrics")]
 mod names;

@@ -1,11 +1,8 @@
-//! Networks: by what requests are counted and queued that nobody has
-//! authenticated yet.
+//! Networks of clients, by which requests without a session are counted and queued.
 //!
-//! This is the one place that says what a network is. A client's address
-//! stands in several of them, one within the other, and each has a budget of
-//! its own: an IPv6 customer gets a /64, often a /56 and sometimes a /48 (RFC
-//! 6177), so a limit at one of them alone is either evaded or shared by
-//! strangers.
+//! A client's address is in several networks, one within the other, and each has its own budget.
+//! An IPv6 customer gets a /64, often a /56 and sometimes a /48 (RFC 6177): a limit at only one of
+//! these is either evaded or shared by strangers.
 
 use std::net::IpAddr;
 

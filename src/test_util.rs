@@ -1,5 +1,5 @@
-//! For tests of what is built on this crate: people with accounts, a service that is ready to
-//! use, a mailbox that is read instead of filled, and stores that fail.
+//! Helpers for tests of an application: people with accounts, a ready service, a mailbox,
+//! and stores that fail.
 //!
 //! Enable it for tests only, in the `Cargo.toml` of the application:
 //!

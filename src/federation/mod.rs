@@ -1,16 +1,17 @@
-//! Sign in with others: the client of OpenID Connect and OAuth 2 providers.
+//! Sign-in with other providers: a client of OpenID Connect and OAuth 2.
 //!
-//! [`Federation`] has the providers, and
-//! [`AuthServiceBuilder::federation`](crate::service::AuthServiceBuilder::federation) takes it: the
-//! service does the rest. Below is the mechanism, for other uses. A [`RelyingParty`] sends the
-//! browser to a [`Provider`] and makes an [`ExternalIdentity`] of its answer, over an
-//! [`HttpClient`]: the application's, or `Client` of the feature `http-client`. It keeps no accounts and no sign-ins: what it needs in
-//! between is derived from the [`FlowState`] under a [`FlowKey`].
+//! An application configures its providers in a [`Federation`] and passes it to
+//! [`AuthServiceBuilder::federation`](crate::service::AuthServiceBuilder::federation); the service
+//! does the rest. The other items of this module are the mechanism, for other uses: a
+//! [`RelyingParty`] sends the browser to a [`Provider`] and makes an [`ExternalIdentity`] of its
+//! answer, over an [`HttpClient`] (the application's, or `Client` of the feature `http-client`). It
+//! keeps neither accounts nor sign-ins: it derives what it needs in between from the
+//! [`FlowState`] under a [`FlowKey`].
 //!
-//! What holds for every provider: the authorization code flow (RFC 6749 §4.1) with PKCE by
-//! `S256` (RFC 7636); `iss` in the answer (RFC 9207); for OpenID providers also a nonce, and
-//! every check of OpenID Connect Core 1.0 §3.1.3.7 on the ID token. The security
-//! considerations of RFC 9700 and RFC 8725 are followed.
+//! Every provider is used by the authorization code flow (RFC 6749 §4.1) with PKCE by `S256`
+//! (RFC 7636) and with `iss` in the answer (RFC 9207); OpenID providers also with a nonce and
+//! every check of OpenID Connect Core 1.0 §3.1.3.7 on the ID token. The module follows the
+//! security considerations of RFC 9700 and RFC 8725.
 //!
 //! # Examples
 //!

@@ -1,14 +1,13 @@
 //! The HTTP contract, independent of any framework.
 //!
-//! [`AuthApi::handle`] takes an `http::Request<Bytes>` and gives an
-//! `http::Response<Bytes>`. A framework's module only adapts: it collects the
+//! [`AuthApi::handle`] takes an `http::Request<Bytes>` and returns an
+//! `http::Response<Bytes>`. The module of a framework only adapts: it collects the
 //! body, bounded by [`HttpConfig::max_body_bytes`] and
 //! [`HttpConfig::body_timeout`], and names the peer.
 //!
-//! How long a client may take for a request's head, and how many connections
-//! there may be, is the server's to bound: the request is not here before its
-//! head is. Neither `axum::serve` nor `warp::serve` bounds the head's time; a
-//! reverse proxy does, or a loop over hyper like that of the examples
+//! The server limits the time for a request's head and the number of connections, since this
+//! module gets a request after its head has arrived. Neither `axum::serve` nor `warp::serve`
+//! limits that time; a reverse proxy does, or a loop over hyper like that of the examples
 //! (`examples/shared/serve.rs`).
 
 mod allowed_origins;

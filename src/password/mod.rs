@@ -1,8 +1,8 @@
-//! Passwords: what is accepted, and how it is kept.
+//! Passwords: policy and hashing.
 //!
 //! [`NormalizedPassword`] is the form in which a password is judged, hashed
-//! and compared. [`PasswordPolicy`] decides whether it may be used, [`breach`]
-//! recognises one that has leaked, and [`PasswordHasher`] runs Argon2 (RFC 9106) on threads of its own.
+//! and compared. [`PasswordPolicy`] decides if it may be used, [`breach`]
+//! recognises one that has leaked, and [`PasswordHasher`] runs Argon2 (RFC 9106) on its own threads.
 
 mod admission;
 mod alarm;

@@ -1,7 +1,7 @@
-//! The service: what an application calls.
+//! The service: the operations that an application calls.
 //!
-//! Every operation takes finished values and a [`RequestContext`], and knows
-//! nothing of HTTP. An operation that counts, writes or mails runs in a Tokio
+//! Every operation takes finished values and a [`RequestContext`], and does not depend on
+//! HTTP. An operation that counts, writes or mails runs in a Tokio
 //! task of its own: it runs to its end, notifies the owner and reports one
 //! event even if its future is dropped. Each write is one atomic act of the
 //! store, and the writes before the decisive one grant nothing.

@@ -1,15 +1,14 @@
-//! What the service needs of a store, cut by atomicity.
+//! The traits of a store, cut by atomicity.
 //!
 //! **Each method is one atomic act on the store.** A method gets `now` and
 //! finished values; a store never reads a clock, draws randomness or hashes.
 //!
-//! **A write carries its condition.** A write that was answered with an error
-//! may still arrive, any time later. So each has in its arguments what it rests
-//! on (a version, an epoch, the ids or the time of what it was decided on), and
-//! does nothing once a later write has changed that: an act that was answered
-//! with an error is never applied after a later acknowledged act on the same
-//! record that it would undo. What the service decides on a user whom it has
-//! read is written under that user's [`version`](User::version).
+//! **A write carries its condition.** A write that returned an error may still arrive at any
+//! later time. The arguments of each write therefore name the state that it was decided on (a
+//! version, an epoch, ids or a time), and the write does nothing if a later write has changed
+//! that state. An act that returned an error is never applied after a later acknowledged act on
+//! the same record that it would undo. What the service decides on a user whom it has read is
+//! written under that user's [`version`](User::version).
 //!
 //! Nine methods of [`UserStore`] are provided by [`change_user`](UserStore::change_user),
 //! to which each passes a [`UserChange`]; [`end_session`](SessionStore::end_session) is

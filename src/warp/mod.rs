@@ -1,5 +1,5 @@
 //! warp 0.4: a filter for all routes, and filters for your own. To serve them,
-//! turn on the feature `server` of warp itself.
+//! enable the feature `server` of warp itself.
 //!
 //! ```
 //! use admittance::http::AuthApi;

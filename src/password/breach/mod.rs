@@ -1,13 +1,12 @@
-//! Breached passwords: those that leaked somewhere, which attackers try first
+//! Breached passwords: passwords that have leaked, which attackers try first
 //! (ASVS 6.2.12, NIST SP 800-63B-4 §3.1.1.2).
 //!
-//! A [`BreachCheck`] recognises them. There are two here:
-//! [`RangeCheck`] asks a server that learns 5 hex digits of a hash, through a
-//! client that the application brings, and `BreachFilter` (feature
-//! `breach-filter`) looks into a file and needs no network. Give one to
-//! [`AuthServiceBuilder::breach_check`](crate::service::AuthServiceBuilder::breach_check);
-//! [`BreachPolicy`](crate::config::BreachPolicy) says what happens when it
-//! fails.
+//! A [`BreachCheck`] recognises them. There are two implementations:
+//! [`RangeCheck`] asks a server, which learns 5 hex digits of a hash, through a
+//! client that the application brings; `BreachFilter` (feature
+//! `breach-filter`) reads a file and needs no network. Pass one to
+//! [`AuthServiceBuilder::breach_check`](crate::service::AuthServiceBuilder::breach_check).
+//! [`BreachPolicy`](crate::config::BreachPolicy) decides what happens when it fails.
 
 #[cfg(feature = "breach-filter")]
 mod build;
