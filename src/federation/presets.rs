@@ -1,9 +1,11 @@
 //! The providers that are known by name, and the two kinds of others.
 //!
 //! What is said of a provider follows its public documentation; the providers themselves were
-//! not reached. Of that documentation, stored excerpts were read on 2026-11-30: Google's
-//! OpenID reference, Apple's pages on identity tokens, GitHub's page on addresses, and the
-//! issues that are linked. Other pages are cited without having been read again.
+//! not reached. Of that documentation, stored excerpts were read on 2026-11-30 and 2026-12-01:
+//! Google's OpenID reference and page on verifying ID tokens, Apple's pages on authenticating
+//! users, on identity tokens, on the token endpoint and on other platforms, GitHub's page on
+//! addresses, and the issues that are linked. Other pages are cited without having been read
+//! again.
 
 use std::time::Duration;
 

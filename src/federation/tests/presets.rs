@@ -26,8 +26,9 @@ async fn sign_in(double: &Double, builder: ProviderBuilder) -> Result<ExternalId
 /// <https://developers.google.com/identity/openid-connect/openid-connect> and
 /// `/openid-connect/reference` (discovery document, `hd`, the two issuers), and
 /// <https://developers.google.com/identity/gsi/web/guides/verify-google-id-token> (when Google
-/// is authoritative for an address). An excerpt of the reference was read on 2026-11-30; the
-/// others are cited, not read again.
+/// is authoritative for an address). Excerpts of the reference and of the last page were read on
+/// 2026-12-01, and what the last page says of addresses as the page
+/// <https://community.auth0.com/t/168525> quotes it; the first page was not read again.
 fn google() -> Double {
     Double::new(Site {
         discovery: "https://accounts.google.com/.well-known/openid-configuration".to_owned(),
@@ -288,8 +289,8 @@ async fn ghsa_65_microsoft_s_addresses_are_never_verified() {
 /// <https://developer.apple.com/documentation/signinwithapple/authenticating-users-with-sign-in-with-apple>
 /// (claims, `email_verified` as text), `/creating-a-client-secret`, and
 /// `/signinwithapplejs/incorporating-sign-in-with-apple-into-other-platforms` (the form, and
-/// `user` in it). Excerpts about the claims were read on 2026-11-30; the rest is cited, not
-/// read again.
+/// `user` in it). Excerpts about the claims, the token endpoint and the form were read on
+/// 2026-12-01; the page on the client secret was not read again.
 fn apple() -> Double {
     Double::new(Site {
         discovery: "none".to_owned(),
