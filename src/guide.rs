@@ -11,9 +11,15 @@
 #[doc = include_str!("../docs/faults.md")]
 pub mod faults {}
 
+#[doc = include_str!("../docs/application.md")]
+pub mod application {}
+
 /// [fails-closed]: crate::password::breach::BreachCheck
 #[doc = include_str!("../docs/breached-passwords.md")]
 pub mod breached_passwords {}
+
+#[doc = include_str!("../docs/browsers.md")]
+pub mod browsers {}
 
 #[doc = include_str!("../docs/contract.md")]
 pub mod contract {}
@@ -78,6 +84,9 @@ pub mod postgres {}
 
 #[doc = include_str!("../SECURITY.md")]
 pub mod security {}
+
+#[doc = include_str!("../docs/sign-in-with-others.md")]
+pub mod sign_in_with_others {}
 
 /// [records]: crate::guide::mongodb#records
 /// [stores]: crate::guide::stores
