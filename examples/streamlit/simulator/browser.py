@@ -35,21 +35,29 @@ export default async function ({ data }) {
 """
 
 # The token leaves the address bar and the history before anything else happens. A run that is cut
-# off does not hear of it, so it is told again until a run has the link.
+# off does not hear of it, so it is told again until a run has the link, each time after twice as
+# long: a machine that is too slow to draw the page in time must not get more to do.
 _FRAGMENT = """
-let link, timer;
+let link, timer, wait, send;
+const tell = () => {
+  send("link", link);
+  timer = setTimeout(tell, wait);
+  wait *= 2;
+};
 export default function ({ data, setTriggerValue }) {
+  send = setTriggerValue;
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token) {
     history.replaceState(history.state, "", location.pathname + location.search);
     link = { page: location.pathname.split("/").pop(), token, id: `${Date.now()}${Math.random()}` };
+    wait = 2000;
+    clearTimeout(timer);
+    tell();
   }
-  clearInterval(timer);
-  if (data.heard === link?.id) link = undefined;
-  if (!link) return;
-  const tell = () => setTriggerValue("link", link);
-  tell();
-  timer = setInterval(tell, 2000);
+  if (link && data.heard === link.id) {
+    clearTimeout(timer);
+    link = undefined;
+  }
 }
 """
 
