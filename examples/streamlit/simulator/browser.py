@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -157,6 +158,8 @@ _keep = st.components.v2.component("exam_answer_keeper", js=_KEEP)
 _exchange = st.components.v2.component("exam_session_cookie", js=_EXCHANGE)
 _to_provider = st.components.v2.component("exam_to_provider", js=_TO_PROVIDER)
 _fragment = st.components.v2.component("exam_link_token", js=_FRAGMENT)
+#: Where what it tells is in `st.session_state`.
+_LINK = "opened-link"
 
 
 def cookies() -> dict[str, str]:
@@ -212,15 +215,17 @@ def drop_cookie() -> None:
     _exchange(data={"ticket": None}, key="cookie-none", height=1)
 
 
-def opened_link(heard: str | None) -> tuple[str, str, str] | None:
-    """The page, the token and an id of the mailed link that opened this page, until it is told that
-    the link of this id was `heard`.
+def listen_for_link(heard: str | None, on_told: Callable[[], None]) -> None:
+    """Takes the token of a mailed link out of the address bar, whatever page this is. The browser
+    tells of it, and `on_told` is called, until the browser knows that the link of this id was
+    `heard`."""
+    _fragment(data={"heard": heard}, key=_LINK, on_link_change=on_told, height=1)
 
-    The token is taken out of the address bar, whatever page this is.
-    """
-    data = {"heard": heard}
-    link = _fragment(data=data, key="opened-link", on_link_change=lambda: None, height=1).link
-    if isinstance(link, dict) and isinstance(link.get("token"), str) and link.get("id") != heard:
+
+def told_link() -> tuple[str, str, str] | None:
+    """The page, the token and an id of the mailed link of which the browser tells in this run."""
+    link = (st.session_state.get(_LINK) or {}).get("link")
+    if isinstance(link, dict) and isinstance(link.get("token"), str):
         return str(link.get("page")), link["token"], str(link.get("id"))
     return None
 

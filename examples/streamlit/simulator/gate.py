@@ -166,21 +166,29 @@ def leave(notice: str) -> None:
 
 def _forget_all() -> None:
     for key in list(st.session_state):
-        if key not in ("link", LAST):
+        if key not in ("link", "heard-link", LAST):
             del st.session_state[key]
 
 
 def take_link() -> None:
     """Keeps the mailed link that opened this page. Called first in a run, so that no token stays in
     the address bar, no matter who is logged in and whether the server answers."""
-    if opened := browser.opened_link(st.session_state.get("heard-link")):
-        _go_to_link(*opened)
+    browser.listen_for_link(st.session_state.get("heard-link"), _hear)
 
 
 @uncut()
-def _go_to_link(page: str, token: str, link_id: str) -> None:
-    keep_link(page, token)
-    st.session_state["led_to"], st.session_state["heard-link"] = page, link_id
+def _hear() -> None:
+    if told := browser.told_link():
+        _keep_told(*told)
+        # The run is for the page that the browser showed when it told.
+        st.session_state["led_to"] = told[0]
+
+
+def _keep_told(page: str, token: str, link_id: str) -> None:
+    """Keeps a link once, however often the browser tells of it: it may be used up by then."""
+    if st.session_state.get("heard-link") != link_id:
+        keep_link(page, token)
+        st.session_state["heard-link"] = link_id
 
 
 def led_to(page: str) -> str | None:
@@ -200,6 +208,9 @@ def keep_link(page: str, token: str) -> None:
 
 def kept_link(page: str) -> str:
     """The token of the link to `page`; empty when there is none."""
+    # A button that is pressed as the browser tells has its callback called first.
+    if told := browser.told_link():
+        _keep_told(*told)
     kept_for, token = st.session_state.get("link") or ("", "")
     return token if kept_for == page else ""
 

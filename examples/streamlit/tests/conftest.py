@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,7 +58,14 @@ def person(
     monkeypatch.setattr(browser, "caller", lambda: caller)
     # What the browser takes out of the address bar, told in one run.
     links: list[tuple[str, str]] = []
-    monkeypatch.setattr(
-        browser, "opened_link", lambda heard: (*links.pop(), "1") if links else None
-    )
+
+    def told_link() -> tuple[str, str, str] | None:
+        return (*links[-1], str(hash(links[-1]))) if links else None
+
+    def listen_for_link(heard: str | None, on_told: Callable[[], None]) -> None:
+        on_told()
+        links.clear()
+
+    monkeypatch.setattr(browser, "told_link", told_link)
+    monkeypatch.setattr(browser, "listen_for_link", listen_for_link)
     return Person(jar, links)

@@ -17,6 +17,8 @@ const seconds = (since) => (performance.now() - since) / 1000;
 const press = (page, name) => page.getByRole("button", { name, exact: true }).first().click();
 /** For how long a person waits for anything to happen before pressing again, in ms. */
 const PRESSES_AGAIN = 20_000;
+/** For how long a button may need until it can be pressed, in ms. */
+const MOMENT = 2_000;
 
 /** Presses a button until `shown` is there; each further press is counted. */
 async function pressUntil(one, name, shown) {
@@ -28,11 +30,11 @@ async function pressUntil(one, name, shown) {
       .then(() => true, () => false);
     if (is) return;
     if (performance.now() - since > PATIENCE) throw new Error(`${name}: nothing happens`);
+    // The page may change at this moment, and the button be gone: that is no press.
     const button = one.page.getByRole("button", { name, exact: true }).first();
-    if (await button.isVisible()) {
-      one.again += 1;
-      await button.click();
-    }
+    if (!(await button.isVisible())) continue;
+    const isPressed = await button.click({ timeout: MOMENT }).then(() => true, () => false);
+    if (isPressed) one.again += 1;
   }
 }
 const fill = async (page, values) => {

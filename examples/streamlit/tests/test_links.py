@@ -75,6 +75,33 @@ def test_a_link_leads_to_its_page_also_when_the_browser_asks_for_the_first_one(
     assert f"Your address {theirs} is confirmed." in tab.words
 
 
+def test_a_link_that_the_browser_tells_again_leads_to_its_page_again_and_is_kept_once(
+    server: ExampleServer, person: Person
+) -> None:
+    theirs, _ = server.register("Ann")
+    link = ("verify", server.mailed_token(theirs, "/email/verify"))
+    person.links.append(link)
+    tab = person.tab()
+    # The browser has not heard that the app has it, and asks for the page that it shows.
+    person.links.append(link)
+    assert tab.open("forgot").title == "Confirm your address"
+    tab.type(verify__password=PASSWORD).press("Confirm")
+    person.links.append(link)
+    assert tab.open("devices").title == "Confirm your address"
+    assert f"Your address {theirs} is confirmed." in tab.words
+    assert "This link does not work any more" not in tab.words
+
+
+def test_a_press_that_comes_with_the_telling_finds_the_link(
+    server: ExampleServer, person: Person
+) -> None:
+    theirs, _ = server.register("Ann")
+    tab = person.tab().open("verify").type(verify__password=PASSWORD)
+    person.links.append(("verify", server.mailed_token(theirs, "/email/verify")))
+    tab.press("Confirm")
+    assert f"Your address {theirs} is confirmed." in tab.words
+
+
 def test_a_link_that_was_used_is_told_to_its_owner(server: ExampleServer, person: Person) -> None:
     mine, opened = server.register("Bob")
     link = server.mailed_link(mine, "/email/verify")
