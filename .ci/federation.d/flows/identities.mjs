@@ -26,6 +26,18 @@ async function fromASession({ world, api, checks }) {
   checks.equal("connecting needs a session", nobody.status, 401);
 }
 
+/** The next pupil connects in a browser in which the last one is still signed in at the provider. */
+async function sharedMachine({ world, api, checks }) {
+  const [last, next] = [await world.person(), await world.person()];
+  const signedIn = await api.signIn(last.sub);
+  checks.equal("the last one signs in", signedIn.status, 200);
+  await api.register(`other-${next.email}`);
+  const linked = await api.signIn(next.sub, "/identities/oidc");
+  checks.equal("the provider asks who is there", [linked.status, api.wasAsked], [200, true]);
+  const emails = (await api.identities()).map(({ email }) => email);
+  checks.equal("it is the next one who is connected", emails, [next.email]);
+}
+
 /** The answer to a link that one session began, in the session of another account. */
 async function othersSession({ world, api, checks }) {
   const mallory = await world.person();
@@ -133,6 +145,7 @@ async function stepUp({ world, api, checks }) {
 
 export default [
   { name: "connected from a session", run: fromASession },
+  { name: "connected on a shared machine", run: sharedMachine },
   { name: "a session of another account", run: othersSession },
   { name: "connected by the password", run: byPassword },
   { name: "connected by a session after signing in", run: byASession },

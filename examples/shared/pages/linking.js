@@ -46,7 +46,9 @@ export async function askForProof({ ticket, can_start_anew: canStartAnew }, word
       ],
     },
   );
-  bind(find("#anew-form"), async () => enter(await link({ start_anew: true }, opening)), ended);
+  // The account that existed may be gone by then.
+  const anewEnded = { invalid_flow: () => over(OUTCOMES.begin_again(words)) };
+  bind(find("#anew-form"), async () => enter(await link({ start_anew: true }, opening)), anewEnded);
   find("#anew-ask").addEventListener("click", () => showOnly(part("anew")));
   find("#anew-back").addEventListener("click", () => showOnly(part("link")));
   showOnly(part("link"));

@@ -14,6 +14,8 @@ const LAST =
   "This is the only way into your account, so it stays. Set a password by mail first, or connect another account; then disconnect this one.";
 
 let known = [];
+/** The ids of the providers of which an account is connected. */
+let connected = [];
 /** What is done once it is shown that it is the person. */
 let pending = null;
 
@@ -34,7 +36,8 @@ export async function showWays() {
 async function list() {
   const { identities } = await call("GET", "/identities");
   find("#identity-list").replaceChildren(...identities.map(row));
-  const open = known.filter(({ id }) => !identities.some(({ provider }) => provider === id));
+  connected = identities.map(({ provider }) => provider);
+  const open = known.filter(({ id }) => !connected.includes(id));
   find("#ways-connect").replaceChildren(...open.map(connector));
 }
 
@@ -90,7 +93,7 @@ function askForProof(methods, work) {
   const form = find("#proof-form");
   clear(form);
   form.hidden = !methods.includes("pwd");
-  const offered = methods.includes("fed") ? known : [];
+  const offered = methods.includes("fed") ? known.filter(({ id }) => connected.includes(id)) : [];
   const start = () => ({ purpose: "reauthenticate", returnTo: HERE });
   const buttons = offered.map((provider) => buttonFor(provider, `Continue with ${provider.name}`, start));
   find("#proof-providers").replaceChildren(...buttons);
