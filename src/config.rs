@@ -381,7 +381,8 @@ impl Default for OnboardingPolicy {
 #[non_exhaustive]
 pub struct LimitPolicy {
     /// Attempts to register from one network, valid or not, since checking one
-    /// takes a while. Default 60, and one more every 20 seconds; a class that
+    /// takes a while, and sign-ins with a provider by people who have no account
+    /// with that identity. Default 60, and one more every 20 seconds; a class that
     /// registers together wants [`class_of`](Self::class_of).
     pub register_by_address: Option<Quota>,
     /// Failed credential checks of one account, whether there is such an account

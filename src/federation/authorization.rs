@@ -8,28 +8,12 @@ use url::Url;
 use super::error::{Endpoint, Fault, FederationError, Misconfiguration};
 use super::flow::{FlowKey, challenge};
 use super::metadata::Metadata;
+use super::prompt::Prompt;
 use super::provider::{Protocol, Provider};
 use super::secret::FlowState;
-use crate::named::named;
 
 /// Longest login hint that is sent, in bytes.
 const MAX_HINT_BYTES: usize = 254;
-
-named! {
-    /// What a provider does before it answers (OpenID Connect Core 1.0 §3.1.2.1).
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    #[non_exhaustive]
-    pub enum Prompt {
-        /// Nothing: it answers `login_required` or the like if it would have to.
-        None => "none",
-        /// It authenticates the person again.
-        Login => "login",
-        /// It asks for consent again.
-        Consent => "consent",
-        /// It lets the person choose an account.
-        SelectAccount => "select_account",
-    }
-}
 
 /// What one sign-in demands. The same values are given to
 /// [`authorization_request`](super::RelyingParty::authorization_request) and to

@@ -13,6 +13,7 @@ use super::error::invalid;
 use super::identity::EmailTrust;
 use super::issuer::{IssuerRule, is_tenant_id};
 use super::metadata::Metadata;
+use super::prompt::Prompt;
 use super::provider::{OAuth2, OpenId, Protocol, Provider, Source, UserInfoUse};
 use crate::error::ConfigError;
 use crate::identity::{Issuer, ProviderId};
@@ -62,6 +63,7 @@ pub struct ProviderBuilder {
     pub(super) redirect_uris: Vec<String>,
     pub(super) scopes: Vec<String>,
     pub(super) parameters: Vec<(String, String)>,
+    pub(super) link_prompt: Option<Prompt>,
     pub(super) issuer: IssuerRule,
     pub(super) endpoints: Option<FixedEndpoints>,
     pub(super) kind: Kind,
@@ -132,6 +134,16 @@ impl ProviderBuilder {
     /// this crate sets cannot be added.
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// What the provider does first when a person links an identity to their account. On a
+    /// shared machine somebody else may be signed in at the provider, whose identity would
+    /// become a way in. The default is [`Prompt::SelectAccount`] for Google, Microsoft and
+    /// GitHub, [`Prompt::Login`] for other OpenID providers, and `None` for Apple and other
+    /// OAuth 2 providers, since neither documents such a parameter.
+    pub fn link_prompt(mut self, prompt: impl Into<Option<Prompt>>) -> Self {
+        self.link_prompt = prompt.into();
         self
     }
 
@@ -259,6 +271,7 @@ impl ProviderBuilder {
             redirect_uris: self.redirect_uris,
             scopes: self.scopes,
             parameters: self.parameters,
+            link_prompt: self.link_prompt,
             issuer: self.issuer,
             timeout: self.timeout,
             allows_private: self.allows_private,

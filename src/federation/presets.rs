@@ -15,6 +15,7 @@ use super::builder::{FixedEndpoints, Kind, ProviderBuilder};
 use super::email_rule::Hosting;
 use super::identity::{EmailTrust, UserInfoMapping, VerifiedClaim};
 use super::issuer::IssuerRule;
+use super::prompt::Prompt;
 use super::provider::{OpenId, Provider, UserInfoUse};
 use super::secret::ClientSecret;
 use crate::token::SigningKey;
@@ -61,7 +62,9 @@ impl Provider {
                 preset_openid(),
             )
         };
-        preset.authentication(ClientAuthentication::Post(client_secret.into()))
+        preset
+            .link_prompt(Prompt::SelectAccount)
+            .authentication(ClientAuthentication::Post(client_secret.into()))
     }
 
     /// Sign in with Microsoft (Entra ID and personal accounts), for the tenants with these
@@ -91,7 +94,9 @@ impl Provider {
                 preset_openid(),
             )
         };
-        preset.authentication(ClientAuthentication::Post(client_secret.into()))
+        preset
+            .link_prompt(Prompt::SelectAccount)
+            .authentication(ClientAuthentication::Post(client_secret.into()))
     }
 
     /// Sign in with Apple. `client_id` is the Services ID; `key` is the team's private key
@@ -172,6 +177,7 @@ impl Provider {
         preset
             .name("GitHub")
             .scopes(["read:user", "user:email"])
+            .link_prompt(Prompt::SelectAccount)
             .authentication(ClientAuthentication::Post(client_secret.into()))
     }
 
@@ -190,7 +196,7 @@ impl Provider {
             ..preset_openid()
         };
         let issuer = IssuerRule::one(issuer);
-        named(&id, &id, client_id.into(), issuer, openid)
+        named(&id, &id, client_id.into(), issuer, openid).link_prompt(Prompt::Login)
     }
 
     /// An OAuth 2 provider without ID tokens. `issuer` is the issuer of its identities, and
@@ -251,6 +257,7 @@ fn named(
         redirect_uris: Vec::new(),
         scopes: ["openid", "email", "profile"].map(str::to_owned).to_vec(),
         parameters: Vec::new(),
+        link_prompt: None,
         issuer,
         endpoints: None,
         kind: Kind::OpenId(openid),

@@ -9,6 +9,7 @@ use super::email_rule::EmailRule;
 use super::identity::{UserInfoMapping, VerifiedClaim};
 use super::issuer::IssuerRule;
 use super::metadata::Metadata;
+use super::prompt::Prompt;
 use crate::identity::ProviderId;
 
 /// A provider that people sign in with, and this application's registration there.
@@ -26,6 +27,7 @@ pub struct Provider {
     pub(super) redirect_uris: Vec<String>,
     pub(super) scopes: Vec<String>,
     pub(super) parameters: Vec<(String, String)>,
+    pub(super) link_prompt: Option<Prompt>,
     pub(super) issuer: IssuerRule,
     pub(super) source: Source,
     pub(super) protocol: Protocol,
@@ -117,6 +119,12 @@ impl Provider {
     #[must_use]
     pub fn states_auth_time(&self) -> bool {
         matches!(&self.protocol, Protocol::OpenId(openid) if openid.states_auth_time)
+    }
+
+    /// What the provider does first when a person links an identity.
+    #[must_use]
+    pub fn link_prompt(&self) -> Option<Prompt> {
+        self.link_prompt
     }
 
     /// Returns `true` if identities of this provider can have `issuer`. No two providers of an

@@ -34,10 +34,11 @@ pub struct HttpConfig {
     /// that no cookie is ever set or looked at.
     ///
     /// A browser's script asks with the request header `Admittance-Session:
-    /// cookie` when it registers, logs in or verifies an address with the
-    /// password. The answer then has no token in its body. From there on the
-    /// session is renewed by cookie too, `POST /refresh` being sent without a
-    /// body. A request that has the header `Authorization` goes by that.
+    /// cookie` when it registers, logs in, begins or completes a sign-in with a
+    /// provider, or verifies an address with the password. The answer then has no
+    /// token in its body. From there on the session is renewed by cookie too,
+    /// `POST /refresh` being sent without a body. A request that has the header
+    /// `Authorization` goes by that.
     pub cookies: Option<CookieConfig>,
     /// Origins of other pages that may use the API. Default: none.
     pub allowed_origins: AllowedOrigins,

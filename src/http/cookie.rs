@@ -37,7 +37,8 @@ impl From<CookieError> for Problem {
 
 /// How sessions are kept in cookies.
 ///
-/// There are two, one for each token. Both have `HttpOnly`, `SameSite=Lax`,
+/// There are two, one for each token, and with `federation` a third for ten minutes, which binds a
+/// sign-in to the browser that began it. All have `HttpOnly`, `SameSite=Lax`,
 /// `Path=/`, `Secure` and the prefix `__Host-`, so that no script reads them, no
 /// other host sets them and no unencrypted connection carries them (ASVS 3.3.1
 /// to 3.3.4). They are kept for as long as their tokens are good, those of a

@@ -139,6 +139,8 @@ pub(crate) struct MailContext {
     /// The client's description of itself, reduced to a browser and a system that this
     /// library knows.
     pub(crate) device: Option<String>,
+    /// The name of the provider that it is about.
+    pub(crate) provider: Option<String>,
 }
 
 /// A link with a token in it, so `Debug` does not show it.

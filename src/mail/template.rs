@@ -219,6 +219,7 @@ pub(super) fn full_sample() -> MailContext {
         at: "2026-01-01T08:30:00Z".to_owned(),
         ip: Some("192.0.2.1".to_owned()),
         device: Some("Firefox/141.0".to_owned()),
+        provider: Some("School".to_owned()),
     }
 }
 

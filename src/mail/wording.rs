@@ -42,6 +42,7 @@ use super::{MailContext, builtin};
 /// | `name` | the owner's name | when the address is confirmed |
 /// | `ip` | the address that it was asked for from | where known, and the mailbox is confirmed |
 /// | `device` | what the client says that it is, without what could become a link | as for `ip` |
+/// | `provider` | the name of the provider, as configured | in `identity_linked` and `identity_unlinked`, while the provider is configured |
 ///
 /// A variable that may be absent is `none` then, and showing it is an error, so
 /// ask first: `{% if name %} {{ name }}{% endif %}`. A variable of another name

@@ -145,14 +145,35 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Ok(Counted::default());
         };
         let now = self.now();
-        if let Some(retry_after) = self.inner.used_up.retry_after(narrowest, now) {
-            return Err(AuthError::RateLimited { retry_after });
-        }
+        self.refuse_used_up(narrowest, now)?;
         let counted = trail.unless_gone(self.count(hits)).await;
         if let Err(AuthError::RateLimited { retry_after }) = counted {
             self.inner.used_up.note(narrowest, now, retry_after);
         }
         counted
+    }
+
+    /// Refuses what [`limit_network`](Self::limit_network) would refuse without a call to the
+    /// store, and counts nothing.
+    pub(super) fn refuse_used_up_network(
+        &self,
+        scope: &str,
+        quota: Option<Quota>,
+        trail: &Trail,
+    ) -> Result<(), AuthError> {
+        let network = trail.context().network();
+        let hits = quota.map(|quota| by_network(scope, network, quota));
+        match hits.unwrap_or_default().first() {
+            Some(narrowest) => self.refuse_used_up(narrowest.key, self.now()),
+            None => Ok(()),
+        }
+    }
+
+    fn refuse_used_up(&self, key: LimitKey, now: Timestamp) -> Result<(), AuthError> {
+        match self.inner.used_up.retry_after(key, now) {
+            Some(retry_after) => Err(AuthError::RateLimited { retry_after }),
+            None => Ok(()),
+        }
     }
 
     /// Counts one act against `subject`.

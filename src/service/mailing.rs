@@ -400,13 +400,28 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// nobody has confirmed the address it may be a stranger's, who gets no
     /// more mail than one may ask for.
     pub(super) fn notify(&self, kind: MailKind, user: &User, to: &Email, context: &RequestContext) {
+        self.notify_about(kind, user, to, None, context);
+    }
+
+    /// As [`notify`](Self::notify), about an identity at the provider with this name.
+    pub(super) fn notify_about(
+        &self,
+        kind: MailKind,
+        user: &User,
+        to: &Email,
+        provider: Option<String>,
+        context: &RequestContext,
+    ) {
         let Some(outbox) = &self.inner.outbox else {
             return;
         };
         let (service, user, to) = (self.clone(), user.clone(), to.clone());
         let context = context.clone();
         outbox.post(kind, Some(user.id), async move {
-            let notice = service.notice(kind, &user, &to, &context).await?;
+            let mut notice = service.notice(kind, &user, &to, &context).await?;
+            if let Some(post) = &mut notice {
+                post.context.provider = provider;
+            }
             Ok(notice.into_iter().collect())
         });
     }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::door::Entry;
 use super::fields::parse_name;
 use super::hooks::RegistrationAttempt;
+use super::limits::Counted;
 use super::mailing::{NewLink, pending_account};
 use super::operation::{Subject, Trail};
 use super::password::NewPassword;
@@ -170,6 +171,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             .await
     }
 
+    /// Counts an attempt to make an account against the caller's networks.
+    pub(super) async fn count_registration(&self, trail: &Trail) -> Result<(), AuthError> {
+        let quota = self.config().limits.register_by_address;
+        let counted = self.limit_network("register:address", quota, trail);
+        counted.await.map(Counted::keep)
+    }
+
     async fn try_out(
         &self,
         request: RegisterRequest,
@@ -177,10 +185,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<RegisterOutcome, AuthError> {
         // Before the fields are looked at: scoring a password takes a while,
         // and nobody may have it done without end (ASVS 2.4.1).
-        let quota = self.config().limits.register_by_address;
-        self.limit_network("register:address", quota, trail)
-            .await?
-            .keep();
+        self.count_registration(trail).await?;
         let registration = self.check_registration(request, trail).await?;
         self.ask_to_register(registration.attempt(trail), trail)
             .await?;

@@ -120,8 +120,19 @@ impl Gate {
 
     /// Whether the way needs what the gate takes away.
     fn is_before(self, way: Way) -> bool {
-        let by_identity = matches!(way, Way::FederatedLogin | Way::ReauthenticateByProvider);
+        let by_identity = matches!(
+            way,
+            Way::FederatedLogin | Way::LinkFromSession | Way::ReauthenticateByProvider
+        );
         by_identity || !matches!(self, Self::Unlinked)
+    }
+
+    /// Whether it ends `session`. What a password has opened outlives the identity.
+    fn ends(self, session: &Session) -> bool {
+        match self {
+            Self::Unlinked => session.proofs.methods().contains(&Method::Federation),
+            Self::Disabled | Self::Removed | Self::Reset => true,
+        }
     }
 }
 
@@ -381,7 +392,8 @@ async fn shut_at(way: Way, gate: Gate, call: usize) -> (bool, bool) {
         false => gate.shut(store.inner()).await,
     };
     if is_shut {
-        let left = usable(&scene.bed).await;
+        let mut left = usable(&scene.bed).await;
+        left.retain(|session| gate.ends(session));
         assert!(left.is_empty(), "{way:?}, {gate:?} at {call}: {left:?}");
         if let Ok(tokens) = entered {
             let checked = scene.bed.validate(&tokens).await;

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use admittance::config::{AuthConfig, LimitPolicy};
+use admittance::config::AuthConfig;
 use admittance::error::{AuthError, Field, ViolationCode};
 use admittance::event::{Notice, Operation};
 use admittance::federation::FlowState;
 use admittance::id::UserId;
-use admittance::limit::Quota;
 use admittance::mail::MailKind;
 use admittance::proof::Method;
 use admittance::secret::FlowHandle;
@@ -22,6 +21,7 @@ use serde_json::json;
 
 use support::bed::{Bed, config, mail_config};
 use support::provider::{CALLBACK, ID, NATIVE, Pupil, School};
+use support::second_factor::Cards;
 
 pub(super) const ANN: &str = "ann@school.example";
 /// An address for which the school is not believed.
@@ -43,9 +43,22 @@ impl Exam {
     }
 
     pub(super) fn over(store: MemoryStore, config: AuthConfig) -> Self {
+        Self::built(store, config, None)
+    }
+
+    /// One whose users may have cards.
+    pub(super) fn with_cards(cards: Cards) -> Self {
+        Self::built(MemoryStore::new(), config(), Some(cards))
+    }
+
+    fn built(store: MemoryStore, config: AuthConfig, cards: Option<Cards>) -> Self {
         let mut school = None;
         let bed = Bed::built(store, config, |builder, mailbox| {
             let builder = builder.mail(mailbox, mail_config());
+            let builder = match cards {
+                Some(cards) => builder.second_factor(cards),
+                None => builder,
+            };
             // The clock of the bed is a manual one, which clones share.
             let clock = admittance::clock::ManualClock::default();
             let provider = School::new(clock.clone());
@@ -517,42 +530,4 @@ async fn a_new_device_is_told_to_the_owner() {
         .iter()
         .filter(|event| event.operation == Operation::FederatedLogin);
     assert!(logins.any(|event| event.notices.contains(Notice::NewDevice)));
-}
-
-#[tokio::test]
-async fn starts_and_answers_are_limited_by_network() {
-    let mut config = config();
-    config.limits = LimitPolicy::off();
-    config.limits.federation_by_address = Some(Quota::new(3, Duration::from_secs(60)));
-    let exam = Exam::with(config);
-    let mut started = Vec::new();
-    for _ in 0..3 {
-        started.push(exam.start().await);
-    }
-    let request = StartFederation::default();
-    let refused = exam
-        .bed
-        .auth
-        .start_federation(ID, request, &exam.bed.here)
-        .await;
-    assert!(
-        matches!(refused, Err(AuthError::RateLimited { .. })),
-        "{refused:?}"
-    );
-    for one in &started {
-        let done = exam.finish(exam.answer(one, &pupil())).await;
-        assert!(done.is_ok(), "{done:?}");
-    }
-    let refused = exam.finish(FinishFederation::default()).await;
-    assert!(
-        matches!(refused, Err(AuthError::Validation(_))),
-        "{refused:?}"
-    );
-    let mut forged = exam.answer(&started[0], &pupil());
-    forged.state = Some(FlowState::new("A".repeat(43)));
-    let refused = exam.finish(forged).await;
-    assert!(
-        matches!(refused, Err(AuthError::RateLimited { .. })),
-        "{refused:?}"
-    );
 }

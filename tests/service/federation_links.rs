@@ -91,7 +91,7 @@ pub(super) fn by_password(ticket: &Ticket, password: &str) -> LinkIdentity {
     request
 }
 
-fn by_session(ticket: &Ticket) -> LinkIdentity {
+pub(super) fn by_session(ticket: &Ticket) -> LinkIdentity {
     let mut request = LinkIdentity::default();
     request.ticket = ticket.clone();
     request
@@ -148,10 +148,9 @@ async fn the_password_links_and_opens_a_session_with_both_proofs() {
         who.session().proofs.methods(),
         [Method::Password, Method::Federation]
     );
-    assert_eq!(
-        exam.bed.mails().await,
-        [(MailKind::IdentityLinked, ANN.to_owned())]
-    );
+    let mail = exam.bed.mail(MailKind::IdentityLinked).await;
+    assert_eq!(mail.to.as_str(), ANN);
+    assert!(mail.text.contains("with an account at School."));
     let again = exam.link(by_password(&ticket, PASSWORD), None).await;
     assert!(matches!(again, Err(AuthError::InvalidFlow)), "{again:?}");
     assert_eq!(exam.sign_in(&pupil()).await.login.user_id, ann.user().id);
@@ -403,10 +402,9 @@ async fn the_last_way_in_stays_and_another_one_can_go() {
         .unlink_identity(&ann, id, &exam.bed.here)
         .await
         .unwrap();
-    assert_eq!(
-        exam.bed.mails().await,
-        [(MailKind::IdentityUnlinked, ANN.to_owned())]
-    );
+    let mail = exam.bed.mail(MailKind::IdentityUnlinked).await;
+    assert_eq!(mail.to.as_str(), ANN);
+    assert!(mail.text.contains("An account at School was disconnected"));
     // What was opened by a provider elsewhere has ended.
     assert!(exam.bed.validate(&elsewhere.login.tokens).await.is_err());
     assert!(exam.bed.auth.recheck(&ann).await.is_ok());
@@ -491,4 +489,14 @@ async fn a_proof_whose_time_is_known_stays_when_another_identity_is_linked() {
         .unwrap();
     let ann = exam.who(&linked).await;
     assert!(ann.require_recent_login(Duration::from_secs(60)).is_ok());
+}
+
+#[tokio::test]
+async fn ghsa_67_linking_asks_the_provider_who_is_there_and_a_sign_in_does_not() {
+    let exam = Exam::new();
+    let ann = exam.registered(ANN, true).await;
+    let linking = exam.start_linking(&ann).await.unwrap().authorization_url;
+    assert!(linking.contains("&prompt=login"), "{linking}");
+    let signing_in = exam.start().await.authorization_url;
+    assert!(!signing_in.contains("prompt"), "{signing_in}");
 }

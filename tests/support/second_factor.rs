@@ -1,5 +1,6 @@
 //! A second factor that a test controls: cards with a code.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -39,9 +40,13 @@ struct State {
     methods: Mutex<Vec<MethodName>>,
     holders: Mutex<&'static str>,
     fault: Mutex<Option<(Broken, Fault)>>,
+    /// What happens while the methods are asked for.
+    meanwhile: Mutex<Option<Act>>,
     calls: AtomicUsize,
     requested: AtomicUsize,
 }
+
+type Act = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 pub fn method(name: &str) -> Method {
     Method::SecondFactor(MethodName::new(name).unwrap())
@@ -68,6 +73,11 @@ impl Cards {
 
     pub fn breaks(&self, fault: impl Into<Option<(Broken, Fault)>>) {
         *self.0.fault.lock().unwrap() = fault.into();
+    }
+
+    /// Does `act` when the methods of a user are asked for next, before the answer.
+    pub fn meanwhile(&self, act: impl Future<Output = ()> + Send + 'static) {
+        *self.0.meanwhile.lock().unwrap() = Some(Box::pin(act));
     }
 
     /// The number of calls.
@@ -98,6 +108,10 @@ impl Cards {
 impl SecondFactor for Cards {
     async fn methods(&self, user: &User) -> Result<Vec<MethodName>, Cause> {
         self.called(Broken::Methods).await?;
+        let act = self.0.meanwhile.lock().unwrap().take();
+        if let Some(act) = act {
+            act.await;
+        }
         let holders = *self.0.holders.lock().unwrap();
         Ok(match user.email.as_str().starts_with(holders) {
             true => self.0.methods.lock().unwrap().clone(),

@@ -6,7 +6,8 @@ use super::double::{Double, Lie, Site};
 use super::keys;
 use crate::federation::{
     AuthorizationOptions, ClientAuthentication, EmailTrust, Endpoint, ExternalIdentity, Fault,
-    FederationError, OAuth2Endpoints, Provider, ProviderBuilder, SigningAlgorithm, UserInfoMapping,
+    FederationError, OAuth2Endpoints, Prompt, Provider, ProviderBuilder, SigningAlgorithm,
+    UserInfoMapping,
 };
 
 const CALLBACK: &str = "https://exam.example/callback";
@@ -551,4 +552,22 @@ fn decoded(token: &str) -> (Value, Value) {
         .map(|bytes| serde_json::from_slice(&bytes).unwrap())
         .collect();
     (parts[0].clone(), parts[1].clone())
+}
+
+#[test]
+fn linking_lets_the_person_choose_as_the_provider_documents() {
+    let chosen = |builder: ProviderBuilder| {
+        builder
+            .redirect_uri(CALLBACK)
+            .build()
+            .unwrap()
+            .link_prompt()
+    };
+    assert_eq!(chosen(google_builder()), Some(Prompt::SelectAccount));
+    assert_eq!(
+        chosen(microsoft_builder(&[TENANT])),
+        Some(Prompt::SelectAccount)
+    );
+    assert_eq!(chosen(github_builder()), Some(Prompt::SelectAccount));
+    assert_eq!(chosen(apple_builder()), None);
 }

@@ -14,7 +14,7 @@ use crate::federation::{
     AuthorizationCode, AuthorizationOptions, Callback, FlowState, Person, RelyingParty,
 };
 use crate::identity::ProviderId;
-use crate::limit::LimitKey;
+use crate::limit::{LimitKey, Quota};
 use crate::proof::Proof;
 use crate::secret::{FlowHandle, Ticket};
 use crate::service::door::Entry;
@@ -259,6 +259,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     ) -> Result<PendingFlow, AuthError> {
         let (purpose, now) = (TokenPurpose::Federation, self.now());
         let store = &self.inner.store;
+        // An answer that is refused without the store does not use up the sign-in.
+        let (scope, quota) = self.provider_budget("finish", provider);
+        self.refuse_used_up_network(&scope, quota, trail)?;
         let (counted, taken) = tokio::join!(
             self.limit_provider("finish", provider, trail),
             store.take_token(digest, purpose, now)
@@ -284,9 +287,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         provider: &ProviderId,
         trail: &Trail,
     ) -> Result<Counted, AuthError> {
-        let quota = self.config().limits.federation_by_address;
-        let scope = format!("federation:{step}:{provider}");
+        let (scope, quota) = self.provider_budget(step, provider);
         self.limit_network(&scope, quota, trail).await
+    }
+
+    fn provider_budget(&self, step: &str, provider: &ProviderId) -> (String, Option<Quota>) {
+        let quota = self.config().limits.federation_by_address;
+        (format!("federation:{step}:{provider}"), quota)
     }
 
     async fn finish_login_by(

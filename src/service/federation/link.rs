@@ -151,7 +151,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             return Err(AuthError::InvalidFlow);
         }
         self.use_up(row).await?;
-        self.link(auth.shared_user(), fits, identity, trail).await?;
+        let (user, by) = (auth.shared_user(), Some(auth));
+        self.link(user, by, fits, identity, trail).await?;
         Ok(LinkOutcome::Linked(Accepted::new(
             "You can sign in this way from now on.",
         )))
@@ -199,7 +200,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let linked = async {
             self.use_up(row).await?;
             let fits = |user: &User| row.account.is_of(user);
-            self.link(Arc::clone(&user), fits, identity, trail).await
+            self.link(Arc::clone(&user), None, fits, identity, trail)
+                .await
         };
         let user = match linked.await {
             Ok(user) => user,
@@ -283,7 +285,8 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         self.require_proved_factor(&user, present, trail).await?;
         let checked = user.state();
         let fits = |user: &User| checked.is_of(user);
-        let linked = self.link(auth.shared_user(), fits, identity, trail).await;
+        let by = Some(auth);
+        let linked = self.link(user, by, fits, identity, trail).await;
         let subject = Subject::account(auth.user().id);
         self.report_part(Operation::LinkIdentity, subject, trail.context(), &linked);
         linked?;
@@ -306,11 +309,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         taken.await?.map(drop).ok_or(AuthError::InvalidFlow)
     }
 
-    /// Links `identity` to the account of `user`, while `fits` holds for it. An account that has
-    /// it already stays as it is. Returns the user as it is then.
+    /// Links `identity` to the account of `user`, while `fits` holds for it and the session of
+    /// `by` is live. An account that has it already stays as it is. Returns the user as it is
+    /// then.
     async fn link(
         &self,
         user: Arc<User>,
+        by: Option<&Authenticated>,
         fits: impl Fn(&User) -> bool + Send + Sync,
         identity: &PendingIdentity,
         trail: &Trail,
@@ -324,6 +329,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             }
             if !user.may_link(new) {
                 return Err(AuthError::IdentityTaken);
+            }
+            // The application's second factor may have taken seconds, and who unlinks this
+            // identity may have ended the session: neither changes what `fits` looks at.
+            if let Some(by) = by {
+                self.as_of_now(by).await?;
             }
             match self
                 .inner
@@ -342,8 +352,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         if !is_new {
             return Ok(user);
         }
-        let context = trail.context();
-        self.notify(MailKind::IdentityLinked, &user, &user.email, context);
+        self.tell_owner(MailKind::IdentityLinked, &user, &new.provider, trail);
         let mut after = Arc::unwrap_or_clone(user);
         after.identities.add(new.clone());
         after.version = after.version.saturating_add(1);

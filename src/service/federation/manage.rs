@@ -55,8 +55,10 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// # Errors
     ///
     /// [`AuthError::NotFound`]; [`AuthError::LastCredential`];
-    /// [`AuthError::RecentLoginRequired`]; [`AuthError::RateLimited`]; [`AuthError::Store`],
-    /// after which the identity may be unlinked and the other sessions may go on.
+    /// [`AuthError::RecentLoginRequired`], also if the session lacks the account's second
+    /// factor; [`AuthError::Unavailable`] if that fails; [`AuthError::RateLimited`];
+    /// [`AuthError::Store`], after which the identity may be unlinked and the other sessions may
+    /// go on.
     pub async fn unlink_identity(
         &self,
         auth: &Authenticated,
@@ -77,7 +79,9 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         trail: &Trail,
     ) -> Result<(), AuthError> {
         auth.require_recent_login(RECENT)?;
-        let checked = auth.user().state();
+        let (user, proofs) = (auth.shared_user(), &auth.session().proofs);
+        self.require_proved_factor(&user, proofs, trail).await?;
+        let checked = user.state();
         let act = |user: Arc<User>| async move {
             if user.identities.get(identity).is_none() {
                 return Err(AuthError::NotFound);
@@ -95,10 +99,11 @@ impl<S: Store, C: Clock> AuthService<S, C> {
             Ok(unlinked.map(drop))
         };
         let fits = |user: &User| checked.is_of(user);
-        let done = self.on_account(auth.shared_user(), fits, act).await?;
+        let done = self.on_account(user, fits, act).await?;
         let (user, ()) = done.ok_or(AuthError::InvalidToken)?;
-        let kind = MailKind::IdentityUnlinked;
-        self.notify(kind, &user, &user.email, trail.context());
+        if let Some(unlinked) = user.identities.get(identity) {
+            self.tell_owner(MailKind::IdentityUnlinked, &user, &unlinked.provider, trail);
+        }
         self.end_sessions_by_provider(auth).await
     }
 

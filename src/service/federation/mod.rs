@@ -23,12 +23,14 @@ pub use manage::IdentityList;
 pub use start::{StartFederation, StartedFederation};
 
 use super::AuthService;
+use super::operation::Trail;
 use crate::clock::Clock;
 use crate::email::Email;
 use crate::error::{AuthError, Field, ViolationCode, Violations};
 use crate::federation::{Environment, ExternalIdentity, FederationError, FlowKey, RelyingParty};
 use crate::id::IdentityId;
-use crate::identity::{Identity, IdentityUse, Issuer, ProviderEmail, SubjectId};
+use crate::identity::{Identity, IdentityUse, Issuer, ProviderEmail, ProviderId, SubjectId};
+use crate::mail::MailKind;
 use crate::proof::Proof;
 use crate::store::Store;
 use crate::time::Timestamp;
@@ -114,6 +116,13 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let federation = self.inner.federation.as_ref();
         let party = federation.and_then(|federation| federation.party(provider));
         party.cloned().ok_or(AuthError::NotFound)
+    }
+
+    /// Tells the owner by mail that an identity of `provider` was linked or unlinked.
+    fn tell_owner(&self, kind: MailKind, user: &User, provider: &ProviderId, trail: &Trail) {
+        let party = self.party(provider.as_str()).ok();
+        let name = party.map(|party| party.provider().name().to_owned());
+        self.notify_about(kind, user, &user.email, name, trail.context());
     }
 
     fn environment<'a>(&'a self, key: &'a FlowKey) -> Environment<'a> {

@@ -33,13 +33,15 @@ impl<S: Store, C: Clock> AuthService<S, C> {
     /// # Errors
     ///
     /// [`AuthError::IdentityTaken`] if it is known meanwhile; [`AuthError::LinkRequired`];
-    /// those of a registration.
+    /// [`AuthError::RateLimited`]; those of a registration.
     pub(super) async fn register_by(
         &self,
         identity: &PendingIdentity,
         trail: &Trail,
     ) -> Result<FederatedOutcome, AuthError> {
         let email = self.address_of(identity)?;
+        // Before the address is looked up: the answer tells of an account that has it.
+        self.count_registration(trail).await?;
         let mode = self.config().registration;
         if mode == RegistrationMode::VerifyFirst && !identity.email_is_verified {
             self.ask_about(identity, &email, trail).await?;

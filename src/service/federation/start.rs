@@ -220,8 +220,12 @@ impl<S: Store, C: Clock> AuthService<S, C> {
         let options = AuthorizationOptions {
             redirect_uri: request.redirect_uri.clone(),
             max_age,
-            // Otherwise some providers answer by a session of theirs that is older.
-            prompt: max_age.map(|_| Prompt::Login),
+            prompt: match by.intent {
+                FlowIntent::Login => None,
+                FlowIntent::Link => provider.link_prompt(),
+                // Otherwise some providers answer by a session of theirs that is older.
+                FlowIntent::Reauthenticate => Some(Prompt::Login),
+            },
             login_hint: None,
         };
         let asked = party.authorization_request(&options, self.environment(key));
