@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from admittance_client import AdmittanceError, Provider, Session, Started
+from admittance_client import AdmittanceError, Provider, Session, Started, ValidationFailed
 
 from . import browser, gate
 from .callback import in_one_piece
@@ -114,7 +114,9 @@ def words(error: AdmittanceError, name: str) -> str:
         "identity_taken": f"Who you are at {name} is connected with another account here."
         f" {nothing} To connect it with this one, log in to the other account and disconnect it"
         " there.",
-        "validation_failed": f"{name} gave no email address that an account can have. {nothing}"
-        " You can register with an address and a password instead.",
     }
+    if isinstance(error, ValidationFailed):
+        # What the server says of the address, or why the application refuses the person.
+        why = " ".join(broken.message for broken in error.errors)
+        return f"No account was made. {why} {nothing}"
     return said.get(error.code) or reason(error)
