@@ -65,6 +65,7 @@ async function newcomer(settings, who) {
   await press(page, "Continue with School");
   await choose(page, who);
   await shows(page, "You are logged in with School.");
+  await cookieOf(page);
 
   await page.goto(`${app}/account`);
   await openWays(page);
