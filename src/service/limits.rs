@@ -155,6 +155,7 @@ impl<S: Store, C: Clock> AuthService<S, C> {
 
     /// Refuses what [`limit_network`](Self::limit_network) would refuse without a call to the
     /// store, and counts nothing.
+    #[cfg(feature = "federation")]
     pub(super) fn refuse_used_up_network(
         &self,
         scope: &str,
