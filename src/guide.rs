@@ -27,8 +27,25 @@ pub mod contract {}
 #[doc = include_str!("../docs/copy.md")]
 pub mod copy {}
 
+/// [environment]: crate::guide::environment
+/// [mongodb]: crate::guide::mongodb
+/// [operations]: crate::guide::operations
+/// [permissions]: crate::guide::permissions
+/// [postgres]: crate::guide::postgres
+/// [sqlite]: crate::guide::sqlite
+/// [stores]: crate::guide::stores
+#[doc = include_str!("../docs/deployment.md")]
+pub mod deployment {}
+
 #[doc = include_str!("../docs/environment.md")]
 pub mod environment {}
+
+#[doc = include_str!("../docs/errors.md")]
+pub mod errors {}
+
+/// [operations]: crate::guide::operations#who-did-what
+#[doc = include_str!("../docs/events.md")]
+pub mod events {}
 
 /// [breached-passwords]: crate::guide::breached_passwords
 /// [contract]: crate::guide::contract
@@ -39,6 +56,22 @@ pub mod environment {}
 /// [stores]: crate::guide::stores
 #[doc = include_str!("../docs/features.md")]
 pub mod features {}
+
+/// [application]: crate::guide::application#hooks-and-fields-of-a-registration
+/// [decision]: crate::service::AccountHooks
+#[doc = include_str!("../docs/hooks.md")]
+pub mod hooks {}
+
+/// [act]: crate::store
+/// [door]: crate::service::Authenticated
+/// [faults]: crate::guide::faults
+/// [order]: crate::store
+/// [performance]: crate::guide::performance#floods
+/// [proofs]: crate::service::AuthService::verify_email
+/// [security]: crate::guide::security
+/// [turns]: crate::guide::performance#floods
+#[doc = include_str!("../docs/how-it-works.md")]
+pub mod how_it_works {}
 
 /// [stores]: crate::guide::stores
 #[cfg_attr(
@@ -66,9 +99,21 @@ pub mod mutants {}
 )]
 pub mod operations {}
 
+/// [browsers]: crate::guide::browsers
+/// [contract]: crate::guide::contract
+/// [errors]: crate::guide::errors
+/// [operations]: crate::guide::operations
+#[doc = include_str!("../docs/other-clients.md")]
+pub mod other_clients {}
+
 /// [mongodb]: crate::guide::mongodb
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
+
+/// [administrators]: crate::authz::RolePolicy::administrator
+/// [contract]: crate::guide::contract
+#[doc = include_str!("../docs/permissions.md")]
+pub mod permissions {}
 
 /// [records]: crate::guide::mongodb#records
 /// [stores]: crate::guide::stores
