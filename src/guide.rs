@@ -21,6 +21,10 @@ pub mod breached_passwords {}
 #[doc = include_str!("../docs/browsers.md")]
 pub mod browsers {}
 
+/// [status]: crate::guide::status
+#[doc = include_str!("../docs/comparison.md")]
+pub mod comparison {}
+
 #[doc = include_str!("../docs/contract.md")]
 pub mod contract {}
 
