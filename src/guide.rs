@@ -77,6 +77,11 @@ pub mod hooks {}
 #[doc = include_str!("../docs/how-it-works.md")]
 pub mod how_it_works {}
 
+/// [contract]: crate::guide::contract
+/// [mails]: crate::guide::events#mails
+#[doc = include_str!("../docs/mail.md")]
+pub mod mail {}
+
 /// [stores]: crate::guide::stores
 #[cfg_attr(
     any(feature = "mongodb", feature = "mongodb-aws-lc-rs"),
@@ -109,6 +114,13 @@ pub mod operations {}
 /// [operations]: crate::guide::operations
 #[doc = include_str!("../docs/other-clients.md")]
 pub mod other_clients {}
+
+/// [extra]: crate::guide::application#hooks-and-fields-of-a-registration
+/// [hooks]: crate::guide::hooks#records-of-the-application
+/// [postgres]: crate::guide::postgres
+/// [sqlite]: crate::guide::sqlite
+#[doc = include_str!("../docs/own-fields.md")]
+pub mod own_fields {}
 
 /// [mongodb]: crate::guide::mongodb
 #[doc = include_str!("../docs/performance.md")]
