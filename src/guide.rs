@@ -1,7 +1,7 @@
 //! The pages of `docs/`, for reading beside the reference.
 //!
-//! Decisions and pictures are not part of the reference. The pages on databases and on operation
-//! require the features `mongodb`, `postgres`, `sqlite` and `metrics`.
+//! Decisions and pictures are not part of the reference. The tutorial and the pages on databases
+//! and on operation require the features `mongodb`, `postgres`, `sqlite` and `metrics`.
 
 // The first definition of a link counts, so the definitions below redirect links of a page to
 // pages of this reference.
@@ -175,6 +175,14 @@ pub mod status {}
 /// [sqlite]: crate::guide::sqlite
 #[doc = include_str!("../docs/stores.md")]
 pub mod stores {}
+
+/// [browsers]: crate::guide::browsers
+/// [deployment]: crate::guide::deployment
+/// [mail]: crate::guide::mail
+/// [permissions]: crate::guide::permissions
+#[cfg_attr(feature = "sqlite", doc = include_str!("../docs/tutorial.md"))]
+#[cfg_attr(not(feature = "sqlite"), doc = "The page needs the feature `sqlite`.")]
+pub mod tutorial {}
 
 /// [mongodb]: crate::guide::mongodb
 #[doc = include_str!("../docs/upgrading.md")]
