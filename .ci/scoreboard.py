@@ -1,4 +1,4 @@
-"""Fills the table in SECURITY.md from docs/requirements.tsv and the tests.
+"""Fills the table in docs/security.md from docs/requirements.tsv and the tests.
 
 A test is named after the requirements that it proves: asvs_6_2_8_…, ghsa_15_….
 With --check it fails when the table is out of date, when a requirement that is
@@ -75,13 +75,13 @@ def main():
     ] + [f"{one} is not listed: {named[one][0][0]}" for one in sorted(set(named) - listed)]
     problems += missing_faults()
 
-    page = pathlib.Path("SECURITY.md")
+    page = pathlib.Path("docs/security.md")
     text = page.read_text(encoding="utf-8")
     before, rest = text.split(START)
     filled = f"{before}{START}\n\n{table(rows, named)}\n\n{END}{rest.split(END)[1]}"
     if "--check" in sys.argv:
         if filled != text:
-            problems.append("SECURITY.md is out of date: run python3 .ci/scoreboard.py")
+            problems.append("docs/security.md is out of date: run python3 .ci/scoreboard.py")
     else:
         page.write_text(filled, encoding="utf-8")
     shown = sum(1 for row in rows if row[0] in named)

@@ -143,7 +143,7 @@ pub mod permissions {}
 )]
 pub mod postgres {}
 
-#[doc = include_str!("../SECURITY.md")]
+#[doc = include_str!("../docs/security.md")]
 pub mod security {}
 
 #[doc = include_str!("../docs/sign-in-with-others.md")]
