@@ -1,7 +1,7 @@
 """Fails when a table of the reference lacks a name of the code, or has one that the code lacks.
 
-The names are those of a `named!` or `problems!` enum; a table has them in its first column, and the
-codes also their status.
+The names are those of a `named!` or `problems!` enum, or the public fields of a struct; a table has
+them in its first column, and the codes of problems also their status.
 """
 
 import http
@@ -11,24 +11,36 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 VARIANT = re.compile(r'^\s*[A-Z]\w* => "(\w+)"(?:, ([A-Z_]+),)?', re.M)
-ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \|", re.M)
-
+FIELD = re.compile(r"^    pub (\w+)():", re.M)
+ROW = re.compile(r"^\| `(\w+)` \|\s*([^|]*?)\s*\|", re.M)
 #: Statuses that Python calls otherwise.
 OTHER_NAMES = {"PAYLOAD_TOO_LARGE": "REQUEST_ENTITY_TOO_LARGE"}
-#: The enum with the names, its file, and the page and heading of its table.
+
+SETTINGS = {
+    "src/config.rs": "AuthConfig BreachPolicy LimitPolicy LinkPolicy OnboardingPolicy UnverifiedExpiry",
+    "src/config/session.rs": "SessionPolicy SessionLifetime",
+    "src/password/policy.rs": "PasswordPolicy",
+    "src/password/config.rs": "HashingConfig",
+    "src/http/config.rs": "HttpConfig",
+    "src/mail/config.rs": "MailConfig MailPaths",
+}
+#: The declaration, its file and end, what a name is there, and the page and heading of its table.
 TABLES = [
-    ("problems!", "src/http/problem_code.rs", "docs/errors.md", "# Errors"),
-    ("pub enum Operation", "src/event.rs", "docs/events.md", "## Operations"),
-    ("pub enum Notice", "src/event.rs", "docs/events.md", "## Notices"),
-    ("pub enum MailKind", "src/mail/kind.rs", "docs/events.md", "## Mails"),
+    ("problems!", "src/http/problem_code.rs", "\n}\n", VARIANT, "docs/errors.md", "# Errors"),
+    ("pub enum Operation", "src/event.rs", "\n    }\n", VARIANT, "docs/events.md", "## Operations"),
+    ("pub enum Notice", "src/event.rs", "\n    }\n", VARIANT, "docs/events.md", "## Notices"),
+    ("pub enum MailKind", "src/mail/kind.rs", "\n    }\n", VARIANT, "docs/events.md", "## Mails"),
+    *(
+        (f"pub struct {name}", source, "\n}\n", FIELD, "docs/configuration.md", f"## {name}")
+        for source, names in SETTINGS.items()
+        for name in names.split()
+    ),
 ]
 
 
 def between(text: str, start: str, end: str) -> str:
     """What follows the line that begins with `start`, up to the next `end`."""
-    found = re.search(rf"^\s*{re.escape(start)}\b", text, re.M) or re.search(
-        rf"^{re.escape(start)} \{{", text, re.M
-    )
+    found = re.search(rf"^\s*{re.escape(start)}( \{{)?$", text, re.M)
     if found is None:
         sys.exit(f"`{start}` is not there any more")
     return text[found.end() :].split(end)[0]
@@ -40,12 +52,12 @@ def status_of(name: str) -> str:
 
 wrong: list[str] = []
 total = 0
-for enum, source, page, heading in TABLES:
+for declared, source, end, name_of, page, heading in TABLES:
     code = (ROOT / source).read_text(encoding="utf-8")
-    variants = VARIANT.findall(between(code, enum, "\n    }\n" if "pub enum" in enum else "\n}\n"))
+    variants = name_of.findall(between(code, declared, end))
     rows = ROW.findall(between((ROOT / page).read_text(encoding="utf-8"), heading, "\n## "))
     if not variants or not rows:
-        wrong.append(f"{source} or {page}: no names were found for `{enum}`")
+        wrong.append(f"{source} or {page}: no names were found for `{declared}`")
     total += len(variants)
     names, listed = [name for name, _ in variants], [name for name, _ in rows]
     wrong += [f"{page}, {heading}: {name} is missing" for name in names if name not in listed]

@@ -25,6 +25,16 @@ pub mod browsers {}
 #[doc = include_str!("../docs/comparison.md")]
 pub mod comparison {}
 
+/// [browsers]: crate::guide::browsers
+/// [environment]: crate::guide::environment
+/// [mail]: crate::guide::mail
+/// [mongodb]: crate::guide::mongodb
+/// [permissions]: crate::guide::permissions
+/// [postgres]: crate::guide::postgres
+/// [sqlite]: crate::guide::sqlite
+#[doc = include_str!("../docs/configuration.md")]
+pub mod configuration {}
+
 #[doc = include_str!("../docs/contract.md")]
 pub mod contract {}
 
