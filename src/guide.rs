@@ -186,6 +186,10 @@ pub mod status {}
 #[doc = include_str!("../docs/stores.md")]
 pub mod stores {}
 
+/// [stores]: crate::guide::stores#your-own-store
+#[doc = include_str!("../docs/testing.md")]
+pub mod testing {}
+
 /// [browsers]: crate::guide::browsers
 /// [deployment]: crate::guide::deployment
 /// [mail]: crate::guide::mail
