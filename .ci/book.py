@@ -25,11 +25,16 @@ WORN = r"the own |of before|[Ww]hoever|\bshall\b|nobody's|in vain|to be had|all 
 MOST_WORN = 10
 
 
-def tracked(*patterns: str) -> list[str]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return listed.stdout.split("\n")[:-1]
+def tracked() -> list[str]:
+    """The files of the repository; without git, all but what a build makes."""
+    command = ["git", "ls-files"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return listed.stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        made = {".git", "target", "node_modules", ".venv", "__pycache__"}
+        found = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
+        return [str(path) for path in found if made.isdisjoint(path.parts)]
 
 
 def prose(page: str) -> str:
@@ -98,7 +103,8 @@ for picture in pictures:
 
 worn = [
     f"{file}: {line.strip()}"
-    for file in tracked("src/*.rs", "*.md")
+    for file in sorted(files)
+    if file.endswith(".md") or (file.startswith("src/") and file.endswith(".rs"))
     for line in (ROOT / file).read_text(encoding="utf-8").splitlines()
     if re.search(WORN, line)
 ]
