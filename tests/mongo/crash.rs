@@ -3,13 +3,12 @@
 use std::env;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use admittance::store::{InsertUser, UserStore};
 use tokio::sync::Barrier;
 
 use crate::sample::*;
-use support::crash::{ACKNOWLEDGED_BEFORE, assert_found, work};
+use support::crash::{Work, assert_found};
 use support::mongo::{self, Server};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,21 +18,16 @@ async fn what_was_acknowledged_survives_kill_9_of_the_server() {
     let mut options = mongo::options_of(&server.uri(), "crash").await;
     // Found out soon, so that the workers end soon.
     options.server_selection_timeout = Some(std::time::Duration::from_secs(2));
-    let (next, done) = (Arc::new(AtomicU32::new(1)), Arc::new(AtomicU32::new(0)));
+    let work = Work::default();
     let mut workers = Vec::new();
     for _ in 0..8 {
         let store = mongo::store_over(options.clone()).await;
-        workers.push(tokio::spawn(work(
-            store,
-            Arc::clone(&next),
-            Arc::clone(&done),
-        )));
+        workers.push(tokio::spawn(work.clone().on(store)));
     }
-    while done.load(Ordering::Relaxed) < ACKNOWLEDGED_BEFORE {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    work.is_under_way().await;
     // By `kill -9`, with acts under way.
     drop(server);
+    work.end();
     let mut acknowledged = Vec::new();
     for worker in workers {
         acknowledged.extend(worker.await.unwrap());
@@ -41,7 +35,7 @@ async fn what_was_acknowledged_survives_kill_9_of_the_server() {
 
     let server = Server::start(&folder, port);
     let store = mongo::store_over(mongo::options_of(&server.uri(), "crash").await).await;
-    assert_found(&store, acknowledged, &next).await;
+    assert_found(&store, acknowledged, work.begun()).await;
 }
 
 const HELPER: &str = "ADMITTANCE_TEST_HELPER";

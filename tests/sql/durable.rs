@@ -4,13 +4,12 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use admittance::store::StoreError;
 use admittance::store::sql::{PostgresStore, SqliteStore, StartError};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use support::acts::Act;
-use support::crash::{ACKNOWLEDGED_BEFORE, assert_found, once, work};
+use support::crash::{ACKNOWLEDGED_BEFORE, Work, assert_found, once};
 use support::methods::{every_method, other_calls, prepare};
 use support::postgres::{self, Server};
 use support::sample::*;
@@ -157,25 +156,20 @@ async fn a_pool_that_does_not_sync_is_refused() {
 async fn what_was_acknowledged_survives_kill_9_of_postgresql() {
     let server = tokio::task::spawn_blocking(Server::fresh).await.unwrap();
     let url = server.url("postgres");
-    let (next, done) = (Arc::new(AtomicU32::new(1)), Arc::new(AtomicU32::new(0)));
+    let work = Work::default();
     let mut workers = Vec::new();
     for _ in 0..8 {
         let store = PostgresStore::connect(&url, postgres::config())
             .await
             .unwrap();
-        workers.push(tokio::spawn(work(
-            store,
-            Arc::clone(&next),
-            Arc::clone(&done),
-        )));
+        workers.push(tokio::spawn(work.clone().on(store)));
     }
-    while done.load(Ordering::Relaxed) < ACKNOWLEDGED_BEFORE {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    work.is_under_way().await;
     // By `kill -9`, with acts under way.
     let server = tokio::task::spawn_blocking(|| server.restart())
         .await
         .unwrap();
+    work.end();
     let mut acknowledged = Vec::new();
     for worker in workers {
         acknowledged.extend(worker.await.unwrap());
@@ -186,7 +180,7 @@ async fn what_was_acknowledged_survives_kill_9_of_postgresql() {
         "acknowledged before kill -9 and found: {}",
         acknowledged.len()
     );
-    assert_found(&store, acknowledged, &next).await;
+    assert_found(&store, acknowledged, work.begun()).await;
     drop(server);
 }
 
@@ -243,8 +237,8 @@ async fn what_was_acknowledged_survives_kill_9_of_a_process_that_writes_sqlite()
         "acknowledged before kill -9 and found: {}",
         acknowledged.len()
     );
-    let last = AtomicU32::new(acknowledged.iter().max().unwrap() + 20);
-    assert_found(&store, acknowledged, &last).await;
+    let last = acknowledged.iter().max().unwrap() + 20;
+    assert_found(&store, acknowledged, last).await;
     let place = Place::Sqlite(folder);
     let mut other = place.other().await;
     assert_eq!(other.texts("PRAGMA integrity_check").await, ["ok"]);

@@ -1,7 +1,8 @@
 //! What is acknowledged while something is about to be killed, and looking for it afterwards.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use admittance::session::Rotation;
 use admittance::store::{
@@ -52,30 +53,60 @@ pub async fn once(
     Ok(())
 }
 
-/// Does [`once`] for one number after another, until the server is gone. Returns the numbers
-/// of which everything was acknowledged.
-pub async fn work(
-    store: impl UserStore + SessionStore + TokenStore,
-    next: Arc<AtomicU32>,
-    done: Arc<AtomicU32>,
-) -> Vec<u32> {
-    let mut acknowledged = Vec::new();
-    loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        if once(&store, number).await.is_err() {
-            return acknowledged;
+/// What the workers of a test share.
+#[derive(Clone, Default)]
+pub struct Work(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    begun: AtomicU32,
+    done: AtomicU32,
+    is_over: AtomicBool,
+}
+
+impl Work {
+    /// Does [`once`] for one number after another, until the work is over. An act that fails
+    /// ends its number only: a slow machine fails some before the server is gone. Returns the
+    /// numbers of which everything was acknowledged.
+    pub async fn on(self, store: impl UserStore + SessionStore + TokenStore) -> Vec<u32> {
+        let mut acknowledged = Vec::new();
+        while !self.0.is_over.load(Ordering::Relaxed) {
+            let number = self.0.begun.fetch_add(1, Ordering::Relaxed) + 1;
+            if once(&store, number).await.is_ok() {
+                acknowledged.push(number);
+                self.0.done.fetch_add(1, Ordering::Relaxed);
+            } else {
+                // Not in a loop without a pause while the server is gone.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
         }
-        acknowledged.push(number);
-        done.fetch_add(1, Ordering::Relaxed);
+        acknowledged
+    }
+
+    /// Waits until enough is acknowledged.
+    pub async fn is_under_way(&self) {
+        while self.0.done.load(Ordering::Relaxed) < ACKNOWLEDGED_BEFORE {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Ends the work. A worker that no failure reached would go on with the next server.
+    pub fn end(&self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
+
+    /// How many numbers were begun, from 1.
+    pub fn begun(&self) -> u32 {
+        self.0.begun.load(Ordering::Relaxed)
     }
 }
 
-/// Fails unless all that [`work`] got acknowledged is found, and what was cut off is found
-/// wholly or not at all.
+/// Fails unless all that was acknowledged is found, and what was cut off of the numbers up to
+/// `begun` is found wholly or not at all.
 pub async fn assert_found(
     store: &(impl UserStore + SessionStore + TokenStore),
     acknowledged: Vec<u32>,
-    next: &AtomicU32,
+    begun: u32,
 ) {
     assert!(acknowledged.len() >= usize::try_from(ACKNOWLEDGED_BEFORE).unwrap());
     for number in acknowledged {
@@ -101,7 +132,7 @@ pub async fn assert_found(
         assert!(again.is_empty(), "a removed token of user {number} is back");
     }
     // An interrupted user exists completely or not at all.
-    for number in 1..next.load(Ordering::Relaxed) {
+    for number in 1..=begun {
         let by_id = store.user(user_id(number)).await.unwrap().is_some();
         let email = user(number).email;
         let by_email = store
